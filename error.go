@@ -1,0 +1,109 @@
+package parley
+
+import (
+	"errors"
+	"time"
+)
+
+// Errors of a Log. Adapters wrap them; callers use errors.Is.
+var (
+	ErrUnknown     = errors.New("the outcome is unknown")
+	ErrUnavailable = errors.New("the store does not take messages now")
+	ErrClosed      = errors.New("the store is closed")
+	ErrTrimmed     = errors.New("messages after the cursor are no longer kept")
+	ErrEpoch       = errors.New("the cursor is from another epoch")
+)
+
+// Code is the stable name of an error on the wire.
+type Code string
+
+// The codes that clients see (api.md, "Errors").
+const (
+	CodeBadRequest       Code = "bad_request"
+	CodeBadChannel       Code = "bad_channel"
+	CodeBadCursor        Code = "bad_cursor"
+	CodeBadJSON          Code = "bad_json"
+	CodeUnauthorized     Code = "unauthorized"
+	CodeForbidden        Code = "forbidden"
+	CodeNotYou           Code = "not_you"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeConflict         Code = "conflict"
+	CodeCursorGone       Code = "cursor_gone"
+	CodeTooLarge         Code = "too_large"
+	CodeUnsupportedMedia Code = "unsupported_media_type"
+	CodeRateLimited      Code = "rate_limited"
+	CodeOverloaded       Code = "overloaded"
+	CodeDraining         Code = "draining"
+	CodeUnavailable      Code = "unavailable"
+)
+
+// Error is an error that a client is meant to read.
+type Error struct {
+	Code       Code
+	Detail     string        // what was tried and what happened
+	Hint       string        // what to do
+	RetryAfter time.Duration // for CodeRateLimited, CodeOverloaded, CodeDraining, CodeUnavailable
+	Reset      *Reset        // for CodeCursorGone
+	Err        error         // the cause, for logs; never shown to clients
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return string(e.Code) + ": " + e.Detail + ": " + e.Err.Error()
+	}
+	return string(e.Code) + ": " + e.Detail
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// AsError turns any error into one for clients. What is not an *Error comes from
+// the store: the caller may try again, safely if the message had a key.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	e := &Error{Code: CodeUnavailable, RetryAfter: time.Second, Err: err,
+		Detail: "the store does not answer", Hint: "try again; with the same key that is safe"}
+	switch {
+	case errors.Is(err, ErrUnknown):
+		e.Detail = "the store did not confirm in time; the message may be there"
+	case errors.Is(err, ErrUnavailable):
+		e.Detail = "the store does not take messages now; the message was not stored"
+		e.RetryAfter = 5 * time.Second
+	}
+	return e
+}
+
+// Reset tells a reader that its cursor can't be served, and where it goes on.
+type Reset struct {
+	Reason string // "expired", "ahead" or "epoch"
+	First  int64  // the first id that is kept
+	Last   int64  // the head
+}
+
+// After is the cursor from which a reset reader goes on: everything that is kept
+// if the history has expired, else only what comes from now on.
+func (r *Reset) After() int64 {
+	if r.Reason == "expired" {
+		return r.First - 1
+	}
+	return r.Last
+}
+
+// CheckCursor compares a cursor with a channel's bounds. It returns nil if every
+// message after it can still be read.
+func CheckCursor(c Cursor, b Bounds) *Reset {
+	reason := ""
+	switch {
+	case c.Epoch != "" && c.Epoch != b.Epoch:
+		reason = "epoch"
+	case c.ID > b.Last:
+		reason = "ahead"
+	case c.ID > 0 && c.ID < b.First-1:
+		reason = "expired"
+	default:
+		return nil
+	}
+	return &Reset{Reason: reason, First: b.First, Last: b.Last}
+}

@@ -1,0 +1,89 @@
+package parley
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Log is one durable, ordered log per channel. All methods may be called at the
+// same time from many goroutines.
+type Log interface {
+	// Append stores drafts at the end of a channel and returns one Result for
+	// each, in their order, when they are durable. Ids are dense from 1; drafts
+	// of one call keep their order. A draft whose Key the same user already used
+	// in the channel (also within this call, also before a restart) is answered
+	// with the first message and Duplicate set.
+	//
+	// Errors of a Result: ErrUnknown, the message may be there or come to be;
+	// anything else, such as ErrUnavailable or ErrClosed, it is not and never
+	// will be. ctx bounds the waiting only (its end yields ErrUnknown); a commit
+	// that others share goes on. The log does not keep or change the drafts'
+	// bytes after Append has returned.
+	//
+	// After id n was returned on any node, Read on every node sees 1…n, and Read
+	// never returns what a crash could take back.
+	Append(ctx context.Context, channel ChannelID, drafts ...Draft) []Result
+
+	// Read returns a run of messages that begins at after.ID+1, without holes, at
+	// most limit long and shorter only at the head or when the run grows beyond
+	// about a megabyte; it never is empty below the head. ErrTrimmed: messages
+	// after the cursor are no longer kept (also for
+	// after.ID 0, once the first message is gone). ErrEpoch: the cursor names another
+	// epoch. The caller owns what is returned.
+	Read(ctx context.Context, channel ChannelID, after Cursor, limit int) ([]Message, error)
+
+	// Bounds returns the bounds of each channel, in the order asked for. A channel
+	// that does not exist has First 1 and Last 0; asking creates nothing.
+	Bounds(ctx context.Context, channels ...ChannelID) ([]Bounds, error)
+
+	// Close waits for the appends under way and releases the store. Later calls
+	// fail with ErrClosed.
+	Close() error
+}
+
+// Result is what became of one draft.
+type Result struct {
+	Message   Message
+	Duplicate bool  // Message was stored by an earlier append with the same key
+	Err       error // Message is not valid if set
+}
+
+// Bounds says what a channel holds: the ids First…Last, none if First > Last.
+type Bounds struct {
+	Channel ChannelID
+	Epoch   string
+	First   int64     // the first id that is kept; 1 if nothing was ever stored
+	Last    int64     // the head: the last id given, 0 if none
+	Time    Timestamp // of the head, 0 if none; kept when the messages are gone
+}
+
+// Directory holds what is known of channels beside their messages. All methods
+// may be called at the same time.
+type Directory interface {
+	// Channel returns a channel's settings. One that has none has zero Settings.
+	Channel(ctx context.Context, channel ChannelID) (Settings, error)
+	// SetChannel replaces a channel's settings, and so makes the channel exist.
+	SetChannel(ctx context.Context, channel ChannelID, s Settings) error
+	// RemoveChannel deletes messages, keys and settings. Ids go on after the last
+	// one used. Removing a channel that does not exist does nothing.
+	RemoveChannel(ctx context.Context, channel ChannelID) error
+	// Channels lists the channels that exist (have a message or settings), in the
+	// order of their names, after the name given, at most limit.
+	Channels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
+}
+
+// Settings of a channel. The zero value has the server's defaults.
+type Settings struct {
+	Title     string          `json:"title,omitempty"`
+	Topic     string          `json:"topic,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Retention *Retention      `json:"retention,omitempty"`
+}
+
+// Retention says how long messages are kept. At least the newest Messages are;
+// soon after (10 s) no more than Messages + max(10, Messages/10). Messages older
+// than Seconds go. Zero means without limit.
+type Retention struct {
+	Messages int64 `json:"messages,omitempty"`
+	Seconds  int64 `json:"seconds,omitempty"`
+}

@@ -1,0 +1,87 @@
+package parley
+
+import "fmt"
+
+// MaxName is the longest name of a channel or a user, in bytes.
+const MaxName = 128
+
+// Guest is the user of a caller who names nobody. A guest reads and posts, and
+// has neither presence nor unread counts; a guest's key counts for the channel.
+const Guest UserID = "guest"
+
+// ChannelID names a channel: 1–128 bytes of A-Z a-z 0-9 . _ - : @, neither "."
+// nor "..". A leading @ marks the one channel that belongs to a user.
+type ChannelID string
+
+// UserID names a user, in the grammar of a channel but without a leading @, and
+// never the word "channel".
+type UserID string
+
+// ParseChannel checks a channel's name. The error is an *Error with CodeBadChannel.
+func ParseChannel(s string) (ChannelID, error) {
+	rest := s
+	if len(rest) > 0 && rest[0] == '@' {
+		rest = rest[1:]
+	}
+	if why := badName(rest); why != "" || len(s) > MaxName {
+		if why == "" {
+			why = "is longer than 128 bytes"
+		}
+		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
+			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
+	}
+	return ChannelID(s), nil
+}
+
+// Owner returns the user to whom a channel of the form @user belongs.
+func (c ChannelID) Owner() (UserID, bool) {
+	if len(c) > 1 && c[0] == '@' {
+		return UserID(c[1:]), true
+	}
+	return "", false
+}
+
+// ParseUser checks a user's name. The error is an *Error with CodeBadRequest.
+func ParseUser(s string) (UserID, error) {
+	why := badName(s)
+	if why == "" && s == "channel" {
+		why = "is a reserved word"
+	}
+	if why != "" {
+		return "", &Error{Code: CodeBadRequest, Detail: fmt.Sprintf("the user name %s %s", quote(s), why),
+			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @, and not the word channel"}
+	}
+	return UserID(s), nil
+}
+
+// badName says what is wrong with s as a name, or nothing.
+func badName(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > MaxName:
+		return "is longer than 128 bytes"
+	case s == "." || s == "..":
+		return "means a folder"
+	case s[0] == '@':
+		return "begins with @"
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '.', c == '_', c == '-', c == ':', c == '@':
+		default:
+			return "has a character that names can't have"
+		}
+	}
+	return ""
+}
+
+// quote shows a stranger's text in an error: short, and escaped.
+func quote(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}

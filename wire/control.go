@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"parley"
+)
+
+// Objects that belong to one session, and events. Each function appends one JSON
+// object on one line.
+
+// Welcome opens a stream: where it begins and what the channel holds.
+func Welcome(dst []byte, b parley.Bounds, cursor int64, resumed bool, key string) []byte {
+	dst = begin(dst, "welcome", b.Channel)
+	dst = appendInt(dst, "first_id", b.First)
+	dst = appendInt(dst, "last_id", b.Last)
+	dst = appendInt(dst, "cursor", cursor)
+	dst = appendText(dst, "epoch", b.Epoch)
+	dst = strconv.AppendBool(append(dst, `,"resumed":`...), resumed)
+	return end(dst, key)
+}
+
+// Reset tells a reader that its cursor can't be served, and where it goes on.
+func Reset(dst []byte, channel parley.ChannelID, r *parley.Reset) []byte {
+	dst = begin(dst, "reset", channel)
+	dst = appendText(dst, "reason", r.Reason)
+	dst = appendInt(dst, "first_id", r.First)
+	dst = appendInt(dst, "last_id", r.Last)
+	return end(dst, "")
+}
+
+// Ack tells a sender that its message is durable.
+func Ack(dst []byte, r *parley.Result, key string) []byte {
+	dst = begin(dst, "ack", r.Message.Channel)
+	dst = appendInt(dst, "id", r.Message.ID)
+	dst = r.Message.Time.AppendText(append(dst, `,"timestamp":`...))
+	dst = strconv.AppendBool(append(dst, `,"duplicate":`...), r.Duplicate)
+	return end(dst, key)
+}
+
+// Error answers a frame that could not be served.
+func Error(dst []byte, e *parley.Error, channel parley.ChannelID, key string) []byte {
+	dst = begin(dst, "error", channel)
+	dst = appendText(dst, "code", string(e.Code))
+	dst = appendText(dst, "detail", e.Detail)
+	dst = appendText(dst, "hint", e.Hint)
+	if e.RetryAfter > 0 {
+		dst = appendInt(dst, "retry_after_ms", e.RetryAfter.Milliseconds())
+	}
+	return end(dst, key)
+}
+
+// Simple is a frame that carries nothing but its type: ping, pong.
+func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
+
+// Subscription confirms an unsubscribe frame that carried a key.
+func Subscription(dst []byte, kind string, channel parley.ChannelID, key string) []byte {
+	return end(begin(dst, kind, channel), key)
+}
+
+// History answers a history frame. more: there are further messages that way.
+func History(dst []byte, channel parley.ChannelID, ms []parley.Message, more bool, key string) []byte {
+	dst = append(begin(dst, "history", channel), `,"messages":`...)
+	dst = AppendMessages(dst, ms)
+	dst = strconv.AppendBool(append(dst, `,"more":`...), more)
+	return end(dst, key)
+}
+
+// Draining tells a client to come back after a time that differs from client to client.
+func Draining(dst []byte, retry time.Duration) []byte {
+	return end(appendInt(begin(dst, "draining", ""), "retry_after_ms", retry.Milliseconds()), "")
+}
+
+// UserEvent is user-joined, user-left or typing.
+func UserEvent(dst []byte, kind string, channel parley.ChannelID, user parley.UserID, name string) []byte {
+	if name == "" {
+		name = string(user)
+	}
+	dst = begin(dst, kind, "")
+	dst = appendText(dst, "user", string(user))
+	dst = appendText(dst, "name", name)
+	return end(appendText(dst, "channel", string(channel)), "")
+}
+
+// System is a line of text from the server about a user.
+func System(dst []byte, channel parley.ChannelID, user parley.UserID, text string) []byte {
+	dst = begin(dst, "system", channel)
+	dst = appendText(dst, "text", text)
+	return end(appendText(dst, "user", string(user)), "")
+}
+
+// Event is an application's own.
+func Event(dst []byte, channel parley.ChannelID, user parley.UserID, name string, data json.RawMessage) []byte {
+	dst = append(dst, `{"type":"event"`...)
+	dst = appendText(dst, "event", name)
+	dst = appendText(dst, "user", string(user))
+	dst = appendText(dst, "channel", string(channel))
+	if data != nil {
+		dst = append(append(dst, `,"data":`...), data...)
+	}
+	return end(dst, "")
+}
+
+func begin(dst []byte, kind string, channel parley.ChannelID) []byte {
+	dst = append(append(append(dst, `{"type":"`...), kind...), '"')
+	if channel != "" {
+		dst = appendText(dst, "channel", string(channel))
+	}
+	return dst
+}
+
+func end(dst []byte, key string) []byte {
+	if key != "" {
+		dst = appendText(dst, "key", key)
+	}
+	return append(dst, '}')
+}
+
+func appendInt(dst []byte, name string, v int64) []byte {
+	dst = append(append(append(dst, ',', '"'), name...), '"', ':')
+	return strconv.AppendInt(dst, v, 10)
+}
+
+func appendText(dst []byte, name, v string) []byte {
+	dst = append(append(append(dst, ',', '"'), name...), '"', ':')
+	return AppendString(dst, v)
+}

@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"parley"
+)
+
+// Absent tells whether a query parameter counts as not given: empty, or what naive
+// pages send for a variable that has no value yet.
+func Absent(s string) bool { return s == "" || s == "undefined" || s == "null" }
+
+// ParseID reads a cursor, an id or another whole number that is not negative.
+// Larger numbers than an int64 are clamped. The error is CodeBadCursor.
+func ParseID(name, s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if ne, ok := err.(*strconv.NumError); ok && ne.Err == strconv.ErrRange && s[0] != '-' {
+		return n, nil
+	}
+	if err != nil || n < 0 || s[0] == '+' {
+		return 0, badCursor("%s=%.40q is not an id", name, s)
+	}
+	return n, nil
+}
+
+func badCursor(format string, args ...any) error {
+	return &parley.Error{Code: parley.CodeBadCursor, Detail: fmt.Sprintf(format, args...),
+		Hint: "send the last id you have seen, 0 for everything that is kept; for several channels A:42,B:7"}
+}
+
+// Position is a cursor in one channel among several.
+type Position struct {
+	Channel parley.ChannelID
+	ID      int64
+}
+
+// ParseCursor reads the cursor of several channels, A:42,B:7. Names may contain
+// colons; the last one of each part counts.
+func ParseCursor(s string) ([]Position, error) {
+	var ps []Position
+	for part := range strings.SplitSeq(s, ",") {
+		i := strings.LastIndexByte(part, ':')
+		if i < 0 {
+			return nil, badCursor("the cursor %.40q has no channel", part)
+		}
+		id, err := ParseID("cursor", part[i+1:])
+		if err != nil {
+			return nil, err
+		}
+		channel, err := parley.ParseChannel(part[:i])
+		if err != nil {
+			return nil, err
+		}
+		ps = append(ps, Position{channel, id})
+	}
+	return ps, nil
+}
+
+// AppendPosition appends one part of such a cursor, after a comma if it is not the first.
+func AppendPosition(dst []byte, first bool, channel parley.ChannelID, id int64) []byte {
+	if !first {
+		dst = append(dst, ',')
+	}
+	dst = append(append(dst, channel...), ':')
+	return strconv.AppendInt(dst, id, 10)
+}
+
+// Number is a whole number in a frame or body: a JSON number, or a string that
+// holds one. null, "" and "undefined" count as absent.
+type Number struct {
+	Set   bool
+	Value int64
+}
+
+// UnmarshalJSON implements json.Unmarshaler. The error is CodeBadCursor.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	s := string(b)
+	if b[0] == '"' {
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+	}
+	if Absent(s) {
+		*n = Number{}
+		return nil
+	}
+	v, err := ParseID("the number", s)
+	*n = Number{true, v}
+	return err
+}

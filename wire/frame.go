@@ -1,0 +1,248 @@
+package wire
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// Op is the opcode of a WebSocket frame (RFC 6455, section 5.2).
+type Op byte
+
+// The opcodes.
+const (
+	OpContinuation Op = 0
+	OpText         Op = 1
+	OpBinary       Op = 2
+	OpClose        Op = 8
+	OpPing         Op = 9
+	OpPong         Op = 10
+)
+
+// AppendFrameHeader appends the header of a final, unmasked frame of n bytes.
+func AppendFrameHeader(dst []byte, op Op, n int) []byte {
+	dst = append(dst, 0x80|byte(op))
+	switch {
+	case n < 126:
+		return append(dst, byte(n))
+	case n <= 0xFFFF:
+		return append(dst, 126, byte(n>>8), byte(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
+	}
+}
+
+// AppendClose appends a close frame. reason must be UTF-8 of at most 123 bytes.
+func AppendClose(dst []byte, code int, reason string) []byte {
+	dst = AppendFrameHeader(dst, OpClose, 2+len(reason))
+	return append(append(dst, byte(code>>8), byte(code)), reason...)
+}
+
+// CloseError ends a connection with a close frame.
+type CloseError struct {
+	Code   int
+	Reason string
+}
+
+func (e *CloseError) Error() string { return "websocket closed: " + e.Reason }
+
+func violation(reason string) error { return &CloseError{1002, reason} }
+
+// FrameReader takes the bytes of a client in pieces of any size and gives back
+// whole messages and control frames. It is as strict as RFC 6455 demands: masked,
+// no reserved bits or opcodes, shortest lengths, whole and short control frames,
+// valid UTF-8 (noticed at the first wrong byte). It keeps the bytes of a partial
+// frame and of a fragmented message, and nothing while there is none.
+//
+//	state: [partial: the unparsed start of one frame][message: fragments so far]
+type FrameReader struct {
+	// Max is the largest message in bytes; a longer one is 1009.
+	Max int
+
+	partial []byte // what arrived of a frame that is not complete
+	message []byte // the payload of the fragments that arrived
+	op      Op     // of the message being assembled, 0 if none
+	checked int    // bytes of message known to be UTF-8
+}
+
+// Read parses p after what is left from before and calls frame for each whole
+// text or binary message and each control frame. The payload is valid during the
+// call only and may be changed. The error is a *CloseError, or what frame returned;
+// after it the reader must not be used.
+func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) error {
+	kept := len(r.partial) > 0
+	if kept {
+		r.partial = append(r.partial, p...)
+		p = r.partial
+	}
+	for whole := len(p); ; {
+		n, err := r.next(p, frame)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			p = p[n:]
+			continue
+		}
+		switch {
+		case len(p) == 0:
+			r.partial = nil
+		case !kept || len(p) < whole:
+			r.partial = append([]byte(nil), p...)
+		}
+		return nil
+	}
+}
+
+// Idle tells whether the reader stands between two messages.
+func (r *FrameReader) Idle() bool { return len(r.partial) == 0 && r.op == 0 }
+
+// next parses one frame at the start of p and returns its length, 0 if it is not
+// complete.
+func (r *FrameReader) next(p []byte, frame func(Op, []byte) error) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	fin, op := p[0]&0x80 != 0, Op(p[0]&0x0F)
+	control := op >= 8
+	switch {
+	case p[0]&0x70 != 0:
+		return 0, violation("a reserved bit is set")
+	case op > OpBinary && op < OpClose, op > OpPong:
+		return 0, violation("unknown opcode")
+	case control && !fin:
+		return 0, violation("a control frame is fragmented")
+	case op == OpContinuation && r.op == 0:
+		return 0, violation("a continuation without a start")
+	case (op == OpText || op == OpBinary) && r.op != 0:
+		return 0, violation("a new message inside a fragmented one")
+	}
+	if len(p) < 2 {
+		return 0, nil
+	}
+	if p[1]&0x80 == 0 {
+		return 0, violation("a frame of a client is not masked")
+	}
+	size, head := uint64(p[1]&0x7F), 2
+	if control && size > 125 {
+		return 0, violation("a control frame is longer than 125 bytes")
+	}
+	switch size {
+	case 126:
+		if len(p) < 4 {
+			return 0, nil
+		}
+		if size, head = uint64(binary.BigEndian.Uint16(p[2:])), 4; size < 126 {
+			return 0, violation("a length is not in its shortest form")
+		}
+	case 127:
+		if len(p) < 10 {
+			return 0, nil
+		}
+		if size, head = binary.BigEndian.Uint64(p[2:]), 10; size <= 0xFFFF || size>>63 != 0 {
+			return 0, violation("a length is not in its shortest form")
+		}
+	}
+	if !control && size+uint64(len(r.message)) > uint64(r.Max) {
+		return 0, &CloseError{1009, "a message is too large"}
+	}
+	if len(p) < head+4 {
+		return 0, nil
+	}
+	mask := [4]byte(p[head : head+4])
+	body := p[head+4:]
+	if uint64(len(body)) < size {
+		return 0, r.checkPartial(op, mask, body)
+	}
+	body = body[:size]
+	ws.Cipher(body, mask, 0)
+	return head + 4 + int(size), r.whole(fin, op, body, frame)
+}
+
+// checkPartial looks for wrong UTF-8 in what has arrived of a text frame, so that
+// a client hears of it at once and not when the frame is complete.
+func (r *FrameReader) checkPartial(op Op, mask [4]byte, body []byte) error {
+	if op != OpText && (op != OpContinuation || r.op != OpText) {
+		return nil
+	}
+	const much = 4096 // a copy of more than this for each arriving piece would cost too much
+	if len(body) == 0 || len(body)+len(r.message) > much {
+		return nil
+	}
+	text := append(append([]byte(nil), r.message...), body...)
+	ws.Cipher(text[len(r.message):], mask, 0)
+	if !validSoFar(text) {
+		return &CloseError{1007, "text is not UTF-8"}
+	}
+	return nil
+}
+
+func (r *FrameReader) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error) error {
+	if op >= 8 {
+		return frame(op, body)
+	}
+	if op != OpContinuation {
+		if fin { // the usual case, without a copy
+			if op == OpText && !utf8.Valid(body) {
+				return &CloseError{1007, "text is not UTF-8"}
+			}
+			return frame(op, body)
+		}
+		r.op, r.checked = op, 0
+	}
+	r.message = append(r.message, body...)
+	if r.op == OpText {
+		rest := r.message[r.checked:]
+		if fin && !utf8.Valid(rest) || !fin && !validSoFar(rest) {
+			return &CloseError{1007, "text is not UTF-8"}
+		}
+		r.checked = len(r.message) - tail(rest)
+	}
+	if !fin {
+		return nil
+	}
+	message, op := r.message, r.op
+	r.message, r.op = nil, 0
+	return frame(op, message)
+}
+
+// validSoFar tells whether b is UTF-8, but perhaps for a rune that is cut at the end.
+func validSoFar(b []byte) bool { return utf8.Valid(b[:len(b)-tail(b)]) }
+
+// tail is how many bytes at the end of b begin a rune without finishing it.
+// utf8.FullRune is true also for what can't become a rune any more.
+func tail(b []byte) int {
+	for n := 1; n <= 3 && n <= len(b); n++ {
+		if c := b[len(b)-n]; c >= 0xC0 {
+			if utf8.FullRune(b[len(b)-n:]) {
+				return 0
+			}
+			return n
+		} else if c < 0x80 {
+			return 0
+		}
+	}
+	return 0
+}
+
+// CloseCode checks the payload of a client's close frame (RFC 6455, section 7.4)
+// and returns the code to echo, 1000 for none.
+func CloseCode(payload []byte) (code int, err error) {
+	if len(payload) == 0 {
+		return 1000, nil
+	}
+	if len(payload) == 1 {
+		return 0, violation("a close code of one byte")
+	}
+	code = int(binary.BigEndian.Uint16(payload))
+	switch {
+	case code >= 3000 && code <= 4999, code >= 1000 && code <= 1003, code >= 1007 && code <= 1014:
+	default:
+		return 0, violation("a close code that may not be sent")
+	}
+	if !utf8.Valid(payload[2:]) {
+		return 0, &CloseError{1007, "a close reason is not UTF-8"}
+	}
+	return code, nil
+}

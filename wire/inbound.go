@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"parley"
+)
+
+// Frame is what a client sends over a WebSocket: one JSON object (api.md, "WebSocket").
+type Frame struct {
+	Type    string          `json:"type"`
+	Channel string          `json:"channel"`
+	User    string          `json:"user"`
+	Key     string          `json:"key"`
+	Text    string          `json:"text"`
+	Data    json.RawMessage `json:"data"`
+	Thread  Number          `json:"thread"`
+	Event   string          `json:"event"`
+	After   Number          `json:"after"`
+	Before  Number          `json:"before"`
+	Limit   Number          `json:"limit"`
+	Epoch   string          `json:"epoch"`
+}
+
+// Post is the body of a POST: one message to store (api.md, "Sending over HTTP").
+type Post struct {
+	Channel string          `json:"channel_id"`
+	User    string          `json:"user"`
+	Text    string          `json:"text"`
+	Body    string          `json:"body"`
+	Data    json.RawMessage `json:"data"`
+	Thread  Number          `json:"thread"`
+	Key     string          `json:"key"`
+}
+
+// Draft makes the draft that a frame asks to store. The user is the caller's business.
+func (f *Frame) Draft() (parley.Draft, error) {
+	return draft(f.Text, f.Data, f.Thread, f.Key)
+}
+
+// Draft makes the draft that a POST asks to store; text wins over its alias body.
+func (p *Post) Draft() (parley.Draft, error) {
+	text := p.Text
+	if text == "" {
+		text = p.Body
+	}
+	return draft(text, p.Data, p.Thread, p.Key)
+}
+
+func draft(text string, raw json.RawMessage, thread Number, key string) (parley.Draft, error) {
+	data, err := Object(raw)
+	if err != nil {
+		return parley.Draft{}, err
+	}
+	switch {
+	case text == "" && data == nil:
+		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the message has neither text nor data", Hint: `send "text":"…" or "data":{…}`}
+	case len(text) > parley.MaxText:
+		return parley.Draft{}, tooLarge("text", len(text), parley.MaxText)
+	case len(data) > parley.MaxData:
+		return parley.Draft{}, tooLarge("data", len(data), parley.MaxData)
+	case len(key) > parley.MaxKey:
+		return parley.Draft{}, tooLarge("key", len(key), parley.MaxKey)
+	case !utf8.ValidString(text) || !utf8.ValidString(key):
+		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the text or the key is not UTF-8", Hint: "send UTF-8"}
+	}
+	return parley.Draft{Text: text, Data: data, Thread: thread.Value, Key: key}, nil
+}
+
+func tooLarge(what string, n, limit int) error {
+	return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("%s has %d bytes, the limit is %d", what, n, limit), Hint: "send less, or a link to it"}
+}
+
+// serverEvents are the names of the server's own frames and events; an application
+// may not use them for its own.
+var serverEvents = map[string]bool{
+	"welcome": true, "message": true, "message-changed": true, "ack": true, "error": true, "ping": true, "pong": true,
+	"reset": true, "history": true, "user-joined": true, "user-left": true, "presence": true, "typing": true, "read": true,
+	"event": true, "system": true, "more": true, "token-expiring": true, "draining": true, "forbidden": true, "unread": true,
+	"member-added": true, "member-removed": true, "open": true, "close": true,
+}
+
+// ParseEvent checks the name of an application's event (1–64 bytes of a-z 0-9 . _ -,
+// none of the server's own) and its data, which may be absent.
+func ParseEvent(name string, raw json.RawMessage) (json.RawMessage, error) {
+	ok := name != "" && len(name) <= 64 && !serverEvents[name]
+	for i := 0; i < len(name) && ok; i++ {
+		c := name[i]
+		ok = 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+	}
+	if !ok {
+		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("the event name %.70q can't be used", name),
+			Hint: "use 1–64 of a-z 0-9 . _ -, and none of the server's own names"}
+	}
+	data, err := Object(raw)
+	if err == nil && len(data) > parley.MaxData {
+		err = tooLarge("data", len(data), parley.MaxData)
+	}
+	return data, err
+}

@@ -1,0 +1,206 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"unicode/utf8"
+
+	"parley"
+)
+
+// MaxDepth is how deep objects and arrays of a request may be nested.
+const MaxDepth = 64
+
+// AppendMessage appends a message as a JSON object on one line.
+func AppendMessage(dst []byte, m *parley.Message) []byte {
+	dst = append(dst, `{"type":"message","id":`...)
+	dst = strconv.AppendInt(dst, m.ID, 10)
+	dst = append(dst, `,"channel":`...)
+	dst = AppendString(dst, string(m.Channel))
+	dst = append(dst, `,"user":`...)
+	dst = AppendString(dst, string(m.User))
+	if m.Name != "" && m.Name != string(m.User) {
+		dst = append(dst, `,"name":`...)
+		dst = AppendString(dst, m.Name)
+	}
+	if m.Text != "" {
+		dst = append(dst, `,"text":`...)
+		dst = AppendString(dst, m.Text)
+	}
+	dst = append(dst, `,"timestamp":`...)
+	dst = m.Time.AppendText(dst)
+	if m.Key != "" {
+		dst = append(dst, `,"key":`...)
+		dst = AppendString(dst, m.Key)
+	}
+	if m.Thread != 0 {
+		dst = append(dst, `,"thread":`...)
+		dst = strconv.AppendInt(dst, m.Thread, 10)
+	}
+	if len(m.Data) > 0 {
+		dst = append(dst, `,"data":`...)
+		dst = append(dst, m.Data...)
+	}
+	return append(dst, '}')
+}
+
+// AppendMessages appends a JSON array of messages.
+func AppendMessages(dst []byte, ms []parley.Message) []byte {
+	dst = append(dst, '[')
+	for i := range ms {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendMessage(dst, &ms[i])
+	}
+	return append(dst, ']')
+}
+
+const hex = "0123456789abcdef"
+
+// AppendString appends s as a JSON string (RFC 8259, section 7). Bytes that are
+// not UTF-8 become U+FFFD; U+2028 and U+2029 are escaped, so that the result is
+// also a JavaScript string.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = append(dst, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				dst = append(dst, '\\', c)
+			case '\n':
+				dst = append(dst, `\n`...)
+			case '\r':
+				dst = append(dst, `\r`...)
+			case '\t':
+				dst = append(dst, `\t`...)
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if (r == utf8.RuneError && n == 1) || r == '\u2028' || r == '\u2029' {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			start = i + n
+		}
+		i += n
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+// Unmarshal reads one JSON value of a request into v: valid UTF-8, not nested
+// deeper than MaxDepth. The error is an *parley.Error: CodeBadJSON for what is
+// not JSON, CodeBadRequest for a field of the wrong type.
+func Unmarshal(b []byte, v any) error {
+	if !utf8.Valid(b) {
+		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the body is not valid UTF-8", Hint: "send JSON in UTF-8"}
+	}
+	if depth(b) > MaxDepth {
+		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the JSON is nested deeper than 64 levels", Hint: "send flatter data"}
+	}
+	err := json.Unmarshal(b, v)
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *json.UnmarshalTypeError:
+		what := "the value"
+		if e.Field != "" {
+			what = e.Field
+		}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md"}
+	case *parley.Error:
+		return e
+	default:
+		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the body is not JSON: " + err.Error(), Hint: "send one JSON value"}
+	}
+}
+
+// depth is the deepest nesting of objects and arrays in b.
+func depth(b []byte) (deepest int) {
+	level, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			level++
+			deepest = max(deepest, level)
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return deepest
+}
+
+// Object checks that raw is a JSON object and returns it compact, on one line and
+// with lone surrogates replaced by U+FFFD; nil if it is absent, null or empty.
+func Object(raw json.RawMessage) (json.RawMessage, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	if raw[0] != '{' {
+		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "data is not a JSON object", Hint: `send "data":{…}`}
+	}
+	var out bytes.Buffer
+	out.Grow(len(raw))
+	if err := json.Compact(&out, raw); err != nil {
+		return nil, &parley.Error{Code: parley.CodeBadJSON, Detail: "data is not JSON: " + err.Error(), Hint: "send one JSON object"}
+	}
+	if out.Len() == 2 {
+		return nil, nil
+	}
+	return mendSurrogates(out.Bytes()), nil
+}
+
+// mendSurrogates replaces each escaped surrogate that has no partner by \ufffd,
+// in place. b is valid JSON.
+func mendSurrogates(b []byte) []byte {
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		if b[i+1] != 'u' {
+			i++ // whatever it is, its second byte starts no escape
+			continue
+		}
+		switch r := escaped(b[i:]); {
+		case r >= 0xD800 && r < 0xDC00:
+			if low := escaped(b[i+6:]); low >= 0xDC00 && low < 0xE000 {
+				i += 11
+				continue
+			}
+			copy(b[i+2:], "fffd")
+		case r >= 0xDC00 && r < 0xE000:
+			copy(b[i+2:], "fffd")
+		}
+		i += 5
+	}
+	return b
+}
+
+// escaped reads \uXXXX at the start of b, or returns 0.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 32)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
+}

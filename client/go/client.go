@@ -1,0 +1,144 @@
+// Package client is a small Go client of a parley server: publishing that is
+// safe to repeat, and reading one channel over any of the four transports, which
+// resumes by itself where it was. It keeps no history and decides nothing about
+// what a message means.
+package client
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config of a Client. The zero value is a guest of a development server.
+type Config struct {
+	User         string        // who speaks; in production the token's sub, or empty
+	Token        string        // a JWT or an API key, sent as Authorization: Bearer
+	HTTPClient   *http.Client  // default: http.DefaultClient. Its Timeout would cut streams; leave it 0
+	Logger       *slog.Logger  // default: discards. Never sees bodies or tokens
+	TryTimeout   time.Duration // of one request that should be answered at once. Default 15 s: three times a slow commit
+	IdleTimeout  time.Duration // silence after which a stream is dead. Default 75 s: three of the server's 25 s comments
+	PollInterval time.Duration // between two short polls that found nothing. Default 1 s, as in the classical tutorial
+	PollHold     time.Duration // how long the server may hold a long poll. Default 30 s, at most 60 s
+	FirstWait    time.Duration // upper bound of the first wait after a failure. Default 500 ms
+	MaxWait      time.Duration // upper bound of any wait that the server did not ask for. Default 30 s
+}
+
+// Client talks to one server. Its methods may be called from many goroutines.
+type Client struct {
+	base string // without a slash at the end
+	cfg  Config
+}
+
+// New returns a client of the server at base, such as "http://127.0.0.1:8080".
+// It connects to nothing yet.
+func New(base string, cfg Config) *Client {
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = http.DefaultClient
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&cfg.TryTimeout, 15 * time.Second}, {&cfg.IdleTimeout, 75 * time.Second},
+		{&cfg.PollInterval, time.Second}, {&cfg.PollHold, 30 * time.Second},
+		{&cfg.FirstWait, 500 * time.Millisecond}, {&cfg.MaxWait, 30 * time.Second},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return &Client{base: strings.TrimRight(base, "/"), cfg: cfg}
+}
+
+// Bounds is what a channel holds, as a short poll tells it.
+type Bounds struct {
+	Last  int64  // the head: the newest id, 0 if there is none
+	Epoch string // of the store
+}
+
+// Head asks for a channel's newest id.
+func (c *Client) Head(ctx context.Context, channel string) (Bounds, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
+	defer cancel()
+	resp, err := c.get(ctx, "/api/messages", url.Values{"channel_id": {channel}, "limit": {"1"}}, nil)
+	if err != nil {
+		return Bounds{}, err
+	}
+	defer discard(resp.Body)
+	return boundsOf(resp.Header)
+}
+
+// get asks for a path and returns the answer if it is 200 or 304, else an *Error
+// or the network's error. The caller closes the body.
+func (c *Client) get(ctx context.Context, path string, q url.Values, h http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(path, q), nil)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range h {
+		req.Header[k] = v
+	}
+	return c.do(req, http.StatusOK, http.StatusNotModified)
+}
+
+// do sends a request with the caller's credentials. Any other status than those
+// wanted is an *Error, and the body is closed.
+func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {
+	c.sign(req.Header)
+	resp, err := c.cfg.HTTPClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	for _, status := range want {
+		if resp.StatusCode == status {
+			return resp, nil
+		}
+	}
+	defer discard(resp.Body)
+	return nil, errorOf(resp)
+}
+
+func (c *Client) sign(h http.Header) {
+	if c.cfg.Token != "" {
+		h.Set("Authorization", "Bearer "+c.cfg.Token)
+	}
+}
+
+// url adds the user to the query, and the query to the path.
+func (c *Client) url(path string, q url.Values) string {
+	if q == nil {
+		q = url.Values{}
+	}
+	if c.cfg.User != "" {
+		q.Set("user", c.cfg.User)
+	}
+	if len(q) == 0 {
+		return c.base + path
+	}
+	return c.base + path + "?" + q.Encode()
+}
+
+// discard reads what little is left, so that the connection can be used again,
+// and closes the body.
+func discard(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, 64<<10)
+	_ = body.Close()
+}
+
+// boundsOf reads Parley-Last-Id and Parley-Epoch.
+func boundsOf(h http.Header) (Bounds, error) {
+	last, err := strconv.ParseInt(h.Get("Parley-Last-Id"), 10, 64)
+	if err != nil {
+		return Bounds{}, &protocolError{"the answer has no Parley-Last-Id; is this a parley server?"}
+	}
+	return Bounds{Last: last, Epoch: h.Get("Parley-Epoch")}, nil
+}

@@ -1,0 +1,127 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"parley"
+)
+
+// Message is one entry of a channel, as the server shows it now.
+type Message struct {
+	ID        int64               `json:"id"`
+	Channel   string              `json:"channel"`
+	User      string              `json:"user"`
+	Name      string              `json:"name"` // what people read, if it differs from User
+	Text      string              `json:"text"`
+	Data      json.RawMessage     `json:"data"`      // a JSON object, or nil
+	Thread    int64               `json:"thread"`    // the message this one replies to, or 0
+	Timestamp parley.Timestamp    `json:"timestamp"` // strictly rising within the channel
+	Key       string              `json:"key"`       // the sender's idempotency key, or ""
+	Edited    json.RawMessage     `json:"edited"`    // present once it was edited
+	Deleted   bool                `json:"deleted"`
+	Reactions map[string]Reaction `json:"reactions"`
+}
+
+// Reaction counts one emoji on a message.
+type Reaction struct {
+	Count int      `json:"count"`
+	Users []string `json:"users"` // at most 20 of them
+}
+
+// Event is one thing that a stream carries. Raw is the JSON as it came, nil for
+// the few that the client makes (a poll's welcome and reset).
+type Event struct {
+	Type    string          // "message", "message-changed", "welcome", "reset", "user-joined", "event", …
+	ID      int64           // the entry's number for "message" and "message-changed", else 0
+	Raw     json.RawMessage // whole, with the fields that this package does not know
+	Name    string          // of an application's own event (Type "event"), such as "score"
+	Message *Message        // for "message" the message, for "message-changed" the one it changed
+	Of      int64           // for "message-changed": whose change it is
+	Welcome *Welcome        // for "welcome"
+	Reset   *Reset          // for "reset"
+	Ack     *Ack            // for "ack", on a Socket
+	Err     *Error          // for "error" and "draining", on a Socket
+}
+
+// Welcome begins each connection, on every transport.
+type Welcome struct {
+	First   int64  `json:"first_id"` // the first id that is kept; 0 if the transport does not tell (polls)
+	Last    int64  `json:"last_id"`  // the head
+	Cursor  int64  `json:"cursor"`   // where this connection begins
+	Epoch   string `json:"epoch"`
+	Resumed bool   `json:"resumed"`
+}
+
+// Reset says that a cursor could not be served: what lay between it and After is
+// not delivered.
+type Reset struct {
+	Reason string `json:"reason"` // "expired", "ahead" or "epoch"
+	First  int64  `json:"first_id"`
+	Last   int64  `json:"last_id"`
+	Epoch  string `json:"epoch"` // the store's, if the transport tells it here
+}
+
+// After is the cursor from which reading goes on.
+func (r *Reset) After() int64 {
+	return (&parley.Reset{Reason: r.Reason, First: r.First, Last: r.Last}).After()
+}
+
+// Cursor says where to read from: after ID, or from now on if ID is nil. An empty
+// Epoch matches any.
+type Cursor struct {
+	ID    *int64
+	Epoch string
+}
+
+// At is the cursor after id in any epoch.
+func At(id int64) Cursor { return Cursor{ID: &id} }
+
+// parseEvent reads a frame. name is the SSE event's name, used where the JSON
+// itself does not say its type.
+func parseEvent(raw []byte, name string) (Event, error) {
+	var head struct {
+		Type    string          `json:"type"`
+		Event   string          `json:"event"`
+		ID      int64           `json:"id"`
+		Of      int64           `json:"of"`
+		Message json.RawMessage `json:"message"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return Event{}, &protocolError{fmt.Sprintf("a frame is not a JSON object: %v", err)}
+	}
+	e := Event{Type: head.Type, Raw: raw}
+	if e.Type == "" {
+		e.Type = name
+	}
+	var err error
+	switch e.Type {
+	case "message":
+		e.ID, e.Message = head.ID, new(Message)
+		err = json.Unmarshal(raw, e.Message)
+	case "message-changed":
+		e.ID, e.Of, e.Message = head.ID, head.Of, new(Message)
+		if head.Message != nil {
+			err = json.Unmarshal(head.Message, e.Message)
+		}
+	case "event":
+		e.Name = head.Event
+	case "welcome":
+		e.Welcome = new(Welcome)
+		err = json.Unmarshal(raw, e.Welcome)
+	case "reset":
+		e.Reset = new(Reset)
+		err = json.Unmarshal(raw, e.Reset)
+	case "ack":
+		e.Ack = new(Ack)
+		err = json.Unmarshal(raw, e.Ack)
+	case "error", "draining":
+		var p problem
+		err = json.Unmarshal(raw, &p)
+		e.Err = p.error(0)
+	}
+	if err != nil {
+		return Event{}, &protocolError{fmt.Sprintf("a frame of type %s: %v", e.Type, err)}
+	}
+	return e, nil
+}

@@ -1,0 +1,153 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// pollLimit is the page that polls ask for. The server's own limit is 1000.
+const pollLimit = 500
+
+// pollStream reads GET /api/messages?after= again and again.
+type pollStream struct {
+	c       *Client
+	channel string
+	from    Cursor
+	queue   []Event // answered and not yet returned
+	etag    string  // of the last answer to the same question
+	idle    bool    // the last answer brought nothing: wait before the next
+	met     bool    // welcome was given
+}
+
+func (c *Client) openPoll(channel string, from Cursor) *pollStream {
+	return &pollStream{c: c, channel: channel, from: from}
+}
+
+func (s *pollStream) Next(ctx context.Context) (Event, error) {
+	for len(s.queue) == 0 {
+		if s.idle {
+			if err := wait(ctx, s.c.cfg.PollInterval); err != nil {
+				return Event{}, err
+			}
+		}
+		if err := s.poll(ctx); err != nil {
+			return Event{}, err
+		}
+	}
+	e := s.queue[0]
+	s.queue = s.queue[1:]
+	return e, nil
+}
+
+func (s *pollStream) Close() error { return nil }
+
+// poll asks once. Without a cursor it asks for the head only, and begins there.
+func (s *pollStream) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.c.cfg.TryTimeout)
+	defer cancel()
+	q := url.Values{"channel_id": {s.channel}, "limit": {"1"}}
+	h := http.Header{}
+	if s.from.ID != nil {
+		q = s.from.query(q)
+		q.Set("limit", strconv.Itoa(pollLimit))
+		if s.etag != "" {
+			h.Set("If-None-Match", s.etag)
+		}
+	}
+	resp, err := s.c.get(ctx, "/api/messages", q, h)
+	if e, ok := gone(err); ok {
+		s.reset(e.Reset)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer discard(resp.Body)
+	if resp.StatusCode == http.StatusNotModified {
+		s.idle = true
+		return nil
+	}
+	head, err := boundsOf(resp.Header)
+	if err != nil {
+		return err
+	}
+	if s.from.ID == nil {
+		s.welcome(head, head.Last, false)
+		return nil
+	}
+	var page []json.RawMessage
+	if err := decode(resp.Body, &page); err != nil {
+		return fmt.Errorf("read the poll's answer: %w", err)
+	}
+	if !s.met {
+		s.welcome(head, *s.from.ID, true)
+	}
+	events, err := entries(page)
+	if err != nil {
+		return err
+	}
+	s.queue = append(s.queue, events...)
+	s.idle, s.etag = len(page) == 0, resp.Header.Get("ETag")
+	if s.from.Epoch == "" {
+		s.from.Epoch = head.Epoch
+	}
+	if len(events) > 0 {
+		s.from.ID, s.etag = &events[len(events)-1].ID, ""
+	}
+	return nil
+}
+
+// welcome makes the event that a stream begins with, and takes the epoch.
+func (s *pollStream) welcome(head Bounds, at int64, resumed bool) {
+	s.met = true
+	s.from = Cursor{ID: &at, Epoch: head.Epoch}
+	s.queue = append(s.queue, Event{Type: "welcome", Welcome: &Welcome{Last: head.Last, Cursor: at,
+		Epoch: head.Epoch, Resumed: resumed}})
+}
+
+// reset takes up the cursor that the server offers, in whatever epoch it is.
+func (s *pollStream) reset(r *Reset) {
+	if !s.met {
+		s.welcome(Bounds{Last: r.Last, Epoch: r.Epoch}, r.After(), false)
+	}
+	at := r.After()
+	s.from, s.etag, s.idle = Cursor{ID: &at, Epoch: r.Epoch}, "", false
+	s.queue = append(s.queue, Event{Type: "reset", Reset: r})
+}
+
+// query adds after= and epoch=.
+func (c Cursor) query(q url.Values) url.Values {
+	if c.ID != nil {
+		q.Set("after", strconv.FormatInt(*c.ID, 10))
+	}
+	if c.Epoch != "" {
+		q.Set("epoch", c.Epoch)
+	}
+	return q
+}
+
+// entries reads the entries of a page.
+func entries(page []json.RawMessage) ([]Event, error) {
+	out := make([]Event, len(page))
+	for i, raw := range page {
+		e, err := parseEvent(raw, "message")
+		if err != nil {
+			return nil, err
+		}
+		if e.ID == 0 {
+			return nil, &protocolError{"an entry of a page has no id"}
+		}
+		out[i] = e
+	}
+	return out, nil
+}
+
+// decode reads a JSON answer of a bounded size.
+func decode(body io.Reader, v any) error {
+	return json.NewDecoder(io.LimitReader(body, 256<<20)).Decode(v)
+}

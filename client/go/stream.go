@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Transport names one of the ways to read a channel, as the server names them.
+type Transport string
+
+// The four transports.
+const (
+	Poll      Transport = "poll"
+	LongPoll  Transport = "long-poll"
+	SSE       Transport = "sse"
+	WebSocket Transport = "websocket"
+)
+
+// Transports lists all of them.
+func Transports() []Transport { return []Transport{Poll, LongPoll, SSE, WebSocket} }
+
+// ParseTransport checks a name that a person typed.
+func ParseTransport(s string) (Transport, error) {
+	for _, t := range Transports() {
+		if s == string(t) {
+			return t, nil
+		}
+	}
+	return "", fmt.Errorf("there is no transport %q; choose websocket, sse, long-poll or poll", s)
+}
+
+// Stream is one connection of one transport, or one run of polls. It never
+// reconnects.
+type Stream interface {
+	// Next blocks until there is an event. The first is a welcome; a reset comes
+	// before anything that follows from it. Any error ends the stream, also the
+	// end of ctx. Only one call at a time.
+	Next(ctx context.Context) (Event, error)
+	// Close frees the connection. Not while Next runs.
+	Close() error
+}
+
+// errEnded is the end of a stream that the server did not explain.
+var errEnded = errors.New("the server ended the stream")
+
+// Open begins to read a channel over one transport. ctx bounds the opening only.
+// Errors: an *Error if the server refused, else the network's.
+func (c *Client) Open(ctx context.Context, t Transport, channel string, from Cursor) (Stream, error) {
+	switch t {
+	case Poll:
+		return c.openPoll(channel, from), nil
+	case LongPoll:
+		return c.openLongPoll(channel, from), nil
+	case SSE:
+		s, err := c.openSSE(ctx, channel, from)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	case WebSocket:
+		s, err := c.Dial(ctx, channel, from)
+		if err != nil {
+			return nil, err
+		}
+		return &socketStream{s}, nil
+	}
+	return nil, fmt.Errorf("there is no transport %q", t)
+}

@@ -1,0 +1,131 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/coder/websocket"
+)
+
+// maxFrame is the longest frame taken from the server: a page of history.
+const maxFrame = 256 << 20
+
+// Socket is one WebSocket on one channel, both ways. Send may be called from many
+// goroutines, Receive from one. It never reconnects.
+type Socket struct {
+	c    *Client
+	conn *websocket.Conn
+	idle *idleTimer
+	said *Error // owned by Receive: what an error or draining frame told, for a close that follows
+}
+
+// Dial opens GET /ws/chat/{channel}. ctx bounds the handshake only. A refused
+// handshake is an *Error.
+func (c *Client) Dial(ctx context.Context, channel string, from Cursor) (*Socket, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
+	defer cancel()
+	s := &Socket{c: c}
+	opts := &websocket.DialOptions{HTTPClient: c.cfg.HTTPClient, HTTPHeader: http.Header{},
+		OnPingReceived: func(context.Context, []byte) bool { s.idle.life(); return true }}
+	c.sign(opts.HTTPHeader)
+	conn, resp, err := websocket.Dial(ctx, c.url("/ws/chat/"+url.PathEscape(channel), from.query(url.Values{})), opts)
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
+			return nil, errorOf(resp)
+		}
+		return nil, err
+	}
+	conn.SetReadLimit(maxFrame)
+	s.conn = conn
+	s.idle = newIdleTimer(c.cfg.IdleTimeout, func() { _ = conn.CloseNow() })
+	return s, nil
+}
+
+// Send writes one frame, which becomes JSON. It does not wait for an answer. The
+// end of ctx in mid-frame ends the socket.
+func (s *Socket) Send(ctx context.Context, frame any) error {
+	b, err := json.Marshal(frame)
+	if err != nil {
+		return err
+	}
+	return s.SendRaw(ctx, b)
+}
+
+// SendRaw writes one text frame as it is.
+func (s *Socket) SendRaw(ctx context.Context, frame []byte) error {
+	if err := s.conn.Write(ctx, websocket.MessageText, frame); err != nil {
+		return fmt.Errorf("write to the socket: %w", err)
+	}
+	return nil
+}
+
+// SendDraft sends a message and returns its key, which is made if the draft has
+// none. An event of type "ack" (or "error") with that key follows when it is
+// durable (or refused); many may be under way at a time, and are stored in the
+// order they were sent.
+func (s *Socket) SendDraft(ctx context.Context, d Draft) (key string, err error) {
+	b := s.c.body("", d)
+	b.Type = "message"
+	return b.Key, s.Send(ctx, b)
+}
+
+// Receive blocks until the next frame. Any error ends the socket, also the end of
+// ctx; a close by the server is an *Error with the close code as its Status.
+func (s *Socket) Receive(ctx context.Context) (Event, error) {
+	s.idle.start()
+	defer s.idle.stop()
+	kind, b, err := s.conn.Read(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return Event{}, ctx.Err()
+	case s.idle.fired():
+		return Event{}, errSilent
+	case err != nil:
+		return Event{}, closeError(err, s.said)
+	case kind != websocket.MessageText:
+		return Event{}, &protocolError{"a binary frame that was not asked for"}
+	}
+	e, err := parseEvent(b, "")
+	s.said = e.Err
+	return e, err
+}
+
+// Close says goodbye, and does not wait longer than the library's few seconds for
+// the answer.
+func (s *Socket) Close() error {
+	err := s.conn.Close(websocket.StatusNormalClosure, "")
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// CloseNow cuts the connection.
+func (s *Socket) CloseNow() error { return s.conn.CloseNow() }
+
+// socketStream reads a Socket. What answers only a sender is not an event of the
+// channel.
+type socketStream struct{ s *Socket }
+
+func (w *socketStream) Next(ctx context.Context) (Event, error) {
+	for {
+		e, err := w.s.Receive(ctx)
+		if err != nil {
+			return Event{}, err
+		}
+		switch e.Type {
+		case "ack", "error", "draining", "ping", "pong":
+		default:
+			return e, nil
+		}
+	}
+}
+
+func (w *socketStream) Close() error {
+	_ = w.s.Close() // the server may be gone already, which is as good
+	return nil
+}

@@ -1,0 +1,78 @@
+// Package testenv starts what end-to-end tests need: the real binary, and clients
+// that others wrote, which its install script fetches from the ordinary package
+// registries. It ends only processes that it started, and never fakes one: what
+// can't be had skips the test, loudly.
+package testenv
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait for something that will happen. It is long because
+// it only matters when a test fails.
+const Patience = 60 * time.Second
+
+// Root is the folder of the module.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(file))
+}
+
+// Main runs the tests of a package and removes what they built; for TestMain.
+func Main(m *testing.M) int {
+	defer func() {
+		if binary.dir != "" {
+			os.RemoveAll(binary.dir)
+		}
+	}()
+	return m.Run()
+}
+
+// Skip skips a test in the form that make test repeats at its end.
+func Skip(t testing.TB, why string) {
+	t.Helper()
+	t.Skip("SKIPPED: " + strings.TrimPrefix(why, "SKIPPED: "))
+}
+
+// Need returns the path of something that testenv/install knows, installing it
+// first if it has to. The test is skipped if it can't be had.
+func Need(t testing.TB, name string) string {
+	t.Helper()
+	v, _ := needs.LoadOrStore(name, sync.OnceValues(func() (string, string) { return install(name) }))
+	path, why := v.(func() (string, string))()
+	if path == "" {
+		Skip(t, why)
+	}
+	return path
+}
+
+var needs sync.Map // name → func() (path, why not)
+
+func install(name string) (path, why string) {
+	cmd := exec.Command("bash", filepath.Join(Root(), "testenv", "install"), name)
+	out, err := cmd.Output()
+	lines := bufio.NewScanner(strings.NewReader(string(out)))
+	for lines.Scan() {
+		if p, ok := strings.CutPrefix(lines.Text(), "READY "+name+" "); ok {
+			path = p
+		}
+		if strings.HasPrefix(lines.Text(), "SKIPPED: ") {
+			why = lines.Text()
+		}
+	}
+	if path == "" && why == "" {
+		why = name + ": testenv/install says nothing"
+		if err != nil {
+			why += ": " + err.Error()
+		}
+	}
+	return path, why
+}

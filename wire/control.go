@@ -55,9 +55,9 @@ func Error(dst []byte, e *parley.Error, channel parley.ChannelID, key string) []
 // Simple is a frame that carries nothing but its type: ping, pong.
 func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
 
-// Subscription confirms an unsubscribe frame that carried a key.
-func Subscription(dst []byte, kind string, channel parley.ChannelID, key string) []byte {
-	return end(begin(dst, kind, channel), key)
+// Done answers a frame that carried a key and stored nothing.
+func Done(dst []byte, channel parley.ChannelID, key string) []byte {
+	return end(begin(dst, "ack", channel), key)
 }
 
 // History answers a history frame. more: there are further messages that way.

@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -13,17 +15,20 @@ import (
 // pages send for a variable that has no value yet.
 func Absent(s string) bool { return s == "" || s == "undefined" || s == "null" }
 
-// ParseID reads a cursor, an id or another whole number that is not negative.
-// Larger numbers than an int64 are clamped. The error is CodeBadCursor.
+// ParseID reads a cursor or an id. Numbers beyond its range are clamped to it, so
+// that less than nothing is 0. The error is CodeBadCursor.
 func ParseID(name, s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	if ne, ok := err.(*strconv.NumError); ok && ne.Err == strconv.ErrRange && s[0] != '-' {
-		return n, nil
+	if errors.Is(err, strconv.ErrRange) {
+		err = nil // n is the nearest
 	}
-	if err != nil || n < 0 || s[0] == '+' {
+	if f, ferr := strconv.ParseFloat(s, 64); err != nil && ferr == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		n, err = int64(f), nil // 42.0, as some languages write it
+	}
+	if err != nil {
 		return 0, badCursor("%s=%.40q is not an id", name, s)
 	}
-	return n, nil
+	return max(n, 0), nil
 }
 
 func badCursor(format string, args ...any) error {
@@ -69,13 +74,15 @@ func AppendPosition(dst []byte, first bool, channel parley.ChannelID, id int64) 
 }
 
 // Number is a whole number in a frame or body: a JSON number, or a string that
-// holds one. null, "" and "undefined" count as absent.
+// holds one. null, "" and "undefined" count as absent. What is neither is kept until
+// somebody asks for it, so that the rest of the object is read all the same.
 type Number struct {
-	Set   bool
-	Value int64
+	set bool
+	n   int64
+	err error
 }
 
-// UnmarshalJSON implements json.Unmarshaler. The error is CodeBadCursor.
+// UnmarshalJSON implements json.Unmarshaler.
 func (n *Number) UnmarshalJSON(b []byte) error {
 	s := string(b)
 	if b[0] == '"' {
@@ -83,11 +90,18 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 			return err
 		}
 	}
-	if Absent(s) {
-		*n = Number{}
-		return nil
+	*n = Number{}
+	if !Absent(s) {
+		n.set = true
+		n.n, n.err = ParseID("the number", s)
 	}
-	v, err := ParseID("the number", s)
-	*n = Number{true, v}
-	return err
+	return nil
+}
+
+// Get returns the number, nil if it is absent. The error is CodeBadCursor.
+func (n Number) Get() (*int64, error) {
+	if !n.set || n.err != nil {
+		return nil, n.err
+	}
+	return &n.n, nil
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -66,10 +67,14 @@ type FrameReader struct {
 	checked int    // bytes of message known to be UTF-8
 }
 
+// ErrPause is what a callback of Read returns to be called no further for now.
+var ErrPause = errors.New("paused")
+
 // Read parses p after what is left from before and calls frame for each whole
 // text or binary message and each control frame. The payload is valid during the
 // call only and may be changed. The error is a *CloseError, or what frame returned;
-// after it the reader must not be used.
+// after it the reader must not be used, but for ErrPause: that frame was taken, the
+// bytes after it are kept, and the next Read, with nil or more bytes, goes on.
 func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) error {
 	kept := len(r.partial) > 0
 	if kept {
@@ -78,11 +83,11 @@ func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) er
 	}
 	for whole := len(p); ; {
 		n, err := r.next(p, frame)
-		if err != nil {
+		if err != nil && err != ErrPause {
 			return err
 		}
-		if n > 0 {
-			p = p[n:]
+		p = p[n:]
+		if n > 0 && err == nil {
 			continue
 		}
 		switch {
@@ -91,7 +96,7 @@ func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) er
 		case !kept || len(p) < whole:
 			r.partial = append([]byte(nil), p...)
 		}
-		return nil
+		return err
 	}
 }
 

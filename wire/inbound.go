@@ -54,6 +54,13 @@ func draft(text string, raw json.RawMessage, thread Number, key string) (parley.
 	if err != nil {
 		return parley.Draft{}, err
 	}
+	reply, err := thread.Get()
+	if err != nil {
+		return parley.Draft{}, err
+	}
+	if reply == nil {
+		reply = new(int64)
+	}
 	switch {
 	case text == "" && data == nil:
 		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the message has neither text nor data", Hint: `send "text":"…" or "data":{…}`}
@@ -66,7 +73,7 @@ func draft(text string, raw json.RawMessage, thread Number, key string) (parley.
 	case !utf8.ValidString(text) || !utf8.ValidString(key):
 		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the text or the key is not UTF-8", Hint: "send UTF-8"}
 	}
-	return parley.Draft{Text: text, Data: data, Thread: thread.Value, Key: key}, nil
+	return parley.Draft{Text: text, Data: data, Thread: *reply, Key: key}, nil
 }
 
 func tooLarge(what string, n, limit int) error {

@@ -1,0 +1,197 @@
+package hub
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sort"
+	"sync"
+
+	"parley"
+	"parley/wire"
+)
+
+const (
+	pageIDs   = 256      // a page begins at a multiple of this, plus one
+	pageGrown = 64 << 10 // an open page of this many bytes is continued, not read anew
+)
+
+// page is a run of a channel's messages, read once and encoded once per form.
+type page struct {
+	// fixed when ready is closed
+	ready chan struct{}
+	err   error
+	after int64 // the id before its first
+	last  int64 // its last id; after if there are none
+	json  *chunk
+
+	mu    sync.Mutex
+	forms [wire.Forms]*chunk // made when the first reader of the form comes
+}
+
+type pageKey struct {
+	channel parley.ChannelID
+	start   int64
+}
+
+// pages is the node's cache of pages, the least recently used leave first.
+type pages struct {
+	log   parley.Log
+	limit int // bytes
+
+	mu    sync.Mutex
+	size  int
+	byKey map[pageKey]*list.Element // of *pageEntry
+	lru   list.List                 // front: used last
+}
+
+type pageEntry struct {
+	key  pageKey
+	page *page
+	size int
+}
+
+func newPages(log parley.Log, limit int) *pages {
+	return &pages{log: log, limit: limit, byKey: map[pageKey]*list.Element{}}
+}
+
+// get returns a page that holds the message after the id, reading it at most once
+// however many ask. The error is ErrTrimmed or the log's.
+func (p *pages) get(ctx context.Context, channel parley.ChannelID, after int64) (*page, error) {
+	start := after/pageIDs*pageIDs + 1
+	for {
+		pg, err := p.at(ctx, pageKey{channel, start}, after)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case after < pg.after:
+			return nil, parley.ErrTrimmed
+		case after < pg.last:
+			return pg, nil
+		case pg.last < start:
+			return nil, parley.ErrTrimmed // the log ends before the message that was promised
+		}
+		start = pg.last + 1
+	}
+}
+
+// at returns the page that begins at the key, reading it if there is none, or if
+// the one there ends before the message after the id and is worth growing.
+func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error) {
+	p.mu.Lock()
+	if e := p.byKey[key]; e != nil {
+		pg, size := e.Value.(*pageEntry).page, e.Value.(*pageEntry).size
+		p.lru.MoveToFront(e)
+		p.mu.Unlock()
+		select {
+		case <-pg.ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if pg.err == nil && (after < pg.last || size >= pageGrown) {
+			return pg, nil
+		}
+		p.mu.Lock()
+		p.drop(key, pg)
+		if p.byKey[key] != nil { // somebody else began anew already
+			p.mu.Unlock()
+			return p.at(ctx, key, after)
+		}
+	}
+	pg := &page{ready: make(chan struct{})}
+	entry := &pageEntry{key: key, page: pg}
+	p.byKey[key] = p.lru.PushFront(entry)
+	p.mu.Unlock()
+
+	pg.load(ctx, p.log, key, after)
+	close(pg.ready)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pg.err != nil {
+		p.drop(key, pg)
+		return nil, pg.err
+	}
+	if e := p.byKey[key]; e != nil && e.Value == entry {
+		entry.size = 3*len(pg.json.buf) + 512 // about what it becomes with two more forms
+		p.size += entry.size
+	}
+	for p.size > p.limit && p.lru.Len() > 1 {
+		old := p.lru.Back().Value.(*pageEntry)
+		p.drop(old.key, old.page)
+	}
+	return pg, nil
+}
+
+// drop takes a page out, if it is still the one under its key. p.mu is held.
+func (p *pages) drop(key pageKey, pg *page) {
+	if e := p.byKey[key]; e != nil && e.Value.(*pageEntry).page == pg {
+		p.size -= e.Value.(*pageEntry).size
+		delete(p.byKey, key)
+		p.lru.Remove(e)
+	}
+}
+
+func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int64) {
+	pg.after = key.start - 1
+	limit := func() int { return int(pageIDs - pg.after%pageIDs) }
+	ms, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
+	if errors.Is(err, parley.ErrTrimmed) && after > pg.after {
+		// The page's beginning is gone, but perhaps not what is asked for.
+		var b []parley.Bounds
+		if b, err = log.Bounds(ctx, key.channel); err == nil {
+			pg.after = max(b[0].First-1, pg.after)
+			if after < pg.after {
+				err = parley.ErrTrimmed
+			} else {
+				ms, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
+			}
+		}
+	}
+	pg.err = err
+	pg.last = pg.after + int64(len(ms))
+	pg.json = &chunk{}
+	for i := range ms {
+		pg.json.buf = append(wire.AppendMessage(pg.json.buf, &ms[i]), ',')
+		pg.json.ends = append(pg.json.ends, uint32(len(pg.json.buf)))
+	}
+}
+
+// form returns the page's bytes in one form.
+func (pg *page) form(f wire.Form) *chunk {
+	if f == wire.FormJSON {
+		return pg.json
+	}
+	pg.mu.Lock()
+	defer pg.mu.Unlock()
+	if pg.forms[f] == nil {
+		c := &chunk{ends: make([]uint32, 0, len(pg.json.ends))}
+		start := uint32(0)
+		for i, end := range pg.json.ends {
+			c.buf = f.AppendEntry(c.buf, pg.after+1+int64(i), "message", pg.json.buf[start:end-1])
+			c.ends = append(c.ends, uint32(len(c.buf)))
+			start = end
+		}
+		pg.forms[f] = c
+	}
+	return pg.forms[f]
+}
+
+// read returns entries after the id: at most limit bytes but at least one entry,
+// at most count entries. last is the id of the last one.
+func (pg *page) read(f wire.Form, after int64, limit, count int) (b []byte, last int64) {
+	if after >= pg.last || after < pg.after {
+		return nil, after
+	}
+	c := pg.form(f)
+	k := int(after - pg.after)
+	start := uint32(0)
+	if k > 0 {
+		start = c.ends[k-1]
+	}
+	most := min(len(c.ends), k+max(count, 1))
+	n := sort.Search(most-k, func(i int) bool { return int(c.ends[k+i]-start) > limit })
+	n = max(n, 1)
+	end := c.ends[k+n-1]
+	return c.buf[start:end:end], after + int64(n)
+}

@@ -1,0 +1,308 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"parley"
+	"parley/wire"
+)
+
+// ErrBehind is what Take returns when the next bytes have to be read from the
+// store: call Load, which may block, and then Take again.
+var ErrBehind = errors.New("the next bytes are in the store")
+
+// Session is one reader: a form, a cursor in each channel it follows, and a bell.
+// All methods but Send, and the bell itself, belong to one goroutine at a time.
+type Session struct {
+	// fixed after construction
+	hub  *Hub
+	form wire.Form
+	bell func()
+
+	// owned by whoever owns the session
+	self    string // events of this identity are skipped
+	follows []*follow
+	behind  *follow // the one whose page Load has to read
+
+	mu   sync.Mutex
+	own  []byte  // what is for this session alone, in its form
+	head *follow // those that may have something, in the order of their bells
+	tail *follow
+	rung bool // the bell has rung and Take has not yet returned nothing
+}
+
+// Start is where a session begins in a channel.
+type Start struct {
+	Bounds  parley.Bounds
+	Cursor  int64         // the cursor it begins at
+	Resumed bool          // a cursor was given and is served from
+	Reset   *parley.Reset // the cursor that was given can't be served
+}
+
+// NewSession makes a session. bell is called, from any goroutine, when Take may
+// have something new, and not again before Take has returned nothing. It must not
+// block or call the session.
+func (h *Hub) NewSession(form wire.Form, bell func()) *Session {
+	return &Session{hub: h, form: form, bell: bell}
+}
+
+// Self sets the identity whose events this session skips.
+func (s *Session) Self(identity string) { s.self = identity }
+
+// Follow adds a channel at a cursor, or at its head if after is nil. It may block
+// (it asks the log for the channel's bounds). What it says of a reset is for the
+// caller to tell; entries follow on Take. Following a channel again moves its cursor.
+func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
+	s.Unfollow(channel)
+	f := &follow{session: s}
+	// First register, then look: what is stored in between rings.
+	s.hub.enter(channel, f)
+	bs, err := s.hub.log.Bounds(ctx, channel)
+	if err != nil {
+		s.hub.exit(f)
+		return Start{}, err
+	}
+	b := bs[0]
+	start := Start{Bounds: b, Cursor: b.Last}
+	if after != nil {
+		start.Reset = parley.CheckCursor(*after, b)
+		switch {
+		case start.Reset != nil:
+			start.Cursor = start.Reset.After()
+		default:
+			start.Cursor, start.Resumed = max(after.ID, b.First-1), true
+		}
+	}
+	f.id = start.Cursor
+	f.topic.place(f, b)
+	s.follows = append(s.follows, f)
+	s.ring(f)
+	return start, nil
+}
+
+// Unfollow removes a channel and tells whether it was followed.
+func (s *Session) Unfollow(channel parley.ChannelID) bool {
+	for i, f := range s.follows {
+		if f.topic.channel == channel {
+			s.hub.exit(f)
+			s.follows = append(s.follows[:i], s.follows[i+1:]...)
+			if s.behind == f {
+				s.behind = nil
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// Follows tells whether the session follows the channel.
+func (s *Session) Follows(channel parley.ChannelID) bool {
+	_, ok := s.Cursor(channel)
+	return ok
+}
+
+// Cursor is the last id that Take has given of a channel.
+func (s *Session) Cursor(channel parley.ChannelID) (int64, bool) {
+	for _, f := range s.follows {
+		if f.topic.channel == channel {
+			return f.id, true
+		}
+	}
+	return 0, false
+}
+
+// Channels calls yield for each channel that is followed, with its cursor.
+func (s *Session) Channels(yield func(parley.ChannelID, int64)) {
+	for _, f := range s.follows {
+		yield(f.topic.channel, f.id)
+	}
+}
+
+// Len is how many channels the session follows.
+func (s *Session) Len() int { return len(s.follows) }
+
+// Close takes the session out of every channel.
+func (s *Session) Close() {
+	for _, f := range s.follows {
+		s.hub.exit(f)
+	}
+	s.follows, s.behind = nil, nil
+}
+
+// Send adds bytes, in the session's form, that are for it alone; they leave before
+// shared ones. It may be called by anybody and returns how many bytes wait.
+func (s *Session) Send(b []byte) int {
+	s.mu.Lock()
+	s.own = append(s.own, b...)
+	n := len(s.own)
+	first := !s.rung
+	s.rung = true
+	s.mu.Unlock()
+	if first {
+		s.bell()
+	}
+	return n
+}
+
+// SendReset sends the frame that tells of a reset; the cursor has moved already.
+func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
+	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
+}
+
+// Waiting is how many bytes of Send have not been taken.
+func (s *Session) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.own)
+}
+
+// ring puts a follow on the session's list and rings the bell if it is the first.
+func (s *Session) ring(f *follow) {
+	s.mu.Lock()
+	if !f.ready {
+		f.ready = true
+		if s.tail == nil {
+			s.head = f
+		} else {
+			s.tail.next = f
+		}
+		s.tail = f
+	}
+	first := !s.rung
+	s.rung = true
+	s.mu.Unlock()
+	if first {
+		s.bell()
+	}
+}
+
+// pop takes the session's own bytes or the next follow from its list. Neither: the
+// bell may ring again.
+func (s *Session) pop() (own []byte, f *follow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.own) > 0 {
+		own, s.own = s.own, nil
+		return own, nil
+	}
+	if f = s.head; f == nil {
+		s.rung = false
+		return nil, nil
+	}
+	s.head = f.next
+	if s.head == nil {
+		s.tail = nil
+	}
+	f.next, f.ready = nil, false
+	return nil, f
+}
+
+// Take returns the next bytes to send, at most about limit (but a whole entry),
+// with at most count entries. They stay valid and must not be changed. nil, nil:
+// nothing now, the bell will ring. ErrBehind: call Load.
+func (s *Session) Take(limit, count int) ([]byte, error) {
+	if s.behind != nil {
+		return nil, ErrBehind
+	}
+	for {
+		own, f := s.pop()
+		if own != nil {
+			return own, nil
+		}
+		if f == nil {
+			return nil, nil
+		}
+		if f.left { // it left while it was on the list
+			continue
+		}
+		b, more, behind := s.read(f, limit, count)
+		switch {
+		case behind:
+			s.behind = f
+			return nil, ErrBehind
+		case more:
+			s.ring(f)
+		}
+		if len(b) > 0 {
+			return b, nil
+		}
+	}
+}
+
+// read takes from one channel; on a stream of many it writes the id: lines.
+func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool) {
+	if s.form != wire.FormSSEMulti {
+		return s.next(f, limit, count)
+	}
+	more = true
+	for more && len(b) < limit && count > 0 {
+		var entry []byte
+		before := f.id
+		entry, more, behind = s.next(f, 0, 1)
+		if f.id != before {
+			b = append(s.appendCursor(append(b, "id: "...)), '\n')
+		}
+		b = append(b, entry...)
+		count--
+	}
+	// What there is goes first; the page is asked for when the turn comes again.
+	return b, more || behind, behind && len(b) == 0
+}
+
+func (s *Session) next(f *follow, limit, count int) (b []byte, more, behind bool) {
+	if f.page != nil {
+		b, f.id = f.page.read(s.form, f.id, limit, count)
+		if f.id >= f.page.last || len(b) == 0 {
+			f.page = nil
+		}
+		return b, true, false
+	}
+	return f.topic.read(f, s.form, s.self, limit, count)
+}
+
+// CursorText is where the session stands, as an id: line says it: a plain number,
+// or A:42,B:7 on a stream of many channels.
+func (s *Session) CursorText() string {
+	if s.form != wire.FormSSEMulti && len(s.follows) == 1 {
+		return strconv.FormatInt(s.follows[0].id, 10)
+	}
+	return string(s.appendCursor(nil))
+}
+
+func (s *Session) appendCursor(b []byte) []byte {
+	for i, f := range s.follows {
+		b = wire.AppendPosition(b, i == 0, f.topic.channel, f.id)
+	}
+	return b
+}
+
+// Load reads the page that Take asked for. It may block. If the messages after the
+// cursor are gone it sends a reset and goes on from what is kept. Another error is
+// the store's; calling again later is safe.
+func (s *Session) Load(ctx context.Context) error {
+	f := s.behind
+	if f == nil {
+		return nil
+	}
+	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
+	if errors.Is(err, parley.ErrTrimmed) {
+		bs, err := s.hub.log.Bounds(ctx, f.topic.channel)
+		if err != nil {
+			return err
+		}
+		r := &parley.Reset{Reason: "expired", First: bs[0].First, Last: bs[0].Last}
+		f.id = r.After()
+		f.live = false
+		s.SendReset(f.topic.channel, r)
+	} else if err != nil {
+		return err
+	} else {
+		f.page = pg
+	}
+	s.behind = nil
+	s.ring(f)
+	return nil
+}

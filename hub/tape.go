@@ -1,0 +1,172 @@
+package hub
+
+import (
+	"sort"
+
+	"parley/wire"
+)
+
+// The recent entries and events of a channel. All forms share the slots; each form
+// that somebody reads has the bytes.
+//
+//	slots      41  42  ev  43  44        position = base + index; an event has the
+//	             \   \   \   \   \       id of the message before it
+//	tape SSE   [ chunk 0 ][ chunk 1 …    bytes are appended and never rewritten, so a
+//	tape WS        [ chunk 0 ……… ]       slice that a reader holds stays valid
+//
+// Invariant: the ids of the messages among the slots have no hole. What would tear
+// one cuts everything instead; readers behind the cut read pages.
+type recent struct {
+	base  uint64 // position of slots[0]
+	slots []slot
+	tapes [wire.Forms]tape
+}
+
+// slot is one entry or event.
+type slot struct {
+	id   int64   // of the entry, or of the message before the event
+	skip *string // nil for an entry; for an event the identity whose sessions skip it, "" for none
+}
+
+type tape struct {
+	readers int // sessions of this form that follow the channel
+	size    int // bytes in chunks
+	chunks  []*chunk
+}
+
+// chunk holds the bytes of consecutive slots in one form.
+type chunk struct {
+	first uint64 // position of its first slot
+	buf   []byte
+	ends  []uint32 // where each slot's bytes end in buf
+}
+
+const (
+	chunkSize = 32 << 10  // a chunk that has reached it is not appended to
+	tapeLimit = 256 << 10 // bytes kept per channel and form
+)
+
+func (r *recent) end() uint64 { return r.base + uint64(len(r.slots)) }
+
+// first is the position from which a form's bytes are kept.
+func (r *recent) first(f wire.Form) uint64 {
+	if c := r.tapes[f].chunks; len(c) > 0 {
+		return c[0].first
+	}
+	return r.end()
+}
+
+// append adds one slot in every form that is read and returns by how many bytes
+// the tapes grew (less what left them).
+func (r *recent) append(s slot, event string, obj []byte) (grown int) {
+	pos := r.end()
+	r.slots = append(r.slots, s)
+	id := s.id
+	if s.skip != nil {
+		id = 0
+	}
+	for f := range r.tapes {
+		t := &r.tapes[f]
+		if t.readers == 0 {
+			continue
+		}
+		before := t.size
+		t.append(pos, wire.Form(f), id, event, obj)
+		for t.size > tapeLimit && len(t.chunks) > 1 {
+			t.dropFirst()
+		}
+		grown += t.size - before
+	}
+	r.trimSlots()
+	return grown
+}
+
+func (t *tape) append(pos uint64, f wire.Form, id int64, event string, obj []byte) {
+	var c *chunk
+	if n := len(t.chunks); n > 0 && len(t.chunks[n-1].buf) < chunkSize {
+		c = t.chunks[n-1]
+	} else {
+		c = &chunk{first: pos}
+		t.chunks = append(t.chunks, c)
+	}
+	before := len(c.buf)
+	c.buf = f.AppendEntry(c.buf, id, event, obj)
+	c.ends = append(c.ends, uint32(len(c.buf)))
+	t.size += len(c.buf) - before
+}
+
+func (t *tape) dropFirst() {
+	t.size -= len(t.chunks[0].buf)
+	t.chunks[0] = nil
+	t.chunks = t.chunks[1:]
+}
+
+// trimSlots forgets the slots that no form has bytes of.
+func (r *recent) trimSlots() {
+	oldest := r.end()
+	for f := range r.tapes {
+		oldest = min(oldest, r.first(wire.Form(f)))
+	}
+	if n := oldest - r.base; n > 0 && (n == uint64(len(r.slots)) || n > uint64(len(r.slots)/2)) {
+		r.slots = append([]slot(nil), r.slots[n:]...)
+		r.base = oldest
+	}
+}
+
+// cut drops all bytes and returns how many there were. Positions go on.
+func (r *recent) cut() (dropped int) {
+	r.base, r.slots = r.end(), nil
+	for f := range r.tapes {
+		dropped += r.tapes[f].size
+		r.tapes[f].chunks, r.tapes[f].size = nil, 0
+	}
+	return dropped
+}
+
+// leave takes one reader of a form away and, with the last, the form's bytes.
+func (r *recent) leave(f wire.Form) (dropped int) {
+	t := &r.tapes[f]
+	if t.readers--; t.readers == 0 {
+		dropped = t.size
+		t.chunks, t.size = nil, 0
+		r.trimSlots()
+	}
+	return dropped
+}
+
+// find returns the position of the message after id, if form f still has it.
+func (r *recent) find(f wire.Form, id int64) (pos uint64, ok bool) {
+	from := int(r.first(f) - r.base)
+	i := from + sort.Search(len(r.slots)-from, func(i int) bool { return r.slots[from+i].id > id })
+	if i == len(r.slots) || r.slots[i].id != id+1 {
+		return 0, false
+	}
+	return r.base + uint64(i), true
+}
+
+// run returns the longest run of slots at pos that lies in one chunk, has at most
+// count slots and limit bytes (but at least one slot), and none that stop names.
+// last is the id of its last slot.
+func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) bool) (b []byte, next uint64, last int64) {
+	t := &r.tapes[f]
+	i := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].first > pos }) - 1
+	c := t.chunks[i]
+	k := int(pos - c.first)
+	start := uint32(0)
+	if k > 0 {
+		start = c.ends[k-1]
+	}
+	end := start
+	for ; k < len(c.ends) && count > 0; k++ {
+		s := r.slots[pos-r.base]
+		if stop(s) || end > start && int(c.ends[k]-start) > limit {
+			break
+		}
+		if c.ends[k] > end { // an event has no bytes in some forms
+			count--
+		}
+		end, last = c.ends[k], s.id
+		pos++
+	}
+	return c.buf[start:end:end], pos, last
+}

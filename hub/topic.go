@@ -1,0 +1,174 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"parley"
+	"parley/wire"
+)
+
+// topic is a channel that somebody on this node follows.
+type topic struct {
+	// fixed after construction
+	hub     *Hub
+	channel parley.ChannelID
+
+	mu        sync.Mutex
+	head      int64 // the last id that was delivered here, or that a follower read of
+	seen      int64 // a later head that the log named; its messages should be delivered soon
+	seenOld   bool  // seen stood there at the last sweep already
+	recent    recent
+	followers []*follow
+	touched   time.Time // of the last append to recent
+}
+
+// follow is a session's place in one channel. It belongs to the session's owner but
+// for index, which the topic's mu guards, and the last two, which the session's does.
+type follow struct {
+	topic   *topic
+	session *Session
+	id      int64  // the cursor: the last id that was taken
+	pos     uint64 // the next slot among the recent ones, if live
+	live    bool   // reads the recent bytes; else it has to find its place by id
+	page    *page  // being read by one who is behind, else nil
+	left    bool   // unfollowed, though perhaps still on the session's list
+	index   int    // in topic.followers; the topic's
+
+	ready bool    // in the session's list
+	next  *follow // there
+}
+
+// deliver takes messages that the log has stored, in order, and rings. Those that
+// are known are ignored; a hole before one cuts the recent bytes, and whoever has
+// not seen what lies in the hole reads it from the log.
+func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
+	t.mu.Lock()
+	rang := false
+	grown := 0
+	for i := range ms {
+		m := &ms[i].Message
+		if ms[i].Err != nil || m.ID <= t.head {
+			continue
+		}
+		if m.ID > t.head+1 {
+			grown -= t.recent.cut()
+		}
+		t.head = m.ID
+		scratch.json = wire.AppendMessage(scratch.json[:0], m)
+		grown += t.recent.append(slot{id: m.ID}, "message", scratch.json)
+		rang = true
+	}
+	t.finish(rang, grown, scratch)
+}
+
+// event gives an event to the streams that are at the head.
+func (t *topic) event(name string, obj []byte, skip string, scratch *scratch) {
+	t.mu.Lock()
+	grown := t.recent.append(slot{id: t.head, skip: &skip}, name, obj)
+	t.finish(true, grown, scratch)
+}
+
+// raise moves the head to one that the log named.
+func (t *topic) raise(head int64, scratch *scratch) {
+	t.mu.Lock()
+	rang, grown := head > t.head, 0
+	if rang {
+		t.head, grown = head, -t.recent.cut()
+	}
+	t.finish(rang, grown, scratch)
+}
+
+// finish ends a change of the recent bytes: it unlocks, then rings.
+func (t *topic) finish(ring bool, grown int, scratch *scratch) {
+	scratch.rung = scratch.rung[:0]
+	if ring {
+		t.touched = t.hub.clock()
+		scratch.rung = append(scratch.rung, t.followers...)
+	}
+	t.mu.Unlock()
+	t.hub.grow(grown)
+	for _, f := range scratch.rung {
+		f.session.ring(f)
+	}
+	clear(scratch.rung)
+}
+
+// read returns what the follower has not seen of the recent bytes: a slice that
+// stays valid and must not be changed, at most limit bytes but at least one entry,
+// at most count entries. behind: the recent bytes have moved on; read a page.
+func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (b []byte, more, behind bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := &t.recent
+	if f.live && f.pos < r.first(form) {
+		f.live = false
+	}
+	if !f.live {
+		switch pos, ok := r.find(form, f.id); {
+		case ok:
+			f.pos = pos
+		case f.id >= t.head:
+			f.pos = r.end()
+		default:
+			return nil, false, true
+		}
+		f.live = true
+	}
+	skipped := func(s slot) bool {
+		if s.skip == nil {
+			return s.id <= f.id
+		}
+		return *s.skip != "" && *s.skip == self
+	}
+	for f.pos < r.end() {
+		s := r.slots[f.pos-r.base]
+		if skipped(s) {
+			f.pos++
+			continue
+		}
+		var last int64
+		b, f.pos, last = r.run(form, f.pos, limit, count, skipped)
+		f.id = max(f.id, last)
+		if len(b) > 0 {
+			return b, f.pos < r.end(), false
+		}
+	}
+	return nil, false, false
+}
+
+// place puts a follower that knows its cursor among the recent bytes.
+func (t *topic) place(f *follow, b parley.Bounds) {
+	t.mu.Lock()
+	if b.Last > t.head {
+		if len(t.recent.slots) == 0 {
+			t.head = b.Last
+		} else if b.Last > t.seen {
+			t.seen, t.seenOld = b.Last, false
+		}
+	}
+	t.mu.Unlock()
+}
+
+// sweep repairs what was not delivered in time and forgets bytes that nobody has
+// needed for a minute. It returns the size and age of what is left.
+func (t *topic) sweep(now time.Time, scratch *scratch) (size int, touched time.Time) {
+	t.mu.Lock()
+	late := t.seen > t.head && t.seenOld
+	seen := t.seen
+	t.seenOld = true
+	grown := 0
+	if now.Sub(t.touched) > time.Minute {
+		grown = -t.recent.cut()
+	}
+	for f := range t.recent.tapes {
+		size += t.recent.tapes[f].size
+	}
+	touched = t.touched
+	t.mu.Unlock()
+	t.hub.grow(grown)
+	if late {
+		t.raise(seen, scratch)
+	}
+	return size, touched
+}

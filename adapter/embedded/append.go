@@ -1,0 +1,75 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"parley"
+)
+
+// draft is a parley.Draft that has been copied out of its caller's memory.
+type draft struct {
+	parley.Draft
+	body []byte // encoded; Data is a part of it
+	key  []byte // under which the id is kept, nil if the draft has no Key
+}
+
+func newDraft(ch parley.ChannelID, d parley.Draft) draft {
+	body := appendBody(make([]byte, 0, d.Size()), &d)
+	if len(d.Data) == 0 {
+		d.Data = nil
+	} else {
+		end := len(body)
+		d.Data = json.RawMessage(body[end-len(d.Data) : end : end])
+	}
+	out := draft{Draft: d, body: body}
+	if d.Key != "" {
+		out.key = senderKey(ch, d.User, d.Key)
+	}
+	return out
+}
+
+// Append implements parley.Log. Callers that append at the same time share a sync.
+func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
+	if len(drafts) == 0 {
+		return nil
+	}
+	r := &request{channel: channel, drafts: make([]draft, len(drafts))}
+	for i, d := range drafts {
+		r.drafts[i] = newDraft(channel, d)
+		r.size += len(r.drafts[i].body) + 2*messageKeyLen(channel)
+	}
+	if err := l.submit(ctx, r); err != nil {
+		results := make([]parley.Result, len(drafts))
+		for i := range results {
+			results[i].Err = fmt.Errorf("append to %s: %w", channel, err)
+		}
+		return results
+	}
+	return r.results
+}
+
+// submit hands a request to the builder and waits. ErrUnknown if ctx ends first.
+func (l *Log) submit(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+	if r.do == nil {
+		if err := l.refusal(); err != nil {
+			return err
+		}
+	}
+	r.done = make(chan struct{})
+	if err := l.queue.put(r); err != nil {
+		return err
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+	}
+	// Nobody waits for it any more: if it was not begun, it needn't be.
+	r.state.CompareAndSwap(waiting, abandoned)
+	return fmt.Errorf("%w: %w", parley.ErrUnknown, context.Cause(ctx))
+}

@@ -1,0 +1,160 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// build is one batch and those who wait for it. The builder owns it, then the
+// completer.
+type build struct {
+	log      *Log
+	number   uint64
+	batch    *pebble.Batch
+	requests []*request
+	touched  []*head                   // pinned once each
+	ends     []record                  // of touched, after this batch
+	keys     map[string]parley.Message // stored in this batch, by sender's key
+	failed   error                     // of the batch's application
+}
+
+func (l *Log) newBuild(number uint64, requests []*request) *build {
+	size := 0
+	for _, r := range requests {
+		size += r.size + 64*len(r.drafts)
+	}
+	b := &build{log: l, number: number, requests: requests, batch: l.db.NewBatchWithSize(size + 256)}
+	for _, r := range requests {
+		if r.do != nil {
+			r.err = r.do(b)
+			continue
+		}
+		b.append(r)
+	}
+	b.ends = make([]record, len(b.touched))
+	for i, h := range b.touched {
+		b.ends[i] = h.next
+	}
+	return b
+}
+
+// head returns a channel's head and keeps it until the batch is complete.
+func (b *build) head(ch parley.ChannelID) (*head, error) {
+	h, err := b.log.hold(ch)
+	if err != nil {
+		return nil, err
+	}
+	if h.batch == b.number {
+		b.log.heads.release(h)
+		return h, nil
+	}
+	h.batch = b.number
+	b.touched = append(b.touched, h)
+	return h, nil
+}
+
+// append numbers the drafts of one call.
+func (b *build) append(r *request) {
+	if err := b.log.refusal(); err != nil {
+		r.err = err
+		return
+	}
+	h, err := b.head(r.channel)
+	if err != nil {
+		r.err = fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
+		return
+	}
+	r.results = make([]parley.Result, len(r.drafts))
+	for i := range r.drafts {
+		d := &r.drafts[i]
+		if d.key != nil {
+			first, found, err := b.find(h, d)
+			if err != nil {
+				r.results[i].Err = fmt.Errorf("look for the key of a message to %s: %w: %w", r.channel, parley.ErrUnavailable, err)
+				continue
+			}
+			if found {
+				r.results[i] = parley.Result{Message: first, Duplicate: true}
+				continue
+			}
+		}
+		r.results[i].Message = b.store(h, d)
+	}
+}
+
+// store puts one message at the end of its channel.
+func (b *build) store(h *head, d *draft) parley.Message {
+	n := &h.next
+	n.last++
+	n.count++
+	n.time = max(parley.Timestamp(b.log.cfg.Clock().UnixMicro()), n.time+1)
+	m := parley.Message{ID: n.last, Channel: h.channel, User: d.User, Name: d.Name, Text: d.Text,
+		Data: d.Data, Thread: d.Thread, Key: d.Key, Time: n.time, Count: n.count}
+
+	op := b.batch.SetDeferred(messageKeyLen(h.channel), prefixSize+len(d.body))
+	appendMessageKey(op.Key[:0], h.channel, m.ID)
+	putPrefix(op.Value, m.Time, m.Count)
+	copy(op.Value[prefixSize:], d.body)
+	must(op.Finish())
+	if d.key != nil {
+		b.keep(d.key, m)
+	}
+	if !n.exists {
+		n.exists = true
+		b.saveRecord(h)
+	}
+	return m
+}
+
+func (b *build) keep(key []byte, m parley.Message) {
+	must(b.batch.Set(key, encodeID(m.ID), nil))
+	if b.keys == nil {
+		b.keys = make(map[string]parley.Message, 64)
+	}
+	b.keys[string(key)] = m
+}
+
+// find looks for the message that was stored under the same key: in this batch,
+// then in the database, where the batches in flight are visible. The answer waits
+// for them, since batches complete in order.
+func (b *build) find(h *head, d *draft) (parley.Message, bool, error) {
+	if m, ok := b.keys[string(d.key)]; ok {
+		if m.ID < h.next.first { // trimmed or removed in this batch
+			return parley.Message{}, false, nil
+		}
+		m.Data = append([]byte(nil), m.Data...)
+		if len(m.Data) == 0 {
+			m.Data = nil
+		}
+		return m, true, nil
+	}
+	v, closer, err := b.log.db.Get(d.key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return parley.Message{}, false, nil
+	}
+	if err != nil {
+		return parley.Message{}, false, err
+	}
+	id, err := decodeID(v)
+	closer.Close()
+	if err != nil || id < h.next.first {
+		return parley.Message{}, false, err
+	}
+	m, err := b.log.get(h.channel, id)
+	return m, err == nil, err
+}
+
+func (b *build) saveRecord(h *head) {
+	must(b.batch.Set(headKey(h.channel), h.next.encode(), nil))
+}
+
+// must holds for writing to a batch, which is memory.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

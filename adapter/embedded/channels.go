@@ -1,0 +1,148 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Channel implements parley.Directory.
+func (l *Log) Channel(_ context.Context, channel parley.ChannelID) (parley.Settings, error) {
+	if err := l.gate.enter(); err != nil {
+		return parley.Settings{}, fmt.Errorf("settings of %s: %w", channel, err)
+	}
+	defer l.gate.leave()
+	s, _, err := l.settings(channel)
+	return s, err
+}
+
+// settings reads a channel's settings, and whether it has any.
+func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool, err error) {
+	v, closer, err := l.db.Get(settingsKey(channel))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return s, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(v, &s)
+		closer.Close()
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("settings of %s: %w", channel, err)
+	}
+	return s, true, nil
+}
+
+// SetChannel implements parley.Directory. It shares its sync with appends.
+func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, s parley.Settings) error {
+	v, err := json.Marshal(s)
+	if err == nil {
+		err = l.submit(ctx, &request{size: len(v), do: func(b *build) error {
+			if err := l.refusal(); err != nil {
+				return err
+			}
+			must(b.batch.Set(settingsKey(channel), v, nil))
+			l.trims.changed(channel)
+			return nil
+		}})
+	}
+	if err != nil {
+		return fmt.Errorf("settings of %s: %w", channel, err)
+	}
+	return nil
+}
+
+// RemoveChannel implements parley.Directory. It stands in the same queue as appends.
+func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error {
+	if err := l.submit(ctx, &request{do: func(b *build) error { return b.remove(channel) }}); err != nil {
+		return fmt.Errorf("remove %s: %w", channel, err)
+	}
+	return nil
+}
+
+func (b *build) remove(channel parley.ChannelID) error {
+	h, err := b.head(channel)
+	if err != nil {
+		return err
+	}
+	must(b.batch.Delete(settingsKey(channel), nil))
+	if !h.next.exists {
+		return nil
+	}
+	h.next.first, h.next.exists = h.next.last+1, false
+	h.raise(h.next.first)
+	for _, kind := range []byte{'m', 'k'} {
+		from, to := span(kind, channel)
+		must(b.batch.DeleteRange(from, to, nil))
+	}
+	b.saveRecord(h)
+	return nil
+}
+
+// Channels implements parley.Directory.
+func (l *Log) Channels(ctx context.Context, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	if err := l.gate.enter(); err != nil {
+		return nil, fmt.Errorf("list channels: %w", err)
+	}
+	defer l.gate.leave()
+	names, err := l.channels(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list channels: %w", err)
+	}
+	return names, nil
+}
+
+// channels merges the channels with messages and those with settings.
+func (l *Log) channels(ctx context.Context, after parley.ChannelID, limit int) (names []parley.ChannelID, err error) {
+	records, err := l.names('h', after)
+	if err != nil {
+		return nil, err
+	}
+	defer records.Close()
+	settings, err := l.names('s', after)
+	if err != nil {
+		return nil, err
+	}
+	defer settings.Close()
+	inRecords, inSettings := records.First(), settings.First()
+	for len(names) < limit && (inRecords || inSettings) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var name parley.ChannelID
+		exists := false
+		if inRecords {
+			name = parley.ChannelID(records.Key()[1:])
+		}
+		if inSettings {
+			if s := parley.ChannelID(settings.Key()[1:]); !inRecords || s <= name {
+				name, exists = s, true
+			}
+		}
+		if inRecords && name == parley.ChannelID(records.Key()[1:]) {
+			r, err := decodeRecord(records.Value())
+			if err != nil {
+				return nil, fmt.Errorf("record of %s: %w", name, err)
+			}
+			exists = exists || r.exists
+			inRecords = records.Next()
+		}
+		if inSettings && name == parley.ChannelID(settings.Key()[1:]) {
+			inSettings = settings.Next()
+		}
+		if exists {
+			names = append(names, name)
+		}
+	}
+	return names, errors.Join(records.Error(), settings.Error())
+}
+
+// names iterates over the keys of one kind that end in a channel's name.
+func (l *Log) names(kind byte, after parley.ChannelID) (*pebble.Iterator, error) {
+	from := append(append([]byte{kind}, after...), 0) // no name has a NUL
+	return l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{kind + 1}})
+}

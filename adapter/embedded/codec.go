@@ -1,0 +1,158 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+
+	"parley"
+)
+
+// A stored message, version 1; channel and id are in its key:
+//
+//	version(1) time(8) count(8) | thread uvarint, then user, name, key, text and
+//	data, each as uvarint length and bytes
+//
+// The part before the bar is filled in by the builder, the rest is encoded
+// by the caller of Append, whose core is idle anyway.
+const (
+	version    = 1
+	prefixSize = 1 + 8 + 8
+)
+
+var errCodec = errors.New("a stored record is damaged or of a newer version")
+
+// appendBody appends what does not depend on the message's place in the log.
+func appendBody(dst []byte, d *parley.Draft) []byte {
+	dst = binary.AppendUvarint(dst, uint64(d.Thread))
+	dst = appendString(dst, string(d.User))
+	dst = appendString(dst, d.Name)
+	dst = appendString(dst, d.Key)
+	dst = appendString(dst, d.Text)
+	dst = binary.AppendUvarint(dst, uint64(len(d.Data)))
+	return append(dst, d.Data...)
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+func putPrefix(dst []byte, t parley.Timestamp, count int64) {
+	dst[0] = version
+	binary.BigEndian.PutUint64(dst[1:], uint64(t))
+	binary.BigEndian.PutUint64(dst[9:], uint64(count))
+}
+
+// decodePrefix reads what the head of a channel needs.
+func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
+	if len(b) < prefixSize || b[0] != version {
+		return 0, 0, errCodec
+	}
+	return parley.Timestamp(binary.BigEndian.Uint64(b[1:])), int64(binary.BigEndian.Uint64(b[9:])), nil
+}
+
+// decodeMessage copies what it keeps, so b may be reused.
+func decodeMessage(ch parley.ChannelID, id int64, b []byte) (parley.Message, error) {
+	m := parley.Message{ID: id, Channel: ch}
+	var err error
+	if m.Time, m.Count, err = decodePrefix(b); err != nil {
+		return m, err
+	}
+	d := fields{rest: string(b[prefixSize:])} // one allocation for all strings
+	m.Thread = int64(d.uvarint())
+	m.User = parley.UserID(d.string())
+	m.Name, m.Key, m.Text = d.string(), d.string(), d.string()
+	if data := d.string(); data != "" {
+		m.Data = json.RawMessage(data)
+	}
+	if d.bad || d.rest != "" {
+		return m, errCodec
+	}
+	return m, nil
+}
+
+// decodeKey reads only who sent a message under which key.
+func decodeKey(b []byte) (user parley.UserID, key string, err error) {
+	if _, _, err = decodePrefix(b); err != nil {
+		return "", "", err
+	}
+	d := fields{rest: string(b[prefixSize:])}
+	d.uvarint()
+	user = parley.UserID(d.string())
+	d.string()
+	key = d.string()
+	if d.bad {
+		err = errCodec
+	}
+	return user, key, err
+}
+
+// fields reads a body from its beginning.
+type fields struct {
+	rest string
+	bad  bool
+}
+
+func (d *fields) uvarint() uint64 {
+	var v uint64
+	for i := 0; i < len(d.rest) && i < binary.MaxVarintLen64; i++ {
+		c := d.rest[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			d.rest = d.rest[i+1:]
+			return v
+		}
+	}
+	d.bad, d.rest = true, ""
+	return 0
+}
+
+func (d *fields) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, ""
+		return ""
+	}
+	s := d.rest[:n]
+	d.rest = d.rest[n:]
+	return s
+}
+
+// record is what is stored of a channel beside its messages.
+type record struct {
+	first, last, count int64
+	time               parley.Timestamp // of message last
+	exists             bool             // has a message
+}
+
+const recordSize = 1 + 4*8 + 1
+
+func (r record) encode() []byte {
+	b := make([]byte, 0, recordSize)
+	b = append(b, version)
+	for _, v := range [...]int64{r.first, r.last, r.count, int64(r.time)} {
+		b = binary.BigEndian.AppendUint64(b, uint64(v))
+	}
+	if r.exists {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func decodeRecord(b []byte) (r record, err error) {
+	if len(b) != recordSize || b[0] != version {
+		return r, errCodec
+	}
+	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
+	return record{first: at(0), last: at(1), count: at(2), time: parley.Timestamp(at(3)), exists: b[recordSize-1] == 1}, nil
+}
+
+func encodeID(id int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
+
+func decodeID(b []byte) (int64, error) {
+	if len(b) != 8 {
+		return 0, errCodec
+	}
+	return int64(binary.BigEndian.Uint64(b)), nil
+}

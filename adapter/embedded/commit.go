@@ -1,0 +1,115 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	// maxBatch bytes of drafts go into one batch: a few milliseconds of writing.
+	maxBatch = 4 << 20
+	// inFlight batches: one syncs while the next is built.
+	inFlight = 2
+)
+
+// runBuilder makes batches until the queue is stopped and empty.
+func (l *Log) runBuilder(built chan<- *build, slots chan struct{}) {
+	defer close(built)
+	var number uint64
+	for l.queue.wait() {
+		slots <- struct{}{} // what comes while it waits joins the batch
+		number++
+		b := l.newBuild(number, l.queue.take(maxBatch))
+		l.space.appending(b.batch.Len())
+		b.failed = l.apply(b.batch, l.cfg.Fsync == FsyncCommit)
+		built <- b
+	}
+}
+
+// apply makes a batch visible to reads of the database and queues it for the
+// log. Pebble panics when its log is already broken.
+func (l *Log) apply(batch *pebble.Batch, sync bool) (err error) {
+	if err := l.broken.Load(); err != nil {
+		return *err
+	}
+	if batch.Empty() {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("apply a batch: %v", p)
+		}
+		if err != nil {
+			l.fail(err)
+		}
+	}()
+	if sync {
+		return l.db.ApplyNoSyncWait(batch, pebble.Sync)
+	}
+	return l.db.Apply(batch, pebble.NoSync)
+}
+
+// runCompleter makes batches durable in their order, and answers.
+func (l *Log) runCompleter(built <-chan *build, slots <-chan struct{}) {
+	for b := range built {
+		l.complete(b)
+		<-slots
+	}
+}
+
+func (l *Log) complete(b *build) {
+	err := b.failed
+	if err == nil && !b.batch.Empty() && l.cfg.Fsync == FsyncCommit {
+		if err = b.batch.SyncWait(); err != nil {
+			l.fail(err)
+		}
+	}
+	if broken := l.broken.Load(); err == nil && broken != nil {
+		err = *broken // it may be durable, but nobody can tell
+	}
+	for i, h := range b.touched {
+		if err == nil {
+			h.advance(b.ends[i].last, b.ends[i].time)
+			l.trims.changed(h.channel)
+		}
+		l.heads.release(h)
+	}
+	for _, r := range b.requests {
+		if err != nil && r.err == nil {
+			r.err = fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+		}
+		close(r.done)
+	}
+	if err == nil {
+		b.batch.Close()
+	}
+}
+
+// runSync bounds what a power cut takes with FsyncInterval.
+func (l *Log) runSync(ctx context.Context) {
+	tick := time.NewTicker(l.cfg.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		batch := l.db.NewBatch()
+		must(batch.LogData(nil, nil))
+		err := l.apply(batch, true)
+		if err == nil {
+			err = batch.SyncWait()
+		}
+		if err != nil {
+			l.fail(err)
+			return
+		}
+		batch.Close()
+	}
+}

@@ -1,0 +1,84 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Fsync says when an append is answered.
+type Fsync string
+
+const (
+	// FsyncCommit answers when the message is on the disk. The default.
+	FsyncCommit Fsync = "commit"
+	// FsyncInterval answers at once and syncs every Config.Interval. A power cut
+	// loses that much, a killed process nothing; either begins a new epoch.
+	FsyncInterval Fsync = "interval"
+	// FsyncMemory writes no write-ahead log: a killed process loses what was not
+	// yet flushed, and begins a new epoch.
+	FsyncMemory Fsync = "memory"
+)
+
+// ErrInUse says that another process has the data directory open. The error that
+// wraps it names the process.
+var ErrInUse = errors.New("the data directory is in use")
+
+// Config of a Log. The zero value works.
+type Config struct {
+	FS       vfs.FS           // nil: the disk
+	Fsync    Fsync            // "": FsyncCommit
+	Interval time.Duration    // of syncs with FsyncInterval; 0: 100 ms, what a careless reader would still call "now"
+	Clock    func() time.Time // nil: time.Now
+	// Retention of channels whose settings have none. The zero value keeps all.
+	Retention parley.Retention
+	// FreeFloor is the free space, in bytes, below which appends are refused; they
+	// are taken again above twice that. 0: 64 MiB, two flushes and a
+	// compaction's beginning. Negative: not watched.
+	FreeFloor int64
+	FreeSpace func() (uint64, error) // bytes free for the store; nil: asks the file system
+	Logger    *slog.Logger           // nil: slog.Default
+	// CacheBytes of uncompressed blocks. 0: 64 MiB; recent messages are
+	// served from the hub's memory, so this only serves those who come back.
+	CacheBytes int64
+	// MaxHeads is the number of channels whose head is kept in memory. 0: 100,000,
+	// at about 200 bytes each.
+	MaxHeads int
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch c.Fsync {
+	case "":
+		c.Fsync = FsyncCommit
+	case FsyncCommit, FsyncInterval, FsyncMemory:
+	default:
+		return c, fmt.Errorf("fsync %q is none of commit, interval, memory", c.Fsync)
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Interval <= 0 {
+		c.Interval = 100 * time.Millisecond
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.FreeFloor == 0 {
+		c.FreeFloor = 64 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.CacheBytes <= 0 {
+		c.CacheBytes = 64 << 20
+	}
+	if c.MaxHeads <= 0 {
+		c.MaxHeads = 100_000
+	}
+	return c, nil
+}

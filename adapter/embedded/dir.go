@@ -1,0 +1,144 @@
+package embedded
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// directory is the data directory:
+//
+//	state    who runs it, or that it was stopped cleanly
+//	ballast  space that is given back when the disk is full
+//	store/   Pebble's files and its lock
+type directory struct {
+	cfg   Config
+	fs    vfs.FS
+	path  string
+	store string
+	lock  *pebble.Lock
+	was   state // as it was found
+}
+
+// state is the content of the state file. Without one the end is unknown.
+type state struct {
+	Running bool  `json:"running"`
+	Fsync   Fsync `json:"fsync"`
+	PID     int   `json:"pid"`
+}
+
+// openDirectory makes the directory if need be and locks it.
+func openDirectory(path string, cfg Config) (*directory, error) {
+	d := &directory{cfg: cfg, fs: cfg.FS, path: path, store: cfg.FS.PathJoin(path, "store")}
+	if err := d.fs.MkdirAll(d.store, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	d.was, err = d.readState()
+	if err != nil {
+		return nil, err
+	}
+	if d.lock, err = pebble.LockDirectory(d.store, d.fs); err != nil {
+		if _, isPath := errors.AsType[*fs.PathError](err); isPath {
+			return nil, err // it could not even be made
+		}
+		return nil, fmt.Errorf("%w by process %d: %w", ErrInUse, d.was.PID, err)
+	}
+	return d, nil
+}
+
+func (d *directory) statePath() string { return d.fs.PathJoin(d.path, "state") }
+
+func (d *directory) readState() (state, error) {
+	unknown := state{Running: true}
+	f, err := d.fs.Open(d.statePath())
+	if errors.Is(err, os.ErrNotExist) {
+		return unknown, nil
+	}
+	if err != nil {
+		return unknown, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return unknown, err
+	}
+	var s state
+	if json.Unmarshal(b, &s) != nil {
+		return unknown, nil // damaged: it was no clean stop
+	}
+	return s, nil
+}
+
+// writeState replaces the state file; when it returns the new one is durable.
+func (d *directory) writeState(s state) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	temp := d.statePath() + ".new"
+	f, err := d.fs.Create(temp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := d.fs.Rename(temp, d.statePath()); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+func (d *directory) sync() error {
+	f, err := d.fs.OpenDir(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (d *directory) markRunning(f Fsync) error {
+	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid()})
+}
+
+// close marks a clean stop and lets others in.
+func (d *directory) close(f Fsync) error {
+	return errors.Join(d.writeState(state{Fsync: f}), d.lock.Close())
+}
+
+// abandon lets others in without a mark.
+func (d *directory) abandon() error { return d.lock.Close() }
+
+// openEpoch reads the epoch, and makes one if the store is new or a stop may have
+// taken messages that were already read.
+func (l *Log) openEpoch() (string, error) {
+	v, closer, err := l.db.Get(epochKey)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+	case err != nil:
+		return "", err
+	default:
+		old := string(v)
+		closer.Close()
+		if !l.dir.was.Running || l.dir.was.Fsync == FsyncCommit {
+			return old, nil
+		}
+		l.cfg.Logger.Warn("the last stop was not clean and may have taken messages; a new epoch begins",
+			"fsync", string(l.dir.was.Fsync), "old", old)
+	}
+	epoch := strings.ToLower(rand.Text()[:8])
+	if l.cfg.Fsync != FsyncMemory {
+		return epoch, l.db.Set(epochKey, []byte(epoch), pebble.Sync)
+	}
+	return epoch, errors.Join(l.db.Set(epochKey, []byte(epoch), pebble.NoSync), l.db.Flush())
+}

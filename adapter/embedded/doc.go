@@ -1,0 +1,29 @@
+// Package embedded is the store of a single node: messages, keys and settings of
+// channels in one Pebble database in one directory. It owns that directory and
+// the numbering of messages; it never talks to clients, to a bus or to another
+// node, and never retries what the disk has refused.
+//
+// # How an append becomes durable
+//
+//	Append ─┐                                        ┌─ durable heads move up,
+//	Append ─┼→ queue → builder ──→ batch ─→ completer ┤
+//	Append ─┘          ids, times,  WAL    SyncWait   └─ callers are answered
+//	                   keys, counts
+//
+// The builder takes all that waits and makes one batch of it; while that batch
+// syncs, the next is being built: two are in flight at most, and they complete in
+// order. Pebble shows a batch to readers before it is synced, so readers never
+// look beyond the durable head of a channel, which only the completer moves.
+//
+// # Keys of the database
+//
+//	e                          epoch of the store
+//	h channel                  head record: first, last, time, count, exists
+//	m channel NUL id(8)        message
+//	k channel NUL user NUL key id(8) of the message stored under that key
+//	s channel                  settings, JSON
+//
+// A head record is written when a channel comes into being, is trimmed or is
+// removed; the head of a channel is the last message if there is one after
+// the record's last.
+package embedded

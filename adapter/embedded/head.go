@@ -1,0 +1,169 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// head is a channel's place in memory. While somebody holds it (pins > 0) the
+// cache keeps it, so builder, completer and readers of one channel always
+// share one head, and a head that is loaded anew has nothing in flight: what
+// the database shows of it then is durable.
+type head struct {
+	channel parley.ChannelID
+
+	pins int // guarded by the shard's mu
+
+	// owned by the builder
+	next  record // with everything that is in flight
+	batch uint64 // the last batch that touched it
+
+	mu      sync.Mutex // guards the rest
+	loaded  bool
+	durable bounds
+}
+
+// bounds of what readers may see.
+type bounds struct {
+	first, last int64
+	time        parley.Timestamp
+}
+
+func (h *head) bounds() bounds {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.durable
+}
+
+// raise moves the first kept id up, before the deletion is visible.
+func (h *head) raise(first int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.durable.first = max(h.durable.first, first)
+}
+
+// advance moves the durable head up.
+func (h *head) advance(last int64, t parley.Timestamp) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if last > h.durable.last {
+		h.durable.last, h.durable.time = last, t
+	}
+}
+
+const headShards = 16
+
+// heads is a bounded cache: past its size it forgets channels that nobody holds.
+type heads struct {
+	seed   maphash.Seed
+	max    int // per shard
+	shards [headShards]headShard
+}
+
+type headShard struct {
+	mu sync.Mutex // guards m and the pins of its heads
+	m  map[parley.ChannelID]*head
+}
+
+func newHeads(size int) *heads {
+	c := &heads{seed: maphash.MakeSeed(), max: max(1, size/headShards)}
+	for i := range c.shards {
+		c.shards[i].m = map[parley.ChannelID]*head{}
+	}
+	return c
+}
+
+func (c *heads) shard(ch parley.ChannelID) *headShard {
+	return &c.shards[maphash.String(c.seed, string(ch))%headShards]
+}
+
+// pin returns the head of a channel, perhaps not loaded yet.
+func (c *heads) pin(ch parley.ChannelID) *head {
+	s := c.shard(ch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.m[ch]
+	if h == nil {
+		if len(s.m) >= c.max {
+			s.evictLocked(c.max)
+		}
+		h = &head{channel: ch}
+		s.m[ch] = h
+	}
+	h.pins++
+	return h
+}
+
+func (c *heads) release(h *head) {
+	s := c.shard(h.channel)
+	s.mu.Lock()
+	h.pins--
+	s.mu.Unlock()
+}
+
+// evictLocked forgets idle heads in the map's random order, looking at few.
+func (s *headShard) evictLocked(limit int) {
+	looked := 0
+	for ch, h := range s.m {
+		if h.pins == 0 {
+			delete(s.m, ch)
+		}
+		if looked++; looked >= 8 || len(s.m) < limit/2 {
+			return
+		}
+	}
+}
+
+// hold pins a channel's head and loads it if it is new. The caller releases it.
+func (l *Log) hold(ch parley.ChannelID) (*head, error) {
+	h := l.heads.pin(ch)
+	h.mu.Lock() // held over the load, so that there is one
+	defer h.mu.Unlock()
+	if h.loaded {
+		return h, nil
+	}
+	r, err := l.loadRecord(ch)
+	if err != nil {
+		l.heads.release(h)
+		return nil, fmt.Errorf("load the head of %s: %w", ch, err)
+	}
+	h.next = r
+	h.durable = bounds{first: r.first, last: r.last, time: r.time}
+	h.loaded = true
+	return h, nil
+}
+
+// loadRecord reads a channel's record and moves it on to the last message.
+func (l *Log) loadRecord(ch parley.ChannelID) (record, error) {
+	v, closer, err := l.db.Get(headKey(ch))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return record{first: 1}, nil
+	}
+	if err != nil {
+		return record{}, err
+	}
+	r, err := decodeRecord(v)
+	closer.Close()
+	if err != nil {
+		return record{}, err
+	}
+	_, end := span('m', ch)
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(ch, r.last+1), UpperBound: end})
+	if err != nil {
+		return record{}, err
+	}
+	defer it.Close()
+	if it.Last() {
+		r.last = messageID(it.Key())
+		if r.time, r.count, err = decodePrefix(it.Value()); err != nil {
+			return record{}, err
+		}
+	}
+	return r, it.Error()
+}

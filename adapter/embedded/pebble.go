@@ -1,0 +1,65 @@
+package embedded
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// options for a database of small, mostly appended values.
+func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
+	o := &pebble.Options{
+		FS:   fs,
+		Lock: lock,
+		// Write-ahead logs that say how far they were synced: damage before that
+		// point is refused at start, only what comes after it may be dropped.
+		FormatMajorVersion: pebble.FormatWALSyncChunks,
+		CacheSize:          cfg.CacheBytes,
+		DisableWAL:         cfg.Fsync == FsyncMemory,
+		MemTableSize:       32 << 20, // a batch of 4 MiB stays far below half of it
+		// Four memtables of back-pressure, then writers wait for the disk.
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       32,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                1000,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		Logger:                      pebbleLogger{cfg.Logger},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { cfg.Logger.Error("the store's background work failed", "err", err) },
+			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+				cfg.Logger.Warn("the store waits for the disk", "reason", i.Reason)
+			},
+		},
+	}
+	// Looking for a key that is not there is the usual case of an append.
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].FilterType = pebble.TableFilter
+	}
+	return o
+}
+
+// pebbleLogger tells of Pebble's doings at debug level.
+type pebbleLogger struct{ log *slog.Logger }
+
+func (p pebbleLogger) Infof(format string, args ...any) {
+	if p.log.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // slog's handlers take a nil context
+		p.log.Debug("pebble", "says", fmt.Sprintf(format, args...))
+	}
+}
+
+func (p pebbleLogger) Errorf(format string, args ...any) {
+	p.log.Error("pebble", "says", fmt.Sprintf(format, args...))
+}
+
+// Fatalf ends the process: Pebble calls it when what it holds in memory and what
+// is on the disk may differ, and it must not return.
+func (p pebbleLogger) Fatalf(format string, args ...any) {
+	p.log.Error("the store cannot go on", "says", fmt.Sprintf(format, args...))
+	os.Exit(1)
+}

@@ -1,0 +1,122 @@
+package embedded
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"parley"
+)
+
+// request is what a caller wants from the builder: drafts appended, or do called.
+type request struct {
+	channel parley.ChannelID
+	drafts  []draft
+	size    int
+	do      func(*build) error // instead of drafts
+
+	state   atomic.Int32    // waiting → taken or abandoned
+	done    chan struct{}   // closed when results and err are there, by who took it or refused it
+	results []parley.Result // owned by who took it until done
+	err     error           // of do, or of all drafts
+}
+
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+// answer ends a request whose results were not filled in.
+func (r *request) answer(err error) {
+	r.err = err
+	close(r.done)
+}
+
+// queue of requests for the one builder. It is bounded by its callers: each waits
+// for its request or has abandoned it.
+type queue struct {
+	ready chan struct{} // holds a token if there may be something to take
+
+	mu       sync.Mutex // guards the rest
+	requests []*request
+	stopped  error // why nothing is taken any more
+}
+
+func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
+
+// put adds a request, or says why not.
+func (q *queue) put(r *request) error {
+	q.mu.Lock()
+	if err := q.stopped; err != nil {
+		q.mu.Unlock()
+		return err
+	}
+	q.requests = append(q.requests, r)
+	first := len(q.requests) == 1
+	q.mu.Unlock()
+	if first {
+		q.wake()
+	}
+	return nil
+}
+
+func (q *queue) wake() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when there is something to take; false when there never will be.
+func (q *queue) wait() bool {
+	for {
+		q.mu.Lock()
+		n, stopped := len(q.requests), q.stopped
+		q.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+		if stopped != nil {
+			return false
+		}
+		<-q.ready
+	}
+}
+
+// take returns what waits, oldest first, up to about limit bytes.
+func (q *queue) take(limit int) []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.requests) && (n == 0 || size+q.requests[n].size <= limit) {
+		size += q.requests[n].size
+		n++
+	}
+	all := q.requests
+	q.requests = nil
+	if n < len(all) {
+		q.requests = append(q.requests, all[n:]...)
+	}
+	taking := all[:0]
+	for _, r := range all[:n] {
+		if r.state.CompareAndSwap(waiting, taken) {
+			taking = append(taking, r)
+		}
+	}
+	return taking
+}
+
+// stop refuses new requests; those that wait are still taken.
+func (q *queue) stop(why error) {
+	q.mu.Lock()
+	q.stopped = why
+	q.mu.Unlock()
+	q.wake()
+}
+
+// refuse answers those that nobody will take.
+func (q *queue) refuse(why error) {
+	for _, r := range q.take(int(^uint(0) >> 1)) {
+		r.answer(why)
+	}
+}

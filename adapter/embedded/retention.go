@@ -1,0 +1,198 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	// retentionEvery is how often channels that changed are trimmed: the contract
+	// allows 10 s.
+	retentionEvery = 2 * time.Second
+	// trimChunk messages go in one batch, so that appends hardly wait for it.
+	trimChunk = 4096
+	// sweepChannels are looked at each time although they did not change, for those
+	// whose messages grow too old.
+	sweepChannels = 2000
+)
+
+// trims knows which channels changed since they were last trimmed.
+type trims struct {
+	mu    sync.Mutex // guards dirty
+	dirty map[parley.ChannelID]struct{}
+
+	// owned by the retention goroutine
+	swept parley.ChannelID // the sweep goes on after it
+}
+
+func newTrims() *trims { return &trims{dirty: map[parley.ChannelID]struct{}{}} }
+
+func (t *trims) changed(ch parley.ChannelID) {
+	t.mu.Lock()
+	t.dirty[ch] = struct{}{}
+	t.mu.Unlock()
+}
+
+func (t *trims) take() map[parley.ChannelID]struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dirty := t.dirty
+	t.dirty = make(map[parley.ChannelID]struct{}, len(dirty))
+	return dirty
+}
+
+func (l *Log) runRetention(ctx context.Context) {
+	tick := time.NewTicker(retentionEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := l.retain(ctx); err != nil && ctx.Err() == nil && l.broken.Load() == nil {
+			l.cfg.Logger.Error("old messages could not be removed", "err", err)
+		}
+	}
+}
+
+// retain trims the channels that changed and the next few of all.
+func (l *Log) retain(ctx context.Context) error {
+	channels := l.trims.take()
+	some, err := l.channels(ctx, l.trims.swept, sweepChannels)
+	if err != nil {
+		return err
+	}
+	l.trims.swept = ""
+	if len(some) == sweepChannels {
+		l.trims.swept = some[len(some)-1]
+	}
+	for _, ch := range some {
+		channels[ch] = struct{}{}
+	}
+	for ch := range channels {
+		if err := l.trim(ctx, ch); err != nil {
+			return fmt.Errorf("trim %s: %w", ch, err)
+		}
+	}
+	return nil
+}
+
+// trim removes what a channel need not keep.
+func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
+	keep := l.cfg.Retention
+	s, _, err := l.settings(ch)
+	if err != nil {
+		return err
+	}
+	if s.Retention != nil {
+		keep = *s.Retention
+	}
+	if keep.Messages <= 0 && keep.Seconds <= 0 {
+		return nil
+	}
+	h, err := l.hold(ch)
+	if err != nil {
+		return err
+	}
+	defer l.heads.release(h)
+	b := h.bounds()
+	target, err := l.target(ch, b, keep)
+	for from := b.first; err == nil && from < target; {
+		to := min(from+trimChunk, target)
+		err = l.cut(ctx, ch, from, to)
+		from = to
+	}
+	if errors.Is(err, pebble.ErrNotFound) && h.bounds().first > b.first {
+		return nil // the channel was removed meanwhile
+	}
+	return err
+}
+
+// target is the first id to be kept. Some more than the limit are left, so that
+// a busy channel is not trimmed for each message.
+func (l *Log) target(ch parley.ChannelID, b bounds, keep parley.Retention) (int64, error) {
+	target := b.first
+	if n := keep.Messages; n > 0 && b.last-b.first+1 > n+max(10, n/10) {
+		target = b.last - n + 1
+	}
+	if keep.Seconds <= 0 || b.first > b.last {
+		return target, nil
+	}
+	oldest := parley.Timestamp(l.cfg.Clock().Add(-time.Duration(keep.Seconds) * time.Second).UnixMicro())
+	low, high := target, b.last+1 // the first message that is young enough is in [low, high]
+	for first := true; low < high; first = false {
+		mid := low + (high-low)/2
+		if first {
+			mid = low // nothing is too old, mostly
+		}
+		t, err := l.timeOf(ch, mid)
+		if err != nil {
+			return 0, err
+		}
+		if t >= oldest {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return low, nil
+}
+
+func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
+	v, closer, err := l.db.Get(messageKey(ch, id))
+	if err != nil {
+		return 0, fmt.Errorf("message %d: %w", id, err)
+	}
+	defer closer.Close()
+	t, _, err := decodePrefix(v)
+	return t, err
+}
+
+// cut removes the messages from…to-1 with their keys.
+func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) error {
+	keys, err := l.keysOf(ch, from, to)
+	if err != nil {
+		return err
+	}
+	return l.submit(ctx, &request{do: func(b *build) error {
+		h, err := b.head(ch)
+		if err != nil || h.next.first >= to {
+			return err // the channel was removed meanwhile; its keys may be in use again
+		}
+		h.next.first, h.next.exists = to, to <= h.next.last
+		h.raise(to)
+		must(b.batch.DeleteRange(messageKey(ch, from), messageKey(ch, to), nil))
+		for _, k := range keys {
+			must(b.batch.Delete(k, nil))
+		}
+		b.saveRecord(h)
+		return nil
+	}})
+}
+
+// keysOf lists the sender's keys of messages from…to-1.
+func (l *Log) keysOf(ch parley.ChannelID, from, to int64) (keys [][]byte, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(ch, from), UpperBound: messageKey(ch, to)})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		user, key, err := decodeKey(it.Value())
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", messageID(it.Key()), err)
+		}
+		if key != "" {
+			keys = append(keys, senderKey(ch, user, key))
+		}
+	}
+	return keys, it.Error()
+}

@@ -1,0 +1,131 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// space watches the disk. Pebble ends the process when its log can't be written,
+// so appends are refused while there is still room for what is under way:
+//
+//	free > 2·floor   appends are taken, the ballast is there
+//	free < floor     appends are refused until free > 2·floor
+//	no space left    the ballast is given back, and the write is tried again
+type space struct {
+	// fixed after construction
+	log     Config
+	fs      vfs.FS
+	ballast string
+	floor   uint64 // 0: not watched
+	free    func() (uint64, error)
+
+	low   atomic.Bool
+	since atomic.Int64 // bytes appended since the last look
+
+	mu sync.Mutex // one look at a time
+}
+
+func newSpace(cfg Config, d *directory) *space {
+	s := &space{log: cfg, fs: cfg.FS, ballast: d.fs.PathJoin(d.path, "ballast"), free: cfg.FreeSpace}
+	if cfg.FreeFloor > 0 {
+		s.floor = uint64(cfg.FreeFloor)
+	}
+	if s.free == nil {
+		s.free = func() (uint64, error) {
+			u, err := d.fs.GetDiskUsage(d.path)
+			return u.AvailBytes, err
+		}
+	}
+	return s
+}
+
+// open looks before the store is opened, which itself needs room.
+func (s *space) open() error {
+	if s.floor == 0 {
+		return nil
+	}
+	free, err := s.free()
+	if errors.Is(err, vfs.ErrUnsupported) {
+		s.floor = 0
+		return nil
+	}
+	if err == nil && free < s.floor {
+		s.dropBallast()
+	}
+	s.look()
+	return err
+}
+
+// run looks every second.
+func (s *space) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for s.floor > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.look()
+		}
+	}
+}
+
+// appending looks in between too, when much is written.
+func (s *space) appending(bytes int) {
+	if s.floor > 0 && s.since.Add(int64(bytes)) > int64(s.floor/8) {
+		s.look()
+	}
+}
+
+func (s *space) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.since.Store(0)
+	free, err := s.free()
+	switch {
+	case err != nil:
+		s.log.Logger.Error("the free space of the disk can't be read", "err", err)
+	case free < s.floor:
+		if !s.low.Swap(true) {
+			s.log.Logger.Error("the disk is almost full; messages are refused", "free", free, "floor", s.floor)
+		}
+	case free > 2*s.floor:
+		if err := s.makeBallast(); err != nil {
+			s.log.Logger.Warn("there is no ballast on the disk", "err", err)
+		}
+		if s.low.Swap(false) {
+			s.log.Logger.Info("there is room on the disk again; messages are taken", "free", free)
+		}
+	}
+}
+
+// full is called by the file system, which holds all writes meanwhile.
+func (s *space) full() {
+	s.low.Store(true)
+	s.dropBallast()
+	s.log.Logger.Error("the disk is full; messages are refused")
+}
+
+func (s *space) dropBallast() {
+	if err := s.fs.Remove(s.ballast); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.log.Logger.Error("the ballast can't be removed", "err", err)
+	}
+}
+
+// makeBallast reserves a quarter of the floor, unless it is there.
+func (s *space) makeBallast() error {
+	if _, err := s.fs.Stat(s.ballast); err == nil {
+		return nil
+	}
+	f, err := s.fs.Create(s.ballast, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Preallocate(0, int64(s.floor/4)), f.Sync(), f.Close())
+}

@@ -21,6 +21,7 @@ type Config struct {
 	Token        string        // a JWT or an API key, sent as Authorization: Bearer
 	HTTPClient   *http.Client  // default: http.DefaultClient. Its Timeout would cut streams; leave it 0
 	Logger       *slog.Logger  // default: discards. Never sees bodies or tokens
+	OnTrouble    func(Trouble) // called before each wait for another try, on the goroutine that waits. Default: nothing
 	TryTimeout   time.Duration // of one request that should be answered at once. Default 15 s: three times a slow commit
 	IdleTimeout  time.Duration // silence after which a stream is dead. Default 75 s: three of the server's 25 s comments
 	PollInterval time.Duration // between two short polls that found nothing. Default 1 s, as in the classical tutorial
@@ -43,6 +44,9 @@ func New(base string, cfg Config) *Client {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OnTrouble == nil {
+		cfg.OnTrouble = func(Trouble) {}
 	}
 	for _, d := range []struct {
 		field *time.Duration

@@ -111,7 +111,8 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (status int
 		}
 		d := retry.next(retryAfter(err))
 		if ctx.Err() == nil {
-			c.cfg.Logger.Warn("publishing failed, trying again", "err", err, "wait", d)
+			c.cfg.Logger.Info("publish failed", "err", err, "wait", d)
+			c.cfg.OnTrouble(Trouble{Err: err, Wait: d})
 		}
 		if end := wait(ctx, d); end != nil {
 			return 0, fmt.Errorf("%w; last try: %w", end, err)

@@ -17,12 +17,13 @@ type Options struct {
 	Epoch     string    // of the cursor, as a welcome told it; empty: any
 	Transport Transport // default WebSocket
 	// OnTrouble is called, from within Next, before each wait for a new connection.
+	// Default: the client's.
 	OnTrouble func(Trouble)
 }
 
-// Trouble is a connection that failed, and what follows.
+// Trouble is a connection or a publish that failed, and what follows.
 type Trouble struct {
-	Transport Transport
+	Transport Transport // empty for a publish
 	Err       error
 	Wait      time.Duration // until the next try
 }
@@ -64,7 +65,7 @@ func (c *Client) Subscribe(channel string, o Options) *Subscription {
 		o.Transport = WebSocket
 	}
 	if o.OnTrouble == nil {
-		o.OnTrouble = func(Trouble) {}
+		o.OnTrouble = c.cfg.OnTrouble
 	}
 	return &Subscription{c: c, channel: channel, onTrouble: o.OnTrouble, transport: o.Transport,
 		cursor: Cursor{ID: o.After, Epoch: o.Epoch},

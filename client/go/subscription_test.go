@@ -123,7 +123,8 @@ func TestHopGoesOnAtTheCursor(t *testing.T) {
 
 func TestHopInterruptsANextThatWaits(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr})
+		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr,
+			OnTrouble: func(tr client.Trouble) { t.Errorf("a hop was taken for %+v", tr) }})
 		defer s.Close()
 		if _, err := s.Next(ctxFor(t)); err != nil { // welcome
 			t.Fatal(err)

@@ -1,0 +1,61 @@
+// Package web owns the pages that the binary serves, each one file with its style
+// and script in it. It never renders anything: a page is the same bytes for
+// everybody, and what users wrote reaches it over the API.
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"regexp"
+	"strings"
+)
+
+//go:embed index.html demo.html
+var files embed.FS
+
+// Page returns an HTML page and the Content-Security-Policy to serve it with: only
+// the style and scripts that stand in the page run (CSP Level 3, section 2.3.1),
+// and it talks to its own origin only. ok is false if there is no such page.
+// Pages are "index" (the chat) and "demo".
+func Page(name string) (body []byte, csp string, ok bool) {
+	body, err := files.ReadFile(name + ".html")
+	if err != nil {
+		return nil, "", false
+	}
+	connect := []string{"'self'"}
+	if name == "demo" { // its server is another loopback port, which may change
+		connect = append(connect, "http://127.0.0.1:*", "ws://127.0.0.1:*")
+	}
+	return body, policy(body, connect), true
+}
+
+var (
+	styles  = regexp.MustCompile(`(?s)<style[^>]*>(.*?)</style>`)
+	scripts = regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`)
+)
+
+func policy(page []byte, connect []string) string {
+	return strings.Join([]string{
+		"default-src 'none'",
+		"style-src " + hashes(page, styles),
+		"script-src " + hashes(page, scripts),
+		"connect-src " + strings.Join(connect, " "),
+		"img-src data:",
+		"base-uri 'none'",
+		"form-action 'none'",
+		"frame-ancestors 'none'",
+	}, "; ")
+}
+
+func hashes(page []byte, blocks *regexp.Regexp) string {
+	var sources []string
+	for _, block := range blocks.FindAllSubmatch(page, -1) {
+		sum := sha256.Sum256(block[1])
+		sources = append(sources, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	}
+	if sources == nil {
+		return "'none'"
+	}
+	return strings.Join(sources, " ")
+}

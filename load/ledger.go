@@ -1,0 +1,81 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	client "parley/client/go"
+)
+
+// End is the publisher of the last message in a channel: a Reader ends there.
+const End = "end"
+
+// Stamp tells a message of this package from any other: the nth of a publisher.
+// It travels as the message's data.
+type Stamp struct {
+	Publisher string `json:"p"`
+	N         int64  `json:"n"` // from 1
+}
+
+// Key is the stamp's idempotency key.
+func (s Stamp) Key() string { return fmt.Sprintf("%s-%d", s.Publisher, s.N) }
+
+func (s Stamp) draft() client.Draft {
+	return client.Draft{Text: s.Key(), Data: s, Key: s.Key()}
+}
+
+// Entry is a stamp and the id that its message has in the channel.
+type Entry struct {
+	ID int64
+	Stamp
+}
+
+// EntryOf reads a message; one that is not of this package has a zero Stamp.
+func EntryOf(m *client.Message) Entry {
+	e := Entry{ID: m.ID}
+	if json.Unmarshal(m.Data, &e.Stamp) != nil || m.Key != e.Key() {
+		e.Stamp = Stamp{}
+	}
+	return e
+}
+
+// Ledger is what publishers know of one channel. Its methods may be called by
+// many goroutines.
+type Ledger struct {
+	mu       sync.Mutex
+	sent     map[Stamp]bool
+	acks     map[Stamp]int64 // the id that each acknowledged stamp was given
+	excused  map[Stamp]bool  // refused for a while and sent again after its successors: no order is promised
+	findings []string
+}
+
+// NewLedger returns an empty one.
+func NewLedger() *Ledger {
+	return &Ledger{sent: map[Stamp]bool{}, acks: map[Stamp]int64{}, excused: map[Stamp]bool{}}
+}
+
+// Sent notes a message before it leaves. It may be stored from now on.
+func (l *Ledger) Sent(s Stamp) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[s] = true
+}
+
+// Acked notes an acknowledgement. Two for one stamp must name the same id.
+func (l *Ledger) Acked(s Stamp, id int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before, ok := l.acks[s]; ok && before != id {
+		l.findings = append(l.findings, fmt.Sprintf("%s was acknowledged as %d and as %d", s.Key(), before, id))
+	}
+	l.acks[s] = id
+}
+
+// Excuse notes that the server refused a message that was sent ahead of others,
+// so that it may come after them.
+func (l *Ledger) Excuse(s Stamp) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.excused[s] = true
+}

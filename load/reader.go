@@ -1,0 +1,69 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	client "parley/client/go"
+)
+
+// Reader follows one channel to its End over the transports it is given.
+type Reader struct {
+	Client     *client.Client
+	Channel    string
+	Transports []client.Transport // the first is where it begins; more than one: it hops after each trouble
+	After      *int64             // nil: from now on
+	DropOdds   int                // one connection in so many entries is dropped by the reader; 0: none
+	Rand       *rand.Rand         // for hops and drops
+	View       View
+}
+
+// Run reads until it has seen the End. It may be called again after ctx's end, and
+// then goes on as a new connection from its view's cursor.
+func (r *Reader) Run(ctx context.Context) error {
+	after := r.After
+	if r.View.Begun() {
+		last := r.View.Last()
+		after = &last
+	}
+	var sub *client.Subscription
+	sub = r.Client.Subscribe(r.Channel, client.Options{After: after, Transport: r.Transports[0],
+		OnTrouble: func(client.Trouble) { sub.Hop(r.pick()) }})
+	defer sub.Close()
+	for {
+		e, err := sub.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.View.Name, err)
+		}
+		switch {
+		case e.Welcome != nil && !r.View.Begun():
+			from := e.Welcome.Cursor
+			if after != nil {
+				from = *after
+			}
+			r.View.Begin(from)
+		case e.Reset != nil:
+			r.View.Reset(e.Reset.After())
+		case e.ID > 0:
+			entry := EntryOf(e.Message)
+			r.View.See(entry)
+			if entry.Publisher == End {
+				return nil
+			}
+			if r.DropOdds > 0 && r.Rand.IntN(r.DropOdds) == 0 {
+				sub.Hop(r.pick())
+			}
+		}
+	}
+}
+
+// pick chooses the next transport: another one if there is a choice.
+func (r *Reader) pick() client.Transport {
+	if len(r.Transports) == 1 {
+		return r.Transports[0]
+	}
+	i := 1 + r.Rand.IntN(len(r.Transports)-1)
+	r.Transports[0], r.Transports[i] = r.Transports[i], r.Transports[0]
+	return r.Transports[0]
+}

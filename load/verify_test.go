@@ -1,0 +1,125 @@
+package load
+
+import (
+	"fmt"
+	"testing"
+)
+
+// history is a log of n entries by two publishers, all acknowledged, and a view
+// of all of it.
+func history(n int) ([]Entry, *Ledger, *View) {
+	l, v := NewLedger(), &View{Name: "r"}
+	v.Begin(0)
+	var log []Entry
+	for i := range n {
+		s := Stamp{fmt.Sprint("p", i%2), int64(i/2 + 1)}
+		l.Sent(s)
+		l.Acked(s, int64(i+1))
+		log = append(log, Entry{int64(i + 1), s})
+		v.See(log[i])
+	}
+	return log, l, v
+}
+
+func TestVerifyFindsNothingWrongInARightHistory(t *testing.T) {
+	log, l, v := history(10)
+	l.Sent(Stamp{"p0", 6}) // its outcome is unknown
+	late := &View{Name: "late"}
+	late.Begin(4)
+	for _, e := range log[4:] {
+		late.See(e)
+	}
+	told := &View{Name: "told of a gap"}
+	told.Begin(0)
+	told.See(log[0])
+	told.Reset(7)
+	for _, e := range log[7:] {
+		told.See(e)
+	}
+	r := Verify(log, l, v, late, told)
+	if !r.OK() || r.Sent != 11 || r.Acknowledged != 10 || r.Stored != 10 || r.Received != 20 || len(r.Findings) > 0 {
+		t.Fatal(r)
+	}
+	if r := Verify(log[5:], l, v, late, told); !r.OK() {
+		t.Fatal("with a trimmed log:", r)
+	}
+}
+
+func TestVerifyFindsEachFault(t *testing.T) {
+	swap := func(log []Entry, i, j int) { log[i].Stamp, log[j].Stamp = log[j].Stamp, log[i].Stamp }
+	for name, c := range map[string]struct {
+		break_ func(log []Entry, l *Ledger, v *View) []Entry
+		want   Report
+	}{
+		"acknowledged, not stored": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Sent(Stamp{"p9", 1})
+			l.Acked(Stamp{"p9", 1}, 11)
+			return log
+		}, Report{Lost: 1}},
+		"the log lost its end": {func(log []Entry, l *Ledger, v *View) []Entry { return log[:9] },
+			Report{Lost: 1, Altered: 1}},
+		"stored twice": {func(log []Entry, l *Ledger, v *View) []Entry {
+			e := Entry{11, log[0].Stamp}
+			v.See(e)
+			return append(log, e)
+		}, Report{Repeated: 1, Altered: 1}},
+		"acknowledged twice, differently": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Acked(log[3].Stamp, 77)
+			return log
+		}, Report{Altered: 2}},
+		"a hole in the ids": {func(log []Entry, l *Ledger, v *View) []Entry {
+			log[9].ID = 11
+			return log
+		}, Report{OutOfOrder: 1, Altered: 2}},
+		"a publisher's order": {func(log []Entry, l *Ledger, v *View) []Entry {
+			swap(log, 0, 2)
+			return log
+		}, Report{OutOfOrder: 1, Altered: 3}},
+		"never sent": {func(log []Entry, l *Ledger, v *View) []Entry {
+			e := Entry{11, Stamp{"x", 1}}
+			v.See(e)
+			return append(log, e)
+		}, Report{Altered: 1}},
+		"a reader saw one again": {func(log []Entry, l *Ledger, v *View) []Entry {
+			v.See(log[4])
+			return log
+		}, Report{Repeated: 1}},
+		"a reader missed one": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Sent(Stamp{"p0", 6})
+			l.Sent(Stamp{"p1", 6})
+			log = append(log, Entry{11, Stamp{"p0", 6}}, Entry{12, Stamp{"p1", 6}})
+			v.See(log[11])
+			return log
+		}, Report{Lost: 1}},
+		"a reader saw one late": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Sent(Stamp{"p0", 6})
+			l.Sent(Stamp{"p1", 6})
+			log = append(log, Entry{11, Stamp{"p0", 6}}, Entry{12, Stamp{"p1", 6}})
+			v.See(log[11])
+			v.See(log[10])
+			return log
+		}, Report{OutOfOrder: 1}},
+		"a reader stopped": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Sent(Stamp{"p0", 6})
+			return append(log, Entry{11, Stamp{"p0", 6}})
+		}, Report{Lost: 1}},
+		"a reader saw another text": {func(log []Entry, l *Ledger, v *View) []Entry {
+			l.Sent(Stamp{"p0", 6})
+			v.See(Entry{11, Stamp{"p0", 7}})
+			return append(log, Entry{11, Stamp{"p0", 6}})
+		}, Report{Altered: 1}},
+	} {
+		log, l, v := history(10)
+		r := Verify(c.break_(log, l, v), l, v)
+		if r.Lost != c.want.Lost || r.Repeated != c.want.Repeated || r.OutOfOrder != c.want.OutOfOrder || r.Altered != c.want.Altered {
+			t.Errorf("%s: %s", name, r)
+		}
+	}
+}
+
+func TestAReaderThatNeverBeganHasLostAll(t *testing.T) {
+	log, l, _ := history(3)
+	if r := Verify(log, l, &View{Name: "r"}); r.OK() {
+		t.Fatal(r)
+	}
+}

@@ -106,10 +106,12 @@ func (q *queue) take(limit int) []*request {
 	return taking
 }
 
-// stop refuses new requests; those that wait are still taken.
+// stop refuses new requests; those that wait are still taken. ErrClosed is final.
 func (q *queue) stop(why error) {
 	q.mu.Lock()
-	q.stopped = why
+	if q.stopped != parley.ErrClosed {
+		q.stopped = why
+	}
 	q.mu.Unlock()
 	q.wake()
 }

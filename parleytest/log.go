@@ -1,0 +1,155 @@
+// Package parleytest holds the conformance suites that every adapter passes. It
+// knows the contracts of package parley only; it never imports an adapter.
+package parleytest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"parley"
+)
+
+// LogHarness opens the logs that RunLog tests.
+type LogHarness struct {
+	// Open returns an empty log that takes appends, and stamps with clock if that
+	// is not nil. The harness closes it when the test ends, unless the test did.
+	Open func(t *testing.T, clock func() time.Time) parley.Log
+	// Reopen closes a log and returns one with the same content. nil if the
+	// store does not outlive its process.
+	Reopen func(t *testing.T, log parley.Log) parley.Log
+}
+
+// RunLog tests every sentence of the contract of parley.Log, and of
+// parley.Directory if the log is one.
+func RunLog(t *testing.T, h LogHarness) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, LogHarness)
+	}{
+		{"ids are dense and results in the order of the drafts", testDense},
+		{"concurrent appends give dense ids in each caller's order", testConcurrentAppends},
+		{"channels are independent of each other", testChannels},
+		{"times rise strictly when the clock jumps", testClock},
+		{"what is appended is read back unchanged", testRoundTrip},
+		{"drafts belong to the caller again after Append", testOwnership},
+		{"a returned id is read at once by others", testReadYourAppend},
+		{"the end of the context leaves the outcome unknown", testContext},
+
+		{"a repeated key is answered with the first message", testKeyRepeated},
+		{"a key repeated within a call is stored once", testKeyWithinCall},
+		{"concurrent repeats of a key store once", testKeyConcurrent},
+		{"keys belong to a user and a channel", testKeyScope},
+		{"keys outlive a restart", testKeyReopen},
+
+		{"Read returns a run from the cursor on", testRead},
+		{"Read ends a large run before the limit", testReadLarge},
+		{"Read refuses another epoch", testReadEpoch},
+		{"Read of what isn't there is empty", testReadNothing},
+		{"Bounds of unknown channels are empty and make none", testBoundsUnknown},
+		{"SeekTime finds the border", testSeek},
+
+		{"names that begin alike don't mix", testNames},
+		{"everything outlives a restart", testReopen},
+		{"closed logs refuse everything", testClose},
+		{"Close answers all appends", testCloseAnswers},
+
+		{"settings are kept and listed", testSettings},
+		{"channels are listed in order and in pages", testListing},
+		{"a removed channel goes on after its last id", testRemove},
+		{"trimming leaves the newest and says so", testTrim},
+		{"old messages go", testTrimAge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, h)
+		})
+	}
+}
+
+// room is the channel of tests that need just one.
+const room parley.ChannelID = "room"
+
+// post appends one draft per text and demands that all are stored.
+func post(t *testing.T, log parley.Log, ch parley.ChannelID, texts ...string) []parley.Message {
+	t.Helper()
+	drafts := make([]parley.Draft, len(texts))
+	for i, text := range texts {
+		drafts[i] = parley.Draft{User: "alice", Text: text}
+	}
+	return stored(t, log.Append(t.Context(), ch, drafts...))
+}
+
+// stored demands that results are without error, and returns their messages.
+func stored(t *testing.T, results []parley.Result) []parley.Message {
+	t.Helper()
+	out := make([]parley.Message, len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatalf("result %d: %v", i, r.Err)
+		}
+		out[i] = r.Message
+	}
+	return out
+}
+
+// readAll reads a channel run by run up to its head, and checks that it is whole.
+func readAll(t *testing.T, log parley.Log, ch parley.ChannelID, after int64) []parley.Message {
+	t.Helper()
+	var all []parley.Message
+	for {
+		run, err := log.Read(t.Context(), ch, parley.Cursor{ID: after}, 100)
+		if err != nil {
+			t.Fatalf("read %s after %d: %v", ch, after, err)
+		}
+		if len(run) == 0 {
+			break
+		}
+		for _, m := range run {
+			if m.ID != after+1 {
+				t.Fatalf("read %s: after %d comes %d", ch, after, m.ID)
+			}
+			after = m.ID
+		}
+		all = append(all, run...)
+	}
+	if b := boundsOf(t, log, ch); after < b.Last {
+		t.Fatalf("read %s ends at %d, below the head %d", ch, after, b.Last)
+	}
+	return all
+}
+
+func boundsOf(t *testing.T, log parley.Log, ch parley.ChannelID) parley.Bounds {
+	t.Helper()
+	b, err := log.Bounds(t.Context(), ch)
+	if err != nil || len(b) != 1 {
+		t.Fatalf("bounds of %s: %v, %v", ch, b, err)
+	}
+	return b[0]
+}
+
+// eventually polls until ok, which the contract promises within 10 s.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// directory returns the log as a Directory, or skips the test.
+func directory(t *testing.T, log parley.Log) parley.Directory {
+	t.Helper()
+	d, ok := log.(parley.Directory)
+	if !ok {
+		t.Skip("this log is no directory")
+	}
+	return d
+}

@@ -1,0 +1,123 @@
+// Package demo shows that readers go on after the server was killed: it keeps a
+// parley dev process running, writes to it steadily, and serves a page that reads
+// it in four ways and has a button to kill it. It uses the server only as anybody
+// could, over HTTP and with signals.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Channel is the channel that the demo writes to and reads.
+const Channel = "demo"
+
+// Config of a demo. Binary is required.
+type Config struct {
+	Binary string        // the parley executable
+	Args   []string      // more flags for its dev command; --data among them keeps the messages
+	Listen string        // where the page is served; "127.0.0.1:8090", since 8080 is dev's own
+	Every  time.Duration // the writer's pace; 200 ms
+	Stdout io.Writer     // gets one line when all is ready; discarded if nil
+	Stderr io.Writer     // gets what the server writes to stderr; discarded if nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8090"
+	}
+	if c.Every == 0 {
+		c.Every = 200 * time.Millisecond
+	}
+	if c.Stdout == nil {
+		c.Stdout = io.Discard
+	}
+	if c.Stderr == nil {
+		c.Stderr = io.Discard
+	}
+	return c
+}
+
+// Run runs the demo until ctx ends, then stops the server and returns nil. It
+// returns an error if the page's address can't be listened on, or if the server
+// does not get ready the first time.
+func Run(ctx context.Context, c Config) error {
+	c = c.withDefaults()
+	data, err := os.MkdirTemp("", "parley-demo-")
+	if err != nil {
+		return fmt.Errorf("make the demo's data directory: %w", err)
+	}
+	defer os.RemoveAll(data)
+	page, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the demo's page: %w", err)
+	}
+	defer page.Close()
+	addr, err := freePort()
+	if err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	s := &server{
+		binary: c.Binary,
+		// flags that stand later win, so Args may name another data directory
+		args:   append([]string{"dev", "--listen", addr, "--admin-listen", "127.0.0.1:0", "--data", data}, c.Args...),
+		stderr: c.Stderr,
+		first:  make(chan struct{}),
+	}
+	w := &writer{url: "http://" + addr + "/api/messages", every: c.Every}
+	site := &http.Server{Handler: newHandler(s, w, "http://"+addr), ReadHeaderTimeout: 10 * time.Second}
+
+	var running sync.WaitGroup
+	run := func(f func() error) {
+		running.Go(func() {
+			if err := f(); err != nil {
+				stop(err)
+			}
+		})
+	}
+	run(func() error { return s.run(ctx) })
+	select {
+	case <-s.first:
+		fmt.Fprintf(c.Stdout, "parley demo ready page=http://%s server=http://%s\n", page.Addr(), addr)
+		run(func() error { return w.run(ctx) })
+		run(func() error {
+			if err := site.Serve(page); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve the demo's page: %w", err)
+			}
+			return nil
+		})
+		<-ctx.Done()
+		site.Close()
+	case <-ctx.Done():
+	}
+	running.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// freePort returns a loopback address for the server, the same for all its lives.
+// It lies below the ports that systems give to outgoing connections: while the
+// server is dead, a reader that dials it could be given that very port.
+func freePort() (string, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
+	}
+	return "", errors.New("no free port on 127.0.0.1")
+}

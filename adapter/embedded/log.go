@@ -94,6 +94,9 @@ func (l *Log) Epoch() string { return l.epoch }
 // that come after it fail with ErrUnavailable, or ErrClosed after Close.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
+		if l.queue.closed() {
+			return nil // closed before it began
+		}
 		return errors.New("the embedded store can run only once")
 	}
 	defer close(l.ran)

@@ -116,6 +116,12 @@ func (q *queue) stop(why error) {
 	q.wake()
 }
 
+func (q *queue) closed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.stopped == parley.ErrClosed
+}
+
 // refuse answers those that nobody will take.
 func (q *queue) refuse(why error) {
 	for _, r := range q.take(int(^uint(0) >> 1)) {

@@ -1,0 +1,226 @@
+package parleytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	client "parley/client/go"
+)
+
+// TransportHarness is a running server and one way to read from it.
+type TransportHarness struct {
+	// URL of a server without keys or rate limits, such as parley dev.
+	URL string
+	// Dial begins to read a channel over the transport that is tested: one
+	// connection, which never reconnects. The first event is a welcome.
+	Dial func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error)
+}
+
+// RunTransport holds a transport to what all of them promise: each message once,
+// in order, with none missing, from any cursor, and a reset where that can't be.
+func RunTransport(t *testing.T, h TransportHarness) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *target)
+	}{
+		{"a channel that does not exist yet is empty", transportEmpty},
+		{"without a cursor it begins now", transportFromNow},
+		{"from 0 it begins with the first message", transportFromZero},
+		{"it resumes after any id", transportResume},
+		{"history and live meet without a seam", transportSeam},
+		{"concurrent publishers keep their order", transportOrder},
+		{"a batch arrives in its order", transportBatch},
+		{"a message arrives as it was sent", transportContent},
+		{"channels do not mix", transportChannels},
+		{"a name that can't be is refused", transportRefusal},
+
+		{"an expired cursor is reset to what is kept", resetExpired},
+		{"a cursor at the border of what is kept is served", resetBorder},
+		{"from 0 of a trimmed channel is no reset", resetZero},
+		{"a cursor ahead of the head is reset to the head", resetAhead},
+		{"a cursor ahead in an empty channel is reset", resetAheadEmpty},
+		{"a cursor of another epoch is reset to the head", resetEpoch},
+		{"a cursor of this epoch is served", resetSameEpoch},
+		{"a reset cursor resumes", resetResumes},
+
+		{"hops between transports lose and repeat nothing", transportHops},
+		{"hops while others publish lose and repeat nothing", transportHopsLive},
+		{"many readers see the same", transportMany},
+		{"a slow reader gets everything and delays nobody", transportSlow},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, newTarget(t, h))
+		})
+	}
+}
+
+// patience bounds each wait for something that must happen.
+const patience = 30 * time.Second
+
+// target is a channel of its own on the harness's server.
+type target struct {
+	h       TransportHarness
+	c       *client.Client
+	channel string
+}
+
+func newTarget(t *testing.T, h TransportHarness) *target {
+	return &target{h: h, c: NewClient(h.URL, "tess"), channel: fmt.Sprintf("t.%x", rand.Uint64())}
+}
+
+// NewClient is a client whose waits suit tests: it polls and reconnects at once.
+func NewClient(url, user string) *client.Client {
+	return client.New(url, client.Config{User: user, PollInterval: 5 * time.Millisecond,
+		PollHold: 5 * time.Second, FirstWait: 20 * time.Millisecond, MaxWait: 200 * time.Millisecond,
+		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}})
+}
+
+// post publishes n messages in batches, with texts that count from the id from on.
+func (w *target) post(t *testing.T, from, n int64) {
+	t.Helper()
+	var drafts []client.Draft
+	for id := from; id < from+n; id++ {
+		drafts = append(drafts, client.Draft{Text: fmt.Sprint(id)})
+	}
+	w.batch(t, drafts, from)
+}
+
+// batch publishes drafts at once and demands that they get the ids from on.
+func (w *target) batch(t *testing.T, drafts []client.Draft, from int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := w.c.PublishBatch(ctx, w.channel, drafts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range out {
+		if p.Err != nil || p.Ack.ID != from+int64(i) {
+			t.Fatalf("item %d became %+v, %v; want id %d", i, p.Ack, p.Err, from+int64(i))
+		}
+	}
+}
+
+// retain makes the channel keep about n messages, waits until the rest is gone,
+// and returns the first id that is kept.
+func (w *target) retain(t *testing.T, n, head int64) (first int64) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.h.URL+"/api/channels/"+w.channel,
+		bytes.NewReader(fmt.Appendf(nil, `{"retention":{"messages":%d}}`, n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		t.Fatalf("setting the retention: %s: %s", resp.Status, body)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+		resp, err := http.Get(fmt.Sprintf("%s/api/messages?channel_id=%s&after=1", w.h.URL, w.channel))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gone struct {
+			First int64 `json:"first_id"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&gone)
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusGone && err == nil && head-gone.First+1 <= n+max(10, n/10) {
+			return gone.First
+		}
+	}
+	t.Fatalf("retention of %d: the history was not cut within %v", n, patience)
+	return 0
+}
+
+// stream is one connection and what it must deliver.
+type stream struct {
+	client.Stream
+	t       *testing.T
+	welcome *client.Welcome
+}
+
+// dial connects and takes the welcome. after < 0: from now on.
+func (w *target) dial(t *testing.T, after int64, epoch string) *stream {
+	t.Helper()
+	from := client.Cursor{Epoch: epoch}
+	if after >= 0 {
+		from.ID = &after
+	}
+	return newStream(t, func(ctx context.Context) (client.Stream, error) { return w.h.Dial(ctx, w.channel, from) })
+}
+
+func newStream(t *testing.T, dial func(context.Context) (client.Stream, error)) *stream {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s, err := dial(ctx)
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	st := &stream{Stream: s, t: t}
+	t.Cleanup(func() { s.Close() })
+	e := st.any()
+	if e.Type != "welcome" {
+		t.Fatalf("the first event is a %s: %s", e.Type, e.Raw)
+	}
+	st.welcome = e.Welcome
+	return st
+}
+
+// any returns the next event of any kind.
+func (s *stream) any() client.Event {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	e, err := s.Next(ctx)
+	if err != nil {
+		s.t.Fatalf("next: %v", err)
+	}
+	return e
+}
+
+// entry returns the next message or reset; others come and go between them.
+func (s *stream) entry() client.Event {
+	s.t.Helper()
+	for {
+		if e := s.any(); e.ID > 0 || e.Type == "reset" || e.Type == "welcome" {
+			return e
+		}
+	}
+}
+
+// want demands the messages from…to, each once, in order, whose texts are their ids.
+func (s *stream) want(from, to int64) {
+	s.t.Helper()
+	for id := from; id <= to; id++ {
+		e := s.entry()
+		if e.Type != "message" || e.ID != id || e.Message.Text != fmt.Sprint(id) {
+			s.t.Fatalf("want message %d, got %s %d: %.200s", id, e.Type, e.ID, e.Raw)
+		}
+	}
+}
+
+// wantReset demands a reset and returns it.
+func (s *stream) wantReset(reason string, first, last int64) {
+	s.t.Helper()
+	e := s.entry()
+	if e.Type != "reset" || e.Reset.Reason != reason || e.Reset.First != first || e.Reset.Last != last {
+		s.t.Fatalf("want reset %s %d…%d, got %s %d %+v", reason, first, last, e.Type, e.ID, e.Reset)
+	}
+}

@@ -56,6 +56,7 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 	}
 	for {
 		for len(*flight) < p.Window && !closed(stop) {
+			p.pace(ctx, stop)
 			*last++
 			f := Stamp{p.Name, *last}
 			*flight = append(*flight, f)

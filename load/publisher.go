@@ -29,15 +29,21 @@ func (p *Publisher) Run(ctx context.Context, stop <-chan struct{}) error {
 		if err := p.publish(ctx, n); err != nil {
 			return err
 		}
-		if p.Pace > 0 {
-			t := time.NewTimer(p.Pace)
-			select {
-			case <-t.C:
-			case <-stop:
-			case <-ctx.Done():
-			}
-			t.Stop()
-		}
+		p.pace(ctx, stop)
+	}
+}
+
+// pace waits until the next message is due.
+func (p *Publisher) pace(ctx context.Context, stop <-chan struct{}) {
+	if p.Pace <= 0 {
+		return
+	}
+	t := time.NewTimer(p.Pace)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-stop:
+	case <-ctx.Done():
 	}
 }
 

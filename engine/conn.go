@@ -216,6 +216,10 @@ func (c *Conn) tick(now time.Time) {
 	s.Progress = acked != c.lastAck
 	c.lastAck = acked
 	next := c.peer.Tick(now, s)
+	if next == Dead {
+		c.Abort()
+		return
+	}
 	c.engine.wheel.add(c, next)
 }
 

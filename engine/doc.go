@@ -28,13 +28,16 @@ type Peer interface {
 	// tried again a second later.
 	Load(ctx context.Context) error
 	// Tick is called when the time that the last one returned has passed. now is a
-	// clock that never goes back. A peer that finds its client dead calls Abort.
+	// clock that never goes back. A peer that finds its client dead returns Dead.
 	Tick(now time.Time, s Sending) (next time.Duration)
 	// Drain tells the client to leave and come back after retry, then ends.
 	Drain(retry time.Duration)
 	// Gone is the last call: the connection is closed.
 	Gone()
 }
+
+// Dead is what Tick returns to close the connection without another byte.
+const Dead time.Duration = -1
 
 // Sending is how a connection's writes are doing.
 type Sending struct {

@@ -121,6 +121,14 @@ func (s *Session) Channels(yield func(parley.ChannelID, int64)) {
 	}
 }
 
+// Sum is the sum of all cursors: by how much it grows, so many messages were taken.
+func (s *Session) Sum() (sum int64) {
+	for _, f := range s.follows {
+		sum += f.id
+	}
+	return sum
+}
+
 // Len is how many channels the session follows.
 func (s *Session) Len() int { return len(s.follows) }
 
@@ -150,6 +158,15 @@ func (s *Session) Send(b []byte) int {
 // SendReset sends the frame that tells of a reset; the cursor has moved already.
 func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
 	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
+}
+
+// TakeOwn takes what Send has added, without anything shared; nil if there is nothing.
+func (s *Session) TakeOwn() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.own
+	s.own = nil
+	return own
 }
 
 // Waiting is how many bytes of Send have not been taken.
@@ -271,6 +288,9 @@ func (s *Session) CursorText() string {
 	}
 	return string(s.appendCursor(nil))
 }
+
+// Positions is the same with the channel's name even if there is just one.
+func (s *Session) Positions() string { return string(s.appendCursor(nil)) }
 
 func (s *Session) appendCursor(b []byte) []byte {
 	for i, f := range s.follows {

@@ -47,7 +47,7 @@ func (f Form) AppendControl(dst []byte, id, event string, obj []byte) []byte {
 	case FormWS:
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
 	}
-	return dst
+	return append(append(dst, obj...), ',')
 }
 
 // AppendSSE appends one block of a text/event-stream (WHATWG HTML, section 9.2.6).

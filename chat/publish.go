@@ -1,0 +1,120 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/wire"
+)
+
+// Publish stores a caller's draft and calls done when its outcome is known, from
+// another goroutine; done must not block. A refusal is returned and done not called.
+func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
+	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return err
+	}
+	d.User, d.Name = c.User, c.Name
+	s.hub.Publish(channel, d, done)
+	return nil
+}
+
+// Post is Publish for one who waits. ctx bounds the waiting only.
+func (s *Service) Post(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft) (parley.Result, error) {
+	answer := make(chan parley.Result, 1)
+	if err := s.Publish(ctx, c, channel, d, func(r parley.Result) { answer <- r }); err != nil {
+		return parley.Result{}, err
+	}
+	select {
+	case r := <-answer:
+		return r, r.Err
+	case <-ctx.Done():
+		return parley.Result{}, parley.ErrUnknown
+	}
+}
+
+// Item is one message of a batch, or why it can't be one.
+type Item struct {
+	Caller  Caller
+	Channel parley.ChannelID
+	Draft   parley.Draft
+	Err     error
+}
+
+// PostAll stores the items that can be, those of one channel in their order, and
+// returns a result for each.
+func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
+	results := make([]parley.Result, len(items))
+	var wait sync.WaitGroup
+	for i := range items {
+		it := &items[i]
+		if it.Err == nil {
+			wait.Add(1)
+			it.Err = s.Publish(ctx, it.Caller, it.Channel, it.Draft, func(r parley.Result) { results[i] = r; wait.Done() })
+			if it.Err != nil {
+				wait.Done()
+			}
+		}
+		if it.Err != nil {
+			results[i].Err = it.Err
+		}
+	}
+	wait.Wait()
+	return results
+}
+
+// Event gives an application's event to the channel's streams, but not to those of
+// the identity skip.
+func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
+	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return err
+	}
+	s.hub.Event(channel, name, wire.Event(nil, channel, c.User, name, data), skip)
+	return nil
+}
+
+// Typing tells the others that a user is typing, at most once in two seconds.
+func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID, skip string) error {
+	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return err
+	}
+	if s.typing.due(typist{channel, c.User}, s.clock()) {
+		s.hub.Event(channel, "typing", wire.UserEvent(nil, "typing", channel, c.User, c.Name), skip)
+	}
+	return nil
+}
+
+const typingEvery = 2 * time.Second
+
+// typing remembers who was told to be typing in the last two seconds.
+type typing struct {
+	mu   sync.Mutex
+	last map[typist]time.Time
+}
+
+type typist struct {
+	channel parley.ChannelID
+	user    parley.UserID
+}
+
+func (t *typing) due(who typist, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.last[who]) < typingEvery {
+		return false
+	}
+	t.last[who] = now
+	return true
+}
+
+func (t *typing) forget(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for who, at := range t.last {
+		if now.Sub(at) >= typingEvery {
+			delete(t.last, who)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+// channelView is a channel as the API shows it.
+type channelView struct {
+	Channel   parley.ChannelID  `json:"channel"`
+	Title     string            `json:"title,omitempty"`
+	Topic     string            `json:"topic,omitempty"`
+	Kind      string            `json:"kind"`
+	Data      json.RawMessage   `json:"data,omitempty"`
+	Retention *parley.Retention `json:"retention,omitempty"`
+	FirstID   int64             `json:"first_id"`
+	LastID    int64             `json:"last_id"`
+}
+
+// channels lists the public ones; a caller's own need members.
+func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
+	p := query(r)
+	if p.get("all") != "true" {
+		return chat.NotYet("listing the caller's own channels")
+	}
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return err
+	}
+	names, next, err := a.chat.Public(r.Context(), parley.ChannelID(p.get("next")), limit)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Channels []channelView    `json:"channels"`
+		Next     parley.ChannelID `json:"next,omitempty"`
+	}{make([]channelView, 0, len(names)), next}
+	for _, name := range names {
+		v, err := a.view(r, caller, name)
+		if err != nil {
+			return err
+		}
+		list.Channels = append(list.Channels, *v)
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+func (a *API) view(r *http.Request, c chat.Caller, channel parley.ChannelID) (*channelView, error) {
+	set, err := a.chat.Settings(r.Context(), c, channel)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.chat.Bounds(r.Context(), c, channel)
+	if err != nil {
+		return nil, err
+	}
+	return &channelView{Channel: channel, Title: set.Title, Topic: set.Topic, Kind: "public", Data: set.Data,
+		Retention: set.Retention, FirstID: b.First, LastID: b.Last}, nil
+}
+
+// channel shows one; one that does not exist yet is empty.
+func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.callerAndChannel(r)
+	if err != nil {
+		return err
+	}
+	v, err := a.view(r, caller, channel)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return caller, "", err
+	}
+	channel, err := pathChannel(r)
+	return caller, channel, err
+}
+
+// putChannel changes the settings that the body names.
+func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.callerAndChannel(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Title, Topic, Kind *string
+		Data               json.RawMessage
+		Retention          *parley.Retention
+	}
+	if err := wire.Unmarshal(body, &in); err != nil {
+		return err
+	}
+	data, err := wire.Object(in.Data)
+	switch {
+	case err != nil:
+		return err
+	case len(data) > parley.MaxData:
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less"}
+	case in.Kind != nil && *in.Kind != "public":
+		return chat.NotYet("a channel of members")
+	case in.Retention != nil && (in.Retention.Messages < 0 || in.Retention.Seconds < 0):
+		return bad("retention can't be less than nothing")
+	case in.Title != nil && len(*in.Title) > 1024 || in.Topic != nil && len(*in.Topic) > 4096:
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the title or the topic is too long", Hint: "at most 1 KiB and 4 KiB"}
+	}
+	if _, err := a.chat.Configure(r.Context(), caller, channel, func(s *parley.Settings) {
+		if in.Title != nil {
+			s.Title = *in.Title
+		}
+		if in.Topic != nil {
+			s.Topic = *in.Topic
+		}
+		if in.Data != nil {
+			s.Data = data
+		}
+		if in.Retention != nil {
+			s.Retention = in.Retention
+		}
+	}); err != nil {
+		return err
+	}
+	v, err := a.view(r, caller, channel)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+// deleteChannel removes messages and settings; ids go on.
+func (a *API) deleteChannel(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.callerAndChannel(r)
+	if err != nil {
+		return err
+	}
+	if err := a.chat.Remove(r.Context(), caller, channel); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

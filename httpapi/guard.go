@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/rs/cors"
+
+	"parley"
+	"parley/chat"
+)
+
+// guard refuses what must not come near a handler: a foreign Host, a request of a
+// foreign page that could change something, and everything while draining.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if err := a.refuse(r); err != nil {
+			writeProblem(w, err)
+			return
+		}
+		if err := a.ways.Draining(); err != nil {
+			w.Header().Set("Connection", "close")
+			if acceptsStream(r) {
+				writeDraining(w, err)
+				return
+			}
+			writeProblem(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *API) refuse(r *http.Request) *parley.Error {
+	if a.cfg.Hosts != nil && !a.cfg.Hosts(r.Host) {
+		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
+			Hint: "parley dev answers to localhost and loopback addresses only; for others run parley serve"}
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" || a.cfg.Origins(origin) {
+		return nil
+	}
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	if safe && r.Header.Get("Upgrade") == "" {
+		return nil // the browser keeps the answer from the page
+	}
+	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin),
+		Hint: "add the origin to --allowed-origins"}
+}
+
+// cors lets the pages of allowed origins read answers.
+func (a *API) cors(next http.Handler) http.Handler {
+	return cors.New(cors.Options{
+		AllowOriginFunc:  a.cfg.Origins,
+		AllowCredentials: true,
+		AllowedMethods:   []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"},
+		ExposedHeaders:   []string{"ETag", "Parley-Last-Id", "Parley-Epoch", "Retry-After"},
+		MaxAge:           600,
+	}).Handler(next)
+}
+
+// LoopbackHost allows the Host headers of a server on this machine.
+func LoopbackHost(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if strings.EqualFold(name, "localhost") || strings.HasSuffix(strings.ToLower(name), ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.IsLoopback()
+}
+
+// LoopbackOrigin allows pages served from this machine.
+func LoopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && LoopbackHost(u.Host)
+}
+
+// Development takes everybody for whom they say they are.
+type Development struct{}
+
+// Caller implements Authenticator: the user of the query, or a guest.
+func (Development) Caller(r *http.Request) (chat.Caller, error) {
+	user, err := userOr(r.URL.Query().Get("user"), parley.Guest)
+	return chat.Caller{User: user, Any: true}, err
+}

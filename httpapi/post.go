@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+const (
+	maxBody      = 1 << 20
+	maxBatchBody = 8 << 20
+	maxBatch     = 1000
+	bodyTimeout  = 30 * time.Second
+)
+
+// post stores one message.
+func (a *API) post(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	post, err := parsePost(r, body)
+	if err != nil {
+		return err
+	}
+	caller, channel, draft, err := a.draft(r, post)
+	if err != nil {
+		return err
+	}
+	res, err := a.chat.Post(r.Context(), caller, channel, draft)
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if res.Duplicate {
+		status = http.StatusOK
+	}
+	return writeBody(w, status, append(wire.AppendMessage(nil, &res.Message), '\n'))
+}
+
+// postBatch stores up to a thousand; one that can't be stored harms no other.
+func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r, maxBatchBody)
+	if err != nil {
+		return err
+	}
+	var raw []json.RawMessage
+	if err := wire.Unmarshal(body, &raw); err != nil {
+		return err
+	}
+	if len(raw) > maxBatch {
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the batch has more than 1000 messages", Hint: "send several batches"}
+	}
+	if _, err := a.cfg.Auth.Caller(r); err != nil {
+		return err
+	}
+	items := make([]chat.Item, len(raw))
+	for i := range raw {
+		var post wire.Post
+		it := &items[i]
+		if it.Err = wire.Unmarshal(raw[i], &post); it.Err == nil {
+			it.Caller, it.Channel, it.Draft, it.Err = a.draft(r, &post)
+		}
+	}
+	out := []byte{'['}
+	for i, res := range a.chat.PostAll(r.Context(), items) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if res.Err == nil {
+			out = wire.AppendMessage(out, &res.Message)
+			continue
+		}
+		e := parley.AsError(res.Err)
+		item, err := json.Marshal(map[string]string{"code": string(e.Code), "detail": e.Detail, "hint": e.Hint})
+		if err != nil {
+			return err
+		}
+		out = append(out, item...)
+	}
+	return writeBody(w, http.StatusOK, append(out, ']', '\n'))
+}
+
+// draft checks one message of a body.
+func (a *API) draft(r *http.Request, post *wire.Post) (c chat.Caller, channel parley.ChannelID, d parley.Draft, err error) {
+	if c, err = a.speaker(r, post.User); err != nil {
+		return
+	}
+	if channel, err = parley.ParseChannel(post.Channel); err != nil {
+		return
+	}
+	d, err = post.Draft()
+	return
+}
+
+// readBody reads a whole body within its time and size.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "the body is too large", Hint: "at most 1 MiB; a batch 8 MiB"}
+	}
+	if err != nil {
+		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
+	}
+	return b, nil
+}
+
+// parsePost reads a message from a JSON body whatever its type says (curl -d says
+// form), from a form, or from the query, which also fills what the body leaves out.
+func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
+	post := &wire.Post{}
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case len(trimmed) == 0:
+	case trimmed[0] == '[':
+		return nil, bad("the body is a list")
+	case trimmed[0] == '{', kind == "application/json", kind == "":
+		if err := wire.Unmarshal(body, post); err != nil {
+			return nil, err
+		}
+	case kind == "application/x-www-form-urlencoded":
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, bad("the form can't be read")
+		}
+		if err := fill(post, form); err != nil {
+			return nil, err
+		}
+	case kind == "multipart/form-data":
+		form, err := multipart.NewReader(bytes.NewReader(body), opts["boundary"]).ReadForm(maxBody)
+		if err != nil {
+			return nil, bad("the form can't be read")
+		}
+		if err := fill(post, form.Value); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "a body of this type can't be read", Hint: "send JSON or a form"}
+	}
+	if err := fill(post, r.URL.Query()); err != nil {
+		return nil, err
+	}
+	if key := r.Header.Get("Idempotency-Key"); post.Key == "" {
+		post.Key = key
+	}
+	return post, nil
+}
+
+// fill sets the fields that are still empty from a form or query.
+func fill(post *wire.Post, form url.Values) error {
+	set := func(field *string, name string) {
+		if v := form.Get(name); *field == "" && !wire.Absent(v) {
+			*field = v
+		}
+	}
+	set(&post.Channel, "channel_id")
+	set(&post.User, "user")
+	set(&post.Key, "key")
+	if post.Text == "" && post.Body == "" {
+		post.Text, post.Body = form.Get("text"), form.Get("body")
+	}
+	if v := form.Get("data"); post.Data == nil && !wire.Absent(v) {
+		if err := wire.Unmarshal([]byte(v), &post.Data); err != nil {
+			return err
+		}
+	}
+	if n, err := post.Thread.Get(); n == nil && err == nil {
+		quoted, _ := json.Marshal(form.Get("thread"))
+		return post.Thread.UnmarshalJSON(quoted)
+	}
+	return nil
+}
+
+// postEvent gives an application's event to a channel's streams.
+func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
+	channel, err := pathChannel(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	var f wire.Frame
+	if err := wire.Unmarshal(body, &f); err != nil {
+		return err
+	}
+	caller, err := a.speaker(r, f.User)
+	if err != nil {
+		return err
+	}
+	data, err := wire.ParseEvent(f.Event, f.Data)
+	if err != nil {
+		return err
+	}
+	if err := a.chat.Event(r.Context(), caller, channel, f.Event, data, ""); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley"
+	"parley/transport"
+)
+
+// problem is an error as application/problem+json (RFC 9457).
+type problem struct {
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail"`
+	Code    string `json:"code"`
+	Hint    string `json:"hint,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	FirstID *int64 `json:"first_id,omitempty"`
+	LastID  *int64 `json:"last_id,omitempty"`
+}
+
+var statuses = map[parley.Code]int{
+	parley.CodeBadRequest: 400, parley.CodeBadChannel: 400, parley.CodeBadCursor: 400, parley.CodeBadJSON: 400,
+	parley.CodeUnauthorized: 401, parley.CodeForbidden: 403, parley.CodeNotYou: 403, parley.CodeNotFound: 404,
+	parley.CodeMethodNotAllowed: 405, parley.CodeConflict: 409, parley.CodeCursorGone: 410, parley.CodeTooLarge: 413,
+	parley.CodeUnsupportedMedia: 415, parley.CodeRateLimited: 429, parley.CodeOverloaded: 503, parley.CodeDraining: 503,
+	parley.CodeUnavailable: 503,
+}
+
+// handle writes the error that a handler returned.
+func (a *API) handle(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		e := parley.AsError(err)
+		if e.Err != nil && !errors.Is(e.Err, r.Context().Err()) {
+			a.cfg.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", e.Code, slog.Any("error", e.Err))
+		}
+		writeProblem(w, e)
+	})
+}
+
+func writeProblem(w http.ResponseWriter, e *parley.Error) {
+	status := statuses[e.Code]
+	if e == transport.ErrVersion {
+		status = http.StatusUpgradeRequired
+	}
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: string(e.Code), Hint: e.Hint}
+	if e.Reset != nil {
+		p.Reason, p.FirstID, p.LastID = e.Reset.Reason, &e.Reset.First, &e.Reset.Last
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter(e.RetryAfter))
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+// retryAfter is whole seconds, at least one.
+func retryAfter(d time.Duration) string {
+	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
+}
+
+func methodNotAllowed(w http.ResponseWriter, m methods) error {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	allow := strings.Join(names, ", ")
+	w.Header().Set("Allow", allow)
+	return &parley.Error{Code: parley.CodeMethodNotAllowed, Detail: "this address does not take the method", Hint: "use " + allow}
+}
+
+func notFound(http.ResponseWriter, *http.Request) error {
+	return &parley.Error{Code: parley.CodeNotFound, Detail: "there is nothing at this address", Hint: "see docs/api.md"}
+}
+
+// writeJSON answers with a value.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeBody(w, status, append(b, '\n'))
+}
+
+// writeBody answers with JSON that is already bytes.
+func writeBody(w http.ResponseWriter, status int, b []byte) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+	return nil
+}

@@ -1,0 +1,249 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"parley"
+	"parley/chat"
+	"parley/transport"
+	"parley/wire"
+)
+
+// poll answers a short poll.
+func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	p := query(r)
+	channels, err := p.channels()
+	if err != nil {
+		return err
+	}
+	if p.get("thread") != "" {
+		return chat.NotYet("reading a thread")
+	}
+	each, err := p.query(channels)
+	if err != nil {
+		return err
+	}
+	merged := len(channels) != 1
+	if len(channels) == 0 {
+		if channels, err = a.public(r); err != nil {
+			return err
+		}
+	}
+	return a.ways.Poll(w, r, caller, channels, merged, each)
+}
+
+// query reads since, after, before and limit, of which the first three exclude
+// each other, and returns what they ask of each channel.
+func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.Query, error) {
+	given := 0
+	for _, name := range []string{"since", "after", "before"} {
+		if p.get(name) != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return nil, bad("more than one of since, after and before")
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return nil, err
+	}
+	q := chat.Query{Limit: limit}
+	if s := p.get("since"); s != "" {
+		t, err := parley.ParseTimestamp(s)
+		if err != nil {
+			return nil, &parley.Error{Code: parley.CodeBadCursor, Detail: "since=" + err.Error(), Hint: "send a message's timestamp"}
+		}
+		q.Since = &t
+	}
+	if s := p.get("before"); s != "" {
+		if len(channels) != 1 {
+			return nil, bad("before needs one channel_id")
+		}
+		id, err := wire.ParseID("before", s)
+		if err != nil {
+			return nil, err
+		}
+		q.Before = &id
+	}
+	after := p.get("after")
+	if after == "" {
+		return func(parley.ChannelID) chat.Query { return q }, nil
+	}
+	follows, err := p.follows(channels, "after", after)
+	if err != nil {
+		return nil, err
+	}
+	if len(channels) == 0 {
+		return nil, bad("after needs a channel_id")
+	}
+	return func(channel parley.ChannelID) chat.Query {
+		q := q
+		for _, f := range follows {
+			if f.Channel == channel {
+				q.After = f.After
+			}
+		}
+		if q.After == nil { // a channel that the cursor does not name starts at its head
+			q.Before, q.Limit = new(int64), 1
+		}
+		return q
+	}, nil
+}
+
+// public are the channels of a caller who names none, all of them.
+func (a *API) public(r *http.Request) (all []parley.ChannelID, err error) {
+	for next := parley.ChannelID(""); ; {
+		var cs []parley.ChannelID
+		if cs, next, err = a.chat.Public(r.Context(), next, 1000); err != nil {
+			return nil, err
+		}
+		if all = append(all, cs...); next == "" {
+			return all, nil
+		}
+	}
+}
+
+// message answers with one message.
+func (a *API) message(w http.ResponseWriter, r *http.Request) error {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	channel, err := pathChannel(r)
+	if err != nil {
+		return err
+	}
+	id, err := wire.ParseID("id", r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	before := id + 1
+	page, err := a.chat.History(r.Context(), caller, channel, chat.Query{Before: &before, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(page.Messages) == 0 || page.Messages[0].ID != id {
+		return &parley.Error{Code: parley.CodeNotFound, Detail: "the channel holds no message of this id", Hint: "it holds those from first_id to last_id"}
+	}
+	return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &page.Messages[0]), '\n'))
+}
+
+// longPoll holds a request until there is something.
+func (a *API) longPoll(w http.ResponseWriter, r *http.Request) error {
+	channels, err := query(r).channels()
+	if err != nil {
+		return err
+	}
+	if len(channels) == 0 {
+		return bad("channel_id is missing")
+	}
+	after := query(r).get("after")
+	req, err := a.request(r, channels, len(channels) > 1 || strings.Contains(after, ":"), "after", after)
+	if err != nil {
+		return err
+	}
+	return a.ways.LongPoll(w, r, req)
+}
+
+// stream serves one channel as server-sent events.
+func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
+	channel, err := pathChannel(r)
+	if err != nil {
+		return err
+	}
+	return a.sse(w, r, []parley.ChannelID{channel})
+}
+
+// streamMany serves several.
+func (a *API) streamMany(w http.ResponseWriter, r *http.Request) error {
+	channels, err := query(r).channels()
+	if err != nil {
+		return err
+	}
+	if len(channels) == 0 {
+		return bad("channel_id is missing")
+	}
+	return a.sse(w, r, channels)
+}
+
+func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.ChannelID) error {
+	name, cursor := streamCursor(r)
+	req, err := a.request(r, channels, len(channels) > 1, name, cursor)
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		return nil
+	}
+	err = a.ways.SSE(w, r, req)
+	if err == nil {
+		return nil
+	}
+	if e := parley.AsError(err); statuses[e.Code] >= http.StatusTooManyRequests && acceptsStream(r) {
+		writeDraining(w, e)
+		return nil
+	}
+	return err
+}
+
+// acceptsStream tells whether a refusal can be told as an event, which EventSource
+// needs to come back.
+func acceptsStream(r *http.Request) bool {
+	if !strings.HasPrefix(r.URL.Path, "/api/stream") {
+		return false
+	}
+	accept := r.Header.Get("Accept")
+	return accept == "" || strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "*/*") || strings.Contains(accept, "text/*")
+}
+
+func writeDraining(w http.ResponseWriter, e *parley.Error) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("Retry-After", retryAfter(e.RetryAfter))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(transport.Refusal(e))
+}
+
+// socket serves one channel over a WebSocket.
+func (a *API) socket(w http.ResponseWriter, r *http.Request) error {
+	channel, err := pathChannel(r)
+	if err == nil {
+		var req *transport.Request
+		if req, err = a.request(r, []parley.ChannelID{channel}, false, "after", query(r).get("after")); err == nil {
+			err = a.ways.WebSocket(w, r, req)
+		}
+	}
+	return a.refuseSocket(w, r, err)
+}
+
+// socketMany serves any number.
+func (a *API) socketMany(w http.ResponseWriter, r *http.Request) error {
+	req, err := a.request(r, nil, true, "after", "")
+	if err == nil {
+		err = a.ways.WebSocket(w, r, req)
+	}
+	return a.refuseSocket(w, r, err)
+}
+
+// refuseSocket tells a browser in a frame what its page could not see as a status.
+func (a *API) refuseSocket(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil || r.Header.Get("Origin") == "" || r.Header.Get("Upgrade") == "" {
+		return err
+	}
+	e := parley.AsError(err)
+	switch status := statuses[e.Code]; status {
+	case 400, 401, 403, 404, 429:
+		if a.ways.RefuseWebSocket(w, r, e, 4000+status) == nil {
+			return nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package httpapi
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/transport"
+	"parley/wire"
+)
+
+const (
+	maxChannels     = 200
+	maxChannelNames = 2 << 10 // bytes, together
+)
+
+// params are a request's query parameters; what counts as absent is not there.
+type params struct{ url.Values }
+
+func query(r *http.Request) params { return params{r.URL.Query()} }
+
+func (p params) get(name string) string {
+	if v := p.Get(name); !wire.Absent(v) {
+		return v
+	}
+	return ""
+}
+
+func bad(format string, args ...any) error {
+	return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf(format, args...), Hint: "see docs/api.md"}
+}
+
+// number reads a parameter that is clamped to its range.
+func (p params) number(name string, otherwise, least, most float64) (float64, error) {
+	s := p.get(name)
+	if s == "" {
+		return otherwise, nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if (err != nil && !math.IsInf(v, 0)) || math.IsNaN(v) || strings.ContainsAny(s, "nNxX_") {
+		return 0, bad("%s=%.40q is not a number", name, s)
+	}
+	return min(max(v, least), most), nil
+}
+
+func (p params) limit() (int, error) {
+	v, err := p.number("limit", 100, 1, 1000)
+	return int(v), err
+}
+
+// channels are the values of channel_id, each once.
+func (p params) channels() ([]parley.ChannelID, error) {
+	var cs []parley.ChannelID
+	seen := map[string]bool{}
+	size := 0
+	for _, name := range p.Values["channel_id"] {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		c, err := parley.ParseChannel(name)
+		if err != nil {
+			return nil, err
+		}
+		cs = append(cs, c)
+		size += len(name)
+	}
+	if len(cs) > maxChannels || len(cs) > 1 && size > maxChannelNames {
+		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "too many channels for one request",
+			Hint: "at most 200, their names together at most 2 KiB; a WebSocket at /ws takes more"}
+	}
+	return cs, nil
+}
+
+// follows puts each channel together with its cursor. Cursors: a number for one
+// channel, A:42,B:7 for any.
+func (p params) follows(channels []parley.ChannelID, name, cursor string) ([]transport.Follow, error) {
+	fs := make([]transport.Follow, len(channels))
+	for i, c := range channels {
+		fs[i].Channel = c
+	}
+	if cursor == "" {
+		return fs, nil
+	}
+	epoch := p.get("epoch")
+	if len(channels) == 1 && !strings.Contains(cursor, ":") {
+		id, err := wire.ParseID(name, cursor)
+		fs[0].After = &parley.Cursor{ID: id, Epoch: epoch}
+		return fs, err
+	}
+	ps, err := wire.ParseCursor(cursor)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range ps {
+		for i := range fs {
+			if fs[i].Channel == at.Channel {
+				fs[i].After = &parley.Cursor{ID: at.ID, Epoch: epoch}
+			}
+		}
+	}
+	return fs, nil
+}
+
+// streamCursor is where a stream begins: Last-Event-ID, else last_event_id, else after.
+func streamCursor(r *http.Request) (name, cursor string) {
+	if id := r.Header.Get("Last-Event-ID"); !wire.Absent(id) {
+		return "Last-Event-ID", id
+	}
+	p := query(r)
+	if id := p.get("last_event_id"); id != "" {
+		return "last_event_id", id
+	}
+	return "after", p.get("after")
+}
+
+// request reads what all streams and polls have in common.
+func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, name, cursor string) (*transport.Request, error) {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return nil, err
+	}
+	p := query(r)
+	follows, err := p.follows(channels, name, cursor)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return nil, err
+	}
+	timeout, err := p.number("timeout", 30, 0, 60)
+	return &transport.Request{Caller: caller, Follows: follows, Many: many, Limit: limit,
+		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message"}, err
+}
+
+// pathChannel is the channel in the address.
+func pathChannel(r *http.Request) (parley.ChannelID, error) {
+	return parley.ParseChannel(r.PathValue("channel"))
+}
+
+// speaker is whom a request speaks for, given the user that its body names.
+func (a *API) speaker(r *http.Request, named string) (chat.Caller, error) {
+	c, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return c, err
+	}
+	return speakAs(c, named)
+}
+
+func speakAs(c chat.Caller, named string) (chat.Caller, error) {
+	user, err := userOr(named, c.User)
+	switch {
+	case err != nil:
+		return c, err
+	case user == c.User:
+		return c, nil
+	case !c.Any:
+		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the body speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
+	}
+	return chat.Caller{User: user, Any: true}, nil
+}
+
+func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {
+	if wire.Absent(s) {
+		return otherwise, nil
+	}
+	return parley.ParseUser(s)
+}

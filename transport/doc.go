@@ -1,0 +1,154 @@
+// Package transport is the ways to read a channel: a short poll asks once, a long
+// poll asks and waits, server-sent events and WebSocket ask whenever the bell rings.
+// It turns requests into sessions and frames into use cases, and stores nothing.
+package transport
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// Config of Transports. The zero value works.
+type Config struct {
+	HeartbeatInterval time.Duration // a silent client is asked for a sign of life; 30 s
+	HeartbeatTimeout  time.Duration // and taken for dead; 90 s
+	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
+	Comment           time.Duration // a quiet event stream gets a comment; 20 s
+}
+
+// Transports serves all of them.
+type Transports struct {
+	chat   *chat.Service
+	engine *engine.Engine
+	cfg    Config
+
+	mu       sync.Mutex
+	leave    chan struct{} // closed when draining begins; held polls wait for it
+	draining bool
+	retry    func() time.Duration // set when draining begins
+}
+
+// New makes the transports.
+func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.HeartbeatInterval, 30*time.Second)
+	def(&cfg.HeartbeatTimeout, 90*time.Second)
+	def(&cfg.Comment, 20*time.Second)
+	if cfg.MaxFrame == 0 {
+		cfg.MaxFrame = 128 << 10
+	}
+	return &Transports{chat: c, engine: e, cfg: cfg, leave: make(chan struct{})}
+}
+
+// Drain ends the held polls; the streams are the engine's to end. retry gives each
+// client the time after which to come back.
+func (t *Transports) Drain(retry func() time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.draining {
+		t.draining, t.retry = true, retry
+		close(t.leave)
+	}
+}
+
+// Draining is the refusal for new requests, nil if there is none.
+func (t *Transports) Draining() *parley.Error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.draining {
+		return nil
+	}
+	return &parley.Error{Code: parley.CodeDraining, RetryAfter: t.retry(), Detail: "the server is going down", Hint: "come back after the time in Retry-After"}
+}
+
+// Follow is a channel in a request, with the cursor to go on from; nil for the head.
+type Follow struct {
+	Channel parley.ChannelID
+	After   *parley.Cursor
+}
+
+// Request is what a stream or poll asks for, read and checked.
+type Request struct {
+	Caller  chat.Caller
+	Follows []Follow
+	Many    bool          // cursors name their channels, though there may be one
+	Limit   int           // entries in the answer of a poll
+	Timeout time.Duration // of a long poll
+	Pings   bool          // a WebSocket client that can't see ping frames
+}
+
+type hijacked struct {
+	net.Conn
+	early []byte
+}
+
+// hijack takes the connection out of net/http, with the bytes that it has read ahead.
+func hijack(w http.ResponseWriter) (c hijacked, err error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return c, err
+	}
+	_ = nc.SetDeadline(time.Time{})
+	c.Conn = nc
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		c.early = append(c.early, early...)
+	}
+	return c, nil
+}
+
+// follow lets the session follow the request's channels, if the caller may read all.
+func (t *Transports) follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) {
+	for _, f := range req.Follows {
+		if err := t.chat.Authorize(r.Context(), req.Caller, chat.Read, f.Channel); err != nil {
+			return nil, err
+		}
+	}
+	starts := make([]hub.Start, len(req.Follows))
+	for i, f := range req.Follows {
+		start, err := s.Follow(r.Context(), f.Channel, f.After)
+		if err != nil {
+			return nil, err
+		}
+		starts[i] = start
+	}
+	return starts, nil
+}
+
+// begin is follow for a stream: it also tells the session where it begins.
+func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, req *Request) error {
+	starts, err := t.follow(r, s, req)
+	for i := range starts {
+		welcome(s, form, starts[i], "")
+	}
+	return err
+}
+
+// welcome tells a session where it stands in one channel.
+func welcome(s *hub.Session, form wire.Form, start hub.Start, key string) {
+	obj := wire.Welcome(nil, start.Bounds, start.Cursor, start.Resumed, key)
+	s.Send(form.AppendControl(nil, s.CursorText(), "welcome", obj))
+	if start.Reset != nil {
+		s.SendReset(start.Bounds.Channel, start.Reset)
+	}
+}
+
+// Spread returns retry times between one and at most limit seconds.
+func Spread(limit time.Duration) func() time.Duration {
+	return func() time.Duration {
+		return time.Second + time.Duration(rand.Int64N(int64(max(limit-time.Second, 1))))
+	}
+}

@@ -1,0 +1,244 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+type chatCaller = chat.Caller
+
+// text handles one JSON frame of a client. What goes wrong is answered; the
+// connection stays open.
+func (p *wsPeer) text(payload []byte) {
+	var f wire.Frame
+	channel := p.only
+	err := wire.Unmarshal(payload, &f)
+	if err == nil {
+		channel, err = p.channel(&f)
+	}
+	if err == nil && len(f.Key) > parley.MaxKey {
+		f.Key, err = "", &parley.Error{Code: parley.CodeTooLarge, Detail: "key has more than 128 bytes", Hint: "send a shorter one"}
+	}
+	if err == nil {
+		err = p.handle(&f, channel)
+	}
+	if err != nil {
+		p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
+	}
+}
+
+// channel is the one a frame is about. ping, pong and the like need none.
+func (p *wsPeer) channel(f *wire.Frame) (parley.ChannelID, error) {
+	if f.Channel == "" {
+		return p.only, nil
+	}
+	channel, err := parley.ParseChannel(f.Channel)
+	if err != nil {
+		return "", err
+	}
+	if p.only != "" && channel != p.only {
+		return p.only, &parley.Error{Code: parley.CodeBadChannel, Detail: fmt.Sprintf("this connection is for the channel %s", p.only),
+			Hint: "connect to /ws for several channels"}
+	}
+	return channel, nil
+}
+
+func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
+	caller, err := p.speaker(f)
+	if err != nil {
+		return err
+	}
+	switch f.Type {
+	case "pong":
+		if f.Key != "" {
+			p.send(wire.Done(nil, "", f.Key))
+		}
+		return nil
+	case "ping":
+		p.send(wire.Simple(nil, "pong", f.Key))
+		return nil
+	case "", "message", "event", "typing", "history", "subscribe", "unsubscribe":
+		if channel == "" {
+			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
+		}
+	case "read", "watch", "visibility", "auth":
+		return chat.NotYet("a " + f.Type + " frame")
+	default:
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
+	}
+	// A frame belongs to no request; what it waits for is bounded by the store.
+	ctx := context.Background()
+	switch f.Type {
+	case "event":
+		err = p.event(ctx, f, caller, channel)
+	case "typing":
+		err = p.t.chat.Typing(ctx, caller, channel, p.identity(caller))
+	case "history":
+		return p.history(ctx, f, caller, channel)
+	case "subscribe":
+		return p.subscribe(ctx, f, caller, channel)
+	case "unsubscribe":
+		err = p.unsubscribe(channel)
+	default:
+		return p.message(ctx, f, caller, channel)
+	}
+	if err == nil && f.Key != "" {
+		p.send(wire.Done(nil, channel, f.Key))
+	}
+	return err
+}
+
+// speaker is whom a frame speaks for. A connection that was opened for nobody takes
+// the first user that it names.
+func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
+	if wire.Absent(f.User) || f.User == string(p.caller.User) {
+		return p.caller, nil
+	}
+	user, err := parley.ParseUser(f.User)
+	if err != nil {
+		return p.caller, err
+	}
+	if !p.caller.Any {
+		return p.caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, p.caller.User), Hint: "leave user out"}
+	}
+	as := chat.Caller{User: user, Any: true}
+	if !p.caller.Named() {
+		p.caller = as
+		p.session.Self(string(user))
+		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })
+	}
+	return as, nil
+}
+
+// identity is whose sessions don't get the caller's events: the user's, or of a
+// guest this connection alone. NUL keeps it apart from names.
+func (p *wsPeer) identity(c chat.Caller) string {
+	if c.Named() {
+		return string(c.User)
+	}
+	self := fmt.Sprintf("\x00%p", p.conn)
+	p.session.Self(self)
+	return self
+}
+
+func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+	d, err := f.Draft()
+	if err != nil {
+		return err
+	}
+	p.undurable.Add(1)
+	key, session, conn := f.Key, p.session, p.conn
+	err = p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
+		switch {
+		case r.Err != nil:
+			session.Send(wire.FormWS.AppendControl(nil, "", "", wire.Error(nil, parley.AsError(r.Err), channel, key)))
+		case key != "":
+			session.Send(wire.FormWS.AppendControl(nil, "", "", wire.Ack(nil, &r, key)))
+		}
+		if p.undurable.Add(-1) == maxUndurable-1 {
+			conn.Ring()
+		}
+	})
+	if err != nil {
+		p.undurable.Add(-1)
+	}
+	return err
+}
+
+func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+	data, err := wire.ParseEvent(f.Event, f.Data)
+	if err != nil {
+		return err
+	}
+	if now := time.Now().Unix(); now != p.eventsIn {
+		p.eventsIn, p.events = now, 0
+	}
+	if p.events++; p.events > eventsPerSec {
+		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
+	}
+	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
+}
+
+func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+	before, err := f.Before.Get()
+	if err != nil {
+		return err
+	}
+	after, err := f.After.Get()
+	if err != nil {
+		return err
+	}
+	limit, err := f.Limit.Get()
+	if err != nil {
+		return err
+	}
+	q := chat.Query{Before: before, Limit: 50}
+	if limit != nil {
+		q.Limit = int(min(max(*limit, 1), 1000))
+	}
+	if after != nil {
+		if before != nil {
+			return &parley.Error{Code: parley.CodeBadRequest, Detail: "both before and after", Hint: "send one of them"}
+		}
+		q.After = &parley.Cursor{ID: *after, Epoch: f.Epoch}
+	}
+	page, err := p.t.chat.History(ctx, caller, channel, q)
+	if err != nil {
+		return err
+	}
+	more := false
+	if n := len(page.Messages); n > 0 {
+		if after != nil {
+			more = page.Messages[n-1].ID < page.Bounds.Last
+		} else {
+			more = page.Messages[0].ID > page.Bounds.First
+		}
+	}
+	p.send(wire.History(nil, channel, page.Messages, more, f.Key))
+	return nil
+}
+
+func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+	if p.only != "" {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "connect to /ws to subscribe"}
+	}
+	after, err := f.After.Get()
+	if err != nil {
+		return err
+	}
+	if err := p.t.chat.Authorize(ctx, caller, chat.Read, channel); err != nil {
+		return err
+	}
+	var cursor *parley.Cursor
+	if after != nil {
+		cursor = &parley.Cursor{ID: *after, Epoch: f.Epoch}
+	}
+	again := p.session.Follows(channel)
+	start, err := p.session.Follow(ctx, channel, cursor)
+	if err != nil {
+		if again {
+			p.t.chat.Leave(channel, p.caller)
+		}
+		return err
+	}
+	welcome(p.session, wire.FormWS, start, f.Key)
+	if !again {
+		p.t.chat.Enter(channel, p.caller)
+	}
+	return nil
+}
+
+func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
+	if p.only != "" {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
+	}
+	if p.session.Unfollow(channel) {
+		p.t.chat.Leave(channel, p.caller)
+	}
+	return nil
+}

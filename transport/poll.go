@@ -1,0 +1,69 @@
+package transport
+
+import (
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+// Poll answers with what there is: a JSON array of messages, ascending. Several
+// channels, or all that the caller may see, are merged by timestamp. An error is
+// returned before anything was written.
+func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID, merged bool, each func(parley.ChannelID) chat.Query) error {
+	h := w.Header()
+	var ms []parley.Message
+	if merged {
+		epoch, err := t.chat.Epoch(r.Context())
+		if err != nil {
+			return err
+		}
+		if ms, err = t.chat.Merged(r.Context(), c, channels, each); err != nil {
+			return err
+		}
+		h.Set("Parley-Epoch", epoch)
+	} else {
+		page, err := t.chat.History(r.Context(), c, channels[0], each(channels[0]))
+		if err != nil {
+			return err
+		}
+		ms = page.Messages
+		h.Set("Parley-Epoch", page.Bounds.Epoch)
+		h.Set("Parley-Last-Id", strconv.FormatInt(page.Bounds.Last, 10))
+	}
+	h.Set("Cache-Control", "private, no-cache")
+	writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
+	return nil
+}
+
+// writeTagged answers with JSON and an entity tag, or 304 if the client has it.
+func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
+	sum := fnv.New64a()
+	_, _ = sum.Write(body)
+	tag := fmt.Sprintf(`"%016x"`, sum.Sum64())
+	h := w.Header()
+	h.Set("ETag", tag)
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+}
+
+// matches is If-None-Match (RFC 9110, section 13.1.2), which compares weakly.
+func matches(header, tag string) bool {
+	for t := range strings.SplitSeq(header, ",") {
+		if t = strings.TrimSpace(t); t == "*" || strings.TrimPrefix(t, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}

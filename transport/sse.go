@@ -1,0 +1,186 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"parley"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// retryField is how long a browser waits before it comes back, in milliseconds. It
+// never stands in a block alone.
+const retryField = "retry: 2000\n"
+
+// SSE serves a stream of server-sent events (WHATWG HTML, section 9.2). An error is
+// returned before anything was written.
+func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) error {
+	form := wire.FormSSE
+	if req.Many {
+		form = wire.FormSSEMulti
+	}
+	c := t.engine.NewConn()
+	s := t.chat.Hub().NewSession(form, c.Ring)
+	if req.Caller.Named() {
+		s.Self(string(req.Caller.User))
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	p := &ssePeer{t: t, session: s, req: req}
+
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "keep-alive")
+		head := responseHead(http.StatusOK, h)
+		s.Send(append(head, retryField...))
+		if err := t.begin(r, s, form, req); err != nil {
+			s.Close()
+			h.Del("Connection")
+			return err
+		}
+		nc, err := hijack(w)
+		if err != nil {
+			s.Close()
+			return err
+		}
+		p.enter()
+		t.engine.Park(c, nc.Conn, nil, p, t.cfg.Comment)
+		return nil
+	}
+
+	// One stream among others of a connection: it stays in the handler.
+	s.Send([]byte(retryField))
+	if err := t.begin(r, s, form, req); err != nil {
+		s.Close()
+		return err
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	w.WriteHeader(http.StatusOK)
+	p.enter()
+	t.engine.Hold(r.Context(), c, &flusher{w, http.NewResponseController(w)}, p, t.cfg.Comment)
+	return nil
+}
+
+// responseHead is a response without a length, which ends with the connection (RFC
+// 9112, section 6.3), so that a parked stream's bytes need no chunks.
+func responseHead(status int, h http.Header) []byte {
+	var b headBuffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	if h.Get("Date") == "" {
+		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	_ = h.Write(&b)
+	return append(b, '\r', '\n')
+}
+
+type headBuffer []byte
+
+func (b *headBuffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
+
+// flusher writes through an http.ResponseWriter and lets each write go at once.
+type flusher struct {
+	w  io.Writer
+	rc *http.ResponseController
+}
+
+func (f *flusher) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = f.rc.Flush()
+	}
+	return n, err
+}
+
+func (f *flusher) Close() error { return nil }
+
+// ssePeer is an event stream: what the client sends is nothing.
+type ssePeer struct {
+	t       *Transports
+	session *hub.Session
+	req     *Request
+
+	ended  bool      // nothing follows what waits
+	silent time.Time // since when bytes have waited without an acknowledgement
+}
+
+var _ engine.Peer = (*ssePeer)(nil)
+
+func (p *ssePeer) enter() {
+	for _, f := range p.req.Follows {
+		p.t.chat.Enter(f.Channel, p.req.Caller)
+	}
+}
+
+func (p *ssePeer) Receive([]byte) {}
+
+func (p *ssePeer) Full() bool { return false }
+
+func (p *ssePeer) Output() ([]byte, error) { return take(p.session, p.ended) }
+
+// take is the Output of a session: what it has, then what is shared; once it ended
+// only its own, then the end.
+func take(s *hub.Session, ended bool) ([]byte, error) {
+	if ended {
+		if own := s.TakeOwn(); own != nil {
+			return own, nil
+		}
+		return nil, io.EOF
+	}
+	b, err := s.Take(maxWrite, maxEntries)
+	if err == hub.ErrBehind {
+		return nil, engine.ErrLoad
+	}
+	return b, err
+}
+
+const (
+	maxWrite   = 64 << 10 // bytes of shared entries in one write
+	maxEntries = 1 << 30
+)
+
+func (p *ssePeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+
+func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
+	switch {
+	case !s.Pending:
+		p.silent = time.Time{}
+		p.session.Send([]byte(":\n\n"))
+	case s.Progress || p.silent.IsZero():
+		p.silent = now
+	case now.Sub(p.silent) >= p.t.cfg.HeartbeatTimeout:
+		return engine.Dead
+	}
+	return p.t.cfg.Comment
+}
+
+func (p *ssePeer) Drain(retry time.Duration) {
+	p.session.Send(drainBlock(retry))
+	p.ended = true
+}
+
+func (p *ssePeer) Gone() {
+	p.session.Close()
+	for _, f := range p.req.Follows {
+		p.t.chat.Leave(f.Channel, p.req.Caller)
+	}
+}
+
+// drainBlock tells an event stream to come back later. It has no id: line, so that
+// the client's cursor stays.
+func drainBlock(retry time.Duration) []byte {
+	b := fmt.Appendf(nil, "retry: %d\n", retry.Milliseconds())
+	return wire.AppendSSE(b, "", "draining", wire.Draining(nil, retry))
+}
+
+// Refusal is the whole answer to a stream that can't be served now.
+func Refusal(e *parley.Error) []byte {
+	retry := max(e.RetryAfter, time.Second)
+	b := fmt.Appendf(nil, "retry: %d\n", retry.Milliseconds())
+	return wire.AppendSSE(b, "", "draining", wire.Error(nil, e, "", ""))
+}

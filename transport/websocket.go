@@ -1,0 +1,264 @@
+package transport
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"parley"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// WebSocket upgrades a request (RFC 6455, section 4.2) and serves it: one channel,
+// or with req.Many any number. An error is returned before anything was written.
+func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Request) error {
+	accept, err := handshake(w, r)
+	if err != nil {
+		return err
+	}
+	c := t.engine.NewConn()
+	s := t.chat.Hub().NewSession(wire.FormWS, c.Ring)
+	s.Send(switching(w.Header(), accept))
+	p := &wsPeer{t: t, conn: c, session: s, caller: req.Caller, pings: req.Pings, lastHeard: time.Now()}
+	p.frames.Max = t.cfg.MaxFrame
+	if req.Caller.Named() {
+		s.Self(string(req.Caller.User))
+	}
+	if !req.Many {
+		p.only = req.Follows[0].Channel
+	}
+	if err := t.begin(r, s, wire.FormWS, req); err != nil {
+		s.Close()
+		return err
+	}
+	nc, err := hijack(w)
+	if err != nil {
+		s.Close()
+		return err
+	}
+	for _, f := range req.Follows {
+		t.chat.Enter(f.Channel, p.caller)
+	}
+	t.engine.Park(c, nc.Conn, nc.early, p, t.cfg.HeartbeatInterval)
+	return nil
+}
+
+// RefuseWebSocket accepts a browser's handshake only to tell it why it is refused,
+// since a page can't see the status of a handshake.
+func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *parley.Error, code int) error {
+	accept, err := handshake(w, r)
+	if err != nil {
+		return err
+	}
+	nc, err := hijack(w)
+	if err != nil {
+		return err
+	}
+	c := t.engine.NewConn()
+	s := t.chat.Hub().NewSession(wire.FormWS, c.Ring)
+	s.Send(switching(w.Header(), accept))
+	s.Send(wire.FormWS.AppendControl(nil, "", "", wire.Error(nil, e, "", "")))
+	p := &wsPeer{t: t, conn: c, session: s, lastHeard: time.Now()}
+	p.close(code, string(e.Code))
+	t.engine.Park(c, nc.Conn, nil, p, t.cfg.HeartbeatInterval)
+	return nil
+}
+
+// handshake checks a client's opening handshake and returns what to accept it with.
+func handshake(w http.ResponseWriter, r *http.Request) (accept string, err error) {
+	bad := func(detail, hint string) error {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
+	}
+	switch key := r.Header.Get("Sec-WebSocket-Key"); {
+	case r.ProtoMajor != 1 || !r.ProtoAtLeast(1, 1):
+		return "", bad("a WebSocket needs HTTP/1.1", "connect without HTTP/2")
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
+		w.Header().Set("Upgrade", "websocket")
+		return "", bad("this is an address for WebSocket clients", "open it as ws://, or read the channel at /api/stream/ or /api/messages")
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		return "", ErrVersion
+	default:
+		if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 16 {
+			return "", bad("Sec-WebSocket-Key is not 16 bytes in base64", "use a WebSocket client")
+		}
+		sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		return base64.StdEncoding.EncodeToString(sum[:]), nil
+	}
+}
+
+// ErrVersion refuses a handshake of another version of the protocol: 426.
+var ErrVersion = &parley.Error{Code: parley.CodeBadRequest, Detail: "the WebSocket version is not 13", Hint: "use version 13 (RFC 6455)"}
+
+func switching(h http.Header, accept string) []byte {
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
+	h.Set("Sec-WebSocket-Accept", accept)
+	return responseHead(http.StatusSwitchingProtocols, h)
+}
+
+// hasToken looks for a token in a list header, whatever its case.
+func hasToken(h http.Header, name, token string) bool {
+	for _, v := range h.Values(name) {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const (
+	maxUndurable = 64       // messages of one connection that are not yet stored
+	maxAnswers   = 64 << 10 // bytes of its own answers that are not yet written
+	eventsPerSec = 20
+)
+
+// wsPeer is a WebSocket connection.
+//
+//	state: open ──close(code)──▶ closing ──its frame was written──▶ closed
+type wsPeer struct {
+	// fixed after construction
+	t       *Transports
+	conn    *engine.Conn
+	session *hub.Session
+	only    parley.ChannelID // the one channel of this connection, or ""
+	pings   bool             // pings are messages
+
+	// owned by the engine's calls
+	caller    chatCaller
+	frames    wire.FrameReader
+	pong      []byte // the answer to the latest ping, if it was not sent
+	closing   []byte // the close frame; set: nothing more is read
+	closed    bool   // it was given to be written
+	lastHeard time.Time
+	lastPing  time.Time
+	events    int // sent in this second
+	eventsIn  int64
+
+	undurable atomic.Int32
+}
+
+var _ engine.Peer = (*wsPeer)(nil)
+
+func (p *wsPeer) Receive(b []byte) {
+	if p.closing != nil {
+		return
+	}
+	if len(b) > 0 {
+		p.lastHeard = time.Now()
+	}
+	err := p.frames.Read(b, p.frame)
+	if ce, ok := err.(*wire.CloseError); ok && p.closing == nil {
+		p.close(ce.Code, ce.Reason)
+	}
+}
+
+// frame handles one whole frame.
+func (p *wsPeer) frame(op wire.Op, payload []byte) error {
+	switch op {
+	case wire.OpText:
+		p.text(payload)
+	case wire.OpBinary:
+		return &wire.CloseError{Code: 1003, Reason: "binary frames are not understood"}
+	case wire.OpPing:
+		p.pong = append(wire.AppendFrameHeader(nil, wire.OpPong, len(payload)), payload...)
+		p.conn.Ring()
+	case wire.OpClose:
+		code, err := wire.CloseCode(payload)
+		if err != nil {
+			return err
+		}
+		p.close(code, "")
+	}
+	if p.closing != nil || p.Full() {
+		return wire.ErrPause
+	}
+	return nil
+}
+
+func (p *wsPeer) Full() bool {
+	return p.closing == nil && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers)
+}
+
+// close ends the connection after its own answers and a close frame.
+func (p *wsPeer) close(code int, reason string) {
+	if p.closing == nil {
+		p.closing = wire.AppendClose(nil, code, reason)
+		p.conn.Ring()
+	}
+}
+
+func (p *wsPeer) Output() ([]byte, error) {
+	if p.closing == nil {
+		if p.pong != nil {
+			b := p.pong
+			p.pong = nil
+			return b, nil
+		}
+		return take(p.session, false)
+	}
+	if p.closed {
+		return nil, io.EOF
+	}
+	if own := p.session.TakeOwn(); own != nil {
+		return own, nil
+	}
+	p.closed = true
+	return p.closing, nil
+}
+
+func (p *wsPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+
+func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
+	cfg := &p.t.cfg
+	if s.Pending && s.Progress {
+		p.lastHeard = now
+	}
+	silence := now.Sub(p.lastHeard)
+	switch {
+	case p.closing != nil, silence >= cfg.HeartbeatTimeout && s.Blocked:
+		return engine.Dead
+	case silence >= cfg.HeartbeatTimeout:
+		p.close(1001, "Heartbeat timeout")
+		return cfg.HeartbeatInterval
+	case silence >= cfg.HeartbeatInterval && now.Sub(p.lastPing) >= cfg.HeartbeatInterval && !s.Blocked:
+		p.lastPing = now
+		p.session.Send(p.ping())
+	}
+	next := cfg.HeartbeatInterval - silence
+	if silence >= cfg.HeartbeatInterval {
+		next = p.lastPing.Add(cfg.HeartbeatInterval).Sub(now)
+	}
+	return max(min(next, cfg.HeartbeatTimeout-silence), 0)
+}
+
+func (p *wsPeer) ping() []byte {
+	if p.pings {
+		return wire.FormWS.AppendControl(nil, "", "", wire.Simple(nil, "ping", ""))
+	}
+	return wire.AppendFrameHeader(nil, wire.OpPing, 0)
+}
+
+func (p *wsPeer) Drain(retry time.Duration) {
+	p.send(wire.Draining(nil, retry))
+	p.close(1012, "Server draining")
+}
+
+func (p *wsPeer) Gone() {
+	p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Leave(channel, p.caller) })
+	p.session.Close()
+}
+
+// send answers with one JSON object.
+func (p *wsPeer) send(obj []byte) {
+	p.session.Send(wire.FormWS.AppendControl(nil, "", "", obj))
+}

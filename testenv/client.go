@@ -106,6 +106,20 @@ func (c *Client) Line() string {
 	return ""
 }
 
+// LineWithin is Line for what may not happen: ok is false if nothing came in time.
+func (c *Client) LineWithin(d time.Duration) (line string, ok bool) {
+	c.t.Helper()
+	select {
+	case line, ok := <-c.lines:
+		if !ok {
+			c.t.Fatalf("%s ended: %v", c.name, c.err)
+		}
+		return line, true
+	case <-time.After(d):
+		return "", false
+	}
+}
+
 // JSON decodes the next line.
 func (c *Client) JSON(v any) {
 	c.t.Helper()

@@ -1,0 +1,193 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/testenv"
+)
+
+// tutorial opens one of the pages that tutorials on messaging servers end with,
+// unchanged but for their pace, in Chromium.
+func tutorial(t *testing.T, server *testenv.Proc, name string) *testenv.Client {
+	t.Helper()
+	return testenv.Browser(t, "clients/tutorial.cjs", "tutorial/"+name+".html", server.URL)
+}
+
+// skipTo reads on to a line and drops what is before it.
+func skipTo(c *testenv.Client, line string) {
+	for c.Line() != line {
+	}
+}
+
+// shows reads what a page shows until it shows the last of want, and demands
+// exactly want.
+func shows(t *testing.T, c *testenv.Client, want ...string) {
+	t.Helper()
+	for _, text := range want {
+		if got := shown(c); got != text {
+			t.Fatalf("the page shows %q where %q was due", got, text)
+		}
+	}
+}
+
+func shown(c *testenv.Client) string {
+	for {
+		if text, ok := strings.CutPrefix(c.Line(), "shown "); ok {
+			return text
+		}
+	}
+}
+
+func texts(prefix string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s %d", prefix, i+1)
+	}
+	return all
+}
+
+func TestTheShortPollOfTheTutorialShowsEachMessageOnce(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	before, while := texts("before", 3), texts("while", 30)
+	for _, text := range before {
+		post(t, server.URL, "general", text)
+	}
+	page := tutorial(t, server, "short-poll")
+	shows(t, page, before...)
+	for _, text := range while {
+		post(t, server.URL, "general", text)
+		post(t, server.URL, "elsewhere", "not for this page")
+	}
+	shows(t, page, while...)
+	post(t, server.URL, "general", "the end")
+	shows(t, page, "the end")
+}
+
+func TestTheShortPollWithoutAChannelShowsEachMessageOfAllChannelsOnce(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	post(t, server.URL, "general", "before")
+	page := tutorial(t, server, "short-poll-everything")
+	shows(t, page, "before")
+	var want []string
+	for n := range 20 {
+		for _, channel := range []string{"general", "random", fmt.Sprintf("room-%d", n)} {
+			text := fmt.Sprintf("%s %d", channel, n)
+			post(t, server.URL, channel, text)
+			want = append(want, text)
+		}
+	}
+	shows(t, page, want...)
+	post(t, server.URL, "general", "the end")
+	shows(t, page, "the end")
+}
+
+// The classical loop hands nothing back, so it sees what is posted while it
+// listens and nothing else. From outside one can't see whether a post fell between two
+// polls; so a text that does not show is posted again, and that may happen rarely.
+func TestTheLongPollOfTheTutorialShowsWhatIsPostedWhileItListensOnce(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	page := tutorial(t, server, "long-poll")
+	again := 0
+	for n := range 20 {
+		skipTo(page, "polling")
+		for range 3 { // the poll that was sent before these has very likely arrived, too
+			get(t, server.URL+"/readyz")
+		}
+		text := fmt.Sprintf("message %d", n)
+		post(t, server.URL, "general", text)
+		line, ok := page.LineWithin(5 * time.Second)
+		for ; !ok; line, ok = page.LineWithin(5 * time.Second) {
+			if again++; again > 2 {
+				t.Fatalf("the page does not show %q", text)
+			}
+			post(t, server.URL, "general", text)
+		}
+		if line != "shown "+text {
+			t.Fatalf("the page says %q where it should show %q", line, text)
+		}
+	}
+}
+
+func TestTheLongPollThatHandsBackItsLastIDMissesNothing(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	page := tutorial(t, server, "long-poll-cursor")
+	skipTo(page, "polling")
+	for range 3 {
+		get(t, server.URL+"/readyz")
+	}
+	want := texts("message", 100) // faster than it polls
+	for _, text := range want {
+		post(t, server.URL, "general", text)
+	}
+	shows(t, page, want...)
+	post(t, server.URL, "general", "the end")
+	shows(t, page, "the end")
+}
+
+func TestTheEventSourceOfTheTutorialShowsMessagesAndWhoJoined(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	post(t, server.URL, "general", "before it listens")
+	page := tutorial(t, server, "event-source")
+	skipTo(page, "title open")
+	want := texts("message", 50)
+	for _, text := range want {
+		post(t, server.URL, "general", text)
+	}
+	shows(t, page, want...)
+
+	bob, err := http.Get(server.URL + "/api/stream/general?user=bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bob.Body.Close()
+	shows(t, page, "bob joined")
+
+	server.Kill() // its own reconnection, with the Last-Event-ID that the browser keeps
+	server.Restart()
+	post(t, server.URL, "general", "after the restart")
+	shows(t, page, "after the restart")
+}
+
+func TestTheChatClientOfTheTutorialTalksAndComesBack(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	page := tutorial(t, server, "web-socket")
+	skipTo(page, "title open")
+	want := texts("message", 50)
+	for _, text := range want {
+		post(t, server.URL, "general", text)
+	}
+	shows(t, page, want...)
+
+	page.Say(`chat.say('from the page <b>&"')`)
+	shows(t, page, `from the page <b>&"`)
+	page.Say(`new Promise(done => setInterval(() => { if (chat.pongs > 1) done('pongs') }, 100))`)
+	skipTo(page, `{"eval":"pongs"}`)
+
+	server.Kill()
+	skipTo(page, "title closed")
+	server.Restart()
+	skipTo(page, "title open")
+	for _, text := range want {
+		post(t, server.URL, "general", text)
+	}
+	shows(t, page, want...)
+}
+
+func get(t *testing.T, url string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+}

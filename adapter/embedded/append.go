@@ -3,9 +3,12 @@ package embedded
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // draft is a parley.Draft that has been copied out of its caller's memory.
@@ -13,6 +16,8 @@ type draft struct {
 	parley.Draft
 	body []byte // encoded; Data is a part of it
 	key  []byte // under which the id is kept, nil if the draft has no Key
+	// absent: the key was not there after the batches up to request.seen.
+	absent bool
 }
 
 func newDraft(ch parley.ChannelID, d parley.Draft) draft {
@@ -40,7 +45,11 @@ func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...pa
 		r.drafts[i] = newDraft(channel, d)
 		r.size += len(r.drafts[i].body) + 2*messageKeyLen(channel)
 	}
-	if err := l.submit(ctx, r); err != nil {
+	err := l.look(r)
+	if err == nil {
+		err = l.submit(ctx, r)
+	}
+	if err != nil {
 		results := make([]parley.Result, len(drafts))
 		for i := range results {
 			results[i].Err = fmt.Errorf("append to %s: %w", channel, err)
@@ -48,6 +57,26 @@ func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...pa
 		return results
 	}
 	return r.results
+}
+
+// look looks for the keys of a request before it is queued, since callers have
+// more time than the one builder, which then looks only among what came since.
+func (l *Log) look(r *request) error {
+	if err := l.gate.enter(); err != nil {
+		return err
+	}
+	defer l.gate.leave()
+	r.seen = l.applied.Load()
+	for i := range r.drafts {
+		if d := &r.drafts[i]; d.key != nil {
+			_, closer, err := l.db.Get(d.key)
+			if err == nil {
+				closer.Close()
+			}
+			d.absent = errors.Is(err, pebble.ErrNotFound) // another error comes again
+		}
+	}
+	return nil
 }
 
 // submit hands a request to the builder and waits. ErrUnknown if ctx ends first.

@@ -72,7 +72,7 @@ func (b *build) append(r *request) {
 	for i := range r.drafts {
 		d := &r.drafts[i]
 		if d.key != nil {
-			first, found, err := b.find(h, d)
+			first, found, err := b.find(h, d, r.seen)
 			if err != nil {
 				r.results[i].Err = fmt.Errorf("look for the key of a message to %s: %w: %w", r.channel, parley.ErrUnavailable, err)
 				continue
@@ -116,12 +116,14 @@ func (b *build) keep(key []byte, m parley.Message) {
 		b.keys = make(map[string]parley.Message, 64)
 	}
 	b.keys[string(key)] = m
+	b.log.recent.add(string(key), b.number)
 }
 
 // find looks for the message that was stored under the same key: in this batch,
 // then in the database, where the batches in flight are visible. The answer waits
-// for them, since batches complete in order.
-func (b *build) find(h *head, d *draft) (parley.Message, bool, error) {
+// for them, since batches complete in order. What was absent after the batch seen
+// needn't be looked for again if it did not come since.
+func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, error) {
 	if m, ok := b.keys[string(d.key)]; ok {
 		if m.ID < h.next.first { // trimmed or removed in this batch
 			return parley.Message{}, false, nil
@@ -131,6 +133,9 @@ func (b *build) find(h *head, d *draft) (parley.Message, bool, error) {
 			m.Data = nil
 		}
 		return m, true, nil
+	}
+	if d.absent && !b.log.recent.mayHave(d.key, seen) {
+		return parley.Message{}, false, nil
 	}
 	v, closer, err := b.log.db.Get(d.key)
 	if errors.Is(err, pebble.ErrNotFound) {

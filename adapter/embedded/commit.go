@@ -27,6 +27,7 @@ func (l *Log) runBuilder(built chan<- *build, slots chan struct{}) {
 		b := l.newBuild(number, l.queue.take(maxBatch))
 		l.space.appending(b.batch.Len())
 		b.failed = l.apply(b.batch, l.cfg.Fsync == FsyncCommit)
+		l.applied.Store(number)
 		built <- b
 	}
 }

@@ -43,8 +43,9 @@ type Config struct {
 	FreeFloor int64
 	FreeSpace func() (uint64, error) // bytes free for the store; nil: asks the file system
 	Logger    *slog.Logger           // nil: slog.Default
-	// CacheBytes of uncompressed blocks. 0: 64 MiB; recent messages are
-	// served from the hub's memory, so this only serves those who come back.
+	// CacheBytes of uncompressed blocks. 0: 128 MiB; recent messages are
+	// served from the hub's memory; this is for looking up keys and for those
+	// who come back. Memtables (64 MiB at most) are a part of it.
 	CacheBytes int64
 	// MaxHeads is the number of channels whose head is kept in memory. 0: 100,000,
 	// at about 200 bytes each.
@@ -75,7 +76,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	if c.CacheBytes <= 0 {
-		c.CacheBytes = 64 << 20
+		c.CacheBytes = 128 << 20
 	}
 	if c.MaxHeads <= 0 {
 		c.MaxHeads = 100_000

@@ -32,6 +32,9 @@ type Log struct {
 	trims *trims
 	gate  gate // of calls that use db
 
+	applied atomic.Uint64 // number of the last batch that reads of db see
+	recent  recent        // owned by the builder
+
 	running atomic.Bool
 	ran     chan struct{}         // closed by Run when it returns
 	broken  atomic.Pointer[error] // why nothing is written any more, by builder or completer

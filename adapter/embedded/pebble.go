@@ -20,7 +20,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		CacheSize:          cfg.CacheBytes,
 		DisableWAL:         cfg.Fsync == FsyncMemory,
-		MemTableSize:       32 << 20, // a batch of 4 MiB stays far below half of it
+		MemTableSize:       16 << 20, // taken out of the cache; a batch of 4 MiB stays below half
 		// Four memtables of back-pressure, then writers wait for the disk.
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,

@@ -11,6 +11,7 @@ import (
 type request struct {
 	channel parley.ChannelID
 	drafts  []draft
+	seen    uint64 // the last batch that look saw
 	size    int
 	do      func(*build) error // instead of drafts
 

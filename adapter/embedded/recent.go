@@ -1,0 +1,43 @@
+package embedded
+
+// recent knows the senders' keys of the last batches:
+//
+//	… | older: batches olderFrom… | newer: batches newerFrom…now
+//
+// When newer has grown enough it becomes older, and older is forgotten.
+type recent struct {
+	older, newer         map[string]struct{}
+	olderFrom, newerFrom uint64
+	last                 uint64 // the batch of the last key
+}
+
+// recentKeys is far more than come in while an append waits.
+const recentKeys = 8192
+
+// add notes a key of the batch that is being built.
+func (r *recent) add(key string, batch uint64) {
+	// Only between batches, so that each is wholly in one of them.
+	if r.newer == nil || (len(r.newer) >= recentKeys && batch > r.last) {
+		if r.newer == nil {
+			r.olderFrom = batch
+		} else {
+			r.older, r.olderFrom = r.newer, r.newerFrom
+		}
+		r.newer, r.newerFrom = make(map[string]struct{}, recentKeys), batch
+	}
+	r.newer[key] = struct{}{}
+	r.last = batch
+}
+
+// mayHave reports whether a key may have been stored in a batch after seen.
+func (r *recent) mayHave(key []byte, seen uint64) bool {
+	if r.newer == nil {
+		return false
+	}
+	if seen+1 < r.olderFrom {
+		return true // forgotten
+	}
+	_, newer := r.newer[string(key)]
+	_, older := r.older[string(key)]
+	return newer || older
+}

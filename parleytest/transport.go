@@ -152,6 +152,7 @@ func (w *target) retain(t *testing.T, n, head int64) (first int64) {
 type stream struct {
 	client.Stream
 	t       *testing.T
+	over    string // the transport
 	welcome *client.Welcome
 }
 
@@ -162,18 +163,18 @@ func (w *target) dial(t *testing.T, after int64, epoch string) *stream {
 	if after >= 0 {
 		from.ID = &after
 	}
-	return newStream(t, func(ctx context.Context) (client.Stream, error) { return w.h.Dial(ctx, w.channel, from) })
+	return newStream(t, "the tested transport", func(ctx context.Context) (client.Stream, error) { return w.h.Dial(ctx, w.channel, from) })
 }
 
-func newStream(t *testing.T, dial func(context.Context) (client.Stream, error)) *stream {
+func newStream(t *testing.T, over string, dial func(context.Context) (client.Stream, error)) *stream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s, err := dial(ctx)
 	if err != nil {
-		t.Fatalf("dial: %v", err)
+		t.Fatalf("dial %s: %v", over, err)
 	}
-	st := &stream{Stream: s, t: t}
+	st := &stream{Stream: s, t: t, over: over}
 	t.Cleanup(func() { s.Close() })
 	e := st.any()
 	if e.Type != "welcome" {
@@ -190,7 +191,7 @@ func (s *stream) any() client.Event {
 	defer cancel()
 	e, err := s.Next(ctx)
 	if err != nil {
-		s.t.Fatalf("next: %v", err)
+		s.t.Fatalf("next over %s: %v", s.over, err)
 	}
 	return e
 }
@@ -211,7 +212,7 @@ func (s *stream) want(from, to int64) {
 	for id := from; id <= to; id++ {
 		e := s.entry()
 		if e.Type != "message" || e.ID != id || e.Message.Text != fmt.Sprint(id) {
-			s.t.Fatalf("want message %d, got %s %d: %.200s", id, e.Type, e.ID, e.Raw)
+			s.t.Fatalf("over %s from %d: want message %d, got %s %d: %.200s", s.over, s.welcome.Cursor, id, e.Type, e.ID, e.Raw)
 		}
 	}
 }

@@ -19,8 +19,9 @@ func (w *target) hop(t *testing.T, i int, after int64, epoch string) *stream {
 		return w.dial(t, after, epoch)
 	}
 	from := client.Cursor{ID: &after, Epoch: epoch}
-	return newStream(t, func(ctx context.Context) (client.Stream, error) {
-		return w.c.Open(ctx, all[i/2%len(all)], w.channel, from)
+	tr := all[i/2%len(all)]
+	return newStream(t, string(tr), func(ctx context.Context) (client.Stream, error) {
+		return w.c.Open(ctx, tr, w.channel, from)
 	})
 }
 

@@ -126,7 +126,7 @@ func transportContent(t *testing.T, w *target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := newStream(t, func(context.Context) (client.Stream, error) { return poll, nil })
+	stored := newStream(t, "poll", func(context.Context) (client.Stream, error) { return poll, nil })
 	late := w.dial(t, 0, "")
 	for i, d := range drafts {
 		want := stored.entry()

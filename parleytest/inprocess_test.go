@@ -1,0 +1,56 @@
+package parleytest_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/httpapi"
+	"parley/hub"
+	"parley/transport"
+)
+
+// serve runs the server of parley dev within the test, over a store in memory,
+// and returns its URL.
+func serve(t *testing.T) (url string) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hub.New(log, hub.Config{})
+	c := chat.New(log, log, h, chat.Config{Policy: chat.Everybody{}})
+	e := engine.New(engine.Config{})
+	api := httpapi.New(c, transport.New(c, e, transport.Config{}), httpapi.Config{Auth: httpapi.Development{},
+		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
+	srv := httptest.NewServer(api)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{log.Run, h.Run, c.Run, e.Run} {
+		running.Go(func() {
+			if err := run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		srv.CloseClientConnections()
+		e.Close()
+		srv.Close()
+		cancel()
+		running.Wait()
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return srv.URL
+}

@@ -22,7 +22,7 @@ type Config struct {
 	Origins func(origin string) bool        // pages that may use parley from a browser
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
-	Pages   http.Handler                    // everything that is not the API
+	Pages   http.Handler                    // what is at /
 	Logger  *slog.Logger                    // slog.Default()
 }
 
@@ -61,9 +61,8 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	for path, h := range a.health() {
 		mux.Handle(path, h)
 	}
-	mux.Handle("/api/", a.guard(a.handle(notFound)))
-	mux.Handle("/ws/", a.guard(a.handle(notFound)))
-	mux.Handle("/", a.guard(cfg.Pages))
+	mux.Handle("/{$}", a.guard(cfg.Pages))
+	mux.Handle("/", a.guard(a.handle(notFound)))
 	return a.cors(mux)
 }
 

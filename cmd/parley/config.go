@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+)
+
+// configFile is a YAML file whose keys are the names of flags. It is asked last:
+// after the command line, after the environment.
+type configFile struct {
+	path   string
+	getenv func(string) string
+	values map[string]any
+}
+
+var _ kong.Resolver = (*configFile)(nil)
+
+func readConfig(path string, getenv func(string) string) (*configFile, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, refuse(fmt.Sprintf("read the configuration: %v", err))
+	}
+	f := &configFile{path: path, getenv: getenv}
+	if err := yaml.Unmarshal(b, &f.values); err != nil {
+		return nil, refuse(fmt.Sprintf("the configuration %s is not YAML with one key per setting:\n%s", path, yaml.FormatError(err, false, true)))
+	}
+	return f, nil
+}
+
+// Validate refuses keys that are no settings.
+func (f *configFile) Validate(app *kong.Application) error {
+	known := settings(app)
+	for _, key := range keys(f.values) {
+		if !slices.Contains(known, key) {
+			return refuse(fmt.Sprintf("the configuration %s has the unknown key %q%s", f.path, key, nearest(key, known)))
+		}
+	}
+	return nil
+}
+
+// Resolve gives a flag's value, if neither the command line nor the environment did.
+func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if f.getenv(env) != "" {
+			return nil, nil
+		}
+	}
+	return f.values[flag.Name], nil
+}
+
+// settings are the flags of serve.
+func settings(app *kong.Application) (names []string) {
+	for _, node := range app.Children {
+		if node.Name == "serve" {
+			for _, flag := range node.Flags {
+				if flag.Name != "config" && flag.Name != "help" {
+					names = append(names, flag.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func keys(m map[string]any) (ks []string) {
+	for k := range m {
+		ks = append(ks, k)
+	}
+	slices.Sort(ks)
+	return ks
+}
+
+// nearest proposes the setting that was probably meant.
+func nearest(key string, known []string) string {
+	plain := func(s string) string {
+		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(s))
+	}
+	for _, k := range known {
+		if plain(k) == plain(key) || strings.HasPrefix(plain(k), plain(key)) {
+			return fmt.Sprintf("; did you mean %q?", k)
+		}
+	}
+	return "; parley serve --help lists them"
+}
+
+// configPath is the file named by the arguments or by the environment. It is looked
+// up before they are parsed, since it takes part in that.
+func (p *program) configPath() string {
+	for i, arg := range p.args {
+		if path, ok := strings.CutPrefix(arg, "--config="); ok {
+			return path
+		}
+		if arg == "--config" && i+1 < len(p.args) {
+			return p.args[i+1]
+		}
+	}
+	if len(p.args) == 3 && p.args[0] == "config" && p.args[1] == "check" {
+		return p.args[2]
+	}
+	return p.getenv("PARLEY_CONFIG")
+}
+
+type configCmd struct {
+	Check checkCmd `cmd:"" help:"Say whether a file is a good configuration."`
+}
+
+type checkCmd struct {
+	File string `arg:"" help:"The YAML file."`
+}
+
+// Run tries the file as serve would. That it is YAML with known keys was seen when
+// the command line was parsed.
+func (c *checkCmd) Run(p *program) error {
+	try := *p
+	try.args = []string{"serve", "--config", c.File}
+	var target cli
+	file, err := readConfig(c.File, p.getenv)
+	if err != nil {
+		return err
+	}
+	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, kong.Resolvers(file))
+	if err != nil {
+		return err
+	}
+	if _, err := parser.Parse(try.args); err != nil {
+		return refuse(fmt.Sprintf("%s: %v", c.File, err))
+	}
+	if err := target.Serve.check(); err != nil {
+		return refuse(fmt.Sprintf("%s: %v", c.File, err))
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s is good: %s\n", c.File, strings.Join(keys(file.values), ", "))
+	return err
+}

@@ -1,0 +1,147 @@
+// Command parley is the server and its tools. It is the only place that knows
+// every package.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"parley/terminal"
+)
+
+type cli struct {
+	Dev     devCmd     `cmd:"" help:"Start a durable node for development: no keys, everybody may do all, this machine only."`
+	Serve   serveCmd   `cmd:"" help:"Start a node for production."`
+	Demo    demoCmd    `cmd:"" help:"Watch four transports survive a server that is killed."`
+	Send    sendCmd    `cmd:"" help:"Store a message, or one for each line of the standard input."`
+	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they come; resumes by itself."`
+	Config  configCmd  `cmd:"" help:"Look after configuration files."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Short polling, long polling, server-sent events and WebSocket over one durable, ordered log per channel.
+
+Every flag is also an environment variable (PARLEY_ and its name in capitals) and, for dev and serve, a key of the same name in a YAML file. A flag wins over the environment, the environment over the file.`
+
+// program is one run of the command line, with its surroundings as parameters.
+type program struct {
+	args   []string
+	getenv func(string) string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// refusal is a mistake of the one who started the program: exit code 2.
+type refusal struct{ lines []string }
+
+func (r *refusal) Error() string { return strings.Join(r.lines, "\n") }
+
+func refuse(lines ...string) error { return &refusal{lines} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := &program{os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr}
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	code := p.run(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// run does what the command line says and returns the exit code: 0, 1 for a
+// failure, 2 for a mistake in how it was called.
+func (p *program) run(ctx context.Context) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case helped:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := p.parser()
+	if err == nil {
+		if len(p.args) == 0 {
+			p.args = []string{"--help"}
+		}
+		var k *kong.Context
+		if k, err = parser.Parse(p.args); err == nil {
+			k.BindTo(ctx, (*context.Context)(nil))
+			err = k.Run(p)
+			return p.report(err, terminal.ExitCode(err))
+		}
+	}
+	return p.report(err, 2)
+}
+
+// report says what went wrong, once.
+func (p *program) report(err error, code int) int {
+	if err == nil {
+		return 0
+	}
+	if _, ok := errors.AsType[*refusal](err); ok {
+		code = 2
+	}
+	fmt.Fprintln(p.stderr, "parley: "+err.Error())
+	return code
+}
+
+// helped is the panic that ends a run which only printed help: kong goes no
+// further than its exit function, which would end the process.
+type helped int
+
+func (p *program) parser() (parser *kong.Kong, err error) {
+	options := []kong.Option{
+		kong.Name("parley"), kong.Description(description), kong.DefaultEnvars("PARLEY"),
+		kong.Writers(p.stdout, p.stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
+		kong.Exit(func(code int) { panic(helped(code)) }),
+		kong.Vars{"node": nodeName()},
+	}
+	if path := p.configPath(); path != "" {
+		file, err := readConfig(path, p.getenv)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kong.Resolvers(file))
+	}
+	return kong.New(&cli{}, options...)
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(p *program) error {
+	version := "development"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		version = info.Main.Version
+	}
+	_, err := fmt.Fprintln(p.stdout, "parley "+version)
+	return err
+}
+
+// nodeName is the machine's name, as far as it can stand in a line of words.
+func nodeName() string {
+	name, _ := os.Hostname()
+	name = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, name)
+	if name == "" {
+		return "parley"
+	}
+	return name
+}

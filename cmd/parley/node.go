@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/httpapi"
+	"parley/hub"
+	"parley/presence"
+	"parley/transport"
+)
+
+// node is one running server.
+type node struct {
+	flags   *nodeFlags
+	log     *slog.Logger
+	stdout  io.Writer // gets the ready line, nothing else
+	hints   io.Writer // gets lines for people; nil: none
+	auth    httpapi.Authenticator
+	origins func(string) bool
+	hosts   func(string) bool
+}
+
+// run serves until ctx ends, then drains. The error is why it could not start or
+// had to stop.
+func (n *node) run(ctx context.Context) error {
+	f := n.flags
+	if f.MemoryLimit > 0 {
+		debug.SetMemoryLimit(f.MemoryLimit << 20)
+	}
+	listeners, admin, err := n.listen()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	for _, l := range listeners {
+		defer l.Close()
+	}
+	store, err := embedded.Open(f.Data, embedded.Config{Fsync: embedded.Fsync(f.Fsync), Logger: n.log,
+		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
+	if errors.Is(err, embedded.ErrInUse) {
+		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
+	}
+	if err != nil {
+		return err
+	}
+
+	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20})
+	c := chat.New(store, store, h, chat.Config{Policy: chat.Everybody{}, Presence: presence.Config{Grace: f.LeaveGrace}})
+	e := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
+	ways := transport.New(c, e, transport.Config{HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout})
+	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
+
+	server := n.server(api)
+	asked, drain := context.WithCancel(ctx)
+	defer drain()
+	adminServer := n.server(httpapi.Admin(api, metrics(h, e), drain))
+
+	// What serves outlives ctx: it goes on while the server drains.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, failed := errgroup.WithContext(work)
+	g.Go(func() error { return store.Run(work) })
+	g.Go(func() error { return h.Run(work) })
+	g.Go(func() error { return c.Run(work) })
+	g.Go(func() error { return e.Run(work) })
+	g.Go(func() error { return served(adminServer.Serve(admin)) })
+	for _, l := range listeners {
+		g.Go(func() error {
+			if f.TLSCert != "" {
+				return served(server.ServeTLS(l, f.TLSCert, f.TLSKey))
+			}
+			return served(server.Serve(l))
+		})
+	}
+	n.ready(listeners[0].Addr(), admin.Addr())
+
+	select {
+	case <-asked.Done():
+		n.log.Info("draining", "connections", e.Len())
+		n.drain(ways, e, server)
+	case <-failed.Done():
+	}
+	e.Close()
+	server.Close()
+	adminServer.Close()
+	stop()
+	err = g.Wait()
+	if closed := store.Close(); err == nil {
+		err = closed
+	}
+	n.log.Info("stopped")
+	return err
+}
+
+// drain tells every client to go, over a window that grows with their number,
+// finishes what is under way and stops listening last.
+func (n *node) drain(ways *transport.Transports, e *engine.Engine, server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), n.flags.DrainTimeout*9/10)
+	defer cancel()
+	window := min(n.flags.DrainTimeout/2, time.Duration(e.Len())*2*time.Millisecond)
+	retry := transport.Spread(time.Second + window + 2*time.Second)
+	ways.Drain(retry)
+	e.Drain(ctx, window, retry)
+	_ = server.Shutdown(ctx)
+}
+
+func (n *node) server(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// listen opens the addresses. With dev's default address the same port of ::1 is
+// opened too, since localhost may mean either.
+func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
+	one := func(flag, addr string) (net.Listener, error) {
+		l, err := net.Listen("tcp", addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, refuse(fmt.Sprintf("another process listens on %s.", addr), fmt.Sprintf("Stop it, or choose another address: %s 127.0.0.1:0 picks a free one.", flag))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listen for %s: %w", flag, err)
+		}
+		return l, nil
+	}
+	l, err := one("--listen", n.flags.Listen)
+	if err != nil {
+		return nil, nil, err
+	}
+	public = append(public, l)
+	if admin, err = one("--admin-listen", n.flags.AdminListen); err != nil {
+		l.Close()
+		return nil, nil, err
+	}
+	if n.flags.Listen == "127.0.0.1:8080" {
+		if also, err := net.Listen("tcp", "[::1]:8080"); err == nil {
+			public = append(public, also)
+		}
+	}
+	return public, admin, nil
+}
+
+// ready prints the one line that scripts wait for, and hints for people.
+func (n *node) ready(public, admin net.Addr) {
+	scheme := "http"
+	if n.flags.TLSCert != "" {
+		scheme = "https"
+	}
+	url := scheme + "://" + public.String()
+	fmt.Fprintf(n.stdout, "parley ready http=%s admin=http://%s node=%s\n", url, admin, n.flags.Node)
+	if n.hints != nil {
+		fmt.Fprint(n.hints, strings.NewReplacer("URL", url, "DIR", n.flags.Data).Replace(hintText))
+	}
+}
+
+const hintText = `
+  chat page   URL/
+  messages    kept in DIR
+
+  read it     curl -N URL/api/stream/general
+  send        curl -d '{"channel_id":"general","user":"alice","text":"hello"}' URL/api/messages
+  catch up    curl 'URL/api/messages?channel_id=general&after=0'
+
+`
+
+// executable is this program, for those who start it again.
+func executable() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	return path, nil
+}

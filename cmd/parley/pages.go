@@ -1,0 +1,42 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/engine"
+	"parley/hub"
+	"parley/web"
+)
+
+// pages serves the chat page at /.
+func pages() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, csp, ok := web.Page("index.html")
+		if !ok {
+			http.Error(w, "this binary was built without its pages", http.StatusInternalServerError)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", csp)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		_, _ = w.Write(body)
+	})
+}
+
+// metrics is what Prometheus reads.
+func metrics(h *hub.Hub, e *engine.Engine) http.Handler {
+	r := prometheus.NewRegistry()
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("parley_streams", "WebSocket connections and event streams that are open.", func() float64 { return float64(e.Len()) }),
+		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"parley/httpapi"
+)
+
+// nodeFlags are the settings that dev and serve share.
+type nodeFlags struct {
+	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"Where clients connect; port 0 picks a free one."`
+	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"Where health, metrics and profiles are; keep it on loopback."`
+	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name in logs; the machine's name by default."`
+
+	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
+	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a power cut may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
+	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"The log: embedded."`
+	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"What tells other nodes of messages: local, for there are none."`
+	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Where presence is kept: memory."`
+	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"Keep the newest N messages of a channel that has no setting of its own; 0 keeps all."`
+	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"Keep messages that long, such as 720h; 0 keeps them for ever."`
+	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"Memory for recent messages of channels that somebody follows; who is further behind reads from the store."`
+
+	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is asked for a sign of life."`
+	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
+	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
+	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
+	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below; the garbage collector works harder near it. 0: no limit."`
+
+	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
+
+	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"text or json, on the standard error."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"debug, info, warn or error."`
+
+	Config string `placeholder:"FILE" help:"A YAML file with these settings."`
+}
+
+func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // an enum of what it knows
+	opts := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// check refuses settings that can't work together.
+func (f *nodeFlags) check() error {
+	switch {
+	case f.Store == "embedded" && f.Bus != "local":
+		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own.",
+			"Leave --bus out, or give --store a database that all nodes share.")
+	case f.Store != "embedded":
+		return refuse("--store "+f.Store+": not in this version.", "Use --store embedded.")
+	case f.Bus != "local":
+		return refuse("--bus "+f.Bus+": not in this version.", "Use --bus local.")
+	case f.Presence != "memory":
+		return refuse("--presence "+f.Presence+": not in this version.", "Use --presence memory.")
+	case (f.TLSCert == "") != (f.TLSKey == ""):
+		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
+	case f.HeartbeatInterval <= 0 || f.HeartbeatTimeout <= 0:
+		return refuse("the heartbeat's times have to be more than nothing.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
+		return refuse("a limit can't be less than nothing.")
+	}
+	for _, addr := range []string{f.Listen, f.AdminListen} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return refuse(fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
+		}
+	}
+	return nil
+}
+
+type devCmd struct {
+	nodeFlags
+}
+
+func (devCmd) Help() string {
+	return "Everybody may read, write and administer; a caller is the user that ?user= or the user field names. It answers on loopback addresses only, and refuses a Host header that is not one."
+}
+
+func (c *devCmd) Run(ctx context.Context, p *program) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if host, _, _ := net.SplitHostPort(c.Listen); !loopback(host) {
+		return refuse(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen),
+			"For development:", "  parley dev --listen 127.0.0.1:8080",
+			"For others to connect:", "  parley serve --listen "+c.Listen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
+	}
+	n := &node{flags: &c.nodeFlags, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
+		auth: httpapi.Development{}, origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
+	return n.run(ctx)
+}
+
+// loopback tells whether a host to listen on is this machine alone.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+type serveCmd struct {
+	nodeFlags
+	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret that signs tokens (HS256), at least 32 bytes."`
+	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser, such as https://chat.example.com."`
+}
+
+func (serveCmd) Help() string {
+	return "In this version serve checks its settings and then says what is missing: tokens and keys come with the next one. Until then parley dev is a durable node for this machine."
+}
+
+func (c *serveCmd) Run(_ context.Context, _ *program) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.AuthHmacSecretFile == "" || len(c.AllowedOrigins) == 0 {
+		return refuse("serve needs to know who may connect. Add:",
+			"  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 32 /dev/urandom > FILE",
+			"  --allowed-origins https://chat.example.com      # the pages that use it",
+			"To try parley on this machine without keys: parley dev")
+	}
+	return refuse("tokens can't be checked: not in this version.", "Use parley dev on this machine.")
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"parley/demo"
+	"parley/terminal"
+)
+
+type demoCmd struct {
+	Listen string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Where the demo's page is; port 0 picks a free one."`
+}
+
+func (c *demoCmd) Run(ctx context.Context, p *program) error {
+	binary, err := executable()
+	if err != nil {
+		return err
+	}
+	return demo.Run(ctx, demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr})
+}
+
+// toolFlags are what the tools that talk to a server share.
+type toolFlags struct {
+	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
+	User   string `placeholder:"NAME" help:"Who speaks; nobody by default."`
+	JSON   bool   `name:"json" help:"Print one JSON object per line."`
+}
+
+type sendCmd struct {
+	toolFlags
+	Channel string        `arg:"" help:"The channel."`
+	Text    []string      `arg:"" optional:"" help:"The message; without it each line of the standard input is one."`
+	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"How long to try for each message."`
+}
+
+func (c *sendCmd) Run(ctx context.Context, p *program) error {
+	return terminal.Send(ctx, terminal.SendConfig{Server: c.Server, User: c.User, Channel: c.Channel, Text: c.Text,
+		JSON: c.JSON, Timeout: c.Timeout, Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr})
+}
+
+type tailCmd struct {
+	toolFlags
+	Channel   string `arg:"" help:"The channel."`
+	Transport string `default:"websocket" enum:"websocket,sse,long-poll,poll" help:"websocket, sse, long-poll or poll."`
+	After     *int64 `placeholder:"ID" help:"Begin after this id; 0 for everything that is kept. From now on by default."`
+}
+
+func (c *tailCmd) Run(ctx context.Context, p *program) error {
+	return terminal.Tail(ctx, terminal.TailConfig{Server: c.Server, User: c.User, Channel: c.Channel, Transport: c.Transport,
+		After: c.After, JSON: c.JSON, Color: terminal.Color(p.stdout, p.getenv), Stdout: p.stdout, Stderr: p.stderr})
+}

@@ -1,0 +1,24 @@
+# make run and make test are all one needs; Go is all they ask for.
+.PHONY: run test check e2e bench fuzz clean
+
+run: ## a durable single node on 127.0.0.1:8080
+	@testenv/install go
+	go run ./cmd/parley dev
+
+test: ## everything, on a machine that has nothing yet
+	@testenv/test
+
+check: ## vet, staticcheck, gofmt, scripts, dependencies
+	@testenv/check
+
+e2e: ## only the tests from outside
+	@testenv/test ./e2e/...
+
+bench: ## the benchmarks, also written to testenv/.cache/bench.txt
+	@testenv/bench
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@testenv/fuzz
+
+clean:
+	rm -rf testenv/.cache

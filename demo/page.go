@@ -11,7 +11,7 @@ import (
 // newHandler serves the page, what it needs to know, and the button.
 func newHandler(s *server, w *writer, base string) http.Handler {
 	mux := http.NewServeMux()
-	body, csp, _ := web.Page("demo")
+	body, csp, _ := web.Page("demo.html")
 	mux.HandleFunc("GET /{$}", func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Type", "text/html; charset=utf-8")
 		out.Header().Set("Content-Security-Policy", csp)

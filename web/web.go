@@ -17,14 +17,14 @@ var files embed.FS
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only
 // the style and scripts that stand in the page run (CSP Level 3, section 2.3.1),
 // and it talks to its own origin only. ok is false if there is no such page.
-// Pages are "index" (the chat) and "demo".
+// Pages are index.html (the chat) and demo.html.
 func Page(name string) (body []byte, csp string, ok bool) {
-	body, err := files.ReadFile(name + ".html")
+	body, err := files.ReadFile(name)
 	if err != nil {
 		return nil, "", false
 	}
 	connect := []string{"'self'"}
-	if name == "demo" { // its server is another loopback port, which may change
+	if name == "demo.html" { // its server is another loopback port, which may change
 		connect = append(connect, "http://127.0.0.1:*", "ws://127.0.0.1:*")
 	}
 	return body, policy(body, connect), true

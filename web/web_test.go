@@ -7,7 +7,7 @@ import (
 )
 
 func TestThePagesAreSmallAndWholeInOneFile(t *testing.T) {
-	for _, name := range []string{"index", "demo"} {
+	for _, name := range []string{"index.html", "demo.html"} {
 		body, csp, ok := Page(name)
 		if !ok || len(body) > 20<<10 {
 			t.Errorf("%s: %d bytes, ok %v; at most 20 KiB", name, len(body), ok)
@@ -27,7 +27,7 @@ func TestThePagesAreSmallAndWholeInOneFile(t *testing.T) {
 }
 
 func TestEachPaneOfTheDemoIsAtMostFifteenLines(t *testing.T) {
-	body, _, _ := Page("demo")
+	body, _, _ := Page("demo.html")
 	panes := 0
 	for _, block := range scripts.FindAllSubmatch(body, -1) {
 		if !bytes.Contains(block[0], []byte("data-pane=")) {
@@ -44,7 +44,7 @@ func TestEachPaneOfTheDemoIsAtMostFifteenLines(t *testing.T) {
 }
 
 func TestAPageThatDoesNotExistIsNotThere(t *testing.T) {
-	if _, _, ok := Page("other"); ok {
+	if _, _, ok := Page("other.html"); ok {
 		t.Error("there is a page called other")
 	}
 }

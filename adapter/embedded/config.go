@@ -37,6 +37,9 @@ type Config struct {
 	Clock    func() time.Time // nil: time.Now
 	// Retention of channels whose settings have none. The zero value keeps all.
 	Retention parley.Retention
+	// TrimEvery is how often channels that changed are trimmed. 0: 2 s, well within
+	// the 10 s that parley.Retention allows.
+	TrimEvery time.Duration
 	// FreeFloor is the free space, in bytes, below which appends are refused; they
 	// are taken again above twice that. 0: 64 MiB, two flushes and a
 	// compaction's beginning. Negative: not watched.
@@ -68,6 +71,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.TrimEvery <= 0 {
+		c.TrimEvery = 2 * time.Second
 	}
 	if c.FreeFloor == 0 {
 		c.FreeFloor = 64 << 20

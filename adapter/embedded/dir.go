@@ -38,7 +38,7 @@ type state struct {
 // openDirectory makes the directory if need be and locks it.
 func openDirectory(path string, cfg Config) (*directory, error) {
 	d := &directory{cfg: cfg, fs: cfg.FS, path: path, store: cfg.FS.PathJoin(path, "store")}
-	if err := d.fs.MkdirAll(d.store, 0o700); err != nil {
+	if err := makeDir(d.fs, d.store); err != nil {
 		return nil, err
 	}
 	var err error
@@ -96,11 +96,29 @@ func (d *directory) writeState(s state) error {
 	if err := d.fs.Rename(temp, d.statePath()); err != nil {
 		return err
 	}
-	return d.sync()
+	return syncDir(d.fs, d.path)
 }
 
-func (d *directory) sync() error {
-	f, err := d.fs.OpenDir(d.path)
+// makeDir makes a directory whose name survives a power cut, with its parents.
+func makeDir(fs vfs.FS, path string) error {
+	if _, err := fs.Stat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	parent := fs.PathDir(path)
+	if parent == path {
+		return nil
+	}
+	if err := makeDir(fs, parent); err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fs, parent)
+}
+
+func syncDir(fs vfs.FS, path string) error {
+	f, err := fs.OpenDir(path)
 	if err != nil {
 		return err
 	}
@@ -137,8 +155,7 @@ func (l *Log) openEpoch() (string, error) {
 			"fsync", string(l.dir.was.Fsync), "old", old)
 	}
 	epoch := strings.ToLower(rand.Text()[:8])
-	if l.cfg.Fsync != FsyncMemory {
-		return epoch, l.db.Set(epochKey, []byte(epoch), pebble.Sync)
-	}
+	// The flush makes it durable, and begins a write-ahead log in the newest format,
+	// which a new database does not have at first.
 	return epoch, errors.Join(l.db.Set(epochKey, []byte(epoch), pebble.NoSync), l.db.Flush())
 }

@@ -59,7 +59,7 @@ func TestLog(t *testing.T) {
 			t.Parallel()
 			parleytest.RunLog(t, parleytest.LogHarness{
 				Open: func(t *testing.T, clock func() time.Time) parley.Log {
-					cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16}
+					cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16, TrimEvery: 50 * time.Millisecond}
 					if fsync == embedded.FsyncCommit {
 						return start(t, t.TempDir(), cfg)
 					}

@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// retentionEvery is how often channels that changed are trimmed: the contract
-	// allows 10 s.
-	retentionEvery = 2 * time.Second
 	// trimChunk messages go in one batch, so that appends hardly wait for it.
 	trimChunk = 4096
 	// sweepChannels are looked at each time although they did not change, for those
@@ -28,7 +25,7 @@ type trims struct {
 	mu    sync.Mutex // guards dirty
 	dirty map[parley.ChannelID]struct{}
 
-	// owned by the retention goroutine
+	pass  sync.Mutex       // one pass at a time; guards swept
 	swept parley.ChannelID // the sweep goes on after it
 }
 
@@ -49,7 +46,7 @@ func (t *trims) take() map[parley.ChannelID]struct{} {
 }
 
 func (l *Log) runRetention(ctx context.Context) {
-	tick := time.NewTicker(retentionEvery)
+	tick := time.NewTicker(l.cfg.TrimEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -65,6 +62,8 @@ func (l *Log) runRetention(ctx context.Context) {
 
 // retain trims the channels that changed and the next few of all.
 func (l *Log) retain(ctx context.Context) error {
+	l.trims.pass.Lock() // over reads and appends, which never ask for it
+	defer l.trims.pass.Unlock()
 	channels := l.trims.take()
 	some, err := l.channels(ctx, l.trims.swept, sweepChannels)
 	if err != nil {

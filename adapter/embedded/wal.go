@@ -11,9 +11,10 @@ import (
 )
 
 // reportTornTail says in the log what Pebble is about to drop in silence: after
-// a crash the newest write-ahead log may end in the middle of a record. Such a
-// record was never synced, so nobody was told that it was stored. Damage before
-// the last sync is another matter: Pebble refuses to open that.
+// a crash the newest write-ahead log may end in the middle of a record, which then
+// was never synced or acknowledged. Damage to what was synced is another matter:
+// Pebble refuses to open that, unless it lies in the log's last block of 32 KiB,
+// where the two can't be told apart.
 func (d *directory) reportTornTail() error {
 	if !d.was.Running {
 		return nil
@@ -43,7 +44,7 @@ func (d *directory) reportTornTail() error {
 			return fmt.Errorf("look at the end of %s: %w", at.PhysicalFile, err)
 		}
 		if dropped > 0 {
-			d.cfg.Logger.Warn("the last stop tore the end of the write-ahead log; it is dropped and was never acknowledged",
+			d.cfg.Logger.Warn("the end of the write-ahead log is torn; it is dropped",
 				"file", at.PhysicalFile, "offset", at.Physical, "bytes", dropped, "records_kept", records)
 		}
 		return nil

@@ -131,9 +131,9 @@ func testCloseAnswers(t *testing.T, h LogHarness) {
 		wg.Wait()
 		return
 	}
-	log = h.Reopen(t, log)
+	again := h.Reopen(t, log)
 	wg.Wait()
-	all := readAll(t, log, room, 0)
+	all := readAll(t, again, room, 0)
 	for _, m := range all {
 		delete(acked, m.Text)
 	}

@@ -61,7 +61,22 @@ func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error
 	if err := l.submit(ctx, &request{do: func(b *build) error { return b.remove(channel) }}); err != nil {
 		return fmt.Errorf("remove %s: %w", channel, err)
 	}
+	l.reclaim(ctx, channel)
 	return nil
+}
+
+// reclaim gives the space of a channel's removed messages back at once if it is
+// scarce. Left alone Pebble does that when it has more to do.
+func (l *Log) reclaim(ctx context.Context, channel parley.ChannelID) {
+	if !l.space.low.Load() || l.gate.enter() != nil {
+		return
+	}
+	defer l.gate.leave()
+	from, to := span('m', channel)
+	if err := l.db.Compact(ctx, from, to, false); err != nil {
+		l.cfg.Logger.Warn("the space of removed messages is not yet free", "err", err)
+	}
+	l.space.look()
 }
 
 func (b *build) remove(channel parley.ChannelID) error {

@@ -174,6 +174,15 @@ func (m *model) check(t *rapid.T) {
 		if got[0] != want {
 			t.Fatalf("bounds %+v, want %+v", got[0], want)
 		}
+		kept, keys := c.all[c.first-1:], 0
+		for _, k := range kept {
+			if k.Key != "" {
+				keys++
+			}
+		}
+		if gotKept, gotKeys, err := m.log.Stored(ch); err != nil || gotKept != len(kept) || gotKeys != keys {
+			t.Fatalf("%s: %d messages and %d keys on the disk, %v; want %d and %d", ch, gotKept, gotKeys, err, len(kept), keys)
+		}
 		if s, err := m.log.Channel(context.Background(), ch); err != nil || !reflect.DeepEqual(s, c.settings) {
 			t.Fatalf("settings %+v, %v; want %+v", s, err, c.settings)
 		}

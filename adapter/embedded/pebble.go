@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -27,8 +29,10 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                1000,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		Logger:                      pebbleLogger{cfg.Logger},
+		// What was trimmed gives its space back soon, also if nothing else is written.
+		FlushDelayDeleteRange:      10 * time.Second,
+		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+		Logger:                     pebbleLogger{cfg.Logger},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { cfg.Logger.Error("the store's background work failed", "err", err) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
@@ -48,7 +52,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 type pebbleLogger struct{ log *slog.Logger }
 
 func (p pebbleLogger) Infof(format string, args ...any) {
-	if p.log.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // slog's handlers take a nil context
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.log.Debug("pebble", "says", fmt.Sprintf(format, args...))
 	}
 }

@@ -109,6 +109,9 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 		err = l.cut(ctx, ch, from, to)
 		from = to
 	}
+	if target > b.first {
+		l.reclaim(ctx, ch)
+	}
 	if errors.Is(err, pebble.ErrNotFound) && h.bounds().first > b.first {
 		return nil // the channel was removed meanwhile
 	}

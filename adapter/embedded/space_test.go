@@ -1,0 +1,148 @@
+package embedded_test
+
+import (
+	"errors"
+
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/adapter/embedded"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// until appends, each a little different, until the error is of a kind (nil: until it is stored).
+func until(t *testing.T, log parley.Log, text string, want error) (stored int) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < 30*time.Second; {
+		err := log.Append(t.Context(), "room", parley.Draft{User: "u", Text: text[stored%len(text):] + text[:stored%len(text)]})[0].Err
+		if err == nil {
+			stored++
+		} else if !errors.Is(err, parley.ErrUnavailable) {
+			t.Fatalf("after %d messages: %v", stored, err)
+		}
+		if errors.Is(err, want) {
+			return stored
+		}
+	}
+	t.Fatalf("after %d messages still not: %v", stored, want)
+	return 0
+}
+
+func TestAlmostFullDiskRefusesAppends(t *testing.T) {
+	t.Parallel()
+	var free atomic.Uint64
+	const floor = 1 << 20
+	free.Store(10 * floor)
+	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), FreeFloor: floor,
+		FreeSpace: func() (uint64, error) { return free.Load(), nil }})
+	until(t, log, "x", nil)
+	free.Store(floor - 1)
+	stored := 1 + until(t, log, "x", parley.ErrUnavailable)
+	if all := readChannel(t, log, "room"); len(all) != stored {
+		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
+	}
+	if err := log.SetChannel(t.Context(), "room", parley.Settings{}); !errors.Is(err, parley.ErrUnavailable) {
+		t.Fatalf("settings on a full disk: %v", err)
+	}
+	free.Store(3 * floor)
+	until(t, log, "x", nil)
+	if err := log.RemoveChannel(t.Context(), "room"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFullDisk fills a real file system, first under the watch of the floor, then
+// behind its back.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: a small file system can't be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	cfg := embedded.Config{FreeFloor: 16 << 20}
+	log := start(t, dir+"/data", cfg)
+	t.Cleanup(func() { log.stop(t) }) // before the file system goes
+	noise := make([]byte, 64<<10)     // what does not compress
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	text := string(noise)
+
+	stored := until(t, log, text, parley.ErrUnavailable)
+	if all := readChannel(t, log, "room"); len(all) != stored {
+		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
+	}
+	// Somebody else takes the rest of the disk.
+	filler := fill(t, dir+"/filler")
+	if err := log.Append(t.Context(), "room", parley.Draft{User: "u", Text: text})[0].Err; !errors.Is(err, parley.ErrUnavailable) {
+		t.Fatalf("append on a full disk: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.RemoveChannel(t.Context(), "room"); err != nil { // makes room in the end
+		t.Fatal(err)
+	}
+	until(t, log, text, nil)
+	log.stop(t)
+	again := start(t, dir+"/data", cfg)
+	if b, err := again.Bounds(t.Context(), "room"); err != nil || b[0].Last != int64(stored)+1 {
+		t.Fatalf("%+v, %v; want the head %d", b, err, stored+1)
+	}
+	again.stop(t)
+}
+
+// TestDiskFullBehindTheWatch: no watch helps when the space is gone within a
+// moment. The ballast does.
+func TestDiskFullBehindTheWatch(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: a small file system can't be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	real := vfs.Default
+	var lie atomic.Bool
+	log := start(t, dir+"/data", embedded.Config{FreeFloor: 8 << 20, FreeSpace: func() (uint64, error) {
+		if lie.Load() {
+			return 20 << 20, nil // between the floor and twice that: nothing changes
+		}
+		u, err := real.GetDiskUsage(dir)
+		return u.AvailBytes, err
+	}})
+	until(t, log, "x", nil)
+	lie.Store(true)
+	fill(t, dir+"/filler")
+	stored := 1 + until(t, log, strings.Repeat("x", 16<<10), parley.ErrUnavailable)
+	if all := readChannel(t, log, "room"); len(all) != stored {
+		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
+	}
+	if _, err := os.Stat(dir + "/data/ballast"); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the ballast is still there: %v", err)
+	}
+	log.stop(t)
+}
+
+// fill writes a file until the file system is full.
+func fill(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 1<<16); len(block) > 0; {
+		if _, err := f.Write(block); err != nil {
+			block = block[:len(block)/2]
+		}
+	}
+	return path
+}

@@ -39,13 +39,15 @@ func TestClientsThatOthersWroteResumeAfterKills(t *testing.T) {
 			client.Expect("ready")
 			next := int64(1)
 			for life := range 3 {
-				for n := range 20 {
-					post(t, server.URL, "general", fmt.Sprintf("life %d, message %d", life, n))
+				say := func(n int) { post(t, server.URL, "general", fmt.Sprintf("life %d, message %d", life, n)) }
+				for n := range 10 {
+					say(n)
 				}
-				if life == 0 { // later it is killed with the client anywhere behind
-					next = until(t, client, next, "life 0, message 19")
+				next = until(t, client, next, fmt.Sprintf("life %d, message 0", life)) // it has come back
+				for n := range 10 {
+					say(10 + n)
 				}
-				server.Kill()
+				server.Kill() // with the client anywhere behind
 				server.Restart()
 			}
 			post(t, server.URL, "general", "the end")

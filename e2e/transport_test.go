@@ -1,0 +1,23 @@
+package e2e_test
+
+import (
+	"context"
+	"testing"
+
+	client "parley/client/go"
+	"parley/parleytest"
+	"parley/testenv"
+)
+
+func TestTransports(t *testing.T) {
+	url := testenv.Server(t).URL
+	c := parleytest.NewClient(url, "tess")
+	for _, tr := range client.Transports() {
+		t.Run(string(tr), func(t *testing.T) {
+			parleytest.RunTransport(t, parleytest.TransportHarness{URL: url,
+				Dial: func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error) {
+					return c.Open(ctx, tr, channel, from)
+				}})
+		})
+	}
+}

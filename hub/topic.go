@@ -104,16 +104,8 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 	if f.live && f.pos < r.first(form) {
 		f.live = false
 	}
-	if !f.live {
-		switch pos, ok := r.find(form, f.id); {
-		case ok:
-			f.pos = pos
-		case f.id >= t.head:
-			f.pos = r.end()
-		default:
-			return nil, false, true
-		}
-		f.live = true
+	if !f.live && !t.findLocked(f, form) {
+		return nil, false, true
 	}
 	skipped := func(s slot) bool {
 		if s.skip == nil {
@@ -137,9 +129,25 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 	return nil, false, false
 }
 
-// place puts a follower that knows its cursor among the recent bytes.
+// findLocked puts a follower where its cursor is among the recent bytes, or at their
+// end if it has seen all; it fails if they have moved on.
+func (t *topic) findLocked(f *follow, form wire.Form) bool {
+	pos, ok := t.recent.find(form, f.id)
+	if !ok {
+		if f.id < t.head {
+			return false
+		}
+		pos = t.recent.end()
+	}
+	f.pos, f.live = pos, true
+	return true
+}
+
+// place puts a follower that knows its cursor among the recent bytes, so that it
+// misses no event from now on.
 func (t *topic) place(f *follow, b parley.Bounds) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if b.Last > t.head {
 		if len(t.recent.slots) == 0 {
 			t.head = b.Last
@@ -147,7 +155,7 @@ func (t *topic) place(f *follow, b parley.Bounds) {
 			t.seen, t.seenOld = b.Last, false
 		}
 	}
-	t.mu.Unlock()
+	t.findLocked(f, f.session.form)
 }
 
 // sweep repairs what was not delivered in time and forgets bytes that nobody has

@@ -199,7 +199,10 @@ func (p *wsPeer) close(code int, reason string) {
 
 func (p *wsPeer) Output() ([]byte, error) {
 	if p.closing == nil {
-		if p.pong != nil {
+		if p.pong != nil { // after its own: the answer to the handshake may be there still
+			if own := p.session.TakeOwn(); own != nil {
+				return own, nil
+			}
 			b := p.pong
 			p.pong = nil
 			return b, nil

@@ -1,0 +1,237 @@
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/hub"
+	"parley/wire"
+)
+
+// counted is a log that counts its reads.
+type counted struct {
+	parley.Log
+	mu    sync.Mutex
+	reads int
+}
+
+func (c *counted) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	c.mu.Lock()
+	c.reads++
+	c.mu.Unlock()
+	return c.Log.Read(ctx, ch, after, limit)
+}
+
+func start(t *testing.T, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
+	t.Helper()
+	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = store.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
+	c := &counted{Log: store}
+	return hub.New(c, cfg), c, store
+}
+
+func publish(t *testing.T, h *hub.Hub, channel parley.ChannelID, n int, text string) {
+	t.Helper()
+	ds := make([]parley.Draft, n)
+	for i := range ds {
+		ds[i] = parley.Draft{User: "alice", Text: text}
+	}
+	for _, r := range h.PublishAll(channel, ds) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+}
+
+// reader takes all there is and remembers the ids.
+type reader struct {
+	*hub.Session
+	t   *testing.T
+	ids []int64
+}
+
+func follow(t *testing.T, h *hub.Hub, channel parley.ChannelID, after *parley.Cursor) *reader {
+	t.Helper()
+	r := &reader{t: t, Session: h.NewSession(wire.FormJSON, func() {})}
+	if _, err := r.Follow(t.Context(), channel, after); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *reader) drain(limit, count int) {
+	r.t.Helper()
+	for {
+		before := r.Sum()
+		b, err := r.Take(limit, count)
+		switch {
+		case errors.Is(err, hub.ErrBehind):
+			if err := r.Load(r.t.Context()); err != nil {
+				r.t.Fatal(err)
+			}
+			continue
+		case len(b) == 0:
+			return
+		}
+		if n := int(r.Sum() - before); n != strings.Count(string(b), `{"type":"message"`) {
+			r.t.Fatalf("the cursor moved by %d over %q", n, b)
+		}
+		for i := before + 1; i <= r.Sum(); i++ {
+			r.ids = append(r.ids, i)
+		}
+	}
+}
+
+func (r *reader) want(from, to int64) {
+	r.t.Helper()
+	var want []int64
+	for i := from; i <= to; i++ {
+		want = append(want, i)
+	}
+	if fmt.Sprint(r.ids) != fmt.Sprint(want) {
+		r.t.Fatalf("took %v, want %d…%d", r.ids, from, to)
+	}
+}
+
+func TestAReaderFarBehindReadsPagesAndThenTheRecentBytes(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	publish(t, h, "c", 700, "old")
+	r := follow(t, h, "c", &parley.Cursor{})
+	publish(t, h, "c", 50, "new")
+	r.drain(1000, 7)
+	r.want(1, 750)
+}
+
+func TestAReaderThatFallsBehindTheRecentBytesIsServedFromTheStore(t *testing.T) {
+	h, c, _ := start(t, hub.Config{})
+	r := follow(t, h, "c", nil)
+	publish(t, h, "c", 1, "first")
+	r.drain(1<<20, 1<<20)
+	publish(t, h, "c", 600, strings.Repeat("x", 1000)) // more than the recent bytes hold
+	if c.reads != 0 {
+		t.Fatalf("%d reads before anybody was behind", c.reads)
+	}
+	r.drain(1<<20, 1<<20)
+	r.want(1, 601)
+	if c.reads == 0 {
+		t.Fatal("nothing was read from the store, so the test tests nothing")
+	}
+}
+
+func TestManyWhoResumeCostAFewReads(t *testing.T) {
+	h, c, _ := start(t, hub.Config{})
+	publish(t, h, "c", 1000, "old")
+	for after := int64(0); after < 1000; after++ {
+		r := follow(t, h, "c", &parley.Cursor{ID: after})
+		r.drain(1<<20, 1<<20)
+		r.want(after+1, 1000)
+		r.Close()
+	}
+	if c.reads > 5 {
+		t.Errorf("%d reads for 1000 readers of four pages", c.reads)
+	}
+}
+
+func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	take := func(self string) string {
+		s := h.NewSession(wire.FormWS, func() {})
+		s.Self(self)
+		if _, err := s.Follow(t.Context(), "c", nil); err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		h.Event("c", "typing", []byte(`{"type":"typing"}`), "alice")
+		b, _ := s.Take(1000, 1000)
+		return string(b)
+	}
+	if got := take("alice"); got != "" {
+		t.Errorf("its sender got %q", got)
+	}
+	if got := take("bob"); !strings.Contains(got, "typing") {
+		t.Errorf("another got %q", got)
+	}
+}
+
+func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
+	h, _, store := start(t, hub.Config{})
+	publish(t, h, "c", 300, "old")
+	s := h.NewSession(wire.FormSSE, func() {})
+	defer s.Close()
+	if _, err := s.Follow(t.Context(), "c", &parley.Cursor{ID: 10}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.RemoveChannel(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for {
+		b, err := s.Take(1<<20, 1<<20)
+		if errors.Is(err, hub.ErrBehind) {
+			if err := s.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if len(b) == 0 {
+			break
+		}
+		got.Write(b)
+	}
+	if !strings.Contains(got.String(), "id: 300\nevent: reset\ndata: {\"type\":\"reset\",\"channel\":\"c\",\"reason\":\"expired\",\"first_id\":301,\"last_id\":300}\n") {
+		t.Errorf("the reader was told %q", got.String())
+	}
+}
+
+func TestPublishersOfOneChannelKeepTheirOrderAndReadersSeeAll(t *testing.T) {
+	h, _, _ := start(t, hub.Config{RecentLimit: 1 << 10})
+	r := follow(t, h, "c", nil)
+	var wait sync.WaitGroup
+	for p := range 8 {
+		wait.Add(200)
+		go func() {
+			last := int64(0)
+			for range 200 {
+				h.Publish("c", parley.Draft{User: parley.UserID(fmt.Sprint("p", p)), Text: "x"}, func(r parley.Result) {
+					if r.Err != nil || r.Message.ID <= last {
+						t.Errorf("message %d after %d, %v", r.Message.ID, last, r.Err)
+					}
+					last = r.Message.ID
+					wait.Done()
+				})
+			}
+		}()
+	}
+	wait.Wait()
+	r.drain(500, 1<<20)
+	r.want(1, 1600)
+}
+
+func TestAChannelThatNobodyFollowsKeepsNothing(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	r := follow(t, h, "c", nil)
+	publish(t, h, "c", 10, "x")
+	if h.Recent() == 0 {
+		t.Fatal("nothing is kept though it is followed")
+	}
+	r.Close()
+	publish(t, h, "c", 10, "x")
+	if h.Recent() != 0 {
+		t.Errorf("%d bytes are kept", h.Recent())
+	}
+}

@@ -41,14 +41,11 @@ func RunTransport(t *testing.T, h TransportHarness) {
 		{"channels do not mix", transportChannels},
 		{"a name that can't be is refused", transportRefusal},
 
-		{"an expired cursor is reset to what is kept", resetExpired},
-		{"a cursor at the border of what is kept is served", resetBorder},
-		{"from 0 of a trimmed channel is no reset", resetZero},
+		{"a trimmed channel", transportTrimmed},
 		{"a cursor ahead of the head is reset to the head", resetAhead},
 		{"a cursor ahead in an empty channel is reset", resetAheadEmpty},
 		{"a cursor of another epoch is reset to the head", resetEpoch},
 		{"a cursor of this epoch is served", resetSameEpoch},
-		{"a reset cursor resumes", resetResumes},
 
 		{"hops between transports lose and repeat nothing", transportHops},
 		{"hops while others publish lose and repeat nothing", transportHopsLive},

@@ -235,3 +235,40 @@ func TestAChannelThatNobodyFollowsKeepsNothing(t *testing.T) {
 		t.Errorf("%d bytes are kept", h.Recent())
 	}
 }
+
+func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	const n = 3000
+	var done sync.WaitGroup
+	done.Go(func() {
+		for i := 0; i < n; i += 3 {
+			publish(t, h, "c", 3, "x")
+		}
+	})
+	last := int64(0)
+	for hops := 0; last < n; hops++ {
+		s := h.NewSession(wire.Form(1+hops%3), func() {})
+		if _, err := s.Follow(t.Context(), "c", &parley.Cursor{ID: last}); err != nil {
+			t.Fatal(err)
+		}
+		for range 1 + hops%4 {
+			b, err := s.Take(1<<20, 1+hops%5)
+			if errors.Is(err, hub.ErrBehind) {
+				err = s.Load(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range strings.Split(string(b), `{"type":"message","id":`)[1:] {
+				id := int64(0)
+				fmt.Sscan(part[:strings.IndexByte(part, ',')], &id)
+				if id != last+1 {
+					t.Fatalf("message %d after %d", id, last)
+				}
+				last = id
+			}
+		}
+		s.Close()
+	}
+	done.Wait()
+}

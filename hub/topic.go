@@ -48,7 +48,7 @@ func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
 	grown := 0
 	for i := range ms {
 		m := &ms[i].Message
-		if ms[i].Err != nil || m.ID <= t.head {
+		if ms[i].Err != nil || ms[i].Duplicate || m.ID <= t.head {
 			continue
 		}
 		if m.ID > t.head+1 {

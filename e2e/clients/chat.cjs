@@ -80,6 +80,7 @@ run(async ({ page, say, heard, args: [base] }) => {
   await alice.waitForSelector('#empty:not([hidden])')
   assert.deepEqual(await lines(alice), [])
   await alice.goto(`${base}/#not/a/channel`)
-  await alice.waitForFunction(() => document.getElementById('state').textContent.startsWith('Refused.'))
+  await alice.waitForFunction(() => document.getElementById('state').textContent.startsWith('Refused:'))
+  assert.ok(await alice.isHidden('#curl'), 'curl lines for a channel that the server refused')
   await shot(alice, 'refused-light')
 })

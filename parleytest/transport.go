@@ -76,7 +76,7 @@ func newTarget(t *testing.T, h TransportHarness) *target {
 // NewClient is a client whose waits suit tests: it polls and reconnects at once.
 func NewClient(url, user string) *client.Client {
 	return client.New(url, client.Config{User: user, PollInterval: 5 * time.Millisecond,
-		PollHold: 5 * time.Second, FirstWait: 20 * time.Millisecond, MaxWait: 200 * time.Millisecond,
+		PollHold: 5 * time.Second, FirstWait: 10 * time.Millisecond, MaxWait: 50 * time.Millisecond,
 		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}})
 }
 

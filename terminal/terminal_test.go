@@ -146,7 +146,8 @@ func TestSendTakesWordsOrLines(t *testing.T) {
 	if err := terminal.Send(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "line 2: ") || terminal.ExitCode(err) != 1 || len(texts) != 4 {
 		t.Errorf("got %v after %q", err, texts)
 	}
-	r, _ := io.Pipe() // a terminal at which nobody types
+	r, w := io.Pipe() // a terminal at which nobody types
+	defer w.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	cfg.Stdin = r

@@ -272,3 +272,23 @@ func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
 	}
 	done.Wait()
 }
+
+func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
+	for name, learn := range map[string]func(h *hub.Hub){
+		"from another follower's bounds": func(h *hub.Hub) { follow(t, h, "c", nil) },
+		"from a later message":           func(*hub.Hub) {},
+	} {
+		h, c, _ := start(t, hub.Config{})
+		r := follow(t, h, "c", nil)
+		r.drain(1<<20, 1<<20) // it stands at the end of the recent bytes
+		if res := c.Append(t.Context(), "c", parley.Draft{User: "another node", Text: "x"}); res[0].Err != nil {
+			t.Fatal(res[0].Err)
+		}
+		learn(h)
+		publish(t, h, "c", 1, "x")
+		r.drain(1<<20, 1<<20)
+		if fmt.Sprint(r.ids) != "[1 2]" {
+			t.Errorf("%s: took %v", name, r.ids)
+		}
+	}
+}

@@ -113,9 +113,10 @@ func (r *recent) trimSlots() {
 	}
 }
 
-// cut drops all bytes and returns how many there were. Positions go on.
+// cut drops all bytes and returns how many there were. It leaves out one position,
+// so that also a follower at the end has to find its place again, by its id.
 func (r *recent) cut() (dropped int) {
-	r.base, r.slots = r.end(), nil
+	r.base, r.slots = r.end()+1, nil
 	for f := range r.tapes {
 		dropped += r.tapes[f].size
 		r.tapes[f].chunks, r.tapes[f].size = nil, 0

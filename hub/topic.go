@@ -151,6 +151,7 @@ func (t *topic) place(f *follow, b parley.Bounds) {
 	if b.Last > t.head {
 		if len(t.recent.slots) == 0 {
 			t.head = b.Last
+			t.recent.cut()
 		} else if b.Last > t.seen {
 			t.seen, t.seenOld = b.Last, false
 		}

@@ -292,3 +292,16 @@ func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	publish(t, h, "c", 2, "x")
+	other := follow(t, h, "c", nil) // the head is known, but no bytes are kept
+	h.Event("c", "typing", []byte(`{}`), "")
+	r := follow(t, h, "c", &parley.Cursor{ID: 1})
+	publish(t, h, "c", 1, "x")
+	r.drain(1<<20, 1<<20)
+	r.want(2, 3)
+	other.drain(1<<20, 1<<20)
+	other.want(3, 3)
+}

@@ -139,7 +139,8 @@ func (r *recent) leave(f wire.Form) (dropped int) {
 func (r *recent) find(f wire.Form, id int64) (pos uint64, ok bool) {
 	from := int(r.first(f) - r.base)
 	i := from + sort.Search(len(r.slots)-from, func(i int) bool { return r.slots[from+i].id > id })
-	if i == len(r.slots) || r.slots[i].id != id+1 {
+	// An event may stand where its message does not: the bytes began in between.
+	if i == len(r.slots) || r.slots[i].id != id+1 || r.slots[i].skip != nil {
 		return 0, false
 	}
 	return r.base + uint64(i), true

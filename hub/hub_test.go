@@ -305,3 +305,17 @@ func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
 	other.drain(1<<20, 1<<20)
 	other.want(3, 3)
 }
+
+func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	publish(t, h, "c", 5, "x")
+	early := h.NewSession(wire.FormWS, func() {})
+	defer early.Close()
+	if _, err := early.Follow(t.Context(), "c", &parley.Cursor{ID: 5}); err != nil {
+		t.Fatal(err)
+	}
+	h.Event("c", "typing", []byte(`{}`), "")
+	r := follow(t, h, "c", &parley.Cursor{ID: 2})
+	r.drain(1<<20, 1<<20)
+	r.want(3, 5)
+}

@@ -15,8 +15,8 @@ type topic struct {
 	channel parley.ChannelID
 
 	mu        sync.Mutex
-	head      int64 // the last id that was delivered here, or that a follower read of
-	seen      int64 // a later head that the log named; its messages should be delivered soon
+	head      int64 // the last id that was delivered here
+	seen      int64 // a later head that the log named: what lies between is read from pages, or delivered soon
 	seenOld   bool  // seen stood there at the last sweep already
 	recent    recent
 	followers []*follow
@@ -48,7 +48,7 @@ func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
 	grown := 0
 	for i := range ms {
 		m := &ms[i].Message
-		if ms[i].Err != nil || ms[i].Duplicate || m.ID <= t.head {
+		if ms[i].Err != nil || m.ID <= t.head {
 			continue
 		}
 		if m.ID > t.head+1 {
@@ -134,7 +134,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 func (t *topic) findLocked(f *follow, form wire.Form) bool {
 	pos, ok := t.recent.find(form, f.id)
 	if !ok {
-		if f.id < t.head {
+		if f.id < max(t.head, t.seen) {
 			return false
 		}
 		pos = t.recent.end()
@@ -148,13 +148,8 @@ func (t *topic) findLocked(f *follow, form wire.Form) bool {
 func (t *topic) place(f *follow, b parley.Bounds) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b.Last > t.head {
-		if len(t.recent.slots) == 0 {
-			t.head = b.Last
-			t.recent.cut()
-		} else if b.Last > t.seen {
-			t.seen, t.seenOld = b.Last, false
-		}
+	if b.Last > max(t.head, t.seen) {
+		t.seen, t.seenOld = b.Last, false
 	}
 	t.findLocked(f, f.session.form)
 }

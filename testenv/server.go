@@ -175,7 +175,7 @@ func (l *tail) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.b.Write(p)
-	if extra := l.b.Len() - 64<<10; extra > 0 {
+	if extra := l.b.Len() - 16<<10; extra > 0 {
 		l.b.Next(extra)
 	}
 	return len(p), nil

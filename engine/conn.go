@@ -1,235 +1,158 @@
 package engine
 
 import (
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Conn is a connection in the engine. In this engine a goroutine waits in each
-// socket's read, without a buffer; another is there only while there is something
-// to write.
-//
-//	state   idle ──ring──▶ busy ──ring──▶ again
-//	         ▲              │ nothing left  │ look once more
-//	         └──────────────┘◀──────────────┘
+// Conn is a connection in the engine.
 type Conn struct {
 	// fixed when it is parked
-	engine *Engine
-	peer   Peer
-	out    io.WriteCloser
-	socket net.Conn      // nil for a held stream
-	done   chan struct{} // closed when a held stream has ended
+	peer Peer
+	loop *loop      // of a parked descriptor, else nil
+	slow *goroutine // of a connection with a goroutine, else nil
 
-	state   atomic.Int32
-	blocked atomic.Bool // a write is under way
-	dead    atomic.Bool // the connection was closed; Gone follows
+	dirty atomic.Int32 // idle, busy or again
 
-	mu       sync.Mutex // calls of the peer
-	room     sync.Cond  // on mu: the peer may have room again
-	finished bool       // Output said io.EOF
-	gone     bool       // Gone was called
-	lastAck  uint64     // what the client's TCP had acknowledged at the last tick
+	mu      sync.Mutex // calls of the peer
+	flags   flags      // guarded by mu
+	fd      int32      // guarded by mu; -1 when it was closed
+	lastAck uint32     // guarded by mu: what the client's TCP had acknowledged at the last tick
+	rest    *[]byte    // guarded by mu: what a short write left over, nil if nothing
 
-	slot, place int // on the wheel; the wheel's
+	slot, place int32 // on the wheel; the wheel's
 }
 
+type flags uint16
+
 const (
-	stateIdle int32 = iota
-	stateBusy
-	stateAgain
+	working  flags = 1 << iota // its work or load is being done elsewhere: the peer is not to be called
+	rung                       // something happened meanwhile
+	readable                   // bytes may wait in the socket
+	full                       // the peer takes no more bytes
+	blocked                    // the socket takes no more bytes
+	finished                   // the last byte was written; the client is to close
+	gone                       // Gone was called
+	hungUp                     // the client has closed its side
+	deaf                       // nothing is read, only the client's end is noticed
 )
+
+func (c *Conn) is(f flags) bool { return c.flags&f != 0 }
+func (c *Conn) set(f flags)     { c.flags |= f }
+func (c *Conn) clear(f flags)   { c.flags &^= f }
 
 // lingering is how long a finished connection waits for the client's end.
 const lingering = 2 * time.Second
+
+// What Ring has brought about. A parked connection is busy while it is on its loop's
+// list, another while a goroutine writes to it; both are before they are parked, and
+// parking looks at once.
+//
+//	idle ──ring──▶ busy ──ring──▶ again
+//	 ▲              │ served       │ served once more
+//	 └──────────────┘◀─────────────┘
+const (
+	idle int32 = iota
+	busy
+	again
+)
+
+// NewConn prepares a connection. Its Ring may be called at once; nothing is read or
+// written before Park or Hold.
+func (e *Engine) NewConn() *Conn {
+	c := &Conn{fd: -1}
+	c.dirty.Store(busy)
+	return c
+}
 
 // Ring says that the peer may have something to write, or room again. Anybody may
 // call it, also with locks held: it never blocks and calls nobody.
 func (c *Conn) Ring() {
 	for {
-		s := c.state.Load()
-		switch {
-		case s == stateAgain:
+		switch s := c.dirty.Load(); {
+		case s == again:
 			return
-		case s == stateBusy && c.state.CompareAndSwap(s, stateAgain):
+		case s == busy && c.dirty.CompareAndSwap(s, again):
 			return
-		case s == stateIdle && c.state.CompareAndSwap(s, stateBusy):
-			go c.flush()
+		case s == idle && c.dirty.CompareAndSwap(s, busy):
+			if c.loop != nil {
+				c.loop.push(c)
+			} else {
+				go c.slow.flush(c)
+			}
 			return
 		}
 	}
 }
 
-// Abort closes the connection without another byte.
-func (c *Conn) Abort() {
-	c.dead.Store(true)
-	c.out.Close()
-	c.Ring()
+// tick calls the peer's Tick and puts the connection back on the wheel.
+func (e *Engine) tick(c *Conn, now time.Time) {
+	if !c.mu.TryLock() {
+		e.wheel.add(c, 0) // it is at work, so it is not silent
+		return
+	}
+	defer c.mu.Unlock()
+	switch {
+	case c.is(gone):
+	case c.is(finished):
+		e.abortLocked(c)
+	case c.is(working):
+		e.wheel.add(c, time.Second)
+	default:
+		s := Sending{Blocked: c.is(blocked)}
+		acked, unacked := c.sentLocked()
+		s.Pending = s.Blocked || unacked
+		s.Progress = acked != c.lastAck
+		c.lastAck = acked
+		if next := c.peer.Tick(now, s); next != Dead {
+			e.wheel.add(c, next)
+			return
+		}
+		e.abortLocked(c)
+	}
 }
 
-// flush writes what the peer has until it has nothing more. state is busy.
-func (c *Conn) flush() {
+func (e *Engine) drain(c *Conn, retry time.Duration) {
 	for {
 		c.mu.Lock()
-		if c.dead.Load() || c.finished {
-			c.mu.Unlock()
-			c.settle()
-			return
+		if !c.is(working) {
+			break
 		}
-		b, err := c.peer.Output()
-		if err == ErrLoad {
-			if err = c.peer.Load(c.engine.ctx); err == nil {
-				c.mu.Unlock()
-				continue
-			}
-			if c.engine.ctx.Err() == nil {
-				c.mu.Unlock()
-				c.pause()
-				continue
-			}
-		}
-		c.finished = err == io.EOF
 		c.mu.Unlock()
-		switch {
-		case err == io.EOF:
-			c.finish()
-			return
-		case err != nil:
-			c.Abort()
-		case len(b) > 0:
-			c.blocked.Store(true)
-			_, err = c.out.Write(b)
-			c.blocked.Store(false)
-			if err != nil {
-				c.Abort()
-			}
-		case c.state.CompareAndSwap(stateBusy, stateIdle):
-			c.room.Signal()
-			return
-		default:
-			c.state.Store(stateBusy)
-		}
+		time.Sleep(time.Millisecond)
 	}
-}
-
-// pause waits a second before the store is asked again.
-func (c *Conn) pause() {
-	select {
-	case <-time.After(time.Second):
-	case <-c.engine.ctx.Done():
-	}
-}
-
-// finish half-closes the socket, so that the last bytes are not lost in a reset, and
-// leaves the rest to the reader or to the next tick.
-func (c *Conn) finish() {
-	half, ok := c.socket.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		c.Abort()
-		c.settle()
-		return
-	}
-	c.engine.wheel.remove(c)
-	c.engine.wheel.add(c, lingering)
-	c.room.Signal()
-}
-
-// settle ends what is left of a dead connection; for a held stream nobody else does.
-func (c *Conn) settle() {
-	c.room.Signal()
-	if c.socket == nil {
-		c.end()
-	}
-}
-
-// end calls Gone, once.
-func (c *Conn) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone {
-		return
-	}
-	c.gone = true
-	c.dead.Store(true)
-	c.out.Close()
-	c.peer.Gone()
-	c.engine.wheel.remove(c)
-	c.state.Store(stateAgain) // later rings find it busy for ever
-	c.engine.mu.Lock()
-	delete(c.engine.conns, c)
-	c.engine.mu.Unlock()
-	c.engine.active.Done()
-	if c.done != nil {
-		close(c.done)
-	}
-}
-
-// serve reads until the connection ends.
-func (c *Conn) serve(early []byte) {
-	defer c.end()
-	if len(early) > 0 {
-		c.receive(early)
-	}
-	read := waitingReader(c.socket)
-	for {
-		err := read(c.receive)
-		if err != nil {
-			return
-		}
-	}
-}
-
-// receive gives the peer bytes, and waits while it is full.
-func (c *Conn) receive(p []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.finished || c.dead.Load() {
-		return
-	}
-	c.peer.Receive(p)
-	for c.peer.Full() && !c.finished && !c.dead.Load() {
-		c.room.Wait()
-		if !c.peer.Full() {
-			c.peer.Receive(nil)
-		}
-	}
-}
-
-func (c *Conn) tick(now time.Time) {
-	if !c.mu.TryLock() {
-		c.engine.wheel.add(c, 0) // it is at work, so it is not silent
-		return
-	}
-	defer c.mu.Unlock()
-	if c.gone {
-		return
-	}
-	if c.finished || c.dead.Load() {
-		c.out.Close()
-		return
-	}
-	s := Sending{Blocked: c.blocked.Load()}
-	acked, unacked := sent(c.socket)
-	s.Pending = s.Blocked || unacked
-	s.Progress = acked != c.lastAck
-	c.lastAck = acked
-	next := c.peer.Tick(now, s)
-	if next == Dead {
-		c.Abort()
-		return
-	}
-	c.engine.wheel.add(c, next)
-}
-
-func (c *Conn) drain(retry time.Duration) {
-	c.mu.Lock()
-	if !c.gone {
+	if !c.is(gone) {
 		c.peer.Drain(retry)
 	}
 	c.mu.Unlock()
 	c.Ring()
 }
 
-// errReadAll ends a reader whose peer closed.
+// abortLocked closes the connection without another byte.
+func (e *Engine) abortLocked(c *Conn) {
+	if c.slow != nil {
+		c.slow.abort()
+		return
+	}
+	e.closeLocked(c)
+}
+
+// forget takes a connection that is gone out of everything.
+func (e *Engine) forget(c *Conn) {
+	e.wheel.remove(c)
+	e.mu.Lock()
+	delete(e.slow, c)
+	e.mu.Unlock()
+	e.open.Add(-1)
+	e.active.Done()
+}
+
+// netConn unwraps what TLS wraps.
+func netConn(nc net.Conn) net.Conn {
+	if w, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		return w.NetConn()
+	}
+	return nc
+}

@@ -5,38 +5,50 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Config of an Engine. The zero value works.
 type Config struct {
-	Grain time.Duration // how exactly ticks are met; 100 ms
+	Grain    time.Duration // how exactly ticks are met; 100 ms
+	Portable bool          // a goroutine for every connection, also where descriptors could be parked
 }
 
-// Engine holds the parked connections of a process.
+// Engine holds the connections of a process.
 type Engine struct {
-	wheel *wheel
-	ctx   context.Context // of loads; ended by Close. Not a caller's
-	stop  context.CancelFunc
+	// fixed after construction
+	portable bool
+	wheel    wheel
+	loops    loops
+	pool     pool
+	ctx      context.Context // of loads; ended by Close. Not a caller's
+	stop     context.CancelFunc
+
+	open   atomic.Int64 // connections
+	active sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	conns  map[*Conn]struct{}
-	active sync.WaitGroup
+	slow   map[*Conn]struct{} // those with a goroutine
 }
 
-// New makes an engine. It needs Run for its ticks.
-func New(cfg Config) *Engine {
+// New makes an engine. It needs Run for its ticks and for the descriptors it parks.
+// The error is the system's: no descriptors left for epoll.
+func New(cfg Config) (*Engine, error) {
 	if cfg.Grain == 0 {
 		cfg.Grain = 100 * time.Millisecond
 	}
-	e := &Engine{wheel: newWheel(cfg.Grain), conns: map[*Conn]struct{}{}}
+	e := &Engine{portable: cfg.Portable, wheel: wheel{grain: cfg.Grain}, slow: map[*Conn]struct{}{}}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	return e
+	return e, e.loops.open(e)
 }
 
-// Run turns the wheel until ctx ends.
+// Run turns the wheel and waits for descriptors until ctx ends.
 func (e *Engine) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	e.loops.run(ctx, &running)
 	t := time.NewTicker(e.wheel.grain)
 	defer t.Stop()
 	for {
@@ -45,79 +57,73 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		case now := <-t.C:
 			for _, c := range e.wheel.turn() {
-				c.tick(now)
+				e.tick(c, now)
 			}
 		}
 	}
 }
 
-// Len is how many connections are parked.
-func (e *Engine) Len() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.conns)
-}
-
-// NewConn prepares a connection. Its Ring may be called at once; nothing is read or
-// written before Park or Hold.
-func (e *Engine) NewConn() *Conn {
-	c := &Conn{engine: e, slot: -1}
-	c.state.Store(stateBusy)
-	c.room.L = &c.mu
-	return c
-}
+// Len is how many connections there are.
+func (e *Engine) Len() int { return int(e.open.Load()) }
 
 // Park hands a socket over to the engine. early are bytes that were read from it
-// already. first is the time until the first tick.
-func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, first time.Duration) {
-	c.peer, c.out, c.socket = peer, nc, nc
+// already; with listen false nothing more is read, and only the client's end is
+// noticed. first is the time until the first tick. The socket is closed when the
+// peer is Gone.
+func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
+	c.peer = peer
+	if !listen {
+		c.flags = deaf
+	}
 	tune(nc)
-	if !e.start(c, first) {
+	if !e.enter() {
+		nc.Close()
+		peer.Gone()
 		return
 	}
-	go c.serve(early)
+	if e.portable || !e.loops.park(c, nc, early, first) {
+		e.goPark(c, nc, early, first)
+	}
 }
 
 // Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when
 // the peer has finished or ctx, which is the client's, has ended.
 func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer, first time.Duration) {
-	c.peer, c.out = peer, w
-	done := make(chan struct{})
-	c.done = done
-	if !e.start(c, first) {
+	c.peer = peer
+	if !e.enter() {
+		peer.Gone()
 		return
 	}
-	stop := context.AfterFunc(ctx, func() { c.Abort() })
-	defer stop()
-	<-done
+	e.goHold(ctx, c, w, first)
 }
 
-// start makes the connection known and lets its first bytes go.
-func (e *Engine) start(c *Conn, first time.Duration) bool {
+// enter counts one connection more, unless the engine is closed.
+func (e *Engine) enter() bool {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.closed {
-		e.mu.Unlock()
-		c.out.Close()
-		c.peer.Gone()
 		return false
 	}
-	e.conns[c] = struct{}{}
+	e.open.Add(1)
 	e.active.Add(1)
-	e.mu.Unlock()
-	e.wheel.add(c, first)
-	go c.flush()
 	return true
+}
+
+// all are the connections that are open now.
+func (e *Engine) all() []*Conn {
+	conns := e.loops.all()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for c := range e.slow {
+		conns = append(conns, c)
+	}
+	return conns
 }
 
 // Drain tells every client to leave, spread over the window, and returns when all
 // are gone or ctx ends. retry gives each client the time after which to come back.
 func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() time.Duration) {
-	e.mu.Lock()
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
-	e.mu.Unlock()
+	conns := e.all()
 	begin := time.Now()
 	for i, c := range conns {
 		due := window * time.Duration(i) / time.Duration(len(conns))
@@ -128,13 +134,14 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 				return
 			}
 		}
-		c.drain(retry())
+		e.drain(c, retry())
 	}
-	for tick := time.NewTicker(20 * time.Millisecond); e.Len() > 0; {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for e.Len() > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			tick.Stop()
 			return
 		}
 	}
@@ -144,14 +151,13 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
 	e.mu.Unlock()
 	e.stop()
-	for _, c := range conns {
-		c.Abort()
+	for _, c := range e.all() {
+		c.mu.Lock()
+		e.abortLocked(c)
+		c.mu.Unlock()
 	}
 	e.active.Wait()
+	e.loops.close()
 }

@@ -1,6 +1,14 @@
 package engine
 
-import "net"
+import (
+	"net"
+	"sync"
+)
+
+const readSize = 32 << 10
+
+// readBuffers are lent for the time of one read.
+var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // keepingReader reads into a buffer of its own.
 func keepingReader(nc net.Conn) func(take func([]byte)) error {

@@ -5,13 +5,8 @@ package engine
 import (
 	"io"
 	"net"
-	"sync"
 	"syscall"
 )
-
-const readSize = 16 << 10
-
-var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // waitingReader returns a function that waits for bytes without holding a buffer,
 // then gives them to take. A connection that is more than a socket (TLS) has to

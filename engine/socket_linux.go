@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tune sets what every parked socket has: a bound on what waits unsent in the
-// kernel, and an end to peers that acknowledge nothing (RFC 5482).
+// tune sets what every socket has: a bound on what waits unsent in the kernel, and
+// an end to peers that acknowledge nothing (RFC 5482).
 func tune(nc net.Conn) {
 	control(nc, func(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 64<<10)
@@ -17,21 +17,29 @@ func tune(nc net.Conn) {
 	})
 }
 
-// sent tells how many bytes the client's TCP has acknowledged, and whether others wait.
-func sent(nc net.Conn) (acked uint64, pending bool) {
-	control(nc, func(fd int) {
+// sentLocked tells how many bytes the client's TCP has acknowledged (the low bits
+// of it), and whether others wait.
+func (c *Conn) sentLocked() (acked uint32, pending bool) {
+	look := func(fd int) {
 		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			acked, pending = info.Bytes_acked, info.Unacked > 0 || info.Notsent_bytes > 0
+			acked, pending = uint32(info.Bytes_acked), info.Unacked > 0 || info.Notsent_bytes > 0
 		}
-	})
+	}
+	if c.slow == nil {
+		look(int(c.fd))
+		return acked, pending
+	}
+	if c.slow.blocked.Load() {
+		c.set(blocked)
+	} else {
+		c.clear(blocked)
+	}
+	control(c.slow.socket, look)
 	return acked, pending
 }
 
 func control(nc net.Conn, do func(fd int)) {
-	if w, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = w.NetConn()
-	}
-	sc, ok := nc.(syscall.Conn)
+	sc, ok := netConn(nc).(syscall.Conn)
 	if !ok {
 		return
 	}

@@ -2,10 +2,35 @@
 
 package engine
 
-import "net"
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
 
 // tune does nothing where the options are not known.
 func tune(net.Conn) {}
 
-// sent knows nothing here: whether a write is blocked is all there is to go by.
-func sent(net.Conn) (acked uint64, pending bool) { return 0, false }
+// sentLocked knows no more here than whether a write is blocked.
+func (c *Conn) sentLocked() (acked uint32, pending bool) {
+	if c.slow != nil && c.slow.blocked.Load() {
+		c.set(blocked)
+	} else {
+		c.clear(blocked)
+	}
+	return 0, false
+}
+
+// loops and loop park descriptors; here nothing can be parked.
+type loops struct{}
+
+type loop struct{}
+
+func (*loop) push(*Conn)                                        {}
+func (*loops) open(*Engine) error                               { return nil }
+func (*loops) run(context.Context, *sync.WaitGroup)             {}
+func (*loops) park(*Conn, net.Conn, []byte, time.Duration) bool { return false }
+func (*loops) all() []*Conn                                     { return nil }
+func (*loops) close()                                           {}
+func (e *Engine) closeLocked(*Conn)                             {}

@@ -12,40 +12,44 @@ type wheel struct {
 	grain time.Duration
 
 	mu    sync.Mutex
-	now   int // the slot that comes next
-	slots [][]*Conn
+	now   int32 // the slot that was turned to last
+	slots [wheelSlots][]*Conn
 }
 
 const wheelSlots = 1024
 
-func newWheel(grain time.Duration) *wheel {
-	return &wheel{grain: grain, slots: make([][]*Conn, wheelSlots)}
-}
-
-// add puts a connection that is not on the wheel there.
+// add puts a connection on the wheel, from wherever on it it was.
 func (w *wheel) add(c *Conn, after time.Duration) {
-	n := max(1, min(int((after+w.grain-1)/w.grain), wheelSlots-1))
+	n := max(1, min(int32((after+w.grain-1)/w.grain), wheelSlots-1))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.slot = (w.now + n) % wheelSlots
-	c.place = len(w.slots[c.slot])
-	w.slots[c.slot] = append(w.slots[c.slot], c)
+	w.removeLocked(c)
+	c.slot = (w.now+n)%wheelSlots + 1
+	s := &w.slots[c.slot-1]
+	c.place = int32(len(*s))
+	*s = append(*s, c)
 }
 
 // remove takes a connection off, if it is on the wheel.
 func (w *wheel) remove(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.slot < 0 {
+	w.removeLocked(c)
+}
+
+func (w *wheel) removeLocked(c *Conn) {
+	if c.slot == 0 { // nowhere
 		return
 	}
-	s := w.slots[c.slot]
+	s := w.slots[c.slot-1]
 	last := len(s) - 1
 	s[c.place] = s[last]
 	s[c.place].place = c.place
 	s[last] = nil
-	w.slots[c.slot] = s[:last]
-	c.slot = -1
+	if w.slots[c.slot-1] = s[:last]; last == 0 {
+		w.slots[c.slot-1] = nil
+	}
+	c.slot = 0
 }
 
 // turn moves on by one slot and returns the connections in it, now off the wheel.
@@ -56,7 +60,7 @@ func (w *wheel) turn() []*Conn {
 	due := w.slots[w.now]
 	w.slots[w.now] = nil
 	for _, c := range due {
-		c.slot = -1
+		c.slot = 0
 	}
 	return due
 }

@@ -179,19 +179,14 @@ func (pg *page) form(f wire.Form) *chunk {
 
 // read returns entries after the id: at most limit bytes but at least one entry,
 // at most count entries. last is the id of the last one.
-func (pg *page) read(f wire.Form, after int64, limit, count int) (b []byte, last int64) {
+func (pg *page) read(f wire.Form, after int64, limit, count int) (s span, last int64) {
 	if after >= pg.last || after < pg.after {
-		return nil, after
+		return span{}, after
 	}
 	c := pg.form(f)
 	k := int(after - pg.after)
-	start := uint32(0)
-	if k > 0 {
-		start = c.ends[k-1]
-	}
 	most := min(len(c.ends), k+max(count, 1))
-	n := sort.Search(most-k, func(i int) bool { return int(c.ends[k+i]-start) > limit })
+	n := sort.Search(most-k, func(i int) bool { return int(c.ends[k+i]-c.start(int32(k))) > limit })
 	n = max(n, 1)
-	end := c.ends[k+n-1]
-	return c.buf[start:end:end], after + int64(n)
+	return span{c, int32(k), int32(k + n)}, after + int64(n)
 }

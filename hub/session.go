@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"sort"
 	"strconv"
 	"sync"
 
@@ -26,6 +27,8 @@ type Session struct {
 	self    string // events of this identity are skipped
 	follows []*follow
 	behind  *follow // the one whose page Load has to read
+	taken   span    // what Take returned last, if it was messages of one channel
+	from    *follow // whose they were
 
 	mu   sync.Mutex
 	own  []byte  // what is for this session alone, in its form
@@ -221,6 +224,7 @@ func (s *Session) pop() (own []byte, f *follow) {
 // with at most count entries. They stay valid and must not be changed. nil, nil:
 // nothing now, the bell will ring. ErrBehind: call Load.
 func (s *Session) Take(limit, count int) ([]byte, error) {
+	s.taken, s.from = span{}, nil
 	if s.behind != nil {
 		return nil, ErrBehind
 	}
@@ -232,7 +236,7 @@ func (s *Session) Take(limit, count int) ([]byte, error) {
 		if f == nil {
 			return nil, nil
 		}
-		if f.left { // it left while it was on the list
+		if f.left { // while it was on the list
 			continue
 		}
 		b, more, behind := s.read(f, limit, count)
@@ -249,16 +253,41 @@ func (s *Session) Take(limit, count int) ([]byte, error) {
 	}
 }
 
+// Unsent is told that of what Take returned last only n bytes could be sent. It
+// returns a copy of those that have to follow before anything else: the rest of one
+// entry. The entries after it are taken again. What has no entries is copied whole.
+func (s *Session) Unsent(b []byte, n int) []byte {
+	c, f := s.taken.chunk, s.from
+	if f == nil || f.left {
+		return append([]byte(nil), b[n:]...)
+	}
+	f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
+	start := c.start(s.taken.from)
+	broken := s.taken.from + int32(sort.Search(int(s.taken.to-s.taken.from), func(i int) bool { return int(c.ends[int(s.taken.from)+i]-start) > n }))
+	rest := append([]byte(nil), b[n:c.ends[broken]-start]...)
+	f.topic.mu.Unlock()
+	f.id -= int64(s.taken.to - broken - 1)
+	f.live, f.page = false, nil // it finds its place again by its id
+	s.taken, s.from = span{}, nil
+	s.ring(f)
+	return rest
+}
+
 // read takes from one channel; on a stream of many it writes the id: lines.
 func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool) {
 	if s.form != wire.FormSSEMulti {
-		return s.next(f, limit, count)
+		before := f.id
+		sp, b, more, behind := s.next(f, limit, count)
+		if len(b) > 0 && f.id == before+int64(sp.to-sp.from) { // messages, not events
+			s.taken, s.from = sp, f
+		}
+		return b, more, behind
 	}
 	more = true
 	for more && len(b) < limit && count > 0 {
 		var entry []byte
 		before := f.id
-		entry, more, behind = s.next(f, 0, 1)
+		_, entry, more, behind = s.next(f, 0, 1)
 		if f.id != before {
 			b = append(s.appendCursor(append(b, "id: "...)), '\n')
 		}
@@ -269,13 +298,15 @@ func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool
 	return b, more || behind, behind && len(b) == 0
 }
 
-func (s *Session) next(f *follow, limit, count int) (b []byte, more, behind bool) {
+func (s *Session) next(f *follow, limit, count int) (sp span, b []byte, more, behind bool) {
 	if f.page != nil {
-		b, f.id = f.page.read(s.form, f.id, limit, count)
-		if f.id >= f.page.last || len(b) == 0 {
+		if sp, f.id = f.page.read(s.form, f.id, limit, count); sp.chunk != nil {
+			b = sp.bytes()
+		}
+		if f.id >= f.page.last || sp.chunk == nil {
 			f.page = nil
 		}
-		return b, true, false
+		return sp, b, true, false
 	}
 	return f.topic.read(f, s.form, s.self, limit, count)
 }

@@ -146,29 +146,43 @@ func (r *recent) find(f wire.Form, id int64) (pos uint64, ok bool) {
 	return r.base + uint64(i), true
 }
 
-// run returns the longest run of slots at pos that lies in one chunk, has at most
-// count slots and limit bytes (but at least one slot), and none that stop names.
-// last is the id of its last slot.
-func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) bool) (b []byte, next uint64, last int64) {
+// span is some consecutive entries of a chunk.
+type span struct {
+	chunk    *chunk
+	from, to int32 // indexes of slots in the chunk
+}
+
+// bytes are the span's; the slice stays valid also when the chunk grows.
+func (s span) bytes() []byte {
+	end := s.chunk.ends[s.to-1]
+	return s.chunk.buf[s.chunk.start(s.from):end:end]
+}
+
+// start is where a slot's bytes begin.
+func (c *chunk) start(k int32) uint32 {
+	if k == 0 {
+		return 0
+	}
+	return c.ends[k-1]
+}
+
+// run returns the longest span at pos that lies in one chunk, has at most count
+// entries and limit bytes (but at least one slot), none that stop names, and either
+// messages or events alone. next is the position after it, last the id of its last slot.
+func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) bool) (s span, next uint64, last int64) {
 	t := &r.tapes[f]
 	i := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].first > pos }) - 1
 	c := t.chunks[i]
-	k := int(pos - c.first)
-	start := uint32(0)
-	if k > 0 {
-		start = c.ends[k-1]
-	}
-	end := start
-	for ; k < len(c.ends) && count > 0; k++ {
-		s := r.slots[pos-r.base]
-		if stop(s) || end > start && int(c.ends[k]-start) > limit {
+	from := int32(pos - c.first)
+	event := r.slots[pos-r.base].skip != nil
+	for k := from; int(k) < len(c.ends) && count > 0; k++ {
+		at := r.slots[pos-r.base]
+		if stop(at) || (at.skip != nil) != event || k > from && int(c.ends[k]-c.start(from)) > limit {
 			break
 		}
-		if c.ends[k] > end { // an event has no bytes in some forms
-			count--
-		}
-		end, last = c.ends[k], s.id
+		last = at.id
 		pos++
+		count--
 	}
-	return c.buf[start:end:end], pos, last
+	return span{c, from, int32(pos - c.first)}, pos, last
 }

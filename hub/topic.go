@@ -94,10 +94,9 @@ func (t *topic) finish(ring bool, grown int, scratch *scratch) {
 	clear(scratch.rung)
 }
 
-// read returns what the follower has not seen of the recent bytes: a slice that
-// stays valid and must not be changed, at most limit bytes but at least one entry,
-// at most count entries. behind: the recent bytes have moved on; read a page.
-func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (b []byte, more, behind bool) {
+// read returns what the follower has not seen of the recent bytes: at most limit
+// bytes but at least one entry, at most count entries; no bytes if there is nothing. behind: the recent bytes have moved on; read a page.
+func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (s span, b []byte, more, behind bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := &t.recent
@@ -105,28 +104,24 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		f.live = false
 	}
 	if !f.live && !t.findLocked(f, form) {
-		return nil, false, true
+		return span{}, nil, false, true
 	}
 	skipped := func(s slot) bool {
 		if s.skip == nil {
 			return s.id <= f.id
 		}
-		return *s.skip != "" && *s.skip == self
+		return form == wire.FormJSON || *s.skip != "" && *s.skip == self
 	}
-	for f.pos < r.end() {
-		s := r.slots[f.pos-r.base]
-		if skipped(s) {
-			f.pos++
+	for ; f.pos < r.end(); f.pos++ {
+		if skipped(r.slots[f.pos-r.base]) {
 			continue
 		}
 		var last int64
-		b, f.pos, last = r.run(form, f.pos, limit, count, skipped)
+		s, f.pos, last = r.run(form, f.pos, limit, count, skipped)
 		f.id = max(f.id, last)
-		if len(b) > 0 {
-			return b, f.pos < r.end(), false
-		}
+		return s, s.bytes(), f.pos < r.end(), false
 	}
-	return nil, false, false
+	return span{}, nil, false, false
 }
 
 // findLocked puts a follower where its cursor is among the recent bytes, or at their

@@ -29,7 +29,10 @@ func serve(t *testing.T) (url string) {
 	}
 	h := hub.New(log, hub.Config{})
 	c := chat.New(log, log, h, chat.Config{Policy: chat.Everybody{}})
-	e := engine.New(engine.Config{})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	api := httpapi.New(c, transport.New(c, e, transport.Config{}), httpapi.Config{Auth: httpapi.Development{},
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := httptest.NewServer(api)

@@ -15,17 +15,17 @@ type chatCaller = chat.Caller
 // text handles one JSON frame of a client. What goes wrong is answered; the
 // connection stays open.
 func (p *wsPeer) text(payload []byte) {
-	var f wire.Frame
+	f := new(wire.Frame)
 	channel := p.only
-	err := wire.Unmarshal(payload, &f)
+	err := wire.Unmarshal(payload, f)
 	if err == nil {
-		channel, err = p.channel(&f)
+		channel, err = p.channel(f)
 	}
 	if err == nil && len(f.Key) > parley.MaxKey {
 		f.Key, err = "", &parley.Error{Code: parley.CodeTooLarge, Detail: "key has more than 128 bytes", Hint: "send a shorter one"}
 	}
 	if err == nil {
-		err = p.handle(&f, channel)
+		err = p.handle(f, channel)
 	}
 	if err != nil {
 		p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
@@ -79,9 +79,11 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "typing":
 		err = p.t.chat.Typing(ctx, caller, channel, p.identity(caller))
 	case "history":
-		return p.history(ctx, f, caller, channel)
+		p.later(f, channel, func() error { return p.history(ctx, f, caller, channel) })
+		return nil
 	case "subscribe":
-		return p.subscribe(ctx, f, caller, channel)
+		p.later(f, channel, func() error { return p.subscribe(ctx, f, caller, channel) })
+		return nil
 	case "unsubscribe":
 		err = p.unsubscribe(channel)
 	default:
@@ -91,6 +93,15 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		p.send(wire.Done(nil, channel, f.Key))
 	}
 	return err
+}
+
+// later keeps for the engine what asks the store and so may block.
+func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error) {
+	p.work = func() {
+		if err := do(); err != nil {
+			p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
+		}
+	}
 }
 
 // speaker is whom a frame speaks for. A connection that was opened for nobody takes

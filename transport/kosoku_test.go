@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,21 +23,14 @@ import (
 // frame of the API; the handshake, framing, pings and closing are the real ones.
 type echo struct{ *wsPeer }
 
-func (e echo) Receive(b []byte) {
-	if e.closing != nil {
-		return
-	}
-	if ce, ok := e.frames.Read(b, e.frame).(*wire.CloseError); ok && e.closing == nil {
-		e.close(ce.Code, ce.Reason)
-	}
-}
+func (e echo) Receive(b []byte) (func(), bool) { return e.receive(b, e.frame) }
 
 func (e echo) frame(op wire.Op, payload []byte) error {
 	if op != wire.OpText && op != wire.OpBinary {
 		return e.wsPeer.frame(op, payload)
 	}
 	e.session.Send(append(wire.AppendFrameHeader(nil, op, len(payload)), payload...))
-	if e.Full() {
+	if e.full() {
 		return wire.ErrPause
 	}
 	return nil
@@ -43,7 +38,15 @@ func (e echo) frame(op wire.Op, payload []byte) error {
 
 func echoServer(t *testing.T) (url string) {
 	t.Helper()
-	h, e := hub.New(nil, hub.Config{}), engine.New(engine.Config{})
+	h := hub.New(nil, hub.Config{})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.Run(ctx) })
+	t.Cleanup(func() { e.Close(); stop(); running.Wait() })
 	transports := New(chat.New(nil, nil, h, chat.Config{}), e, Config{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accept, err := handshake(w, r)
@@ -61,7 +64,7 @@ func echoServer(t *testing.T) (url string) {
 			t.Error(err)
 			return
 		}
-		e.Park(c, nc.Conn, nc.early, echo{p}, time.Hour)
+		e.Park(c, nc.Conn, nc.early, echo{p}, true, time.Hour)
 	}))
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "http", "ws", 1)

@@ -50,7 +50,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			return err
 		}
 		p.enter()
-		t.engine.Park(c, nc.Conn, nil, p, t.cfg.Comment)
+		t.engine.Park(c, nc.Conn, nil, p, false, t.cfg.Comment)
 		return nil
 	}
 
@@ -117,9 +117,9 @@ func (p *ssePeer) enter() {
 	}
 }
 
-func (p *ssePeer) Receive([]byte) {}
+func (p *ssePeer) Receive([]byte) (func(), bool) { return nil, false }
 
-func (p *ssePeer) Full() bool { return false }
+func (p *ssePeer) Unsent(b []byte, n int) []byte { return p.session.Unsent(b, n) }
 
 func (p *ssePeer) Output() ([]byte, error) { return take(p.session, p.ended) }
 

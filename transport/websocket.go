@@ -46,7 +46,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	for _, f := range req.Follows {
 		t.chat.Enter(f.Channel, p.caller)
 	}
-	t.engine.Park(c, nc.Conn, nc.early, p, t.cfg.HeartbeatInterval)
+	t.engine.Park(c, nc.Conn, nc.early, p, true, t.cfg.HeartbeatInterval)
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	s.Send(wire.FormWS.AppendControl(nil, "", "", wire.Error(nil, e, "", "")))
 	p := &wsPeer{t: t, conn: c, session: s, lastHeard: time.Now()}
 	p.close(code, string(e.Code))
-	t.engine.Park(c, nc.Conn, nil, p, t.cfg.HeartbeatInterval)
+	t.engine.Park(c, nc.Conn, nil, p, true, t.cfg.HeartbeatInterval)
 	return nil
 }
 
@@ -136,9 +136,9 @@ type wsPeer struct {
 	// owned by the engine's calls
 	caller    chatCaller
 	frames    wire.FrameReader
-	pong      []byte // the answer to the latest ping, if it was not sent
 	closing   []byte // the close frame; set: nothing more is read
 	closed    bool   // it was given to be written
+	work      func() // what the last frame asks for and may block
 	lastHeard time.Time
 	lastPing  time.Time
 	events    int // sent in this second
@@ -149,17 +149,24 @@ type wsPeer struct {
 
 var _ engine.Peer = (*wsPeer)(nil)
 
-func (p *wsPeer) Receive(b []byte) {
+func (p *wsPeer) Receive(b []byte) (work func(), full bool) { return p.receive(b, p.frame) }
+
+func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func(), full bool) {
 	if p.closing != nil {
-		return
+		return nil, false
+	}
+	if p.full() {
+		return nil, true // it is asked only when it was full before: b is nil
 	}
 	if len(b) > 0 {
 		p.lastHeard = time.Now()
 	}
-	err := p.frames.Read(b, p.frame)
+	err := p.frames.Read(b, frame)
 	if ce, ok := err.(*wire.CloseError); ok && p.closing == nil {
 		p.close(ce.Code, ce.Reason)
 	}
+	work, p.work = p.work, nil
+	return work, err == wire.ErrPause && p.closing == nil
 }
 
 // frame handles one whole frame.
@@ -170,8 +177,7 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 	case wire.OpBinary:
 		return &wire.CloseError{Code: 1003, Reason: "binary frames are not understood"}
 	case wire.OpPing:
-		p.pong = append(wire.AppendFrameHeader(nil, wire.OpPong, len(payload)), payload...)
-		p.conn.Ring()
+		p.session.Send(append(wire.AppendFrameHeader(nil, wire.OpPong, len(payload)), payload...))
 	case wire.OpClose:
 		code, err := wire.CloseCode(payload)
 		if err != nil {
@@ -179,13 +185,14 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 		}
 		p.close(code, "")
 	}
-	if p.closing != nil || p.Full() {
+	if p.closing != nil || p.work != nil || p.full() {
 		return wire.ErrPause
 	}
 	return nil
 }
 
-func (p *wsPeer) Full() bool {
+// full tells whether too much of what the client asked for is still under way.
+func (p *wsPeer) full() bool {
 	return p.closing == nil && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers)
 }
 
@@ -199,14 +206,6 @@ func (p *wsPeer) close(code int, reason string) {
 
 func (p *wsPeer) Output() ([]byte, error) {
 	if p.closing == nil {
-		if p.pong != nil { // after its own: the answer to the handshake may be there still
-			if own := p.session.TakeOwn(); own != nil {
-				return own, nil
-			}
-			b := p.pong
-			p.pong = nil
-			return b, nil
-		}
 		return take(p.session, false)
 	}
 	if p.closed {
@@ -217,6 +216,10 @@ func (p *wsPeer) Output() ([]byte, error) {
 	}
 	p.closed = true
 	return p.closing, nil
+}
+
+func (p *wsPeer) Unsent(b []byte, n int) []byte {
+	return p.session.Unsent(b, n)
 }
 
 func (p *wsPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }

@@ -63,7 +63,10 @@ func (n *node) run(ctx context.Context) error {
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20})
 	c := chat.New(store, store, h, chat.Config{Policy: chat.Everybody{}, Presence: presence.Config{Grace: f.LeaveGrace}})
-	e := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
+	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
 	ways := transport.New(c, e, transport.Config{HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout})
 	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
 

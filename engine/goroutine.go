@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// goroutine is what a connection has that is not parked: one goroutine waits in its
+// read, another is there while there is something to write.
+type goroutine struct {
+	// fixed after construction
+	engine *Engine
+	out    io.WriteCloser
+	socket net.Conn      // nil for a held stream
+	done   chan struct{} // closed when the connection is gone
+
+	room    sync.Cond   // on the connection's mu: the peer may have room again
+	blocked atomic.Bool // a write is under way
+	dead    atomic.Bool // the connection was closed; Gone follows
+}
+
+// goPark serves a socket with goroutines.
+func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte, first time.Duration) {
+	e.goStart(c, nc, nc, first)
+	go c.slow.serve(c, early)
+}
+
+// goHold serves a stream with goroutines, of which this is one.
+func (e *Engine) goHold(ctx context.Context, c *Conn, w io.WriteCloser, first time.Duration) {
+	e.goStart(c, w, nil, first)
+	defer context.AfterFunc(ctx, func() { c.slow.abort(); c.Ring() })()
+	<-c.slow.done
+}
+
+func (e *Engine) goStart(c *Conn, out io.WriteCloser, socket net.Conn, first time.Duration) {
+	g := &goroutine{engine: e, out: out, socket: socket, done: make(chan struct{})}
+	g.room.L = &c.mu
+	c.slow = g
+	e.mu.Lock()
+	e.slow[c] = struct{}{}
+	e.mu.Unlock()
+	e.wheel.add(c, first)
+	go g.flush(c)
+}
+
+// abort closes the connection; its goroutines find out.
+func (g *goroutine) abort() {
+	g.dead.Store(true)
+	g.out.Close()
+}
+
+// flush writes what the peer has until it has nothing more.
+func (g *goroutine) flush(c *Conn) {
+	for {
+		c.mu.Lock()
+		if g.dead.Load() || c.is(finished) {
+			c.mu.Unlock()
+			g.settle(c)
+			return
+		}
+		b, err := c.peer.Output()
+		if err == ErrLoad {
+			err = c.peer.Load(g.engine.ctx)
+			c.mu.Unlock()
+			if err != nil {
+				g.pause()
+			}
+			continue
+		}
+		if err == io.EOF {
+			c.set(finished)
+		}
+		c.mu.Unlock()
+		switch {
+		case err == io.EOF:
+			g.finish(c)
+			return
+		case err != nil:
+			g.abort()
+		case len(b) > 0:
+			g.blocked.Store(true)
+			_, err = g.out.Write(b)
+			g.blocked.Store(false)
+			if err != nil {
+				g.abort()
+			}
+		case c.dirty.CompareAndSwap(busy, idle):
+			g.room.Signal()
+			return
+		default:
+			c.dirty.Store(busy)
+		}
+	}
+}
+
+// pause waits a second before the store is asked again.
+func (g *goroutine) pause() {
+	select {
+	case <-time.After(time.Second):
+	case <-g.engine.ctx.Done():
+		g.abort()
+	}
+}
+
+// finish half-closes the socket, so that the last bytes are not lost in a reset, and
+// leaves the rest to the reader or to the next tick.
+func (g *goroutine) finish(c *Conn) {
+	half, ok := g.socket.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		g.abort()
+		g.settle(c)
+		return
+	}
+	g.engine.wheel.add(c, lingering)
+	g.room.Signal()
+}
+
+// settle ends what is left of a dead connection; for a held stream nobody else does.
+func (g *goroutine) settle(c *Conn) {
+	g.room.Signal()
+	if g.socket == nil {
+		g.end(c)
+	}
+}
+
+// end calls Gone, once.
+func (g *goroutine) end(c *Conn) {
+	c.mu.Lock()
+	if c.is(gone) {
+		c.mu.Unlock()
+		return
+	}
+	c.set(gone)
+	g.dead.Store(true)
+	g.out.Close()
+	c.peer.Gone()
+	c.dirty.Store(again) // later rings find it busy for ever
+	c.mu.Unlock()
+	close(g.done)
+	g.engine.forget(c)
+}
+
+// serve reads until the connection ends.
+func (g *goroutine) serve(c *Conn, early []byte) {
+	defer g.end(c)
+	if len(early) > 0 {
+		g.receive(c, early)
+	}
+	for read := waitingReader(g.socket); ; {
+		if err := read(func(p []byte) { g.receive(c, p) }); err != nil {
+			return
+		}
+	}
+}
+
+// receive gives the peer bytes, and waits while it is full.
+func (g *goroutine) receive(c *Conn, p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.is(finished|deaf) && !g.dead.Load() {
+		work, isFull := c.peer.Receive(p)
+		switch {
+		case work != nil:
+			work()
+		case isFull:
+			g.room.Wait()
+		default:
+			return
+		}
+		p = nil
+	}
+}

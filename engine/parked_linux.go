@@ -1,0 +1,393 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// loops share the parked descriptors. Each has two goroutines: one waits for events
+// of its epoll set (in Go's own poller, so that no thread is blocked by it), the
+// other writes to the connections that were rung for.
+//
+//	event ──▶ readable, not blocked ─┐
+//	                                 ├──▶ serve: read, write, until neither goes on
+//	ring ───▶ dirty list ────────────┘
+//
+// Both serve under the connection's mu. Epoll is edge-triggered and told of a
+// descriptor once: a read that fills its buffer and a write that falls short are
+// remembered in the flags.
+type loops struct {
+	each []*loop
+	next atomic.Uint32
+}
+
+type loop struct {
+	// fixed after construction
+	engine *Engine
+	epoll  *os.File
+	fd     int // of epoll; asking the file for it would make it block
+	raw    syscall.RawConn
+	wake   chan struct{} // something is on the dirty list
+
+	mu    sync.Mutex
+	dirty []*Conn
+	conns []*Conn // by descriptor
+}
+
+func (ls *loops) open(e *Engine) error {
+	for range runtime.GOMAXPROCS(0) {
+		fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+		if err != nil {
+			ls.close()
+			return fmt.Errorf("make an epoll set: %w", err)
+		}
+		_ = unix.SetNonblock(fd, true) // so that os.NewFile gives it to Go's poller
+		l := &loop{engine: e, fd: fd, epoll: os.NewFile(uintptr(fd), "epoll"), wake: make(chan struct{}, 1)}
+		if l.raw, err = l.epoll.SyscallConn(); err != nil {
+			ls.close()
+			return fmt.Errorf("wait for an epoll set: %w", err)
+		}
+		ls.each = append(ls.each, l)
+	}
+	return nil
+}
+
+func (ls *loops) run(ctx context.Context, running *sync.WaitGroup) {
+	for _, l := range ls.each {
+		running.Go(l.events)
+		running.Go(func() { l.writes(ctx) })
+		context.AfterFunc(ctx, func() { _ = l.epoll.SetReadDeadline(time.Now()) })
+	}
+}
+
+func (ls *loops) close() {
+	for _, l := range ls.each {
+		_ = l.epoll.Close()
+	}
+}
+
+func (ls *loops) all() (conns []*Conn) {
+	for _, l := range ls.each {
+		l.mu.Lock()
+		for _, c := range l.conns {
+			if c != nil {
+				conns = append(conns, c)
+			}
+		}
+		l.mu.Unlock()
+	}
+	return conns
+}
+
+// park takes a socket's descriptor away from Go's poller. It fails for what is not
+// a plain socket.
+func (ls *loops) park(c *Conn, nc net.Conn, early []byte, first time.Duration) bool {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	fd := -1
+	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
+	if fd < 0 {
+		return false
+	}
+	_ = tcp.Close()
+	l := ls.each[ls.next.Add(1)%uint32(len(ls.each))]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fd, c.loop = int32(fd), l
+	l.mu.Lock()
+	for len(l.conns) <= fd {
+		l.conns = append(l.conns, nil)
+	}
+	l.conns[fd] = c
+	l.mu.Unlock()
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: int32(fd)}
+	if c.is(deaf) {
+		ev.Events &^= unix.EPOLLIN
+	}
+	l.engine.wheel.add(c, first)
+	if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		l.engine.closeLocked(c)
+		return true
+	}
+	c.dirty.Store(idle)
+	if len(early) == 0 || l.receiveLocked(c, early) {
+		l.serveLocked(c)
+	}
+	return true
+}
+
+// push puts a connection on the dirty list.
+func (l *loop) push(c *Conn) {
+	l.mu.Lock()
+	first := len(l.dirty) == 0
+	l.dirty = append(l.dirty, c)
+	l.mu.Unlock()
+	if first {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// writes serves the connections that were rung for.
+func (l *loop) writes(ctx context.Context) {
+	var batch []*Conn
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		}
+		for {
+			l.mu.Lock()
+			batch, l.dirty = l.dirty, batch[:0]
+			l.mu.Unlock()
+			if len(batch) == 0 {
+				break
+			}
+			for i, c := range batch {
+				batch[i] = nil
+				c.dirty.Store(idle)
+				c.mu.Lock()
+				l.serveLocked(c)
+				c.mu.Unlock()
+			}
+		}
+	}
+}
+
+// events serves the connections whose sockets have become ready.
+func (l *loop) events() {
+	evs := make([]unix.EpollEvent, 256)
+	for {
+		n := 0
+		err := l.raw.Read(func(fd uintptr) bool {
+			var err error
+			n, err = unix.EpollWait(int(fd), evs, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+		if err != nil || n <= 0 {
+			return // the deadline, or the file was closed
+		}
+		for _, ev := range evs[:n] {
+			l.mu.Lock()
+			var c *Conn
+			if int(ev.Fd) < len(l.conns) {
+				c = l.conns[ev.Fd]
+			}
+			l.mu.Unlock()
+			if c != nil {
+				l.event(c, ev.Events)
+			}
+		}
+	}
+}
+
+func (l *loop) event(c *Conn, events uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if events&unix.EPOLLOUT != 0 {
+		c.clear(blocked)
+	}
+	switch {
+	case events&(unix.EPOLLERR|unix.EPOLLHUP) != 0, c.is(deaf|finished) && events&unix.EPOLLRDHUP != 0:
+		l.engine.closeLocked(c)
+		return
+	case events&unix.EPOLLRDHUP != 0:
+		c.set(readable | hungUp)
+	case events&unix.EPOLLIN != 0:
+		c.set(readable)
+	}
+	l.serveLocked(c)
+}
+
+// turns is how often a connection reads in a row before others have theirs.
+const turns = 8
+
+// serveLocked reads and writes until neither can go on. c.mu is held.
+func (l *loop) serveLocked(c *Conn) {
+	for turn := 0; !c.is(gone); turn++ {
+		if turn == turns {
+			c.Ring()
+			return
+		}
+		if c.is(working) {
+			c.set(rung)
+			return
+		}
+		if c.is(full) && !l.receiveLocked(c, nil) {
+			return
+		}
+		if !l.writeLocked(c) {
+			return
+		}
+		if !c.is(readable) || c.is(full|finished|working) || !l.readLocked(c) {
+			return
+		}
+	}
+}
+
+// readLocked reads once. It returns false if the connection was closed.
+func (l *loop) readLocked(c *Conn) bool {
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	n, err := unix.Read(int(c.fd), buf[:])
+	switch {
+	case n > 0:
+		if n < len(buf) {
+			c.clear(readable) // more would be another event
+		}
+		return l.receiveLocked(c, buf[:n])
+	case err == unix.EAGAIN:
+		c.clear(readable)
+		return true
+	case err == unix.EINTR:
+		return true
+	}
+	l.engine.closeLocked(c)
+	return false
+}
+
+// receiveLocked gives the peer bytes. It returns false if it has to wait for work.
+func (l *loop) receiveLocked(c *Conn, p []byte) bool {
+	if c.is(deaf | finished) {
+		return true
+	}
+	work, isFull := c.peer.Receive(p)
+	if c.clear(full); isFull {
+		c.set(full)
+	}
+	if work == nil {
+		return true
+	}
+	c.set(full) // Receive is to be called again, with nil
+	l.elsewhere(c, work)
+	return false
+}
+
+// elsewhere does what may block on the pool; until it is done the peer rests.
+func (l *loop) elsewhere(c *Conn, work func()) {
+	c.set(working)
+	l.engine.pool.do(func() {
+		work()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.clear(working | rung)
+		if c.is(gone) {
+			c.peer.Gone()
+			l.engine.forget(c)
+			return
+		}
+		l.serveLocked(c)
+	})
+}
+
+// writeLocked writes what the peer has. It returns false if the connection waits for
+// a load or was closed; being blocked is no reason not to read.
+func (l *loop) writeLocked(c *Conn) bool {
+	for !c.is(blocked | finished) {
+		b, err := l.outputLocked(c)
+		switch {
+		case err == ErrLoad:
+			l.elsewhere(c, func() { l.load(c) })
+			return false
+		case err == io.EOF:
+			if c.set(finished); c.is(hungUp) {
+				l.engine.closeLocked(c)
+				return false
+			}
+			_ = unix.Shutdown(int(c.fd), unix.SHUT_WR)
+			l.engine.wheel.add(c, lingering)
+			return true
+		case err != nil:
+			l.engine.closeLocked(c)
+			return false
+		case len(b) == 0:
+			return true
+		}
+		n, err := write(int(c.fd), b)
+		switch {
+		case err != nil && err != unix.EAGAIN:
+			l.engine.closeLocked(c)
+			return false
+		case n == len(b):
+			c.rest = nil
+			continue
+		}
+		c.set(blocked)
+		switch {
+		case c.rest != nil:
+			*c.rest = (*c.rest)[n:]
+		default:
+			rest := c.peer.Unsent(b, n)
+			c.rest = &rest
+		}
+	}
+	return true
+}
+
+// outputLocked is what a short write left over, else what the peer has.
+func (l *loop) outputLocked(c *Conn) ([]byte, error) {
+	if c.rest != nil {
+		return *c.rest, nil
+	}
+	return c.peer.Output()
+}
+
+// write is write(2) on a socket that does not block, without telling Go's scheduler
+// of a system call: on loopback it takes longer than that, but never waits.
+func write(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// load calls the peer's Load, and again a second after an error.
+func (l *loop) load(c *Conn) {
+	for c.peer.Load(l.engine.ctx) != nil {
+		select {
+		case <-time.After(time.Second):
+		case <-l.engine.ctx.Done():
+			return
+		}
+	}
+}
+
+// closeLocked closes a parked connection. Gone follows when no work is under way.
+func (e *Engine) closeLocked(c *Conn) {
+	if c.is(gone) {
+		return
+	}
+	c.set(gone)
+	l := c.loop
+	l.mu.Lock()
+	l.conns[c.fd] = nil
+	l.mu.Unlock()
+	_ = unix.Close(int(c.fd))
+	c.fd, c.rest = -1, nil
+	if !c.is(working) {
+		c.peer.Gone()
+		e.forget(c)
+	}
+}

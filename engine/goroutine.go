@@ -167,8 +167,12 @@ func (g *goroutine) receive(c *Conn, p []byte) {
 		case work != nil:
 			work()
 		case isFull:
+			if p != nil { // with nil it would ring for ever
+				c.Ring()
+			}
 			g.room.Wait()
 		default:
+			c.Ring() // it may have an answer
 			return
 		}
 		p = nil

@@ -1,0 +1,83 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"parley/testenv"
+)
+
+// block is a fenced block of the README that is run, with the output it promises.
+type block struct {
+	commands string
+	want     string
+	own      bool // starts its own server, on the data of the one before
+}
+
+// fence is "```sh run", "```sh run own" or, after one of these, "```… output".
+var fence = regexp.MustCompile("(?ms)^```sh run( own)?\n(.*?)^```\n\n+^```[a-z]+ output\n(.*?)^```$")
+
+func readmeBlocks(t *testing.T) (blocks []block) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testenv.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range fence.FindAllStringSubmatch(string(b), -1) {
+		blocks = append(blocks, block{commands: m[2], want: m[3], own: m[1] != ""})
+	}
+	if n := strings.Count(string(b), "```sh run"); n != len(blocks) || n == 0 {
+		t.Fatalf("%d of %d blocks to run are followed by their output", len(blocks), n)
+	}
+	return blocks
+}
+
+// volatile is what differs from run to run; a mask stands for each in a comparison.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	mask    string
+}{
+	{regexp.MustCompile(`"timestamp":\d{10}\.\d{6}\b`), `"timestamp":TIME`},
+	{regexp.MustCompile(`"epoch":"[a-z0-9]{8}"`), `"epoch":EPOCH`},
+	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `), `CLOCK `},
+}
+
+func masked(s string) string {
+	for _, v := range volatile {
+		s = v.pattern.ReplaceAllString(s, v.mask)
+	}
+	return strings.TrimSpace(s)
+}
+
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, "curl")
+	blocks := readmeBlocks(t)
+	server := testenv.Server(t)
+	address := strings.TrimPrefix(server.URL, "http://")
+	here := strings.NewReplacer(
+		"127.0.0.1:8080", address,
+		"go build -o parley ./cmd/parley", "ln -s "+testenv.Binary(t)+" parley",
+		"-m 2", "-m 5", "sleep 2", "sleep 5", // a reader's machine does nothing else
+	)
+	shell := testenv.Run(t, "bash")
+	shell.Say("cd '" + t.TempDir() + "'; trap 'kill -9 $server' EXIT")
+	shell.Say("export PARLEY_LISTEN=" + address + " PARLEY_ADMIN_LISTEN=127.0.0.1:0 PARLEY_DATA='" + server.Data + "' PARLEY_SERVER=" + server.URL)
+	for _, b := range blocks {
+		if b.own && server != nil {
+			server.Stop()
+			server = nil
+		}
+		shell.Say(here.Replace(b.commands) + "echo; echo THE END OF THE BLOCK")
+		var got strings.Builder
+		for line := shell.Line(); line != "THE END OF THE BLOCK"; line = shell.Line() {
+			got.WriteString(line + "\n")
+		}
+		if got, want := masked(got.String()), masked(b.want); got != want {
+			t.Errorf("these commands of the README\n%s\nanswer\n%s\n\nnot\n%s", b.commands, got, want)
+		}
+	}
+}

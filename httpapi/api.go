@@ -55,6 +55,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/channels", methods{"GET": a.channels})
 	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.putChannel, "DELETE": a.deleteChannel})
 	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
+	route("/openapi.json", methods{"GET": openAPI})
 	for _, path := range []string{"/api/channels/{channel}/{rest...}", "/api/users/{rest...}", "/api/devices/{rest...}", "/api/push/{rest...}", "/api/tickets"} {
 		mux.Handle(path, a.guard(a.handle(notYet)))
 	}

@@ -46,6 +46,12 @@ func Color(w io.Writer, getenv func(string) string) bool {
 	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
+// Live says whether w is a terminal on which a line can be written anew.
+func Live(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 // server tells how to reach a server; the fields are those of both commands.
 func server(url, user, token string, stderr io.Writer) (*client.Client, error) {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {

@@ -24,8 +24,12 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Watch four transports survive a server that is killed."`
 	Send    sendCmd    `cmd:"" help:"Store a message, or one for each line of the standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they come; resumes by itself."`
+	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
 	Config  configCmd  `cmd:"" help:"Look after configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	BenchWorker benchWorkerCmd `cmd:"" hidden:""`
+	BenchBare   benchBareCmd   `cmd:"" hidden:""`
 }
 
 const description = `Short polling, long polling, server-sent events and WebSocket over one durable, ordered log per channel.

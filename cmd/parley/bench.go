@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"parley/load/bench"
+	"parley/terminal"
+)
+
+type benchCmd struct {
+	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,catchup" help:"connect, idle, fanout, rooms, storm, publish, mixed or catchup; see below."`
+
+	Server string   `placeholder:"URL" group:"Server" help:"The server to measure. Without it one is started on this machine with temporary data, and ended afterwards."`
+	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"The process of that server, to measure its CPU and memory."`
+	Fsync  string   `default:"commit" enum:"commit,interval,memory" group:"Server" help:"--fsync of a server that is started."`
+	With   []string `placeholder:"FLAG,…" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
+
+	Transport   string        `default:"websocket" enum:"websocket,sse,long-poll,poll" group:"Load" help:"How readers read: websocket, sse, long-poll or poll."`
+	Connections int           `short:"n" placeholder:"N" group:"Load" help:"Readers; the scenario's own number by default. Processes are added as descriptors ask for it."`
+	Rate        float64       `default:"-1" placeholder:"R" group:"Load" help:"Messages per second in all (connect: connections); 0: as fast as it goes. The scenario's own by default."`
+	Size        int           `default:"128" placeholder:"B" group:"Load" help:"Bytes of a message as it is delivered, JSON and all."`
+	For         time.Duration `default:"10s" placeholder:"TIME" group:"Load" help:"How long to send."`
+	Burst       int           `default:"1" placeholder:"N" group:"Load" help:"Send so many messages at a time, at the same rate in all."`
+	Layout      string        `default:"" enum:",own,one,rooms" group:"Load" help:"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. The scenario's own by default."`
+	Rooms       int           `placeholder:"N" group:"Load" help:"Rooms of the layout rooms; a tenth of the connections by default."`
+	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish; the scenario's own number by default."`
+	Window      int           `default:"32" placeholder:"N" group:"Load" help:"Unacknowledged messages of a publisher with --rate 0; the server reads on only below 64."`
+	Behind      int           `default:"1000" placeholder:"K" group:"Load" help:"catchup: messages that each reader is behind."`
+	Dials       int           `default:"128" placeholder:"N" group:"Load" help:"Connections that are being opened at a time."`
+	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"idle: how long after the last connection the memory is looked at."`
+	PollEvery   time.Duration `default:"1s" placeholder:"TIME" group:"Load" help:"Time between two short polls."`
+
+	Baseline bool `group:"Comparison" help:"connect, fanout, rooms: in turns with a bare loop of accept and write(2) in a process of its own."`
+	Pairs    int  `default:"5" placeholder:"N" group:"Comparison" help:"So many turns (storm: storms); the median is told."`
+
+	JSON bool   `name:"json" group:"Output" help:"Print the report as JSON."`
+	HTML string `name:"html" placeholder:"FILE" group:"Output" help:"Also write it as a page with plots, which loads nothing."`
+}
+
+func (benchCmd) Help() string {
+	var b strings.Builder
+	b.WriteString("Measures a server from outside and checks that every delivery came, once and in order; exit code 1 if not. " +
+		"Messages leave at times that were fixed before, and latency is counted from those, so that a slow server can't hide its delays. " +
+		"What the load itself costs is in the report. Everything ends by itself.\n\nScenarios:\n")
+	for _, s := range bench.Scenarios() {
+		fmt.Fprintf(&b, "\n  %-8s  %s", s.Name, s.Help)
+	}
+	return b.String()
+}
+
+func (c *benchCmd) Run(ctx context.Context, p *program) error {
+	binary, err := executable()
+	if err != nil {
+		return err
+	}
+	if c.Server != "" && !strings.HasPrefix(c.Server, "http://") {
+		return refuse(fmt.Sprintf("the server %q is no http URL.", c.Server), "Write it as http://127.0.0.1:8080.")
+	}
+	if c.Connections < 0 || c.Connections > 1_000_000 || c.For < 0 || c.For > time.Hour || c.Burst < 1 || c.Pairs < 1 || c.Window < 1 || c.Window > 63 {
+		return refuse("a number is out of its range.", "At most 1,000,000 connections, an hour, 63 messages in the window.")
+	}
+	live := newProgress(p)
+	report, err := bench.Run(ctx, bench.Config{Scenario: c.Scenario, Command: "parley " + strings.Join(p.args, " "), Binary: binary,
+		Server: c.Server, PID: c.PID, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
+		Transport: c.Transport, Connections: c.Connections, Rate: c.Rate, Size: c.Size, For: c.For, Burst: c.Burst,
+		Layout: c.Layout, Rooms: c.Rooms, Settle: c.Settle, Dials: c.Dials, Publishers: c.Publishers, Window: c.Window,
+		Behind: c.Behind, PollEvery: c.PollEvery, Baseline: c.Baseline, Pairs: c.Pairs})
+	live.end()
+	if err != nil {
+		return err
+	}
+	if c.HTML != "" {
+		if err := writeFile(c.HTML, report.HTML); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		enc := json.NewEncoder(p.stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(report)
+	} else {
+		err = report.Print(p.stdout)
+	}
+	if err == nil && !report.OK {
+		err = errors.New("not every delivery came once and in order; see the report")
+	}
+	return err
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// progress is one line on a terminal that changes; elsewhere nothing.
+type progress struct {
+	w    io.Writer
+	live bool
+}
+
+func newProgress(p *program) *progress { return &progress{p.stderr, terminal.Live(p.stderr)} }
+
+func (l *progress) show(s string) {
+	if l.live {
+		fmt.Fprintf(l.w, "\r\x1b[K%s", s)
+	}
+}
+
+func (l *progress) end() { l.show("") }
+
+// The two that bench starts itself.
+type (
+	benchWorkerCmd struct{}
+	benchBareCmd   struct{}
+)
+
+func (benchWorkerCmd) Run(p *program) error { return bench.ServeWorker(p.stdin, os.Stdout) }
+
+func (benchBareCmd) Run(p *program) error { return bench.ServeBare(p.stdin, p.stdout) }

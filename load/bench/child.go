@@ -1,0 +1,144 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Server is the server under test: one that this process started, or another's.
+type Server struct {
+	URL  string
+	PID  int    // 0: unknown, its CPU and memory are not measured
+	Data string // where it keeps messages, if this process started it
+
+	cmd *exec.Cmd
+}
+
+// StartServer starts a development server with temporary data.
+func StartServer(ctx context.Context, binary, dir string, stderr io.Writer, flags ...string) (*Server, error) {
+	data, err := os.MkdirTemp(dir, "parley-bench-")
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--data", data}, flags...)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	s := &Server{Data: data, cmd: cmd}
+	var log strings.Builder
+	cmd.Stderr = &log
+	line, err := startChild(cmd)
+	for _, word := range strings.Fields(line) {
+		if url, ok := strings.CutPrefix(word, "http="); ok {
+			s.URL = url
+		}
+	}
+	if err != nil || s.URL == "" {
+		s.Stop()
+		return nil, fmt.Errorf("start a server: %v\n%s", err, log.String())
+	}
+	s.PID = cmd.Process.Pid
+	return s, nil
+}
+
+// Stop ends a server that this process started, and removes its data.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	if s.cmd.Process != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	}
+	if s.Data != "" {
+		_ = os.RemoveAll(s.Data)
+	}
+}
+
+// startChild starts a process and returns the first line that it prints. The rest is
+// thrown away.
+func startChild(cmd *exec.Cmd) (line string, err error) {
+	leash(cmd)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	lines := bufio.NewReader(stdout)
+	late := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	if line, err = lines.ReadString('\n'); err != nil {
+		return "", errors.New("it ended before it was ready")
+	}
+	go io.Copy(io.Discard, lines)
+	return line, nil
+}
+
+// worker is another process of this program with a Swarm in it.
+type worker struct {
+	cmd    *exec.Cmd
+	client *rpc.Client
+}
+
+// WorkerCommand and BareCommand are the hidden commands of the binary that run
+// ServeWorker and ServeBare.
+const (
+	WorkerCommand = "bench-worker"
+	BareCommand   = "bench-bare"
+)
+
+func startWorker(ctx context.Context, binary string) (*worker, error) {
+	cmd := exec.CommandContext(ctx, binary, WorkerCommand)
+	leash(cmd)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	return &worker{cmd, rpc.NewClient(pipes{out, in})}, nil
+}
+
+func (w *worker) stop() {
+	_ = w.client.Close()
+	_ = w.cmd.Process.Kill()
+	_ = w.cmd.Wait()
+}
+
+type pipes struct {
+	io.Reader
+	io.WriteCloser
+}
+
+// ServeWorker is a worker process: it does what in asks for until in ends.
+func ServeWorker(in io.Reader, out io.WriteCloser) error {
+	s, err := NewSwarm()
+	if err != nil {
+		return err
+	}
+	server := rpc.NewServer()
+	if err := server.Register(s); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.loop.run(s.turn) }()
+	go func() { server.ServeConn(pipes{in, out}); ended <- nil }()
+	return <-ended
+}

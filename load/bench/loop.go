@@ -1,0 +1,206 @@
+//go:build linux
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// loop is the one goroutine of a worker: an epoll set, what others ask it to do, and
+// a turn of its owner every few milliseconds. It is not the server's engine, so that
+// a mistake there can't hide itself here.
+type loop struct {
+	epoll, bell int
+	readers     []*reader // by descriptor
+	buf         [256 << 10]byte
+
+	mu    sync.Mutex
+	posts []func()
+}
+
+// turnEvery is how often the loop's owner has its turn, at least.
+const turnEvery = 5 * time.Millisecond
+
+func newLoop() (*loop, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make an epoll set: %w", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, fmt.Errorf("make an eventfd: %w", err)
+	}
+	l := &loop{epoll: epoll, bell: bell}
+	return l, l.watch(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN)
+}
+
+// do lets the loop call f, and waits until it has.
+func (l *loop) do(f func()) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	l.posts = append(l.posts, func() { f(); close(done) })
+	l.mu.Unlock()
+	_, _ = unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-done
+}
+
+// run serves until the process ends. turn may open and close connections.
+func (l *loop) run(turn func()) error {
+	events := make([]unix.EpollEvent, 256)
+	next := time.Now()
+	for {
+		n, err := unix.EpollWait(l.epoll, events, int(turnEvery/time.Millisecond))
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("wait for descriptors: %w", err)
+		}
+		for i := range max(n, 0) {
+			l.ready(&events[i])
+		}
+		l.mu.Lock()
+		posts := l.posts
+		l.posts = nil
+		l.mu.Unlock()
+		for _, f := range posts {
+			f()
+		}
+		if now := time.Now(); n < len(events) || now.After(next) {
+			turn()
+			next = now.Add(turnEvery)
+		}
+	}
+}
+
+func (l *loop) ready(e *unix.EpollEvent) {
+	fd := int(e.Fd)
+	if fd == l.bell {
+		var b [8]byte
+		_, _ = unix.Read(fd, b[:])
+		return
+	}
+	r := l.readers[fd]
+	if r == nil {
+		return
+	}
+	if e.Events&unix.EPOLLOUT != 0 {
+		l.flush(r)
+	}
+	if e.Events&^unix.EPOLLOUT != 0 && r.fd >= 0 {
+		l.read(r)
+	}
+}
+
+// read takes what has arrived. Level-triggered: what is left comes again.
+func (l *loop) read(r *reader) {
+	n, err := unix.Read(r.fd, l.buf[:])
+	switch {
+	case n > 0:
+		r.swarm.tally.Bytes += int64(n)
+		waited := len(r.out) > 0
+		if err = r.take(l.buf[:n], time.Now().UnixNano()); err == nil {
+			if !waited && len(r.out) > 0 {
+				l.flush(r)
+			}
+			return
+		}
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return
+	case err == nil:
+		err = io.EOF
+	}
+	r.swarm.broken(r, err)
+}
+
+// flush writes what waits, and asks for the rest of it later.
+func (l *loop) flush(r *reader) {
+	before := len(r.out)
+	n, err := unix.Write(r.fd, r.out)
+	switch {
+	case n == before:
+		r.out = nil
+	case err == nil, err == unix.EAGAIN, err == unix.EINTR, err == unix.ENOTCONN:
+		r.out = r.out[max(n, 0):]
+	default:
+		r.swarm.broken(r, err)
+		return
+	}
+	interest := uint32(unix.EPOLLIN)
+	if len(r.out) > 0 {
+		interest |= unix.EPOLLOUT
+	}
+	if err := l.watch(unix.EPOLL_CTL_MOD, r.fd, interest); err != nil {
+		r.swarm.broken(r, err)
+	}
+}
+
+func (l *loop) watch(op, fd int, events uint32) error {
+	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+}
+
+// dial begins a connection and writes the request as soon as it stands; on loopback
+// that is at once.
+func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
+	family, addr := socketAddress(to)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make a socket: %w", err)
+	}
+	// Closing resets the connection, so that its port is free again at once.
+	err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if from.IsValid() {
+		// connect chooses the port, when the destination is known.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		_, source := socketAddress(netip.AddrPortFrom(from, 0))
+		err = errors.Join(err, unix.Bind(fd, source))
+	}
+	if err == nil {
+		if err = unix.Connect(fd, addr); err == unix.EINPROGRESS {
+			err = nil
+		}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("connect: %w", err)
+	}
+	if n, err := unix.Write(fd, request); err == nil {
+		request = request[n:]
+	}
+	interest := uint32(unix.EPOLLIN)
+	if len(request) > 0 {
+		interest |= unix.EPOLLOUT
+	}
+	if err := l.watch(unix.EPOLL_CTL_ADD, fd, interest); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("watch a socket: %w", err)
+	}
+	for fd >= len(l.readers) {
+		l.readers = append(l.readers, make([]*reader, 1024)...)
+	}
+	l.readers[fd] = r
+	r.fd, r.out = fd, request
+	return nil
+}
+
+func (l *loop) close(r *reader) {
+	if r.fd < 0 {
+		return
+	}
+	l.readers[r.fd] = nil
+	unix.Close(r.fd)
+	r.fd, r.partial, r.out = -1, nil, nil
+}
+
+func socketAddress(a netip.AddrPort) (family int, s unix.Sockaddr) {
+	if a.Addr().Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}

@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"errors"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// OpenArgs says how to connect.
+type OpenArgs struct {
+	Resume bool    // go on after each reader's cursor, else from now on
+	Dials  int     // connections under way at a time
+	Rate   float64 // connections a second; 0: as fast as they go
+}
+
+// OpenReply is how connecting went.
+type OpenReply struct {
+	Opened, Failed int
+	Began, Ended   int64                  // nanoseconds since 1970
+	Latency        *hdrhistogram.Snapshot // from when it was due until it was welcomed
+	Err            string                 // the first failure
+}
+
+// opening is an Open under way; it belongs to the loop.
+type opening struct {
+	args  OpenArgs
+	reply *OpenReply
+	hist  *hdrhistogram.Histogram
+	begin time.Time
+	next  int // the reader to dial next
+	under int // dials under way
+	done  chan struct{}
+}
+
+// openWithin bounds an Open.
+const openWithin = 3 * time.Minute
+
+// Open connects every reader, once, and returns when each is welcomed or failed.
+func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
+	args.Dials = max(args.Dials, 1)
+	o := &opening{args: args, reply: reply, hist: newHistogram(), done: make(chan struct{})}
+	s.loop.do(func() {
+		o.begin = time.Now()
+		reply.Began = o.begin.UnixNano()
+		s.tally.Caught, s.tally.Latest = 0, 0
+		s.opening = o
+		o.turn(s, o.begin)
+	})
+	<-o.done
+	reply.Ended = time.Now().UnixNano()
+	reply.Latency = o.hist.Export()
+	return nil
+}
+
+// turn dials as many as are due and may be under way.
+func (o *opening) turn(s *Swarm, now time.Time) {
+	for o.next < len(s.readers) && o.under < o.args.Dials {
+		due := now
+		if o.args.Rate > 0 {
+			due = o.begin.Add(time.Duration(float64(o.next) / o.args.Rate * float64(time.Second)))
+			if due.After(now) {
+				return
+			}
+		}
+		r := s.readers[o.next]
+		o.next++
+		o.under++
+		if err := s.loop.dial(r, s.target.addr, s.source, r.begin(due, o.args.Resume)); err != nil {
+			o.failed(err)
+		}
+	}
+	if now.Sub(o.begin) > openWithin {
+		for _, r := range s.readers {
+			if r.fd >= 0 && !r.welcomed {
+				s.loop.close(r)
+				o.failed(errors.New("no welcome in time"))
+			}
+		}
+		o.reply.Failed += len(s.readers) - o.next
+		o.next = len(s.readers)
+	}
+	if o.next == len(s.readers) && o.under == 0 {
+		s.opening = nil
+		close(o.done)
+	}
+}
+
+func (o *opening) arrived(s *Swarm, r *reader) {
+	o.under--
+	o.reply.Opened++
+	now := time.Now()
+	record(o.hist, int64(now.Sub(r.due)))
+	if o.args.Rate == 0 {
+		o.turn(s, now)
+	}
+}
+
+func (o *opening) failed(err error) {
+	o.under--
+	o.reply.Failed++
+	if o.reply.Err == "" {
+		o.reply.Err = err.Error()
+	}
+}

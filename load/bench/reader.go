@@ -1,0 +1,204 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Transports lists the ways to read, as flags name them.
+var Transports = []string{"websocket", "sse", "long-poll", "poll"}
+
+// reader is one client: a place in a channel that lives on over its connections, of
+// which it has one at a time. It belongs to its swarm's loop.
+//
+//	closed ─dial─▶ head of the answer ─▶ welcome ─▶ reading ─▶ closed
+type reader struct {
+	// fixed after construction
+	swarm *Swarm
+	index int // among all readers of the run
+	track Track
+
+	// of the connection
+	fd       int // -1: none
+	due      time.Time
+	scanner  scanner
+	partial  []byte // what arrived of an object that is not complete
+	out      []byte // what could not be written yet
+	headed   bool   // the head of the answer has been read
+	welcomed bool
+	caught   bool  // it has seen what its welcome named as the head
+	head     int64 // that head
+	fresh    int   // messages in the answer that is being read
+}
+
+// pollLimit is how many messages a poll asks for.
+const pollLimit = 1000
+
+// begin prepares a new connection and returns the first request.
+func (r *reader) begin(due time.Time, resume bool) []byte {
+	r.due, r.partial, r.out = due, nil, nil
+	r.headed, r.welcomed, r.caught, r.head, r.fresh = false, false, false, 0, 0
+	headers := ""
+	switch r.swarm.args.Transport {
+	case "websocket":
+		r.scanner, headers = &frames{r.pong}, upgrade
+	case "sse":
+		r.scanner, headers = eventStream{}, "Accept: text/event-stream\r\n"
+	default:
+		r.scanner, r.headed = &answers{r.answered}, true
+	}
+	return r.swarm.target.request(nil, r.path(resume), headers)
+}
+
+// path is what the reader asks for, with its cursor if it is to go on from one.
+func (r *reader) path(resume bool) string {
+	a, q := &r.swarm.args, url.Values{}
+	if a.Named {
+		q.Set("user", fmt.Sprint("u", r.index))
+	}
+	channel := a.channel(r.index)
+	path := "/ws/chat/" + channel
+	switch {
+	case a.Many:
+		path, resume = "/ws", false
+	case a.Transport == "sse":
+		path = "/api/stream/" + channel
+	case a.Transport == "long-poll":
+		path, resume = "/api/messages/poll", true
+		q.Set("timeout", "30")
+		if !r.welcomed { // the first is answered at once
+			q.Set("timeout", "0")
+		}
+	case a.Transport == "poll":
+		path, resume = "/api/messages", true
+	}
+	if a.polls() {
+		q.Set("channel_id", channel)
+		q.Set("limit", fmt.Sprint(pollLimit))
+	}
+	if resume {
+		q.Set("after", fmt.Sprint(r.track.last.Load()))
+	}
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return path
+}
+
+// take gives the reader bytes of the server. An error ends the connection.
+func (r *reader) take(p []byte, now int64) error {
+	kept := len(r.partial) > 0
+	if kept {
+		r.partial = append(r.partial, p...)
+		p = r.partial
+	}
+	n, err := r.parse(p, now)
+	switch rest := p[n:]; {
+	case len(rest) == 0:
+		r.partial = nil
+	case n > 0 || !kept:
+		r.partial = append([]byte(nil), rest...)
+	}
+	return err
+}
+
+func (r *reader) parse(p []byte, now int64) (n int, err error) {
+	if !r.headed {
+		i := bytes.Index(p, headEnd)
+		if i < 0 {
+			return 0, nil
+		}
+		if status := string(firstLine(p)); !strings.HasPrefix(status, "HTTP/1.1 101") && !strings.HasPrefix(status, "HTTP/1.1 200") {
+			return 0, errors.New("the server answered " + status)
+		}
+		r.headed = true
+		n = i + len(headEnd)
+		if r.swarm.args.Many {
+			r.arrived(now)
+		}
+	}
+	var failed error
+	m, err := r.scanner.scan(p[n:], func(obj []byte) {
+		if e := r.see(obj, now); e != nil {
+			failed = e
+		}
+	})
+	return n + m, errors.Join(failed, err)
+}
+
+// see takes one object.
+func (r *reader) see(obj []byte, now int64) error {
+	switch {
+	case bytes.HasPrefix(obj, messagePrefix):
+		id, intended := parseMessage(obj)
+		c := r.track.See(id)
+		r.swarm.tally.Counts.add(c)
+		r.fresh++
+		if intended > 0 && c.Received > 0 {
+			record(r.swarm.hist, now-intended)
+		}
+		r.catch(now)
+	case bytes.HasPrefix(obj, welcomePrefix):
+		cursor, _ := intField(obj, `"cursor":`)
+		r.head, _ = intField(obj, `"last_id":`)
+		if r.track.last.Load() == 0 {
+			r.track.last.Store(cursor)
+		}
+		r.arrived(now)
+	case bytes.HasPrefix(obj, pingPrefix):
+		r.say([]byte(`{"type":"pong"}`))
+	case bytes.HasPrefix(obj, resetPrefix), bytes.HasPrefix(obj, errorPrefix):
+		return fmt.Errorf("the server said %.200s", obj)
+	}
+	return nil
+}
+
+// arrived notes the welcome, or what comes nearest to it.
+func (r *reader) arrived(now int64) {
+	if !r.welcomed {
+		r.welcomed = true
+		r.swarm.arrived(r)
+	}
+	r.catch(now)
+}
+
+// catch notes when the reader has all that its welcome spoke of.
+func (r *reader) catch(now int64) {
+	if r.welcomed && !r.caught && r.track.last.Load() >= r.head {
+		r.caught = true
+		r.swarm.tally.Caught++
+		r.swarm.tally.Latest = max(r.swarm.tally.Latest, now)
+	}
+}
+
+// answered is called after each answer to a poll: a full one is followed by another
+// at once, a short poll otherwise by a wait.
+func (r *reader) answered() error {
+	full := r.fresh >= pollLimit
+	r.fresh = 0
+	if !full {
+		r.arrived(time.Now().UnixNano())
+	}
+	if full || r.swarm.args.Transport == "long-poll" {
+		r.ask()
+	} else {
+		r.swarm.later(r)
+	}
+	return nil
+}
+
+// ask sends the next poll.
+func (r *reader) ask() { r.out = r.swarm.target.request(r.out, r.path(true), "") }
+
+// say sends a text frame.
+func (r *reader) say(text []byte) {
+	r.out = append(appendClientFrame(r.out, 1, len(text)), text...)
+}
+
+func (r *reader) pong(payload []byte) {
+	r.out = append(appendClientFrame(r.out, 10, len(payload)), payload...)
+}

@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"fmt"
+	"time"
+)
+
+// storm drops every connection at once while messages go on, and lets all come back
+// with their cursors, several times.
+func (r *run) storm() error {
+	f, err := r.fleet(r.args(), r.Connections, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Stop()
+	ps, err := openPublishers(r.ctx, r.server.URL, orOne(r.Publishers, 4))
+	if err != nil {
+		return err
+	}
+	defer closePublishers(ps)
+	var back, caught []float64
+	send := r.publishing(ps)
+	feed := func(p Plan) (heads []int64, s *Sending, err error) {
+		done := make(chan struct{})
+		go func() { defer close(done); heads, s, err = send(p) }()
+		for i := range r.Pairs {
+			if e := r.sleep(time.Second); e != nil {
+				return nil, nil, e
+			}
+			r.Progress(fmt.Sprintf("storm %d of %d", i+1, r.Pairs))
+			opened, all, e := r.storms(f)
+			if e != nil {
+				return nil, nil, e
+			}
+			back, caught = append(back, opened.Seconds()), append(caught, all.Seconds())
+		}
+		<-done
+		return heads, s, err
+	}
+	plan := r.plan()
+	plan.For = max(r.For, time.Duration(r.Pairs)*4*time.Second)
+	o, err := r.measure(r.server, []*Fleet{f}, plan, feed)
+	if err != nil {
+		return err
+	}
+	r.report.add("caught_up", fmt.Sprintf("until all were caught up, median of %d storms", r.Pairs), median(caught), "s")
+	r.report.add("reconnected", "until all were connected again", median(back), "s")
+	r.report.add("reconnects_per_s", "reconnections per second", float64(r.Connections)/median(back), "")
+	r.costs(r.server, o)
+	r.report.latency("deliver", "from intended sending to delivery, storms included", o.latency)
+	r.report.latency("ack", "from intended sending to acknowledgement", o.acks)
+	return nil
+}
+
+// storms is one of them.
+func (r *run) storms(f *Fleet) (opened, all time.Duration, err error) {
+	begin := time.Now()
+	if err := f.Drop(); err != nil {
+		return 0, 0, err
+	}
+	if _, err := f.Open(true, r.Dials, 0); err != nil {
+		return 0, 0, err
+	}
+	opened = time.Since(begin)
+	for end := begin.Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		s, err := f.Count()
+		switch {
+		case err != nil:
+			return 0, 0, err
+		case s.Caught == int64(r.Connections):
+			return opened, time.Unix(0, s.Latest).Sub(begin), nil
+		case time.Now().After(end):
+			return 0, 0, fmt.Errorf("%d of %d clients have not caught up after %v", int64(r.Connections)-s.Caught, r.Connections, patience)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// SwarmArgs says what a worker's readers are.
+type SwarmArgs struct {
+	Server    string
+	Transport string
+	Worker    int    // which of the workers it is; chooses its address
+	Prefix    string // of the channels' names
+	First     int    // index of its first reader among all
+	Count     int
+	Channels  int  // the reader i follows channel i modulo this
+	Named     bool // each reader is a user of its own, else all are guests
+	Many      bool // WebSockets of any number of channels, which begin with none
+	PollEvery time.Duration
+}
+
+func (a *SwarmArgs) channel(i int) string { return channelName(a.Prefix, i%a.Channels) }
+
+func (a *SwarmArgs) polls() bool { return a.Transport == "long-poll" || a.Transport == "poll" }
+
+func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", prefix, n) }
+
+// Swarm is the readers of one worker process. All its state belongs to its loop; the
+// methods with an args and a reply are called by net/rpc and ask the loop.
+type Swarm struct {
+	loop    *loop
+	args    SwarmArgs
+	target  target
+	source  netip.Addr
+	readers []*reader
+
+	tally   Tally
+	hist    *hdrhistogram.Histogram // from intended to seen
+	opening *opening                // nil: none under way
+	waiting []*reader               // short polls, in the order in which they are due
+}
+
+// newHistogram takes nanoseconds from 1 µs to 5 minutes with two digits.
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1000, int64(5*time.Minute), 2)
+}
+
+// record takes also what is beyond the histogram's ends.
+func record(h *hdrhistogram.Histogram, ns int64) {
+	_ = h.RecordValue(min(max(ns, h.LowestTrackableValue()), h.HighestTrackableValue()))
+}
+
+// NewSwarm makes one without readers.
+func NewSwarm() (*Swarm, error) {
+	l, err := newLoop()
+	return &Swarm{loop: l, hist: newHistogram()}, err
+}
+
+// Start makes the readers, without connections.
+func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
+	t, err := parseTarget(args.Server)
+	if err != nil {
+		return err
+	}
+	s.loop.do(func() {
+		s.args, s.target, s.source = args, t, t.source(args.Worker)
+		s.readers = make([]*reader, args.Count)
+		for i := range s.readers {
+			s.readers[i] = &reader{swarm: s, index: args.First + i, fd: -1}
+		}
+	})
+	return nil
+}
+
+// turn does what is due.
+func (s *Swarm) turn() {
+	now := time.Now()
+	if s.opening != nil {
+		s.opening.turn(s, now)
+	}
+	for len(s.waiting) > 0 && !s.waiting[0].due.After(now) {
+		r := s.waiting[0]
+		s.waiting = s.waiting[1:]
+		if r.fd >= 0 {
+			r.ask()
+			s.loop.flush(r)
+		}
+	}
+}
+
+// later lets a short poll be followed by the next.
+func (s *Swarm) later(r *reader) {
+	r.due = time.Now().Add(s.args.PollEvery)
+	s.waiting = append(s.waiting, r)
+}
+
+// arrived is told that a reader has been welcomed.
+func (s *Swarm) arrived(r *reader) {
+	s.tally.Live++
+	if s.opening != nil {
+		s.opening.arrived(s, r)
+	}
+}
+
+// broken is told that a connection ended which should not have.
+func (s *Swarm) broken(r *reader, err error) {
+	if r.fd < 0 {
+		return
+	}
+	s.loop.close(r)
+	err = fmt.Errorf("reader %d: %w", r.index, err)
+	if s.opening != nil && !r.welcomed {
+		s.opening.failed(err)
+		return
+	}
+	s.tally.Live--
+	s.tally.Cut++
+	s.trouble(err)
+}
+
+// trouble keeps the first few things that went wrong.
+func (s *Swarm) trouble(err error) {
+	if len(s.tally.Troubles) < 5 {
+		s.tally.Troubles = append(s.tally.Troubles, err.Error())
+	}
+}
+
+// Drop closes every connection at once.
+func (s *Swarm) Drop(_ struct{}, _ *struct{}) error {
+	s.loop.do(func() {
+		for _, r := range s.readers {
+			s.loop.close(r)
+		}
+		s.tally.Live, s.waiting = 0, nil
+	})
+	return nil
+}
+
+// Subscribe lets every reader of a Many swarm follow its channel from the beginning.
+func (s *Swarm) Subscribe(_ struct{}, _ *struct{}) (err error) {
+	s.loop.do(func() {
+		for _, r := range s.readers {
+			if r.fd < 0 {
+				err = errors.New("a reader is not connected")
+				return
+			}
+			r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"after":0}`, s.args.channel(r.index)))
+			s.loop.flush(r)
+		}
+	})
+	return err
+}

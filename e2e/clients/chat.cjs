@@ -19,6 +19,7 @@ run(async ({ page, say, heard, args: [base] }) => {
   const open = p => p.waitForSelector('#state[data-state=open]')
   const lines = p => p.$$eval('.line', all => all.map(line => line.textContent))
   const shows = (p, text) => p.waitForFunction(text => [...document.querySelectorAll('.line:not(.pending), .note')].some(n => n.textContent === text), text)
+    .catch(async e => { throw Error(`${JSON.stringify(text)} is not in ${JSON.stringify(await p.innerText('body'))}`, { cause: e }) })
   const write = async (p, text) => {
     await p.fill('#text', text)
     await p.press('#text', 'Enter')

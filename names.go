@@ -1,6 +1,9 @@
 package parley
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // MaxName is the longest name of a channel or a user, in bytes.
 const MaxName = 128
@@ -17,7 +20,8 @@ type ChannelID string
 // never the word "channel".
 type UserID string
 
-// ParseChannel checks a channel's name. The error is an *Error with CodeBadChannel.
+// ParseChannel checks a channel's name and returns a copy, which holds on to no
+// request. The error is an *Error with CodeBadChannel.
 func ParseChannel(s string) (ChannelID, error) {
 	rest := s
 	if len(rest) > 0 && rest[0] == '@' {
@@ -30,7 +34,7 @@ func ParseChannel(s string) (ChannelID, error) {
 		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
 	}
-	return ChannelID(s), nil
+	return ChannelID(strings.Clone(s)), nil
 }
 
 // Owner returns the user to whom a channel of the form @user belongs.
@@ -41,7 +45,7 @@ func (c ChannelID) Owner() (UserID, bool) {
 	return "", false
 }
 
-// ParseUser checks a user's name. The error is an *Error with CodeBadRequest.
+// ParseUser checks a user's name and returns a copy. The error is an *Error with CodeBadRequest.
 func ParseUser(s string) (UserID, error) {
 	why := badName(s)
 	if why == "" && s == "channel" {
@@ -51,7 +55,7 @@ func ParseUser(s string) (UserID, error) {
 		return "", &Error{Code: CodeBadRequest, Detail: fmt.Sprintf("the user name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @, and not the word channel"}
 	}
-	return UserID(s), nil
+	return UserID(strings.Clone(s)), nil
 }
 
 // badName says what is wrong with s as a name, or nothing.

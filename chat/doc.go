@@ -31,6 +31,15 @@ type Caller struct {
 // Named tells whether the caller is somebody.
 func (c Caller) Named() bool { return c.User != parley.Guest }
 
+// Identity is what the caller's own sessions skip the events of: the user; "" for a
+// guest, who is not one but many.
+func (c Caller) Identity() string {
+	if !c.Named() {
+		return ""
+	}
+	return string(c.User)
+}
+
 // Policy decides. A nil error allows; a refusal is an *parley.Error.
 type Policy interface {
 	Authorize(ctx context.Context, c Caller, r Right, channel parley.ChannelID) error

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Conn is a connection in the engine.
+// Conn is a connection in the engine. The zero Conn is ready to be rung; nothing is
+// read or written before Park or Hold.
 type Conn struct {
 	// fixed when it is parked
 	peer Peer
@@ -54,18 +55,13 @@ const lingering = 2 * time.Second
 //	 ▲              │ served       │ served once more
 //	 └──────────────┘◀─────────────┘
 const (
-	idle int32 = iota
-	busy
+	busy int32 = iota
+	idle
 	again
 )
 
-// NewConn prepares a connection. Its Ring may be called at once; nothing is read or
-// written before Park or Hold.
-func (e *Engine) NewConn() *Conn {
-	c := &Conn{fd: -1}
-	c.dirty.Store(busy)
-	return c
-}
+// NewConn is a new zero Conn.
+func (e *Engine) NewConn() *Conn { return new(Conn) }
 
 // Ring says that the peer may have something to write, or room again. Anybody may
 // call it, also with locks held: it never blocks and calls nobody.

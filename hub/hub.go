@@ -77,13 +77,13 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			h.sweep()
+			h.Sweep()
 		}
 	}
 }
 
-// sweep looks at every topic once.
-func (h *Hub) sweep() {
+// Sweep looks at every topic once; Run calls it every second.
+func (h *Hub) Sweep() {
 	type aged struct {
 		topic   *topic
 		size    int
@@ -116,7 +116,7 @@ func (h *Hub) sweep() {
 			return
 		}
 		a.topic.mu.Lock()
-		dropped := a.topic.recent.cut()
+		dropped := a.topic.recent.drop()
 		a.topic.mu.Unlock()
 		h.grow(-dropped)
 	}
@@ -152,9 +152,9 @@ func (h *Hub) enter(channel parley.ChannelID, f *follow) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.topic, f.index = t, len(t.followers)
+	f.topic, f.index = t, int32(len(t.followers))
 	t.followers = append(t.followers, f)
-	t.recent.tapes[f.session.form].readers++
+	t.recent.readers[f.session.form]++
 }
 
 // exit takes a follower out and, with the last, the topic.
@@ -173,7 +173,7 @@ func (h *Hub) exit(f *follow) {
 	f.left = true
 	h.grow(-t.recent.leave(f.session.form))
 	if last == 0 {
-		h.grow(-t.recent.cut())
+		h.grow(-t.recent.drop())
 		delete(s.topics, t.channel)
 	}
 }

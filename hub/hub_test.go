@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -28,6 +30,31 @@ func (c *counted) Read(ctx context.Context, ch parley.ChannelID, after parley.Cu
 	c.reads++
 	c.mu.Unlock()
 	return c.Log.Read(ctx, ch, after, limit)
+}
+
+func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
+	var now atomic.Int64
+	h, _, _ := start(t, hub.Config{Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
+	s := open(h, wire.FormWS)
+	defer s.Close()
+	if _, err := s.Follow(t.Context(), "c", nil); err != nil {
+		t.Fatal(err)
+	}
+	take := func() string { b, _ := s.Take("", 1<<20, 1<<20); return string(b) }
+	take()
+	for range 3 {
+		publish(t, h, "c", 1, "x")
+		take()
+		now.Add(120)
+		h.Sweep()
+		if h.Recent() != 0 {
+			t.Fatalf("%d bytes are kept after two quiet minutes", h.Recent())
+		}
+		h.Event("c", "typing", []byte(`{"type":"typing"}`), "")
+		if got := take(); !strings.Contains(got, "typing") {
+			t.Fatalf("after a quiet time it got %q", got)
+		}
+	}
 }
 
 func start(t *testing.T, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
@@ -57,6 +84,16 @@ func publish(t *testing.T, h *hub.Hub, channel parley.ChannelID, n int, text str
 	}
 }
 
+type noBell struct{}
+
+func (noBell) Ring() {}
+
+func open(h *hub.Hub, form wire.Form) *hub.Session {
+	s := new(hub.Session)
+	h.Open(s, form, noBell{})
+	return s
+}
+
 // reader takes all there is and remembers the ids.
 type reader struct {
 	*hub.Session
@@ -66,7 +103,7 @@ type reader struct {
 
 func follow(t *testing.T, h *hub.Hub, channel parley.ChannelID, after *parley.Cursor) *reader {
 	t.Helper()
-	r := &reader{t: t, Session: h.NewSession(wire.FormJSON, func() {})}
+	r := &reader{t: t, Session: open(h, wire.FormJSON)}
 	if _, err := r.Follow(t.Context(), channel, after); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +115,7 @@ func (r *reader) drain(limit, count int) {
 	r.t.Helper()
 	for {
 		before := r.Sum()
-		b, err := r.Take(limit, count)
+		b, err := r.Take("", limit, count)
 		switch {
 		case errors.Is(err, hub.ErrBehind):
 			if err := r.Load(r.t.Context()); err != nil {
@@ -150,14 +187,13 @@ func TestManyWhoResumeCostAFewReads(t *testing.T) {
 func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	take := func(self string) string {
-		s := h.NewSession(wire.FormWS, func() {})
-		s.Self(self)
+		s := open(h, wire.FormWS)
 		if _, err := s.Follow(t.Context(), "c", nil); err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		h.Event("c", "typing", []byte(`{"type":"typing"}`), "alice")
-		b, _ := s.Take(1000, 1000)
+		b, _ := s.Take(self, 1000, 1000)
 		return string(b)
 	}
 	if got := take("alice"); got != "" {
@@ -171,7 +207,7 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")
-	s := h.NewSession(wire.FormSSE, func() {})
+	s := open(h, wire.FormSSE)
 	defer s.Close()
 	if _, err := s.Follow(t.Context(), "c", &parley.Cursor{ID: 10}); err != nil {
 		t.Fatal(err)
@@ -181,7 +217,7 @@ func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
 	}
 	var got strings.Builder
 	for {
-		b, err := s.Take(1<<20, 1<<20)
+		b, err := s.Take("", 1<<20, 1<<20)
 		if errors.Is(err, hub.ErrBehind) {
 			if err := s.Load(t.Context()); err != nil {
 				t.Fatal(err)
@@ -247,12 +283,12 @@ func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
 	})
 	last := int64(0)
 	for hops := 0; last < n; hops++ {
-		s := h.NewSession(wire.Form(1+hops%3), func() {})
+		s := open(h, wire.Form(1+hops%3))
 		if _, err := s.Follow(t.Context(), "c", &parley.Cursor{ID: last}); err != nil {
 			t.Fatal(err)
 		}
 		for range 1 + hops%4 {
-			b, err := s.Take(1<<20, 1+hops%5)
+			b, err := s.Take("", 1<<20, 1+hops%5)
 			if errors.Is(err, hub.ErrBehind) {
 				err = s.Load(t.Context())
 			}
@@ -309,7 +345,7 @@ func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
 func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 5, "x")
-	early := h.NewSession(wire.FormWS, func() {})
+	early := open(h, wire.FormWS)
 	defer early.Close()
 	if _, err := early.Follow(t.Context(), "c", &parley.Cursor{ID: 5}); err != nil {
 		t.Fatal(err)

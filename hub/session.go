@@ -15,26 +15,29 @@ import (
 // store: call Load, which may block, and then Take again.
 var ErrBehind = errors.New("the next bytes are in the store")
 
-// Session is one reader: a form, a cursor in each channel it follows, and a bell.
-// All methods but Send, and the bell itself, belong to one goroutine at a time.
+// Bell is rung, from any goroutine, when Take may have something new, and not again
+// before Take has returned nothing. Ring must not block or call the session.
+type Bell interface{ Ring() }
+
+// Session is one reader: a form, a cursor in each channel it follows, and a bell. It
+// is made by Open. All methods but Send belong to one goroutine at a time.
 type Session struct {
-	// fixed after construction
+	// fixed by Open
 	hub  *Hub
+	bell Bell
 	form wire.Form
-	bell func()
 
 	// owned by whoever owns the session
-	self    string // events of this identity are skipped
-	follows []*follow
-	behind  *follow // the one whose page Load has to read
-	taken   span    // what Take returned last, if it was messages of one channel
-	from    *follow // whose they were
+	isBehind bool      // at's page has to be read by Load
+	follows  []*follow // in the order they were asked for
+	first    follow    // room for the first of them
+	at       *follow   // whom Take was at last
+	taken    span      // what it returned, if it was messages of at alone
 
 	mu   sync.Mutex
-	own  []byte  // what is for this session alone, in its form
-	head *follow // those that may have something, in the order of their bells
-	tail *follow
-	rung bool // the bell has rung and Take has not yet returned nothing
+	rung bool    // the bell has rung and Take has not yet returned nothing
+	own  *[]byte // what is for this session alone, in its form; nil for nothing
+	last *follow // of a ring of those that may have something, in the order of their bells
 }
 
 // Start is where a session begins in a channel.
@@ -45,22 +48,21 @@ type Start struct {
 	Reset   *parley.Reset // the cursor that was given can't be served
 }
 
-// NewSession makes a session. bell is called, from any goroutine, when Take may
-// have something new, and not again before Take has returned nothing. It must not
-// block or call the session.
-func (h *Hub) NewSession(form wire.Form, bell func()) *Session {
-	return &Session{hub: h, form: form, bell: bell}
+// Open makes s, which is zero, a session.
+func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
+	s.hub, s.form, s.bell = h, form, bell
 }
-
-// Self sets the identity whose events this session skips.
-func (s *Session) Self(identity string) { s.self = identity }
 
 // Follow adds a channel at a cursor, or at its head if after is nil. It may block
 // (it asks the log for the channel's bounds). What it says of a reset is for the
 // caller to tell; entries follow on Take. Following a channel again moves its cursor.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	s.Unfollow(channel)
-	f := &follow{session: s}
+	f := &s.first
+	if f.session != nil { // it is taken, or perhaps still on the list
+		f = new(follow)
+	}
+	f.session = s
 	// First register, then look: what is stored in between rings.
 	s.hub.enter(channel, f)
 	bs, err := s.hub.log.Bounds(ctx, channel)
@@ -92,8 +94,8 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 		if f.topic.channel == channel {
 			s.hub.exit(f)
 			s.follows = append(s.follows[:i], s.follows[i+1:]...)
-			if s.behind == f {
-				s.behind = nil
+			if s.at == f {
+				s.at, s.isBehind = nil, false
 			}
 			return true
 		}
@@ -140,20 +142,23 @@ func (s *Session) Close() {
 	for _, f := range s.follows {
 		s.hub.exit(f)
 	}
-	s.follows, s.behind = nil, nil
+	s.follows, s.at, s.isBehind = nil, nil, false
 }
 
 // Send adds bytes, in the session's form, that are for it alone; they leave before
 // shared ones. It may be called by anybody and returns how many bytes wait.
 func (s *Session) Send(b []byte) int {
 	s.mu.Lock()
-	s.own = append(s.own, b...)
-	n := len(s.own)
+	if s.own == nil {
+		s.own = new([]byte)
+	}
+	*s.own = append(*s.own, b...)
+	n := len(*s.own)
 	first := !s.rung
 	s.rung = true
 	s.mu.Unlock()
 	if first {
-		s.bell()
+		s.bell.Ring()
 	}
 	return n
 }
@@ -167,8 +172,13 @@ func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
 func (s *Session) TakeOwn() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := s.own
-	s.own = nil
+	return s.ownLocked()
+}
+
+func (s *Session) ownLocked() (own []byte) {
+	if s.own != nil {
+		own, s.own = *s.own, nil
+	}
 	return own
 }
 
@@ -176,26 +186,28 @@ func (s *Session) TakeOwn() []byte {
 func (s *Session) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.own)
+	if s.own == nil {
+		return 0
+	}
+	return len(*s.own)
 }
 
 // ring puts a follow on the session's list and rings the bell if it is the first.
 func (s *Session) ring(f *follow) {
 	s.mu.Lock()
-	if !f.ready {
-		f.ready = true
-		if s.tail == nil {
-			s.head = f
+	if f.next == nil {
+		if s.last == nil {
+			f.next = f
 		} else {
-			s.tail.next = f
+			f.next, s.last.next = s.last.next, f
 		}
-		s.tail = f
+		s.last = f
 	}
 	first := !s.rung
 	s.rung = true
 	s.mu.Unlock()
 	if first {
-		s.bell()
+		s.bell.Ring()
 	}
 }
 
@@ -204,28 +216,29 @@ func (s *Session) ring(f *follow) {
 func (s *Session) pop() (own []byte, f *follow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.own) > 0 {
-		own, s.own = s.own, nil
+	if own := s.ownLocked(); own != nil {
 		return own, nil
 	}
-	if f = s.head; f == nil {
+	if s.last == nil {
 		s.rung = false
 		return nil, nil
 	}
-	s.head = f.next
-	if s.head == nil {
-		s.tail = nil
+	f = s.last.next
+	if f == s.last {
+		s.last = nil
+	} else {
+		s.last.next = f.next
 	}
-	f.next, f.ready = nil, false
+	f.next = nil
 	return nil, f
 }
 
 // Take returns the next bytes to send, at most about limit (but a whole entry),
-// with at most count entries. They stay valid and must not be changed. nil, nil:
-// nothing now, the bell will ring. ErrBehind: call Load.
-func (s *Session) Take(limit, count int) ([]byte, error) {
-	s.taken, s.from = span{}, nil
-	if s.behind != nil {
+// with at most count entries, without the events of the identity self. They stay
+// valid and must not be changed. nil, nil: nothing now, the bell will ring.
+// ErrBehind: call Load.
+func (s *Session) Take(self string, limit, count int) ([]byte, error) {
+	if s.taken = (span{}); s.isBehind {
 		return nil, ErrBehind
 	}
 	for {
@@ -239,10 +252,11 @@ func (s *Session) Take(limit, count int) ([]byte, error) {
 		if f.left { // while it was on the list
 			continue
 		}
-		b, more, behind := s.read(f, limit, count)
+		s.at = f
+		b, more, behind := s.read(f, self, limit, count)
 		switch {
 		case behind:
-			s.behind = f
+			s.isBehind = true
 			return nil, ErrBehind
 		case more:
 			s.ring(f)
@@ -257,8 +271,8 @@ func (s *Session) Take(limit, count int) ([]byte, error) {
 // returns a copy of those that have to follow before anything else: the rest of one
 // entry. The entries after it are taken again. What has no entries is copied whole.
 func (s *Session) Unsent(b []byte, n int) []byte {
-	c, f := s.taken.chunk, s.from
-	if f == nil || f.left {
+	c, f := s.taken.chunk, s.at
+	if c == nil || f == nil || f.left {
 		return append([]byte(nil), b[n:]...)
 	}
 	f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
@@ -268,18 +282,18 @@ func (s *Session) Unsent(b []byte, n int) []byte {
 	f.topic.mu.Unlock()
 	f.id -= int64(s.taken.to - broken - 1)
 	f.live, f.page = false, nil // it finds its place again by its id
-	s.taken, s.from = span{}, nil
+	s.taken = span{}
 	s.ring(f)
 	return rest
 }
 
 // read takes from one channel; on a stream of many it writes the id: lines.
-func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool) {
+func (s *Session) read(f *follow, self string, limit, count int) (b []byte, more, behind bool) {
 	if s.form != wire.FormSSEMulti {
 		before := f.id
-		sp, b, more, behind := s.next(f, limit, count)
+		sp, b, more, behind := s.next(f, self, limit, count)
 		if len(b) > 0 && f.id == before+int64(sp.to-sp.from) { // messages, not events
-			s.taken, s.from = sp, f
+			s.taken = sp
 		}
 		return b, more, behind
 	}
@@ -287,7 +301,7 @@ func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool
 	for more && len(b) < limit && count > 0 {
 		var entry []byte
 		before := f.id
-		_, entry, more, behind = s.next(f, 0, 1)
+		_, entry, more, behind = s.next(f, self, 0, 1)
 		if f.id != before {
 			b = append(s.appendCursor(append(b, "id: "...)), '\n')
 		}
@@ -298,7 +312,7 @@ func (s *Session) read(f *follow, limit, count int) (b []byte, more, behind bool
 	return b, more || behind, behind && len(b) == 0
 }
 
-func (s *Session) next(f *follow, limit, count int) (sp span, b []byte, more, behind bool) {
+func (s *Session) next(f *follow, self string, limit, count int) (sp span, b []byte, more, behind bool) {
 	if f.page != nil {
 		if sp, f.id = f.page.read(s.form, f.id, limit, count); sp.chunk != nil {
 			b = sp.bytes()
@@ -308,7 +322,7 @@ func (s *Session) next(f *follow, limit, count int) (sp span, b []byte, more, be
 		}
 		return sp, b, true, false
 	}
-	return f.topic.read(f, s.form, s.self, limit, count)
+	return f.topic.read(f, s.form, self, limit, count)
 }
 
 // CursorText is where the session stands, as an id: line says it: a plain number,
@@ -334,8 +348,8 @@ func (s *Session) appendCursor(b []byte) []byte {
 // cursor are gone it sends a reset and goes on from what is kept. Another error is
 // the store's; calling again later is safe.
 func (s *Session) Load(ctx context.Context) error {
-	f := s.behind
-	if f == nil {
+	f := s.at
+	if !s.isBehind {
 		return nil
 	}
 	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
@@ -353,7 +367,7 @@ func (s *Session) Load(ctx context.Context) error {
 	} else {
 		f.page = pg
 	}
-	s.behind = nil
+	s.isBehind = false
 	s.ring(f)
 	return nil
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"sort"
+	"time"
 
 	"parley/wire"
 )
@@ -17,9 +18,15 @@ import (
 // Invariant: the ids of the messages among the slots have no hole. What would tear
 // one cuts everything instead; readers behind the cut read pages.
 type recent struct {
-	base  uint64 // position of slots[0]
-	slots []slot
-	tapes [wire.Forms]tape
+	base    uint64             // position of the first slot
+	readers [wire.Forms]uint32 // followers of the channel by form
+	*kept                      // nil while there is nothing
+}
+
+type kept struct {
+	touched time.Time // of the last append
+	slots   []slot
+	tapes   [wire.Forms]tape
 }
 
 // slot is one entry or event.
@@ -28,10 +35,10 @@ type slot struct {
 	skip *string // nil for an entry; for an event the identity whose sessions skip it, "" for none
 }
 
+// tape is the bytes of one form.
 type tape struct {
-	readers int // sessions of this form that follow the channel
-	size    int // bytes in chunks
-	chunks  []*chunk
+	size   int // bytes in chunks
+	chunks []*chunk
 }
 
 // chunk holds the bytes of consecutive slots in one form.
@@ -46,12 +53,23 @@ const (
 	tapeLimit = 256 << 10 // bytes kept per channel and form
 )
 
-func (r *recent) end() uint64 { return r.base + uint64(len(r.slots)) }
+// end is the position of the next slot.
+func (r *recent) end() uint64 {
+	if r.kept == nil {
+		return r.base
+	}
+	return r.base + uint64(len(r.slots))
+}
+
+// at is the slot at a position from base to end.
+func (r *recent) at(pos uint64) slot { return r.slots[pos-r.base] }
 
 // first is the position from which a form's bytes are kept.
 func (r *recent) first(f wire.Form) uint64 {
-	if c := r.tapes[f].chunks; len(c) > 0 {
-		return c[0].first
+	if r.kept != nil {
+		if c := r.tapes[f].chunks; len(c) > 0 {
+			return c[0].first
+		}
 	}
 	return r.end()
 }
@@ -59,6 +77,9 @@ func (r *recent) first(f wire.Form) uint64 {
 // append adds one slot in every form that is read and returns by how many bytes
 // the tapes grew (less what left them).
 func (r *recent) append(s slot, event string, obj []byte) (grown int) {
+	if r.kept == nil {
+		r.kept = &kept{}
+	}
 	pos := r.end()
 	r.slots = append(r.slots, s)
 	id := s.id
@@ -67,7 +88,7 @@ func (r *recent) append(s slot, event string, obj []byte) (grown int) {
 	}
 	for f := range r.tapes {
 		t := &r.tapes[f]
-		if t.readers == 0 {
+		if r.readers[f] == 0 {
 			continue
 		}
 		before := t.size
@@ -101,6 +122,24 @@ func (t *tape) dropFirst() {
 	t.chunks = t.chunks[1:]
 }
 
+// touch notes when something was appended.
+func (r *recent) touch(now time.Time) {
+	if r.kept != nil {
+		r.touched = now
+	}
+}
+
+// size is how many bytes are kept, and since when no more came.
+func (r *recent) size() (size int, touched time.Time) {
+	if r.kept == nil {
+		return 0, time.Time{}
+	}
+	for f := range r.tapes {
+		size += r.tapes[f].size
+	}
+	return size, r.touched
+}
+
 // trimSlots forgets the slots that no form has bytes of.
 func (r *recent) trimSlots() {
 	oldest := r.end()
@@ -113,30 +152,38 @@ func (r *recent) trimSlots() {
 	}
 }
 
-// cut drops all bytes and returns how many there were. It leaves out one position,
-// so that also a follower at the end has to find its place again, by its id.
+// drop forgets everything and returns how many bytes it was. Followers at the end
+// stay there; others find out that they are behind.
+func (r *recent) drop() (dropped int) {
+	dropped, _ = r.size()
+	r.base, r.kept = r.end(), nil
+	return dropped
+}
+
+// cut is drop before a hole in the ids: it leaves out one position, so that also a
+// follower at the end has to find its place again, by its id.
 func (r *recent) cut() (dropped int) {
-	r.base, r.slots = r.end()+1, nil
-	for f := range r.tapes {
-		dropped += r.tapes[f].size
-		r.tapes[f].chunks, r.tapes[f].size = nil, 0
-	}
+	dropped = r.drop()
+	r.base++
 	return dropped
 }
 
 // leave takes one reader of a form away and, with the last, the form's bytes.
 func (r *recent) leave(f wire.Form) (dropped int) {
-	t := &r.tapes[f]
-	if t.readers--; t.readers == 0 {
-		dropped = t.size
-		t.chunks, t.size = nil, 0
-		r.trimSlots()
+	if r.readers[f]--; r.readers[f] > 0 || r.kept == nil {
+		return 0
 	}
+	dropped = r.tapes[f].size
+	r.tapes[f] = tape{}
+	r.trimSlots()
 	return dropped
 }
 
 // find returns the position of the message after id, if form f still has it.
 func (r *recent) find(f wire.Form, id int64) (pos uint64, ok bool) {
+	if r.kept == nil {
+		return 0, false
+	}
 	from := int(r.first(f) - r.base)
 	i := from + sort.Search(len(r.slots)-from, func(i int) bool { return r.slots[from+i].id > id })
 	// An event may stand where its message does not: the bytes began in between.
@@ -174,9 +221,9 @@ func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) 
 	i := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].first > pos }) - 1
 	c := t.chunks[i]
 	from := int32(pos - c.first)
-	event := r.slots[pos-r.base].skip != nil
+	event := r.at(pos).skip != nil
 	for k := from; int(k) < len(c.ends) && count > 0; k++ {
-		at := r.slots[pos-r.base]
+		at := r.at(pos)
 		if stop(at) || (at.skip != nil) != event || k > from && int(c.ends[k]-c.start(from)) > limit {
 			break
 		}

@@ -15,28 +15,25 @@ type topic struct {
 	channel parley.ChannelID
 
 	mu        sync.Mutex
+	seenOld   bool  // seen stood there at the last sweep already
 	head      int64 // the last id that was delivered here
 	seen      int64 // a later head that the log named: what lies between is read from pages, or delivered soon
-	seenOld   bool  // seen stood there at the last sweep already
 	recent    recent
 	followers []*follow
-	touched   time.Time // of the last append to recent
 }
 
 // follow is a session's place in one channel. It belongs to the session's owner but
-// for index, which the topic's mu guards, and the last two, which the session's does.
+// for index, which the topic's mu guards, and next, which the session's does.
 type follow struct {
 	topic   *topic
 	session *Session
-	id      int64  // the cursor: the last id that was taken
-	pos     uint64 // the next slot among the recent ones, if live
-	live    bool   // reads the recent bytes; else it has to find its place by id
-	page    *page  // being read by one who is behind, else nil
-	left    bool   // unfollowed, though perhaps still on the session's list
-	index   int    // in topic.followers; the topic's
-
-	ready bool    // in the session's list
-	next  *follow // there
+	id      int64   // the cursor: the last id that was taken
+	pos     uint64  // the next slot among the recent ones, if live
+	page    *page   // being read by one who is behind, else nil
+	next    *follow // in the session's ring; nil if it is not there
+	index   int32   // in topic.followers
+	live    bool    // reads the recent bytes; else it has to find its place by id
+	left    bool    // unfollowed, though perhaps still in the session's ring
 }
 
 // deliver takes messages that the log has stored, in order, and rings. Those that
@@ -83,7 +80,7 @@ func (t *topic) raise(head int64, scratch *scratch) {
 func (t *topic) finish(ring bool, grown int, scratch *scratch) {
 	scratch.rung = scratch.rung[:0]
 	if ring {
-		t.touched = t.hub.clock()
+		t.recent.touch(t.hub.clock())
 		scratch.rung = append(scratch.rung, t.followers...)
 	}
 	t.mu.Unlock()
@@ -113,7 +110,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		return form == wire.FormJSON || *s.skip != "" && *s.skip == self
 	}
 	for ; f.pos < r.end(); f.pos++ {
-		if skipped(r.slots[f.pos-r.base]) {
+		if skipped(r.at(f.pos)) {
 			continue
 		}
 		var last int64
@@ -157,13 +154,10 @@ func (t *topic) sweep(now time.Time, scratch *scratch) (size int, touched time.T
 	seen := t.seen
 	t.seenOld = true
 	grown := 0
-	if now.Sub(t.touched) > time.Minute {
-		grown = -t.recent.cut()
+	size, touched = t.recent.size()
+	if size > 0 && now.Sub(touched) > time.Minute {
+		grown, size = -t.recent.drop(), 0
 	}
-	for f := range t.recent.tapes {
-		size += t.recent.tapes[f].size
-	}
-	touched = t.touched
 	t.mu.Unlock()
 	t.hub.grow(grown)
 	if late {

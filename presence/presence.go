@@ -20,22 +20,28 @@ type Tracker struct {
 	grace time.Duration
 	each  int
 
-	mu       sync.Mutex
-	channels map[parley.ChannelID]map[parley.UserID]*stay
-	leaving  []departure // in the order of their deadlines, which all have the same grace
+	mu      sync.Mutex
+	users   map[place]stay
+	count   map[parley.ChannelID]int32 // users in each channel
+	leaving []departure                // in the order of their deadlines, which all have the same grace
 }
 
-// stay is a user in a channel. With no connection left it is leaving.
+// place is a user in a channel.
+type place struct {
+	channel parley.ChannelID
+	user    parley.UserID
+}
+
+// stay is how a user is there. With no connection left it is leaving.
 type stay struct {
-	name        string
-	connections int
-	left        uint64 // which departure is the latest; an earlier one is void
+	connections int32
+	left        uint32 // which departure is the latest; an earlier one is void
 }
 
 type departure struct {
 	Departure
 	due  time.Time
-	left uint64
+	left uint32
 }
 
 // Departure is a user who has left a channel for good.
@@ -53,39 +59,39 @@ func New(cfg Config) *Tracker {
 	if cfg.Each == 0 {
 		cfg.Each = 100
 	}
-	return &Tracker{grace: cfg.Grace, each: cfg.Each, channels: map[parley.ChannelID]map[parley.UserID]*stay{}}
+	return &Tracker{grace: cfg.Grace, each: cfg.Each, users: map[place]stay{}, count: map[parley.ChannelID]int32{}}
 }
 
 // Enter counts one more connection of a user in a channel. joined: it is the first,
 // and the channel is small enough to be told.
-func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name string) (joined bool) {
+func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID) (joined bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	users := t.channels[channel]
-	if users == nil {
-		users = map[parley.UserID]*stay{}
-		t.channels[channel] = users
-	}
-	if s := users[user]; s != nil {
-		s.connections++
+	at := place{channel, user}
+	s, here := t.users[at]
+	s.connections++
+	t.users[at] = s
+	if here {
 		return false
 	}
-	users[user] = &stay{name: name, connections: 1}
-	return len(users) <= t.each
+	t.count[channel]++
+	return int(t.count[channel]) <= t.each
 }
 
 // Leave counts one connection less. Due tells later whether the user is gone.
-func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, now time.Time) {
+func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.channels[channel][user]
-	if s == nil {
+	at := place{channel, user}
+	s, here := t.users[at]
+	if !here {
 		return
 	}
 	if s.connections--; s.connections == 0 {
 		s.left++
-		t.leaving = append(t.leaving, departure{Departure{channel, user, s.name}, now.Add(t.grace), s.left})
+		t.leaving = append(t.leaving, departure{Departure{channel, user, name}, now.Add(t.grace), s.left})
 	}
+	t.users[at] = s
 }
 
 // Due returns the users whose grace has ended by now, without those who came back
@@ -96,17 +102,17 @@ func (t *Tracker) Due(now time.Time) (gone []Departure) {
 	n := 0
 	for ; n < len(t.leaving) && !t.leaving[n].due.After(now); n++ {
 		d := t.leaving[n]
-		users := t.channels[d.Channel]
-		s := users[d.User]
-		if s == nil || s.connections > 0 || s.left != d.left {
+		at := place{d.Channel, d.User}
+		s, here := t.users[at]
+		if !here || s.connections > 0 || s.left != d.left {
 			continue
 		}
-		if len(users) <= t.each {
+		if int(t.count[d.Channel]) <= t.each {
 			gone = append(gone, d.Departure)
 		}
-		delete(users, d.User)
-		if len(users) == 0 {
-			delete(t.channels, d.Channel)
+		delete(t.users, at)
+		if t.count[d.Channel]--; t.count[d.Channel] == 0 {
+			delete(t.count, d.Channel)
 		}
 	}
 	if t.leaving = t.leaving[n:]; len(t.leaving) == 0 {

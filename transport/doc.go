@@ -110,17 +110,23 @@ func hijack(w http.ResponseWriter) (c hijacked, err error) {
 	return c, nil
 }
 
-// follow lets the session follow the request's channels, if the caller may read all.
-func (t *Transports) follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) {
+// authorize asks whether the caller may read all channels of the request.
+func (t *Transports) authorize(r *http.Request, req *Request) error {
 	for _, f := range req.Follows {
 		if err := t.chat.Authorize(r.Context(), req.Caller, chat.Read, f.Channel); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+// follow lets the session follow the request's channels.
+func follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) {
 	starts := make([]hub.Start, len(req.Follows))
 	for i, f := range req.Follows {
 		start, err := s.Follow(r.Context(), f.Channel, f.After)
 		if err != nil {
+			s.Close()
 			return nil, err
 		}
 		starts[i] = start
@@ -128,13 +134,33 @@ func (t *Transports) follow(r *http.Request, s *hub.Session, req *Request) ([]hu
 	return starts, nil
 }
 
-// begin is follow for a stream: it also tells the session where it begins.
+// begin lets a stream follow the request's channels and tells it where it begins. The
+// others hear of the caller before it follows, so that where there is nobody else
+// nothing is kept.
 func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, req *Request) error {
-	starts, err := t.follow(r, s, req)
+	if err := t.authorize(r, req); err != nil {
+		return err
+	}
+	for _, f := range req.Follows {
+		t.chat.Enter(f.Channel, req.Caller)
+	}
+	starts, err := follow(r, s, req)
+	if err != nil {
+		for _, f := range req.Follows {
+			t.chat.Leave(f.Channel, req.Caller)
+		}
+		return err
+	}
 	for i := range starts {
 		welcome(s, form, starts[i], "")
 	}
-	return err
+	return nil
+}
+
+// leaveAll ends a session, and its caller's stay in its channels.
+func (t *Transports) leaveAll(s *hub.Session, c chat.Caller) {
+	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c) })
+	s.Close()
 }
 
 // welcome tells a session where it stands in one channel.

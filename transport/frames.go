@@ -10,8 +10,6 @@ import (
 	"parley/wire"
 )
 
-type chatCaller = chat.Caller
-
 // text handles one JSON frame of a client. What goes wrong is answered; the
 // connection stays open.
 func (p *wsPeer) text(payload []byte) {
@@ -77,6 +75,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "event":
 		err = p.event(ctx, f, caller, channel)
 	case "typing":
+		p.spoke = true
 		err = p.t.chat.Typing(ctx, caller, channel, p.identity(caller))
 	case "history":
 		p.later(f, channel, func() error { return p.history(ctx, f, caller, channel) })
@@ -120,7 +119,6 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	as := chat.Caller{User: user, Any: true}
 	if !p.caller.Named() {
 		p.caller = as
-		p.session.Self(string(user))
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })
 	}
 	return as, nil
@@ -129,12 +127,10 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 // identity is whose sessions don't get the caller's events: the user's, or of a
 // guest this connection alone. NUL keeps it apart from names.
 func (p *wsPeer) identity(c chat.Caller) string {
-	if c.Named() {
-		return string(c.User)
+	if c.Named() || !p.spoke {
+		return c.Identity()
 	}
-	self := fmt.Sprintf("\x00%p", p.conn)
-	p.session.Self(self)
-	return self
+	return fmt.Sprintf("\x00%p", p)
 }
 
 func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
@@ -143,7 +139,7 @@ func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller,
 		return err
 	}
 	p.undurable.Add(1)
-	key, session, conn := f.Key, p.session, p.conn
+	key, session, conn := f.Key, &p.session, &p.conn
 	err = p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
 		switch {
 		case r.Err != nil:
@@ -166,12 +162,13 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	if err != nil {
 		return err
 	}
-	if now := time.Now().Unix(); now != p.eventsIn {
+	if now := int32(time.Now().Unix()); now != p.eventsIn {
 		p.eventsIn, p.events = now, 0
 	}
 	if p.events++; p.events > eventsPerSec {
 		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
+	p.spoke = true
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
 }
 
@@ -229,18 +226,15 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 	if after != nil {
 		cursor = &parley.Cursor{ID: *after, Epoch: f.Epoch}
 	}
-	again := p.session.Follows(channel)
-	start, err := p.session.Follow(ctx, channel, cursor)
-	if err != nil {
-		if again {
-			p.t.chat.Leave(channel, p.caller)
-		}
-		return err
-	}
-	welcome(p.session, wire.FormWS, start, f.Key)
-	if !again {
+	if !p.session.Follows(channel) {
 		p.t.chat.Enter(channel, p.caller)
 	}
+	start, err := p.session.Follow(ctx, channel, cursor)
+	if err != nil {
+		p.t.chat.Leave(channel, p.caller)
+		return err
+	}
+	welcome(&p.session, wire.FormWS, start, f.Key)
 	return nil
 }
 

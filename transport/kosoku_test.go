@@ -47,24 +47,20 @@ func echoServer(t *testing.T) (url string) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) })
 	t.Cleanup(func() { e.Close(); stop(); running.Wait() })
-	transports := New(chat.New(nil, nil, h, chat.Config{}), e, Config{})
+	transports := New(chat.New(nil, nil, h, chat.Config{}), e, Config{MaxFrame: 32 << 20, HeartbeatInterval: time.Hour})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accept, err := handshake(w, r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		c := e.NewConn()
-		s := h.NewSession(wire.FormWS, c.Ring)
-		s.Send(switching(w.Header(), accept))
-		p := &wsPeer{t: transports, conn: c, session: s, lastHeard: time.Now()}
-		p.frames.Max = 32 << 20
+		p := transports.newPeer(chat.Caller{}, switching(w.Header(), accept))
 		nc, err := hijack(w)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		e.Park(c, nc.Conn, nc.early, echo{p}, true, time.Hour)
+		e.Park(&p.conn, nc.Conn, nc.early, echo{p}, true, time.Hour)
 	}))
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "http", "ws", 1)

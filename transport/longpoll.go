@@ -13,19 +13,28 @@ import (
 // answerBytes bounds the answer of one long poll.
 const answerBytes = 1 << 20
 
+// channelBell is the bell of one who waits in a select.
+type channelBell chan struct{}
+
+func (b channelBell) Ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
 // LongPoll answers at once if there is anything after the cursors, else with the
 // next message, else with nothing when the request's time is over. An error is
 // returned before anything was written.
 func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
-	bell := make(chan struct{}, 1)
-	s := t.chat.Hub().NewSession(wire.FormJSON, func() {
-		select {
-		case bell <- struct{}{}:
-		default:
-		}
-	})
+	bell := make(channelBell, 1)
+	var s hub.Session
+	t.chat.Hub().Open(&s, wire.FormJSON, bell)
 	defer s.Close()
-	starts, err := t.follow(r, s, req)
+	if err := t.authorize(r, req); err != nil {
+		return err
+	}
+	starts, err := follow(r, &s, req)
 	if err != nil {
 		return err
 	}
@@ -42,7 +51,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	for left := req.Limit; ; {
 		resets = append(resets, s.TakeOwn()...)
 		before := s.Sum()
-		b, err := s.Take(answerBytes, left)
+		b, err := s.Take("", answerBytes, left)
 		switch {
 		case err == hub.ErrBehind:
 			if err := s.Load(r.Context()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/chat"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -24,46 +25,39 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	if req.Many {
 		form = wire.FormSSEMulti
 	}
-	c := t.engine.NewConn()
-	s := t.chat.Hub().NewSession(form, c.Ring)
-	if req.Caller.Named() {
-		s.Self(string(req.Caller.User))
-	}
+	p := &ssePeer{t: t, caller: req.Caller}
+	s := &p.session
+	t.chat.Hub().Open(s, form, &p.conn)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
-	p := &ssePeer{t: t, session: s, req: req}
 
 	if r.ProtoMajor == 1 {
 		h.Set("Connection", "keep-alive")
 		head := responseHead(http.StatusOK, h)
 		s.Send(append(head, retryField...))
 		if err := t.begin(r, s, form, req); err != nil {
-			s.Close()
 			h.Del("Connection")
 			return err
 		}
 		nc, err := hijack(w)
 		if err != nil {
-			s.Close()
+			p.Gone()
 			return err
 		}
-		p.enter()
-		t.engine.Park(c, nc.Conn, nil, p, false, t.cfg.Comment)
+		t.engine.Park(&p.conn, nc.Conn, nil, p, false, t.cfg.Comment)
 		return nil
 	}
 
 	// One stream among others of a connection: it stays in the handler.
 	s.Send([]byte(retryField))
 	if err := t.begin(r, s, form, req); err != nil {
-		s.Close()
 		return err
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	p.enter()
-	t.engine.Hold(r.Context(), c, &flusher{w, http.NewResponseController(w)}, p, t.cfg.Comment)
+	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, t.cfg.Comment)
 	return nil
 }
 
@@ -102,37 +96,32 @@ func (f *flusher) Close() error { return nil }
 // ssePeer is an event stream: what the client sends is nothing.
 type ssePeer struct {
 	t       *Transports
-	session *hub.Session
-	req     *Request
+	conn    engine.Conn
+	session hub.Session
+	caller  chat.Caller
 
-	ended  bool      // nothing follows what waits
-	silent time.Time // since when bytes have waited without an acknowledgement
+	ended  bool  // nothing follows what waits
+	silent int64 // since when, in Unix milliseconds, bytes have waited without an acknowledgement; 0: they don't
 }
 
 var _ engine.Peer = (*ssePeer)(nil)
-
-func (p *ssePeer) enter() {
-	for _, f := range p.req.Follows {
-		p.t.chat.Enter(f.Channel, p.req.Caller)
-	}
-}
 
 func (p *ssePeer) Receive([]byte) (func(), bool) { return nil, false }
 
 func (p *ssePeer) Unsent(b []byte, n int) []byte { return p.session.Unsent(b, n) }
 
-func (p *ssePeer) Output() ([]byte, error) { return take(p.session, p.ended) }
+func (p *ssePeer) Output() ([]byte, error) { return take(&p.session, p.caller.Identity(), p.ended) }
 
 // take is the Output of a session: what it has, then what is shared; once it ended
 // only its own, then the end.
-func take(s *hub.Session, ended bool) ([]byte, error) {
+func take(s *hub.Session, self string, ended bool) ([]byte, error) {
 	if ended {
 		if own := s.TakeOwn(); own != nil {
 			return own, nil
 		}
 		return nil, io.EOF
 	}
-	b, err := s.Take(maxWrite, maxEntries)
+	b, err := s.Take(self, maxWrite, maxEntries)
 	if err == hub.ErrBehind {
 		return nil, engine.ErrLoad
 	}
@@ -149,11 +138,11 @@ func (p *ssePeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
 func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	switch {
 	case !s.Pending:
-		p.silent = time.Time{}
+		p.silent = 0
 		p.session.Send([]byte(":\n\n"))
-	case s.Progress || p.silent.IsZero():
-		p.silent = now
-	case now.Sub(p.silent) >= p.t.cfg.HeartbeatTimeout:
+	case s.Progress || p.silent == 0:
+		p.silent = now.UnixMilli()
+	case now.UnixMilli()-p.silent >= p.t.cfg.HeartbeatTimeout.Milliseconds():
 		return engine.Dead
 	}
 	return p.t.cfg.Comment
@@ -164,12 +153,7 @@ func (p *ssePeer) Drain(retry time.Duration) {
 	p.ended = true
 }
 
-func (p *ssePeer) Gone() {
-	p.session.Close()
-	for _, f := range p.req.Follows {
-		p.t.chat.Leave(f.Channel, p.req.Caller)
-	}
-}
+func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
 
 // drainBlock tells an event stream to come back later. It has no id: line, so that
 // the client's cursor stays.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/chat"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -23,31 +24,29 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	if err != nil {
 		return err
 	}
-	c := t.engine.NewConn()
-	s := t.chat.Hub().NewSession(wire.FormWS, c.Ring)
-	s.Send(switching(w.Header(), accept))
-	p := &wsPeer{t: t, conn: c, session: s, caller: req.Caller, pings: req.Pings, lastHeard: time.Now()}
-	p.frames.Max = t.cfg.MaxFrame
-	if req.Caller.Named() {
-		s.Self(string(req.Caller.User))
-	}
+	p := t.newPeer(req.Caller, switching(w.Header(), accept))
+	p.pings = req.Pings
 	if !req.Many {
 		p.only = req.Follows[0].Channel
 	}
-	if err := t.begin(r, s, wire.FormWS, req); err != nil {
-		s.Close()
+	if err := t.begin(r, &p.session, wire.FormWS, req); err != nil {
 		return err
 	}
 	nc, err := hijack(w)
 	if err != nil {
-		s.Close()
+		p.Gone()
 		return err
 	}
-	for _, f := range req.Follows {
-		t.chat.Enter(f.Channel, p.caller)
-	}
-	t.engine.Park(c, nc.Conn, nc.early, p, true, t.cfg.HeartbeatInterval)
+	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, t.cfg.HeartbeatInterval)
 	return nil
+}
+
+// newPeer makes the peer of a connection whose first bytes are head.
+func (t *Transports) newPeer(c chat.Caller, head []byte) *wsPeer {
+	p := &wsPeer{t: t, caller: c, lastHeard: time.Now().UnixMilli()}
+	t.chat.Hub().Open(&p.session, wire.FormWS, &p.conn)
+	p.session.Send(head)
+	return p
 }
 
 // RefuseWebSocket accepts a browser's handshake only to tell it why it is refused,
@@ -61,13 +60,10 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	if err != nil {
 		return err
 	}
-	c := t.engine.NewConn()
-	s := t.chat.Hub().NewSession(wire.FormWS, c.Ring)
-	s.Send(switching(w.Header(), accept))
-	s.Send(wire.FormWS.AppendControl(nil, "", "", wire.Error(nil, e, "", "")))
-	p := &wsPeer{t: t, conn: c, session: s, lastHeard: time.Now()}
+	p := t.newPeer(chat.Caller{User: parley.Guest}, switching(w.Header(), accept))
+	p.send(wire.Error(nil, e, "", ""))
 	p.close(code, string(e.Code))
-	t.engine.Park(c, nc.Conn, nil, p, true, t.cfg.HeartbeatInterval)
+	t.engine.Park(&p.conn, nc.Conn, nil, p, true, t.cfg.HeartbeatInterval)
 	return nil
 }
 
@@ -127,22 +123,24 @@ const (
 //	state: open ──close(code)──▶ closing ──its frame was written──▶ closed
 type wsPeer struct {
 	// fixed after construction
-	t       *Transports
-	conn    *engine.Conn
-	session *hub.Session
-	only    parley.ChannelID // the one channel of this connection, or ""
-	pings   bool             // pings are messages
+	t     *Transports
+	only  parley.ChannelID // the one channel of this connection, or ""
+	pings bool             // pings are messages
+
+	conn    engine.Conn
+	session hub.Session
 
 	// owned by the engine's calls
-	caller    chatCaller
+	spoke     bool // a guest has sent events, which it is not to get back
+	closed    bool // the close frame was given to be written
+	caller    chat.Caller
 	frames    wire.FrameReader
-	closing   []byte // the close frame; set: nothing more is read
-	closed    bool   // it was given to be written
-	work      func() // what the last frame asks for and may block
-	lastHeard time.Time
-	lastPing  time.Time
-	events    int // sent in this second
-	eventsIn  int64
+	closing   *[]byte // the close frame; set: nothing more is read
+	work      func()  // what the last frame asks for and may block
+	lastHeard int64   // when the client gave a sign of life, and
+	lastPing  int64   // when it was asked for one, in Unix milliseconds
+	eventsIn  int32   // the second in which it
+	events    int32   // sent so many events
 
 	undurable atomic.Int32
 }
@@ -159,9 +157,9 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 		return nil, true // it is asked only when it was full before: b is nil
 	}
 	if len(b) > 0 {
-		p.lastHeard = time.Now()
+		p.lastHeard = time.Now().UnixMilli()
 	}
-	err := p.frames.Read(b, frame)
+	err := p.frames.Read(b, p.t.cfg.MaxFrame, frame)
 	if ce, ok := err.(*wire.CloseError); ok && p.closing == nil {
 		p.close(ce.Code, ce.Reason)
 	}
@@ -199,14 +197,15 @@ func (p *wsPeer) full() bool {
 // close ends the connection after its own answers and a close frame.
 func (p *wsPeer) close(code int, reason string) {
 	if p.closing == nil {
-		p.closing = wire.AppendClose(nil, code, reason)
+		frame := wire.AppendClose(nil, code, reason)
+		p.closing = &frame
 		p.conn.Ring()
 	}
 }
 
 func (p *wsPeer) Output() ([]byte, error) {
 	if p.closing == nil {
-		return take(p.session, false)
+		return take(&p.session, p.identity(p.caller), false)
 	}
 	if p.closed {
 		return nil, io.EOF
@@ -215,7 +214,7 @@ func (p *wsPeer) Output() ([]byte, error) {
 		return own, nil
 	}
 	p.closed = true
-	return p.closing, nil
+	return *p.closing, nil
 }
 
 func (p *wsPeer) Unsent(b []byte, n int) []byte {
@@ -225,26 +224,26 @@ func (p *wsPeer) Unsent(b []byte, n int) []byte {
 func (p *wsPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
 
 func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
-	cfg := &p.t.cfg
+	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout
+	ms := now.UnixMilli()
 	if s.Pending && s.Progress {
-		p.lastHeard = now
+		p.lastHeard = ms
 	}
-	silence := now.Sub(p.lastHeard)
+	silence := time.Duration(ms-p.lastHeard) * time.Millisecond
+	asked := time.Duration(ms-p.lastPing) * time.Millisecond
 	switch {
-	case p.closing != nil, silence >= cfg.HeartbeatTimeout && s.Blocked:
+	case p.closing != nil, silence >= timeout && s.Blocked:
 		return engine.Dead
-	case silence >= cfg.HeartbeatTimeout:
+	case silence >= timeout:
 		p.close(1001, "Heartbeat timeout")
-		return cfg.HeartbeatInterval
-	case silence >= cfg.HeartbeatInterval && now.Sub(p.lastPing) >= cfg.HeartbeatInterval && !s.Blocked:
-		p.lastPing = now
+		return interval
+	case silence < interval:
+		return min(interval, timeout) - silence
+	case asked >= interval && !s.Blocked:
+		p.lastPing, asked = ms, 0
 		p.session.Send(p.ping())
 	}
-	next := cfg.HeartbeatInterval - silence
-	if silence >= cfg.HeartbeatInterval {
-		next = p.lastPing.Add(cfg.HeartbeatInterval).Sub(now)
-	}
-	return max(min(next, cfg.HeartbeatTimeout-silence), 0)
+	return max(min(interval-asked, timeout-silence), 0)
 }
 
 func (p *wsPeer) ping() []byte {
@@ -259,10 +258,7 @@ func (p *wsPeer) Drain(retry time.Duration) {
 	p.close(1012, "Server draining")
 }
 
-func (p *wsPeer) Gone() {
-	p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Leave(channel, p.caller) })
-	p.session.Close()
-}
+func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
 
 // send answers with one JSON object.
 func (p *wsPeer) send(obj []byte) {

@@ -55,16 +55,18 @@ func violation(reason string) error { return &CloseError{1002, reason} }
 // no reserved bits or opcodes, shortest lengths, whole and short control frames,
 // valid UTF-8 (noticed at the first wrong byte). It keeps the bytes of a partial
 // frame and of a fragmented message, and nothing while there is none.
-//
-//	state: [partial: the unparsed start of one frame][message: fragments so far]
 type FrameReader struct {
-	// Max is the largest message in bytes; a longer one is 1009.
-	Max int
+	kept *kept
+}
 
-	partial []byte // what arrived of a frame that is not complete
-	message []byte // the payload of the fragments that arrived
-	op      Op     // of the message being assembled, 0 if none
-	checked int    // bytes of message known to be UTF-8
+// kept is what a reader stands in the middle of.
+//
+//	[message: the payload of the fragments that arrived][partial: the unparsed start of a frame]
+type kept struct {
+	partial []byte
+	message []byte
+	op      Op  // of the message being assembled, 0 if none
+	checked int // bytes of message known to be UTF-8
 }
 
 // ErrPause is what a callback of Read returns to be called no further for now.
@@ -72,17 +74,22 @@ var ErrPause = errors.New("paused")
 
 // Read parses p after what is left from before and calls frame for each whole
 // text or binary message and each control frame. The payload is valid during the
-// call only and may be changed. The error is a *CloseError, or what frame returned;
-// after it the reader must not be used, but for ErrPause: that frame was taken, the
-// bytes after it are kept, and the next Read, with nil or more bytes, goes on.
-func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) error {
-	kept := len(r.partial) > 0
-	if kept {
-		r.partial = append(r.partial, p...)
-		p = r.partial
+// call only and may be changed. A message of more than most bytes is 1009. The error
+// is a *CloseError, or what frame returned; after it the reader must not be used, but
+// for ErrPause: that frame was taken, the bytes after it are kept, and the next Read,
+// with nil or more bytes, goes on.
+func (r *FrameReader) Read(p []byte, most int, frame func(op Op, payload []byte) error) error {
+	var k kept // a copy, so that in the usual case nothing is allocated
+	if r.kept != nil {
+		k = *r.kept
+	}
+	old := len(k.partial) > 0
+	if old {
+		k.partial = append(k.partial, p...)
+		p = k.partial
 	}
 	for whole := len(p); ; {
-		n, err := r.next(p, frame)
+		n, err := k.next(p, most, frame)
 		if err != nil && err != ErrPause {
 			return err
 		}
@@ -92,20 +99,30 @@ func (r *FrameReader) Read(p []byte, frame func(op Op, payload []byte) error) er
 		}
 		switch {
 		case len(p) == 0:
-			r.partial = nil
-		case !kept || len(p) < whole:
-			r.partial = append([]byte(nil), p...)
+			k.partial = nil
+		case !old || len(p) < whole:
+			k.partial = append([]byte(nil), p...)
 		}
+		r.keep(k)
 		return err
 	}
 }
 
-// Idle tells whether the reader stands between two messages.
-func (r *FrameReader) Idle() bool { return len(r.partial) == 0 && r.op == 0 }
+func (r *FrameReader) keep(k kept) {
+	switch {
+	case k.partial == nil && k.op == 0:
+		r.kept = nil
+	case r.kept == nil:
+		r.kept = new(kept)
+		fallthrough
+	default:
+		*r.kept = k
+	}
+}
 
 // next parses one frame at the start of p and returns its length, 0 if it is not
 // complete.
-func (r *FrameReader) next(p []byte, frame func(Op, []byte) error) (int, error) {
+func (k *kept) next(p []byte, most int, frame func(Op, []byte) error) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -118,9 +135,9 @@ func (r *FrameReader) next(p []byte, frame func(Op, []byte) error) (int, error) 
 		return 0, violation("unknown opcode")
 	case control && !fin:
 		return 0, violation("a control frame is fragmented")
-	case op == OpContinuation && r.op == 0:
+	case op == OpContinuation && k.op == 0:
 		return 0, violation("a continuation without a start")
-	case (op == OpText || op == OpBinary) && r.op != 0:
+	case (op == OpText || op == OpBinary) && k.op != 0:
 		return 0, violation("a new message inside a fragmented one")
 	}
 	if len(p) < 2 {
@@ -149,7 +166,7 @@ func (r *FrameReader) next(p []byte, frame func(Op, []byte) error) (int, error) 
 			return 0, violation("a length is not in its shortest form")
 		}
 	}
-	if !control && size+uint64(len(r.message)) > uint64(r.Max) {
+	if !control && size+uint64(len(k.message)) > uint64(most) {
 		return 0, &CloseError{1009, "a message is too large"}
 	}
 	if len(p) < head+4 {
@@ -158,32 +175,32 @@ func (r *FrameReader) next(p []byte, frame func(Op, []byte) error) (int, error) 
 	mask := [4]byte(p[head : head+4])
 	body := p[head+4:]
 	if uint64(len(body)) < size {
-		return 0, r.checkPartial(op, mask, body)
+		return 0, k.checkPartial(op, mask, body)
 	}
 	body = body[:size]
 	ws.Cipher(body, mask, 0)
-	return head + 4 + int(size), r.whole(fin, op, body, frame)
+	return head + 4 + int(size), k.whole(fin, op, body, frame)
 }
 
 // checkPartial looks for wrong UTF-8 in what has arrived of a text frame, so that
 // a client hears of it at once and not when the frame is complete.
-func (r *FrameReader) checkPartial(op Op, mask [4]byte, body []byte) error {
-	if op != OpText && (op != OpContinuation || r.op != OpText) {
+func (k *kept) checkPartial(op Op, mask [4]byte, body []byte) error {
+	if op != OpText && (op != OpContinuation || k.op != OpText) {
 		return nil
 	}
 	const much = 4096 // a copy of more than this for each arriving piece would cost too much
-	if len(body) == 0 || len(body)+len(r.message) > much {
+	if len(body) == 0 || len(body)+len(k.message) > much {
 		return nil
 	}
-	text := append(append([]byte(nil), r.message...), body...)
-	ws.Cipher(text[len(r.message):], mask, 0)
+	text := append(append([]byte(nil), k.message...), body...)
+	ws.Cipher(text[len(k.message):], mask, 0)
 	if !validSoFar(text) {
 		return &CloseError{1007, "text is not UTF-8"}
 	}
 	return nil
 }
 
-func (r *FrameReader) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error) error {
+func (k *kept) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error) error {
 	if op >= 8 {
 		return frame(op, body)
 	}
@@ -194,21 +211,21 @@ func (r *FrameReader) whole(fin bool, op Op, body []byte, frame func(Op, []byte)
 			}
 			return frame(op, body)
 		}
-		r.op, r.checked = op, 0
+		k.op, k.checked = op, 0
 	}
-	r.message = append(r.message, body...)
-	if r.op == OpText {
-		rest := r.message[r.checked:]
+	k.message = append(k.message, body...)
+	if k.op == OpText {
+		rest := k.message[k.checked:]
 		if fin && !utf8.Valid(rest) || !fin && !validSoFar(rest) {
 			return &CloseError{1007, "text is not UTF-8"}
 		}
-		r.checked = len(r.message) - tail(rest)
+		k.checked = len(k.message) - tail(rest)
 	}
 	if !fin {
 		return nil
 	}
-	message, op := r.message, r.op
-	r.message, r.op = nil, 0
+	message, op := k.message, k.op
+	k.message, k.op = nil, 0
 	return frame(op, message)
 }
 

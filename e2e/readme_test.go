@@ -10,7 +10,7 @@ import (
 	"parley/testenv"
 )
 
-// block is a fenced block of the README that is run, with the output it promises.
+// block is a fenced block of a document that is run, with the output it promises.
 type block struct {
 	commands string
 	want     string
@@ -20,9 +20,9 @@ type block struct {
 // fence is "```sh run", "```sh run own" or, after one of these, "```… output".
 var fence = regexp.MustCompile("(?ms)^```sh run( own)?\n(.*?)^```\n\n+^```[a-z]+ output\n(.*?)^```$")
 
-func readmeBlocks(t *testing.T) (blocks []block) {
+func blocksOf(t *testing.T, document string) (blocks []block) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testenv.Root(), "README.md"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(), document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func readmeBlocks(t *testing.T) (blocks []block) {
 		blocks = append(blocks, block{commands: m[2], want: m[3], own: m[1] != ""})
 	}
 	if n := strings.Count(string(b), "```sh run"); n != len(blocks) || n == 0 {
-		t.Fatalf("%d of %d blocks to run are followed by their output", len(blocks), n)
+		t.Fatalf("%d of %d blocks to run in %s are followed by their output", len(blocks), n, document)
 	}
 	return blocks
 }
@@ -52,10 +52,19 @@ func masked(s string) string {
 	return strings.TrimSpace(s)
 }
 
-func TestREADME(t *testing.T) {
-	t.Parallel()
+func TestDocumentsSayWhatHappens(t *testing.T) {
 	testenv.Need(t, "curl")
-	blocks := readmeBlocks(t)
+	for _, document := range []string{"README.md", "docs/api.md"} {
+		t.Run(document, func(t *testing.T) {
+			t.Parallel()
+			runDocument(t, document)
+		})
+	}
+}
+
+// runDocument runs the blocks of a document in one shell, on a fresh server.
+func runDocument(t *testing.T, document string) {
+	blocks := blocksOf(t, document)
 	server := testenv.Server(t)
 	address := strings.TrimPrefix(server.URL, "http://")
 	here := strings.NewReplacer(
@@ -77,7 +86,7 @@ func TestREADME(t *testing.T) {
 			got.WriteString(line + "\n")
 		}
 		if got, want := masked(got.String()), masked(b.want); got != want {
-			t.Errorf("these commands of the README\n%s\nanswer\n%s\n\nnot\n%s", b.commands, got, want)
+			t.Errorf("these commands of %s\n%s\nanswer\n%s\n\nnot\n%s", document, b.commands, got, want)
 		}
 	}
 }

@@ -68,14 +68,13 @@ func (e *Engine) Len() int { return int(e.open.Load()) }
 
 // Park hands a socket over to the engine. early are bytes that were read from it
 // already; with listen false nothing more is read, and only the client's end is
-// noticed. first is the time until the first tick. The socket is closed when the
-// peer is Gone.
+// noticed. first is the time until the first tick. The socket, whose listener should
+// have been tuned by TuneListener, is closed when the peer is Gone.
 func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
 	c.peer = peer
 	if !listen {
 		c.flags = deaf
 	}
-	tune(nc)
 	if !e.enter() {
 		nc.Close()
 		peer.Gone()

@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tune sets what every socket has: a bound on what waits unsent in the kernel, and
-// an end to peers that acknowledge nothing (RFC 5482).
-func tune(nc net.Conn) {
-	control(nc, func(fd int) {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 64<<10)
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(90*time.Second/time.Millisecond))
+// TuneListener is a net.ListenConfig.Control. The connections inherit from the
+// listener a bound on what waits unsent in the kernel, and an end to peers that
+// acknowledge nothing (RFC 5482). A system that refuses an option does without.
+func TuneListener(_, _ string, raw syscall.RawConn) error {
+	return raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 64<<10)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(90*time.Second/time.Millisecond))
 	})
 }
 

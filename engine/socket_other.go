@@ -6,11 +6,12 @@ import (
 	"context"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// tune does nothing where the options are not known.
-func tune(net.Conn) {}
+// TuneListener does nothing where the options are not known.
+func TuneListener(string, string, syscall.RawConn) error { return nil }
 
 // sentLocked knows no more here than whether a write is blocked.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {

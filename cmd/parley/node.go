@@ -22,6 +22,7 @@ import (
 	"parley/engine"
 	"parley/httpapi"
 	"parley/hub"
+	"parley/internal/gcpace"
 	"parley/presence"
 	"parley/transport"
 )
@@ -83,6 +84,7 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return h.Run(work) })
 	g.Go(func() error { return c.Run(work) })
 	g.Go(func() error { return e.Run(work) })
+	g.Go(func() error { return gcpace.Run(work) })
 	g.Go(func() error { return served(adminServer.Serve(admin)) })
 	for _, l := range listeners {
 		g.Go(func() error {
@@ -136,11 +138,15 @@ func served(err error) error {
 	return err
 }
 
+// listening makes sockets whose connections need no setting of their own: dead peers
+// are found by heartbeats and by the engine's time-out, not by TCP's keep-alives.
+var listening = net.ListenConfig{KeepAlive: -1, Control: engine.TuneListener}
+
 // listen opens the addresses. With dev's default address the same port of ::1 is
 // opened too, since localhost may mean either.
 func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	one := func(flag, addr string) (net.Listener, error) {
-		l, err := net.Listen("tcp", addr)
+		l, err := listening.Listen(context.Background(), "tcp", addr)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, refuse(fmt.Sprintf("another process listens on %s.", addr), fmt.Sprintf("Stop it, or choose another address: %s 127.0.0.1:0 picks a free one.", flag))
 		}
@@ -159,7 +165,7 @@ func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 		return nil, nil, err
 	}
 	if n.flags.Listen == "127.0.0.1:8080" {
-		if also, err := net.Listen("tcp", "[::1]:8080"); err == nil {
+		if also, err := listening.Listen(context.Background(), "tcp", "[::1]:8080"); err == nil {
 			public = append(public, also)
 		}
 	}

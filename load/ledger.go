@@ -55,6 +55,13 @@ func NewLedger() *Ledger {
 	return &Ledger{sent: map[Stamp]bool{}, acks: map[Stamp]int64{}, excused: map[Stamp]bool{}}
 }
 
+// Len is how many messages were sent, and how many of them acknowledged.
+func (l *Ledger) Len() (sent, acknowledged int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sent), len(l.acks)
+}
+
 // Sent notes a message before it leaves. It may be stored from now on.
 func (l *Ledger) Sent(s Stamp) {
 	l.mu.Lock()

@@ -7,15 +7,32 @@ import (
 
 // Report is what became of the messages of one channel.
 type Report struct {
-	Sent         int // messages that publishers tried to store
-	Acknowledged int
-	Stored       int // entries in the log
-	Received     int // entries seen, by all readers together
-	Lost         int // acknowledged and not in the log, or in the log and not seen by a reader
-	Repeated     int // stored or received more than once
-	OutOfOrder   int // a publisher's messages in another order than sent, or ids that do not rise
-	Altered      int // stored under another id than acknowledged, received otherwise than stored, or never sent
-	Findings     []string
+	Sent         int      `json:"sent"` // messages that publishers tried to store
+	Acknowledged int      `json:"acknowledged"`
+	Stored       int      `json:"stored"`       // entries in the log
+	Received     int      `json:"received"`     // entries seen, by all readers together
+	Lost         int      `json:"lost"`         // acknowledged and not in the log, or in the log and not seen by a reader
+	Repeated     int      `json:"repeated"`     // stored or received more than once
+	OutOfOrder   int      `json:"out_of_order"` // a publisher's messages in another order than sent, or ids that do not rise
+	Altered      int      `json:"altered"`      // stored under another id than acknowledged, received otherwise than stored, or never sent
+	Resets       int      `json:"resets"`       // gaps that the server told of; for Run to fill in
+	Failures     int      `json:"failures"`     // publishers and readers that gave up; for Run to fill in
+	Findings     []string `json:"findings,omitempty"`
+}
+
+// Add takes over what another report found.
+func (r *Report) Add(o *Report) {
+	r.Sent += o.Sent
+	r.Acknowledged += o.Acknowledged
+	r.Stored += o.Stored
+	r.Received += o.Received
+	r.Lost += o.Lost
+	r.Repeated += o.Repeated
+	r.OutOfOrder += o.OutOfOrder
+	r.Altered += o.Altered
+	r.Resets += o.Resets
+	r.Failures += o.Failures
+	r.Findings = append(r.Findings, o.Findings[:min(len(o.Findings), max(0, maxFindings-len(r.Findings)))]...)
 }
 
 // maxFindings is how many a report tells in words; it counts all.
@@ -28,8 +45,11 @@ func (r *Report) found(n *int, format string, args ...any) {
 	}
 }
 
-// OK says that nothing was lost, repeated, out of order or altered.
-func (r *Report) OK() bool { return r.Lost+r.Repeated+r.OutOfOrder+r.Altered == 0 }
+// OK says that nothing was lost, repeated, out of order or altered, and that nobody
+// gave up.
+func (r *Report) OK() bool {
+	return r.Lost+r.Repeated+r.OutOfOrder+r.Altered+r.Failures == 0
+}
 
 func (r *Report) String() string {
 	s := fmt.Sprintf("sent %d, acknowledged %d, stored %d, received %d; lost %d, repeated %d, out of order %d, altered %d",

@@ -25,6 +25,7 @@ type cli struct {
 	Send    sendCmd    `cmd:"" help:"Store a message, or one for each line of the standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they come; resumes by itself."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
+	Verify  verifyCmd  `cmd:"" help:"Check that a server loses, repeats and disorders nothing."`
 	Config  configCmd  `cmd:"" help:"Look after configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

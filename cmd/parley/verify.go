@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"parley/load"
+)
+
+type verifyCmd struct {
+	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
+	Token      string        `placeholder:"TOKEN" help:"A token or an API key that may read and write channels named verify-…; not needed in development."`
+	Channels   int           `default:"4" placeholder:"N" help:"Channels, with new names."`
+	Publishers int           `default:"8" placeholder:"N" help:"Publishers in all, over HTTP and WebSocket."`
+	Readers    int           `default:"16" placeholder:"N" help:"Readers in all, over all four transports."`
+	For        time.Duration `default:"30s" placeholder:"TIME" help:"How long to publish."`
+	Pace       time.Duration `default:"10ms" placeholder:"TIME" help:"Between two messages of a publisher."`
+	Patience   time.Duration `default:"1m" placeholder:"TIME" help:"How long the last messages may take to arrive."`
+	Seed       uint64        `default:"0" placeholder:"S" help:"Repeats the choices of another run; 0: new ones."`
+	JSON       bool          `name:"json" help:"Print the report as JSON."`
+}
+
+func (verifyCmd) Help() string {
+	return "Publishers send messages with keys and repeat what was not acknowledged; readers hop between the transports and drop their connections at random. " +
+		"At the end the log is held against what was acknowledged and against what each reader saw. Kill and restart the server meanwhile: the numbers must be the same. " +
+		"Exit code 0: nothing was lost, repeated or out of order; 1: something was."
+}
+
+func (c *verifyCmd) Run(ctx context.Context, p *program) error {
+	if !strings.HasPrefix(c.Server, "http://") && !strings.HasPrefix(c.Server, "https://") {
+		return refuse(fmt.Sprintf("the server %q is no URL.", c.Server), "Write it as http://127.0.0.1:8080.")
+	}
+	if c.For <= 0 || c.For > 24*time.Hour || c.Channels < 1 || c.Publishers < 1 || c.Readers < 1 || c.Channels > 1000 || c.Publishers+c.Readers > 5000 {
+		return refuse("a number is out of its range.", "At most 1,000 channels, 5,000 publishers and readers, 24h.")
+	}
+	if c.Seed == 0 {
+		c.Seed = uint64(rand.Uint32()) + 1
+	}
+	live := newProgress(p)
+	report, err := load.Run(ctx, load.Config{Server: strings.TrimRight(c.Server, "/"), Token: c.Token, Channels: c.Channels,
+		Publishers: c.Publishers, Readers: c.Readers, For: c.For, Pace: c.Pace, Patience: c.Patience, Seed: c.Seed,
+		Progress: func(g load.Progress) {
+			live.show(fmt.Sprintf("sent %d, acknowledged %d, %v left", g.Sent, g.Acknowledged, g.Left.Round(time.Second)))
+		}})
+	live.end()
+	if err != nil {
+		return err
+	}
+	if err := c.print(p, report); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return errors.New("not every acknowledged message arrived once and in order")
+	}
+	return nil
+}
+
+func (c *verifyCmd) print(p *program, r *load.Report) error {
+	if c.JSON {
+		return json.NewEncoder(p.stdout).Encode(struct {
+			*load.Report
+			Seed uint64 `json:"seed"`
+			OK   bool   `json:"ok"`
+		}{r, c.Seed, r.OK()})
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range []struct {
+		name  string
+		value int
+	}{
+		{"sent", r.Sent}, {"acknowledged", r.Acknowledged}, {"stored", r.Stored}, {"received", r.Received},
+		{"lost", r.Lost}, {"repeated", r.Repeated}, {"out of order", r.OutOfOrder}, {"altered", r.Altered}, {"resets", r.Resets},
+	} {
+		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.value)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintln(p.stdout, "  "+f)
+	}
+	_, err := fmt.Fprintf(p.stdout, "--seed %d repeats the choices of this run\n", c.Seed)
+	return err
+}

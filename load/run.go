@@ -1,0 +1,190 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	client "parley/client/go"
+)
+
+// Config of a run against a server. The zero value of a field is its default.
+type Config struct {
+	Server     string // URL
+	Token      string // a JWT or an API key; empty: development, each publisher is a user of its own
+	Channels   int    // 4
+	Publishers int    // in all, over HTTP and WebSocket in turns; 8
+	Readers    int    // in all, each begins with another transport; 16
+	For        time.Duration
+	Pace       time.Duration  // between a publisher's messages; 10 ms
+	DropOdds   int            // a reader drops its connection once in so many messages; 50
+	Patience   time.Duration  // how long the last messages may take to arrive; 60 s
+	Seed       uint64         // of the readers' choices
+	Progress   func(Progress) // called every second; nil: nobody
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Sent, Acknowledged int
+	Left               time.Duration
+}
+
+func (c *Config) defaults() {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{{&c.Channels, 4}, {&c.Publishers, 8}, {&c.Readers, 16}, {&c.DropOdds, 50}} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&c.For, 30 * time.Second}, {&c.Pace, 10 * time.Millisecond}, {&c.Patience, time.Minute}} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	c.Publishers, c.Readers = max(c.Publishers, c.Channels), max(c.Readers, c.Channels)
+}
+
+// room is one channel of a run.
+type room struct {
+	name       string
+	ledger     *Ledger
+	publishers []func(context.Context, <-chan struct{}) error
+	readers    []*Reader
+}
+
+// Run publishes and reads for a while, waits until all has arrived, and returns what
+// became of it. The error is why the run could not be made, such as a server that is
+// not there.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	cfg.defaults()
+	rooms := cfg.rooms()
+	c := cfg.client("")
+	if _, err := c.Head(ctx, rooms[0].name); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", cfg.Server, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	var publishing, reading sync.WaitGroup
+	var mu sync.Mutex
+	var failures []error
+	failed := func(err error) {
+		if err != nil {
+			mu.Lock()
+			failures = append(failures, err)
+			mu.Unlock()
+		}
+	}
+	for _, r := range rooms {
+		for _, reader := range r.readers {
+			reading.Go(func() { failed(reader.Run(ctx)) })
+		}
+		for _, publish := range r.publishers {
+			publishing.Go(func() { failed(publish(ctx, stop)) })
+		}
+	}
+	cfg.wait(ctx, rooms)
+	close(stop)
+	late := time.AfterFunc(cfg.Patience, cancel) // who has not seen the end by then has lost it
+	defer late.Stop()
+	publishing.Wait()
+	for _, r := range rooms {
+		failed(Finish(ctx, c, r.name, r.ledger))
+	}
+	reading.Wait()
+	return cfg.report(rooms, failures)
+}
+
+// rooms makes the channels with their publishers and readers.
+func (cfg *Config) rooms() []*room {
+	rooms := make([]*room, cfg.Channels)
+	run := rand.Uint32() // names are new each time: keys of an older run would be repetitions
+	for i := range rooms {
+		rooms[i] = &room{name: fmt.Sprintf("verify-%08x.%d", run, i), ledger: NewLedger()}
+	}
+	for i := range cfg.Publishers {
+		r, name := rooms[i%len(rooms)], fmt.Sprintf("verify-p%d", i)
+		p := Publisher{Name: name, Client: cfg.client(name), Channel: r.name, Ledger: r.ledger, Pace: cfg.Pace}
+		publish := p.Run
+		if i/len(rooms)%2 == 1 {
+			publish = (&Pipeline{Publisher: p}).Run
+		}
+		r.publishers = append(r.publishers, publish)
+	}
+	zero := int64(0)
+	for i := range cfg.Readers {
+		r, ts := rooms[i%len(rooms)], client.Transports()
+		first := i / len(rooms) % len(ts)
+		ts[0], ts[first] = ts[first], ts[0]
+		r.readers = append(r.readers, &Reader{Client: cfg.client(""), Channel: r.name, Transports: ts, After: &zero,
+			DropOdds: cfg.DropOdds, Rand: rand.New(rand.NewPCG(cfg.Seed, uint64(i))),
+			View: View{Name: fmt.Sprintf("reader %d of %s", i, r.name)}})
+	}
+	return rooms
+}
+
+func (cfg *Config) client(user string) *client.Client {
+	if cfg.Token != "" {
+		user = ""
+	}
+	return client.New(cfg.Server, client.Config{User: user, Token: cfg.Token,
+		FirstWait: 50 * time.Millisecond, MaxWait: 2 * time.Second, PollInterval: 100 * time.Millisecond})
+}
+
+// wait lets the run go on for its time.
+func (cfg *Config) wait(ctx context.Context, rooms []*room) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for end := time.Now().Add(cfg.For); ; {
+		left := time.NewTimer(time.Until(end))
+		select {
+		case <-ctx.Done():
+			left.Stop()
+			return
+		case <-left.C:
+			return
+		case <-tick.C:
+			left.Stop()
+		}
+		if cfg.Progress != nil {
+			p := Progress{Left: time.Until(end)}
+			for _, r := range rooms {
+				sent, acked := r.ledger.Len()
+				p.Sent, p.Acknowledged = p.Sent+sent, p.Acknowledged+acked
+			}
+			cfg.Progress(p)
+		}
+	}
+}
+
+// report holds every channel's log against what is known of it. The run's context may
+// have ended by then.
+func (cfg *Config) report(rooms []*room, failures []error) (*Report, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.Patience)
+	defer cancel()
+	sum := &Report{}
+	for _, r := range rooms {
+		log, err := ReadLog(ctx, cfg.client(""), r.name)
+		if err != nil {
+			return nil, err
+		}
+		views := make([]*View, len(r.readers))
+		for i, reader := range r.readers {
+			views[i] = &reader.View
+			sum.Resets += reader.View.Resets
+		}
+		sum.Add(Verify(log, r.ledger, views...))
+	}
+	for _, err := range failures {
+		sum.Findings = append(sum.Findings, err.Error())
+	}
+	sum.Failures = len(failures)
+	return sum, nil
+}

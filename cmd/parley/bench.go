@@ -31,7 +31,7 @@ type benchCmd struct {
 	Layout      string        `default:"" enum:",own,one,rooms" group:"Load" help:"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. The scenario's own by default."`
 	Rooms       int           `placeholder:"N" group:"Load" help:"Rooms of the layout rooms; a tenth of the connections by default."`
 	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish; the scenario's own number by default."`
-	Window      int           `default:"32" placeholder:"N" group:"Load" help:"Unacknowledged messages of a publisher with --rate 0; the server reads on only below 64."`
+	Window      int           `default:"60" placeholder:"N" group:"Load" help:"Unacknowledged messages of a publisher with --rate 0; the server reads on only below 64."`
 	Behind      int           `default:"1000" placeholder:"K" group:"Load" help:"catchup: messages that each reader is behind."`
 	Dials       int           `default:"128" placeholder:"N" group:"Load" help:"Connections that are being opened at a time."`
 	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"idle: how long after the last connection the memory is looked at."`

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,11 +21,42 @@ type Server struct {
 	PID  int    // 0: unknown, its CPU and memory are not measured
 	Data string // where it keeps messages, if this process started it
 
-	cmd *exec.Cmd
+	cmd  *exec.Cmd
+	log  *head         // what it said on stderr, the beginning
+	done chan struct{} // closed when it has ended
+}
+
+// head keeps the first few KiB that are written to it.
+type head struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.b = append(h.b, p[:min(len(p), 2<<10-len(h.b))]...)
+	return len(p), nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.b)
+}
+
+// Died tells what a server that this process started said before it ended by itself.
+func (s *Server) Died() (log string, died bool) {
+	select {
+	case <-s.done: // nil for a server of others
+		return s.log.String(), true
+	default:
+		return "", false
+	}
 }
 
 // StartServer starts a development server with temporary data.
-func StartServer(ctx context.Context, binary, dir string, stderr io.Writer, flags ...string) (*Server, error) {
+func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Server, error) {
 	data, err := os.MkdirTemp(dir, "parley-bench-")
 	if err != nil {
 		return nil, err
@@ -33,9 +65,8 @@ func StartServer(ctx context.Context, binary, dir string, stderr io.Writer, flag
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	s := &Server{Data: data, cmd: cmd}
-	var log strings.Builder
-	cmd.Stderr = &log
+	s := &Server{Data: data, cmd: cmd, log: &head{}, done: make(chan struct{})}
+	cmd.Stderr = s.log
 	line, err := startChild(cmd)
 	for _, word := range strings.Fields(line) {
 		if url, ok := strings.CutPrefix(word, "http="); ok {
@@ -44,9 +75,10 @@ func StartServer(ctx context.Context, binary, dir string, stderr io.Writer, flag
 	}
 	if err != nil || s.URL == "" {
 		s.Stop()
-		return nil, fmt.Errorf("start a server: %v\n%s", err, log.String())
+		return nil, fmt.Errorf("start a server: %v\n%s", err, s.log)
 	}
 	s.PID = cmd.Process.Pid
+	go func() { _ = cmd.Wait(); close(s.done) }()
 	return s, nil
 }
 
@@ -57,7 +89,11 @@ func (s *Server) Stop() {
 	}
 	if s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
+		if s.PID != 0 && s.done != nil {
+			<-s.done
+		} else {
+			_ = s.cmd.Wait()
+		}
 	}
 	if s.Data != "" {
 		_ = os.RemoveAll(s.Data)

@@ -11,7 +11,14 @@ import (
 // CPU per delivery, flooded the deliveries per second.
 func (r *run) fanout() error { return r.spread(orOne(r.Publishers, 1)) }
 
-func (r *run) rooms() error { return r.spread(orOne(r.Publishers, 16)) }
+// Flooded rooms need more messages under way than there are rooms, or there is never
+// more than one to write.
+func (r *run) rooms() error {
+	if r.Rate > 0 {
+		return r.spread(orOne(r.Publishers, 16))
+	}
+	return r.spread(orOne(r.Publishers, 100))
+}
 
 func orOne(n, otherwise int) int {
 	if n > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -112,7 +111,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	orDefault(&cfg.Burst, 1)
 	orDefault(&cfg.Settle, time.Minute)
 	orDefault(&cfg.Dials, 128)
-	orDefault(&cfg.Window, 32)
+	orDefault(&cfg.Window, 60)
 	orDefault(&cfg.Behind, 1000)
 	orDefault(&cfg.PollEvery, time.Second)
 	orDefault(&cfg.Pairs, 5)
@@ -128,7 +127,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Server == "" {
 		r.Progress("starting a server")
 		var err error
-		if r.server, err = StartServer(ctx, cfg.Binary, cfg.TempDir, io.Discard, append([]string{"--fsync", cfg.Fsync}, cfg.Flags...)...); err != nil {
+		if r.server, err = StartServer(ctx, cfg.Binary, cfg.TempDir, append([]string{"--fsync", cfg.Fsync}, cfg.Flags...)...); err != nil {
 			return nil, err
 		}
 		defer r.server.Stop()
@@ -139,6 +138,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	if err != nil {
 		r.report.problem("%v", err)
+	}
+	if log, died := r.server.Died(); died {
+		r.report.problem("the server ended: %s", log)
 	}
 	r.report.settle()
 	return r.report, nil

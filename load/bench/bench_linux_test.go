@@ -1,0 +1,99 @@
+package bench_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/load/bench"
+	"parley/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// small is a run that is over soon.
+func small(t *testing.T, scenario string) bench.Config {
+	return bench.Config{Scenario: scenario, Command: "parley bench " + scenario, Binary: testenv.Binary(t), Fsync: "memory",
+		TempDir: t.TempDir(), Connections: 20, Rate: -1, For: 500 * time.Millisecond, Settle: time.Second,
+		Pairs: 2, Publishers: 2, Behind: 20, Rooms: 5, PollEvery: 50 * time.Millisecond}
+}
+
+func check(t *testing.T, cfg bench.Config, expected int64, keys ...string) *bench.Report {
+	t.Helper()
+	r, err := bench.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.OK || r.Received != r.Expected || r.Expected < expected {
+		t.Errorf("expected %d (at least %d), received %d: %v", r.Expected, expected, r.Received, r.Problems)
+	}
+	for _, key := range keys {
+		if _, ok := r.Value(key); !ok {
+			t.Errorf("the report has no %s", key)
+		}
+	}
+	return r
+}
+
+func TestScenariosDeliverAllAndReportIt(t *testing.T) {
+	for _, c := range []struct {
+		scenario string
+		expected int64
+		keys     string
+	}{
+		{"connect", 0, "connects_per_s server_cpu_per_connect connect_p99"},
+		{"idle", 0, "bytes_per_connection empty_rss idle_cpu"},
+		{"fanout", 40, "server_cpu_per_delivery deliver_p50 deliver_p99 ack_p99 beyond_commit_p99 load_cpu publisher_cpu"},
+		{"rooms", 100, "deliveries_per_s server_cpu_per_delivery deliver_p99 server_rss"},
+		{"storm", 1000, "caught_up reconnected deliver_p99"},
+		{"publish", 0, "acked_per_s fdatasync_per_s ack_p99 server_cpu_per_message"},
+		{"mixed", 2000, "websocket_p99 sse_p99 websocket_beyond_commit_p99 ack_p99 fdatasync_per_s"},
+		{"catchup", 20*20 + 5*20, "caught_up deliveries_per_s"},
+	} {
+		t.Run(c.scenario, func(t *testing.T) {
+			r := check(t, small(t, c.scenario), c.expected, strings.Fields(c.keys)...)
+			var page strings.Builder
+			if err := r.HTML(&page); err != nil || !strings.Contains(page.String(), "</html>") || strings.Contains(page.String(), "http") {
+				t.Errorf("the page is not whole, or loads something: %v", err)
+			}
+			if err := r.Print(&page); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestEveryTransportIsChecked(t *testing.T) {
+	for _, tr := range bench.Transports {
+		t.Run(tr, func(t *testing.T) {
+			cfg := small(t, "fanout")
+			cfg.Transport, cfg.Rate = tr, 40
+			check(t, cfg, 20*20)
+		})
+	}
+}
+
+func TestBaselines(t *testing.T) {
+	for scenario, key := range map[string]string{"connect": "ratio", "fanout": "ratio", "rooms": "rate_ratio"} {
+		t.Run(scenario, func(t *testing.T) {
+			cfg := small(t, scenario)
+			cfg.Baseline, cfg.For = true, 2*time.Second
+			check(t, cfg, 0, key)
+		})
+	}
+}
+
+func TestAServerThatDiesIsToldOf(t *testing.T) {
+	server := testenv.Server(t)
+	cfg := small(t, "fanout")
+	cfg.Server, cfg.PID, cfg.For, cfg.Rate = server.URL, server.Cmd.Process.Pid, 2*time.Second, 20
+	time.AfterFunc(time.Second, func() { _ = server.Cmd.Process.Kill() })
+	r, err := bench.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK {
+		t.Errorf("the server was killed and all is well: %+v", r)
+	}
+}

@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/wire"
+)
+
+// liar is a server that welcomes WebSockets and then delivers what the test says.
+func liar(t *testing.T, ids ...int64) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			request := make([]byte, 4096)
+			n, _ := c.Read(request)
+			answer := bareWelcome(request[:n])
+			for _, id := range ids {
+				m := appendMessage(nil, id, time.Now().UnixNano(), 0, int(id), "b.0", 128)
+				answer = append(wire.AppendFrameHeader(answer, wire.OpText, len(m)), m...)
+			}
+			_, _ = c.Write(answer)
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func swarm(t *testing.T, url string, count int) *Swarm {
+	t.Helper()
+	s, err := NewSwarm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.loop.run(s.turn) }() // it ends with the process
+	if err := s.Start(SwarmArgs{Server: url, Transport: "websocket", Prefix: "b", Count: count, Channels: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSwarmFindsALiar(t *testing.T) {
+	s := swarm(t, liar(t, 1, 2, 2, 5, 4), 2)
+	var opened OpenReply
+	if err := s.Open(OpenArgs{Dials: 2}, &opened); err != nil || opened.Opened != 2 {
+		t.Fatal(err, opened)
+	}
+	var await AwaitReply
+	if err := s.Await(AwaitArgs{Heads: []int64{6}, Timeout: 200 * time.Millisecond}, &await); err != nil || await.Missing != 2 {
+		t.Errorf("%d missing, not one for each reader (%v)", await.Missing, err)
+	}
+	var got Tally
+	if err := s.Take(struct{}{}, &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Counts{Received: 8, Lost: 2, Repeated: 2, Disordered: 2}); got.Counts != want || got.Live != 2 {
+		t.Errorf("%+v, %d open; not %+v", got.Counts, got.Live, want)
+	}
+}
+
+func TestSwarmTellsOfConnectionsThatAreCutOrRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for i := 0; ; i++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			request := make([]byte, 4096)
+			n, _ := c.Read(request)
+			if i == 0 {
+				fmt.Fprint(c, "HTTP/1.1 503 Service Unavailable\r\n\r\n")
+			} else {
+				_, _ = c.Write(bareWelcome(request[:n]))
+			}
+			time.AfterFunc(50*time.Millisecond, func() { c.Close() })
+		}
+	}()
+	s := swarm(t, "http://"+l.Addr().String(), 2)
+	var opened OpenReply
+	if err := s.Open(OpenArgs{Dials: 1}, &opened); err != nil || opened.Opened != 1 || opened.Failed != 1 || !strings.Contains(opened.Err, "503") {
+		t.Errorf("%+v, %v", opened, err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var got Tally
+		if err := s.Count(struct{}{}, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Cut == 1 && len(got.Troubles) == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v", got)
+		}
+	}
+}

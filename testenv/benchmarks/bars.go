@@ -1,0 +1,99 @@
+package main
+
+import "fmt"
+
+// bar is one promise about speed and what was measured for it.
+type bar struct {
+	what string
+	run  string // of testenv/bench; "go" for a Go benchmark
+	key  string // the row; for go the benchmark's name
+	unit string
+	most bool // at most, else at least
+	than float64
+	note func(*report) string // shown beside it
+}
+
+// order is that of the runs in the document.
+var order = []string{"publish", "mixed", "mixed-memory", "connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
+	"rooms-flood", "storm", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll"}
+
+var parts = []struct {
+	title string
+	bars  []bar
+}{
+	{"Durable and prompt", []bar{
+		{what: "acknowledged appends in the process, 100 publishers, `--fsync commit`", run: "go", key: "BenchmarkAppend100Publishers/keys=false", unit: "msgs/s", than: 50000},
+		{what: "the same with a key on each message", run: "go", key: "BenchmarkAppend100Publishers/keys=true", unit: "msgs/s"},
+		{what: "acknowledged through WebSocket, 100 publishers", run: "publish", key: "acked_per_s", unit: "/s", than: 15000, note: beside("fdatasync_per_s", "the disk's fdatasync: %s/s")},
+		{what: "200 messages/s, 100 subscribers on each: WebSocket, p99 beyond the commit", run: "mixed", key: "websocket_beyond_commit_p99", unit: "ms", most: true, than: 10, note: beside("websocket_p99", "with the commit: %s ms")},
+		{what: "the same, event streams", run: "mixed", key: "sse_beyond_commit_p99", unit: "ms", most: true, than: 10, note: beside("sse_p99", "with the commit: %s ms")},
+		{what: "without a disk (`--fsync memory`), WebSocket, p99 in all", run: "mixed-memory", key: "websocket_p99", unit: "ms"},
+	}},
+	{"Light and fast", []bar{
+		{what: "memory for each idle WebSocket of 15,000, each its own user and channel", run: "idle", key: "bytes_per_connection", unit: "bytes", most: true, than: 700},
+		{what: "all in one channel", run: "idle-one", key: "bytes_per_connection", unit: "bytes"},
+		{what: "ten to a room", run: "idle-rooms", key: "bytes_per_connection", unit: "bytes"},
+		{what: "an event stream", run: "idle-sse", key: "bytes_per_connection", unit: "bytes", most: true, than: 900},
+		{what: "a held long poll", run: "idle-long-poll", key: "bytes_per_connection", unit: "bytes", most: true, than: 900},
+		{what: "server CPU per delivery, 10,000 subscribers, one message at a time", run: "fanout", key: "ratio", unit: "× the bare loop", most: true, than: 1.10, note: beside("server_cpu_per_delivery", "%s µs")},
+		{what: "the same in bursts of ten", run: "fanout-burst", key: "ratio", unit: "× the bare loop", most: true, than: 0.20, note: beside("server_cpu_per_delivery", "%s µs")},
+		{what: "10,000 readers in 1,000 rooms, each 1,000 messages behind", run: "catchup", key: "deliveries_per_s", unit: "deliveries/s", than: 1.5e6, note: beside("load_cpu", "the readers took %s cores of the same two")},
+		{what: "1,000 rooms of 10, flooded, `--fsync memory`", run: "rooms-flood", key: "rate_ratio", unit: "× one write per message", than: 3, note: beside("deliveries_per_s", "%s deliveries/s")},
+		{what: "1,000 rooms of 10 at 50,000 deliveries/s, p99 beyond the commit", run: "rooms", key: "beyond_commit_p99", unit: "ms", most: true, than: 4, note: beside("deliver_p99", "with the commit: %s ms")},
+		{what: "handshakes with welcome", run: "connect", key: "ratio", unit: "× the bare loop", than: 0.75, note: beside("connects_per_s", "%s/s")},
+		{what: "10,000 dropped at once, until all are caught up", run: "storm", key: "caught_up", unit: "s", most: true, than: 0.9, note: lost},
+	}},
+}
+
+// beside shows another row of the same run.
+func beside(key, format string) func(*report) string {
+	return func(r *report) string {
+		v, ok := r.value(key)
+		if !ok {
+			return ""
+		}
+		return fmt.Sprintf(format, number(v))
+	}
+}
+
+func lost(r *report) string { return fmt.Sprintf("lost %d, repeated %d", r.Lost, r.Repeated) }
+
+// line is the bar's row in the table.
+func (b bar) line(reports map[string]*report, tests goOutput) string {
+	want := ""
+	switch {
+	case b.than == 0:
+	case b.most:
+		want = "≤ " + number(b.than)
+	default:
+		want = "≥ " + number(b.than)
+	}
+	var v float64
+	var ok, good bool
+	note := ""
+	if b.run == "go" {
+		v, ok = tests.value(b.key, b.unit)
+		good = ok
+		if syncs, has := tests.value(b.key, "fdatasync/s"); has {
+			note = "the disk's fdatasync: " + number(syncs) + "/s"
+		}
+	} else if r := reports[b.run]; r != nil {
+		v, ok = r.value(b.key)
+		good = r.OK
+		if b.note != nil {
+			note = b.note(r)
+		}
+	}
+	if !ok {
+		return fmt.Sprintf("| %s | %s | not measured yet | |", b.what, want)
+	}
+	verdict := note
+	reached := b.than == 0 || (v <= b.than) == b.most
+	switch {
+	case !good:
+		verdict = "**wrong: see its problems below**; " + note
+	case !reached:
+		verdict = "**missed**; " + note
+	}
+	return fmt.Sprintf("| %s | %s | %s %s | %s |", b.what, want, number(v), b.unit, verdict)
+}

@@ -355,3 +355,21 @@ func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
 	r.drain(1<<20, 1<<20)
 	r.want(3, 5)
 }
+
+func TestARetryOfAnOldMessageHidesNoneFromThoseWhoResume(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	ds := make([]parley.Draft, 10)
+	for i := range ds {
+		ds[i] = parley.Draft{User: "alice", Text: "x", Key: fmt.Sprint(i + 1)}
+	}
+	h.PublishAll("c", ds)
+	other := follow(t, h, "c", &parley.Cursor{ID: 10})
+	if r := h.PublishAll("c", ds[4:5]); !r[0].Duplicate || r[0].Message.ID != 5 {
+		t.Fatalf("the retry was answered with %+v", r[0])
+	}
+	r := follow(t, h, "c", &parley.Cursor{ID: 4})
+	r.drain(1<<20, 1<<20)
+	r.want(5, 10)
+	other.drain(1<<20, 1<<20)
+	other.want(11, 10)
+}

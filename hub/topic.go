@@ -45,8 +45,8 @@ func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
 	grown := 0
 	for i := range ms {
 		m := &ms[i].Message
-		if ms[i].Err != nil || m.ID <= t.head {
-			continue
+		if ms[i].Err != nil || m.ID <= t.head || ms[i].Duplicate && m.ID != t.head+1 {
+			continue // an old duplicate says nothing about the head
 		}
 		if m.ID > t.head+1 {
 			grown -= t.recent.cut()
@@ -117,6 +117,10 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		s, f.pos, last = r.run(form, f.pos, limit, count, skipped)
 		f.id = max(f.id, last)
 		return s, s.bytes(), f.pos < r.end(), false
+	}
+	if f.id < t.seen { // the log has more than was delivered here
+		f.live = false
+		return span{}, nil, false, true
 	}
 	return span{}, nil, false, false
 }

@@ -17,8 +17,8 @@ type Fsync string
 const (
 	// FsyncCommit answers when the message is on the disk. The default.
 	FsyncCommit Fsync = "commit"
-	// FsyncInterval answers at once and syncs every Config.Interval. A power cut
-	// loses that much, a killed process nothing; either begins a new epoch.
+	// FsyncInterval answers at once and syncs every Config.Interval. A power cut or
+	// a killed process loses what came since; either begins a new epoch.
 	FsyncInterval Fsync = "interval"
 	// FsyncMemory writes no write-ahead log: a killed process loses what was not
 	// yet flushed, and begins a new epoch.

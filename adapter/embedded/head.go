@@ -103,8 +103,11 @@ func (c *heads) pin(ch parley.ChannelID) *head {
 func (c *heads) release(h *head) {
 	s := c.shard(h.channel)
 	s.mu.Lock()
-	h.pins--
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	// Asking for a channel that does not exist leaves nothing behind.
+	if h.pins--; h.pins == 0 && h.bounds().last == 0 {
+		delete(s.m, h.channel)
+	}
 }
 
 // evictLocked forgets idle heads in the map's random order, looking at few.

@@ -120,26 +120,29 @@ func (e *Engine) all() []*Conn {
 }
 
 // Drain tells every client to leave, spread over the window, and returns when all
-// are gone or ctx ends. retry gives each client the time after which to come back.
+// are gone or ctx ends; those who come meanwhile are told at once. retry gives each
+// client the time after which to come back.
 func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() time.Duration) {
-	conns := e.all()
-	begin := time.Now()
-	for i, c := range conns {
-		due := window * time.Duration(i) / time.Duration(len(conns))
-		if wait := due - time.Since(begin); wait > 0 {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return
+	told := map[*Conn]bool{}
+	const step = 10 * time.Millisecond
+	for e.Len() > 0 {
+		var next []*Conn
+		for _, c := range e.all() {
+			if !told[c] {
+				next = append(next, c)
 			}
 		}
-		e.drain(c, retry())
-	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for e.Len() > 0 {
+		some := len(next)
+		if steps := int(window / step); steps > 1 {
+			some = (some + steps - 1) / steps
+		}
+		for _, c := range next[:some] {
+			told[c] = true
+			e.drain(c, retry())
+		}
+		window -= step
 		select {
-		case <-tick.C:
+		case <-time.After(step):
 		case <-ctx.Done():
 			return
 		}

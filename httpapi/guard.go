@@ -23,7 +23,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 			writeProblem(w, err)
 			return
 		}
-		if err := a.ways.Draining(); err != nil {
+		if err := a.ways.Begin(); err != nil {
 			w.Header().Set("Connection", "close")
 			if acceptsStream(r) {
 				writeDraining(w, err)
@@ -32,6 +32,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 			writeProblem(w, err)
 			return
 		}
+		defer a.ways.End()
 		next.ServeHTTP(w, r)
 	})
 }

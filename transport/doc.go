@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"context"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -30,6 +31,8 @@ type Transports struct {
 	chat   *chat.Service
 	engine *engine.Engine
 	cfg    Config
+
+	requests sync.WaitGroup // under way; nothing is added once draining
 
 	mu       sync.Mutex
 	leave    chan struct{} // closed when draining begins; held polls wait for it
@@ -64,6 +67,30 @@ func (t *Transports) Drain(retry func() time.Duration) {
 	}
 }
 
+// Begin counts a request until End, or refuses it because the server is draining.
+func (t *Transports) Begin() *parley.Error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.draining {
+		return t.refusalLocked()
+	}
+	t.requests.Add(1)
+	return nil
+}
+
+// End ends a request that was begun.
+func (t *Transports) End() { t.requests.Done() }
+
+// Finish waits until the requests that had begun before Drain have ended, or ctx has.
+func (t *Transports) Finish(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { t.requests.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // Draining is the refusal for new requests, nil if there is none.
 func (t *Transports) Draining() *parley.Error {
 	t.mu.Lock()
@@ -71,6 +98,10 @@ func (t *Transports) Draining() *parley.Error {
 	if !t.draining {
 		return nil
 	}
+	return t.refusalLocked()
+}
+
+func (t *Transports) refusalLocked() *parley.Error {
 	return &parley.Error{Code: parley.CodeDraining, RetryAfter: t.retry(), Detail: "the server is going down", Hint: "come back after the time in Retry-After"}
 }
 

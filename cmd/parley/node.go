@@ -123,6 +123,7 @@ func (n *node) drain(ways *transport.Transports, e *engine.Engine, server *http.
 	retry := transport.Spread(time.Second + window + 2*time.Second)
 	ways.Drain(retry)
 	e.Drain(ctx, window, retry)
+	ways.Finish(ctx)
 	_ = server.Shutdown(ctx)
 }
 

@@ -59,3 +59,30 @@ func TestRunFindsALiar(t *testing.T) {
 		t.Errorf("%s", r)
 	}
 }
+
+// A publisher that is refused for good is told of.
+func TestRunTellsWhoGaveUp(t *testing.T) {
+	server := testenv.Server(t)
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := httputil.NewSingleHostReverseProxy(target)
+	var n atomic.Int64
+	strict := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && n.Add(1) == 20 {
+			http.Error(w, `{"code":"forbidden","detail":"no more"}`, http.StatusForbidden)
+			return
+		}
+		r.Host = target.Host
+		real.ServeHTTP(w, r)
+	}))
+	defer strict.Close()
+	r, err := load.Run(t.Context(), load.Config{Server: strict.URL, For: time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK() || r.Failures != 1 || r.Lost+r.Repeated+r.OutOfOrder+r.Altered != 0 {
+		t.Errorf("%s", r)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/wire"
 )
@@ -88,5 +89,24 @@ func TestMessageAndDraftCarryTheirTime(t *testing.T) {
 	d := appendDraft(nil, at, 7, 35, "bench-a.0", 160)
 	if key := string(textOf(d, `"key":"`)); key != "7-z" {
 		t.Errorf("%s: key %q", d, key)
+	}
+}
+
+func TestReaderTakesAnAnswerInPieces(t *testing.T) {
+	welcome := `{"type":"welcome","channel":"b.0","first_id":1,"last_id":2,"cursor":0,"epoch":"e","resumed":true}`
+	stream := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" +
+		frame(wire.OpText, welcome) + frame(wire.OpText, message(1)) + frame(wire.OpText, message(2))
+	for size := 1; size <= len(stream); size++ {
+		s := &Swarm{args: SwarmArgs{Transport: "websocket", Channels: 1}, hist: newHistogram()}
+		r := &reader{swarm: s, fd: -1}
+		r.begin(time.Now(), false)
+		for at := 0; at < len(stream); at += size {
+			if err := r.take([]byte(stream[at:min(at+size, len(stream))]), 1); err != nil {
+				t.Fatalf("in pieces of %d: %v", size, err)
+			}
+		}
+		if want := (Counts{Received: 2}); s.tally.Counts != want || !r.welcomed || !r.caught || r.partial != nil {
+			t.Fatalf("in pieces of %d: %+v, welcomed %v, caught up %v, %d bytes kept", size, s.tally.Counts, r.welcomed, r.caught, len(r.partial))
+		}
 	}
 }

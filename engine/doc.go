@@ -10,11 +10,22 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 )
 
 // ErrLoad is what Output returns when it needs Load to be called first.
 var ErrLoad = errors.New("load first")
+
+// ErrReturn is what Output returns when the connection is to leave the engine, open,
+// for a peer that is a Returner.
+var ErrReturn = errors.New("give the connection back")
+
+// Returner is a peer that can take its connection back.
+type Returner interface {
+	// Return is called after Gone, from any goroutine, and may block.
+	Return(nc net.Conn)
+}
 
 // Dead is what Tick returns to close the connection without another byte.
 const Dead time.Duration = -1

@@ -71,6 +71,9 @@ func (g *goroutine) flush(c *Conn) {
 			}
 			continue
 		}
+		if err == ErrReturn { // the reader can't be called off, so it ends instead
+			err = io.EOF
+		}
 		if err == io.EOF {
 			c.set(finished)
 		}

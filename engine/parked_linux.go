@@ -77,6 +77,8 @@ func (ls *loops) close() {
 	}
 }
 
+func (ls *loops) parks() bool { return true }
+
 func (ls *loops) all() (conns []*Conn) {
 	for _, l := range ls.each {
 		l.mu.Lock()
@@ -305,6 +307,9 @@ func (l *loop) writeLocked(c *Conn) bool {
 		case err == ErrLoad:
 			l.elsewhere(c, func() { l.load(c) })
 			return false
+		case err == ErrReturn:
+			l.returnLocked(c)
+			return false
 		case err == io.EOF:
 			if c.set(finished); c.is(hungUp) {
 				l.engine.closeLocked(c)
@@ -390,4 +395,30 @@ func (e *Engine) closeLocked(c *Conn) {
 		c.peer.Gone()
 		e.forget(c)
 	}
+}
+
+// returnLocked takes a descriptor out of the engine and hands it, as a connection of
+// Go's again, to its peer. One whose client has left meanwhile is closed.
+func (l *loop) returnLocked(c *Conn) {
+	back, ok := c.peer.(Returner)
+	if !ok || c.is(hungUp) {
+		l.engine.closeLocked(c)
+		return
+	}
+	_ = unix.EpollCtl(l.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil)
+	file := os.NewFile(uintptr(c.fd), "")
+	l.mu.Lock()
+	l.conns[c.fd] = nil
+	l.mu.Unlock()
+	c.set(gone)
+	c.fd = -1
+	c.peer.Gone()
+	l.engine.pool.do(func() {
+		defer l.engine.forget(c)
+		nc, err := net.FileConn(file)
+		file.Close()
+		if err == nil {
+			back.Return(nc)
+		}
+	})
 }

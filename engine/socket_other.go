@@ -32,6 +32,7 @@ func (*loop) push(*Conn)                                        {}
 func (*loops) open(*Engine) error                               { return nil }
 func (*loops) run(context.Context, *sync.WaitGroup)             {}
 func (*loops) park(*Conn, net.Conn, []byte, time.Duration) bool { return false }
+func (*loops) parks() bool                                      { return false }
 func (*loops) all() []*Conn                                     { return nil }
 func (*loops) close()                                           {}
 func (e *Engine) closeLocked(*Conn)                             {}

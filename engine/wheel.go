@@ -6,8 +6,8 @@ import (
 )
 
 // wheel is a timing wheel: one list of connections per slot of time. Adding,
-// moving and removing cost the same however many there are; a deadline is met
-// within one slot. A deadline beyond the wheel's turn waits in its last slot.
+// moving and removing cost the same however many there are; a deadline is met at most
+// two slots late and never early. A deadline beyond the wheel's turn waits in its last slot.
 type wheel struct {
 	grain time.Duration
 
@@ -20,7 +20,7 @@ const wheelSlots = 1024
 
 // add puts a connection on the wheel, from wherever on it it was.
 func (w *wheel) add(c *Conn, after time.Duration) {
-	n := max(1, min(int32((after+w.grain-1)/w.grain), wheelSlots-1))
+	n := max(1, min(int32((after+w.grain-1)/w.grain)+1, wheelSlots-1))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.removeLocked(c)

@@ -51,7 +51,15 @@ func (a *API) handle(h handler) http.Handler {
 }
 
 func writeProblem(w http.ResponseWriter, e *parley.Error) {
-	status := statuses[e.Code]
+	status, body := Problem(w.Header(), e)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// Problem renders an error as application/problem+json: it sets the header and returns
+// the status and the body.
+func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
+	status = statuses[e.Code]
 	if e == transport.ErrVersion {
 		status = http.StatusUpgradeRequired
 	}
@@ -59,14 +67,13 @@ func writeProblem(w http.ResponseWriter, e *parley.Error) {
 	if e.Reset != nil {
 		p.Reason, p.FirstID, p.LastID = e.Reset.Reason, &e.Reset.First, &e.Reset.Last
 	}
-	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(p)
+	body, _ = json.Marshal(p) // of strings and numbers
+	return status, append(body, '\n')
 }
 
 // retryAfter is whole seconds, at least one.

@@ -24,6 +24,14 @@ type Config struct {
 	HeartbeatTimeout  time.Duration // and taken for dead; 90 s
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
 	Comment           time.Duration // a quiet event stream gets a comment; 20 s
+
+	// GiveBack takes a connection whose long poll was answered, and the bytes that were
+	// read of its next request. nil: held polls stay in their handlers.
+	GiveBack func(nc net.Conn, early []byte)
+	// Problem renders an error for a connection that has left net/http: it sets the
+	// header and returns the status and the body. Needed with GiveBack.
+	Problem     func(h http.Header, e *parley.Error) (status int, body []byte)
+	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 
 // Transports serves all of them.
@@ -31,6 +39,7 @@ type Transports struct {
 	chat   *chat.Service
 	engine *engine.Engine
 	cfg    Config
+	heads  heads
 
 	requests sync.WaitGroup // under way; nothing is added once draining
 

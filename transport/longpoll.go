@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,6 +14,53 @@ import (
 // answerBytes bounds the answer of one long poll.
 const answerBytes = 1 << 20
 
+// LongPoll answers at once if there is anything after the cursors, else with the
+// next message, else with nothing when the request's time is over. A poll that waits
+// on a plain HTTP/1.1 connection is parked in the engine. An error is returned before
+// anything was written.
+func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
+	if err := t.authorize(r, req); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	if t.parks(r) {
+		return t.parkPoll(w, r, req)
+	}
+	bell := make(channelBell, 1)
+	p := &poll{}
+	t.chat.Hub().Open(&p.session, wire.FormJSON, bell)
+	defer p.session.Close()
+	if err := p.begin(r, req); err != nil {
+		return err
+	}
+	if err := p.wait(r.Context(), bell, t.leave, req.Timeout); err != nil {
+		return err
+	}
+	if r.Context().Err() != nil {
+		return nil
+	}
+	if !p.done && t.isLeaving() {
+		return t.Draining()
+	}
+	body := p.answer()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+	return nil
+}
+
+// isLeaving tells whether held polls are to end.
+func (t *Transports) isLeaving() bool {
+	select {
+	case <-t.leave:
+		return true
+	default:
+		return false
+	}
+}
+
 // channelBell is the bell of one who waits in a select.
 type channelBell chan struct{}
 
@@ -23,86 +71,99 @@ func (b channelBell) Ring() {
 	}
 }
 
-// LongPoll answers at once if there is anything after the cursors, else with the
-// next message, else with nothing when the request's time is over. An error is
-// returned before anything was written.
-func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
-	bell := make(channelBell, 1)
-	var s hub.Session
-	t.chat.Hub().Open(&s, wire.FormJSON, bell)
-	defer s.Close()
-	if err := t.authorize(r, req); err != nil {
-		return err
-	}
-	starts, err := follow(r, &s, req)
+// poll collects the answer to one long poll.
+type poll struct {
+	session  hub.Session
+	epoch    string
+	many     bool
+	done     bool // there is something to answer with, and nothing more now
+	left     int  // entries that still fit
+	messages []byte
+	resets   []byte
+}
+
+// begin follows the request's channels. Resets are something to answer with.
+func (p *poll) begin(r *http.Request, req *Request) error {
+	starts, err := follow(r, &p.session, req)
 	if err != nil {
 		return err
 	}
+	p.many, p.left, p.epoch = req.Many, req.Limit, starts[0].Bounds.Epoch
 	for _, start := range starts {
 		if start.Reset != nil {
-			s.SendReset(start.Bounds.Channel, start.Reset)
+			p.session.SendReset(start.Bounds.Channel, start.Reset)
 		}
 	}
-	var resets []byte
-	body := []byte(`{"messages":[`)
-	empty := len(body)
-	timer := time.NewTimer(req.Timeout)
-	defer timer.Stop()
-	for left := req.Limit; ; {
-		resets = append(resets, s.TakeOwn()...)
-		before := s.Sum()
-		b, err := s.Take("", answerBytes, left)
+	return nil
+}
+
+// collect takes what there is. The error is hub.ErrBehind: load, and collect again.
+func (p *poll) collect() error {
+	for !p.done {
+		p.resets = append(p.resets, p.session.TakeOwn()...)
+		before := p.session.Sum()
+		b, err := p.session.Take("", answerBytes, p.left)
+		if err != nil {
+			return err
+		}
+		p.messages = append(p.messages, b...)
+		p.left -= int(p.session.Sum() - before)
 		switch {
+		case p.left <= 0, len(p.messages) >= answerBytes:
+			p.done = true
+		case len(b) == 0:
+			p.done = len(p.messages)+len(p.resets) > 0
+			return nil
+		}
+	}
+	return nil
+}
+
+// wait collects until there is something, or time or patience ends.
+func (p *poll) wait(ctx context.Context, bell <-chan struct{}, leave <-chan struct{}, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		switch err := p.collect(); {
 		case err == hub.ErrBehind:
-			if err := s.Load(r.Context()); err != nil {
+			if err := p.session.Load(ctx); err != nil {
 				return err
 			}
 			continue
-		case len(b) > 0:
-			body = append(body, b...)
-			left -= int(s.Sum() - before)
-			if left > 0 && len(body) < answerBytes {
-				continue
-			}
-		case len(body) > empty || len(resets) > 0:
-		default:
-			select {
-			case <-bell:
-				continue
-			case <-timer.C:
-			case <-t.leave:
-				return t.Draining()
-			case <-r.Context().Done():
-				return nil
-			}
+		case p.done:
+			return nil
 		}
-		break
+		select {
+		case <-bell:
+		case <-timer.C:
+			return nil
+		case <-leave:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	if len(body) > empty {
-		body = body[:len(body)-1] // the last comma
-	}
-	body = append(body, ']')
-	if req.Many {
+}
+
+// answer is the body, one JSON object.
+func (p *poll) answer() []byte {
+	body := append(make([]byte, 0, len(p.messages)+256), `{"messages":[`...)
+	body = append(append(body, bytes.TrimSuffix(p.messages, []byte(","))...), ']')
+	if p.many {
 		body = append(body, `,"cursor":`...)
-		body = wire.AppendString(body, s.Positions())
+		body = wire.AppendString(body, p.session.Positions())
 	} else {
-		id, _ := s.Cursor(req.Follows[0].Channel)
-		body = strconv.AppendInt(append(body, `,"last_id":`...), id, 10)
+		body = strconv.AppendInt(append(body, `,"last_id":`...), p.session.Sum(), 10)
 	}
 	body = append(body, `,"epoch":`...)
-	body = wire.AppendString(body, starts[0].Bounds.Epoch)
-	switch resets, _ := bytes.CutSuffix(resets, []byte(",")); {
-	case len(resets) > 0 && req.Many:
+	body = wire.AppendString(body, p.epoch)
+	switch resets := bytes.TrimSuffix(p.resets, []byte(",")); {
+	case len(resets) > 0 && p.many:
 		body = append(append(append(body, `,"reset":[`...), resets...), ']')
 	case len(resets) > 0:
 		body = append(append(body, `,"reset":`...), resets...)
 	}
-	body = append(body, '}')
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(body)+1))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(append(body, '\n'))
-	return nil
+	return append(body, '}', '\n')
 }
+
+var _ hub.Bell = channelBell(nil)

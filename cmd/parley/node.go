@@ -68,7 +68,8 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	ways := transport.New(c, e, transport.Config{HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout})
+	ways := transport.New(c, e, transport.Config{HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
+		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem})
 	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
@@ -145,7 +146,7 @@ var listening = net.ListenConfig{KeepAlive: -1, Control: engine.TuneListener}
 
 // listen opens the addresses. With dev's default address the same port of ::1 is
 // opened too, since localhost may mean either.
-func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
+func (n *node) listen() (public []*listener, admin net.Listener, err error) {
 	one := func(flag, addr string) (net.Listener, error) {
 		l, err := listening.Listen(context.Background(), "tcp", addr)
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -160,14 +161,14 @@ func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	public = append(public, l)
+	public = append(public, newListener(l))
 	if admin, err = one("--admin-listen", n.flags.AdminListen); err != nil {
 		l.Close()
 		return nil, nil, err
 	}
 	if n.flags.Listen == "127.0.0.1:8080" {
 		if also, err := listening.Listen(context.Background(), "tcp", "[::1]:8080"); err == nil {
-			public = append(public, also)
+			public = append(public, newListener(also))
 		}
 	}
 	return public, admin, nil

@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// parks tells whether a request's connection can wait in the engine and come back.
+func (t *Transports) parks(r *http.Request) bool {
+	return t.cfg.GiveBack != nil && t.engine.Parks() && r.TLS == nil && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close
+}
+
+// parkPoll answers at once, or lets the connection wait without the handler. After
+// the answer it goes back to net/http, which reads the next request from it.
+func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
+	p := &pollPeer{t: t}
+	t.chat.Hub().Open(&p.session, wire.FormJSON, &p.conn)
+	if err := p.begin(r, req); err != nil {
+		return err
+	}
+	err := p.collect()
+	for err == hub.ErrBehind {
+		if err = p.session.Load(r.Context()); err == nil {
+			err = p.collect()
+		}
+	}
+	if err != nil || p.done || req.Timeout == 0 {
+		defer p.session.Close()
+		if err != nil {
+			return err
+		}
+		body := p.answer()
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(body)
+		return nil
+	}
+	p.head = t.heads.intern(w.Header())
+	nc, err := hijack(w)
+	if err != nil {
+		p.session.Close()
+		return err
+	}
+	p.early = nc.early
+	t.engine.Park(&p.conn, nc.Conn, nil, p, false, req.Timeout)
+	return nil
+}
+
+// pollPeer is a long poll that waits in the engine.
+type pollPeer struct {
+	poll
+	t     *Transports
+	conn  engine.Conn
+	head  *http.Header // of the answer, shared by all polls of its kind
+	early []byte       // of the next request
+	due   bool         // its time is over
+	sent  bool         // the answer was given to be written
+	leave bool         // the connection ends with the answer
+}
+
+var (
+	_ engine.Peer     = (*pollPeer)(nil)
+	_ engine.Returner = (*pollPeer)(nil)
+)
+
+func (p *pollPeer) Receive([]byte) (func(), bool) { return nil, false }
+
+func (p *pollPeer) Output() ([]byte, error) {
+	if p.sent {
+		return nil, engine.ErrReturn
+	}
+	if err := p.collect(); err == hub.ErrBehind {
+		return nil, engine.ErrLoad
+	}
+	if !p.done && !p.due {
+		return nil, nil
+	}
+	p.sent = true
+	body := p.answer()
+	h := p.head.Clone()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	status := http.StatusOK
+	if p.leave && !p.done {
+		e := p.t.Draining()
+		status, body = p.t.cfg.Problem(h, e)
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	if p.leave {
+		h.Set("Connection", "close")
+	}
+	return append(responseHead(status, h), body...), nil
+}
+
+func (p *pollPeer) Unsent(b []byte, n int) []byte { return append([]byte(nil), b[n:]...) }
+
+func (p *pollPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+
+func (p *pollPeer) Tick(_ time.Time, s engine.Sending) time.Duration {
+	if p.due && s.Blocked && !s.Progress {
+		return engine.Dead
+	}
+	p.due = true
+	p.conn.Ring()
+	return p.t.cfg.HeartbeatTimeout
+}
+
+func (p *pollPeer) Drain(time.Duration) { p.due, p.leave = true, true }
+
+func (p *pollPeer) Gone() { p.session.Close() }
+
+func (p *pollPeer) Return(nc net.Conn) {
+	if p.leave {
+		nc.Close()
+		return
+	}
+	p.t.cfg.GiveBack(nc, p.early)
+}
+
+// heads are the headers of answers that wait: few kinds, shared by many.
+type heads struct {
+	mu    sync.Mutex
+	kinds map[string]*http.Header
+}
+
+const maxHeads = 1024
+
+func (k *heads) intern(h http.Header) *http.Header {
+	h = h.Clone()
+	h.Del("Date")
+	text := string(responseText(h))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if shared := k.kinds[text]; shared != nil {
+		return shared
+	}
+	if len(k.kinds) >= maxHeads || k.kinds == nil {
+		k.kinds = map[string]*http.Header{}
+	}
+	k.kinds[text] = &h
+	return &h
+}
+
+func responseText(h http.Header) []byte {
+	var b headBuffer
+	_ = h.Write(&b)
+	return b
+}

@@ -40,6 +40,9 @@ type Session struct {
 	last *follow // of a ring of those that may have something, in the order of their bells
 }
 
+// Form is the form in which the session reads.
+func (s *Session) Form() wire.Form { return s.form }
+
 // Start is where a session begins in a channel.
 type Start struct {
 	Bounds  parley.Bounds

@@ -143,9 +143,9 @@ func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller,
 	err = p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
 		switch {
 		case r.Err != nil:
-			session.Send(wire.FormWS.AppendControl(nil, "", "", wire.Error(nil, parley.AsError(r.Err), channel, key)))
+			session.Send(session.Form().AppendControl(nil, "", "", wire.Error(nil, parley.AsError(r.Err), channel, key)))
 		case key != "":
-			session.Send(wire.FormWS.AppendControl(nil, "", "", wire.Ack(nil, &r, key)))
+			session.Send(session.Form().AppendControl(nil, "", "", wire.Ack(nil, &r, key)))
 		}
 		if p.undurable.Add(-1) == maxUndurable-1 {
 			conn.Ring()
@@ -234,7 +234,7 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		p.t.chat.Leave(channel, p.caller)
 		return err
 	}
-	welcome(&p.session, wire.FormWS, start, f.Key)
+	welcome(&p.session, p.session.Form(), start, f.Key)
 	return nil
 }
 

@@ -24,12 +24,13 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	if err != nil {
 		return err
 	}
-	p := t.newPeer(req.Caller, switching(w.Header(), accept))
+	form := t.negotiate(r.Header, w.Header())
+	p := t.newPeer(req.Caller, form, switching(w.Header(), accept))
 	p.pings = req.Pings
 	if !req.Many {
 		p.only = req.Follows[0].Channel
 	}
-	if err := t.begin(r, &p.session, wire.FormWS, req); err != nil {
+	if err := t.begin(r, &p.session, form, req); err != nil {
 		return err
 	}
 	nc, err := hijack(w)
@@ -42,9 +43,9 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 }
 
 // newPeer makes the peer of a connection whose first bytes are head.
-func (t *Transports) newPeer(c chat.Caller, head []byte) *wsPeer {
+func (t *Transports) newPeer(c chat.Caller, form wire.Form, head []byte) *wsPeer {
 	p := &wsPeer{t: t, caller: c, lastHeard: time.Now().UnixMilli()}
-	t.chat.Hub().Open(&p.session, wire.FormWS, &p.conn)
+	t.chat.Hub().Open(&p.session, form, &p.conn)
 	p.session.Send(head)
 	return p
 }
@@ -60,7 +61,7 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	if err != nil {
 		return err
 	}
-	p := t.newPeer(chat.Caller{User: parley.Guest}, switching(w.Header(), accept))
+	p := t.newPeer(chat.Caller{User: parley.Guest}, t.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
 	p.send(wire.Error(nil, e, "", ""))
 	p.close(code, string(e.Code))
 	t.engine.Park(&p.conn, nc.Conn, nil, p, true, t.cfg.HeartbeatInterval)
@@ -159,7 +160,7 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 	if len(b) > 0 {
 		p.lastHeard = time.Now().UnixMilli()
 	}
-	err := p.frames.Read(b, p.t.cfg.MaxFrame, frame)
+	err := p.frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, frame)
 	if ce, ok := err.(*wire.CloseError); ok && p.closing == nil {
 		p.close(ce.Code, ce.Reason)
 	}
@@ -248,7 +249,7 @@ func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 
 func (p *wsPeer) ping() []byte {
 	if p.pings {
-		return wire.FormWS.AppendControl(nil, "", "", wire.Simple(nil, "ping", ""))
+		return p.session.Form().AppendControl(nil, "", "", wire.Simple(nil, "ping", ""))
 	}
 	return wire.AppendFrameHeader(nil, wire.OpPing, 0)
 }
@@ -262,5 +263,5 @@ func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
 
 // send answers with one JSON object.
 func (p *wsPeer) send(obj []byte) {
-	p.session.Send(wire.FormWS.AppendControl(nil, "", "", obj))
+	p.session.Send(p.session.Form().AppendControl(nil, "", "", obj))
 }

@@ -8,11 +8,12 @@ type Form uint8
 
 // The forms.
 const (
-	FormJSON     Form = iota // `{…},` — what a poll joins into an array; events have no bytes
-	FormSSE                  // a stream of one channel: the id: line is the entry's number
-	FormSSEMulti             // a stream of many: the session writes its own id: line before
-	FormWS                   // an unmasked WebSocket text frame
-	Forms                    // how many there are
+	FormJSON      Form = iota // `{…},` — what a poll joins into an array; events have no bytes
+	FormSSE                   // a stream of one channel: the id: line is the entry's number
+	FormSSEMulti              // a stream of many: the session writes its own id: line before
+	FormWS                    // an unmasked WebSocket text frame
+	FormWSDeflate             // the same compressed, where that is shorter
+	Forms                     // how many there are
 )
 
 // AppendEntry appends an entry (id > 0) or an event (id 0) in the given form. obj
@@ -33,6 +34,8 @@ func (f Form) AppendEntry(dst []byte, id int64, event string, obj []byte) []byte
 		return AppendSSE(dst, "", event, obj)
 	case FormSSEMulti:
 		return AppendSSE(dst, "", event, obj)
+	case FormWSDeflate:
+		return AppendDeflated(dst, obj)
 	default:
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
 	}
@@ -44,7 +47,7 @@ func (f Form) AppendControl(dst []byte, id, event string, obj []byte) []byte {
 	switch f {
 	case FormSSE, FormSSEMulti:
 		return AppendSSE(dst, id, event, obj)
-	case FormWS:
+	case FormWS, FormWSDeflate: // for one reader it is not worth compressing
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
 	}
 	return append(append(dst, obj...), ',')

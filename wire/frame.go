@@ -53,7 +53,7 @@ func violation(reason string) error { return &CloseError{1002, reason} }
 // FrameReader takes the bytes of a client in pieces of any size and gives back
 // whole messages and control frames. It is as strict as RFC 6455 demands: masked,
 // no reserved bits or opcodes, shortest lengths, whole and short control frames,
-// valid UTF-8 (noticed at the first wrong byte). It keeps the bytes of a partial
+// valid UTF-8 (noticed at the first wrong byte, unless compressed). It keeps the bytes of a partial
 // frame and of a fragmented message, and nothing while there is none.
 type FrameReader struct {
 	kept *kept
@@ -65,20 +65,27 @@ type FrameReader struct {
 type kept struct {
 	partial []byte
 	message []byte
-	op      Op  // of the message being assembled, 0 if none
-	checked int // bytes of message known to be UTF-8
+	op      Op   // of the message being assembled, 0 if none
+	deflate bool // the message is compressed
+	checked int  // bytes of message known to be UTF-8
+}
+
+// Rules are what a connection allows its client.
+type Rules struct {
+	Most    int  // bytes of a message, also of what a compressed one inflates to; more is 1009
+	Deflate bool // permessage-deflate was negotiated
 }
 
 // ErrPause is what a callback of Read returns to be called no further for now.
 var ErrPause = errors.New("paused")
 
 // Read parses p after what is left from before and calls frame for each whole
-// text or binary message and each control frame. The payload is valid during the
-// call only and may be changed. A message of more than most bytes is 1009. The error
+// text or binary message, inflated, and each control frame. The payload is valid
+// during the call only and may be changed. The error
 // is a *CloseError, or what frame returned; after it the reader must not be used, but
 // for ErrPause: that frame was taken, the bytes after it are kept, and the next Read,
 // with nil or more bytes, goes on.
-func (r *FrameReader) Read(p []byte, most int, frame func(op Op, payload []byte) error) error {
+func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []byte) error) error {
 	var k kept // a copy, so that in the usual case nothing is allocated
 	if r.kept != nil {
 		k = *r.kept
@@ -89,7 +96,7 @@ func (r *FrameReader) Read(p []byte, most int, frame func(op Op, payload []byte)
 		p = k.partial
 	}
 	for whole := len(p); ; {
-		n, err := k.next(p, most, frame)
+		n, err := k.next(p, rules, frame)
 		if err != nil && err != ErrPause {
 			return err
 		}
@@ -122,14 +129,15 @@ func (r *FrameReader) keep(k kept) {
 
 // next parses one frame at the start of p and returns its length, 0 if it is not
 // complete.
-func (k *kept) next(p []byte, most int, frame func(Op, []byte) error) (int, error) {
+func (k *kept) next(p []byte, rules Rules, frame func(Op, []byte) error) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	fin, op := p[0]&0x80 != 0, Op(p[0]&0x0F)
 	control := op >= 8
+	deflate := p[0]&rsv1 != 0
 	switch {
-	case p[0]&0x70 != 0:
+	case p[0]&(0x70&^rsv1) != 0, deflate && !(rules.Deflate && (op == OpText || op == OpBinary)):
 		return 0, violation("a reserved bit is set")
 	case op > OpBinary && op < OpClose, op > OpPong:
 		return 0, violation("unknown opcode")
@@ -166,7 +174,10 @@ func (k *kept) next(p []byte, most int, frame func(Op, []byte) error) (int, erro
 			return 0, violation("a length is not in its shortest form")
 		}
 	}
-	if !control && size+uint64(len(k.message)) > uint64(most) {
+	if op == OpContinuation {
+		deflate = k.deflate
+	}
+	if !control && size+uint64(len(k.message)) > uint64(rules.Most) {
 		return 0, &CloseError{1009, "a message is too large"}
 	}
 	if len(p) < head+4 {
@@ -175,10 +186,19 @@ func (k *kept) next(p []byte, most int, frame func(Op, []byte) error) (int, erro
 	mask := [4]byte(p[head : head+4])
 	body := p[head+4:]
 	if uint64(len(body)) < size {
+		if deflate {
+			return 0, nil
+		}
 		return 0, k.checkPartial(op, mask, body)
 	}
 	body = body[:size]
 	ws.Cipher(body, mask, 0)
+	switch {
+	case control:
+		return head + 4 + int(size), frame(op, body)
+	case deflate:
+		return head + 4 + int(size), k.wholeDeflated(fin, op, body, rules.Most, frame)
+	}
 	return head + 4 + int(size), k.whole(fin, op, body, frame)
 }
 
@@ -201,9 +221,6 @@ func (k *kept) checkPartial(op Op, mask [4]byte, body []byte) error {
 }
 
 func (k *kept) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error) error {
-	if op >= 8 {
-		return frame(op, body)
-	}
 	if op != OpContinuation {
 		if fin { // the usual case, without a copy
 			if op == OpText && !utf8.Valid(body) {
@@ -227,6 +244,27 @@ func (k *kept) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error)
 	message, op := k.message, k.op
 	k.message, k.op = nil, 0
 	return frame(op, message)
+}
+
+// wholeDeflated takes a frame of a compressed message.
+func (k *kept) wholeDeflated(fin bool, op Op, body []byte, most int, frame func(Op, []byte) error) error {
+	if op != OpContinuation && !fin {
+		k.op, k.deflate = op, true
+	}
+	if op == OpContinuation || !fin {
+		k.message = append(k.message, body...)
+		if !fin {
+			return nil
+		}
+		body, op = k.message, k.op
+		k.message, k.op, k.deflate = nil, 0, false
+	}
+	return inflate(body, most, func(message []byte) error {
+		if op == OpText && !utf8.Valid(message) {
+			return &CloseError{1007, "text is not UTF-8"}
+		}
+		return frame(op, message)
+	})
 }
 
 // validSoFar tells whether b is UTF-8, but perhaps for a rune that is cut at the end.

@@ -35,7 +35,7 @@ func clientFrame(fin bool, op wire.Op, payload string) []byte {
 func read(max int, pieces ...[]byte) (got []string, err error) {
 	var r wire.FrameReader
 	for _, p := range pieces {
-		if err = r.Read(bytes.Clone(p), max, func(op wire.Op, payload []byte) error {
+		if err = r.Read(bytes.Clone(p), wire.Rules{Most: max}, func(op wire.Op, payload []byte) error {
 			got = append(got, fmt.Sprintf("%d:%s", op, payload))
 			return nil
 		}); err != nil {
@@ -101,13 +101,13 @@ func TestAPausedReaderGoesOnWhereItStopped(t *testing.T) {
 	var got []string
 	take := func(_ wire.Op, p []byte) error { got = append(got, string(p)); return wire.ErrPause }
 	stream := append(append(clientFrame(true, wire.OpText, "a"), clientFrame(true, wire.OpText, "b")...), clientFrame(true, wire.OpText, "c")[:3]...)
-	if err := r.Read(stream, 1000, take); err != wire.ErrPause || len(got) != 1 {
+	if err := r.Read(stream, wire.Rules{Most: 1000}, take); err != wire.ErrPause || len(got) != 1 {
 		t.Fatalf("after the first: %v, %v", got, err)
 	}
-	if err := r.Read(nil, 1000, take); err != wire.ErrPause || len(got) != 2 {
+	if err := r.Read(nil, wire.Rules{Most: 1000}, take); err != wire.ErrPause || len(got) != 2 {
 		t.Fatalf("after the second: %v, %v", got, err)
 	}
-	if err := r.Read(clientFrame(true, wire.OpText, "c")[3:], 1000, take); err != wire.ErrPause || fmt.Sprint(got) != "[a b c]" {
+	if err := r.Read(clientFrame(true, wire.OpText, "c")[3:], wire.Rules{Most: 1000}, take); err != wire.ErrPause || fmt.Sprint(got) != "[a b c]" {
 		t.Fatalf("after all: %v, %v", got, err)
 	}
 }

@@ -1,0 +1,52 @@
+package transport
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws/wsflate"
+
+	"parley/wire"
+)
+
+// negotiate chooses the form in which a WebSocket's client reads, and tells it so in
+// the header of the answer. MessagePack wins over compression: who asks for both gets
+// it alone, since it is compact already and so has one form.
+func (t *Transports) negotiate(offer, answer http.Header) wire.Form {
+	if t.cfg.Compression {
+		if accept := deflateAnswer(offer); accept != "" {
+			answer.Set("Sec-WebSocket-Extensions", accept)
+			return wire.FormWSDeflate
+		}
+	}
+	return wire.FormWS
+}
+
+// deflateAnswer accepts the first offer of permessage-deflate that can be met, or
+// returns "" (RFC 7692, sections 5.1 and 7.1). The answer is always without context
+// takeover both ways. An offer that wants the server to use a smaller window is
+// declined, since what is sent is compressed once for all; that a client could use a
+// smaller one needs no answer.
+func deflateAnswer(offer http.Header) string {
+	for _, header := range offer.Values("Sec-WebSocket-Extensions") {
+		options, ok := httphead.ParseOptions([]byte(header), nil)
+		if !ok {
+			continue
+		}
+		for _, o := range options {
+			var p wsflate.Parameters
+			if !strings.EqualFold(string(o.Name), wsflate.ExtensionName) || p.Parse(o) != nil {
+				continue
+			}
+			const answer = wsflate.ExtensionName + "; server_no_context_takeover; client_no_context_takeover"
+			switch p.ServerMaxWindowBits {
+			case 0:
+				return answer
+			case 15:
+				return answer + "; server_max_window_bits=15"
+			}
+		}
+	}
+	return ""
+}

@@ -68,7 +68,7 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	ways := transport.New(c, e, transport.Config{HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
+	ways := transport.New(c, e, transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem})
 	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
 

@@ -33,6 +33,7 @@ type nodeFlags struct {
 	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
 	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
 	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below; the garbage collector works harder near it. 0: no limit."`
+	Compression       bool          `group:"Connections" help:"Offer WebSocket clients compression (permessage-deflate). It saves bytes, and costs CPU once per channel and message."`
 
 	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`

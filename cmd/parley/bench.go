@@ -40,6 +40,8 @@ type benchCmd struct {
 	Baseline bool `group:"Comparison" help:"connect, fanout, rooms: in turns with a bare loop of accept and write(2) in a process of its own."`
 	Pairs    int  `default:"5" placeholder:"N" group:"Comparison" help:"So many turns (storm: storms); the median is told."`
 
+	Peer string `default:"" enum:",centrifuge,socket.io" group:"Comparison" help:"The server is one of load/peers: centrifuge or socket.io."`
+
 	JSON bool   `name:"json" group:"Output" help:"Print the report as JSON."`
 	HTML string `name:"html" placeholder:"FILE" group:"Output" help:"Also write it as a page with plots, which loads nothing."`
 }
@@ -71,7 +73,7 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 		Server: c.Server, PID: c.PID, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
 		Transport: c.Transport, Connections: c.Connections, Rate: c.Rate, Size: c.Size, For: c.For, Burst: c.Burst,
 		Layout: c.Layout, Rooms: c.Rooms, Settle: c.Settle, Dials: c.Dials, Publishers: c.Publishers, Window: c.Window,
-		Behind: c.Behind, PollEvery: c.PollEvery, Baseline: c.Baseline, Pairs: c.Pairs})
+		Behind: c.Behind, PollEvery: c.PollEvery, Baseline: c.Baseline, Pairs: c.Pairs, Peer: c.Peer})
 	live.end()
 	if err != nil {
 		return err

@@ -56,6 +56,9 @@ func (r *run) connect() error {
 func (r *run) connectOnce(s *Server, nth int) (o Opened, used time.Duration, err error) {
 	args := r.args()
 	args.Server, args.Prefix, args.Named = s.URL, fmt.Sprint(r.prefix, ".", nth), r.Layout == "own"
+	if s != r.server {
+		args.Peer = ""
+	}
 	f, err := StartFleet(r.ctx, r.Binary, args, r.Connections, nth)
 	if err != nil {
 		return o, 0, err

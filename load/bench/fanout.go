@@ -42,6 +42,9 @@ type contender struct {
 func (r *run) contender(s *Server, nth int) (*contender, error) {
 	args := r.args()
 	args.Server = s.URL
+	if s != r.server {
+		args.Peer = ""
+	}
 	f, err := r.fleet(args, r.Connections, nth)
 	return &contender{server: s, fleet: f, hist: newHistogram(), acks: newHistogram()}, err
 }

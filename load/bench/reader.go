@@ -61,6 +61,9 @@ func (r *reader) path(resume bool) string {
 		q.Set("user", fmt.Sprint("u", r.index))
 	}
 	channel := a.channel(r.index)
+	if d := dialects[a.Peer]; d != nil {
+		return d.request(channel)
+	}
 	path := "/ws/chat/" + channel
 	switch {
 	case a.Many:
@@ -117,6 +120,9 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 		}
 		r.headed = true
 		n = i + len(headEnd)
+		if d := dialects[r.swarm.args.Peer]; d != nil {
+			r.say([]byte(d.hello))
+		}
 		if r.swarm.args.Many {
 			r.arrived(now)
 		}
@@ -132,6 +138,9 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 
 // see takes one object.
 func (r *reader) see(obj []byte, now int64) error {
+	if d := dialects[r.swarm.args.Peer]; d != nil {
+		obj = d.unwrap(r, obj)
+	}
 	switch {
 	case bytes.HasPrefix(obj, messagePrefix):
 		id, intended := parseMessage(obj)

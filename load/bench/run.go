@@ -41,6 +41,7 @@ type Config struct {
 	PollEvery   time.Duration
 	Baseline    bool
 	Pairs       int
+	Peer        string // centrifuge, socket.io: the server is not parley
 }
 
 // Scenario is one kind of run.
@@ -161,7 +162,7 @@ func (r *run) channels() int {
 }
 
 func (r *run) args() SwarmArgs {
-	return SwarmArgs{Server: r.server.URL, Transport: r.Transport, Prefix: r.prefix, Channels: r.channels(), PollEvery: r.PollEvery}
+	return SwarmArgs{Server: r.server.URL, Transport: r.Transport, Prefix: r.prefix, Channels: r.channels(), PollEvery: r.PollEvery, Peer: r.Peer}
 }
 
 // fleet starts the readers and connects them.

@@ -21,6 +21,7 @@ type SwarmArgs struct {
 	Named     bool // each reader is a user of its own, else all are guests
 	Many      bool // WebSockets of any number of channels, which begin with none
 	PollEvery time.Duration
+	Peer      string // another server's dialect; empty: parley's
 }
 
 func (a *SwarmArgs) channel(i int) string { return channelName(a.Prefix, i%a.Channels) }

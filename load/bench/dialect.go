@@ -1,0 +1,36 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+)
+
+// dialect is how another server is spoken to. The programs in load/peers deliver
+// objects of parley's shape inside their own, and publish at /ws as parley does.
+type dialect struct {
+	path       string // %s is the channel
+	hello      string // the first frame of a client
+	ping, pong string // a frame and its answer
+}
+
+var dialects = map[string]*dialect{
+	"centrifuge": {"/connection/websocket?channel=%s", `{"id":1,"connect":{}}`, "{}", "{}"},
+	"socket.io":  {"/socket.io/?EIO=4&transport=websocket&channel=%s", "40", "2", "3"},
+}
+
+func (d *dialect) request(channel string) string {
+	return fmt.Sprintf(d.path, url.QueryEscape(channel))
+}
+
+// unwrap finds parley's object in a frame; nil if there is none.
+func (d *dialect) unwrap(r *reader, obj []byte) []byte {
+	if string(obj) == d.ping {
+		r.say([]byte(d.pong))
+		return nil
+	}
+	if i := bytes.Index(obj, []byte(`{"type":"`)); i >= 0 {
+		return obj[i:]
+	}
+	return nil
+}

@@ -25,6 +25,9 @@ type Config struct {
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
 	Comment           time.Duration // a quiet event stream gets a comment; 20 s
 
+	MaxSubscriptions int                  // channels of one WebSocket; 10,000
+	Refusal          func() *parley.Error // why no new stream is taken now; nil: all are
+
 	// GiveBack takes a connection whose long poll was answered, and the bytes that were
 	// read of its next request. nil: held polls stay in their handlers.
 	GiveBack func(nc net.Conn, early []byte)
@@ -59,6 +62,12 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	def(&cfg.HeartbeatInterval, 30*time.Second)
 	def(&cfg.HeartbeatTimeout, 90*time.Second)
 	def(&cfg.Comment, 20*time.Second)
+	if cfg.MaxSubscriptions == 0 {
+		cfg.MaxSubscriptions = 10_000
+	}
+	if cfg.Refusal == nil {
+		cfg.Refusal = func() *parley.Error { return nil }
+	}
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = 128 << 10
 	}
@@ -150,8 +159,12 @@ func hijack(w http.ResponseWriter) (c hijacked, err error) {
 	return c, nil
 }
 
-// authorize asks whether the caller may read all channels of the request.
+// authorize asks whether the server can take one stream more, and whether the caller
+// may read all channels of the request.
 func (t *Transports) authorize(r *http.Request, req *Request) error {
+	if e := t.cfg.Refusal(); e != nil {
+		return e
+	}
 	for _, f := range req.Follows {
 		if err := t.chat.Authorize(r.Context(), req.Caller, chat.Read, f.Channel); err != nil {
 			return err

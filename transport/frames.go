@@ -158,7 +158,7 @@ func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller,
 }
 
 func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
-	data, err := wire.ParseEvent(f.Event, f.Data)
+	data, err := f.ParseEvent()
 	if err != nil {
 		return err
 	}
@@ -227,6 +227,9 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		cursor = &parley.Cursor{ID: *after, Epoch: f.Epoch}
 	}
 	if !p.session.Follows(channel) {
+		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
+			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
+		}
 		p.t.chat.Enter(channel, p.caller)
 	}
 	start, err := p.session.Follow(ctx, channel, cursor)

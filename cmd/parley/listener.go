@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // listener accepts new connections and those that come back from the engine, so that
@@ -27,15 +28,35 @@ func newListener(l net.Listener) *listener {
 	return b
 }
 
-// run accepts until the listener is closed. Other errors pass, and http.Server waits
-// a little after each.
+// run accepts until the listener is closed. Those who would take the last descriptors
+// are told to come back. Other errors pass, and http.Server waits a little after each.
 func (l *listener) run() {
-	for {
+	for limit := descriptors(); ; {
 		conn, err := l.Listener.Accept()
+		if err == nil && tooMany(conn, limit) {
+			turnAway(conn)
+			continue
+		}
 		if !l.hand(accepted{conn, err}) {
 			return
 		}
 	}
+}
+
+const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n" +
+	"Content-Type: application/problem+json\r\nContent-Length: 181\r\nX-Content-Type-Options: nosniff\r\n\r\n" +
+	`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the server has no descriptors left","code":"overloaded","hint":"come back after the time in Retry-After"}` + "\n"
+
+// turnAway answers 503 without a look at the request. It reads what has arrived of
+// it, since closing with bytes unread would take the answer back.
+func turnAway(conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	_, _ = io.WriteString(conn, overloaded)
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_, _ = conn.Read(make([]byte, 4096))
+	conn.Close()
 }
 
 // hand gives one result to Accept; after Close it closes the connection instead.

@@ -68,8 +68,10 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	limits := &shed{engine: e, most: f.MaxConnections, memory: f.MemoryLimit << 20}
 	ways := transport.New(c, e, transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
-		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem})
+		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
+		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal})
 	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
@@ -86,6 +88,7 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return c.Run(work) })
 	g.Go(func() error { return e.Run(work) })
 	g.Go(func() error { return gcpace.Run(work) })
+	g.Go(func() error { return limits.run(work) })
 	g.Go(func() error { return served(adminServer.Serve(admin)) })
 	for _, l := range listeners {
 		g.Go(func() error {

@@ -20,7 +20,7 @@ type nodeFlags struct {
 	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name in logs; the machine's name by default."`
 
 	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
-	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a power cut may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
+	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a crash may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
 	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"The log: embedded."`
 	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"What tells other nodes of messages: local, for there are none."`
 	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Where presence is kept: memory."`
@@ -32,7 +32,9 @@ type nodeFlags struct {
 	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
 	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
 	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
-	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below; the garbage collector works harder near it. 0: no limit."`
+	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below: the garbage collector works harder near it, and from nine tenths of it new connections are refused. 0: no limit."`
+	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"WebSocket connections, event streams and held polls of the process. 0: as many as it may have descriptors, less some for the store."`
+	MaxSubscriptions  int           `default:"10000" placeholder:"N" group:"Connections" help:"Channels that one WebSocket may follow."`
 	Compression       bool          `group:"Connections" help:"Offer WebSocket clients compression (permessage-deflate). It saves bytes, and costs CPU once per channel and message."`
 
 	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
@@ -70,7 +72,7 @@ func (f *nodeFlags) check() error {
 		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
 	case f.HeartbeatInterval <= 0 || f.HeartbeatTimeout <= 0:
 		return refuse("the heartbeat's times have to be more than nothing.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
-	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
+	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
 		return refuse("a limit can't be less than nothing.")
 	}
 	for _, addr := range []string{f.Listen, f.AdminListen} {

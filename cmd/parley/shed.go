@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/metrics"
+	"sync/atomic"
+	"time"
+
+	"parley"
+	"parley/engine"
+)
+
+// shed refuses new streams before the process suffers from them: at the limit of
+// connections, and while memory is nearly used up.
+type shed struct {
+	engine *engine.Engine
+	most   int   // streams; 0: as many as there are descriptors
+	memory int64 // bytes; 0: not watched
+
+	short atomic.Bool // of memory
+}
+
+// shedAt is the part of the memory limit that is for those who are here already.
+const shedAt = 0.9
+
+// refusal is why no new stream is taken now, or nil.
+func (s *shed) refusal() *parley.Error {
+	refuse := func(detail string) *parley.Error {
+		return &parley.Error{Code: parley.CodeOverloaded, RetryAfter: 5 * time.Second, Detail: detail, Hint: "come back after the time in Retry-After"}
+	}
+	switch {
+	case s.most > 0 && s.engine.Len() >= s.most:
+		return refuse(fmt.Sprintf("the server has the %d connections it may have", s.most))
+	case s.short.Load():
+		return refuse("the server is short of memory")
+	}
+	return nil
+}
+
+// run watches the memory until ctx ends.
+func (s *shed) run(ctx context.Context) error {
+	if s.memory == 0 {
+		return nil
+	}
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		metrics.Read(sample)
+		used := sample[0].Value.Uint64() - sample[1].Value.Uint64()
+		s.short.Store(float64(used) > shedAt*float64(s.memory))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

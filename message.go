@@ -17,7 +17,7 @@ type Message struct {
 	User    UserID
 	Name    string          // what people read, if it differs from User
 	Text    string          // UTF-8; may be empty if Data is not
-	Data    json.RawMessage // a JSON object, compact, or nil
+	Data    json.RawMessage // a JSON object, compact but for one space before each string that stands for bytes, or nil
 	Thread  int64           // the message this one replies to, or 0
 	Key     string          // the sender's idempotency key, or ""
 	Time    Timestamp       // strictly rising within the channel

@@ -201,7 +201,7 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data, err := wire.ParseEvent(f.Event, f.Data)
+	data, err := f.ParseEvent()
 	if err != nil {
 		return err
 	}

@@ -29,21 +29,18 @@ func AppendDeflated(dst, payload []byte) []byte {
 		return append(AppendFrameHeader(dst, OpText, len(payload)), payload...)
 	}
 	start := len(dst)
-	const room = 10 // of the longest header
 	out := outs.Get().(*appender)
-	out.b = append(dst, make([]byte, room)...)
+	out.b = openFrame(dst)
 	_ = flate.StatelessDeflate(out, payload, false, nil) // an appender has no errors
-	b := out.b
+	b := out.b[:len(out.b)-len(syncTail)]                // RFC 7692, section 7.2.1: the tail is left out
 	out.b = nil
 	outs.Put(out)
-	n := len(b) - start - room - len(syncTail) // RFC 7692, section 7.2.1: the tail is left out
-	if n >= len(payload) {
+	if len(b)-start-frameRoom >= len(payload) {
 		return append(AppendFrameHeader(b[:start], OpText, len(payload)), payload...)
 	}
-	head := len(AppendFrameHeader(b[:start], OpText, n))
+	b = closeFrame(b, start, OpText)
 	b[start] |= rsv1
-	copy(b[head:], b[start+room:start+room+n])
-	return b[:head+n]
+	return b
 }
 
 // appender is an io.Writer at the end of a slice.

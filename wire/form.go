@@ -13,6 +13,7 @@ const (
 	FormSSEMulti              // a stream of many: the session writes its own id: line before
 	FormWS                    // an unmasked WebSocket text frame
 	FormWSDeflate             // the same compressed, where that is shorter
+	FormMsgpack               // MessagePack in a WebSocket's binary frame
 	Forms                     // how many there are
 )
 
@@ -36,6 +37,8 @@ func (f Form) AppendEntry(dst []byte, id int64, event string, obj []byte) []byte
 		return AppendSSE(dst, "", event, obj)
 	case FormWSDeflate:
 		return AppendDeflated(dst, obj)
+	case FormMsgpack:
+		return appendPacked(dst, obj)
 	default:
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
 	}
@@ -49,8 +52,15 @@ func (f Form) AppendControl(dst []byte, id, event string, obj []byte) []byte {
 		return AppendSSE(dst, id, event, obj)
 	case FormWS, FormWSDeflate: // for one reader it is not worth compressing
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
+	case FormMsgpack:
+		return appendPacked(dst, obj)
 	}
 	return append(append(dst, obj...), ',')
+}
+
+func appendPacked(dst, obj []byte) []byte {
+	start := len(dst)
+	return closeFrame(AppendMsgpack(openFrame(dst), obj), start, OpBinary)
 }
 
 // AppendSSE appends one block of a text/event-stream (WHATWG HTML, section 9.2.6).

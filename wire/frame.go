@@ -34,6 +34,18 @@ func AppendFrameHeader(dst []byte, op Op, n int) []byte {
 	}
 }
 
+const frameRoom = 10 // the longest header
+
+// openFrame begins a frame whose length is not known yet, and closeFrame ends the one
+// that began at start: the payload moves to where its header ends.
+func openFrame(dst []byte) []byte { return append(dst, make([]byte, frameRoom)...) }
+
+func closeFrame(b []byte, start int, op Op) []byte {
+	n := len(b) - start - frameRoom
+	head := AppendFrameHeader(b[:start], op, n)
+	return b[:len(head)+copy(b[len(head):], b[start+frameRoom:])]
+}
+
 // AppendClose appends a close frame. reason must be UTF-8 of at most 123 bytes.
 func AppendClose(dst []byte, code int, reason string) []byte {
 	dst = AppendFrameHeader(dst, OpClose, 2+len(reason))

@@ -22,6 +22,28 @@ type Frame struct {
 	Before  Number          `json:"before"`
 	Limit   Number          `json:"limit"`
 	Epoch   string          `json:"epoch"`
+
+	marked bool // Data is compact, and its bytes are marked
+}
+
+// UnmarshalFrame reads what a client sent in one frame.
+func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
+	if f == FormMsgpack {
+		obj, err := fromMsgpack(b)
+		if err != nil {
+			return err
+		}
+		b, frame.marked = obj, true
+	}
+	return Unmarshal(b, frame)
+}
+
+// object is the frame's data, checked, nil if there is none.
+func (f *Frame) object() (json.RawMessage, error) {
+	if f.marked && len(f.Data) > 2 && f.Data[0] == '{' {
+		return f.Data, nil
+	}
+	return Object(f.Data)
 }
 
 // Post is the body of a POST: one message to store (api.md, "Sending over HTTP").
@@ -37,7 +59,11 @@ type Post struct {
 
 // Draft makes the draft that a frame asks to store. The user is the caller's business.
 func (f *Frame) Draft() (parley.Draft, error) {
-	return draft(f.Text, f.Data, f.Thread, f.Key)
+	data, err := f.object()
+	if err != nil {
+		return parley.Draft{}, err
+	}
+	return draft(f.Text, data, f.Thread, f.Key)
 }
 
 // Draft makes the draft that a POST asks to store; text wins over its alias body.
@@ -46,14 +72,14 @@ func (p *Post) Draft() (parley.Draft, error) {
 	if text == "" {
 		text = p.Body
 	}
-	return draft(text, p.Data, p.Thread, p.Key)
-}
-
-func draft(text string, raw json.RawMessage, thread Number, key string) (parley.Draft, error) {
-	data, err := Object(raw)
+	data, err := Object(p.Data)
 	if err != nil {
 		return parley.Draft{}, err
 	}
+	return draft(text, data, p.Thread, p.Key)
+}
+
+func draft(text string, data json.RawMessage, thread Number, key string) (parley.Draft, error) {
 	reply, err := thread.Get()
 	if err != nil {
 		return parley.Draft{}, err
@@ -89,9 +115,10 @@ var serverEvents = map[string]bool{
 	"member-added": true, "member-removed": true, "open": true, "close": true,
 }
 
-// ParseEvent checks the name of an application's event (1–64 bytes of a-z 0-9 . _ -,
-// none of the server's own) and its data, which may be absent.
-func ParseEvent(name string, raw json.RawMessage) (json.RawMessage, error) {
+// ParseEvent checks the name of the application's event in a frame (1–64 bytes of
+// a-z 0-9 . _ -, none of the server's own) and returns its data, which may be absent.
+func (f *Frame) ParseEvent() (json.RawMessage, error) {
+	name := f.Event
 	ok := name != "" && len(name) <= 64 && !serverEvents[name]
 	for i := 0; i < len(name) && ok; i++ {
 		c := name[i]
@@ -101,7 +128,7 @@ func ParseEvent(name string, raw json.RawMessage) (json.RawMessage, error) {
 		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("the event name %.70q can't be used", name),
 			Hint: "use 1–64 of a-z 0-9 . _ -, and none of the server's own names"}
 	}
-	data, err := Object(raw)
+	data, err := f.object()
 	if err == nil && len(data) > parley.MaxData {
 		err = tooLarge("data", len(data), parley.MaxData)
 	}

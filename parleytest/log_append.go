@@ -139,6 +139,7 @@ func testRoundTrip(t *testing.T, h LogHarness) {
 		{User: "guest", Data: json.RawMessage(`{}`)},
 		{User: "guest", Data: json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`), Text: strings.Repeat("z", parley.MaxText)},
 		{User: "bob", Data: json.RawMessage("{\"a\":\"\xe2\x80\xa8\"}"), Thread: 1 << 40},
+		{User: "bob", Data: json.RawMessage(`{"bytes": "AQID","none": "","text":"AQID"}`)},
 	}
 	got := stored(t, log.Append(t.Context(), room, drafts...))
 	for i, m := range readAll(t, log, room, 0) {

@@ -10,12 +10,12 @@ import (
 	"parley/wire"
 )
 
-// text handles one JSON frame of a client. What goes wrong is answered; the
+// object handles what a client sent in one frame. What goes wrong is answered; the
 // connection stays open.
-func (p *wsPeer) text(payload []byte) {
+func (p *wsPeer) object(payload []byte) {
 	f := new(wire.Frame)
 	channel := p.only
-	err := wire.Unmarshal(payload, f)
+	err := p.session.Form().UnmarshalFrame(payload, f)
 	if err == nil {
 		channel, err = p.channel(f)
 	}

@@ -14,6 +14,10 @@ import (
 // the header of the answer. MessagePack wins over compression: who asks for both gets
 // it alone, since it is compact already and so has one form.
 func (t *Transports) negotiate(offer, answer http.Header) wire.Form {
+	if offers(offer, msgpackProtocol) {
+		answer.Set("Sec-WebSocket-Protocol", msgpackProtocol)
+		return wire.FormMsgpack
+	}
 	if t.cfg.Compression {
 		if accept := deflateAnswer(offer); accept != "" {
 			answer.Set("Sec-WebSocket-Extensions", accept)
@@ -21,6 +25,20 @@ func (t *Transports) negotiate(offer, answer http.Header) wire.Form {
 		}
 	}
 	return wire.FormWS
+}
+
+const msgpackProtocol = "parley.msgpack"
+
+// offers tells whether a client offers a sub-protocol (RFC 6455, section 4.1).
+func offers(h http.Header, protocol string) bool {
+	for _, v := range h.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(v, ",") {
+			if strings.TrimSpace(p) == protocol {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // deflateAnswer accepts the first offer of permessage-deflate that can be met, or

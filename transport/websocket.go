@@ -171,10 +171,11 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 // frame handles one whole frame.
 func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 	switch op {
-	case wire.OpText:
-		p.text(payload)
-	case wire.OpBinary:
-		return &wire.CloseError{Code: 1003, Reason: "binary frames are not understood"}
+	case wire.OpText, wire.OpBinary:
+		if msgpack := p.session.Form() == wire.FormMsgpack; msgpack != (op == wire.OpBinary) {
+			return &wire.CloseError{Code: 1003, Reason: misplaced[op]}
+		}
+		p.object(payload)
 	case wire.OpPing:
 		p.session.Send(append(wire.AppendFrameHeader(nil, wire.OpPong, len(payload)), payload...))
 	case wire.OpClose:
@@ -188,6 +189,11 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 		return wire.ErrPause
 	}
 	return nil
+}
+
+var misplaced = map[wire.Op]string{
+	wire.OpText:   "text frames are not understood beside parley.msgpack",
+	wire.OpBinary: "binary frames are not understood without the sub-protocol parley.msgpack",
 }
 
 // full tells whether too much of what the client asked for is still under way.

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/metrics"
+	samples "runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -43,11 +43,11 @@ func (s *shed) run(ctx context.Context) error {
 	if s.memory == 0 {
 		return nil
 	}
-	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	sample := []samples.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		metrics.Read(sample)
+		samples.Read(sample)
 		used := sample[0].Value.Uint64() - sample[1].Value.Uint64()
 		s.short.Store(float64(used) > shedAt*float64(s.memory))
 		select {

@@ -45,6 +45,7 @@ type Error struct {
 	Hint       string        // what to do
 	RetryAfter time.Duration // for CodeRateLimited, CodeOverloaded, CodeDraining, CodeUnavailable
 	Reset      *Reset        // for CodeCursorGone
+	Channel    ChannelID     // for CodeCursorGone: whose cursor it is
 	Err        error         // the cause, for logs; never shown to clients
 }
 

@@ -39,7 +39,7 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 	switch {
 	case q.After != nil:
 		if r := parley.CheckCursor(*q.After, b); r != nil {
-			return Page{}, &parley.Error{Code: parley.CodeCursorGone, Reset: r,
+			return Page{}, &parley.Error{Code: parley.CodeCursorGone, Reset: r, Channel: channel,
 				Detail: "the cursor can't be served: " + r.Reason, Hint: "go on from first_id - 1, or from last_id"}
 		}
 		after = max(after, q.After.ID)

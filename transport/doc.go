@@ -120,7 +120,11 @@ func (t *Transports) Draining() *parley.Error {
 }
 
 func (t *Transports) refusalLocked() *parley.Error {
-	return &parley.Error{Code: parley.CodeDraining, RetryAfter: t.retry(), Detail: "the server is going down", Hint: "come back after the time in Retry-After"}
+	return goingDown(t.retry())
+}
+
+func goingDown(retry time.Duration) *parley.Error {
+	return &parley.Error{Code: parley.CodeDraining, RetryAfter: retry, Detail: "the server is going down", Hint: "come back after the time it gives"}
 }
 
 // Follow is a channel in a request, with the cursor to go on from; nil for the head.

@@ -149,22 +149,18 @@ func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 }
 
 func (p *ssePeer) Drain(retry time.Duration) {
-	p.session.Send(drainBlock(retry))
+	p.session.Send(Refusal(goingDown(retry)))
 	p.ended = true
 }
 
 func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
 
-// drainBlock tells an event stream to come back later. It has no id: line, so that
-// the client's cursor stays.
-func drainBlock(retry time.Duration) []byte {
-	b := fmt.Appendf(nil, "retry: %d\n", retry.Milliseconds())
-	return wire.AppendSSE(b, "", "draining", wire.Draining(nil, retry))
-}
-
-// Refusal is the whole answer to a stream that can't be served now.
+// Refusal tells an event stream to come back later: the last block of one that ends,
+// or the whole answer if it can't be served now. It has no id: line, so that the
+// client's cursor stays.
 func Refusal(e *parley.Error) []byte {
-	retry := max(e.RetryAfter, time.Second)
-	b := fmt.Appendf(nil, "retry: %d\n", retry.Milliseconds())
-	return wire.AppendSSE(b, "", "draining", wire.Error(nil, e, "", ""))
+	later := *e
+	later.RetryAfter = max(e.RetryAfter, time.Second)
+	b := fmt.Appendf(nil, "retry: %d\n", later.RetryAfter.Milliseconds())
+	return wire.AppendSSE(b, "", "draining", wire.Later(nil, &later))
 }

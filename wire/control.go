@@ -42,14 +42,28 @@ func Ack(dst []byte, r *parley.Result, key string) []byte {
 
 // Error answers a frame that could not be served.
 func Error(dst []byte, e *parley.Error, channel parley.ChannelID, key string) []byte {
-	dst = begin(dst, "error", channel)
+	dst = appendError(begin(dst, "error", channel), e)
+	if r := e.Reset; r != nil {
+		dst = appendText(dst, "reason", r.Reason)
+		dst = appendInt(dst, "first_id", r.First)
+		dst = appendInt(dst, "last_id", r.Last)
+	}
+	return end(dst, key)
+}
+
+// Later is the event draining: a stream that can't be served now, or no longer.
+func Later(dst []byte, e *parley.Error) []byte {
+	return end(appendError(begin(dst, "draining", ""), e), "")
+}
+
+func appendError(dst []byte, e *parley.Error) []byte {
 	dst = appendText(dst, "code", string(e.Code))
 	dst = appendText(dst, "detail", e.Detail)
 	dst = appendText(dst, "hint", e.Hint)
 	if e.RetryAfter > 0 {
 		dst = appendInt(dst, "retry_after_ms", e.RetryAfter.Milliseconds())
 	}
-	return end(dst, key)
+	return dst
 }
 
 // Simple is a frame that carries nothing but its type: ping, pong.

@@ -32,6 +32,11 @@ type Log interface {
 	// epoch. The caller owns what is returned.
 	Read(ctx context.Context, channel ChannelID, after Cursor, limit int) ([]Message, error)
 
+	// Lookup returns the message that a user stored in a channel with a key, as a
+	// repeat of it is answered; found is false if there is none, or none that is
+	// durable yet. Append does this by itself; it is for what can't be appended.
+	Lookup(ctx context.Context, channel ChannelID, user UserID, key string) (m Message, found bool, err error)
+
 	// Bounds returns the bounds of each channel, in the order asked for. A channel
 	// that does not exist has First 1 and Last 0; asking creates nothing.
 	Bounds(ctx context.Context, channels ...ChannelID) ([]Bounds, error)

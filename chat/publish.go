@@ -35,12 +35,32 @@ func (s *Service) Post(ctx context.Context, c Caller, channel parley.ChannelID, 
 	}
 }
 
-// Item is one message of a batch, or why it can't be one.
+// Repeat answers a draft that can't be stored, for the reason why: with the message
+// that its key already stands for if there is one, since a repeat is answered with the
+// first message whatever it says; else with why.
+func (s *Service) Repeat(ctx context.Context, c Caller, channel parley.ChannelID, key string, why error) (parley.Result, error) {
+	if key == "" {
+		return parley.Result{}, why
+	}
+	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return parley.Result{}, err
+	}
+	m, found, err := s.log.Lookup(ctx, channel, c.User, key)
+	if err != nil {
+		return parley.Result{}, err
+	}
+	if !found {
+		return parley.Result{}, why
+	}
+	return parley.Result{Message: m, Duplicate: true}, nil
+}
+
+// Item is one message of a batch, or why it can't be stored.
 type Item struct {
 	Caller  Caller
 	Channel parley.ChannelID
 	Draft   parley.Draft
-	Err     error
+	Err     error // with a Draft.Key it may be a repeat
 }
 
 // PostAll stores the items that can be, those of one channel in their order, and
@@ -54,14 +74,20 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 			wait.Add(1)
 			it.Err = s.Publish(ctx, it.Caller, it.Channel, it.Draft, func(r parley.Result) { results[i] = r; wait.Done() })
 			if it.Err != nil {
+				it.Draft.Key = ""
 				wait.Done()
 			}
 		}
-		if it.Err != nil {
-			results[i].Err = it.Err
-		}
 	}
 	wait.Wait()
+	for i := range items { // by now the first message may be there, from this very batch
+		if it := &items[i]; it.Err != nil {
+			var err error
+			if results[i], err = s.Repeat(ctx, it.Caller, it.Channel, it.Draft.Key, it.Err); err != nil {
+				results[i].Err = err
+			}
+		}
+	}
 	return results
 }
 

@@ -41,6 +41,7 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"concurrent repeats of a key store once", testKeyConcurrent},
 		{"keys belong to a user and a channel", testKeyScope},
 		{"keys outlive a restart", testKeyReopen},
+		{"Lookup finds what a repeat is answered with", testKeyLookup},
 
 		{"Read returns a run from the cursor on", testRead},
 		{"Read ends a large run before the limit", testReadLarge},

@@ -1,6 +1,7 @@
 package parleytest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -120,5 +121,38 @@ func testKeyReopen(t *testing.T, h LogHarness) {
 	r := log.Append(t.Context(), room, keyed("u", "k", "two"))[0]
 	if r.Err != nil || !r.Duplicate || !reflect.DeepEqual(r.Message, first) {
 		t.Fatalf("after a restart the repeat was answered with %+v, not %+v", r, first)
+	}
+}
+
+func testKeyLookup(t *testing.T, h LogHarness) {
+	log := h.Open(t, nil)
+	first := stored(t, log.Append(t.Context(), room, keyed("u", "k", "one"), keyed("u", "", "two")))[0]
+	for _, c := range []struct {
+		channel parley.ChannelID
+		user    parley.UserID
+		key     string
+		found   bool
+	}{{room, "u", "k", true}, {room, "v", "k", false}, {room, "u", "K", false}, {room, "u", "", false}, {"nowhere", "u", "k", false}} {
+		m, found, err := log.Lookup(t.Context(), c.channel, c.user, c.key)
+		if err != nil || found != c.found || found && !reflect.DeepEqual(m, first) {
+			t.Errorf("%+v: %+v, %v, %v", c, m, found, err)
+		}
+	}
+	if b := boundsOf(t, log, "nowhere"); b.Last != 0 {
+		t.Errorf("a lookup made %+v", b)
+	}
+	if dir, ok := log.(parley.Directory); ok {
+		if err := dir.RemoveChannel(t.Context(), room); err != nil {
+			t.Fatal(err)
+		}
+		if m, found, err := log.Lookup(t.Context(), room, "u", "k"); found || err != nil {
+			t.Errorf("after the removal: %+v, %v, %v", m, found, err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := log.Lookup(t.Context(), room, "u", "k"); !errors.Is(err, parley.ErrClosed) {
+		t.Errorf("closed: %v", err)
 	}
 }

@@ -65,7 +65,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
 		}
 	case "read", "watch", "visibility", "auth":
-		return chat.NotYet("a " + f.Type + " frame")
+		return chat.NotYet("a frame of the type " + f.Type)
 	default:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
 	}
@@ -134,13 +134,20 @@ func (p *wsPeer) identity(c chat.Caller) string {
 }
 
 func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
-	d, err := f.Draft()
-	if err != nil {
-		return err
+	d, why := f.Draft()
+	if why != nil {
+		p.later(f, channel, func() error {
+			r, err := p.t.chat.Repeat(ctx, caller, channel, d.Key, why)
+			if err == nil {
+				p.send(wire.Ack(nil, &r, d.Key))
+			}
+			return err
+		})
+		return nil
 	}
 	p.undurable.Add(1)
 	key, session, conn := f.Key, &p.session, &p.conn
-	err = p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
+	err := p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
 		switch {
 		case r.Err != nil:
 			session.Send(session.Form().AppendControl(nil, "", "", wire.Error(nil, parley.AsError(r.Err), channel, key)))

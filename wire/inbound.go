@@ -58,46 +58,52 @@ type Post struct {
 }
 
 // Draft makes the draft that a frame asks to store. The user is the caller's business.
+// What can't be stored yields, beside the error, a draft of its key alone: that may
+// have been used before. It is empty if the key itself can't be.
 func (f *Frame) Draft() (parley.Draft, error) {
 	data, err := f.object()
-	if err != nil {
-		return parley.Draft{}, err
-	}
-	return draft(f.Text, data, f.Thread, f.Key)
+	return draft(f.Text, data, err, f.Thread, f.Key)
 }
 
-// Draft makes the draft that a POST asks to store; text wins over its alias body.
+// Draft makes the draft that a POST asks to store, as Frame.Draft does; text wins
+// over its alias body.
 func (p *Post) Draft() (parley.Draft, error) {
 	text := p.Text
 	if text == "" {
 		text = p.Body
 	}
 	data, err := Object(p.Data)
-	if err != nil {
-		return parley.Draft{}, err
-	}
-	return draft(text, data, p.Thread, p.Key)
+	return draft(text, data, err, p.Thread, p.Key)
 }
 
-func draft(text string, data json.RawMessage, thread Number, key string) (parley.Draft, error) {
+// draft checks what it is given; noData is why there is no data, if there should be.
+func draft(text string, data json.RawMessage, noData error, thread Number, key string) (parley.Draft, error) {
+	switch {
+	case len(key) > parley.MaxKey:
+		return parley.Draft{}, tooLarge("key", len(key), parley.MaxKey)
+	case !utf8.ValidString(key):
+		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the key is not UTF-8", Hint: "send UTF-8"}
+	}
+	only := parley.Draft{Key: key}
+	if noData != nil {
+		return only, noData
+	}
 	reply, err := thread.Get()
-	if err != nil {
-		return parley.Draft{}, err
+	if err != nil || thread.below {
+		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "thread is not the id of a message", Hint: "send the id that is replied to, or leave thread out"}
 	}
 	if reply == nil {
 		reply = new(int64)
 	}
 	switch {
 	case text == "" && data == nil:
-		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the message has neither text nor data", Hint: `send "text":"…" or "data":{…}`}
+		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "the message has neither text nor data", Hint: `send "text":"…" or "data":{…}`}
 	case len(text) > parley.MaxText:
-		return parley.Draft{}, tooLarge("text", len(text), parley.MaxText)
+		return only, tooLarge("text", len(text), parley.MaxText)
 	case len(data) > parley.MaxData:
-		return parley.Draft{}, tooLarge("data", len(data), parley.MaxData)
-	case len(key) > parley.MaxKey:
-		return parley.Draft{}, tooLarge("key", len(key), parley.MaxKey)
-	case !utf8.ValidString(text) || !utf8.ValidString(key):
-		return parley.Draft{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the text or the key is not UTF-8", Hint: "send UTF-8"}
+		return only, tooLarge("data", len(data), parley.MaxData)
+	case !utf8.ValidString(text):
+		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "the text is not UTF-8", Hint: "send UTF-8"}
 	}
 	return parley.Draft{Text: text, Data: data, Thread: *reply, Key: key}, nil
 }

@@ -79,6 +79,48 @@ func (l *Log) look(r *request) error {
 	return nil
 }
 
+// Lookup implements parley.Log.
+func (l *Log) Lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (parley.Message, bool, error) {
+	m, found, err := l.lookup(ctx, channel, user, key)
+	if err != nil {
+		err = fmt.Errorf("look for the key of a message to %s: %w", channel, err)
+	}
+	return m, found, err
+}
+
+func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (m parley.Message, found bool, err error) {
+	if err := l.gate.enter(); err != nil {
+		return m, false, err
+	}
+	defer l.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return m, false, err
+	}
+	h, err := l.hold(channel)
+	if err != nil {
+		return m, false, err
+	}
+	defer l.heads.release(h)
+	v, closer, err := l.db.Get(senderKey(channel, user, key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	id, err := decodeID(v)
+	closer.Close()
+	// What is in flight is beyond the bounds; what was trimmed, also meanwhile, is below.
+	if b := h.bounds(); err != nil || id < b.first || id > b.last {
+		return m, false, err
+	}
+	m, err = l.get(channel, id)
+	if id < h.bounds().first {
+		return parley.Message{}, false, nil
+	}
+	return m, err == nil, err
+}
+
 // submit hands a request to the builder and waits. ErrUnknown if ctx ends first.
 func (l *Log) submit(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {

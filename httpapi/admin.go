@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 
@@ -8,38 +10,64 @@ import (
 )
 
 // health answers whether the process lives, and whether it should get requests.
-func (a *API) health() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }),
-		"/readyz": a.handle(func(w http.ResponseWriter, r *http.Request) error {
+func (a *API) health() map[string]handler {
+	return map[string]handler{
+		"/healthz": func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := w.Write([]byte("ok\n"))
+			return err
+		},
+		"/readyz": func(w http.ResponseWriter, r *http.Request) error {
 			if e := a.ways.Draining(); e != nil {
 				return e
 			}
 			if a.cfg.Ready != nil {
 				if err := a.cfg.Ready(r.Context()); err != nil {
-					return &parley.Error{Code: parley.CodeUnavailable, Detail: "the store is not ready: " + err.Error(), Hint: "see the server's log"}
+					return &parley.Error{Code: parley.CodeUnavailable, Detail: "not ready: " + err.Error(), Hint: "see the server's log"}
 				}
 			}
 			_, err := w.Write([]byte("ready\n"))
 			return err
-		}),
+		},
 	}
 }
 
-// Admin is the handler of the admin listener. drain begins a drain and returns at once.
-func Admin(public http.Handler, metrics http.Handler, drain func()) http.Handler {
+// AdminConfig of the admin listener's handler. Metrics and Drain are required.
+type AdminConfig struct {
+	Metrics http.Handler
+	Drain   func()                 // begins a drain and returns at once
+	Hosts   func(host string) bool // Host headers that are served; nil: all
+	Logger  *slog.Logger           // slog.Default()
+}
+
+// Admin is the handler of the admin listener; public is the API's. It asks for no
+// credentials, so no page but its own may use it.
+func Admin(public http.Handler, cfg AdminConfig) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
 	mux := http.NewServeMux()
+	route := func(path string, m methods) { mux.Handle(path, handle(cfg.Logger, m.serve)) }
+	get := func(path string, h http.HandlerFunc) {
+		route(path, methods{"GET": func(w http.ResponseWriter, r *http.Request) error { h(w, r); return nil }})
+	}
 	mux.Handle("/healthz", public)
 	mux.Handle("/readyz", public)
-	mux.Handle("/metrics", metrics)
-	mux.HandleFunc("POST /admin/api/drain", func(w http.ResponseWriter, _ *http.Request) {
-		drain()
+	get("/metrics", cfg.Metrics.ServeHTTP)
+	route("/admin/api/drain", methods{"POST": func(w http.ResponseWriter, _ *http.Request) error {
+		cfg.Drain()
 		w.WriteHeader(http.StatusAccepted)
-	})
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+		return nil
+	}})
+	get("/debug/pprof/", pprof.Index)
+	get("/debug/pprof/cmdline", pprof.Cmdline)
+	get("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol) // takes POST too
+	get("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/", handle(cfg.Logger, notFound))
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(handle(cfg.Logger, func(_ http.ResponseWriter, r *http.Request) error {
+		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
+			Hint: "use the admin listener's own pages, or curl"}
+	}))
+	return guard(cfg.Hosts, own.Handler(mux))
 }

@@ -6,7 +6,11 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
+	"parley"
 	"parley/chat"
 	"parley/transport"
 )
@@ -56,16 +60,21 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.putChannel, "DELETE": a.deleteChannel})
 	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
 	route("/openapi.json", methods{"GET": openAPI})
-	for _, path := range []string{"/api/channels/{channel}/{rest...}", "/api/users/{rest...}", "/api/devices/{rest...}", "/api/push/{rest...}", "/api/tickets"} {
-		mux.Handle(path, a.guard(a.handle(notYet)))
+	for _, path := range later {
+		route(path, methods{"GET": notYet, "POST": notYet, "PUT": notYet, "PATCH": notYet, "DELETE": notYet})
 	}
 	for path, h := range a.health() {
-		mux.Handle(path, h)
+		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
-	mux.Handle("/{$}", a.guard(cfg.Pages))
-	mux.Handle("/", a.guard(a.handle(notFound)))
-	return a.cors(mux)
+	route("/{$}", methods{"GET": a.page})
+	mux.Handle("/", a.undrained(a.handle(notFound)))
+	return guard(cfg.Hosts, a.cors(a.foreign(plain(mux))))
 }
+
+// later is what the wire describes and this version lacks. A path stands beside what
+// is below it: ServeMux would redirect it there.
+var later = []string{"/api/channels/{channel}/{rest...}", "/api/users", "/api/users/{rest...}", "/api/devices", "/api/devices/{rest...}",
+	"/api/push", "/api/push/{rest...}", "/api/tickets"}
 
 // handler is an http.Handler that returns what went wrong before it wrote anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -73,19 +82,49 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // methods are the handlers of one path.
 type methods map[string]handler
 
-// serve picks the handler by method. HEAD is GET without a body.
-func (a *API) serve(m methods) http.Handler {
-	return a.guard(a.handle(func(w http.ResponseWriter, r *http.Request) error {
-		method := r.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
-		}
-		h := m[method]
-		if h == nil {
-			return methodNotAllowed(w, m)
-		}
+// serve picks the handler by method. HEAD is GET without a body; OPTIONS is told
+// the methods.
+func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if h := m[method]; h != nil {
 		return h(w, r)
+	}
+	w.Header().Set("Allow", m.allow())
+	if method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return &parley.Error{Code: parley.CodeMethodNotAllowed, Detail: "this address does not take the method", Hint: "use " + m.allow()}
+}
+
+func (m methods) allow() string {
+	names := []string{http.MethodOptions}
+	for name := range m {
+		if names = append(names, name); name == http.MethodGet {
+			names = append(names, http.MethodHead)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// serve is a path's handler, for requests whose query can be read and while the
+// server is not draining.
+func (a *API) serve(m methods) http.Handler {
+	return a.undrained(a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			return bad("the query can't be read: %v", err)
+		}
+		return m.serve(w, r)
 	}))
+}
+
+func (a *API) page(w http.ResponseWriter, r *http.Request) error {
+	a.cfg.Pages.ServeHTTP(w, r)
+	return nil
 }
 
 func notYet(http.ResponseWriter, *http.Request) error { return chat.NotYet("this") }

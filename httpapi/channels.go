@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"parley"
@@ -35,7 +36,13 @@ func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	names, next, err := a.chat.Public(r.Context(), parley.ChannelID(p.get("next")), limit)
+	var next parley.ChannelID
+	if name := p.get("next"); name != "" {
+		if next, err = parley.ParseChannel(name); err != nil {
+			return err
+		}
+	}
+	names, next, err := a.chat.Public(r.Context(), next, limit)
 	if err != nil {
 		return err
 	}
@@ -88,7 +95,8 @@ func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, 
 	return caller, channel, err
 }
 
-// putChannel changes the settings that the body names.
+// putChannel changes the settings that the body names. null is as absent, but for
+// data and retention, which it clears.
 func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.callerAndChannel(r)
 	if err != nil {
@@ -98,23 +106,34 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
+	in := &struct {
 		Title, Topic, Kind *string
-		Data               json.RawMessage
-		Retention          *parley.Retention
-	}
+		Data, Retention    json.RawMessage
+	}{}
 	if err := wire.Unmarshal(body, &in); err != nil {
 		return err
 	}
+	if in == nil {
+		return bad("the body is null")
+	}
 	data, err := wire.Object(in.Data)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	var keep *parley.Retention
+	if in.Retention != nil {
+		if err := wire.Unmarshal(in.Retention, &keep); err != nil {
+			return err
+		}
+	}
+	switch {
 	case len(data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less"}
-	case in.Kind != nil && *in.Kind != "public":
+	case in.Kind != nil && *in.Kind == "members":
 		return chat.NotYet("a channel of members")
-	case in.Retention != nil && (in.Retention.Messages < 0 || in.Retention.Seconds < 0):
+	case in.Kind != nil && *in.Kind != "public":
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind), Hint: "public or members"}
+	case keep != nil && (keep.Messages < 0 || keep.Seconds < 0):
 		return bad("retention can't be less than nothing")
 	case in.Title != nil && len(*in.Title) > 1024 || in.Topic != nil && len(*in.Topic) > 4096:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the title or the topic is too long", Hint: "at most 1 KiB and 4 KiB"}
@@ -130,7 +149,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 			s.Data = data
 		}
 		if in.Retention != nil {
-			s.Retention = in.Retention
+			s.Retention = keep
 		}
 	}); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/rs/cors"
@@ -14,15 +15,46 @@ import (
 	"parley/chat"
 )
 
-// guard refuses what must not come near a handler: a foreign Host, a request of a
-// foreign page that could change something, and everything while draining.
-func (a *API) guard(next http.Handler) http.Handler {
+// guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
+// rebinding a foreign page's requests are of its own origin.
+func guard(hosts func(string) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if hosts != nil && !hosts(r.Host) {
+			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
+				Hint: "it answers to localhost and loopback addresses only; for others run parley serve"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
+func plain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := r.URL.EscapedPath()
+		if clean := path.Clean("/" + p); p != clean && (p != clean+"/" || clean == "/") {
+			writeProblem(w, parley.AsError(notFound(w, r)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// foreign refuses a request of a foreign page that could change something.
+func (a *API) foreign(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.refuse(r); err != nil {
 			writeProblem(w, err)
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// undrained refuses everything while the server drains.
+func (a *API) undrained(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ways.Begin(); err != nil {
 			w.Header().Set("Connection", "close")
 			if acceptsStream(r) {
@@ -38,10 +70,6 @@ func (a *API) guard(next http.Handler) http.Handler {
 }
 
 func (a *API) refuse(r *http.Request) *parley.Error {
-	if a.cfg.Hosts != nil && !a.cfg.Hosts(r.Host) {
-		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
-			Hint: "parley dev answers to localhost and loopback addresses only; for others run parley serve"}
-	}
 	origin := r.Header.Get("Origin")
 	if origin == "" || a.cfg.Origins(origin) {
 		return nil

@@ -48,7 +48,7 @@ func routes(t *testing.T) operations {
 			return true
 		}
 		path, err := strconv.Unquote(lit.Value)
-		if err != nil {
+		if err != nil || !strings.HasPrefix(path, "/") {
 			return true
 		}
 		if byMethod, ok := call.Args[1].(*ast.CompositeLit); ok {

@@ -2,13 +2,16 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"parley"
@@ -33,11 +36,13 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	caller, channel, draft, err := a.draft(r, post)
-	if err != nil {
-		return err
+	it := a.item(r, post)
+	var res parley.Result
+	if it.Err == nil {
+		res, err = a.chat.Post(r.Context(), it.Caller, it.Channel, it.Draft)
+	} else {
+		res, err = a.chat.Repeat(r.Context(), it.Caller, it.Channel, it.Draft.Key, it.Err)
 	}
-	res, err := a.chat.Post(r.Context(), caller, channel, draft)
 	if err != nil {
 		return err
 	}
@@ -58,6 +63,9 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Unmarshal(body, &raw); err != nil {
 		return err
 	}
+	if raw == nil {
+		return bad("the batch is null, not a list")
+	}
 	if len(raw) > maxBatch {
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the batch has more than 1000 messages", Hint: "send several batches"}
 	}
@@ -65,12 +73,15 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	items := make([]chat.Item, len(raw))
+	channel, user := query(r).get("channel_id"), query(r).get("user")
 	for i := range raw {
 		var post wire.Post
-		it := &items[i]
-		if it.Err = wire.Unmarshal(raw[i], &post); it.Err == nil {
-			it.Caller, it.Channel, it.Draft, it.Err = a.draft(r, &post)
+		if err := wire.Unmarshal(raw[i], &post); err != nil {
+			items[i].Err = err
+			continue
 		}
+		post.Channel, post.User = cmp.Or(post.Channel, channel), cmp.Or(post.User, user)
+		items[i] = a.item(r, &post)
 	}
 	out := []byte{'['}
 	for i, res := range a.chat.PostAll(r.Context(), items) {
@@ -91,20 +102,25 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, http.StatusOK, append(out, ']', '\n'))
 }
 
-// draft checks one message of a body.
-func (a *API) draft(r *http.Request, post *wire.Post) (c chat.Caller, channel parley.ChannelID, d parley.Draft, err error) {
-	if c, err = a.speaker(r, post.User); err != nil {
-		return
+// item checks one message of a body.
+func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
+	if it.Caller, it.Err = a.speaker(r, post.User); it.Err != nil {
+		return it
 	}
-	if channel, err = parley.ParseChannel(post.Channel); err != nil {
-		return
+	if it.Channel, it.Err = parley.ParseChannel(post.Channel); it.Err != nil {
+		return it
 	}
-	d, err = post.Draft()
-	return
+	it.Draft, it.Err = post.Draft()
+	return it
 }
 
-// readBody reads a whole body within its time and size.
+// readBody reads a whole body within its time and size, without the mark that some
+// editors put before UTF-8.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
+		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
+	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -113,7 +129,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
 	}
-	return b, nil
+	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
 }
 
 // parsePost reads a message from a JSON body whatever its type says (curl -d says

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,15 +15,16 @@ import (
 
 // problem is an error as application/problem+json (RFC 9457).
 type problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Status  int    `json:"status"`
-	Detail  string `json:"detail"`
-	Code    string `json:"code"`
-	Hint    string `json:"hint,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-	FirstID *int64 `json:"first_id,omitempty"`
-	LastID  *int64 `json:"last_id,omitempty"`
+	Type    string           `json:"type"`
+	Title   string           `json:"title"`
+	Status  int              `json:"status"`
+	Detail  string           `json:"detail"`
+	Code    string           `json:"code"`
+	Hint    string           `json:"hint,omitempty"`
+	Channel parley.ChannelID `json:"channel,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
+	FirstID *int64           `json:"first_id,omitempty"`
+	LastID  *int64           `json:"last_id,omitempty"`
 }
 
 var statuses = map[parley.Code]int{
@@ -35,8 +35,19 @@ var statuses = map[parley.Code]int{
 	parley.CodeUnavailable: 503,
 }
 
-// handle writes the error that a handler returned.
+// handle writes the error that a handler returned. A browser's handshake is told in
+// a frame.
 func (a *API) handle(h handler) http.Handler {
+	return handle(a.cfg.Logger, func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		if err != nil && (r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/")) {
+			return a.refuseSocket(w, r, err)
+		}
+		return err
+	})
+}
+
+func handle(log *slog.Logger, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := h(w, r)
 		if err == nil {
@@ -44,7 +55,7 @@ func (a *API) handle(h handler) http.Handler {
 		}
 		e := parley.AsError(err)
 		if e.Err != nil && !errors.Is(e.Err, r.Context().Err()) {
-			a.cfg.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", e.Code, slog.Any("error", e.Err))
+			log.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", e.Code, slog.Any("error", e.Err))
 		}
 		writeProblem(w, e)
 	})
@@ -63,7 +74,7 @@ func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
 	if e == transport.ErrVersion {
 		status = http.StatusUpgradeRequired
 	}
-	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: string(e.Code), Hint: e.Hint}
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: string(e.Code), Hint: e.Hint, Channel: e.Channel}
 	if e.Reset != nil {
 		p.Reason, p.FirstID, p.LastID = e.Reset.Reason, &e.Reset.First, &e.Reset.Last
 	}
@@ -79,17 +90,6 @@ func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
 // retryAfter is whole seconds, at least one.
 func retryAfter(d time.Duration) string {
 	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
-}
-
-func methodNotAllowed(w http.ResponseWriter, m methods) error {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	allow := strings.Join(names, ", ")
-	w.Header().Set("Allow", allow)
-	return &parley.Error{Code: parley.CodeMethodNotAllowed, Detail: "this address does not take the method", Hint: "use " + allow}
 }
 
 func notFound(http.ResponseWriter, *http.Request) error {

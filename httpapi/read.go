@@ -215,27 +215,28 @@ func writeDraining(w http.ResponseWriter, e *parley.Error) {
 // socket serves one channel over a WebSocket.
 func (a *API) socket(w http.ResponseWriter, r *http.Request) error {
 	channel, err := pathChannel(r)
-	if err == nil {
-		var req *transport.Request
-		if req, err = a.request(r, []parley.ChannelID{channel}, false, "after", query(r).get("after")); err == nil {
-			err = a.ways.WebSocket(w, r, req)
-		}
+	if err != nil {
+		return err
 	}
-	return a.refuseSocket(w, r, err)
+	req, err := a.request(r, []parley.ChannelID{channel}, false, "after", query(r).get("after"))
+	if err != nil {
+		return err
+	}
+	return a.ways.WebSocket(w, r, req)
 }
 
 // socketMany serves any number.
 func (a *API) socketMany(w http.ResponseWriter, r *http.Request) error {
 	req, err := a.request(r, nil, true, "after", "")
-	if err == nil {
-		err = a.ways.WebSocket(w, r, req)
+	if err != nil {
+		return err
 	}
-	return a.refuseSocket(w, r, err)
+	return a.ways.WebSocket(w, r, req)
 }
 
 // refuseSocket tells a browser in a frame what its page could not see as a status.
 func (a *API) refuseSocket(w http.ResponseWriter, r *http.Request, err error) error {
-	if err == nil || r.Header.Get("Origin") == "" || r.Header.Get("Upgrade") == "" {
+	if r.Header.Get("Origin") == "" || r.Header.Get("Upgrade") == "" {
 		return err
 	}
 	e := parley.AsError(err)

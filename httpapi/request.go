@@ -43,7 +43,7 @@ func (p params) number(name string, otherwise, least, most float64) (float64, er
 		return otherwise, nil
 	}
 	v, err := strconv.ParseFloat(s, 64)
-	if (err != nil && !math.IsInf(v, 0)) || math.IsNaN(v) || strings.ContainsAny(s, "nNxX_") {
+	if (err != nil && !math.IsInf(v, 0)) || math.IsNaN(v) || strings.ContainsAny(s, "xX_") {
 		return 0, bad("%s=%.40q is not a number", name, s)
 	}
 	return min(max(v, least), most), nil

@@ -77,7 +77,11 @@ func (n *node) run(ctx context.Context) error {
 	server := n.server(api)
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminServer := n.server(httpapi.Admin(api, metrics(h, e), drain))
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e), Drain: drain, Logger: n.log}
+	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
+		adminConfig.Hosts = httpapi.LoopbackHost
+	}
+	adminServer := n.server(httpapi.Admin(api, adminConfig))
 
 	// What serves outlives ctx: it goes on while the server drains.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))

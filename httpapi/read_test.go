@@ -1,0 +1,87 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+func TestNumbersBeyondTheirRangeAreClamped(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a", "b")
+	for limit, status := range map[string]int{"Infinity": 200, "-Infinity": 200, "1e400": 200, "0": 200, "-5": 200, "NaN": 400, "0x10": 400, "1_0": 400, "ten": 400} {
+		code := ""
+		if status != 200 {
+			code = "bad_request"
+		}
+		s.get("/api/messages?channel_id=general&limit="+limit).is(t, status, code)
+	}
+	var ms []stored
+	if s.get("/api/messages?channel_id=general&limit=-Infinity").into(t, &ms); len(ms) != 1 {
+		t.Errorf("limit=-Infinity gives %d messages", len(ms))
+	}
+}
+
+func TestACursorThatIsGoneNamesItsChannel(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a", "b")
+	s.post("random", "a")
+	for _, path := range []string{"/api/messages?channel_id=general&channel_id=random&after=general:1,random:9", "/api/messages?channel_id=random&after=9"} {
+		a := s.get(path)
+		a.is(t, 410, "cursor_gone")
+		if p := a.problem(t); p.Channel != "random" || p.Reason != "ahead" || p.First != 1 || p.Last != 1 {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+}
+
+func TestAHistoryFrameWithACursorThatIsGoneSaysWhereToGoOn(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a", "b")
+	c, _, err := websocket.Dial(t.Context(), s.url+"/ws/chat/general", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := c.Write(ctx, websocket.MessageText, []byte(`{"type":"history","after":9,"key":"h"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, frame, err := c.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p struct {
+			problem
+			Type, Key string
+		}
+		if err := json.Unmarshal(frame, &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Type == "welcome" {
+			continue
+		}
+		if p.Type != "error" || p.Code != "cursor_gone" || p.Key != "h" || p.Reason != "ahead" || p.First != 1 || p.Last != 2 {
+			t.Errorf("%s", frame)
+		}
+		return
+	}
+}
+
+func TestAPollOfNoChannelReadsEveryPublicOneWhoeverAsks(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a")
+	s.post("random", "b")
+	s.post("@alice", "c")
+	for _, path := range []string{"/api/messages", "/api/messages?user=alice", "/api/messages?user=bob&since=0"} {
+		var ms []stored
+		if s.get(path).into(t, &ms); len(ms) != 2 || ms[0].Channel != "general" || ms[1].Channel != "random" {
+			t.Errorf("%s: %v", path, ms)
+		}
+	}
+}

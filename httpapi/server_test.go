@@ -1,0 +1,172 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/httpapi"
+	"parley/hub"
+	"parley/transport"
+)
+
+// server is the server of parley dev within a test, over a store in memory.
+type server struct {
+	t     *testing.T
+	url   string
+	admin string // the admin listener's handler, which refuses foreign hosts
+	ways  *transport.Transports
+
+	mu       sync.Mutex
+	notReady error // what the store says; guarded by mu
+	drained  int   // how often the admin asked for it; guarded by mu
+}
+
+func serve(t *testing.T) *server {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hub.New(log, hub.Config{})
+	c := chat.New(log, log, h, chat.Config{Policy: chat.Everybody{}})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, ways: transport.New(c, e, transport.Config{})}
+	api := httpapi.New(c, s.ways, httpapi.Config{Auth: httpapi.Development{}, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
+		Ready:  func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
+		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
+		Logger: quiet})
+	public := httptest.NewServer(api)
+	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,
+		Drain: func() { s.mu.Lock(); defer s.mu.Unlock(); s.drained++ }}))
+	s.url, s.admin = public.URL, admin.URL
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{log.Run, h.Run, c.Run, e.Run} {
+		running.Go(func() {
+			if err := run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		public.CloseClientConnections()
+		e.Close()
+		public.Close()
+		admin.Close()
+		cancel()
+		running.Wait()
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// answer is a response, read whole.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// is holds an answer to a status and, for errors, to a problem with a code.
+func (a *answer) is(t *testing.T, status int, code string) {
+	t.Helper()
+	what := a.Request.Method + " " + a.Request.URL.String()
+	if a.StatusCode != status {
+		t.Errorf("%s: %d %s, want %d %s", what, a.StatusCode, a.body, status, code)
+		return
+	}
+	if got := a.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+		t.Errorf("%s: X-Content-Type-Options is %q", what, got)
+	}
+	if code == "" {
+		return
+	}
+	if kind := a.Header.Get("Content-Type"); kind != "application/problem+json" || a.problem(t).Code != code {
+		t.Errorf("%s: %s %s, want the problem %s", what, kind, a.body, code)
+	}
+}
+
+type problem struct {
+	Code, Detail, Hint, Reason, Channel string
+	First                               int64 `json:"first_id"`
+	Last                                int64 `json:"last_id"`
+}
+
+func (a *answer) problem(t *testing.T) (p problem) {
+	t.Helper()
+	a.into(t, &p)
+	return p
+}
+
+func (a *answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), v); err != nil {
+		t.Errorf("%s: %v in %q", a.Request.URL, err, a.body)
+	}
+}
+
+// do sends a request. headers are lines like "Origin: http://localhost"; Host is
+// one of them. Redirects are not followed, paths are sent as they are.
+func (s *server) do(method, url, body string, headers ...string) *answer {
+	s.t.Helper()
+	if strings.HasPrefix(url, "/") {
+		url = s.url + url
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if r.Header.Set(name, value); name == "Host" {
+			r.Host = value
+		}
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &answer{res, string(b)}
+}
+
+func (s *server) get(path string, headers ...string) *answer {
+	s.t.Helper()
+	return s.do("GET", path, "", headers...)
+}
+
+// post stores messages in a channel.
+func (s *server) post(channel string, texts ...string) {
+	s.t.Helper()
+	for _, text := range texts {
+		body, err := json.Marshal(map[string]string{"channel_id": channel, "user": "alice", "text": text})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.do("POST", "/api/messages", string(body)).is(s.t, 201, "")
+	}
+}

@@ -158,6 +158,10 @@ func (l *Log) fail(err error) {
 	}
 }
 
+// Ready returns nil if appends are taken, or else why not: the disk is almost full, or
+// the store is read-only since a write failed.
+func (l *Log) Ready() error { return l.refusal() }
+
 // refusal is why nothing can be appended now, or nil.
 func (l *Log) refusal() error {
 	if err := l.broken.Load(); err != nil {

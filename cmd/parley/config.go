@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -50,7 +52,14 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 			return nil, nil
 		}
 	}
-	return f.values[flag.Name], nil
+	value := f.values[flag.Name]
+	if n := fmt.Sprint(value); flag.Target.Type() == reflect.TypeFor[time.Duration]() && n != "0" {
+		switch value.(type) {
+		case int, int64, uint64, float64:
+			return nil, refuse(fmt.Sprintf("the configuration %s: %s: %s has no unit: write %ss", f.path, flag.Name, n, n))
+		}
+	}
+	return value, nil
 }
 
 // settings are the flags of serve.
@@ -114,7 +123,8 @@ type checkCmd struct {
 }
 
 // Run tries the file as serve would. That it is YAML with known keys was seen when
-// the command line was parsed.
+// the command line was parsed. What a file need not hold, since flags or the
+// environment may, is said but no mistake.
 func (c *checkCmd) Run(p *program) error {
 	try := *p
 	try.args = []string{"serve", "--config", c.File}
@@ -133,6 +143,9 @@ func (c *checkCmd) Run(p *program) error {
 	if err := target.Serve.check(); err != nil {
 		return refuse(fmt.Sprintf("%s: %v", c.File, err))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s is good: %s\n", c.File, strings.Join(keys(file.values), ", "))
-	return err
+	fmt.Fprintf(p.stdout, "%s: every key and value is good: %s\n", c.File, strings.Join(keys(file.values), ", "))
+	if missing := target.Serve.missing(); missing != nil {
+		fmt.Fprintf(p.stdout, "serve also needs, from here, the environment or the command line:\n%s\n", strings.Join(missing, "\n"))
+	}
+	return nil
 }

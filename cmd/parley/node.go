@@ -45,6 +45,10 @@ func (n *node) run(ctx context.Context) error {
 	if f.MemoryLimit > 0 {
 		debug.SetMemoryLimit(f.MemoryLimit << 20)
 	}
+	secure, err := f.certificate()
+	if err != nil {
+		return err
+	}
 	listeners, admin, err := n.listen()
 	if err != nil {
 		return err
@@ -72,9 +76,11 @@ func (n *node) run(ctx context.Context) error {
 	ways := transport.New(c, e, transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
 		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal})
-	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts, Pages: pages(), Logger: n.log})
+	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts,
+		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
+	server.TLSConfig = secure
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
 	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e), Drain: drain, Logger: n.log}
@@ -96,8 +102,8 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return served(adminServer.Serve(admin)) })
 	for _, l := range listeners {
 		g.Go(func() error {
-			if f.TLSCert != "" {
-				return served(server.ServeTLS(l, f.TLSCert, f.TLSKey))
+			if secure != nil {
+				return served(server.ServeTLS(l, "", "")) // with those of its TLSConfig
 			}
 			return served(server.Serve(l))
 		})
@@ -160,7 +166,7 @@ func (n *node) listen() (public []*listener, admin net.Listener, err error) {
 			return nil, refuse(fmt.Sprintf("another process listens on %s.", addr), fmt.Sprintf("Stop it, or choose another address: %s 127.0.0.1:0 picks a free one.", flag))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listen for %s: %w", flag, err)
+			return nil, refuse(fmt.Sprintf("can't listen on %s: %v.", addr, err), fmt.Sprintf("Give %s an address of this machine and a port that this user may open.", flag))
 		}
 		return l, nil
 	}

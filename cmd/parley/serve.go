@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,17 +71,40 @@ func (f *nodeFlags) check() error {
 		return refuse("--presence "+f.Presence+": not in this version.", "Use --presence memory.")
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
-	case f.HeartbeatInterval <= 0 || f.HeartbeatTimeout <= 0:
-		return refuse("the heartbeat's times have to be more than nothing.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:
+		return refuse("the heartbeat's times have to be 10ms at least.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.HeartbeatTimeout < f.HeartbeatInterval:
+		return refuse(fmt.Sprintf("--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
+			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
 		return refuse("a limit can't be less than nothing.")
 	}
 	for _, addr := range []string{f.Listen, f.AdminListen} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
+		_, port, err := net.SplitHostPort(addr)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
 			return refuse(fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
 		}
 	}
 	return nil
+}
+
+// leastHeartbeat is what the engine's clock can tell apart.
+const leastHeartbeat = 10 * time.Millisecond
+
+// certificate loads what TLS needs, nil without TLS.
+func (f *nodeFlags) certificate() (*tls.Config, error) {
+	if f.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, refuse(fmt.Sprintf("the certificate can't be used: %v.", err),
+			"Give --tls-cert a PEM file of the certificate and its chain, --tls-key one of its private key, both readable for this user.")
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
 
 type devCmd struct {
@@ -99,6 +123,11 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 		return refuse(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen),
 			"For development:", "  parley dev --listen 127.0.0.1:8080",
 			"For others to connect:", "  parley serve --listen "+c.Listen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
+	}
+	if host, _, _ := net.SplitHostPort(c.AdminListen); !loopback(host) {
+		return refuse(fmt.Sprintf("the admin listener asks for no keys, so with dev it is on this machine only, not on %s.", c.AdminListen),
+			"For development:", "  parley dev --admin-listen 127.0.0.1:8081",
+			"For others to connect:", "  parley serve --admin-listen "+c.AdminListen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
 	}
 	n := &node{flags: &c.nodeFlags, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
 		auth: httpapi.Development{}, origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
@@ -121,15 +150,24 @@ func (serveCmd) Help() string {
 	return "In this version serve checks its settings and then says what is missing: tokens and keys come with the next one. Until then parley dev is a durable node for this machine."
 }
 
+// missing are the lines to add before serve knows who may connect.
+func (c *serveCmd) missing() (lines []string) {
+	if c.AuthHmacSecretFile == "" {
+		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 32 /dev/urandom > FILE")
+	}
+	if len(c.AllowedOrigins) == 0 {
+		lines = append(lines, "  --allowed-origins https://chat.example.com      # the pages that use it")
+	}
+	return lines
+}
+
 func (c *serveCmd) Run(_ context.Context, _ *program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if c.AuthHmacSecretFile == "" || len(c.AllowedOrigins) == 0 {
-		return refuse("serve needs to know who may connect. Add:",
-			"  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 32 /dev/urandom > FILE",
-			"  --allowed-origins https://chat.example.com      # the pages that use it",
-			"To try parley on this machine without keys: parley dev")
+	if missing := c.missing(); missing != nil {
+		lines := append([]string{"serve needs to know who may connect. Add:"}, missing...)
+		return refuse(append(lines, "To try parley on this machine without keys: parley dev")...)
 	}
 	return refuse("tokens can't be checked: not in this version.", "Use parley dev on this machine.")
 }

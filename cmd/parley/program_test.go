@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// outcome is what a run of the command line left behind.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// run is the command line, run within the test to its end. The environment is the
+// test's own, since kong reads that.
+func run(t *testing.T, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p := &program{args, os.Getenv, strings.NewReader(""), &stdout, &stderr}
+	code := p.run(ctx)
+	if ctx.Err() != nil {
+		t.Errorf("parley %s did not end by itself", strings.Join(args, " "))
+	}
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// refused demands exit code 2 within a second, no ready line, and words that say why.
+func refused(t *testing.T, words []string, args ...string) {
+	t.Helper()
+	begun := time.Now()
+	o := run(t, args...)
+	what := "parley " + strings.Join(args, " ")
+	if o.code != 2 || o.stdout != "" {
+		t.Errorf("%s: exit %d, %q", what, o.code, o.stdout)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("%s took %v", what, took)
+	}
+	for _, word := range words {
+		if !strings.Contains(o.stderr, word) {
+			t.Errorf("%s says %q, without %q", what, o.stderr, word)
+		}
+	}
+}
+
+var readyLine = regexp.MustCompile(`^parley ready http=(\S+) admin=(\S+) node=(\S+)\n`)
+
+// running starts dev on free ports and returns the words of its ready line: all of
+// it, http, admin, node. It is stopped, and has to end with 0, when the test ends.
+func running(t *testing.T, args ...string) []string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	out := &lines{ready: make(chan []string, 1)}
+	var stderr bytes.Buffer // read when the program has ended
+	args = append([]string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
+	p := &program{args, os.Getenv, strings.NewReader(""), out, &stderr}
+	var code int
+	var wait sync.WaitGroup
+	wait.Go(func() { code = p.run(ctx); close(out.ready) })
+	t.Cleanup(func() {
+		stop()
+		if wait.Wait(); code != 0 {
+			t.Errorf("parley %s: exit %d: %s", strings.Join(args, " "), code, &stderr)
+		}
+	})
+	words, ok := <-out.ready
+	if !ok {
+		t.Fatalf("parley %s ended with %d before it was ready: %s", strings.Join(args, " "), code, &stderr)
+	}
+	return words
+}
+
+// lines hands on the ready line.
+type lines struct{ ready chan []string }
+
+func (l *lines) Write(b []byte) (int, error) {
+	if words := readyLine.FindStringSubmatch(string(b)); words != nil {
+		l.ready <- words
+	}
+	return len(b), nil
+}
+
+// yamlFile writes a configuration.
+func yamlFile(t *testing.T, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "parley.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAFlagWinsOverTheEnvironmentOverTheFile(t *testing.T) {
+	file := yamlFile(t, "node: from-file\nheartbeat-interval: 5s\ndata: "+t.TempDir()+"\n")
+	if node := running(t, "--config", file)[3]; node != "from-file" {
+		t.Errorf("the node is %s", node)
+	}
+	t.Setenv("PARLEY_DATA", t.TempDir())
+	t.Setenv("PARLEY_NODE", "from-environment")
+	if node := running(t, "--config", file)[3]; node != "from-environment" {
+		t.Errorf("the node is %s", node)
+	}
+	if node := running(t, "--config", file, "--node", "from-flag", "--data", t.TempDir())[3]; node != "from-flag" {
+		t.Errorf("the node is %s", node)
+	}
+	t.Setenv("PARLEY_CONFIG", file)
+	t.Setenv("PARLEY_NODE", "")
+	if node := running(t, "--data", t.TempDir())[3]; node != "from-file" {
+		t.Errorf("the node is %s", node)
+	}
+}
+
+func TestAConfigurationThatIsGood(t *testing.T) {
+	o := run(t, "config", "check", yamlFile(t, "listen: 127.0.0.1:8080\nhistory-age: 0\nheartbeat-interval: 5s\n"))
+	if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "good: heartbeat-interval, history-age, listen") {
+		t.Errorf("%+v", o)
+	}
+	for _, missing := range []string{"--auth-hmac-secret-file", "--allowed-origins"} {
+		if !strings.Contains(o.stdout, missing) {
+			t.Errorf("%q does not say that %s is missing", o.stdout, missing)
+		}
+	}
+	o = run(t, "config", "check", yamlFile(t, "auth-hmac-secret-file: secret\nallowed-origins: [https://a.example, https://b.example]\n"))
+	if o.code != 0 || strings.Contains(o.stdout, "also needs") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestAConfigurationThatIsBad(t *testing.T) {
+	for text, words := range map[string][]string{
+		"heartbeat-intervall: 5s\n":                         {"unknown key", "heartbeat-intervall"},
+		"heartbeatInterval: 5s\n":                           {"unknown key", `did you mean "heartbeat-interval"?`},
+		"heartbeat-interval: 5\n":                           {"heartbeat-interval", "5 has no unit: write 5s"},
+		"leave-grace: 1.5\n":                                {"leave-grace", "1.5 has no unit: write 1.5s"},
+		"heartbeat-interval: soon\n":                        {"heartbeat-interval"},
+		"heartbeat-interval: 1ms\n":                         {"10ms"},
+		"heartbeat-interval: 30s\nheartbeat-timeout: 20s\n": {"shorter"},
+		"fsync: sometimes\n":                                {"fsync"},
+		"tls-cert: a.pem\n":                                 {"tls-key"},
+		"bus: redis://127.0.0.1\n":                          {"--bus", "--store"},
+		"- a\n":                                             {"YAML"},
+		"listen: [\n":                                       {"YAML"},
+		"listen: localhost:x\n":                             {"localhost:x", "HOST:PORT"},
+		"history-messages: many\n":                          {"history-messages"},
+	} {
+		file := yamlFile(t, text)
+		refused(t, words, "config", "check", file)
+		refused(t, words, "dev", "--data", t.TempDir(), "--admin-listen", "127.0.0.1:0", "--config", file)
+	}
+	refused(t, []string{"nowhere.yaml"}, "config", "check", filepath.Join(t.TempDir(), "nowhere.yaml"))
+}
+
+func TestServeSaysWhatItMisses(t *testing.T) {
+	refused(t, []string{"--auth-hmac-secret-file FILE", "--allowed-origins https://"}, "serve")
+	refused(t, []string{"--allowed-origins https://"}, "serve", "--auth-hmac-secret-file", "x")
+	refused(t, []string{"not in this version"}, "serve", "--auth-hmac-secret-file", "x", "--allowed-origins", "https://a.example")
+}
+
+func TestDevStaysOnThisMachine(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:8080", "example.com:8080"} {
+		refused(t, []string{"parley dev --listen 127.0.0.1:8080", "parley serve --listen " + addr}, "dev", "--listen", addr)
+		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", addr)
+	}
+}
+
+func TestWhatCantWorkIsRefused(t *testing.T) {
+	refused(t, []string{"--bus", "--store"}, "dev", "--bus", "redis://127.0.0.1")
+	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
+	refused(t, []string{"not in this version"}, "dev", "--store", "redis://127.0.0.1")
+	refused(t, []string{"localhost:x"}, "dev", "--listen", "localhost:x")
+	refused(t, []string{"localhost"}, "dev", "--listen", "localhost")
+	refused(t, []string{"127.0.0.1:99999"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:99999")
+	refused(t, []string{"10ms"}, "dev", "--heartbeat-interval", "9ms")
+	refused(t, []string{"10ms"}, "dev", "--heartbeat-timeout=-1s")
+	refused(t, []string{"shorter"}, "dev", "--heartbeat-interval", "2s", "--heartbeat-timeout", "1s")
+	refused(t, []string{"unit"}, "dev", "--heartbeat-interval", "5")
+	refused(t, []string{"--nonsense"}, "dev", "--nonsense")
+	refused(t, nil, "nonsense")
+}
+
+func TestADirectoryInUseIsRefused(t *testing.T) {
+	data := t.TempDir()
+	running(t, "--data", data)
+	refused(t, []string{data, fmt.Sprintf("%d", os.Getpid()), "--data DIR"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
+}
+
+func TestAnAddressInUseIsRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := l.Addr().String()
+	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "dev", "--listen", addr, "--admin-listen", "127.0.0.1:0", "--data", t.TempDir())
+	refused(t, []string{"another process listens on " + addr, "--admin-listen 127.0.0.1:0"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", addr, "--data", t.TempDir())
+}
+
+func TestHelpNamesEveryFlag(t *testing.T) {
+	common := []string{"listen", "admin-listen", "data", "fsync", "store", "bus", "presence", "node", "config", "heartbeat-interval",
+		"heartbeat-timeout", "leave-grace", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
+		"history-age", "recent-memory", "log-level"}
+	for verb, flags := range map[string][]string{"dev": common, "serve": append([]string{"auth-hmac-secret-file", "allowed-origins"}, common...)} {
+		o := run(t, verb, "--help")
+		if o.code != 0 || o.stderr != "" {
+			t.Errorf("%s --help: exit %d, %q", verb, o.code, o.stderr)
+		}
+		for _, flag := range flags {
+			if !strings.Contains(o.stdout, "--"+flag) {
+				t.Errorf("%s --help does not name --%s", verb, flag)
+			}
+			if env := "PARLEY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_")); !strings.Contains(o.stdout, env) {
+				t.Errorf("%s --help does not name %s", verb, env)
+			}
+		}
+	}
+	for _, args := range [][]string{{"--help"}, {}, {"version"}} {
+		if o := run(t, args...); o.code != 0 || o.stdout == "" || o.stderr != "" {
+			t.Errorf("parley %v: %+v", args, o)
+		}
+	}
+}
+
+// certificate writes a certificate for 127.0.0.1 and its key.
+func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	public, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, b []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	parsed, err := x509.ParseCertificate(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots = x509.NewCertPool()
+	roots.AddCert(parsed)
+	return write("cert.pem", "CERTIFICATE", public), write("key.pem", "PRIVATE KEY", secret), roots
+}
+
+func TestTLSWithHTTP2(t *testing.T) {
+	cert, key, roots := certificate(t)
+	url := running(t, "--data", t.TempDir(), "--tls-cert", cert, "--tls-key", key)[1]
+	if !strings.HasPrefix(url, "https://") {
+		t.Errorf("the ready line names %s", url)
+	}
+	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer client.CloseIdleConnections()
+	res, err := client.Get(url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || res.ProtoMajor != 2 || string(body) != "ok\n" {
+		t.Errorf("%s %s %v", res.Proto, body, err)
+	}
+}
+
+func TestACertificateThatCantBeUsedIsRefusedBeforeTheReadyLine(t *testing.T) {
+	cert, key, _ := certificate(t)
+	_, another, _ := certificate(t)
+	for _, c := range [][3]string{{cert, "nowhere.pem", "nowhere.pem"}, {"nowhere.pem", key, "nowhere.pem"}, {cert, another, "private key"}, {key, cert, "PEM"}} {
+		refused(t, []string{c[2], "--tls-cert"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(),
+			"--tls-cert", c[0], "--tls-key", c[1])
+	}
+}
+
+func TestTheAdminListenerIsGuarded(t *testing.T) {
+	words := running(t, "--data", t.TempDir())
+	r, err := http.NewRequest("POST", words[2]+"/admin/api/drain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, value := range map[string]string{"Origin": "https://evil.example", "Host": "evil.example"} {
+		r := r.Clone(t.Context())
+		if r.Header.Set(header, value); header == "Host" {
+			r.Host = value
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s is answered with %s", header, value, res.Status)
+		}
+	}
+}

@@ -55,3 +55,20 @@ func BenchmarkDeflateLevels(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkForms is what an entry costs once per channel and form.
+func BenchmarkForms(b *testing.B) {
+	for _, size := range []int{300, 2 << 10} {
+		obj := entry(size)
+		for name, form := range map[string]wire.Form{"sse": wire.FormSSE, "ws": wire.FormWS, "deflate": wire.FormWSDeflate, "msgpack": wire.FormMsgpack} {
+			b.Run(fmt.Sprintf("%d/%s", len(obj), name), func(b *testing.B) {
+				var dst []byte
+				b.ReportAllocs()
+				for b.Loop() {
+					dst = form.AppendEntry(dst[:0], 42, "message", obj)
+				}
+				b.ReportMetric(float64(len(dst)), "bytes")
+			})
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -86,7 +87,11 @@ func (p *packer) container(end byte, header func([]byte, uint32) []byte) {
 
 // quoted takes a string with its quotes.
 func (p *packer) quoted() []byte {
-	for i := 1; i < len(p.src); i++ {
+	i := 1
+	if end := bytes.IndexByte(p.src[min(1, len(p.src)):], '"'); end >= 0 && bytes.IndexByte(p.src[1:1+end], '\\') < 0 {
+		i += end // without escapes, the usual case
+	}
+	for ; i < len(p.src); i++ {
 		switch p.src[i] {
 		case '\\':
 			i++
@@ -113,7 +118,7 @@ func (p *packer) word() []byte {
 
 func (p *packer) text(quoted []byte) {
 	raw := quoted[1 : len(quoted)-1]
-	if slices.Contains(raw, '\\') {
+	if bytes.IndexByte(raw, '\\') >= 0 {
 		var s string
 		_ = json.Unmarshal(quoted, &s)
 		p.dst = msgp.AppendString(p.dst, s)
@@ -289,7 +294,7 @@ func (u *unpacker) float(v float64) error {
 	}
 	before := len(u.dst)
 	u.dst = strconv.AppendFloat(u.dst, v, 'g', -1, 64)
-	if i := slices.IndexFunc(u.dst[before:], func(c byte) bool { return c == '.' || c == 'e' }); i < 0 {
+	if !bytes.ContainsAny(u.dst[before:], ".e") {
 		u.dst = append(u.dst, ".0"...)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 func TestDialectsOfPeers(t *testing.T) {
 	const welcome = `{"type":"welcome","channel":"b.0","first_id":1,"last_id":3,"cursor":3}`
 	for peer, stream := range map[string][]string{
-		"centrifuge": {`{"id":1,"connect":{"client":"x","data":` + welcome + `}}`, "{}",
+		"centrifuge": {`{"id":1,"connect":{"client":"x","data":` + welcome + `}}`, "{}\n" +
 			`{"push":{"channel":"b.0","pub":{"data":` + message(4) + `}}}`, `{"push":{"channel":"b.0","pub":{"data":` + message(6) + `}}}`},
 		"socket.io": {`0{"sid":"x","pingInterval":25000}`, `40{"sid":"y"}`, `42["m",` + welcome + `]`, "2",
 			`42["m",` + message(4) + `]`, `42["m",` + message(6) + `]`},

@@ -136,11 +136,22 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 	return n + m, errors.Join(failed, err)
 }
 
-// see takes one object.
+// see takes what a frame, an event or an answer carries.
 func (r *reader) see(obj []byte, now int64) error {
-	if d := dialects[r.swarm.args.Peer]; d != nil {
-		obj = d.unwrap(r, obj)
+	d := dialects[r.swarm.args.Peer]
+	if d == nil {
+		return r.object(obj, now)
 	}
+	for line := range bytes.SplitSeq(obj, []byte("\n")) { // centrifuge puts several into one frame
+		if err := r.object(d.unwrap(r, line), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object takes one of parley's objects.
+func (r *reader) object(obj []byte, now int64) error {
 	switch {
 	case bytes.HasPrefix(obj, messagePrefix):
 		id, intended := parseMessage(obj)

@@ -53,19 +53,29 @@ type AwaitReply struct {
 	Ended   int64 // when the last one was there, in nanoseconds since 1970
 }
 
-// Await waits until every reader has reached its channel's head.
+// Await waits until every reader has reached its channel's head, as long as somebody
+// who is behind is still connected.
 func (s *Swarm) Await(args AwaitArgs, reply *AwaitReply) error {
 	for end := time.Now().Add(args.Timeout); ; time.Sleep(2 * time.Millisecond) {
-		reply.Missing = 0
-		for _, r := range s.readers {
-			reply.Missing += r.track.Behind(args.Heads[r.index%s.args.Channels])
-			if reply.Missing > 0 && time.Now().Before(end) {
-				break
-			}
-		}
+		late, hope := time.Now().After(end), false
+		s.loop.do(func() { reply.Missing, hope = s.behind(args.Heads, late) })
 		reply.Ended = time.Now().UnixNano()
-		if reply.Missing == 0 || time.Now().After(end) {
+		if late || reply.Missing == 0 || !hope {
 			return nil
 		}
 	}
+}
+
+// behind counts what is missing; hope: somebody who misses something may get it. With
+// hope the count stops early, unless all is wanted.
+func (s *Swarm) behind(heads []int64, all bool) (missing int64, hope bool) {
+	for _, r := range s.readers {
+		n := r.track.Behind(heads[r.index%s.args.Channels])
+		missing += n
+		hope = hope || n > 0 && r.fd >= 0
+		if hope && !all {
+			break
+		}
+	}
+	return missing, hope
 }

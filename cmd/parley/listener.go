@@ -12,6 +12,7 @@ import (
 // the same http.Server serves, limits and shuts down both.
 type listener struct {
 	net.Listener
+	full     func() bool // no more connections can be had
 	accepted chan accepted
 	closing  sync.Once
 	closed   chan struct{}
@@ -22,23 +23,21 @@ type accepted struct {
 	err  error
 }
 
-func newListener(l net.Listener) *listener {
-	b := &listener{Listener: l, accepted: make(chan accepted), closed: make(chan struct{})}
-	go b.run()
-	return b
+func newListener(l net.Listener, full func() bool) *listener {
+	return &listener{Listener: l, full: full, accepted: make(chan accepted), closed: make(chan struct{})}
 }
 
-// run accepts until the listener is closed. Those who would take the last descriptors
-// are told to come back. Other errors pass, and http.Server waits a little after each.
-func (l *listener) run() {
-	for limit := descriptors(); ; {
+// run accepts until the listener is closed. Those for whom there is no room are told
+// to come back. Other errors pass, and http.Server waits a little after each.
+func (l *listener) run() error {
+	for {
 		conn, err := l.Listener.Accept()
-		if err == nil && tooMany(conn, limit) {
+		if err == nil && l.full() {
 			turnAway(conn)
 			continue
 		}
 		if !l.hand(accepted{conn, err}) {
-			return
+			return nil
 		}
 	}
 }

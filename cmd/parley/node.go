@@ -49,12 +49,12 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listeners, admin, err := n.listen()
+	sockets, admin, err := n.listen()
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	for _, l := range listeners {
+	for _, l := range sockets {
 		defer l.Close()
 	}
 	store, err := embedded.Open(f.Data, embedded.Config{Fsync: embedded.Fsync(f.Fsync), Logger: n.log,
@@ -73,6 +73,10 @@ func (n *node) run(ctx context.Context) error {
 		return errors.Join(err, store.Close())
 	}
 	limits := &shed{engine: e, most: f.MaxConnections, memory: f.MemoryLimit << 20}
+	var listeners []*listener
+	for _, l := range sockets {
+		listeners = append(listeners, newListener(l, limits.full))
+	}
 	ways := transport.New(c, e, transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
 		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal})
@@ -80,7 +84,7 @@ func (n *node) run(ctx context.Context) error {
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
-	server.TLSConfig = secure
+	server.TLSConfig, server.ConnState = secure, limits.count
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
 	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e), Drain: drain, Logger: n.log}
@@ -101,6 +105,7 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return limits.run(work) })
 	g.Go(func() error { return served(adminServer.Serve(admin)) })
 	for _, l := range listeners {
+		g.Go(l.run)
 		g.Go(func() error {
 			if secure != nil {
 				return served(server.ServeTLS(l, "", "")) // with those of its TLSConfig
@@ -159,7 +164,7 @@ var listening = net.ListenConfig{KeepAlive: -1, Control: engine.TuneListener}
 
 // listen opens the addresses. With dev's default address the same port of ::1 is
 // opened too, since localhost may mean either.
-func (n *node) listen() (public []*listener, admin net.Listener, err error) {
+func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	one := func(flag, addr string) (net.Listener, error) {
 		l, err := listening.Listen(context.Background(), "tcp", addr)
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -174,14 +179,14 @@ func (n *node) listen() (public []*listener, admin net.Listener, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	public = append(public, newListener(l))
+	public = append(public, l)
 	if admin, err = one("--admin-listen", n.flags.AdminListen); err != nil {
 		l.Close()
 		return nil, nil, err
 	}
 	if n.flags.Listen == "127.0.0.1:8080" {
 		if also, err := listening.Listen(context.Background(), "tcp", "[::1]:8080"); err == nil {
-			public = append(public, newListener(also))
+			public = append(public, also)
 		}
 	}
 	return public, admin, nil

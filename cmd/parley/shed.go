@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	samples "runtime/metrics"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,28 @@ type shed struct {
 	most   int   // streams; 0: as many as there are descriptors
 	memory int64 // bytes; 0: not watched
 
-	short atomic.Bool // of memory
+	short  atomic.Bool  // of memory
+	served atomic.Int64 // connections in net/http
+}
+
+// spare is how many descriptors are kept for the store and for answering those who
+// can't be served. A process that may have few keeps half.
+const spare = 256
+
+// full tells whether the descriptors are used up but for the spare ones.
+func (s *shed) full() bool {
+	limit := descriptors()
+	return s.engine.Len()+int(s.served.Load()) >= limit-min(spare, limit/2)
+}
+
+// count follows the connections of net/http; it is a http.Server's ConnState.
+func (s *shed) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.served.Add(1)
+	case http.StateHijacked, http.StateClosed:
+		s.served.Add(-1)
+	}
 }
 
 // shedAt is the part of the memory limit that is for those who are here already.

@@ -115,15 +115,15 @@ func (s *Service) Epoch(ctx context.Context) (string, error) {
 	return bs[0].Epoch, nil
 }
 
-// Merged reads several channels, in the order of their timestamps. It returns at
-// most about limit messages: the oldest of them, or with a plain query the newest,
-// and never cuts inside one timestamp.
+// Merged reads several channels, in the order of their timestamps. It returns at most
+// about as many messages as the largest limit: the oldest of them, or if no channel
+// is read forwards the newest, and never cuts inside one timestamp.
 func (s *Service) Merged(ctx context.Context, c Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) ([]parley.Message, error) {
 	var all []parley.Message
-	limit, newest := 0, false
+	limit, newest := 0, true
 	for _, channel := range channels {
 		q := each(channel)
-		limit, newest = q.Limit, q.Since == nil && q.After == nil
+		limit, newest = max(limit, q.Limit), newest && q.Since == nil && q.After == nil
 		p, err := s.History(ctx, c, channel, q)
 		if err != nil {
 			return nil, err

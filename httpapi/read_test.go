@@ -38,6 +38,19 @@ func TestACursorThatIsGoneNamesItsChannel(t *testing.T) {
 	}
 }
 
+// A channel that the cursor does not name starts at its head.
+func TestACursorNeedNotNameEveryChannel(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a", "b", "c")
+	s.post("random", "d")
+	for _, channels := range []string{"channel_id=general&channel_id=random", "channel_id=random&channel_id=general"} {
+		var ms []stored
+		if s.get("/api/messages?"+channels+"&after=general:1").into(t, &ms); len(ms) != 2 || ms[0].Text != "b" || ms[1].Text != "c" {
+			t.Errorf("%s: %v", channels, ms)
+		}
+	}
+}
+
 func TestAHistoryFrameWithACursorThatIsGoneSaysWhereToGoOn(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")

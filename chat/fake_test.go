@@ -1,0 +1,93 @@
+package chat_test
+
+import (
+	"context"
+	"testing"
+
+	"parley"
+	"parley/chat"
+	"parley/hub"
+)
+
+// fake is a log whose messages, times and trims the test makes.
+type fake struct {
+	channels map[parley.ChannelID]*kept
+	onRead   func(ch *kept) // what happens just before a read; set once
+}
+
+type kept struct {
+	first    int64 // below it everything was trimmed
+	messages []parley.Message
+	most     int // messages of one read; 0: no limit
+}
+
+var _ parley.Log = (*fake)(nil)
+
+// with adds a channel with messages of these times.
+func (f *fake) with(channel parley.ChannelID, times ...parley.Timestamp) *kept {
+	k := &kept{first: 1}
+	for i, at := range times {
+		k.messages = append(k.messages, parley.Message{ID: int64(i + 1), Channel: channel, User: "u", Text: "x", Time: at})
+	}
+	if f.channels == nil {
+		f.channels = map[parley.ChannelID]*kept{}
+	}
+	f.channels[channel] = k
+	return k
+}
+
+func (f *fake) Append(_ context.Context, _ parley.ChannelID, drafts ...parley.Draft) []parley.Result {
+	return make([]parley.Result, len(drafts))
+}
+
+func (f *fake) Read(_ context.Context, channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	k := f.channels[channel]
+	if k == nil {
+		return nil, nil
+	}
+	if do := f.onRead; do != nil {
+		f.onRead = nil
+		do(k)
+	}
+	if after.ID+1 < k.first {
+		return nil, parley.ErrTrimmed
+	}
+	if k.most > 0 {
+		limit = min(limit, k.most)
+	}
+	from := min(int(after.ID), len(k.messages))
+	return k.messages[from:min(from+limit, len(k.messages))], nil
+}
+
+func (f *fake) Lookup(_ context.Context, channel parley.ChannelID, user parley.UserID, key string) (parley.Message, bool, error) {
+	if k := f.channels[channel]; k != nil {
+		for _, m := range k.messages {
+			if m.User == user && m.Key == key {
+				return m, true, nil
+			}
+		}
+	}
+	return parley.Message{}, false, nil
+}
+
+func (f *fake) Bounds(_ context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	out := make([]parley.Bounds, len(channels))
+	for i, channel := range channels {
+		out[i] = parley.Bounds{Channel: channel, Epoch: "e", First: 1}
+		if k := f.channels[channel]; k != nil {
+			out[i].First, out[i].Last = k.first, int64(len(k.messages))
+			if n := len(k.messages); n > 0 {
+				out[i].Time = k.messages[n-1].Time
+			}
+		}
+	}
+	return out, nil
+}
+
+func (f *fake) Close() error { return nil }
+
+func service(t *testing.T, log parley.Log) (*chat.Service, *hub.Hub) {
+	t.Helper()
+	h := hub.New(log, hub.Config{})
+	return chat.New(log, nil, h, chat.Config{Policy: chat.Everybody{}}), h
+}

@@ -1,0 +1,177 @@
+package chat_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"parley"
+	"parley/chat"
+)
+
+func rising(n int) (times []parley.Timestamp) {
+	for i := range n {
+		times = append(times, parley.Timestamp(10*(i+1)))
+	}
+	return times
+}
+
+func idsOf(ms []parley.Message) (ids []int64) {
+	for _, m := range ms {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
+	before := func(id int64) chat.Query { return chat.Query{Before: &id} }
+	after := func(id int64) chat.Query { return chat.Query{After: &parley.Cursor{ID: id}} }
+	since := func(at parley.Timestamp) chat.Query { return chat.Query{Since: &at} }
+	for name, c := range map[string]struct {
+		q      chat.Query
+		limit  int
+		first  int64 // of 10 messages, those from here on are kept
+		during int64 // and from here on when it comes to reading
+		want   []int64
+		gone   string
+	}{
+		"the newest":                           {chat.Query{}, 3, 1, 0, []int64{8, 9, 10}, ""},
+		"the newest, fewer than asked for":     {chat.Query{}, 30, 8, 0, []int64{8, 9, 10}, ""},
+		"backwards":                            {before(5), 3, 1, 0, []int64{2, 3, 4}, ""},
+		"backwards to the first":               {before(4), 30, 1, 0, []int64{1, 2, 3}, ""},
+		"backwards into what is gone":          {before(6), 3, 4, 0, []int64{4, 5}, ""},
+		"backwards from the first that's kept": {before(4), 3, 4, 0, nil, ""},
+		"backwards from what is gone":          {before(2), 3, 4, 0, nil, ""},
+		"backwards from nothing":               {before(0), 3, 1, 0, nil, ""},
+		"backwards from beyond the head":       {before(99), 2, 1, 0, []int64{9, 10}, ""},
+		"forwards":                             {after(5), 3, 1, 0, []int64{6, 7, 8}, ""},
+		"forwards from the head":               {after(10), 3, 1, 0, nil, ""},
+		"forwards from just before the first":  {after(3), 2, 4, 0, []int64{4, 5}, ""},
+		"forwards from what is gone":           {after(2), 2, 4, 0, nil, "expired"},
+		"forwards from 0 is what is kept":      {after(0), 2, 4, 0, []int64{4, 5}, ""},
+		"forwards from beyond the head":        {after(11), 2, 4, 0, nil, "ahead"},
+		"since a moment":                       {since(50), 2, 1, 0, []int64{6, 7}, ""},
+		"since what is gone":                   {since(5), 2, 4, 0, []int64{4, 5}, ""},
+		"since the future":                     {since(999), 2, 4, 0, nil, ""},
+
+		"trimmed meanwhile, backwards":            {before(6), 4, 1, 4, []int64{4, 5}, ""},
+		"trimmed meanwhile, all that was asked":   {before(6), 4, 1, 9, nil, ""},
+		"trimmed meanwhile, the newest":           {chat.Query{}, 4, 1, 9, []int64{9, 10}, ""},
+		"trimmed meanwhile, forwards":             {after(2), 4, 1, 5, []int64{5, 6}, ""},
+		"trimmed meanwhile, everything there was": {after(0), 100, 1, 11, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, most := range []int{0, 1} { // long messages make reads shorter, not pages
+				log := &fake{}
+				k := log.with("c", rising(10)...)
+				k.first, k.most = c.first, most
+				if c.during > 0 {
+					log.onRead = func(k *kept) { k.first = c.during }
+				}
+				s, _ := service(t, log)
+				q := c.q
+				q.Limit = c.limit
+				page, err := s.History(t.Context(), chat.Caller{User: "u"}, "c", q)
+				if c.gone != "" {
+					e, ok := errors.AsType[*parley.Error](err)
+					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone || e.Reset.First != c.first || e.Reset.Last != 10 {
+						t.Errorf("%+v", err)
+					}
+					continue
+				}
+				if ids := idsOf(page.Messages); err != nil || !slices.Equal(ids, c.want) {
+					t.Errorf("%v, %v, want %v", ids, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		log := &fake{}
+		channels := []parley.ChannelID{"a", "b", "c"}
+		var all []parley.Message
+		for _, channel := range channels {
+			var times []parley.Timestamp
+			at := parley.Timestamp(1)
+			for range r.IntN(12) {
+				times = append(times, at)
+				at += parley.Timestamp(1 + r.IntN(3))
+			}
+			all = append(all, log.with(channel, times...).messages...)
+		}
+		slices.SortStableFunc(all, func(a, b parley.Message) int { return int(a.Time - b.Time) })
+		s, _ := service(t, log)
+		limit := 1 + r.IntN(8)
+
+		// Pages since the last timestamp show each message once.
+		var got []parley.Message
+		for since := parley.Timestamp(0); ; {
+			page, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(parley.ChannelID) chat.Query { return chat.Query{Since: &since, Limit: limit} })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, page...)
+			since = page[len(page)-1].Time
+		}
+		if len(got)+len(all) > 0 && !reflect.DeepEqual(got, all) {
+			t.Fatalf("seed %d: pages of %d are %v, want %v", seed, limit, got, all)
+		}
+		// The newest end with the newest, and begin with all of a timestamp.
+		page, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(parley.ChannelID) chat.Query { return chat.Query{Limit: limit} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := len(all) - len(page)
+		if len(page) < min(limit, len(all)) || len(page) > limit+2 || len(page) > 0 && !reflect.DeepEqual(page, all[from:]) {
+			t.Fatalf("seed %d: the newest %d are %v of %v", seed, limit, page, all)
+		}
+		if from > 0 && from < len(all) && all[from-1].Time == all[from].Time {
+			t.Fatalf("seed %d: the newest %d cut inside the time %d", seed, limit, all[from].Time)
+		}
+	}
+}
+
+// A channel that a cursor does not name adds nothing, and takes nothing away.
+func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
+	log := &fake{}
+	log.with("a", rising(5)...)
+	log.with("b", rising(5)...)
+	s, _ := service(t, log)
+	for _, channels := range [][]parley.ChannelID{{"a", "b"}, {"b", "a"}} {
+		ms, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(c parley.ChannelID) chat.Query {
+			if c == "a" {
+				return chat.Query{After: &parley.Cursor{ID: 1}, Limit: 3}
+			}
+			return chat.Query{Before: new(int64), Limit: 1}
+		})
+		if ids := idsOf(ms); err != nil || !slices.Equal(ids, []int64{2, 3, 4}) {
+			t.Errorf("%v: %v, %v", channels, ids, err)
+		}
+	}
+}
+
+func TestARepeatIsAnsweredOnlyForItsKey(t *testing.T) {
+	log := &fake{}
+	log.with("c", 1).messages[0].Key = "k"
+	s, _ := service(t, log)
+	why := errors.New("it is empty")
+	for _, c := range []struct {
+		user  parley.UserID
+		key   string
+		found bool
+	}{{"u", "k", true}, {"u", "", false}, {"u", "other", false}, {"v", "k", false}} {
+		r, err := s.Repeat(t.Context(), chat.Caller{User: c.user}, "c", c.key, why)
+		if c.found && (err != nil || !r.Duplicate || r.Message.ID != 1) || !c.found && err != why {
+			t.Errorf("%+v: %+v, %v", c, r, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -135,26 +136,28 @@ func TestARefusedStreamIsADrainingEvent(t *testing.T) {
 
 func TestABrowsersHandshakeAnywhereBelowWSIsToldInAFrame(t *testing.T) {
 	s := serve(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	for path, want := range map[string]websocket.StatusCode{"/ws/nope": 4404, "/ws/chat/a%20b": 4400, "/ws/chat/general?after=%zz": 4400} {
-		c, _, err := websocket.Dial(t.Context(), s.url+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://localhost"}}})
+		c, _, err := websocket.Dial(ctx, s.url+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://localhost"}}})
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
-		_, frame, err := c.Read(t.Context())
+		_, frame, err := c.Read(ctx)
 		if err != nil || !strings.HasPrefix(string(frame), `{"type":"error","code":"`) {
 			t.Errorf("%s: %s %v", path, frame, err)
 		}
-		if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != want {
+		if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != want {
 			t.Errorf("%s: %v, want the close %d", path, err, want)
 		}
 		c.CloseNow()
 	}
-	_, res, err := websocket.Dial(t.Context(), s.url+"/ws/nope", nil)
+	_, res, err := websocket.Dial(ctx, s.url+"/ws/nope", nil)
 	if err == nil || res == nil || res.StatusCode != 404 {
 		t.Errorf("without an Origin: %v, want 404", err)
 	}
-	_, res, err = websocket.Dial(t.Context(), s.url+"/ws/nope", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://evil.example"}}})
+	_, res, err = websocket.Dial(ctx, s.url+"/ws/nope", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://evil.example"}}})
 	if err == nil || res == nil || res.StatusCode != 403 {
 		t.Errorf("with a foreign Origin: %v, want 403", err)
 	}

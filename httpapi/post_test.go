@@ -1,9 +1,11 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -49,7 +51,9 @@ func TestAKeyIsAnsweredInABatchAndOverAWebSocket(t *testing.T) {
 	if a.into(t, &ms); len(ms) != 3 || ms[0].ID != 1 || ms[1].ID != 1 || ms[1].Text != "first" || ms[2].Code != "bad_request" {
 		t.Errorf("%s", a.body)
 	}
-	c, _, err := websocket.Dial(t.Context(), s.url+"/ws/chat/general?user=alice", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, s.url+"/ws/chat/general?user=alice", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +62,11 @@ func TestAKeyIsAnsweredInABatchAndOverAWebSocket(t *testing.T) {
 		{`{"key":"k"}`, `{"type":"ack","channel":"general","id":1,`},
 		{`{"key":"none"}`, `{"type":"error","channel":"general","code":"bad_request"`},
 	} {
-		if err := c.Write(t.Context(), websocket.MessageText, []byte(f.send)); err != nil {
+		if err := c.Write(ctx, websocket.MessageText, []byte(f.send)); err != nil {
 			t.Fatal(err)
 		}
 		for {
-			_, frame, err := c.Read(t.Context())
+			_, frame, err := c.Read(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -130,7 +130,7 @@ func (s *server) do(method, url, body string, headers ...string) *answer {
 	if strings.HasPrefix(url, "/") {
 		url = s.url + url
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {

@@ -137,6 +137,14 @@ func (s *Session) Sum() (sum int64) {
 	return sum
 }
 
+// First is the channel that was followed first, "" if there is none.
+func (s *Session) First() parley.ChannelID {
+	if len(s.follows) == 0 {
+		return ""
+	}
+	return s.follows[0].topic.channel
+}
+
 // Len is how many channels the session follows.
 func (s *Session) Len() int { return len(s.follows) }
 

@@ -14,7 +14,7 @@ import (
 // connection stays open.
 func (p *wsPeer) object(payload []byte) {
 	f := new(wire.Frame)
-	channel := p.only
+	channel := p.only()
 	err := p.session.Form().UnmarshalFrame(payload, f)
 	if err == nil {
 		channel, err = p.channel(f)
@@ -33,14 +33,14 @@ func (p *wsPeer) object(payload []byte) {
 // channel is the one a frame is about. ping, pong and the like need none.
 func (p *wsPeer) channel(f *wire.Frame) (parley.ChannelID, error) {
 	if f.Channel == "" {
-		return p.only, nil
+		return p.only(), nil
 	}
 	channel, err := parley.ParseChannel(f.Channel)
 	if err != nil {
 		return "", err
 	}
-	if p.only != "" && channel != p.only {
-		return p.only, &parley.Error{Code: parley.CodeBadChannel, Detail: fmt.Sprintf("this connection is for the channel %s", p.only),
+	if only := p.only(); only != "" && channel != only {
+		return only, &parley.Error{Code: parley.CodeBadChannel, Detail: fmt.Sprintf("this connection is for the channel %s", only),
 			Hint: "connect to /ws for several channels"}
 	}
 	return channel, nil
@@ -169,7 +169,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	if err != nil {
 		return err
 	}
-	if now := int32(time.Now().Unix()); now != p.eventsIn {
+	if now := uint16(time.Now().Unix()); now != p.eventsIn {
 		p.eventsIn, p.events = now, 0
 	}
 	if p.events++; p.events > eventsPerSec {
@@ -219,7 +219,7 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller,
 }
 
 func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
-	if p.only != "" {
+	if !p.many {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "connect to /ws to subscribe"}
 	}
 	after, err := f.After.Get()
@@ -249,7 +249,7 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 }
 
 func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
-	if p.only != "" {
+	if !p.many {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {

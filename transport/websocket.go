@@ -26,10 +26,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	}
 	form := t.negotiate(r.Header, w.Header())
 	p := t.newPeer(req.Caller, form, switching(w.Header(), accept))
-	p.pings = req.Pings
-	if !req.Many {
-		p.only = req.Follows[0].Channel
-	}
+	p.pings, p.many = req.Pings, req.Many
 	if err := t.begin(r, &p.session, form, req); err != nil {
 		return err
 	}
@@ -125,8 +122,8 @@ const (
 type wsPeer struct {
 	// fixed after construction
 	t     *Transports
-	only  parley.ChannelID // the one channel of this connection, or ""
-	pings bool             // pings are messages
+	pings bool // pings are messages
+	many  bool // it follows any number of channels; frames name theirs
 
 	conn    engine.Conn
 	session hub.Session
@@ -140,8 +137,8 @@ type wsPeer struct {
 	work      func()  // what the last frame asks for and may block
 	lastHeard int64   // when the client gave a sign of life, and
 	lastPing  int64   // when it was asked for one, in Unix milliseconds
-	eventsIn  int32   // the second in which it
-	events    int32   // sent so many events
+	eventsIn  uint16  // the second, less its high bits, in which it
+	events    uint16  // sent so many events
 
 	undurable atomic.Int32
 }
@@ -266,6 +263,14 @@ func (p *wsPeer) Drain(retry time.Duration) {
 }
 
 func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
+
+// only is the one channel of a connection that is not for many.
+func (p *wsPeer) only() parley.ChannelID {
+	if p.many {
+		return ""
+	}
+	return p.session.First()
+}
 
 // send answers with one JSON object.
 func (p *wsPeer) send(obj []byte) {

@@ -1,6 +1,6 @@
 // Package gcpace makes an idle process small. The collector lets the heap grow to
 // twice what lives in it, which is right under load and wasteful for a hundred
-// thousand quiet connections. While little is allocated, collecting at a fifth of
+// thousand quiet connections. While little is allocated, collecting at a tenth of
 // growth costs next to nothing, so the pace follows the rate of allocation.
 package gcpace
 
@@ -15,7 +15,7 @@ import (
 const (
 	every = 2 * time.Second
 	calm  = 4 << 20 // bytes allocated per second below which a process is idle
-	small = 20      // GOGC then
+	small = 10      // GOGC then
 	usual = 100     // GOGC else
 )
 

@@ -57,6 +57,7 @@ func TestEveryAnswerForbidsSniffing(t *testing.T) {
 	s.get("/healthz").is(t, 200, "")
 	s.get("/readyz").is(t, 200, "")
 	s.get("/").is(t, 200, "")
+	s.get("/api/messages/poll?channel_id=general&timeout=0.2").is(t, 200, "")
 	s.do("OPTIONS", "/api/messages", "", "Origin: http://localhost:3000", "Access-Control-Request-Method: POST").is(t, 204, "")
 	s.get(s.admin+"/debug/pprof").is(t, 307, "")
 }

@@ -43,8 +43,14 @@ func TestAlmostFullDiskRefusesAppends(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), FreeFloor: floor,
 		FreeSpace: func() (uint64, error) { return free.Load(), nil }})
 	until(t, log, "x", nil)
+	if err := log.Ready(); err != nil {
+		t.Errorf("with room on the disk: %v", err)
+	}
 	free.Store(floor - 1)
 	stored := 1 + until(t, log, "x", parley.ErrUnavailable)
+	if err := log.Ready(); !errors.Is(err, parley.ErrUnavailable) {
+		t.Errorf("ready on a full disk: %v", err)
+	}
 	if all := readChannel(t, log, "room"); len(all) != stored {
 		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
 	}

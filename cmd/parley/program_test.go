@@ -47,6 +47,9 @@ func run(t *testing.T, args ...string) outcome {
 // refused demands exit code 2 within a second, no ready line, and words that say why.
 func refused(t *testing.T, words []string, args ...string) {
 	t.Helper()
+	if os.Getenv("PARLEY_DATA") == "" {
+		t.Setenv("PARLEY_DATA", t.TempDir()) // should it start all the same
+	}
 	begun := time.Now()
 	o := run(t, args...)
 	what := "parley " + strings.Join(args, " ")

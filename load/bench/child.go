@@ -88,7 +88,7 @@ func (s *Server) Stop() {
 		return
 	}
 	if s.cmd.Process != nil {
-		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Process.Kill() // it may have ended already
 		if s.PID != 0 && s.done != nil {
 			<-s.done
 		} else {

@@ -56,6 +56,30 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// childrenCPU is that of children that have ended.
+func childrenCPU() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_CHILDREN, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// machineCPU is what all processes together have used since the machine started.
+func machineCPU() (used time.Duration) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	for i, f := range bytes.Fields(line) {
+		if i == 0 || i == 4 || i == 5 || i > 7 { // the name, idle, iowait, steal and guests
+			continue
+		}
+		n, _ := strconv.ParseInt(string(f), 10, 64)
+		used += time.Duration(n) * tick
+	}
+	return used
+}
+
 // memory is the machine's, in bytes.
 func memory() int64 {
 	var i unix.Sysinfo_t

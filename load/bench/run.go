@@ -133,6 +133,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		}
 		defer r.server.Stop()
 	}
+	others := r.others()
 	err := s.run(r)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -143,8 +144,26 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if log, died := r.server.Died(); died {
 		r.report.problem("the server ended: %s", log)
 	}
+	r.server.Stop() // what children used is known when they have ended
+	others()
 	r.report.settle()
 	return r.report, nil
+}
+
+// others returns a function that reports what the machine did meanwhile that was not
+// this run: a number from a busy machine is not worth much.
+func (r *run) others() (report func()) {
+	known := func() time.Duration { return ownCPU() + childrenCPU() }
+	if r.server.cmd == nil {
+		known = func() time.Duration { return ownCPU() + childrenCPU() + cpu(r.server) }
+	}
+	begin, machine, mine := time.Now(), machineCPU(), known()
+	return func() {
+		if machine > 0 {
+			cores := (machineCPU() - machine - (known() - mine)).Seconds() / time.Since(begin).Seconds()
+			r.report.add("others_cpu", "CPU that others took meanwhile", max(cores, 0), "cores")
+		}
+	}
 }
 
 // channels is how many channels the layout has.

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // bar is one promise about speed and what was measured for it.
 type bar struct {
@@ -15,7 +18,9 @@ type bar struct {
 
 // order is that of the runs in the document.
 var order = []string{"publish", "mixed", "mixed-memory", "connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
-	"rooms-flood", "storm", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll"}
+	"rooms-flood", "storm", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
+	"peer-centrifuge-idle", "peer-centrifuge-connect", "peer-centrifuge-fanout",
+	"peer-socketio-idle", "peer-socketio-connect", "peer-socketio-fanout"}
 
 var parts = []struct {
 	title string
@@ -43,6 +48,41 @@ var parts = []struct {
 		{what: "handshakes with welcome", run: "connect", key: "ratio", unit: "× the bare loop", than: 0.75, note: beside("connects_per_s", "%s/s")},
 		{what: "10,000 dropped at once, until all are caught up", run: "storm", key: "caught_up", unit: "s", most: true, than: 0.9, note: lost},
 	}},
+}
+
+// peers are compared row by row with what parley reached in the run of the same kind.
+var peers = []struct {
+	what, run, key, unit string
+}{
+	{"memory for each idle WebSocket of 15,000", "idle", "bytes_per_connection", "bytes"},
+	{"handshakes with welcome", "connect", "connects_per_s", "/s"},
+	{"the same against the bare loop of its run", "connect", "ratio", "×"},
+	{"server CPU per delivery, 10,000 subscribers", "fanout", "server_cpu_per_delivery", "µs"},
+	{"the same against the bare loop of its run", "fanout", "ratio", "×"},
+	{"p99 there", "fanout", "deliver_p99", "ms"},
+}
+
+func besidePeers(reports map[string]*report) string {
+	var b strings.Builder
+	b.WriteString("### Beside others\n\nThe servers are `load/peers`: the centrifuge library for Go and Socket.IO on Node, each as small as it can be.\n\n" +
+		"| what | parley | centrifuge | Socket.IO |\n| --- | ---: | ---: | ---: |\n")
+	for _, p := range peers {
+		fmt.Fprintf(&b, "| %s |", p.what)
+		for _, name := range []string{p.run, "peer-centrifuge-" + p.run, "peer-socketio-" + p.run} {
+			cell := "not measured yet"
+			if r := reports[name]; r != nil {
+				if v, ok := r.value(p.key); ok {
+					cell = number(v) + " " + p.unit
+				}
+				if !r.OK {
+					cell += " **(see its problems)**"
+				}
+			}
+			fmt.Fprintf(&b, " %s |", cell)
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + "\n"
 }
 
 // beside shows another row of the same run.
@@ -89,6 +129,12 @@ func (b bar) line(reports map[string]*report, tests goOutput) string {
 	}
 	verdict := note
 	reached := b.than == 0 || (v <= b.than) == b.most
+	if r := reports[b.run]; r != nil {
+		if busy, has := r.value("others_cpu"); has && busy >= 0.3 {
+			verdict = strings.TrimPrefix(verdict+"; others took "+number(busy)+" of the cores", "; ")
+		}
+	}
+	note = verdict
 	switch {
 	case !good:
 		verdict = "**wrong: see its problems below**; " + note

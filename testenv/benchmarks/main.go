@@ -94,6 +94,7 @@ func section(dir string) (string, error) {
 		}
 		b.WriteString("\n")
 	}
+	b.WriteString(besidePeers(reports))
 	b.WriteString("### Every run\n\n")
 	for _, name := range order {
 		if r := reports[name]; r != nil {

@@ -30,10 +30,16 @@ func newListener(l net.Listener, full func() bool) *listener {
 // run accepts until the listener is closed. Those for whom there is no room are told
 // to come back. Other errors pass, and http.Server waits a little after each.
 func (l *listener) run() error {
+	busy := make(chan struct{}, turningAway)
 	for {
 		conn, err := l.Listener.Accept()
 		if err == nil && l.full() {
-			turnAway(conn)
+			select {
+			case busy <- struct{}{}:
+				go func() { turnAway(conn); <-busy }()
+			default:
+				conn.Close()
+			}
 			continue
 		}
 		if !l.hand(accepted{conn, err}) {
@@ -46,16 +52,22 @@ const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 	"Content-Type: application/problem+json\r\nContent-Length: 181\r\nX-Content-Type-Options: nosniff\r\n\r\n" +
 	`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the server has no descriptors left","code":"overloaded","hint":"come back after the time in Retry-After"}` + "\n"
 
-// turnAway answers 503 without a look at the request. It reads what has arrived of
-// it, since closing with bytes unread would take the answer back.
+// turningAway is how many are being turned away at once; others are closed unanswered.
+const turningAway = 64
+
+// turnAway answers 503 whatever is asked. It waits a little for the request: a client
+// takes an answer that comes first for none.
 func turnAway(conn net.Conn) {
-	_ = conn.SetDeadline(time.Now().Add(50 * time.Millisecond))
-	_, _ = io.WriteString(conn, overloaded)
-	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	request := make([]byte, 4096)
+	if _, err := conn.Read(request); err != nil {
+		return
 	}
-	_, _ = conn.Read(make([]byte, 4096))
-	conn.Close()
+	_, _ = io.WriteString(conn, overloaded)
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = conn.Read(request) // closing with bytes unread would take the answer back
+	}
 }
 
 // hand gives one result to Accept; after Close it closes the connection instead.

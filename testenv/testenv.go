@@ -18,7 +18,7 @@ import (
 
 // Patience bounds every wait for something that will happen. It is long because
 // it only matters when a test fails.
-const Patience = 60 * time.Second
+const Patience = 3 * time.Minute
 
 // Root is the folder of the module.
 func Root() string {

@@ -104,8 +104,11 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (status int
 		return 0, err
 	}
 	retry := backoff{first: c.cfg.FirstWait, max: c.cfg.MaxWait}
-	for {
+	for last := error(nil); ; last = err {
 		status, err = c.postOnce(ctx, path, payload, out)
+		if err != nil && ctx.Err() != nil && last != nil {
+			err = last // says more than that this try was cut short
+		}
 		if err == nil || terminal(err) {
 			return status, err
 		}

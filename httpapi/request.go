@@ -127,6 +127,9 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		return nil, err
 	}
 	p := query(r)
+	if p.get("watch") != "" {
+		return nil, chat.NotYet("watching users")
+	}
 	follows, err := p.follows(channels, name, cursor)
 	if err != nil {
 		return nil, err

@@ -28,3 +28,8 @@ func (l *Log) Stored(ch parley.ChannelID) (messages, keys int, err error) {
 	}
 	return messages, keys, nil
 }
+
+// Damage makes a channel's record unreadable.
+func (l *Log) Damage(ch parley.ChannelID) error {
+	return l.db.Set(headKey(ch), []byte{0xFF}, pebble.Sync)
+}

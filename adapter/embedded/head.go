@@ -126,20 +126,28 @@ func (s *headShard) evictLocked(limit int) {
 // hold pins a channel's head and loads it if it is new. The caller releases it.
 func (l *Log) hold(ch parley.ChannelID) (*head, error) {
 	h := l.heads.pin(ch)
-	h.mu.Lock() // held over the load, so that there is one
-	defer h.mu.Unlock()
-	if h.loaded {
-		return h, nil
-	}
-	r, err := l.loadRecord(ch)
-	if err != nil {
+	if err := l.load(h); err != nil {
 		l.heads.release(h)
 		return nil, fmt.Errorf("load the head of %s: %w", ch, err)
+	}
+	return h, nil
+}
+
+// load reads a head's record, once: mu is held over it.
+func (l *Log) load(h *head) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.loaded {
+		return nil
+	}
+	r, err := l.loadRecord(h.channel)
+	if err != nil {
+		return err
 	}
 	h.next = r
 	h.durable = bounds{first: r.first, last: r.last, time: r.time}
 	h.loaded = true
-	return h, nil
+	return nil
 }
 
 // loadRecord reads a channel's record and moves it on to the last message.

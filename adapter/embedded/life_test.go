@@ -194,3 +194,22 @@ func TestInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A channel whose record can't be read harms no other.
+func TestADamagedRecordIsAnErrorOfItsChannel(t *testing.T) {
+	log := start(t, "data", embedded.Config{FS: vfs.NewMem()})
+	if err := log.Damage("broken"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if b, err := log.Bounds(t.Context(), "broken"); err == nil {
+			t.Fatalf("a damaged record was read as %+v", b)
+		}
+	}
+	for i := range 100 { // so many that some share the broken one's lock
+		channel := parley.ChannelID(fmt.Sprint("room", i))
+		if r := log.Append(t.Context(), channel, parley.Draft{User: "u", Text: "x"})[0]; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+}

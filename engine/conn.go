@@ -60,9 +60,6 @@ const (
 	again
 )
 
-// NewConn is a new zero Conn.
-func (e *Engine) NewConn() *Conn { return new(Conn) }
-
 // Ring says that the peer may have something to write, or room again. Anybody may
 // call it, also with locks held: it never blocks and calls nobody.
 func (c *Conn) Ring() {

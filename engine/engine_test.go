@@ -160,7 +160,7 @@ func (p *fake) send(b []byte) {
 func park(t *testing.T, e *engine.Engine, early string, listen bool) (*fake, *net.TCPConn) {
 	t.Helper()
 	client, server := pair(t)
-	p := &fake{conn: e.NewConn(), gone: make(chan struct{})}
+	p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 	e.Park(p.conn, server, []byte(early), p, listen, time.Hour)
 	return p, client
 }
@@ -268,7 +268,7 @@ func TestADeafConnectionReadsNothing(t *testing.T) {
 func TestATickMayEndTheConnection(t *testing.T) {
 	both(t, func(t *testing.T, e *engine.Engine) {
 		client, server := pair(t)
-		p := &fake{conn: e.NewConn(), gone: make(chan struct{})}
+		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 		ticks := 0
 		p.tick = func(engine.Sending) time.Duration {
 			if ticks++; ticks == 3 {
@@ -287,7 +287,7 @@ func TestATickMayEndTheConnection(t *testing.T) {
 func TestAClientThatReadsNothingIsSeenToBlock(t *testing.T) {
 	both(t, func(t *testing.T, e *engine.Engine) {
 		_, server := pair(t)
-		p := &fake{conn: e.NewConn(), gone: make(chan struct{})}
+		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 		p.out = make([]byte, 32<<20)
 		p.tick = func(s engine.Sending) time.Duration {
 			if s.Blocked && s.Pending && !s.Progress {

@@ -18,7 +18,7 @@ import (
 type nodeFlags struct {
 	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"Where clients connect; port 0 picks a free one."`
 	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"Where health, metrics and profiles are; keep it on loopback."`
-	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name in logs; the machine's name by default."`
+	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name, in the line that says it is ready; the machine's name by default."`
 
 	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
 	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a crash may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`

@@ -4,9 +4,7 @@
 package hub
 
 import (
-	"context"
 	"hash/maphash"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,11 +31,14 @@ type Hub struct {
 	shards [64]shard
 
 	recent atomic.Int64 // bytes in all tapes
+
+	mu   sync.Mutex
+	busy map[*topic]int64 // those that Sweep looks at, with the head that the log had named at the last sweep
 }
 
 type shard struct {
 	mu      sync.Mutex
-	topics  map[parley.ChannelID]*topic
+	topics  topics
 	outlets map[parley.ChannelID]*outlet
 }
 
@@ -60,66 +61,11 @@ func New(log parley.Log, cfg Config) *Hub {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	h := &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, seed: maphash.MakeSeed()}
+	h := &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
 	for i := range h.shards {
-		h.shards[i].topics = map[parley.ChannelID]*topic{}
 		h.shards[i].outlets = map[parley.ChannelID]*outlet{}
 	}
 	return h
-}
-
-// Run keeps the recent bytes within their bounds until ctx ends.
-func (h *Hub) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			h.Sweep()
-		}
-	}
-}
-
-// Sweep looks at every topic once; Run calls it every second.
-func (h *Hub) Sweep() {
-	type aged struct {
-		topic   *topic
-		size    int
-		touched time.Time
-	}
-	var all []aged
-	sc := scratches.Get().(*scratch)
-	defer scratches.Put(sc)
-	now := h.clock()
-	for i := range h.shards {
-		s := &h.shards[i]
-		s.mu.Lock()
-		topics := make([]*topic, 0, len(s.topics))
-		for _, t := range s.topics {
-			topics = append(topics, t)
-		}
-		s.mu.Unlock()
-		for _, t := range topics {
-			if size, touched := t.sweep(now, sc); size > 0 {
-				all = append(all, aged{t, size, touched})
-			}
-		}
-	}
-	if h.recent.Load() <= h.limit {
-		return
-	}
-	sort.Slice(all, func(i, j int) bool { return all[i].touched.Before(all[j].touched) })
-	for _, a := range all {
-		if h.recent.Load() <= h.limit*3/4 {
-			return
-		}
-		a.topic.mu.Lock()
-		dropped := a.topic.recent.drop()
-		a.topic.mu.Unlock()
-		h.grow(-dropped)
-	}
 }
 
 func (h *Hub) grow(n int) {
@@ -128,53 +74,45 @@ func (h *Hub) grow(n int) {
 	}
 }
 
-func (h *Hub) shard(channel parley.ChannelID) *shard {
-	return &h.shards[maphash.String(h.seed, string(channel))%uint64(len(h.shards))]
-}
+func (h *Hub) shard(hash uint64) *shard { return &h.shards[hash%uint64(len(h.shards))] }
 
 // topic returns the channel's topic, nil if nobody here follows it.
 func (h *Hub) topic(channel parley.ChannelID) *topic {
-	s := h.shard(channel)
+	hash := h.hash(channel)
+	s := h.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.topics[channel]
+	return s.topics.find(hash, channel)
 }
 
 // enter adds a follower to a channel's topic, making it if there is none.
 func (h *Hub) enter(channel parley.ChannelID, f *follow) {
-	s := h.shard(channel)
+	hash := h.hash(channel)
+	s := h.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.topics[channel]
+	t := s.topics.find(hash, channel)
 	if t == nil {
-		t = &topic{hub: h, channel: channel}
-		s.topics[channel] = t
+		t = &topic{channel: channel}
+		s.topics.add(h, t)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.topic, f.index = t, int32(len(t.followers))
-	t.followers = append(t.followers, f)
-	t.recent.readers[f.session.form]++
+	t.addLocked(f)
 }
 
 // exit takes a follower out and, with the last, the topic.
 func (h *Hub) exit(f *follow) {
 	t := f.topic
-	s := h.shard(t.channel)
+	s := h.shard(h.hash(t.channel))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	last := len(t.followers) - 1
-	moved := t.followers[last]
-	t.followers[f.index], moved.index = moved, f.index
-	t.followers[last] = nil
-	t.followers = t.followers[:last]
-	f.left = true
-	h.grow(-t.recent.leave(f.session.form))
-	if last == 0 {
-		h.grow(-t.recent.drop())
-		delete(s.topics, t.channel)
+	dropped, last := t.removeLocked(f)
+	h.grow(-dropped)
+	if last {
+		s.topics.remove(h, t)
 	}
 }
 
@@ -187,7 +125,7 @@ func (h *Hub) Event(channel parley.ChannelID, name string, obj []byte, skip stri
 		return
 	}
 	sc := scratches.Get().(*scratch)
-	t.event(name, obj, skip, sc)
+	h.event(t, name, obj, skip, sc)
 	scratches.Put(sc)
 }
 

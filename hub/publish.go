@@ -48,7 +48,7 @@ func (h *Hub) PublishAll(channel parley.ChannelID, ds []parley.Draft) []parley.R
 }
 
 func (h *Hub) publish(channel parley.ChannelID, ps []pending) {
-	s := h.shard(channel)
+	s := h.shard(h.hash(channel))
 	for {
 		s.mu.Lock()
 		o := s.outlets[channel]
@@ -88,7 +88,7 @@ func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 		results := h.log.Append(context.Background(), channel, drafts...)
 		if t := h.topic(channel); t != nil {
 			sc := scratches.Get().(*scratch)
-			t.deliver(results, sc)
+			h.deliver(t, results, sc)
 			scratches.Put(sc)
 		}
 		for i := range batch {
@@ -99,7 +99,7 @@ func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 
 // take returns the next batch; nil if there is none, and then the outlet is gone.
 func (h *Hub) take(channel parley.ChannelID, o *outlet) []pending {
-	s := h.shard(channel)
+	s := h.shard(h.hash(channel))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.mu.Lock()

@@ -2,8 +2,7 @@ package hub
 
 import (
 	"context"
-	"errors"
-	"sort"
+	"iter"
 	"strconv"
 	"sync"
 
@@ -11,33 +10,71 @@ import (
 	"parley/wire"
 )
 
-// ErrBehind is what Take returns when the next bytes have to be read from the
-// store: call Load, which may block, and then Take again.
-var ErrBehind = errors.New("the next bytes are in the store")
-
 // Bell is rung, from any goroutine, when Take may have something new, and not again
 // before Take has returned nothing. Ring must not block or call the session.
 type Bell interface{ Ring() }
 
 // Session is one reader: a form, a cursor in each channel it follows, and a bell. It
 // is made by Open. All methods but Send belong to one goroutine at a time.
+//
+// A quiet session with one channel is nothing but this struct. What it needs while it
+// has something to give is its turn, and what it needs for more channels its many.
 type Session struct {
 	// fixed by Open
 	hub  *Hub
 	bell Bell
 	form wire.Form
 
-	// owned by whoever owns the session
-	isBehind bool      // at's page has to be read by Load
-	follows  []*follow // in the order they were asked for
-	first    follow    // room for the first of them
-	at       *follow   // whom Take was at last
-	taken    span      // what it returned, if it was messages of at alone
+	rung  bool   // guarded by mu: the bell has rung and Take has not yet returned nothing
+	first follow // the owner's: the channel that was followed first, if it has a session
 
 	mu   sync.Mutex
-	rung bool    // the bell has rung and Take has not yet returned nothing
-	own  *[]byte // what is for this session alone, in its form; nil for nothing
-	last *follow // of a ring of those that may have something, in the order of their bells
+	turn *turn // nil for none
+	many *many // nil for none
+}
+
+// turn is what a session has while it has something to give.
+type turn struct {
+	own []byte // guarded by mu: what is for this session alone, in its form
+
+	// the owner's
+	at       *follow // whom Take was at last
+	page     *page   // of at, being read since it is behind; nil for none
+	isBehind bool    // such a page has to be read by Load
+	taken    span    // what Take returned, if it was messages of at alone
+}
+
+var turns = sync.Pool{New: func() any { return new(turn) }}
+
+// many is what a session of more than one channel has.
+type many struct {
+	follows []*follow // the owner's: after the first, in the order they were asked for
+	queue   queue     // guarded by mu: those that may have something, in the order of their bells
+}
+
+// queue is first in, first out, in an array that is used again.
+type queue struct {
+	follows []*follow
+	head    int // those before it have left
+}
+
+func (q *queue) push(f *follow) {
+	if n := len(q.follows); n == cap(q.follows) && q.head > n/2 {
+		q.follows, q.head = q.follows[:copy(q.follows, q.follows[q.head:])], 0
+	}
+	q.follows = append(q.follows, f)
+}
+
+// pop returns nil if there is none.
+func (q *queue) pop() (f *follow) {
+	if q.head == len(q.follows) {
+		return nil
+	}
+	f = q.follows[q.head]
+	if q.head++; q.head == len(q.follows) {
+		q.follows, q.head = q.follows[:0], 0
+	}
+	return f
 }
 
 // Form is the form in which the session reads.
@@ -61,16 +98,12 @@ func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 // caller to tell; entries follow on Take. Following a channel again moves its cursor.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	s.Unfollow(channel)
-	f := &s.first
-	if f.session != nil { // it is taken, or perhaps still on the list
-		f = new(follow)
-	}
-	f.session = s
+	f := s.place()
 	// First register, then look: what is stored in between rings.
 	s.hub.enter(channel, f)
 	bs, err := s.hub.log.Bounds(ctx, channel)
 	if err != nil {
-		s.hub.exit(f)
+		s.Unfollow(channel)
 		return Start{}, err
 	}
 	b := bs[0]
@@ -85,53 +118,91 @@ func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *p
 		}
 	}
 	f.id = start.Cursor
-	f.topic.place(f, b)
-	s.follows = append(s.follows, f)
+	s.hub.place(f, b)
 	s.ring(f)
 	return start, nil
 }
 
-// Unfollow removes a channel and tells whether it was followed.
-func (s *Session) Unfollow(channel parley.ChannelID) bool {
-	for i, f := range s.follows {
-		if f.topic.channel == channel {
-			s.hub.exit(f)
-			s.follows = append(s.follows[:i], s.follows[i+1:]...)
-			if s.at == f {
-				s.at, s.isBehind = nil, false
-			}
-			return true
+// place makes room for one channel more. The first one's room is not used again,
+// since somebody may yet ring for it.
+func (s *Session) place() *follow {
+	if s.first.session == nil {
+		s.first.session = s
+		return &s.first
+	}
+	f := &follow{session: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.many == nil {
+		s.many = &many{}
+		if s.first.queued {
+			s.many.queue.push(&s.first)
 		}
 	}
-	return false
+	s.many.follows = append(s.many.follows, f)
+	return f
+}
+
+// follows are those of all channels, in the order they were asked for.
+func (s *Session) follows() iter.Seq[*follow] {
+	return func(yield func(*follow) bool) {
+		if s.first.topic != nil && !s.first.left && !yield(&s.first) || s.many == nil {
+			return
+		}
+		for _, f := range s.many.follows {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// find returns the channel's follow, nil if there is none.
+func (s *Session) find(channel parley.ChannelID) *follow {
+	for f := range s.follows() {
+		if f.topic.channel == channel {
+			return f
+		}
+	}
+	return nil
+}
+
+// Unfollow removes a channel and tells whether it was followed.
+func (s *Session) Unfollow(channel parley.ChannelID) bool {
+	f := s.find(channel)
+	if f == nil {
+		return false
+	}
+	s.hub.exit(f)
+	if f != &s.first {
+		for i, g := range s.many.follows {
+			if g == f {
+				s.many.follows = append(s.many.follows[:i], s.many.follows[i+1:]...)
+				break
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.turn; t != nil && t.at == f {
+		t.at, t.page, t.isBehind = nil, nil, false
+	}
+	return true
 }
 
 // Follows tells whether the session follows the channel.
-func (s *Session) Follows(channel parley.ChannelID) bool {
-	_, ok := s.Cursor(channel)
-	return ok
-}
-
-// Cursor is the last id that Take has given of a channel.
-func (s *Session) Cursor(channel parley.ChannelID) (int64, bool) {
-	for _, f := range s.follows {
-		if f.topic.channel == channel {
-			return f.id, true
-		}
-	}
-	return 0, false
-}
+func (s *Session) Follows(channel parley.ChannelID) bool { return s.find(channel) != nil }
 
 // Channels calls yield for each channel that is followed, with its cursor.
 func (s *Session) Channels(yield func(parley.ChannelID, int64)) {
-	for _, f := range s.follows {
+	for f := range s.follows() {
 		yield(f.topic.channel, f.id)
 	}
 }
 
 // Sum is the sum of all cursors: by how much it grows, so many messages were taken.
 func (s *Session) Sum() (sum int64) {
-	for _, f := range s.follows {
+	for f := range s.follows() {
 		sum += f.id
 	}
 	return sum
@@ -139,246 +210,52 @@ func (s *Session) Sum() (sum int64) {
 
 // First is the channel that was followed first, "" if there is none.
 func (s *Session) First() parley.ChannelID {
-	if len(s.follows) == 0 {
-		return ""
+	for f := range s.follows() {
+		return f.topic.channel
 	}
-	return s.follows[0].topic.channel
+	return ""
 }
 
 // Len is how many channels the session follows.
-func (s *Session) Len() int { return len(s.follows) }
-
-// Close takes the session out of every channel.
-func (s *Session) Close() {
-	for _, f := range s.follows {
-		s.hub.exit(f)
-	}
-	s.follows, s.at, s.isBehind = nil, nil, false
-}
-
-// Send adds bytes, in the session's form, that are for it alone; they leave before
-// shared ones. It may be called by anybody and returns how many bytes wait.
-func (s *Session) Send(b []byte) int {
-	s.mu.Lock()
-	if s.own == nil {
-		s.own = new([]byte)
-	}
-	*s.own = append(*s.own, b...)
-	n := len(*s.own)
-	first := !s.rung
-	s.rung = true
-	s.mu.Unlock()
-	if first {
-		s.bell.Ring()
+func (s *Session) Len() (n int) {
+	for range s.follows() {
+		n++
 	}
 	return n
 }
 
-// SendReset sends the frame that tells of a reset; the cursor has moved already.
-func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
-	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
-}
-
-// TakeOwn takes what Send has added, without anything shared; nil if there is nothing.
-func (s *Session) TakeOwn() []byte {
+// Close takes the session out of every channel.
+func (s *Session) Close() {
+	for f := range s.follows() {
+		s.hub.exit(f)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ownLocked()
-}
-
-func (s *Session) ownLocked() (own []byte) {
-	if s.own != nil {
-		own, s.own = *s.own, nil
+	if s.many != nil {
+		s.many.follows = nil
 	}
-	return own
-}
-
-// Waiting is how many bytes of Send have not been taken.
-func (s *Session) Waiting() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.own == nil {
-		return 0
+	if t := s.turn; t != nil {
+		t.at, t.page, t.isBehind = nil, nil, false
 	}
-	return len(*s.own)
-}
-
-// ring puts a follow on the session's list and rings the bell if it is the first.
-func (s *Session) ring(f *follow) {
-	s.mu.Lock()
-	if f.next == nil {
-		if s.last == nil {
-			f.next = f
-		} else {
-			f.next, s.last.next = s.last.next, f
-		}
-		s.last = f
-	}
-	first := !s.rung
-	s.rung = true
-	s.mu.Unlock()
-	if first {
-		s.bell.Ring()
-	}
-}
-
-// pop takes the session's own bytes or the next follow from its list. Neither: the
-// bell may ring again.
-func (s *Session) pop() (own []byte, f *follow) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if own := s.ownLocked(); own != nil {
-		return own, nil
-	}
-	if s.last == nil {
-		s.rung = false
-		return nil, nil
-	}
-	f = s.last.next
-	if f == s.last {
-		s.last = nil
-	} else {
-		s.last.next = f.next
-	}
-	f.next = nil
-	return nil, f
-}
-
-// Take returns the next bytes to send, at most about limit (but a whole entry),
-// with at most count entries, without the events of the identity self. They stay
-// valid and must not be changed. nil, nil: nothing now, the bell will ring.
-// ErrBehind: call Load.
-func (s *Session) Take(self string, limit, count int) ([]byte, error) {
-	if s.taken = (span{}); s.isBehind {
-		return nil, ErrBehind
-	}
-	for {
-		own, f := s.pop()
-		if own != nil {
-			return own, nil
-		}
-		if f == nil {
-			return nil, nil
-		}
-		if f.left { // while it was on the list
-			continue
-		}
-		s.at = f
-		b, more, behind := s.read(f, self, limit, count)
-		switch {
-		case behind:
-			s.isBehind = true
-			return nil, ErrBehind
-		case more:
-			s.ring(f)
-		}
-		if len(b) > 0 {
-			return b, nil
-		}
-	}
-}
-
-// Unsent is told that of what Take returned last only n bytes could be sent. It
-// returns a copy of those that have to follow before anything else: the rest of one
-// entry. The entries after it are taken again. What has no entries is copied whole.
-func (s *Session) Unsent(b []byte, n int) []byte {
-	c, f := s.taken.chunk, s.at
-	if c == nil || f == nil || f.left {
-		return append([]byte(nil), b[n:]...)
-	}
-	f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
-	start := c.start(s.taken.from)
-	broken := s.taken.from + int32(sort.Search(int(s.taken.to-s.taken.from), func(i int) bool { return int(c.ends[int(s.taken.from)+i]-start) > n }))
-	rest := append([]byte(nil), b[n:c.ends[broken]-start]...)
-	f.topic.mu.Unlock()
-	f.id -= int64(s.taken.to - broken - 1)
-	f.live, f.page = false, nil // it finds its place again by its id
-	s.taken = span{}
-	s.ring(f)
-	return rest
-}
-
-// read takes from one channel; on a stream of many it writes the id: lines.
-func (s *Session) read(f *follow, self string, limit, count int) (b []byte, more, behind bool) {
-	if s.form != wire.FormSSEMulti {
-		before := f.id
-		sp, b, more, behind := s.next(f, self, limit, count)
-		if len(b) > 0 && f.id == before+int64(sp.to-sp.from) { // messages, not events
-			s.taken = sp
-		}
-		return b, more, behind
-	}
-	more = true
-	for more && len(b) < limit && count > 0 {
-		var entry []byte
-		before := f.id
-		_, entry, more, behind = s.next(f, self, 0, 1)
-		if f.id != before {
-			b = append(s.appendCursor(append(b, "id: "...)), '\n')
-		}
-		b = append(b, entry...)
-		count--
-	}
-	// What there is goes first; the page is asked for when the turn comes again.
-	return b, more || behind, behind && len(b) == 0
-}
-
-func (s *Session) next(f *follow, self string, limit, count int) (sp span, b []byte, more, behind bool) {
-	if f.page != nil {
-		if sp, f.id = f.page.read(s.form, f.id, limit, count); sp.chunk != nil {
-			b = sp.bytes()
-		}
-		if f.id >= f.page.last || sp.chunk == nil {
-			f.page = nil
-		}
-		return sp, b, true, false
-	}
-	return f.topic.read(f, s.form, self, limit, count)
 }
 
 // CursorText is where the session stands, as an id: line says it: a plain number,
 // or A:42,B:7 on a stream of many channels.
 func (s *Session) CursorText() string {
-	if s.form != wire.FormSSEMulti && len(s.follows) == 1 {
-		return strconv.FormatInt(s.follows[0].id, 10)
+	if s.form != wire.FormSSEMulti && s.Len() == 1 {
+		return strconv.FormatInt(s.Sum(), 10)
 	}
-	return string(s.appendCursor(nil))
+	return s.Positions()
 }
 
 // Positions is the same with the channel's name even if there is just one.
 func (s *Session) Positions() string { return string(s.appendCursor(nil)) }
 
 func (s *Session) appendCursor(b []byte) []byte {
-	for i, f := range s.follows {
-		b = wire.AppendPosition(b, i == 0, f.topic.channel, f.id)
+	first := true
+	for f := range s.follows() {
+		b = wire.AppendPosition(b, first, f.topic.channel, f.id)
+		first = false
 	}
 	return b
-}
-
-// Load reads the page that Take asked for. It may block. If the messages after the
-// cursor are gone it sends a reset and goes on from what is kept. Another error is
-// the store's; calling again later is safe.
-func (s *Session) Load(ctx context.Context) error {
-	f := s.at
-	if !s.isBehind {
-		return nil
-	}
-	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
-	if errors.Is(err, parley.ErrTrimmed) {
-		bs, err := s.hub.log.Bounds(ctx, f.topic.channel)
-		if err != nil {
-			return err
-		}
-		r := &parley.Reset{Reason: "expired", First: bs[0].First, Last: bs[0].Last}
-		f.id = r.After()
-		f.live = false
-		s.SendReset(f.topic.channel, r)
-	} else if err != nil {
-		return err
-	} else {
-		f.page = pg
-	}
-	s.isBehind = false
-	s.ring(f)
-	return nil
 }

@@ -18,13 +18,13 @@ import (
 // Invariant: the ids of the messages among the slots have no hole. What would tear
 // one cuts everything instead; readers behind the cut read pages.
 type recent struct {
-	base    uint64             // position of the first slot
-	readers [wire.Forms]uint32 // followers of the channel by form
-	*kept                      // nil while there is nothing
+	base  uint64 // position of the first slot
+	*kept        // nil while there is nothing
 }
 
 type kept struct {
-	touched time.Time // of the last append
+	readers [wire.Forms]uint32 // followers of the channel by form
+	touched time.Time          // of the last append
 	slots   []slot
 	tapes   [wire.Forms]tape
 }
@@ -75,11 +75,8 @@ func (r *recent) first(f wire.Form) uint64 {
 }
 
 // append adds one slot in every form that is read and returns by how many bytes
-// the tapes grew (less what left them).
+// the tapes grew (less what left them). There is a kept that knows its readers.
 func (r *recent) append(s slot, event string, obj []byte) (grown int) {
-	if r.kept == nil {
-		r.kept = &kept{}
-	}
 	pos := r.end()
 	r.slots = append(r.slots, s)
 	id := s.id
@@ -168,9 +165,19 @@ func (r *recent) cut() (dropped int) {
 	return dropped
 }
 
+// enter adds one reader of a form.
+func (r *recent) enter(f wire.Form) {
+	if r.kept != nil {
+		r.readers[f]++
+	}
+}
+
 // leave takes one reader of a form away and, with the last, the form's bytes.
 func (r *recent) leave(f wire.Form) (dropped int) {
-	if r.readers[f]--; r.readers[f] > 0 || r.kept == nil {
+	if r.kept == nil {
+		return 0
+	}
+	if r.readers[f]--; r.readers[f] > 0 {
 		return 0
 	}
 	dropped = r.tapes[f].size

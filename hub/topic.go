@@ -2,44 +2,72 @@ package hub
 
 import (
 	"sync"
-	"time"
 
 	"parley"
 	"parley/wire"
 )
 
-// topic is a channel that somebody on this node follows.
+// topic is a channel that somebody on this node follows. A node may have as many as
+// connections, so what a quiet one does not need is elsewhere: the bytes in kept, and
+// the hub comes with each call.
 type topic struct {
-	// fixed after construction
-	hub     *Hub
-	channel parley.ChannelID
+	channel parley.ChannelID // fixed
 
-	mu        sync.Mutex
-	seenOld   bool  // seen stood there at the last sweep already
-	head      int64 // the last id that was delivered here
-	seen      int64 // a later head that the log named: what lies between is read from pages, or delivered soon
-	recent    recent
-	followers []*follow
+	mu     sync.Mutex
+	head   int64 // the last id that was delivered here
+	seen   int64 // a later head that the log named: what lies between is read from pages, or delivered soon
+	recent recent
+	first  *follow // of the followers, which are a list
 }
 
 // follow is a session's place in one channel. It belongs to the session's owner but
-// for index, which the topic's mu guards, and next, which the session's does.
+// for before and after, which the topic's mu guards, and queued, which the session's does.
 type follow struct {
 	topic   *topic
 	session *Session
-	id      int64   // the cursor: the last id that was taken
-	pos     uint64  // the next slot among the recent ones, if live
-	page    *page   // being read by one who is behind, else nil
-	next    *follow // in the session's ring; nil if it is not there
-	index   int32   // in topic.followers
-	live    bool    // reads the recent bytes; else it has to find its place by id
-	left    bool    // unfollowed, though perhaps still in the session's ring
+	id      int64  // the cursor: the last id that was taken
+	pos     uint64 // the next slot among the recent ones, if live
+
+	before, after *follow // in the topic's list
+
+	live   bool // reads the recent bytes; else it has to find its place by id
+	left   bool // unfollowed, though perhaps still queued
+	queued bool // it may have something for the session
+}
+
+// addLocked puts a follower in.
+func (t *topic) addLocked(f *follow) {
+	f.topic, f.after = t, t.first
+	if t.first != nil {
+		t.first.before = f
+	}
+	t.first = f
+	t.recent.enter(f.session.form)
+}
+
+// removeLocked takes a follower out and tells by how many bytes less is kept, and
+// whether it was the last.
+func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
+	if f.before != nil {
+		f.before.after = f.after
+	} else {
+		t.first = f.after
+	}
+	if f.after != nil {
+		f.after.before = f.before
+	}
+	f.before, f.after, f.left = nil, nil, true
+	dropped = t.recent.leave(f.session.form)
+	if last = t.first == nil; last {
+		dropped += t.recent.drop()
+	}
+	return dropped, last
 }
 
 // deliver takes messages that the log has stored, in order, and rings. Those that
 // are known are ignored; a hole before one cuts the recent bytes, and whoever has
 // not seen what lies in the hole reads it from the log.
-func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
+func (h *Hub) deliver(t *topic, ms []parley.Result, scratch *scratch) {
 	t.mu.Lock()
 	rang := false
 	grown := 0
@@ -53,38 +81,52 @@ func (t *topic) deliver(ms []parley.Result, scratch *scratch) {
 		}
 		t.head = m.ID
 		scratch.json = wire.AppendMessage(scratch.json[:0], m)
-		grown += t.recent.append(slot{id: m.ID}, "message", scratch.json)
+		grown += h.appendLocked(t, slot{id: m.ID}, "message", scratch.json)
 		rang = true
 	}
-	t.finish(rang, grown, scratch)
+	h.finish(t, rang, grown, scratch)
 }
 
 // event gives an event to the streams that are at the head.
-func (t *topic) event(name string, obj []byte, skip string, scratch *scratch) {
+func (h *Hub) event(t *topic, name string, obj []byte, skip string, scratch *scratch) {
 	t.mu.Lock()
-	grown := t.recent.append(slot{id: t.head, skip: &skip}, name, obj)
-	t.finish(true, grown, scratch)
+	grown := h.appendLocked(t, slot{id: t.head, skip: &skip}, name, obj)
+	h.finish(t, true, grown, scratch)
 }
 
 // raise moves the head to one that the log named.
-func (t *topic) raise(head int64, scratch *scratch) {
+func (h *Hub) raise(t *topic, head int64, scratch *scratch) {
 	t.mu.Lock()
 	rang, grown := head > t.head, 0
 	if rang {
 		t.head, grown = head, -t.recent.cut()
 	}
-	t.finish(rang, grown, scratch)
+	h.finish(t, rang, grown, scratch)
+}
+
+// appendLocked adds a slot to the recent bytes.
+func (h *Hub) appendLocked(t *topic, s slot, name string, obj []byte) (grown int) {
+	if t.recent.kept == nil {
+		t.recent.kept = &kept{}
+		for f := t.first; f != nil; f = f.after {
+			t.recent.enter(f.session.form)
+		}
+		h.care(t)
+	}
+	return t.recent.append(s, name, obj)
 }
 
 // finish ends a change of the recent bytes: it unlocks, then rings.
-func (t *topic) finish(ring bool, grown int, scratch *scratch) {
+func (h *Hub) finish(t *topic, ring bool, grown int, scratch *scratch) {
 	scratch.rung = scratch.rung[:0]
 	if ring {
-		t.recent.touch(t.hub.clock())
-		scratch.rung = append(scratch.rung, t.followers...)
+		t.recent.touch(h.clock())
+		for f := t.first; f != nil; f = f.after {
+			scratch.rung = append(scratch.rung, f)
+		}
 	}
 	t.mu.Unlock()
-	t.hub.grow(grown)
+	h.grow(grown)
 	for _, f := range scratch.rung {
 		f.session.ring(f)
 	}
@@ -141,31 +183,13 @@ func (t *topic) findLocked(f *follow, form wire.Form) bool {
 
 // place puts a follower that knows its cursor among the recent bytes, so that it
 // misses no event from now on.
-func (t *topic) place(f *follow, b parley.Bounds) {
+func (h *Hub) place(f *follow, b parley.Bounds) {
+	t := f.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if b.Last > max(t.head, t.seen) {
-		t.seen, t.seenOld = b.Last, false
+		t.seen = b.Last
+		h.care(t)
 	}
 	t.findLocked(f, f.session.form)
-}
-
-// sweep repairs what was not delivered in time and forgets bytes that nobody has
-// needed for a minute. It returns the size and age of what is left.
-func (t *topic) sweep(now time.Time, scratch *scratch) (size int, touched time.Time) {
-	t.mu.Lock()
-	late := t.seen > t.head && t.seenOld
-	seen := t.seen
-	t.seenOld = true
-	grown := 0
-	size, touched = t.recent.size()
-	if size > 0 && now.Sub(touched) > time.Minute {
-		grown, size = -t.recent.drop(), 0
-	}
-	t.mu.Unlock()
-	t.hub.grow(grown)
-	if late {
-		t.raise(seen, scratch)
-	}
-	return size, touched
 }

@@ -1,0 +1,95 @@
+package hub
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sort"
+	"time"
+)
+
+// rest is how long recent bytes are kept after the last was added.
+const rest = time.Minute
+
+// Run keeps the recent bytes within their bounds until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			h.Sweep()
+		}
+	}
+}
+
+// care lets Sweep look at a topic, whose mu is held: it has begun to keep bytes, or
+// the log named a head that was not delivered here yet. Quiet ones cost nothing.
+func (h *Hub) care(t *topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.busy[t]; !known {
+		h.busy[t] = 0
+	}
+}
+
+// Sweep looks once at every topic that is busy; Run calls it every second.
+func (h *Hub) Sweep() {
+	type aged struct {
+		topic   *topic
+		size    int
+		touched time.Time
+	}
+	var all []aged
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	now := h.clock()
+	h.mu.Lock()
+	busy := slices.Collect(maps.Keys(h.busy))
+	h.mu.Unlock()
+	for _, t := range busy {
+		if size, touched := h.sweep(t, now, sc); size > 0 {
+			all = append(all, aged{t, size, touched})
+		}
+	}
+	if h.recent.Load() <= h.limit {
+		return
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].touched.Before(all[j].touched) })
+	for _, a := range all {
+		if h.recent.Load() <= h.limit*3/4 {
+			return
+		}
+		a.topic.mu.Lock()
+		dropped := a.topic.recent.drop()
+		a.topic.mu.Unlock()
+		h.grow(-dropped)
+	}
+}
+
+// sweep repairs what was not delivered in time and forgets bytes that nobody has
+// needed for a while. It returns the size and age of what is left.
+func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touched time.Time) {
+	t.mu.Lock()
+	ahead, seen := t.seen > t.head, t.seen
+	grown := 0
+	if size, touched = t.recent.size(); size > 0 && now.Sub(touched) > rest {
+		grown, size = -t.recent.drop(), 0
+	}
+	h.mu.Lock()
+	late := ahead && h.busy[t] == seen // and was so at the last sweep already
+	if (!ahead || late) && t.recent.kept == nil {
+		delete(h.busy, t)
+	} else {
+		h.busy[t] = seen
+	}
+	h.mu.Unlock()
+	t.mu.Unlock()
+	h.grow(grown)
+	if late {
+		h.raise(t, seen, scratch)
+	}
+	return size, touched
+}

@@ -1,0 +1,250 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"sort"
+
+	"parley"
+	"parley/wire"
+)
+
+// ErrBehind is what Take returns when the next bytes have to be read from the
+// store: call Load, which may block, and then Take again.
+var ErrBehind = errors.New("the next bytes are in the store")
+
+// Send adds bytes, in the session's form, that are for it alone; they leave before
+// shared ones. They must not be changed afterwards. It may be called by anybody and
+// returns how many bytes wait.
+func (s *Session) Send(b []byte) int {
+	s.mu.Lock()
+	t := s.turnLocked()
+	if t.own == nil {
+		t.own = b[:len(b):len(b)]
+	} else {
+		t.own = append(t.own, b...)
+	}
+	n := len(t.own)
+	s.ringLocked()
+	return n
+}
+
+// SendReset sends the frame that tells of a reset; the cursor has moved already.
+func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
+	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
+}
+
+// TakeOwn takes what Send has added, without anything shared; nil if there is nothing.
+func (s *Session) TakeOwn() (own []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.turn; t != nil {
+		own, t.own = t.own, nil
+	}
+	return own
+}
+
+// Waiting is how many bytes of Send have not been taken.
+func (s *Session) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turn == nil {
+		return 0
+	}
+	return len(s.turn.own)
+}
+
+func (s *Session) turnLocked() *turn {
+	if s.turn == nil {
+		s.turn = turns.Get().(*turn)
+	}
+	return s.turn
+}
+
+// ring says that a follow may have something.
+func (s *Session) ring(f *follow) {
+	s.mu.Lock()
+	if !f.queued {
+		f.queued = true
+		if s.many != nil {
+			s.many.queue.push(f)
+		}
+	}
+	s.ringLocked()
+}
+
+// ringLocked unlocks, and rings the bell if it has not.
+func (s *Session) ringLocked() {
+	first := !s.rung
+	s.rung = true
+	s.mu.Unlock()
+	if first {
+		s.bell.Ring()
+	}
+}
+
+// nextLocked takes the next follow that may have something, nil if there is none.
+func (s *Session) nextLocked() (f *follow) {
+	switch {
+	case s.many != nil:
+		f = s.many.queue.pop()
+	case s.first.queued:
+		f = &s.first
+	}
+	if f != nil {
+		f.queued = false
+	}
+	return f
+}
+
+// begin returns the session's turn with its own bytes, or with at set to who is next.
+// nil: there is nothing, and the bell may ring again.
+func (s *Session) begin() (t *turn, own []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.rung {
+		return nil, nil
+	}
+	t = s.turnLocked()
+	t.taken = span{}
+	switch {
+	case t.isBehind:
+	case t.own != nil:
+		own, t.own = t.own, nil
+	case t.page != nil: // it is read to its end first
+	default:
+		if t.at = s.nextLocked(); t.at == nil {
+			*t = turn{}
+			turns.Put(t)
+			s.turn, s.rung = nil, false
+			return nil, nil
+		}
+	}
+	return t, own
+}
+
+// Take returns the next bytes to send, at most about limit (but a whole entry),
+// with at most count entries, without the events of the identity self. They stay
+// valid and must not be changed. nil, nil: nothing now, the bell will ring.
+// ErrBehind: call Load.
+func (s *Session) Take(self string, limit, count int) ([]byte, error) {
+	for {
+		t, own := s.begin()
+		switch {
+		case t == nil:
+			return nil, nil
+		case t.isBehind:
+			return nil, ErrBehind
+		case own != nil:
+			return own, nil
+		case t.at.left: // while it was queued
+			continue
+		}
+		b, more, behind := s.read(t, self, limit, count)
+		switch {
+		case behind:
+			t.isBehind = true
+			return nil, ErrBehind
+		case more && t.page == nil:
+			s.ring(t.at)
+		}
+		if len(b) > 0 {
+			return b, nil
+		}
+	}
+}
+
+// Unsent is told that of what Take returned last only n bytes could be sent. It
+// returns a copy of those that have to follow before anything else: the rest of one
+// entry. The entries after it are taken again. What has no entries is copied whole.
+func (s *Session) Unsent(b []byte, n int) []byte {
+	s.mu.Lock()
+	t := s.turn
+	s.mu.Unlock()
+	if t == nil || t.taken.chunk == nil || t.at.left {
+		return append([]byte(nil), b[n:]...)
+	}
+	c, f := t.taken.chunk, t.at
+	f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
+	start := c.start(t.taken.from)
+	broken := t.taken.from + int32(sort.Search(int(t.taken.to-t.taken.from), func(i int) bool { return int(c.ends[int(t.taken.from)+i]-start) > n }))
+	rest := append([]byte(nil), b[n:c.ends[broken]-start]...)
+	f.topic.mu.Unlock()
+	f.id -= int64(t.taken.to - broken - 1)
+	f.live, t.page = false, nil // it finds its place again by its id
+	t.taken = span{}
+	s.ring(f)
+	return rest
+}
+
+// read takes from the channel that has the turn; on a stream of many it writes the
+// id: lines.
+func (s *Session) read(t *turn, self string, limit, count int) (b []byte, more, behind bool) {
+	f := t.at
+	if s.form != wire.FormSSEMulti {
+		before := f.id
+		sp, b, more, behind := s.next(t, self, limit, count)
+		if len(b) > 0 && f.id == before+int64(sp.to-sp.from) { // messages, not events
+			t.taken = sp
+		}
+		return b, more, behind
+	}
+	more = true
+	for more && len(b) < limit && count > 0 {
+		var entry []byte
+		before := f.id
+		_, entry, more, behind = s.next(t, self, 0, 1)
+		if f.id != before {
+			b = append(s.appendCursor(append(b, "id: "...)), '\n')
+		}
+		b = append(b, entry...)
+		count--
+	}
+	// What there is goes first; the page is asked for when the turn comes again.
+	return b, more || behind, behind && len(b) == 0
+}
+
+func (s *Session) next(t *turn, self string, limit, count int) (sp span, b []byte, more, behind bool) {
+	f := t.at
+	if t.page == nil {
+		return f.topic.read(f, s.form, self, limit, count)
+	}
+	if sp, f.id = t.page.read(s.form, f.id, limit, count); sp.chunk != nil {
+		b = sp.bytes()
+	}
+	if f.id >= t.page.last || sp.chunk == nil {
+		t.page = nil
+	}
+	return sp, b, true, false
+}
+
+// Load reads the page that Take asked for. It may block. If the messages after the
+// cursor are gone it sends a reset and goes on from what is kept. Another error is
+// the store's; calling again later is safe.
+func (s *Session) Load(ctx context.Context) error {
+	s.mu.Lock()
+	t := s.turn
+	s.mu.Unlock()
+	if t == nil || !t.isBehind {
+		return nil
+	}
+	f := t.at
+	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
+	if errors.Is(err, parley.ErrTrimmed) {
+		bs, err := s.hub.log.Bounds(ctx, f.topic.channel)
+		if err != nil {
+			return err
+		}
+		r := &parley.Reset{Reason: "expired", First: bs[0].First, Last: bs[0].Last}
+		f.id = r.After()
+		f.live = false
+		s.SendReset(f.topic.channel, r)
+		s.ring(f)
+	} else if err != nil {
+		return err
+	} else {
+		t.page = pg
+	}
+	t.isBehind = false
+	return nil
+}

@@ -1,0 +1,24 @@
+/** The most that a first wait takes, the bound of the second, and of all, in milliseconds. */
+const soon = 500, first = 1_000, most = 30_000
+
+/** Waits between tries: full jitter below a bound of 0.5, 1, 2, 4, … 30 s. */
+export class Backoff {
+  /** How many waits were given since the last reset. */
+  tries = 0
+  readonly #random: () => number
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  /** How long to wait, in milliseconds. What the server asked for is the least. */
+  next(asked = 0): number {
+    const bound = this.tries ? Math.min(most, first * 2 ** (this.tries - 1)) : soon
+    this.tries++
+    return Math.max(this.#random() * bound, asked)
+  }
+
+  reset(): void {
+    this.tries = 0
+  }
+}

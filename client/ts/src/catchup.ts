@@ -1,0 +1,39 @@
+import type { Channel } from "./channel.js"
+import type { Env } from "./env.js"
+import type { Http } from "./http.js"
+import { pollOnce } from "./longpoll.js"
+import type { Host } from "./stream.js"
+
+/** Before it is asked again for what must be there, in milliseconds. */
+const pause = 1_000
+
+const busy = new WeakSet<Channel>()
+
+/** Asks for what is after a channel's cursor until there is no more: for what a stream left out. */
+export function catchUp(env: Env, http: Http, channel: Channel, signal: AbortSignal): void {
+  if (busy.has(channel)) return
+  busy.add(channel)
+  void ask(env, http, channel, signal).catch(() => false).then(done => {
+    busy.delete(channel)
+    if (!done && channel.wanted && !signal.aborted) env.setTimeout(() => catchUp(env, http, channel, signal), pause)
+  })
+}
+
+/** Tells whether all is there that is known to be. */
+async function ask(env: Env, http: Http, channel: Channel, signal: AbortSignal): Promise<boolean> {
+  for (let n = 1; n > 0;) {
+    const from = channel.cursor
+    let moved = false // by another reset; what this answer says belongs to a cursor that is no more
+    const host: Host = {
+      env, http,
+      wanted: () => [channel.position],
+      frame: f => {
+        moved ||= f.type === "reset" && channel.cursor !== from
+        if (f.type !== "welcome" && !moved) channel.accept(f, true)
+      },
+      alive: () => {}, trip: () => {}, shared: () => {}, lost: () => {},
+    }
+    n = await pollOnce(host, [channel.name], 0, signal)
+  }
+  return !channel.ahead
+}

@@ -1,0 +1,111 @@
+/** What the client needs from outside. Tests bring their own; everybody else has `hostEnv()`. */
+export interface Env {
+  fetch(url: string, init: FetchInit): Promise<FetchAnswer>
+  /** Left out where there is none: then the client does without that transport. */
+  WebSocket?: new (url: string) => Socket
+  setTimeout(call: () => void, ms: number): unknown
+  clearTimeout(timer: unknown): void
+  /** Milliseconds since 1970. */
+  now(): number
+  /** 0 ≤ random < 1, for waits. */
+  random(): number
+  /** A string that nobody else makes: idempotency keys and the names of tabs. */
+  unique(): string
+  /** Calls back when the network or the page comes back (`wake`), is shown or hidden, or goes away (`leave`). */
+  listen(call: (what: "wake" | "show" | "hide" | "leave") => void): () => void
+  /** Is somebody looking? */
+  visible(): boolean
+  /** What is remembered as long as the page's session. */
+  session?: { getItem(key: string): string | null; setItem(key: string, value: string): void }
+  locks?: Locks
+  BroadcastChannel?: new (name: string) => Broadcast
+  indexedDB?: IDBFactory
+}
+
+export interface FetchInit {
+  method: string
+  headers: Record<string, string>
+  body?: string
+  signal: AbortSignal
+  credentials: "include" | "same-origin"
+  cache?: "no-store"
+}
+
+export interface FetchAnswer {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  text(): Promise<string>
+  readonly body: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }> } } | null
+}
+
+/** The part of a browser's WebSocket that is used. */
+export interface Socket {
+  onopen: (() => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+  onerror: (() => void) | null
+  send(data: string): void
+  close(code?: number, reason?: string): void
+}
+
+/** The part of the Web Locks API that is used. */
+export interface Locks {
+  request(name: string, options: { signal?: AbortSignal; steal?: boolean }, hold: () => Promise<void>): Promise<void>
+}
+
+/** The part of a BroadcastChannel that is used. */
+export interface Broadcast {
+  onmessage: ((event: { data: unknown }) => void) | null
+  postMessage(message: unknown): void
+  close(): void
+}
+
+/** The browser, Node, Deno, Bun or worker that this runs in. */
+export function hostEnv(): Env {
+  const g = globalThis as unknown as Partial<Env> & typeof globalThis & {
+    navigator?: { locks?: Locks }
+    document?: { visibilityState: string } & EventTarget
+    sessionStorage?: Env["session"]
+  }
+  return {
+    fetch: (url, init) => g.fetch(url, init as RequestInit),
+    WebSocket: g.WebSocket as Env["WebSocket"],
+    setTimeout: (call, ms) => g.setTimeout(call, ms),
+    clearTimeout: timer => g.clearTimeout(timer as number),
+    now: () => Date.now(),
+    random: () => Math.random(),
+    unique,
+    listen,
+    visible: () => g.document?.visibilityState !== "hidden",
+    session: attempt(() => g.sessionStorage),
+    locks: g.navigator?.locks,
+    BroadcastChannel: g.BroadcastChannel as Env["BroadcastChannel"],
+    indexedDB: attempt(() => g.indexedDB),
+  }
+}
+
+/** Storage may be forbidden, and then throws where it is only named. */
+function attempt<T>(get: () => T): T | undefined {
+  try {
+    return get()
+  } catch {
+    return undefined
+  }
+}
+
+/** 128 random bits. (crypto.randomUUID is missing on pages without TLS.) */
+function unique(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-")
+}
+
+function listen(call: (what: "wake" | "show" | "hide" | "leave") => void): () => void {
+  const stop = new AbortController()
+  const on = (target: Partial<EventTarget> | undefined, name: string, f: () => void): void =>
+    target?.addEventListener?.(name, f, { signal: stop.signal })
+  const page = globalThis.document as Document | undefined
+  on(globalThis, "online", () => call("wake"))
+  on(globalThis, "pageshow", () => call("wake"))
+  on(globalThis, "pagehide", () => call("leave"))
+  on(page, "visibilitychange", () => call(page?.visibilityState === "hidden" ? "hide" : "show"))
+  return () => stop.abort()
+}

@@ -1,0 +1,107 @@
+import { ParleyError } from "./error.js"
+import type { Host, Stream } from "./stream.js"
+import type { Position } from "./types.js"
+
+/** What one request may follow, and how many bytes of names (docs/api.md, "Errors"). */
+const maxChannels = 200, maxNames = 2048
+
+/** Follows channels until `signal` is aborted; throws what ended it. `touch` is called when something came. */
+export type Run = (host: Host, names: string[], signal: AbortSignal, touch: () => void) => Promise<void>
+
+interface Group { names: string[]; stop: AbortController; touched: number }
+
+/**
+ * A transport that names its channels in requests: one for each group of channels that fit
+ * into one and stand in the same epoch. When the channels change, the groups that changed
+ * begin again from their cursors.
+ */
+export class Groups implements Stream {
+  readonly #host: Host
+  readonly #run: Run
+  readonly #silence: number
+  #groups = new Map<string, Group>()
+
+  /** `silence`: after so many milliseconds without a sign of life `check` ends the stream. */
+  constructor(host: Host, run: Run, silence: number) {
+    this.#host = host
+    this.#run = run
+    this.#silence = silence
+    this.update()
+  }
+
+  update(): void {
+    const was = this.#groups
+    this.#groups = new Map()
+    for (const names of split(this.#host.wanted())) {
+      const id = names.join()
+      this.#groups.set(id, was.get(id) ?? this.#begin(names))
+      was.delete(id)
+    }
+    for (const g of was.values()) g.stop.abort()
+  }
+
+  check(): void {
+    const { env, lost } = this.#host
+    for (const g of this.#groups.values())
+      if (env.now() - g.touched > this.#silence) return lost(new ParleyError("timeout", "the stream has fallen silent"))
+  }
+
+  close(): void {
+    for (const g of this.#groups.values()) g.stop.abort()
+    this.#groups.clear()
+  }
+
+  #begin(names: string[]): Group {
+    const { env } = this.#host
+    const group: Group = { names, stop: new AbortController(), touched: env.now() }
+    this.#run(this.#host, names, group.stop.signal, () => group.touched = env.now())
+      .catch(async (e: ParleyError) => {
+        if (group.stop.signal.aborted || (e.terminal && e.code !== "unauthorized" && await this.#ban(group, e))) return
+        this.#host.lost(e)
+      })
+    return group
+  }
+
+  /** Finds the channels because of which a request was refused, and gives them up. */
+  async #ban(group: Group, why: ParleyError): Promise<boolean> {
+    const banned = new Map<string, ParleyError>()
+    if (group.names.length === 1) banned.set(group.names[0]!, why)
+    else for (const channel of group.names)
+      await this.#host.http.ask("GET", "/api/messages", { query: { channel_id: channel, limit: 1 }, signal: group.stop.signal })
+        .catch((e: ParleyError) => { if (e.terminal && e.code !== "unauthorized") banned.set(channel, e) })
+    if (group.stop.signal.aborted) return true
+    this.#groups.delete(group.names.join())
+    for (const [channel, e] of banned)
+      this.#host.frame({ type: "forbidden", channel, code: e.code, detail: e.message, hint: e.hint, status: e.status })
+    return banned.size > 0
+  }
+}
+
+/** Parts channels into what one request can follow. One of no known epoch goes with any. */
+function split(all: Position[]): string[][] {
+  const groups: string[][] = []
+  const open = new Map<string, { names: string[]; size: number }>() // by epoch
+  const known = all.find(p => p.epoch)?.epoch
+  for (const { name, epoch = known ?? "" } of all) {
+    let g = open.get(epoch)
+    if (!g || g.names.length === maxChannels || g.size + name.length > maxNames) {
+      open.set(epoch, g = { names: [], size: 0 })
+      groups.push(g.names)
+    }
+    g.names.push(name)
+    g.size += name.length
+  }
+  return groups
+}
+
+/** The query that names channels and their cursors. */
+export function following(host: Host, names: string[]): { channel_id: string[]; after?: string; epoch?: string } {
+  const at = host.wanted().filter(p => names.includes(p.name) && p.cursor !== undefined)
+  if (!at.length) return { channel_id: names }
+  const epoch = at.find(p => p.epoch)?.epoch
+  return {
+    channel_id: names,
+    after: names.length === 1 ? String(at[0]!.cursor) : at.map(p => `${p.name}:${p.cursor}`).join(),
+    ...epoch && { epoch },
+  }
+}

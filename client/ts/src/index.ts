@@ -1,0 +1,10 @@
+export { Client, type ClientEvents, type ClientOptions } from "./client.js"
+export type { Channel } from "./channel.js"
+export type { CredentialOptions } from "./credentials.js"
+export { hostEnv, type Broadcast, type Env, type FetchAnswer, type FetchInit, type Locks, type Socket } from "./env.js"
+export { ParleyError } from "./error.js"
+export type { Store, Stored } from "./store.js"
+export type {
+  Ack, AppEvent, ChannelEvents, ConnectionState, Data, Draft, Entry, Inbox, InboxEntry, Membership, Message, MessageChanged,
+  Outgoing, Page, Person, Presence, PresenceChange, Reaction, Read, Reset, System, TransportName, Unread, Welcome,
+} from "./types.js"

@@ -1,0 +1,34 @@
+import { ParleyError } from "./error.js"
+import { EventStream } from "./eventstream.js"
+import { following, Groups } from "./groups.js"
+import type { Host, Stream } from "./stream.js"
+import type { Frame } from "./types.js"
+
+/** Three of the server's comments. */
+const silence = 75_000
+
+/** GET /api/stream?channel_id=…, read with fetch: EventSource shows no status and sends no header. */
+export function openSSE(host: Host): Stream {
+  return new Groups(host, run, silence)
+}
+
+async function run(host: Host, names: string[], signal: AbortSignal, touch: () => void): Promise<void> {
+  const began = host.env.now()
+  const answer = await host.http.ask("GET", "/api/stream",
+    { query: following(host, names), headers: { Accept: "text/event-stream" }, stream: true, signal })
+  if (!answer.header("Content-Type").startsWith("text/event-stream") || !answer.body)
+    throw new ParleyError("bad_answer", "this is no event stream")
+  host.trip(host.env.now() - began)
+  const events = new EventStream((name, data) => {
+    const frame = JSON.parse(data) as Frame
+    if (name === "draining") throw ParleyError.of(frame, 0, events.retry)
+    if (!signal.aborted) host.frame({ ...frame, type: frame.type ?? name })
+  })
+  const reader = answer.body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read().catch(e => { throw new ParleyError("gone", `the stream broke off: ${e}`) })
+    if (done) throw new ParleyError("gone", "the server ended the stream")
+    touch()
+    events.push(value)
+  }
+}

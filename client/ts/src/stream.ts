@@ -1,0 +1,37 @@
+import type { Env } from "./env.js"
+import type { ParleyError } from "./error.js"
+import type { Http } from "./http.js"
+import type { ConnectionState, Frame, Position } from "./types.js"
+
+/**
+ * One connection of one transport, or one run of polls. It never reconnects: it tells its
+ * host that it is lost, once, and the host closes it.
+ */
+export interface Stream {
+  /** The channels that the host wants have changed. */
+  update(): void
+  /** Sends a frame; only where that is possible. */
+  send?(frame: object): void
+  /** Finds out soon whether the connection is still alive. */
+  check(): void
+  close(): void
+}
+
+/** What a stream may use and has to tell. */
+export interface Host {
+  readonly env: Env
+  readonly http: Http
+  /** What to follow, from where. A channel without a cursor begins at its head. */
+  wanted(): Position[]
+  /** A frame came. The first one proves that the transport works here. */
+  frame(frame: Frame): void
+  /** Something came that is no frame. */
+  alive(): void
+  /** A round trip took so many milliseconds. */
+  trip(ms: number): void
+  /** What another tab tells of the connection that this one shares. */
+  shared(state: ConnectionState): void
+  lost(why: ParleyError): void
+}
+
+export type Open = (host: Host) => Stream

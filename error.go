@@ -12,6 +12,12 @@ var (
 	ErrClosed      = errors.New("the store is closed")
 	ErrTrimmed     = errors.New("messages after the cursor are no longer kept")
 	ErrEpoch       = errors.New("the cursor is from another epoch")
+
+	// Of a change.
+	ErrNoMessage = errors.New("there is no such message")
+	ErrDeleted   = errors.New("the message is deleted")
+	ErrEmpty     = errors.New("a message needs text or data")
+	ErrFull      = errors.New("the message has too many kinds of reactions")
 )
 
 // Code is the stable name of an error on the wire.

@@ -14,6 +14,11 @@ type Log interface {
 	// in the channel (also within this call, also before a restart) is answered
 	// with the first message and Duplicate set.
 	//
+	// A draft with a Change is stored as an entry of its own, whose Target is the
+	// message as it is then; ErrNoMessage if the channel does not hold it, or an error
+	// of Change.Apply. One that would change nothing is not stored: the Result is the
+	// message as it is, and Unchanged.
+	//
 	// Errors of a Result: ErrUnknown, the message may be there or come to be;
 	// anything else, such as ErrUnavailable or ErrClosed, it is not and never
 	// will be. ctx bounds the waiting only (its end yields ErrUnknown); a commit
@@ -24,7 +29,8 @@ type Log interface {
 	// never returns what a crash could take back.
 	Append(ctx context.Context, channel ChannelID, drafts ...Draft) []Result
 
-	// Read returns a run of messages that begins at after.ID+1, without holes, at
+	// Read returns a run of entries, messages as they are now and changes, a deleted
+	// message's without its content. It begins at after.ID+1, without holes, at
 	// most limit long and shorter only at the head or when the run grows beyond
 	// about a megabyte; it never is empty below the head. ErrTrimmed: messages
 	// after the cursor are no longer kept (also for
@@ -50,6 +56,7 @@ type Log interface {
 type Result struct {
 	Message   Message
 	Duplicate bool  // Message was stored by an earlier append with the same key
+	Unchanged bool  // nothing was stored: Message is what the change would have made of it
 	Err       error // Message is not valid if set
 }
 
@@ -62,6 +69,13 @@ type Bounds struct {
 	Time    Timestamp // of the head, 0 if none; kept when the messages are gone
 }
 
+// Threads finds the replies to a message.
+type Threads interface {
+	// Thread returns the message root and those that reply to it, ascending by id,
+	// after an id, at most limit. A root that is not kept is left out.
+	Thread(ctx context.Context, channel ChannelID, root, after int64, limit int) ([]Message, error)
+}
+
 // Directory holds what is known of channels beside their messages. All methods
 // may be called at the same time.
 type Directory interface {
@@ -69,7 +83,7 @@ type Directory interface {
 	Channel(ctx context.Context, channel ChannelID) (Settings, error)
 	// SetChannel replaces a channel's settings, and so makes the channel exist.
 	SetChannel(ctx context.Context, channel ChannelID, s Settings) error
-	// RemoveChannel deletes messages, keys and settings. Ids go on after the last
+	// RemoveChannel deletes messages, keys, members and settings. Ids go on after the last
 	// one used. Removing a channel that does not exist does nothing.
 	RemoveChannel(ctx context.Context, channel ChannelID) error
 	// Channels lists the channels that exist (have a message or settings), in the

@@ -4,13 +4,15 @@ import "encoding/json"
 
 // Limits of a message. Settings may only lower them.
 const (
-	MaxText = 16 << 10 // bytes of UTF-8
-	MaxData = 64 << 10 // bytes of JSON
-	MaxKey  = 128      // bytes
-	MaxUser = 128      // characters of a display name
+	MaxText  = 16 << 10 // bytes of UTF-8
+	MaxData  = 64 << 10 // bytes of JSON
+	MaxKey   = 128      // bytes
+	MaxUser  = 128      // characters of a display name
+	MaxEmoji = 64       // bytes of a reaction's name
 )
 
-// Message is one entry of a channel's log, as it was stored.
+// Message is one entry of a channel's log: a message as it is now, or the change of
+// one, which has Change set.
 type Message struct {
 	ID      int64 // 1, 2, 3, … in its channel, without gap or reuse
 	Channel ChannelID
@@ -21,10 +23,33 @@ type Message struct {
 	Thread  int64           // the message this one replies to, or 0
 	Key     string          // the sender's idempotency key, or ""
 	Time    Timestamp       // strictly rising within the channel
-	Count   int64           // messages in the channel up to and with this one
+	Count   int64           // messages (not changes) in the channel up to and with this entry
+
+	Edited    bool
+	Deleted   bool       // Text, Data and Reactions are gone
+	Reactions []Reaction // in the order of their first use
+	Replies   int64      // messages that reply to this one and are not deleted
+
+	Change ChangeKind // "" for a message
+	Of     int64      // of a change: the id of the message that was changed
+	Target *Message   // of a change: message Of as it was after the change, or without content if it was deleted since
 }
 
-// Draft is a message before the log has given it a number.
+// Reaction is one kind of reaction to a message.
+type Reaction struct {
+	Emoji string
+	Count int64    // users who reacted with it; at least 1
+	Users []UserID // some of them, at most MaxReactors
+}
+
+// MaxReactors is how many users of one reaction are named.
+const MaxReactors = 20
+
+// MaxReactions is how many kinds of reaction a message can have.
+const MaxReactions = 50
+
+// Draft is an entry before the log has given it a number: a message, or a change if
+// Change is set.
 type Draft struct {
 	User   UserID
 	Name   string
@@ -32,11 +57,20 @@ type Draft struct {
 	Data   json.RawMessage
 	Thread int64
 	Key    string
+	Join   bool // its author becomes a member of the channel, if not one already
+	Change *Change
 }
 
 // Size is about what the draft takes in memory and in the log, in bytes.
 func (d *Draft) Size() int {
-	return len(d.User) + len(d.Name) + len(d.Text) + len(d.Data) + len(d.Key) + 64
+	n := len(d.User) + len(d.Name) + len(d.Text) + len(d.Data) + len(d.Key) + 64
+	if c := d.Change; c != nil && c.Text != nil {
+		n += len(*c.Text)
+	}
+	if c := d.Change; c != nil && c.Data != nil {
+		n += len(*c.Data)
+	}
+	return n
 }
 
 // Cursor is the last id a reader has seen in a channel; 0 is before the first

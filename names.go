@@ -71,15 +71,21 @@ func badName(s string) string {
 		return "begins with @"
 	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '.', c == '_', c == '-', c == ':', c == '@':
-		default:
+		if !inName(s[i]) {
 			return "has a character that names can't have"
 		}
 	}
 	return ""
+}
+
+// inName tells whether names may have the byte.
+func inName(c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return true
+	default:
+		return c == '.' || c == '_' || c == '-' || c == ':' || c == '@'
+	}
 }
 
 // quote shows a stranger's text in an error: short, and escaped.

@@ -50,6 +50,15 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"Bounds of unknown channels are empty and make none", testBoundsUnknown},
 		{"SeekTime finds the border", testSeek},
 
+		{"a change is an entry, and what it changed is read as it is now", testChange},
+		{"a change that would change nothing is not stored", testChangeNothing},
+		{"what can't be changed is refused", testChangeRefused},
+		{"a deleted message's content is nowhere", testChangeDelete},
+		{"reactions count each user once", testChangeReactions},
+		{"concurrent changes are all applied", testChangeConcurrent},
+		{"changes outlive a restart", testChangeReopen},
+		{"threads hold the message and its replies", testThread},
+
 		{"names that begin alike don't mix", testNames},
 		{"everything outlives a restart", testReopen},
 		{"closed logs refuse everything", testClose},

@@ -146,7 +146,11 @@ func testRoundTrip(t *testing.T, h LogHarness) {
 		d := drafts[i]
 		want := parley.Message{ID: int64(i + 1), Channel: room, User: d.User, Name: d.Name, Text: d.Text, Data: d.Data,
 			Thread: d.Thread, Key: d.Key, Time: m.Time, Count: int64(i + 1)}
-		if !reflect.DeepEqual(m, want) {
+		now := want
+		if i == 0 {
+			now.Replies = 1 // the second one's
+		}
+		if !reflect.DeepEqual(m, now) {
 			t.Errorf("message %d was read as %.200v", i+1, m)
 		}
 		if !reflect.DeepEqual(got[i], want) {

@@ -17,7 +17,8 @@ type draft struct {
 	body []byte // encoded; Data is a part of it
 	key  []byte // under which the id is kept, nil if the draft has no Key
 	// absent: the key was not there after the batches up to request.seen.
-	absent bool
+	absent   bool
+	mentions []parley.UserID
 }
 
 func newDraft(ch parley.ChannelID, d parley.Draft) draft {
@@ -32,6 +33,13 @@ func newDraft(ch parley.ChannelID, d parley.Draft) draft {
 	if d.Key != "" {
 		out.key = senderKey(ch, d.User, d.Key)
 	}
+	if c := d.Change; c != nil && c.Data != nil {
+		own := *c
+		data := append(json.RawMessage(nil), *c.Data...)
+		own.Data, out.Change = &data, &own
+	}
+	m := parley.Message{Text: out.Text, Data: out.Data}
+	out.mentions = m.Mentions()
 	return out
 }
 
@@ -114,7 +122,7 @@ func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	if b := h.bounds(); err != nil || id < b.first || id > b.last {
 		return m, false, err
 	}
-	m, err = l.get(channel, id)
+	m, err = l.get(h, id)
 	if id < h.bounds().first {
 		return parley.Message{}, false, nil
 	}

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"parley"
 
@@ -19,15 +20,22 @@ type build struct {
 	touched  []*head                   // pinned once each
 	ends     []record                  // of touched, after this batch
 	keys     map[string]parley.Message // stored in this batch, by sender's key
+	posted   map[string]pointer        // authors' read pointers after this batch, by their keys
 	failed   error                     // of the batch's application
 }
 
 func (l *Log) newBuild(number uint64, requests []*request) *build {
-	size := 0
+	size, reads := 0, false
 	for _, r := range requests {
 		size += r.size + 64*len(r.drafts)
+		reads = reads || r.reads()
 	}
-	b := &build{log: l, number: number, requests: requests, batch: l.db.NewBatchWithSize(size + 256)}
+	b := &build{log: l, number: number, requests: requests, posted: map[string]pointer{}}
+	if reads {
+		b.batch = l.db.NewIndexedBatchWithSize(size + 256)
+	} else {
+		b.batch = l.db.NewBatchWithSize(size + 256)
+	}
 	for _, r := range requests {
 		if r.do != nil {
 			r.err = r.do(b)
@@ -35,6 +43,7 @@ func (l *Log) newBuild(number uint64, requests []*request) *build {
 		}
 		b.append(r)
 	}
+	b.savePointers()
 	b.ends = make([]record, len(b.touched))
 	for i, h := range b.touched {
 		b.ends[i] = h.next
@@ -71,6 +80,10 @@ func (b *build) append(r *request) {
 	r.results = make([]parley.Result, len(r.drafts))
 	for i := range r.drafts {
 		d := &r.drafts[i]
+		if d.Change != nil {
+			r.results[i] = b.change(h, d)
+			continue
+		}
 		if d.key != nil {
 			first, found, err := b.find(h, d, r.seen)
 			if err != nil {
@@ -103,11 +116,26 @@ func (b *build) store(h *head, d *draft) parley.Message {
 	if d.key != nil {
 		b.keep(d.key, m)
 	}
-	if !n.exists {
-		n.exists = true
+	b.exist(h)
+	b.derive(h, d, &m)
+	return m
+}
+
+// exist makes a channel with an entry one that is there.
+func (b *build) exist(h *head) {
+	if !h.next.exists {
+		h.next.exists = true
 		b.saveRecord(h)
 	}
-	return m
+}
+
+// get reads a row with everything that is in flight, if the batch is one of those
+// that read also with what was put into it.
+func (b *build) get(key []byte) ([]byte, io.Closer, error) {
+	if b.batch.Indexed() {
+		return b.batch.Get(key)
+	}
+	return b.log.db.Get(key)
 }
 
 func (b *build) keep(key []byte, m parley.Message) {
@@ -149,7 +177,7 @@ func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, erro
 	if err != nil || id < h.next.first {
 		return parley.Message{}, false, err
 	}
-	m, err := b.log.get(h.channel, id)
+	m, _, err := b.entry(h, id)
 	return m, err == nil, err
 }
 

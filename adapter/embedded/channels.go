@@ -85,12 +85,15 @@ func (b *build) remove(channel parley.ChannelID) error {
 		return err
 	}
 	must(b.batch.Delete(settingsKey(channel), nil))
+	if err := b.dismiss(h); err != nil {
+		return err
+	}
 	if !h.next.exists {
 		return nil
 	}
-	h.next.first, h.next.exists = h.next.last+1, false
-	h.raise(h.next.first)
-	for _, kind := range []byte{'m', 'k'} {
+	h.next.first, h.next.before, h.next.exists = h.next.last+1, h.next.count, false
+	h.raise(h.next.first, h.next.before)
+	for _, kind := range inChannel {
 		from, to := span(kind, channel)
 		must(b.batch.DeleteRange(from, to, nil))
 	}

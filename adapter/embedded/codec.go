@@ -8,15 +8,23 @@ import (
 	"parley"
 )
 
-// A stored message, version 1; channel and id are in its key:
+// A stored entry; channel and id are in its key:
 //
 //	version(1) time(8) count(8) | thread uvarint, then user, name, key, text and
 //	data, each as uvarint length and bytes
 //
 // The part before the bar is filled in by the builder, the rest is encoded
-// by the caller of Append, whose core is idle anyway.
+// by the caller of Append, whose core is idle anyway. The version says what follows:
+//
+//	plain    nothing: the message is as it was sent
+//	folded   its state: see appendState
+//	change   it is no message: see appendChange
 const (
-	version    = 1
+	plain  = 1
+	folded = 2
+	change = 3
+
+	version    = 1 // of records
 	prefixSize = 1 + 8 + 8
 )
 
@@ -39,14 +47,14 @@ func appendString(dst []byte, s string) []byte {
 }
 
 func putPrefix(dst []byte, t parley.Timestamp, count int64) {
-	dst[0] = version
+	dst[0] = plain
 	binary.BigEndian.PutUint64(dst[1:], uint64(t))
 	binary.BigEndian.PutUint64(dst[9:], uint64(count))
 }
 
 // decodePrefix reads what the head of a channel needs.
 func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
-	if len(b) < prefixSize || b[0] != version {
+	if len(b) < prefixSize || b[0] < plain || b[0] > change {
 		return 0, 0, errCodec
 	}
 	return parley.Timestamp(binary.BigEndian.Uint64(b[1:])), int64(binary.BigEndian.Uint64(b[9:])), nil
@@ -60,11 +68,12 @@ func decodeMessage(ch parley.ChannelID, id int64, b []byte) (parley.Message, err
 		return m, err
 	}
 	d := fields{rest: string(b[prefixSize:])} // one allocation for all strings
-	m.Thread = int64(d.uvarint())
-	m.User = parley.UserID(d.string())
-	m.Name, m.Key, m.Text = d.string(), d.string(), d.string()
-	if data := d.string(); data != "" {
-		m.Data = json.RawMessage(data)
+	d.body(&m)
+	switch b[0] {
+	case folded:
+		d.state(&m)
+	case change:
+		d.change(&m)
 	}
 	if d.bad || d.rest != "" {
 		return m, errCodec
@@ -72,20 +81,13 @@ func decodeMessage(ch parley.ChannelID, id int64, b []byte) (parley.Message, err
 	return m, nil
 }
 
-// decodeKey reads only who sent a message under which key.
-func decodeKey(b []byte) (user parley.UserID, key string, err error) {
-	if _, _, err = decodePrefix(b); err != nil {
-		return "", "", err
+func (d *fields) body(m *parley.Message) {
+	m.Thread = int64(d.uvarint())
+	m.User = parley.UserID(d.string())
+	m.Name, m.Key, m.Text = d.string(), d.string(), d.string()
+	if data := d.string(); data != "" {
+		m.Data = json.RawMessage(data)
 	}
-	d := fields{rest: string(b[prefixSize:])}
-	d.uvarint()
-	user = parley.UserID(d.string())
-	d.string()
-	key = d.string()
-	if d.bad {
-		err = errCodec
-	}
-	return user, key, err
 }
 
 // fields reads a body from its beginning.
@@ -123,15 +125,16 @@ func (d *fields) string() string {
 type record struct {
 	first, last, count int64
 	time               parley.Timestamp // of message last
+	before             int64            // count of the entry before first
 	exists             bool             // has a message
 }
 
-const recordSize = 1 + 4*8 + 1
+const recordSize = 1 + 5*8 + 1
 
 func (r record) encode() []byte {
 	b := make([]byte, 0, recordSize)
 	b = append(b, version)
-	for _, v := range [...]int64{r.first, r.last, r.count, int64(r.time)} {
+	for _, v := range [...]int64{r.first, r.last, r.count, int64(r.time), r.before} {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
 	if r.exists {
@@ -145,7 +148,7 @@ func decodeRecord(b []byte) (r record, err error) {
 		return r, errCodec
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
-	return record{first: at(0), last: at(1), count: at(2), time: parley.Timestamp(at(3)), exists: b[recordSize-1] == 1}, nil
+	return record{first: at(0), last: at(1), count: at(2), time: parley.Timestamp(at(3)), before: at(4), exists: b[recordSize-1] == 1}, nil
 }
 
 func encodeID(id int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }

@@ -75,7 +75,7 @@ func (l *Log) complete(b *build) {
 	}
 	for i, h := range b.touched {
 		if err == nil {
-			h.advance(b.ends[i].last, b.ends[i].time)
+			h.advance(b.number, b.ends[i])
 			l.trims.changed(h.channel)
 		}
 		l.heads.release(h)

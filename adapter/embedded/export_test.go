@@ -33,3 +33,6 @@ func (l *Log) Stored(ch parley.ChannelID) (messages, keys int, err error) {
 func (l *Log) Damage(ch parley.ChannelID) error {
 	return l.db.Set(headKey(ch), []byte{0xFF}, pebble.Sync)
 }
+
+// Written is how many bytes were given to the write-ahead log so far.
+func (l *Log) Written() uint64 { return l.db.Metrics().WAL.BytesIn }

@@ -27,12 +27,22 @@ type head struct {
 	mu      sync.Mutex // guards the rest
 	loaded  bool
 	durable bounds
+	shadows map[int64][]shadow // of rows that are in flight anew, by id
 }
 
 // bounds of what readers may see.
 type bounds struct {
 	first, last int64
 	time        parley.Timestamp
+	count       int64 // of the entry last
+	before      int64 // of the entry before first
+}
+
+// shadow is what a row was before a batch in flight wrote it anew. Reads of the
+// database see the new row at once, readers of the log only when it is durable.
+type shadow struct {
+	batch uint64
+	value []byte
 }
 
 func (h *head) bounds() bounds {
@@ -42,19 +52,53 @@ func (h *head) bounds() bounds {
 }
 
 // raise moves the first kept id up, before the deletion is visible.
-func (h *head) raise(first int64) {
+func (h *head) raise(first, before int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.durable.first = max(h.durable.first, first)
+	if first > h.durable.first {
+		h.durable.first, h.durable.before = first, before
+	}
 }
 
-// advance moves the durable head up.
-func (h *head) advance(last int64, t parley.Timestamp) {
+// advance moves the durable head up to where a batch has brought it.
+func (h *head) advance(batch uint64, r record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if last > h.durable.last {
-		h.durable.last, h.durable.time = last, t
+	if r.last > h.durable.last {
+		h.durable.last, h.durable.time, h.durable.count = r.last, r.time, r.count
 	}
+	for id, s := range h.shadows {
+		for len(s) > 0 && s[0].batch <= batch {
+			s = s[1:]
+		}
+		if h.shadows[id] = s; len(s) == 0 {
+			delete(h.shadows, id)
+		}
+	}
+}
+
+// cover keeps what a row is before the batch that is being built writes it anew.
+func (h *head) cover(id int64, value []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.shadows[id]
+	if n := len(s); n > 0 && s[n-1].batch == h.batch {
+		return // what it was before the batch is kept already
+	}
+	if h.shadows == nil {
+		h.shadows = map[int64][]shadow{}
+	}
+	h.shadows[id] = append(s, shadow{h.batch, append([]byte(nil), value...)})
+}
+
+// covered returns the durable value of a row whose value was just read.
+func (h *head) covered(id int64, value []byte) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.shadows[id]; len(s) > 0 {
+		return s[0].value
+	}
+	return value
 }
 
 const headShards = 16
@@ -145,7 +189,7 @@ func (l *Log) load(h *head) error {
 		return err
 	}
 	h.next = r
-	h.durable = bounds{first: r.first, last: r.last, time: r.time}
+	h.durable = bounds{first: r.first, last: r.last, time: r.time, count: r.count, before: r.before}
 	h.loaded = true
 	return nil
 }

@@ -42,6 +42,55 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 	return append(dst, key...)
 }
 
+// The rows that are derived from entries, or belong to members, beside 'm' and 'k':
+//
+//	c channel NUL of id            the change id of message of
+//	d channel NUL id               message id is deleted
+//	n channel NUL user NUL id      message id mentions the user
+//	p channel NUL user             the user's place in the channel
+//	r channel NUL user             the user's read pointer
+//	t channel NUL root id          message id replies to root
+//	u user NUL channel             the user is a member of the channel
+//	x channel NUL of emoji NUL user    the user reacted to message of
+//
+// Ids are 8 bytes, big-endian.
+
+// inChannel are the kinds of rows that go with their channel.
+var inChannel = []byte("mkcdnprtx")
+
+func named(kind byte, name, rest string) []byte {
+	dst := make([]byte, 0, len(name)+len(rest)+2)
+	return append(append(append(append(dst, kind), name...), 0), rest...)
+}
+
+func memberKey(ch parley.ChannelID, user parley.UserID) []byte {
+	return named('p', string(ch), string(user))
+}
+
+func pointerKey(ch parley.ChannelID, user parley.UserID) []byte {
+	return named('r', string(ch), string(user))
+}
+
+func membershipKey(user parley.UserID, ch parley.ChannelID) []byte {
+	return named('u', string(user), string(ch))
+}
+
+func rowKey(kind byte, ch parley.ChannelID, ids ...int64) []byte {
+	dst := named(kind, string(ch), "")
+	for _, id := range ids {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(id))
+	}
+	return dst
+}
+
+func mentionKey(ch parley.ChannelID, user parley.UserID, id int64) []byte {
+	return binary.BigEndian.AppendUint64(append(named('n', string(ch), string(user)), 0), uint64(id))
+}
+
+func reactorKey(ch parley.ChannelID, of int64, emoji string, user parley.UserID) []byte {
+	return append(append(append(rowKey('x', ch, of), emoji...), 0), user...)
+}
+
 // span returns the borders of all keys of one kind in a channel.
 func span(kind byte, ch parley.ChannelID) (from, to []byte) {
 	from = append(append([]byte{kind}, ch...), 0)

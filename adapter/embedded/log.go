@@ -16,6 +16,8 @@ import (
 var (
 	_ parley.Log       = (*Log)(nil)
 	_ parley.Directory = (*Log)(nil)
+	_ parley.Roster    = (*Log)(nil)
+	_ parley.Threads   = (*Log)(nil)
 )
 
 // Log is the embedded store. It takes appends while Run runs, and serves reads
@@ -32,8 +34,9 @@ type Log struct {
 	trims *trims
 	gate  gate // of calls that use db
 
-	applied atomic.Uint64 // number of the last batch that reads of db see
-	recent  recent        // owned by the builder
+	applied atomic.Uint64       // number of the last batch that reads of db see
+	recent  recent              // owned by the builder, like
+	members map[string]struct{} // some who are members, by the keys of their places
 
 	running atomic.Bool
 	ran     chan struct{}         // closed by Run when it returns
@@ -62,7 +65,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{})}
+	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), members: map[string]struct{}{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())

@@ -27,6 +27,16 @@ const (
 	abandoned
 )
 
+// reads tells whether the request looks at rows that its own batch may write.
+func (r *request) reads() bool {
+	for i := range r.drafts {
+		if d := &r.drafts[i]; d.Change != nil || d.Thread != 0 {
+			return true
+		}
+	}
+	return r.do != nil
+}
+
 // answer ends a request whose results were not filled in.
 func (r *request) answer(err error) {
 	r.err = err

@@ -45,7 +45,7 @@ func (l *Log) read(ctx context.Context, channel parley.ChannelID, after parley.C
 		return nil, nil
 	}
 	to := min(end.last, from+int64(limit)-1)
-	run, err := l.scan(channel, from, to)
+	run, err := l.scan(h, from, to)
 	// A trim raises first before it deletes, so a hole in what was read shows here.
 	if from < h.bounds().first {
 		return nil, parley.ErrTrimmed
@@ -53,10 +53,11 @@ func (l *Log) read(ctx context.Context, channel parley.ChannelID, after parley.C
 	return run, err
 }
 
-// scan reads the messages from…to, fewer if they are large.
-func (l *Log) scan(channel parley.ChannelID, from, to int64) ([]parley.Message, error) {
+// scan reads the entries from…to, fewer if they are large.
+func (l *Log) scan(h *head, from, to int64) ([]parley.Message, error) {
+	channel := h.channel
 	if from == to {
-		m, err := l.get(channel, from)
+		m, err := l.get(h, from)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +79,7 @@ func (l *Log) scan(channel parley.ChannelID, from, to int64) ([]parley.Message, 
 		if err != nil {
 			return nil, err
 		}
-		m, err := decodeMessage(channel, id, v)
+		m, err := decodeMessage(channel, id, h.covered(id, v))
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", id, err)
 		}
@@ -94,14 +95,14 @@ func (l *Log) scan(channel parley.ChannelID, from, to int64) ([]parley.Message, 
 	return run, nil
 }
 
-// get reads one message.
-func (l *Log) get(channel parley.ChannelID, id int64) (parley.Message, error) {
-	v, closer, err := l.db.Get(messageKey(channel, id))
+// get reads one entry as it durably is.
+func (l *Log) get(h *head, id int64) (parley.Message, error) {
+	v, closer, err := l.db.Get(messageKey(h.channel, id))
 	if err != nil {
 		return parley.Message{}, fmt.Errorf("message %d: %w", id, err)
 	}
 	defer closer.Close()
-	m, err := decodeMessage(channel, id, v)
+	m, err := decodeMessage(h.channel, id, h.covered(id, v))
 	if err != nil {
 		err = fmt.Errorf("message %d: %w", id, err)
 	}

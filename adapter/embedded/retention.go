@@ -158,9 +158,9 @@ func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
 	return t, err
 }
 
-// cut removes the messages from…to-1 with their keys.
+// cut removes the entries from…to-1 with what was derived from them.
 func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) error {
-	keys, err := l.keysOf(ch, from, to)
+	keys, before, err := l.derivedOf(ch, from, to)
 	if err != nil {
 		return err
 	}
@@ -169,9 +169,11 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 		if err != nil || h.next.first >= to {
 			return err // the channel was removed meanwhile; its keys may be in use again
 		}
-		h.next.first, h.next.exists = to, to <= h.next.last
-		h.raise(to)
-		must(b.batch.DeleteRange(messageKey(ch, from), messageKey(ch, to), nil))
+		h.next.first, h.next.before, h.next.exists = to, before, to <= h.next.last
+		h.raise(to, before)
+		for _, kind := range []byte("mcdx") { // those that begin with the id of a message that goes
+			must(b.batch.DeleteRange(rowKey(kind, ch, from), rowKey(kind, ch, to), nil))
+		}
 		for _, k := range keys {
 			must(b.batch.Delete(k, nil))
 		}
@@ -180,21 +182,33 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 	}})
 }
 
-// keysOf lists the sender's keys of messages from…to-1.
-func (l *Log) keysOf(ch parley.ChannelID, from, to int64) (keys [][]byte, err error) {
+// derivedOf lists the other rows of entries from…to-1, and returns the count of the
+// last of them.
+func (l *Log) derivedOf(ch parley.ChannelID, from, to int64) (keys [][]byte, count int64, err error) {
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(ch, from), UpperBound: messageKey(ch, to)})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer it.Close()
 	for ok := it.First(); ok; ok = it.Next() {
-		user, key, err := decodeKey(it.Value())
+		id := messageID(it.Key())
+		m, err := decodeMessage(ch, id, it.Value())
 		if err != nil {
-			return nil, fmt.Errorf("message %d: %w", messageID(it.Key()), err)
+			return nil, 0, fmt.Errorf("message %d: %w", id, err)
 		}
-		if key != "" {
-			keys = append(keys, senderKey(ch, user, key))
+		count = m.Count
+		if m.Change != "" {
+			continue
+		}
+		if m.Key != "" {
+			keys = append(keys, senderKey(ch, m.User, m.Key))
+		}
+		if m.Thread != 0 {
+			keys = append(keys, rowKey('t', ch, m.Thread, id))
+		}
+		for _, user := range m.Mentions() {
+			keys = append(keys, mentionKey(ch, user, id))
 		}
 	}
-	return keys, it.Error()
+	return keys, count, it.Error()
 }

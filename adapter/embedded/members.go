@@ -1,0 +1,237 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// knownMembers are remembered by the builder, so that a message of one of them costs
+// no look at the store; at about 100 bytes each.
+const knownMembers = 1 << 16
+
+// place is what is stored of a user in a channel, beside the read pointer.
+type place struct {
+	role   parley.Role
+	joined parley.Timestamp
+	muted  bool
+}
+
+// roles in the store; 0 is damaged.
+var roles = []parley.Role{1: parley.Owner, 2: parley.Admin, 3: parley.Regular, 4: parley.Reader, 5: parley.Banned}
+
+func (p place) encode() []byte {
+	b := []byte{version, 0, 0}
+	for i, r := range roles {
+		if r == p.role {
+			b[1] = byte(i)
+		}
+	}
+	if p.muted {
+		b[2] = 1
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(p.joined))
+}
+
+func decodePlace(b []byte) (place, error) {
+	if len(b) != 11 || b[0] != version || b[1] == 0 || int(b[1]) >= len(roles) {
+		return place{}, errCodec
+	}
+	return place{roles[b[1]], parley.Timestamp(binary.BigEndian.Uint64(b[3:])), b[2] == 1}, nil
+}
+
+func (p place) member(user parley.UserID, at pointer) parley.Member {
+	return parley.Member{User: user, Role: p.role, ReadID: at.id, Joined: p.joined, Muted: p.muted}
+}
+
+// getter reads rows: of the database, or of a batch over it.
+type getter func(key []byte) ([]byte, func() error, error)
+
+func (l *Log) getter() getter {
+	return func(key []byte) ([]byte, func() error, error) {
+		v, c, err := l.db.Get(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		return v, c.Close, nil
+	}
+}
+
+func (b *build) getter() getter {
+	return func(key []byte) ([]byte, func() error, error) {
+		v, c, err := b.get(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		return v, c.Close, nil
+	}
+}
+
+// row reads and decodes one row; found is false if there is none.
+func row[T any](get getter, key []byte, decode func([]byte) (T, error)) (v T, found bool, err error) {
+	b, done, err := get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return v, false, nil
+	}
+	if err != nil {
+		return v, false, err
+	}
+	v, err = decode(b)
+	return v, err == nil, errors.Join(err, done())
+}
+
+func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member, pointer, error) {
+	p, found, err := row(get, memberKey(ch, user), decodePlace)
+	if err != nil || !found {
+		return parley.Member{User: user}, pointer{}, err
+	}
+	at, _, err := row(get, pointerKey(ch, user), decodePointer)
+	return p.member(user, at), at, err
+}
+
+// post makes the author of a message a member, if it says so, and moves a member's
+// read pointer to it.
+func (b *build) post(h *head, m *parley.Message, join bool) error {
+	key := memberKey(h.channel, m.User)
+	if _, known := b.log.members[string(key)]; !known {
+		p, found, err := row(b.getter(), key, decodePlace)
+		if err != nil {
+			return err
+		}
+		switch {
+		case found && p.role.In():
+		case found || !join:
+			return nil
+		default:
+			b.admit(h.channel, m.User, place{role: parley.Regular, joined: m.Time})
+		}
+		b.know(key)
+	}
+	b.posted[string(pointerKey(h.channel, m.User))] = pointer{m.ID, m.Count}
+	return nil
+}
+
+func (b *build) know(key []byte) {
+	if len(b.log.members) >= knownMembers {
+		clear(b.log.members)
+	}
+	b.log.members[string(key)] = struct{}{}
+}
+
+func (b *build) admit(ch parley.ChannelID, user parley.UserID, p place) {
+	must(b.batch.Set(memberKey(ch, user), p.encode(), nil))
+	must(b.batch.Set(membershipKey(user, ch), nil, nil))
+}
+
+// savePointers moves the authors' pointers, each once however many messages.
+func (b *build) savePointers() {
+	for key, p := range b.posted {
+		must(b.batch.Set([]byte(key), p.encode(), nil))
+	}
+}
+
+// setMember changes a user's place in a channel.
+func (b *build) setMember(h *head, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
+	ch := h.channel
+	was, at, err := member(b.getter(), ch, user)
+	if err != nil {
+		return was, is, err
+	}
+	if p, moved := b.posted[string(pointerKey(ch, user))]; moved {
+		was.ReadID, at = p.id, p
+	}
+	is = was
+	if c.Role != nil {
+		is.Role = *c.Role
+	}
+	if is.Role != was.Role {
+		delete(b.log.members, string(memberKey(ch, user)))
+	}
+	if !is.Role.In() {
+		is = parley.Member{User: user, Role: is.Role}
+		if is.Role != was.Role {
+			b.expel(ch, user, is.Role)
+		}
+		return was, is, nil
+	}
+	if !was.Role.In() {
+		at = pointer{h.next.last, h.next.count}
+		is.ReadID = at.id
+		is.Joined = parley.Timestamp(b.log.cfg.Clock().UnixMicro())
+		must(b.batch.Set(pointerKey(ch, user), at.encode(), nil))
+	}
+	if c.Muted != nil {
+		is.Muted = *c.Muted
+	}
+	if c.Read != nil {
+		if to := min(*c.Read, h.next.last); to > is.ReadID {
+			count, err := b.countAt(h, to)
+			if err != nil {
+				return was, is, err
+			}
+			is.ReadID = to
+			must(b.batch.Set(pointerKey(ch, user), pointer{to, count}.encode(), nil))
+			delete(b.posted, string(pointerKey(ch, user)))
+		}
+	}
+	if is.Role != was.Role || is.Muted != was.Muted {
+		b.admit(ch, user, place{is.Role, is.Joined, is.Muted})
+	}
+	return was, is, nil
+}
+
+// expel takes a user out of a channel, and keeps a ban.
+func (b *build) expel(ch parley.ChannelID, user parley.UserID, role parley.Role) {
+	must(b.batch.Delete(membershipKey(user, ch), nil))
+	must(b.batch.Delete(pointerKey(ch, user), nil))
+	delete(b.posted, string(pointerKey(ch, user)))
+	if role == parley.Banned {
+		must(b.batch.Set(memberKey(ch, user), place{role: role}.encode(), nil))
+		return
+	}
+	must(b.batch.Delete(memberKey(ch, user), nil))
+}
+
+// countAt is the running count at an entry, or below the first that is kept.
+func (b *build) countAt(h *head, id int64) (int64, error) {
+	if id < h.next.first {
+		return h.next.before, nil
+	}
+	_, count, err := rowPrefix(b.getter(), messageKey(h.channel, id))
+	return count, err
+}
+
+func rowPrefix(get getter, key []byte) (t parley.Timestamp, count int64, err error) {
+	v, done, err := get(key)
+	if err != nil {
+		return 0, 0, err
+	}
+	t, count, err = decodePrefix(v)
+	return t, count, errors.Join(err, done())
+}
+
+// dismiss takes everybody out of a channel that is removed.
+func (b *build) dismiss(h *head) error {
+	from, to := span('p', h.channel)
+	it, err := b.batch.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	var users []parley.UserID
+	for ok := it.First(); ok; ok = it.Next() {
+		users = append(users, parley.UserID(it.Key()[len(from):]))
+	}
+	if err := it.Error(); err != nil {
+		return fmt.Errorf("members of %s: %w", h.channel, err)
+	}
+	for _, user := range users {
+		b.expel(h.channel, user, parley.NoRole)
+		delete(b.log.members, string(memberKey(h.channel, user)))
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Member implements parley.Roster.
+func (l *Log) Member(ctx context.Context, channel parley.ChannelID, user parley.UserID) (m parley.Member, err error) {
+	err = l.inside(ctx, func() error {
+		m, _, err = member(l.getter(), channel, user)
+		return err
+	})
+	if err != nil {
+		return m, fmt.Errorf("%s in %s: %w", user, channel, err)
+	}
+	return m, nil
+}
+
+// inside calls do while the store is open.
+func (l *Log) inside(ctx context.Context, do func() error) error {
+	if err := l.gate.enter(); err != nil {
+		return err
+	}
+	defer l.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// SetMember implements parley.Roster. It shares its sync with appends.
+func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
+	var a, b parley.Member // the builder's until it has answered
+	err = l.submit(ctx, &request{size: 128, do: func(build *build) error {
+		if err := l.refusal(); err != nil {
+			return err
+		}
+		h, err := build.head(channel)
+		if err != nil {
+			return err
+		}
+		if a, b, err = build.setMember(h, user, c); err != nil {
+			return err
+		}
+		if _, found, err := row(build.getter(), settingsKey(channel), func(b []byte) ([]byte, error) { return b, nil }); err != nil || found || !b.Role.In() || h.next.exists {
+			return err
+		}
+		must(build.batch.Set(settingsKey(channel), []byte("{}"), nil))
+		return nil
+	}})
+	if err != nil {
+		return was, is, fmt.Errorf("%s in %s: %w", user, channel, err)
+	}
+	return a, b, nil
+}
+
+// Members implements parley.Roster.
+func (l *Log) Members(ctx context.Context, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, err error) {
+	err = l.inside(ctx, func() error {
+		ms, err = l.listMembers(channel, after, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("members of %s: %w", channel, err)
+	}
+	return ms, nil
+}
+
+func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, err error) {
+	from, to := span('p', channel)
+	name := len(from)
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: append(memberKey(channel, after), 0), UpperBound: to})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	pfrom, pto := span('r', channel)
+	at, err := l.db.NewIter(&pebble.IterOptions{LowerBound: pfrom, UpperBound: pto})
+	if err != nil {
+		return nil, err
+	}
+	defer at.Close()
+	for ok := it.First(); ok && len(ms) < limit; ok = it.Next() {
+		p, err := decodePlace(it.Value())
+		if err != nil {
+			return nil, err
+		}
+		if !p.role.In() {
+			continue
+		}
+		user := parley.UserID(it.Key()[name:])
+		var read pointer
+		if key := pointerKey(channel, user); at.SeekGE(key) && string(at.Key()) == string(key) {
+			if read, err = decodePointer(at.Value()); err != nil {
+				return nil, err
+			}
+		}
+		ms = append(ms, p.member(user, read))
+	}
+	return ms, errors.Join(it.Error(), at.Error())
+}
+
+// Memberships implements parley.Roster.
+func (l *Log) Memberships(ctx context.Context, user parley.UserID, after parley.ChannelID, limit int) (channels []parley.ChannelID, err error) {
+	err = l.inside(ctx, func() error {
+		from := membershipKey(user, "")
+		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: append(membershipKey(user, after), 0), UpperBound: append(append([]byte{'u'}, user...), 1)})
+		if err != nil {
+			return err
+		}
+		defer it.Close()
+		for ok := it.First(); ok && len(channels) < limit; ok = it.Next() {
+			channels = append(channels, parley.ChannelID(it.Key()[len(from):]))
+		}
+		return it.Error()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("channels of %s: %w", user, err)
+	}
+	return channels, nil
+}
+
+// Inbox implements parley.Roster.
+func (l *Log) Inbox(ctx context.Context, user parley.UserID, channels ...parley.ChannelID) ([]parley.Standing, error) {
+	all := make([]parley.Standing, len(channels))
+	for i, channel := range channels {
+		if err := l.inside(ctx, func() (err error) { all[i], err = l.standing(channel, user); return err }); err != nil {
+			return nil, fmt.Errorf("inbox of %s: %s: %w", user, channel, err)
+		}
+	}
+	return all, nil
+}
+
+// lastLooked is how many entries from the head backwards are searched for the last message.
+const lastLooked = 32
+
+// standing counts what a user has not read (algorithms.md, "Unread").
+func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Standing, error) {
+	s := parley.Standing{Channel: channel}
+	h, err := l.hold(channel)
+	if err != nil {
+		return s, err
+	}
+	defer l.heads.release(h)
+	b := h.bounds()
+	if s.Last, err = l.lastMessage(h, b); err != nil {
+		return s, err
+	}
+	m, at, err := member(l.getter(), channel, user)
+	if err != nil || !m.Role.In() {
+		return s, err
+	}
+	s.Member = m
+	if at.id < b.first-1 {
+		at = pointer{b.first - 1, b.before}
+	}
+	if at.id >= b.last {
+		return s, nil
+	}
+	gone, err := l.ids(rowKey('d', channel, at.id+1), rowKey('d', channel, b.last+1), nil)
+	if err != nil {
+		return s, err
+	}
+	s.Unread = b.count - at.count - int64(len(gone))
+	mentioned := map[int64]bool{}
+	for _, who := range []parley.UserID{user, parley.Everybody} {
+		ids, err := l.ids(mentionKey(channel, who, at.id+1), mentionKey(channel, who, b.last+1), func(author []byte) bool { return string(author) != string(user) })
+		if err != nil {
+			return s, err
+		}
+		for _, id := range ids {
+			mentioned[id] = true
+		}
+	}
+	s.Mentions = int64(len(mentioned))
+	return s, nil
+}
+
+// ids lists the ids in which the keys of a range end, if keep says so of their values.
+func (l *Log) ids(from, to []byte, keep func(value []byte) bool) (ids []int64, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if keep == nil || keep(it.Value()) {
+			ids = append(ids, messageID(it.Key()))
+		}
+	}
+	return ids, it.Error()
+}
+
+func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
+	for id := b.last; id >= b.first && id > b.last-lastLooked; id-- {
+		m, err := l.get(h, id)
+		if errors.Is(err, pebble.ErrNotFound) {
+			return nil, nil // trimmed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.Change == "" && !m.Deleted {
+			return &m, nil
+		}
+	}
+	return nil, nil
+}
+
+// Thread implements parley.Threads.
+func (l *Log) Thread(ctx context.Context, channel parley.ChannelID, root, after int64, limit int) (ms []parley.Message, err error) {
+	err = l.inside(ctx, func() error {
+		ms, err = l.thread(channel, root, after, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("thread %d of %s: %w", root, channel, err)
+	}
+	return ms, nil
+}
+
+func (l *Log) thread(channel parley.ChannelID, root, after int64, limit int) (ms []parley.Message, err error) {
+	h, err := l.hold(channel)
+	if err != nil {
+		return nil, err
+	}
+	defer l.heads.release(h)
+	b := h.bounds()
+	ids, err := l.ids(rowKey('t', channel, root, max(after+1, b.first)), rowKey('t', channel, root, b.last+1), nil)
+	if err != nil {
+		return nil, err
+	}
+	if root > after {
+		ids = append([]int64{root}, ids...)
+	}
+	for _, id := range ids {
+		if len(ms) == limit {
+			break
+		}
+		if id < b.first || id > b.last {
+			continue
+		}
+		m, err := l.get(h, id)
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue // trimmed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.Change == "" {
+			ms = append(ms, m)
+		}
+	}
+	return ms, nil
+}

@@ -1,0 +1,62 @@
+package embedded_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/parleytest"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+func TestRoster(t *testing.T) {
+	parleytest.RunRoster(t, parleytest.RosterHarness{
+		Open: func(t *testing.T) parleytest.Store {
+			return start(t, "data", embedded.Config{FS: vfs.NewMem(), MaxHeads: 16, TrimEvery: time.Hour})
+		},
+		Reopen: func(t *testing.T, s parleytest.Store) parleytest.Store {
+			r := s.(*running)
+			r.stop(t)
+			return start(t, r.dir, r.cfg)
+		},
+		Trim: func(t *testing.T, s parleytest.Store, keep int64) {
+			if err := s.SetChannel(t.Context(), "room", parley.Settings{Retention: &parley.Retention{Messages: keep}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.(*running).Retain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	})
+}
+
+// A message costs the store the same however many members read it.
+func TestAMessageCostsNothingPerMember(t *testing.T) {
+	cost := func(members int) uint64 {
+		log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
+		drafts := make([]parley.Draft, 0, 500)
+		for i := range members {
+			drafts = append(drafts, parley.Draft{User: parley.UserID(fmt.Sprintf("u%06d", i)), Text: "x", Join: true})
+			if len(drafts) == cap(drafts) || i == members-1 {
+				log.Append(t.Context(), "room", drafts...)
+				drafts = drafts[:0]
+			}
+		}
+		if ms, err := log.Members(t.Context(), "room", "", members+1); err != nil || len(ms) != members {
+			t.Fatalf("%d members, %v", len(ms), err)
+		}
+		before := log.Written()
+		if r := log.Append(t.Context(), "room", parley.Draft{User: "u000001", Text: "@channel hello", Join: true})[0]; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		return log.Written() - before
+	}
+	if few, many := cost(2), cost(100_000); many > few+16 { // the batch's number and ids may be longer
+		t.Errorf("a message to 100,000 members writes %d bytes, to two %d", many, few)
+	} else {
+		t.Logf("a message to 100,000 members writes %d bytes, to two %d", many, few)
+	}
+}

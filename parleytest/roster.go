@@ -1,0 +1,415 @@
+package parleytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"parley"
+)
+
+// Store is what RunRoster tests: a roster beside the log that it follows.
+type Store interface {
+	parley.Log
+	parley.Directory
+	parley.Roster
+}
+
+// RosterHarness opens the stores that RunRoster tests.
+type RosterHarness struct {
+	Open   func(t *testing.T) Store                // an empty one that takes appends
+	Reopen func(t *testing.T, s Store) Store       // with the same content
+	Trim   func(t *testing.T, s Store, keep int64) // at once trims room to the newest keep entries
+}
+
+// RunRoster tests every sentence of the contract of parley.Roster.
+func RunRoster(t *testing.T, h RosterHarness) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, RosterHarness)
+	}{
+		{"members are put, changed, listed and taken out", testMembers},
+		{"who is banned is no member, and stays out", testBan},
+		{"posting makes a member if it says so", testJoinByPosting},
+		{"read pointers never move back", testPointers},
+		{"a new member has read everything", testNewMember},
+		{"mentions count for whom they name", testMentions},
+		{"unread equals a recount after any history", testUnreadModel},
+		{"a removed channel has no members", testRemovedRoster},
+		{"many members are listed in pages", testManyMembers},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, h)
+		})
+	}
+}
+
+func put(t *testing.T, s Store, ch parley.ChannelID, user parley.UserID, role parley.Role) (was, is parley.Member) {
+	t.Helper()
+	was, is, err := s.SetMember(t.Context(), ch, user, parley.MemberChange{Role: &role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return was, is
+}
+
+func read(t *testing.T, s Store, user parley.UserID, id int64) int64 {
+	t.Helper()
+	_, is, err := s.SetMember(t.Context(), room, user, parley.MemberChange{Read: &id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is.ReadID
+}
+
+func standing(t *testing.T, s Store, user parley.UserID) parley.Standing {
+	t.Helper()
+	all, err := s.Inbox(t.Context(), user, room)
+	if err != nil || len(all) != 1 || all[0].Channel != room {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	return all[0]
+}
+
+func roles(t *testing.T, s Store, ch parley.ChannelID) string {
+	t.Helper()
+	ms, err := s.Members(t.Context(), ch, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := ""
+	for _, m := range ms {
+		out += fmt.Sprintf("%s:%s ", m.User, m.Role)
+	}
+	return out
+}
+
+func channelsOf(t *testing.T, s Store, user parley.UserID) []parley.ChannelID {
+	t.Helper()
+	cs, err := s.Memberships(t.Context(), user, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cs
+}
+
+func testMembers(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	if m, err := s.Member(t.Context(), room, "alice"); err != nil || m.Role != parley.NoRole || m.User != "alice" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if was, is := put(t, s, room, "alice", parley.Owner); was.Role != parley.NoRole || is.Role != parley.Owner || is.Joined == 0 {
+		t.Fatalf("%+v, then %+v", was, is)
+	}
+	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "ann", parley.Reader)
+	put(t, s, "room:2", "alice", parley.Regular)
+	before, _ := s.Member(t.Context(), room, "bob")
+	put(t, s, room, "bob", parley.Admin)
+	yes := true
+	if _, _, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Muted: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.NoRole || is.Muted {
+		t.Fatalf("a stranger was changed to %+v, %v", is, err)
+	}
+	s = h.Reopen(t, s)
+	if got := roles(t, s, room); got != "alice:owner ann:reader bob:admin " {
+		t.Fatal(got)
+	}
+	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Joined != before.Joined || !m.Muted {
+		t.Fatalf("%+v, %v; before %+v", m, err, before)
+	}
+	if got := channelsOf(t, s, "alice"); !slices.Equal(got, []parley.ChannelID{room, "room:2"}) {
+		t.Fatal(got)
+	}
+	if got, err := s.Memberships(t.Context(), "alice", room, 1); err != nil || !slices.Equal(got, []parley.ChannelID{"room:2"}) {
+		t.Fatal(got, err)
+	}
+	put(t, s, room, "alice", parley.NoRole)
+	if got := roles(t, s, room); got != "ann:reader bob:admin " {
+		t.Fatal(got)
+	}
+	if got := channelsOf(t, s, "alice"); !slices.Equal(got, []parley.ChannelID{"room:2"}) {
+		t.Fatal(got)
+	}
+	if cs, err := s.Channels(t.Context(), "", 10); err != nil || len(cs) != 2 {
+		t.Fatalf("a member makes a channel exist: %v, %v", cs, err)
+	}
+}
+
+func testBan(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "bob", parley.Banned)
+	stored(t, s.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Join: true}))
+	if got := roles(t, s, room); got != "" {
+		t.Fatal(got)
+	}
+	if got := channelsOf(t, s, "bob"); got != nil {
+		t.Fatal(got)
+	}
+	s = h.Reopen(t, s)
+	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Role != parley.Banned {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	put(t, s, room, "bob", parley.NoRole)
+	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Role != parley.NoRole {
+		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
+func testJoinByPosting(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	stored(t, s.Append(t.Context(), room,
+		parley.Draft{User: "alice", Text: "x", Join: true}, parley.Draft{User: "bob", Text: "x"},
+		parley.Draft{User: parley.Guest, Text: "x", Join: true}, parley.Draft{User: "alice", Text: "x", Join: true}))
+	if got := roles(t, s, room); got != "alice:member " {
+		t.Fatal(got)
+	}
+	first, _ := s.Member(t.Context(), room, "alice")
+	if first.ReadID != 4 || first.Joined == 0 {
+		t.Fatalf("%+v", first)
+	}
+	post(t, s, room, "not joining, but one already")
+	m, err := s.Member(t.Context(), room, "alice")
+	if err != nil || m.ReadID != 5 || m.Joined != first.Joined {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	put(t, s, room, "alice", parley.NoRole)
+	post(t, s, room, "not joining, and none")
+	if got := roles(t, s, room); got != "" {
+		t.Fatal(got)
+	}
+}
+
+func testPointers(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	put(t, s, room, "bob", parley.Regular)
+	post(t, s, room, "1", "2", "3", "4", "5")
+	for _, step := range [][2]int64{{2, 2}, {1, 2}, {-7, 2}, {4, 4}, {0, 4}, {99, 5}, {3, 5}} {
+		if got := read(t, s, "bob", step[0]); got != step[1] {
+			t.Fatalf("after reading %d the pointer is %d, want %d", step[0], got, step[1])
+		}
+	}
+	s = h.Reopen(t, s)
+	if got := read(t, s, "bob", 1); got != 5 {
+		t.Fatalf("after a restart the pointer is %d", got)
+	}
+	if got := read(t, s, "stranger", 3); got != 0 {
+		t.Fatalf("a stranger has the pointer %d", got)
+	}
+}
+
+func testNewMember(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	post(t, s, room, "1", "2")
+	put(t, s, room, "bob", parley.Regular)
+	if st := standing(t, s, "bob"); st.Unread != 0 || st.Member.ReadID != 2 || st.Last == nil || st.Last.ID != 2 {
+		t.Fatalf("%+v", st)
+	}
+	post(t, s, room, "3")
+	if st := standing(t, s, "bob"); st.Unread != 1 || st.Last.ID != 3 {
+		t.Fatalf("%+v", st)
+	}
+	if st := standing(t, s, "stranger"); st.Unread != 0 || st.Member.Role != parley.NoRole {
+		t.Fatalf("%+v", st)
+	}
+}
+
+func testMentions(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "alice", parley.Regular)
+	mentions := func(want int64) {
+		t.Helper()
+		if st := standing(t, s, "bob"); st.Mentions != want {
+			t.Fatalf("bob has %d mentions, want %d", st.Mentions, want)
+		}
+	}
+	post(t, s, room, "hi @bob", "@bobby and x@bob", "(@bob), @bob!", "@channel all of @bob")
+	mentions(3)
+	if st := standing(t, s, "alice"); st.Mentions != 0 {
+		t.Fatalf("alice mentioned herself: %+v", st)
+	}
+	stored(t, s.Append(t.Context(), room, parley.Draft{User: "alice", Data: json.RawMessage(`{"mentions":["bob","carol"]}`)}))
+	mentions(4)
+	change(t, s, editing(1, "hi all"))
+	mentions(3)
+	change(t, s, editing(2, "it was @bob."))
+	mentions(4)
+	change(t, s, deleting(4))
+	mentions(3)
+	read(t, s, "bob", 3)
+	mentions(1)
+	stored(t, s.Append(t.Context(), room, parley.Draft{User: "bob", Text: "@channel"}))
+	mentions(0)
+}
+
+func testRemovedRoster(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "eve", parley.Banned)
+	post(t, s, room, "@bob", "2")
+	if err := s.RemoveChannel(t.Context(), room); err != nil {
+		t.Fatal(err)
+	}
+	if got := roles(t, s, room); got != "" || channelsOf(t, s, "bob") != nil {
+		t.Fatal(got)
+	}
+	put(t, s, room, "bob", parley.Regular)
+	post(t, s, room, "@bob")
+	if st := standing(t, s, "bob"); st.Unread != 1 || st.Mentions != 1 || st.Member.ReadID != 2 {
+		t.Fatalf("%+v", st)
+	}
+}
+
+func testManyMembers(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	var want []parley.UserID
+	for i := range 250 {
+		user := parley.UserID(fmt.Sprintf("u%03d", i))
+		stored(t, s.Append(t.Context(), room, parley.Draft{User: user, Text: "x", Join: true}))
+		want = append(want, user)
+	}
+	for _, page := range []int{1, 7, 250, 1000} {
+		var got []parley.UserID
+		for after := parley.UserID(""); ; {
+			ms, err := s.Members(t.Context(), room, after, page)
+			if err != nil || len(ms) > page {
+				t.Fatalf("%d members, %v", len(ms), err)
+			}
+			if len(ms) == 0 {
+				break
+			}
+			for _, m := range ms {
+				if m.ReadID == 0 {
+					t.Fatalf("%+v", m)
+				}
+				got = append(got, m.User)
+			}
+			after = ms[len(ms)-1].User
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("in pages of %d: %v", page, got)
+		}
+	}
+}
+
+// testUnreadModel compares the counts with those of a model that knows nothing but
+// what was done, after histories of everything that may change them.
+func testUnreadModel(t *testing.T, h RosterHarness) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 1))
+	users := []parley.UserID{"a", "b", "c"}
+	for range 12 {
+		s := h.Open(t)
+		m := &unreadModel{pointers: map[parley.UserID]int64{}}
+		for step := range 80 {
+			user := users[r.IntN(len(users))]
+			switch r.IntN(12) {
+			case 0, 1, 2, 3:
+				d := parley.Draft{User: user, Text: []string{"x", "@a", "@b hi", "@channel", "@c @b"}[r.IntN(5)], Join: r.IntN(2) == 0}
+				m.posted(stored(t, s.Append(t.Context(), room, d))[0], d.Join)
+			case 4, 5, 6:
+				if len(m.entries) > 0 {
+					of := 1 + r.Int64N(int64(len(m.entries)))
+					d := []parley.Draft{editing(of, []string{"y", "@a @c", "@channel"}[r.IntN(3)]), deleting(of), reacting(user, of, "👍")}[r.IntN(3)]
+					if res := s.Append(t.Context(), room, d)[0]; res.Err == nil && !res.Unchanged {
+						m.changed(res.Message)
+					}
+				}
+			case 7, 8:
+				id := r.Int64N(int64(len(m.entries) + 2))
+				if got, want := read(t, s, user, id), m.read(user, id); got != want {
+					t.Fatalf("seed %d, step %d: the pointer is %d, want %d", seed, step, got, want)
+				}
+			case 9:
+				put(t, s, room, user, parley.Regular)
+				m.join(user)
+			case 10:
+				put(t, s, room, user, parley.NoRole)
+				delete(m.pointers, user)
+			case 11:
+				switch r.IntN(4) {
+				case 0:
+					s = h.Reopen(t, s)
+				case 1:
+					h.Trim(t, s, int64(1+r.IntN(8)))
+				}
+			}
+			m.first = boundsOf(t, s, room).First
+			for _, user := range users {
+				st := standing(t, s, user)
+				unread, mentions := m.count(user)
+				if _, in := m.pointers[user]; st.Unread != unread || st.Mentions != mentions || st.Member.Role.In() != in || st.Member.ReadID != m.pointers[user] {
+					t.Fatalf("seed %d, step %d: %s has %+v, want %d unread, %d mentions, pointer %d (%v)\n%+v", seed, step, user, st, unread, mentions, m.pointers[user], in, m)
+				}
+				if last := m.last(); !reflect.DeepEqual(st.Last, last) {
+					t.Fatalf("seed %d, step %d: the last message is %+v, want %+v", seed, step, st.Last, last)
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type unreadModel struct {
+	first    int64
+	entries  []parley.Message // by id, less one; messages as they are now
+	pointers map[parley.UserID]int64
+}
+
+func (m *unreadModel) posted(e parley.Message, join bool) {
+	m.entries = append(m.entries, e)
+	if _, in := m.pointers[e.User]; in || join {
+		m.pointers[e.User] = e.ID
+	}
+}
+
+func (m *unreadModel) changed(e parley.Message) {
+	m.entries = append(m.entries, e)
+	m.entries[e.Of-1] = *e.Target
+}
+
+func (m *unreadModel) join(user parley.UserID) {
+	if _, in := m.pointers[user]; !in {
+		m.pointers[user] = int64(len(m.entries))
+	}
+}
+
+func (m *unreadModel) read(user parley.UserID, id int64) int64 {
+	if p, in := m.pointers[user]; in {
+		m.pointers[user] = max(p, min(id, int64(len(m.entries))))
+	}
+	return m.pointers[user]
+}
+
+func (m *unreadModel) count(user parley.UserID) (unread, mentions int64) {
+	p, in := m.pointers[user]
+	for _, e := range m.entries {
+		if !in || e.ID <= p || e.ID < m.first || e.Change != "" || e.Deleted {
+			continue
+		}
+		unread++
+		if names := e.Mentions(); e.User != user && (slices.Contains(names, user) || slices.Contains(names, parley.Everybody)) {
+			mentions++
+		}
+	}
+	return unread, mentions
+}
+
+func (m *unreadModel) last() *parley.Message {
+	for i := len(m.entries) - 1; i >= 0 && i >= len(m.entries)-32; i-- {
+		if e := m.entries[i]; e.Change == "" && !e.Deleted && e.ID >= m.first {
+			return &e
+		}
+	}
+	return nil
+}

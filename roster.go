@@ -1,0 +1,64 @@
+package parley
+
+import "context"
+
+// Role is what a user is in a channel.
+type Role string
+
+// The roles. NoRole is that of who is no member, Banned of who can't become one.
+const (
+	NoRole  Role = ""
+	Owner   Role = "owner"
+	Admin   Role = "admin"
+	Regular Role = "member"
+	Reader  Role = "reader"
+	Banned  Role = "banned"
+)
+
+// In tells whether the role is a member's.
+func (r Role) In() bool { return r != NoRole && r != Banned }
+
+// Member is a user's place in a channel.
+type Member struct {
+	User   UserID
+	Role   Role
+	ReadID int64     // the read pointer: the last id that was read
+	Joined Timestamp // when the user became a member
+	Muted  bool
+}
+
+// MemberChange says what to change of a user's place; nil: leave it as it is.
+type MemberChange struct {
+	Role  *Role  // NoRole takes the user out, Banned also keeps the user out
+	Muted *bool  // of members only
+	Read  *int64 // of members only; moves the pointer forward, at most to the head, and never back
+}
+
+// Roster holds who belongs to which channel, and what they have read. All methods may
+// be called at the same time. What is derived from messages (membership by posting,
+// the author's own pointer, mentions) is there when Append has returned.
+type Roster interface {
+	// Member returns a user's place in a channel; NoRole if there is none.
+	Member(ctx context.Context, channel ChannelID, user UserID) (Member, error)
+	// SetMember changes a user's place in a channel and returns it as it was and as
+	// it is, durably. The pointer of a new member is the head.
+	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
+	// Members lists a channel's members in the order of their names, after the one
+	// given, at most limit. Who is banned is not among them.
+	Members(ctx context.Context, channel ChannelID, after UserID, limit int) ([]Member, error)
+	// Memberships lists the channels a user is a member of, in the order of their
+	// names, after the one given, at most limit.
+	Memberships(ctx context.Context, user UserID, after ChannelID, limit int) ([]ChannelID, error)
+	// Inbox tells how each channel stands for a member, in the order asked for.
+	Inbox(ctx context.Context, user UserID, channels ...ChannelID) ([]Standing, error)
+}
+
+// Standing is a channel as one of its members finds it. Who is no member has zero
+// Unread, Mentions and Member.
+type Standing struct {
+	Channel  ChannelID
+	Member   Member
+	Unread   int64    // messages after the read pointer that are not deleted
+	Mentions int64    // those of them that name the member, or everybody, and are not the member's own
+	Last     *Message // the newest message that is not deleted, among the newest few entries; nil: none
+}

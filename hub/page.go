@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"parley"
 	"parley/wire"
@@ -19,11 +20,14 @@ const (
 // page is a run of a channel's messages, read once and encoded once per form.
 type page struct {
 	// fixed when ready is closed
-	ready chan struct{}
-	err   error
-	after int64 // the id before its first
-	last  int64 // its last id; after if there are none
-	json  *chunk
+	ready   chan struct{}
+	err     error
+	after   int64 // the id before its first
+	last    int64 // its last id; after if there are none
+	json    *chunk
+	changes []int64 // the messages whose changes are in it
+
+	stale atomic.Bool // something in it has changed since
 
 	mu    sync.Mutex
 	forms [wire.Forms]*chunk // made when the first reader of the form comes
@@ -39,10 +43,10 @@ type pages struct {
 	log   parley.Log
 	limit int // bytes
 
-	mu    sync.Mutex
-	size  int
-	byKey map[pageKey]*list.Element // of *pageEntry
-	lru   list.List                 // front: used last
+	mu        sync.Mutex
+	size      int
+	byChannel map[parley.ChannelID]map[int64]*list.Element // of *pageEntry, by its start
+	lru       list.List                                    // front: used last
 }
 
 type pageEntry struct {
@@ -52,7 +56,7 @@ type pageEntry struct {
 }
 
 func newPages(log parley.Log, limit int) *pages {
-	return &pages{log: log, limit: limit, byKey: map[pageKey]*list.Element{}}
+	return &pages{log: log, limit: limit, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
 }
 
 // get returns a page that holds the message after the id, reading it at most once
@@ -80,7 +84,7 @@ func (p *pages) get(ctx context.Context, channel parley.ChannelID, after int64) 
 // the one there ends before the message after the id and is worth growing.
 func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error) {
 	p.mu.Lock()
-	if e := p.byKey[key]; e != nil {
+	if e := p.entry(key); e != nil {
 		pg, size := e.Value.(*pageEntry).page, e.Value.(*pageEntry).size
 		p.lru.MoveToFront(e)
 		p.mu.Unlock()
@@ -89,19 +93,22 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if pg.err == nil && (after < pg.last || size >= pageGrown) {
+		if pg.err == nil && !pg.stale.Load() && (after < pg.last || size >= pageGrown) {
 			return pg, nil
 		}
 		p.mu.Lock()
 		p.drop(key, pg)
-		if p.byKey[key] != nil { // somebody else began anew already
+		if p.entry(key) != nil { // somebody else began anew already
 			p.mu.Unlock()
 			return p.at(ctx, key, after)
 		}
 	}
 	pg := &page{ready: make(chan struct{})}
 	entry := &pageEntry{key: key, page: pg}
-	p.byKey[key] = p.lru.PushFront(entry)
+	if p.byChannel[key.channel] == nil {
+		p.byChannel[key.channel] = map[int64]*list.Element{}
+	}
+	p.byChannel[key.channel][key.start] = p.lru.PushFront(entry)
 	p.mu.Unlock()
 
 	pg.load(ctx, p.log, key, after)
@@ -112,7 +119,7 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 		p.drop(key, pg)
 		return nil, pg.err
 	}
-	if e := p.byKey[key]; e != nil && e.Value == entry {
+	if e := p.entry(key); e != nil && e.Value == entry {
 		entry.size = 3*len(pg.json.buf) + 512 // about what it becomes with two more forms
 		p.size += entry.size
 	}
@@ -123,11 +130,16 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 	return pg, nil
 }
 
+// entry is what is under a key, nil if there is nothing. p.mu is held.
+func (p *pages) entry(key pageKey) *list.Element { return p.byChannel[key.channel][key.start] }
+
 // drop takes a page out, if it is still the one under its key. p.mu is held.
 func (p *pages) drop(key pageKey, pg *page) {
-	if e := p.byKey[key]; e != nil && e.Value.(*pageEntry).page == pg {
+	if e := p.entry(key); e != nil && e.Value.(*pageEntry).page == pg {
 		p.size -= e.Value.(*pageEntry).size
-		delete(p.byKey, key)
+		if delete(p.byChannel[key.channel], key.start); len(p.byChannel[key.channel]) == 0 {
+			delete(p.byChannel, key.channel)
+		}
 		p.lru.Remove(e)
 	}
 }
@@ -154,6 +166,9 @@ func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int
 	for i := range ms {
 		pg.json.buf = append(wire.AppendMessage(pg.json.buf, &ms[i]), ',')
 		pg.json.ends = append(pg.json.ends, uint32(len(pg.json.buf)))
+		if ms[i].Change != "" {
+			pg.changes = append(pg.changes, ms[i].Of)
+		}
 	}
 }
 
@@ -168,7 +183,8 @@ func (pg *page) form(f wire.Form) *chunk {
 		c := &chunk{ends: make([]uint32, 0, len(pg.json.ends))}
 		start := uint32(0)
 		for i, end := range pg.json.ends {
-			c.buf = f.AppendEntry(c.buf, pg.after+1+int64(i), "message", pg.json.buf[start:end-1])
+			obj := pg.json.buf[start : end-1]
+			c.buf = f.AppendEntry(c.buf, pg.after+1+int64(i), wire.EntryName(obj), obj)
 			c.ends = append(c.ends, uint32(len(c.buf)))
 			start = end
 		}

@@ -86,6 +86,7 @@ func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 		}
 		// The commit is shared with others and is not the caller's to cancel.
 		results := h.log.Append(context.Background(), channel, drafts...)
+		h.changed(channel, results)
 		if t := h.topic(channel); t != nil {
 			sc := scratches.Get().(*scratch)
 			h.deliver(t, results, sc)

@@ -206,6 +206,9 @@ func (s *Session) read(t *turn, self string, limit, count int) (b []byte, more, 
 
 func (s *Session) next(t *turn, self string, limit, count int) (sp span, b []byte, more, behind bool) {
 	f := t.at
+	if t.page != nil && t.page.stale.Load() {
+		t.page = nil
+	}
 	if t.page == nil {
 		return f.topic.read(f, s.form, self, limit, count)
 	}

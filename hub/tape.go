@@ -25,6 +25,7 @@ type recent struct {
 type kept struct {
 	readers [wire.Forms]uint32 // followers of the channel by form
 	touched time.Time          // of the last append
+	from    uint64             // positions before it are not to be read any more
 	slots   []slot
 	tapes   [wire.Forms]tape
 }
@@ -32,6 +33,7 @@ type kept struct {
 // slot is one entry or event.
 type slot struct {
 	id   int64   // of the entry, or of the message before the event
+	of   int64   // of a change: the message that it changed
 	skip *string // nil for an entry; for an event the identity whose sessions skip it, "" for none
 }
 
@@ -68,7 +70,7 @@ func (r *recent) at(pos uint64) slot { return r.slots[pos-r.base] }
 func (r *recent) first(f wire.Form) uint64 {
 	if r.kept != nil {
 		if c := r.tapes[f].chunks; len(c) > 0 {
-			return c[0].first
+			return max(c[0].first, r.from)
 		}
 	}
 	return r.end()

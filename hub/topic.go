@@ -73,15 +73,18 @@ func (h *Hub) deliver(t *topic, ms []parley.Result, scratch *scratch) {
 	grown := 0
 	for i := range ms {
 		m := &ms[i].Message
-		if ms[i].Err != nil || m.ID <= t.head || ms[i].Duplicate && m.ID != t.head+1 {
+		if ms[i].Err != nil || ms[i].Unchanged || m.ID <= t.head || ms[i].Duplicate && m.ID != t.head+1 {
 			continue // an old duplicate says nothing about the head
 		}
 		if m.ID > t.head+1 {
 			grown -= t.recent.cut()
 		}
+		if m.Change != "" {
+			grown -= t.recent.hide(m.Of, m.Change == parley.Delete)
+		}
 		t.head = m.ID
 		scratch.json = wire.AppendMessage(scratch.json[:0], m)
-		grown += h.appendLocked(t, slot{id: m.ID}, "message", scratch.json)
+		grown += h.appendLocked(t, slot{id: m.ID, of: m.Of}, wire.EntryName(scratch.json), scratch.json)
 		rang = true
 	}
 	h.finish(t, rang, grown, scratch)

@@ -12,35 +12,87 @@ import (
 // MaxDepth is how deep objects and arrays of a request may be nested.
 const MaxDepth = 64
 
-// AppendMessage appends a message as a JSON object on one line.
+// AppendMessage appends an entry as a JSON object on one line: a message as it is
+// now, or a change (api.md, "Changes").
 func AppendMessage(dst []byte, m *parley.Message) []byte {
-	dst = append(dst, `{"type":"message","id":`...)
-	dst = strconv.AppendInt(dst, m.ID, 10)
-	dst = append(dst, `,"channel":`...)
-	dst = AppendString(dst, string(m.Channel))
-	dst = append(dst, `,"user":`...)
-	dst = AppendString(dst, string(m.User))
-	if m.Name != "" && m.Name != string(m.User) {
-		dst = append(dst, `,"name":`...)
-		dst = AppendString(dst, m.Name)
+	if m.Change != "" {
+		return appendChange(dst, m)
 	}
+	dst = append(dst, `{"type":"message"`...)
+	dst = appendHead(dst, m)
 	if m.Text != "" {
-		dst = append(dst, `,"text":`...)
-		dst = AppendString(dst, m.Text)
+		dst = appendText(dst, "text", m.Text)
 	}
-	dst = append(dst, `,"timestamp":`...)
-	dst = m.Time.AppendText(dst)
+	dst = m.Time.AppendText(append(dst, `,"timestamp":`...))
 	if m.Key != "" {
-		dst = append(dst, `,"key":`...)
-		dst = AppendString(dst, m.Key)
+		dst = appendText(dst, "key", m.Key)
 	}
 	if m.Thread != 0 {
-		dst = append(dst, `,"thread":`...)
-		dst = strconv.AppendInt(dst, m.Thread, 10)
+		dst = appendInt(dst, "thread", m.Thread)
 	}
 	if len(m.Data) > 0 {
-		dst = append(dst, `,"data":`...)
-		dst = append(dst, m.Data...)
+		dst = append(append(dst, `,"data":`...), m.Data...)
+	}
+	if m.Edited {
+		dst = append(dst, `,"edited":true`...)
+	}
+	if m.Deleted {
+		dst = append(dst, `,"deleted":true`...)
+	}
+	if m.Replies > 0 {
+		dst = appendInt(dst, "replies", m.Replies)
+	}
+	if len(m.Reactions) > 0 {
+		dst = appendReactions(dst, m.Reactions)
+	}
+	return append(dst, '}')
+}
+
+// appendHead appends what messages and changes begin with.
+func appendHead(dst []byte, m *parley.Message) []byte {
+	dst = appendInt(dst, "id", m.ID)
+	dst = appendText(dst, "channel", string(m.Channel))
+	dst = appendText(dst, "user", string(m.User))
+	if m.Name != "" && m.Name != string(m.User) {
+		dst = appendText(dst, "name", m.Name)
+	}
+	return dst
+}
+
+const changed = `{"type":"message-changed"`
+
+func appendChange(dst []byte, m *parley.Message) []byte {
+	dst = appendHead(append(dst, changed...), m)
+	dst = m.Time.AppendText(append(dst, `,"timestamp":`...))
+	dst = appendInt(dst, "of", m.Of)
+	dst = appendText(dst, "change", string(m.Change))
+	dst = AppendMessage(append(dst, `,"message":`...), m.Target)
+	return append(dst, '}')
+}
+
+// EntryName is the name among server-sent events of an entry that AppendMessage made.
+func EntryName(obj []byte) string {
+	if bytes.HasPrefix(obj, []byte(changed)) {
+		return "message-changed"
+	}
+	return "message"
+}
+
+func appendReactions(dst []byte, rs []parley.Reaction) []byte {
+	dst = append(dst, `,"reactions":{`...)
+	for i, r := range rs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendString(dst, r.Emoji), `:{"count":`...)
+		dst = append(strconv.AppendInt(dst, r.Count, 10), `,"users":[`...)
+		for k, user := range r.Users {
+			if k > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendString(dst, string(user))
+		}
+		dst = append(dst, ']', '}')
 	}
 	return append(dst, '}')
 }

@@ -70,6 +70,9 @@ func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	if e := changeError(err); e != nil {
+		return e
+	}
 	e := &Error{Code: CodeUnavailable, RetryAfter: time.Second, Err: err,
 		Detail: "the store does not answer", Hint: "try again; with the same key that is safe"}
 	switch {
@@ -80,6 +83,22 @@ func AsError(err error) *Error {
 		e.RetryAfter = 5 * time.Second
 	}
 	return e
+}
+
+// changeError is what a client reads of a change that was refused, nil for other errors.
+func changeError(err error) *Error {
+	switch {
+	case errors.Is(err, ErrNoMessage):
+		return &Error{Code: CodeNotFound, Detail: "the channel holds no message of this id", Hint: "it may have been removed by retention; a change can't be changed"}
+	case errors.Is(err, ErrDeleted):
+		return &Error{Code: CodeConflict, Detail: "the message is deleted", Hint: "a deleted message can't be changed any more"}
+	case errors.Is(err, ErrEmpty):
+		return &Error{Code: CodeBadRequest, Detail: "the message would have neither text nor data", Hint: "delete it instead"}
+	case errors.Is(err, ErrFull):
+		return &Error{Code: CodeTooLarge, Detail: "the message has 50 kinds of reactions already", Hint: "use one of those"}
+	default:
+		return nil
+	}
 }
 
 // Reset tells a reader that its cursor can't be served, and where it goes on.

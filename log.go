@@ -56,6 +56,7 @@ type Log interface {
 type Result struct {
 	Message   Message
 	Duplicate bool  // Message was stored by an earlier append with the same key
+	Joined    bool  // the author became a member of the channel
 	Unchanged bool  // nothing was stored: Message is what the change would have made of it
 	Err       error // Message is not valid if set
 }
@@ -91,8 +92,18 @@ type Directory interface {
 	Channels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
 }
 
+// Kind says whom a channel is for.
+type Kind string
+
+// The kinds. An empty one is the default of the channel's namespace.
+const (
+	Public      Kind = "public"  // everybody who may, by their credentials
+	MembersOnly Kind = "members" // those who are members, too or alone
+)
+
 // Settings of a channel. The zero value has the server's defaults.
 type Settings struct {
+	Kind      Kind            `json:"kind,omitempty"`
 	Title     string          `json:"title,omitempty"`
 	Topic     string          `json:"topic,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"`

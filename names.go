@@ -45,6 +45,24 @@ func (c ChannelID) Owner() (UserID, bool) {
 	return "", false
 }
 
+// Direct returns the two users of a direct channel, dm:alice:bob, in their order. A
+// name with colons of its own is the second one's.
+func (c ChannelID) Direct() (a, b UserID, ok bool) {
+	rest, ok := strings.CutPrefix(string(c), "dm:")
+	if !ok {
+		return "", "", false
+	}
+	for i := 1; i < len(rest); i++ {
+		if left, right := rest[:i], rest[i+1:]; rest[i] == ':' && left < right && badName(left) == "" && badName(right) == "" {
+			return UserID(left), UserID(right), true
+		}
+	}
+	return "", "", false
+}
+
+// Internal tells whether the channel is the server's own, which no client can name.
+func (c ChannelID) Internal() bool { return c[0] == '$' }
+
 // ParseUser checks a user's name and returns a copy. The error is an *Error with CodeBadRequest.
 func ParseUser(s string) (UserID, error) {
 	why := badName(s)

@@ -57,6 +57,8 @@ type Roster interface {
 // Unread, Mentions and Member.
 type Standing struct {
 	Channel  ChannelID
+	Settings Settings
+	LastID   int64
 	Member   Member
 	Unread   int64    // messages after the read pointer that are not deleted
 	Mentions int64    // those of them that name the member, or everybody, and are not the member's own

@@ -165,9 +165,13 @@ func testBan(t *testing.T, h RosterHarness) {
 
 func testJoinByPosting(t *testing.T, h RosterHarness) {
 	s := h.Open(t)
-	stored(t, s.Append(t.Context(), room,
+	rs := s.Append(t.Context(), room,
 		parley.Draft{User: "alice", Text: "x", Join: true}, parley.Draft{User: "bob", Text: "x"},
-		parley.Draft{User: parley.Guest, Text: "x", Join: true}, parley.Draft{User: "alice", Text: "x", Join: true}))
+		parley.Draft{User: parley.Guest, Text: "x", Join: true}, parley.Draft{User: "alice", Text: "x", Join: true})
+	stored(t, rs)
+	if !rs[0].Joined || rs[1].Joined || rs[2].Joined || rs[3].Joined {
+		t.Fatalf("%+v", rs)
+	}
 	if got := roles(t, s, room); got != "alice:member " {
 		t.Fatal(got)
 	}

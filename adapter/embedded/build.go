@@ -95,17 +95,17 @@ func (b *build) append(r *request) {
 				continue
 			}
 		}
-		r.results[i].Message = b.store(h, d)
+		r.results[i].Message, r.results[i].Joined = b.store(h, d)
 	}
 }
 
 // store puts one message at the end of its channel.
-func (b *build) store(h *head, d *draft) parley.Message {
+func (b *build) store(h *head, d *draft) (m parley.Message, joined bool) {
 	n := &h.next
 	n.last++
 	n.count++
 	n.time = max(parley.Timestamp(b.log.cfg.Clock().UnixMicro()), n.time+1)
-	m := parley.Message{ID: n.last, Channel: h.channel, User: d.User, Name: d.Name, Text: d.Text,
+	m = parley.Message{ID: n.last, Channel: h.channel, User: d.User, Name: d.Name, Text: d.Text,
 		Data: d.Data, Thread: d.Thread, Key: d.Key, Time: n.time, Count: n.count}
 
 	op := b.batch.SetDeferred(messageKeyLen(h.channel), prefixSize+len(d.body))
@@ -117,8 +117,7 @@ func (b *build) store(h *head, d *draft) parley.Message {
 		b.keep(d.key, m)
 	}
 	b.exist(h)
-	b.derive(h, d, &m)
-	return m
+	return m, b.derive(h, d, &m)
 }
 
 // exist makes a channel with an entry one that is there.

@@ -170,7 +170,7 @@ func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) {
 
 // derive writes what follows from a new message: mentions, its place in a thread, and
 // its author's membership and read pointer.
-func (b *build) derive(h *head, d *draft, m *parley.Message) {
+func (b *build) derive(h *head, d *draft, m *parley.Message) (joined bool) {
 	b.mention(h, m, nil, d.mentions)
 	if m.Thread != 0 && m.Thread < m.ID {
 		must(b.batch.Set(rowKey('t', h.channel, m.Thread, m.ID), nil, nil))
@@ -179,11 +179,13 @@ func (b *build) derive(h *head, d *draft, m *parley.Message) {
 		}
 	}
 	if m.User == parley.Guest {
-		return
+		return false
 	}
-	if err := b.post(h, m, d.Join); err != nil {
+	joined, err := b.post(h, m, d.Join)
+	if err != nil {
 		b.log.cfg.Logger.Error("a read pointer did not move with its author's message", "channel", string(h.channel), "id", m.ID, "err", err)
 	}
+	return joined
 }
 
 func (b *build) has(key []byte) (bool, error) {

@@ -95,24 +95,25 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 
 // post makes the author of a message a member, if it says so, and moves a member's
 // read pointer to it.
-func (b *build) post(h *head, m *parley.Message, join bool) error {
+func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
 	key := memberKey(h.channel, m.User)
 	if _, known := b.log.members[string(key)]; !known {
 		p, found, err := row(b.getter(), key, decodePlace)
 		if err != nil {
-			return err
+			return false, err
 		}
 		switch {
 		case found && p.role.In():
 		case found || !join:
-			return nil
+			return false, nil
 		default:
 			b.admit(h.channel, m.User, place{role: parley.Regular, joined: m.Time})
+			joined = true
 		}
 		b.know(key)
 	}
 	b.posted[string(pointerKey(h.channel, m.User))] = pointer{m.ID, m.Count}
-	return nil
+	return joined, nil
 }
 
 func (b *build) know(key []byte) {

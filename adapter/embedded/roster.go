@@ -149,6 +149,10 @@ func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Sta
 	}
 	defer l.heads.release(h)
 	b := h.bounds()
+	s.LastID = b.last
+	if s.Settings, _, err = l.settings(channel); err != nil {
+		return s, err
+	}
 	if s.Last, err = l.lastMessage(h, b); err != nil {
 		return s, err
 	}

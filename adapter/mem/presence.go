@@ -1,0 +1,210 @@
+// Package mem keeps in this process's memory what several nodes would keep in a store
+// that they share. It serves a node that is alone, and tests with several.
+package mem
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// PresenceConfig of a Presence. The zero value works.
+type PresenceConfig struct {
+	Clock    func() time.Time // time.Now
+	Remember int              // users whose last sign is kept when they are gone; 100,000, some 10 MB
+}
+
+// Presence implements parley.Presence.
+type Presence struct {
+	// fixed after construction
+	clock func() time.Time
+
+	mu    sync.Mutex
+	nodes map[string]*node // with a lease that may have ended
+	seen  memory
+}
+
+var _ parley.Presence = (*Presence)(nil)
+
+// node is what one node wrote.
+type node struct {
+	beat  time.Time // the last one
+	until time.Time
+	users map[parley.UserID]struct{}
+	rooms map[parley.ChannelID]map[parley.UserID]parley.Stay
+}
+
+// NewPresence makes one in which nobody is.
+func NewPresence(cfg PresenceConfig) *Presence {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Remember == 0 {
+		cfg.Remember = 100_000
+	}
+	return &Presence{clock: cfg.Clock, nodes: map[string]*node{}, seen: memory{most: cfg.Remember}}
+}
+
+// Beat implements parley.Presence.
+func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return parley.Lease{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.expireLocked()
+	n, known := p.nodes[b.Node]
+	if !known || b.All {
+		n = &node{users: map[parley.UserID]struct{}{}, rooms: map[parley.ChannelID]map[parley.UserID]parley.Stay{}}
+		p.nodes[b.Node] = n
+	}
+	n.beat, n.until = now, now.Add(b.TTL)
+	for _, c := range b.Changes {
+		switch {
+		case c.Channel != "":
+			n.stay(c)
+		case c.Here:
+			n.users[c.User] = struct{}{}
+		default:
+			delete(n.users, c.User)
+			p.seen.note(c.User, c.Seen)
+		}
+	}
+	return parley.Lease{Known: known, Others: len(p.nodes) - 1}, nil
+}
+
+func (n *node) stay(c parley.PresenceChange) {
+	room := n.rooms[c.Channel]
+	switch {
+	case c.Here && room == nil:
+		room = map[parley.UserID]parley.Stay{}
+		n.rooms[c.Channel] = room
+		fallthrough
+	case c.Here:
+		room[c.User] = parley.Stay{User: c.User, Since: c.Since, Transports: c.Transports}
+	default:
+		if delete(room, c.User); len(room) == 0 {
+			delete(n.rooms, c.Channel)
+		}
+	}
+}
+
+// Online implements parley.Presence.
+func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expireLocked()
+	found := make([]parley.Sighting, len(users))
+	for i, user := range users {
+		found[i].User = user
+		for _, n := range p.nodes {
+			if _, here := n.users[user]; here {
+				found[i].Online = true
+			}
+		}
+		if !found[i].Online {
+			found[i].Seen = p.seen.of[user]
+		}
+	}
+	return found, nil
+}
+
+// Here implements parley.Presence.
+func (p *Presence) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Here, error) {
+	if err := ctx.Err(); err != nil {
+		return parley.Here{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expireLocked()
+	all := map[parley.UserID]parley.Stay{}
+	for _, n := range p.nodes {
+		for user, s := range n.rooms[channel] {
+			if other, twice := all[user]; twice {
+				s.Since, s.Transports = min(s.Since, other.Since), s.Transports|other.Transports
+			}
+			all[user] = s
+		}
+	}
+	here := parley.Here{Count: len(all)}
+	for _, s := range all {
+		here.Users = append(here.Users, s)
+	}
+	slices.SortFunc(here.Users, func(a, b parley.Stay) int { return cmp.Compare(a.User, b.User) })
+	here.Users = here.Users[:min(limit, len(here.Users))]
+	return here, nil
+}
+
+// Leave implements parley.Presence.
+func (p *Presence) Leave(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.expireLocked()
+	if n := p.nodes[name]; n != nil {
+		n.beat = now
+		p.endLocked(name)
+	}
+	return nil
+}
+
+// expireLocked ends the leases whose time is over.
+func (p *Presence) expireLocked() (now time.Time) {
+	now = p.clock()
+	for name, n := range p.nodes {
+		if !now.Before(n.until) {
+			p.endLocked(name)
+		}
+	}
+	return now
+}
+
+// endLocked forgets a node; its last beat was the last sign of its users.
+func (p *Presence) endLocked(name string) {
+	n := p.nodes[name]
+	delete(p.nodes, name)
+	for user := range n.users {
+		p.seen.note(user, parley.Timestamp(n.beat.UnixMicro()))
+	}
+}
+
+// memory keeps a number of moments, the latest noted.
+type memory struct {
+	most  int
+	of    map[parley.UserID]parley.Timestamp
+	order []note // as they were noted, also those that a later one made void
+}
+
+type note struct {
+	user parley.UserID
+	at   parley.Timestamp
+}
+
+func (m *memory) note(user parley.UserID, at parley.Timestamp) {
+	if at <= m.of[user] {
+		return
+	}
+	if m.of == nil {
+		m.of = map[parley.UserID]parley.Timestamp{}
+	}
+	m.of[user] = at
+	m.order = append(m.order, note{user, at})
+	if len(m.order) > 2*m.most {
+		m.order = slices.DeleteFunc(m.order, func(n note) bool { return m.of[n.user] != n.at })
+	}
+	for len(m.of) > m.most {
+		if first := m.order[0]; m.of[first.user] == first.at {
+			delete(m.of, first.user)
+		}
+		m.order = m.order[1:]
+	}
+}

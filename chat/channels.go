@@ -2,45 +2,100 @@ package chat
 
 import (
 	"context"
-	"strings"
 
 	"parley"
 )
 
-// Settings returns what a channel is set to.
-func (s *Service) Settings(ctx context.Context, c Caller, channel parley.ChannelID) (parley.Settings, error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
-		return parley.Settings{}, err
+// Look returns a channel's settings, the kind always, and its bounds, to who may read or
+// administer it. public: also to who may join it.
+func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, public bool) (set parley.Settings, b parley.Bounds, err error) {
+	visible := false
+	if public {
+		visible, err = s.visible(ctx, c, channel)
 	}
-	return s.dir.Channel(ctx, channel)
-}
-
-// Configure changes a channel's settings by a function that is given those it has.
-func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) (parley.Settings, error) {
-	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
-		return parley.Settings{}, err
+	if err == nil && !visible {
+		err = s.Authorize(ctx, c, Read|Administer, channel)
 	}
-	set, err := s.dir.Channel(ctx, channel)
 	if err != nil {
-		return parley.Settings{}, err
+		return set, b, err
 	}
-	change(&set)
-	return set, s.dir.SetChannel(ctx, channel, set)
+	if set, err = s.store.Channel(ctx, channel); err != nil {
+		return set, b, err
+	}
+	if set.Kind == "" {
+		set.Kind = s.kind(channel)
+	}
+	bs, err := s.store.Bounds(ctx, channel)
+	if err != nil {
+		return set, b, err
+	}
+	return set, bs[0], nil
 }
 
-// Remove deletes a channel's messages and settings; its ids go on.
+// Configure changes a channel's settings by a function that is given those it has. Who
+// makes a members-only channel owns it; a direct channel's two are its members from
+// then on.
+func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) (parley.Settings, error) {
+	a, err := s.authorize(ctx, c, Administer, channel)
+	_, _, direct := channel.Direct()
+	if err != nil && !(direct && a.role.In()) {
+		return parley.Settings{}, err
+	}
+	was, err := s.store.Channel(ctx, channel)
+	if err != nil {
+		return was, err
+	}
+	set := was
+	change(&set)
+	if direct && set.Kind == parley.Public {
+		return set, &parley.Error{Code: parley.CodeBadRequest, Detail: "a direct channel can't be public", Hint: "use another channel"}
+	}
+	if err := s.store.SetChannel(ctx, channel, set); err != nil {
+		return set, err
+	}
+	if direct {
+		if err := s.openDirect(ctx, channel); err != nil {
+			return set, err
+		}
+	}
+	if set.Kind == "" {
+		set.Kind = s.kind(channel)
+	}
+	if set.Kind != a.kind {
+		if set.Kind == parley.MembersOnly && c.Named() && !(c.As != nil && c.As.Service) {
+			if _, err := s.setRole(ctx, channel, c.User, parley.Owner); err != nil {
+				return set, err
+			}
+		}
+		err = s.control.append(ctx, order{Channel: channel})
+	}
+	return set, err
+}
+
+// Remove deletes a channel's messages, members and settings; its ids go on.
 func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID) error {
 	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
 		return err
 	}
-	return s.dir.RemoveChannel(ctx, channel)
+	members, err := s.store.Members(ctx, channel, "", 1000)
+	if err != nil {
+		return err
+	}
+	if err := s.store.RemoveChannel(ctx, channel); err != nil {
+		return err
+	}
+	s.hub.Forget(channel)
+	for _, m := range members {
+		s.tellMembership(channel, m.User, parley.Member{})
+	}
+	return s.control.append(ctx, order{Channel: channel})
 }
 
-// Public lists the channels that everybody may join, after the one named, at most
-// limit. next is where to go on, "" at the end.
-func (s *Service) Public(ctx context.Context, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
+// Public lists the public channels that a caller may read or join, after the one named,
+// at most limit. next is where to go on, "" at the end.
+func (s *Service) Public(ctx context.Context, c Caller, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
 	for {
-		names, err := s.dir.Channels(ctx, after, limit+1)
+		names, err := s.store.Channels(ctx, after, limit+1)
 		if err != nil {
 			return nil, "", err
 		}
@@ -48,7 +103,12 @@ func (s *Service) Public(ctx context.Context, after parley.ChannelID, limit int)
 			if len(channels) == limit {
 				return channels, channels[limit-1], nil
 			}
-			if after = name; public(name) {
+			after = name
+			visible, err := s.visible(ctx, c, name)
+			if err != nil {
+				return nil, "", err
+			}
+			if visible {
 				channels = append(channels, name)
 			}
 		}
@@ -58,7 +118,33 @@ func (s *Service) Public(ctx context.Context, after parley.ChannelID, limit int)
 	}
 }
 
-// public tells a channel of everybody from a user's own and from a direct one.
-func public(channel parley.ChannelID) bool {
-	return channel[0] != '@' && !strings.HasPrefix(string(channel), "dm:")
+// visible tells whether a channel is public, and a caller not kept out of it.
+func (s *Service) visible(ctx context.Context, c Caller, channel parley.ChannelID) (bool, error) {
+	if _, own := channel.Owner(); own || channel.Internal() {
+		return false, nil
+	}
+	a, err := s.access(ctx, c.User, channel)
+	if err != nil || a.kind != parley.Public || a.role == parley.Banned {
+		return false, err
+	}
+	return c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0, nil
+}
+
+// Shares tells whether a caller shares a channel with another user; whoever may speak
+// as any user does.
+func (s *Service) Shares(ctx context.Context, c Caller, with parley.UserID) (bool, error) {
+	if c.Any() || c.User == with {
+		return true, nil
+	}
+	mine, err := s.Mine(ctx, c.User)
+	if err != nil {
+		return false, err
+	}
+	for _, channel := range mine {
+		m, err := s.store.Member(ctx, channel, with)
+		if err != nil || m.Role.In() {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

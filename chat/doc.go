@@ -4,6 +4,7 @@ package chat
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"parley"
@@ -11,75 +12,50 @@ import (
 	"parley/presence"
 )
 
-// Right is what a caller may do in a channel.
-type Right byte
-
-// The rights.
-const (
-	Read Right = 1 << iota
-	Write
-	Administer
-)
-
-// Caller is who asks, as the credentials say.
-type Caller struct {
-	User parley.UserID // parley.Guest if nobody was named
-	Name string        // what people read, if it differs
-	Any  bool          // may speak as any user: development, and back ends
+// Store is what a Service keeps everything in.
+type Store interface {
+	parley.Log
+	parley.Directory
+	parley.Roster
+	parley.Threads
 }
 
-// Named tells whether the caller is somebody.
-func (c Caller) Named() bool { return c.User != parley.Guest }
-
-// Identity is what the caller's own sessions skip the events of: the user; "" for a
-// guest, who is not one but many.
-func (c Caller) Identity() string {
-	if !c.Named() {
-		return ""
-	}
-	return string(c.User)
-}
-
-// Policy decides. A nil error allows; a refusal is an *parley.Error.
-type Policy interface {
-	Authorize(ctx context.Context, c Caller, r Right, channel parley.ChannelID) error
-}
-
-// Everybody is the policy of development: all may do all.
-type Everybody struct{}
-
-// Authorize implements Policy.
-func (Everybody) Authorize(context.Context, Caller, Right, parley.ChannelID) error { return nil }
-
-// Config of a Service. Policy is required; the rest may be zero.
+// Config of a Service. The zero value works.
 type Config struct {
-	Policy   Policy
 	Presence presence.Config
 	Clock    func() time.Time // time.Now
 }
 
-// Service is the use cases over a log, a directory and a hub.
+// Service is the use cases over a store and a hub.
 type Service struct {
-	log      parley.Log
-	dir      parley.Directory
+	store    Store
 	hub      *hub.Hub
-	policy   Policy
+	known    *known
+	control  *control
+	inboxes  *inboxes
 	presence *presence.Tracker
 	clock    func() time.Time
 	typing   typing
 }
 
 // New makes a service.
-func New(log parley.Log, dir parley.Directory, h *hub.Hub, cfg Config) *Service {
+func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Service{log: log, dir: dir, hub: h, policy: cfg.Policy, presence: presence.New(cfg.Presence), clock: cfg.Clock,
+	s := &Service{store: store, hub: h, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence), clock: cfg.Clock,
 		typing: typing{last: map[typist]time.Time{}}}
+	h.OnStored(s.stored)
+	return s
 }
 
-// Run tells of users who left, until ctx ends.
+// Run tells of users who left and of what is unread, and ends the streams of those who
+// lost a right, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { s.control.run(ctx, s.obey) })
+	others.Go(func() { s.runInboxes(ctx) })
 	t := time.NewTicker(50 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -92,11 +68,6 @@ func (s *Service) Run(ctx context.Context) error {
 			s.typing.forget(now)
 		}
 	}
-}
-
-// Authorize asks for a right in a channel.
-func (s *Service) Authorize(ctx context.Context, c Caller, r Right, channel parley.ChannelID) error {
-	return s.policy.Authorize(ctx, c, r, channel)
 }
 
 // Hub is where sessions come from.

@@ -86,8 +86,44 @@ func (f *fake) Bounds(_ context.Context, channels ...parley.ChannelID) ([]parley
 
 func (f *fake) Close() error { return nil }
 
+// store is a log with channels that have no settings, members or threads.
+type store struct{ parley.Log }
+
+func (store) Channel(context.Context, parley.ChannelID) (s parley.Settings, err error) { return s, nil }
+func (store) SetChannel(context.Context, parley.ChannelID, parley.Settings) error      { return nil }
+func (store) RemoveChannel(context.Context, parley.ChannelID) error                    { return nil }
+func (store) Channels(context.Context, parley.ChannelID, int) ([]parley.ChannelID, error) {
+	return nil, nil
+}
+
+func (store) Member(_ context.Context, _ parley.ChannelID, u parley.UserID) (parley.Member, error) {
+	return parley.Member{User: u}, nil
+}
+
+func (store) SetMember(context.Context, parley.ChannelID, parley.UserID, parley.MemberChange) (was, is parley.Member, err error) {
+	return was, is, nil
+}
+
+func (store) Members(context.Context, parley.ChannelID, parley.UserID, int) ([]parley.Member, error) {
+	return nil, nil
+}
+
+func (store) Memberships(context.Context, parley.UserID, parley.ChannelID, int) ([]parley.ChannelID, error) {
+	return nil, nil
+}
+
+func (store) Inbox(_ context.Context, _ parley.UserID, cs ...parley.ChannelID) ([]parley.Standing, error) {
+	return make([]parley.Standing, len(cs)), nil
+}
+
+func (store) Thread(context.Context, parley.ChannelID, int64, int64, int) ([]parley.Message, error) {
+	return nil, nil
+}
+
 func service(t *testing.T, log parley.Log) (*chat.Service, *hub.Hub) {
 	t.Helper()
 	h := hub.New(log, hub.Config{})
-	return chat.New(log, nil, h, chat.Config{Policy: chat.Everybody{}}), h
+	return chat.New(store{log}, h, chat.Config{}), h
 }
+
+func dev(user parley.UserID) chat.Caller { return chat.Caller{User: user, As: chat.Developer} }

@@ -30,7 +30,7 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return Page{}, err
 	}
-	bs, err := s.log.Bounds(ctx, channel)
+	bs, err := s.store.Bounds(ctx, channel)
 	if err != nil {
 		return Page{}, err
 	}
@@ -44,7 +44,7 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		}
 		after = max(after, q.After.ID)
 	case q.Since != nil:
-		from, err := parley.SeekTime(ctx, s.log, channel, *q.Since)
+		from, err := parley.SeekTime(ctx, s.store, channel, *q.Since)
 		if err != nil {
 			return Page{}, err
 		}
@@ -68,9 +68,9 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 // large. What retention takes away meanwhile is left out.
 func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit int) (all []parley.Message, err error) {
 	for limit > 0 {
-		ms, err := s.log.Read(ctx, channel, parley.Cursor{ID: after}, limit)
+		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
 		if errors.Is(err, parley.ErrTrimmed) && len(all) == 0 {
-			bs, err := s.log.Bounds(ctx, channel)
+			bs, err := s.store.Bounds(ctx, channel)
 			if err != nil {
 				return nil, err
 			}
@@ -99,7 +99,7 @@ func (s *Service) Bounds(ctx context.Context, c Caller, channel parley.ChannelID
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return parley.Bounds{}, err
 	}
-	bs, err := s.log.Bounds(ctx, channel)
+	bs, err := s.store.Bounds(ctx, channel)
 	if err != nil {
 		return parley.Bounds{}, err
 	}
@@ -108,7 +108,7 @@ func (s *Service) Bounds(ctx context.Context, c Caller, channel parley.ChannelID
 
 // Epoch is the store's.
 func (s *Service) Epoch(ctx context.Context) (string, error) {
-	bs, err := s.log.Bounds(ctx, "parley")
+	bs, err := s.store.Bounds(ctx, "parley")
 	if err != nil {
 		return "", err
 	}

@@ -73,7 +73,7 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 				s, _ := service(t, log)
 				q := c.q
 				q.Limit = c.limit
-				page, err := s.History(t.Context(), chat.Caller{User: "u"}, "c", q)
+				page, err := s.History(t.Context(), dev("u"), "c", q)
 				if c.gone != "" {
 					e, ok := errors.AsType[*parley.Error](err)
 					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone || e.Reset.First != c.first || e.Reset.Last != 10 {
@@ -112,7 +112,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 		// Pages since the last timestamp show each message once.
 		var got []parley.Message
 		for since := parley.Timestamp(0); ; {
-			page, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(parley.ChannelID) chat.Query { return chat.Query{Since: &since, Limit: limit} })
+			page, err := s.Merged(t.Context(), dev("u"), channels, func(parley.ChannelID) chat.Query { return chat.Query{Since: &since, Limit: limit} })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 			t.Fatalf("seed %d: pages of %d are %v, want %v", seed, limit, got, all)
 		}
 		// The newest end with the newest, and begin with all of a timestamp.
-		page, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(parley.ChannelID) chat.Query { return chat.Query{Limit: limit} })
+		page, err := s.Merged(t.Context(), dev("u"), channels, func(parley.ChannelID) chat.Query { return chat.Query{Limit: limit} })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
 	log.with("b", rising(5)...)
 	s, _ := service(t, log)
 	for _, channels := range [][]parley.ChannelID{{"a", "b"}, {"b", "a"}} {
-		ms, err := s.Merged(t.Context(), chat.Caller{User: "u"}, channels, func(c parley.ChannelID) chat.Query {
+		ms, err := s.Merged(t.Context(), dev("u"), channels, func(c parley.ChannelID) chat.Query {
 			if c == "a" {
 				return chat.Query{After: &parley.Cursor{ID: 1}, Limit: 3}
 			}
@@ -169,7 +169,7 @@ func TestARepeatIsAnsweredOnlyForItsKey(t *testing.T) {
 		key   string
 		found bool
 	}{{"u", "k", true}, {"u", "", false}, {"u", "other", false}, {"v", "k", false}} {
-		r, err := s.Repeat(t.Context(), chat.Caller{User: c.user}, "c", c.key, why)
+		r, err := s.Repeat(t.Context(), dev(c.user), "c", c.key, why)
 		if c.found && (err != nil || !r.Duplicate || r.Message.ID != 1) || !c.found && err != why {
 			t.Errorf("%+v: %+v, %v", c, r, err)
 		}

@@ -10,6 +10,9 @@ import (
 // Enter says that a connection of a user follows a channel; the others hear of it
 // if it is the first. Guests come and go unseen.
 func (s *Service) Enter(channel parley.ChannelID, c Caller) {
+	if owner, own := channel.Owner(); own {
+		s.inboxes.enter(owner)
+	}
 	if c.Named() && s.presence.Enter(channel, c.User) {
 		s.hub.Event(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User))
 	}
@@ -17,6 +20,9 @@ func (s *Service) Enter(channel parley.ChannelID, c Caller) {
 
 // Leave says that a connection of a user has stopped following a channel.
 func (s *Service) Leave(channel parley.ChannelID, c Caller) {
+	if owner, own := channel.Owner(); own {
+		s.inboxes.leave(owner)
+	}
 	if c.Named() {
 		s.presence.Leave(channel, c.User, c.Name, s.clock())
 	}

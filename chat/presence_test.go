@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
 	"parley/hub"
 	"parley/wire"
 )
@@ -60,7 +59,7 @@ func TestTypingIsToldOnceInTwoSeconds(t *testing.T) {
 			{2 * time.Second, "alice", true}, {3 * time.Second, "alice", false}, {9 * time.Second, "alice", true},
 		} {
 			time.Sleep(time.Until(begin.Add(step.at)))
-			if err := s.Typing(t.Context(), chat.Caller{User: step.user}, "c", string(step.user)); err != nil {
+			if err := s.Typing(t.Context(), dev(step.user), "c", string(step.user)); err != nil {
 				t.Fatal(err)
 			}
 			if got := others(); slices.Contains(got, "typing") != step.told || len(got) > 1 {
@@ -80,7 +79,7 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 		defer stop()
 		go func() { _ = s.Run(ctx) }()
 		got := watch(t, h, "c", "bob")
-		alice := chat.Caller{User: "alice"}
+		alice := dev("alice")
 		expect := func(what string, want ...string) {
 			t.Helper()
 			synctest.Wait()
@@ -106,8 +105,8 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 		expect("she left", "system", "user-left")
 		time.Sleep(10 * time.Second)
 		expect("once")
-		s.Enter("c", chat.Caller{User: parley.Guest})
-		s.Leave("c", chat.Caller{User: parley.Guest})
+		s.Enter("c", dev(parley.Guest))
+		s.Leave("c", dev(parley.Guest))
 		time.Sleep(10 * time.Second)
 		expect("a guest came and went")
 	})

@@ -13,12 +13,31 @@ import (
 // Publish stores a caller's draft and calls done when its outcome is known, from
 // another goroutine; done must not block. A refusal is returned and done not called.
 func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
-	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+	a, err := s.authorize(ctx, c, Write, channel)
+	if err == nil && a.direct {
+		err = s.openDirect(ctx, channel)
+	}
+	if err != nil {
 		return err
 	}
 	d.User, d.Name = c.User, c.Name
+	d.Join = a.kind == parley.Public
 	s.hub.Publish(channel, d, done)
 	return nil
+}
+
+// stored tells of what follows from entries that were just stored.
+func (s *Service) stored(channel parley.ChannelID, rs []parley.Result) {
+	if channel[0] == '@' || channel.Internal() {
+		return
+	}
+	s.inboxes.posted(channel)
+	for i := range rs {
+		if rs[i].Joined && rs[i].Err == nil {
+			user := rs[i].Message.User
+			s.tellMembership(channel, user, parley.Member{User: user, Role: parley.Regular})
+		}
+	}
 }
 
 // Post is Publish for one who waits. ctx bounds the waiting only.
@@ -45,7 +64,7 @@ func (s *Service) Repeat(ctx context.Context, c Caller, channel parley.ChannelID
 	if err := s.Authorize(ctx, c, Write, channel); err != nil {
 		return parley.Result{}, err
 	}
-	m, found, err := s.log.Lookup(ctx, channel, c.User, key)
+	m, found, err := s.store.Lookup(ctx, channel, c.User, key)
 	if err != nil {
 		return parley.Result{}, err
 	}

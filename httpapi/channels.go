@@ -15,34 +15,54 @@ type channelView struct {
 	Channel   parley.ChannelID  `json:"channel"`
 	Title     string            `json:"title,omitempty"`
 	Topic     string            `json:"topic,omitempty"`
-	Kind      string            `json:"kind"`
+	Kind      parley.Kind       `json:"kind"`
 	Data      json.RawMessage   `json:"data,omitempty"`
 	Retention *parley.Retention `json:"retention,omitempty"`
 	FirstID   int64             `json:"first_id"`
 	LastID    int64             `json:"last_id"`
 }
 
-// channels lists the public ones; a caller's own need members.
+// channels lists the caller's own, newest first, or with all=true the public ones in
+// the order of their names.
 func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
-	p := query(r)
-	if p.get("all") != "true" {
-		return chat.NotYet("listing the caller's own channels")
-	}
 	caller, err := a.cfg.Auth.Caller(r)
 	if err != nil {
 		return err
 	}
+	p := query(r)
 	limit, err := p.limit()
 	if err != nil {
 		return err
 	}
+	if p.get("all") == "true" {
+		return a.publicChannels(w, r, caller, p.get("next"), limit)
+	}
+	in, err := a.chat.Inbox(r.Context(), caller, p.get("next"), limit)
+	if err != nil {
+		return err
+	}
+	out := []byte(`{"channels":[`)
+	for i := range in.Channels {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = wire.AppendStanding(out, &in.Channels[i])
+	}
+	out = append(out, ']')
+	if in.Next != "" {
+		out = wire.AppendString(append(out, `,"next":`...), in.Next)
+	}
+	return writeBody(w, http.StatusOK, append(out, '}', '\n'))
+}
+
+func (a *API) publicChannels(w http.ResponseWriter, r *http.Request, caller chat.Caller, after string, limit int) (err error) {
 	var next parley.ChannelID
-	if name := p.get("next"); name != "" {
-		if next, err = parley.ParseChannel(name); err != nil {
+	if after != "" {
+		if next, err = parley.ParseChannel(after); err != nil {
 			return err
 		}
 	}
-	names, next, err := a.chat.Public(r.Context(), next, limit)
+	names, next, err := a.chat.Public(r.Context(), caller, next, limit)
 	if err != nil {
 		return err
 	}
@@ -51,7 +71,7 @@ func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 		Next     parley.ChannelID `json:"next,omitempty"`
 	}{make([]channelView, 0, len(names)), next}
 	for _, name := range names {
-		v, err := a.view(r, caller, name)
+		v, err := a.view(r, caller, name, true)
 		if err != nil {
 			return err
 		}
@@ -60,16 +80,14 @@ func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-func (a *API) view(r *http.Request, c chat.Caller, channel parley.ChannelID) (*channelView, error) {
-	set, err := a.chat.Settings(r.Context(), c, channel)
+// view is what a caller sees of a channel; listed: by its place in a list of public ones,
+// which one need not be able to read to join it.
+func (a *API) view(r *http.Request, c chat.Caller, channel parley.ChannelID, listed bool) (*channelView, error) {
+	set, b, err := a.chat.Look(r.Context(), c, channel, listed)
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.chat.Bounds(r.Context(), c, channel)
-	if err != nil {
-		return nil, err
-	}
-	return &channelView{Channel: channel, Title: set.Title, Topic: set.Topic, Kind: "public", Data: set.Data,
+	return &channelView{Channel: channel, Title: set.Title, Topic: set.Topic, Kind: set.Kind, Data: set.Data,
 		Retention: set.Retention, FirstID: b.First, LastID: b.Last}, nil
 }
 
@@ -79,7 +97,7 @@ func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := a.view(r, caller, channel)
+	v, err := a.view(r, caller, channel, false)
 	if err != nil {
 		return err
 	}
@@ -102,15 +120,12 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, maxBody)
-	if err != nil {
-		return err
-	}
 	in := &struct {
-		Title, Topic, Kind *string
-		Data, Retention    json.RawMessage
+		Title, Topic    *string
+		Kind            *parley.Kind
+		Data, Retention json.RawMessage
 	}{}
-	if err := wire.Unmarshal(body, &in); err != nil {
+	if err := readOptional(w, r, &in); err != nil {
 		return err
 	}
 	if in == nil {
@@ -129,9 +144,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case len(data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less"}
-	case in.Kind != nil && *in.Kind == "members":
-		return chat.NotYet("a channel of members")
-	case in.Kind != nil && *in.Kind != "public":
+	case in.Kind != nil && *in.Kind != parley.Public && *in.Kind != parley.MembersOnly:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind), Hint: "public or members"}
 	case keep != nil && (keep.Messages < 0 || keep.Seconds < 0):
 		return bad("retention can't be less than nothing")
@@ -139,6 +152,9 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the title or the topic is too long", Hint: "at most 1 KiB and 4 KiB"}
 	}
 	if _, err := a.chat.Configure(r.Context(), caller, channel, func(s *parley.Settings) {
+		if in.Kind != nil {
+			s.Kind = *in.Kind
+		}
 		if in.Title != nil {
 			s.Title = *in.Title
 		}
@@ -154,7 +170,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	v, err := a.view(r, caller, channel)
+	v, err := a.view(r, caller, channel, false)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,7 @@ import (
 func TestAChannelsKind(t *testing.T) {
 	s := serve(t)
 	s.do("PUT", "/api/channels/general", `{"kind":"public"}`).is(t, 200, "")
-	a := s.do("PUT", "/api/channels/general", `{"kind":"members"}`)
-	if a.is(t, 400, "bad_request"); a.problem(t).Hint != "not in this version" {
-		t.Errorf("%s", a.body)
-	}
+	s.do("PUT", "/api/channels/general", `{"kind":"members"}`).is(t, 200, "")
 	for _, kind := range []string{`""`, `"private"`, `"Public"`} {
 		a := s.do("PUT", "/api/channels/general", `{"kind":`+kind+`}`)
 		if a.is(t, 400, "bad_request"); !strings.Contains(a.problem(t).Hint, "public or members") {

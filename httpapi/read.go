@@ -22,7 +22,7 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if p.get("thread") != "" {
-		return chat.NotYet("reading a thread")
+		return a.thread(w, r, caller, channels)
 	}
 	each, err := p.query(channels)
 	if err != nil {
@@ -30,7 +30,7 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 	}
 	merged := len(channels) != 1
 	if len(channels) == 0 {
-		if channels, err = a.public(r); err != nil {
+		if channels, err = a.visible(r, caller); err != nil {
 			return err
 		}
 	}
@@ -96,17 +96,44 @@ func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.
 	}, nil
 }
 
-// public are the channels of a caller who names none, all of them.
-func (a *API) public(r *http.Request) (all []parley.ChannelID, err error) {
+// visible are the channels of a caller who names none: those of a member, and in
+// development for who names nobody all public ones.
+func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, err error) {
+	if c.Named() || !c.Any() {
+		return a.chat.Mine(r.Context(), c.User)
+	}
 	for next := parley.ChannelID(""); ; {
 		var cs []parley.ChannelID
-		if cs, next, err = a.chat.Public(r.Context(), next, 1000); err != nil {
+		if cs, next, err = a.chat.Public(r.Context(), c, next, 1000); err != nil {
 			return nil, err
 		}
 		if all = append(all, cs...); next == "" {
 			return all, nil
 		}
 	}
+}
+
+// thread answers with a message and its replies.
+func (a *API) thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID) error {
+	p := query(r)
+	if len(channels) != 1 || p.get("since") != "" || p.get("before") != "" {
+		return bad("thread needs one channel_id, and goes with after and limit only")
+	}
+	root, err := wire.ParseID("thread", p.get("thread"))
+	if err != nil {
+		return err
+	}
+	after := int64(0)
+	if s := p.get("after"); s != "" {
+		if after, err = wire.ParseID("after", s); err != nil {
+			return err
+		}
+	}
+	limit, err := p.limit()
+	if err != nil {
+		return err
+	}
+	return a.ways.Thread(w, r, c, channels[0], root, after, limit)
 }
 
 // message answers with one message.

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,15 +87,21 @@ func TestAHistoryFrameWithACursorThatIsGoneSaysWhereToGoOn(t *testing.T) {
 	}
 }
 
-func TestAPollOfNoChannelReadsEveryPublicOneWhoeverAsks(t *testing.T) {
+func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a")
 	s.post("random", "b")
 	s.post("@alice", "c")
-	for _, path := range []string{"/api/messages", "/api/messages?user=alice", "/api/messages?user=bob&since=0"} {
+	s.do("PUT", "/api/channels/random/members/bob", "").is(t, 204, "")
+	for path, want := range map[string]string{"/api/messages": "[general random]", "/api/messages?user=bob&since=0": "[random]", "/api/messages?user=carol": "[]"} {
 		var ms []stored
-		if s.get(path).into(t, &ms); len(ms) != 2 || ms[0].Channel != "general" || ms[1].Channel != "random" {
-			t.Errorf("%s: %v", path, ms)
+		s.get(path).into(t, &ms)
+		got := []string{}
+		for _, m := range ms {
+			got = append(got, m.Channel)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, want %s", path, got, want)
 		}
 	}
 }

@@ -164,10 +164,10 @@ func speakAs(c chat.Caller, named string) (chat.Caller, error) {
 		return c, err
 	case user == c.User:
 		return c, nil
-	case !c.Any:
+	case !c.Any():
 		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the body speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
-	return chat.Caller{User: user, Any: true}, nil
+	return chat.Caller{User: user, As: c.As}, nil
 }
 
 func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {

@@ -29,6 +29,7 @@ type Hub struct {
 	clock  func() time.Time
 	seed   maphash.Seed
 	shards [64]shard
+	stored func(parley.ChannelID, []parley.Result) // nil: nobody is told
 
 	recent atomic.Int64 // bytes in all tapes
 

@@ -47,6 +47,10 @@ func (h *Hub) PublishAll(channel parley.ChannelID, ds []parley.Draft) []parley.R
 	return results
 }
 
+// OnStored calls f with the results of each append, in their order in each channel,
+// after they were delivered here. f must not block. It is set before the first Publish.
+func (h *Hub) OnStored(f func(channel parley.ChannelID, rs []parley.Result)) { h.stored = f }
+
 func (h *Hub) publish(channel parley.ChannelID, ps []pending) {
 	s := h.shard(h.hash(channel))
 	for {
@@ -91,6 +95,9 @@ func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 			sc := scratches.Get().(*scratch)
 			h.deliver(t, results, sc)
 			scratches.Put(sc)
+		}
+		if h.stored != nil {
+			h.stored(channel, results)
 		}
 		for i := range batch {
 			batch[i].done(results[i])

@@ -28,7 +28,7 @@ func serve(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	h := hub.New(log, hub.Config{})
-	c := chat.New(log, log, h, chat.Config{Policy: chat.Everybody{}})
+	c := chat.New(log, h, chat.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

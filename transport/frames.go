@@ -113,10 +113,10 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	if err != nil {
 		return p.caller, err
 	}
-	if !p.caller.Any {
+	if !p.caller.Any() {
 		return p.caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, p.caller.User), Hint: "leave user out"}
 	}
-	as := chat.Caller{User: user, Any: true}
+	as := chat.Caller{User: user, As: p.caller.As}
 	if !p.caller.Named() {
 		p.caller = as
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })

@@ -33,12 +33,26 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 			return err
 		}
 		ms = page.Messages
-		h.Set("Parley-Epoch", page.Bounds.Epoch)
-		h.Set("Parley-Last-Id", strconv.FormatInt(page.Bounds.Last, 10))
+		setBounds(h, page.Bounds)
 	}
-	h.Set("Cache-Control", "private, no-cache")
 	writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 	return nil
+}
+
+// Thread answers with a message and its replies, those after an id.
+func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channel parley.ChannelID, root, after int64, limit int) error {
+	page, err := t.chat.Thread(r.Context(), c, channel, root, after, limit)
+	if err != nil {
+		return err
+	}
+	setBounds(w.Header(), page.Bounds)
+	writeTagged(w, r, append(wire.AppendThread(nil, page.Messages), '\n'))
+	return nil
+}
+
+func setBounds(h http.Header, b parley.Bounds) {
+	h.Set("Parley-Epoch", b.Epoch)
+	h.Set("Parley-Last-Id", strconv.FormatInt(b.Last, 10))
 }
 
 // writeTagged answers with JSON and an entity tag, or 304 if the client has it.
@@ -47,6 +61,7 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = sum.Write(body)
 	tag := fmt.Sprintf(`"%016x"`, sum.Sum64())
 	h := w.Header()
+	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", tag)
 	if matches(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -38,9 +39,6 @@ func AppendMessage(dst []byte, m *parley.Message) []byte {
 	}
 	if m.Deleted {
 		dst = append(dst, `,"deleted":true`...)
-	}
-	if m.Replies > 0 {
-		dst = appendInt(dst, "replies", m.Replies)
 	}
 	if len(m.Reactions) > 0 {
 		dst = appendReactions(dst, m.Reactions)
@@ -95,6 +93,18 @@ func appendReactions(dst []byte, rs []parley.Reaction) []byte {
 		dst = append(dst, ']', '}')
 	}
 	return append(dst, '}')
+}
+
+// AppendThread appends a JSON array of a message and its replies, the first with their
+// number. Elsewhere that is left out: it would differ from reader to reader.
+func AppendThread(dst []byte, ms []parley.Message) []byte {
+	dst = AppendMessages(dst, ms)
+	if len(ms) == 0 || ms[0].Replies == 0 {
+		return dst
+	}
+	first := len(AppendMessage(nil, &ms[0]))
+	counted := strconv.AppendInt([]byte(`,"replies":`), ms[0].Replies, 10)
+	return slices.Insert(dst, len(dst)-len(AppendMessages(nil, ms))+first, counted...)
 }
 
 // AppendMessages appends a JSON array of messages.

@@ -67,7 +67,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20})
-	c := chat.New(store, store, h, chat.Config{Policy: chat.Everybody{}, Presence: presence.Config{Grace: f.LeaveGrace}})
+	c := chat.New(store, h, chat.Config{Presence: presence.Config{Grace: f.LeaveGrace}})
 	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
 	if err != nil {
 		return errors.Join(err, store.Close())

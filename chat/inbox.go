@@ -1,0 +1,336 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley"
+	"parley/wire"
+)
+
+// Inbox is a page of a user's channels, newest first.
+type Inbox struct {
+	Channels []parley.Standing
+	Next     string // where to go on, "" at the end
+}
+
+// mostMemberships of a user are looked at.
+const mostMemberships = 10_000
+
+// Inbox lists the caller's channels as they stand: in the order of their newest
+// entries, the newest first, after the place a page before named. The reads of the
+// store grow with the pages of a thousand memberships, not with the channels.
+func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) (Inbox, error) {
+	if !c.Named() {
+		return Inbox{}, nil
+	}
+	bs, err := s.bounds(ctx, c.User)
+	if err != nil {
+		return Inbox{}, err
+	}
+	slices.SortFunc(bs, func(a, b parley.Bounds) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Channel, b.Channel))
+	})
+	from := 0
+	if after != "" {
+		at, name, ok := strings.Cut(after, "/")
+		t, err := strconv.ParseInt(at, 10, 64)
+		if !ok || err != nil {
+			return Inbox{}, &parley.Error{Code: parley.CodeBadCursor, Detail: "next is not one that was given", Hint: "begin without next"}
+		}
+		last := parley.Bounds{Time: parley.Timestamp(t), Channel: parley.ChannelID(name)}
+		for from < len(bs) && (bs[from].Time > last.Time || bs[from].Time == last.Time && bs[from].Channel <= last.Channel) {
+			from++
+		}
+	}
+	page := bs[from:min(from+limit, len(bs))]
+	names := make([]parley.ChannelID, len(page))
+	for i := range page {
+		names[i] = page[i].Channel
+	}
+	in := Inbox{}
+	if in.Channels, err = s.store.Inbox(ctx, c.User, names...); err != nil {
+		return Inbox{}, err
+	}
+	for i := range in.Channels {
+		if st := &in.Channels[i]; st.Settings.Kind == "" {
+			st.Settings.Kind = s.kind(st.Channel)
+		}
+	}
+	if from+len(page) < len(bs) {
+		last := page[len(page)-1]
+		in.Next = strconv.FormatInt(int64(last.Time), 10) + "/" + string(last.Channel)
+	}
+	return in, nil
+}
+
+// Mine lists the channels that a user is a member of.
+func (s *Service) Mine(ctx context.Context, user parley.UserID) (channels []parley.ChannelID, err error) {
+	for after := parley.ChannelID(""); len(channels) < mostMemberships; {
+		some, err := s.store.Memberships(ctx, user, after, 1000)
+		if err != nil {
+			return nil, err
+		}
+		channels = append(channels, some...)
+		if len(some) < 1000 {
+			break
+		}
+		after = some[len(some)-1]
+	}
+	return channels, nil
+}
+
+func (s *Service) bounds(ctx context.Context, user parley.UserID) ([]parley.Bounds, error) {
+	channels, err := s.Mine(ctx, user)
+	if err != nil || len(channels) == 0 {
+		return nil, err
+	}
+	return s.store.Bounds(ctx, channels...)
+}
+
+// inboxes are the users whose own channel somebody on this node follows: they are told
+// when the unread count of one of their channels changes.
+//
+//	a message ──▶ the channel is marked ──▶ 4 times a second: its readers' places are
+//	marked ──▶ as many as the budget allows are counted anew, and told if they changed
+//
+// So a message costs nothing per reader when it is sent, and a flood in a large channel
+// is told as often as there is time for.
+type inboxes struct {
+	some atomic.Bool // there are users; a message looks no further otherwise
+
+	mu       sync.Mutex
+	users    map[parley.UserID]*inboxUser
+	readers  map[parley.ChannelID]map[parley.UserID]struct{}
+	channels map[parley.ChannelID]struct{} // marked
+	places   map[inboxPlace]struct{}       // marked
+	arrived  map[parley.UserID]struct{}    // their channels are not yet known
+}
+
+type inboxUser struct {
+	connections int
+	counts      map[parley.ChannelID]inboxCount // what the user was told, or would have been
+	total       int64                           // of all but muted ones
+}
+
+type inboxCount struct {
+	unread, mentions int64
+	muted            bool
+}
+
+type inboxPlace struct {
+	user    parley.UserID
+	channel parley.ChannelID
+}
+
+const (
+	inboxEvery  = 250 * time.Millisecond
+	inboxBudget = 500 // places counted each time
+)
+
+func newInboxes() *inboxes {
+	return &inboxes{users: map[parley.UserID]*inboxUser{}, readers: map[parley.ChannelID]map[parley.UserID]struct{}{},
+		channels: map[parley.ChannelID]struct{}{}, places: map[inboxPlace]struct{}{}, arrived: map[parley.UserID]struct{}{}}
+}
+
+// enter says that a connection follows a user's own channel, leave that it has stopped.
+func (in *inboxes) enter(user parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		u = &inboxUser{counts: map[parley.ChannelID]inboxCount{}}
+		in.users[user] = u
+		in.arrived[user] = struct{}{}
+		in.some.Store(true)
+	}
+	u.connections++
+}
+
+func (in *inboxes) leave(user parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		return
+	}
+	if u.connections--; u.connections > 0 {
+		return
+	}
+	for channel := range u.counts {
+		in.forgetLocked(user, channel)
+	}
+	delete(in.users, user)
+	delete(in.arrived, user)
+	in.some.Store(len(in.users) > 0)
+}
+
+func (in *inboxes) forgetLocked(user parley.UserID, channel parley.ChannelID) {
+	if delete(in.readers[channel], user); len(in.readers[channel]) == 0 {
+		delete(in.readers, channel)
+	}
+}
+
+// posted says that the counts of a channel's members may have changed.
+func (in *inboxes) posted(channel parley.ChannelID) {
+	if !in.some.Load() {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.readers[channel]) > 0 {
+		in.channels[channel] = struct{}{}
+	}
+}
+
+// touched says that a user's own count in a channel may have changed.
+func (in *inboxes) touched(user parley.UserID, channel parley.ChannelID) {
+	if !in.some.Load() {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.users[user] != nil {
+		in.places[inboxPlace{user, channel}] = struct{}{}
+	}
+}
+
+// moved says that a user has joined a channel, or left it.
+func (in *inboxes) moved(user parley.UserID, channel parley.ChannelID, joined bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	switch {
+	case u == nil:
+	case joined:
+		in.addLocked(user, u, channel)
+		in.places[inboxPlace{user, channel}] = struct{}{}
+	default:
+		if n := u.counts[channel]; !n.muted {
+			u.total -= n.unread
+		}
+		delete(u.counts, channel)
+		in.forgetLocked(user, channel)
+	}
+}
+
+func (in *inboxes) addLocked(user parley.UserID, u *inboxUser, channel parley.ChannelID) {
+	if _, known := u.counts[channel]; known {
+		return
+	}
+	u.counts[channel] = inboxCount{}
+	if in.readers[channel] == nil {
+		in.readers[channel] = map[parley.UserID]struct{}{}
+	}
+	in.readers[channel][user] = struct{}{}
+}
+
+// run counts and tells, until ctx ends.
+func (s *Service) runInboxes(ctx context.Context) {
+	tick := time.NewTicker(inboxEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.tellInboxes(ctx)
+		}
+	}
+}
+
+func (s *Service) tellInboxes(ctx context.Context) {
+	in := s.inboxes
+	for _, user := range in.takeArrived() {
+		channels, err := s.Mine(ctx, user)
+		if err != nil {
+			continue // the places that change will be counted all the same
+		}
+		in.mu.Lock()
+		if u := in.users[user]; u != nil {
+			for _, channel := range channels {
+				in.addLocked(user, u, channel)
+			}
+		}
+		in.mu.Unlock()
+		s.countInboxes(ctx, user, channels, false)
+	}
+	for user, channels := range in.take() {
+		s.countInboxes(ctx, user, channels, true)
+	}
+}
+
+func (in *inboxes) takeArrived() (users []parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for user := range in.arrived {
+		users = append(users, user)
+	}
+	clear(in.arrived)
+	return users
+}
+
+// take marks the places of marked channels and takes as many as the budget allows.
+func (in *inboxes) take() map[parley.UserID][]parley.ChannelID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for channel := range in.channels {
+		for user := range in.readers[channel] {
+			in.places[inboxPlace{user, channel}] = struct{}{}
+		}
+	}
+	clear(in.channels)
+	taken, n := map[parley.UserID][]parley.ChannelID{}, 0
+	for p := range in.places {
+		if n++; n > inboxBudget {
+			break
+		}
+		taken[p.user] = append(taken[p.user], p.channel)
+		delete(in.places, p)
+	}
+	return taken
+}
+
+// countInboxes counts anew how some of a user's channels stand; tell: and tells what
+// has changed.
+func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) {
+	all, err := s.store.Inbox(ctx, user, channels...)
+	if err != nil {
+		return // a count that is told late; reading the inbox shows it
+	}
+	own := parley.ChannelID("@" + user)
+	for i := range all {
+		if total, changed := s.inboxes.counted(user, &all[i]); changed && tell {
+			s.hub.Event(own, "unread", wire.Unread(nil, &all[i], total), "")
+		}
+	}
+}
+
+// counted takes a new count in, and tells whether it is another one.
+func (in *inboxes) counted(user parley.UserID, st *parley.Standing) (total int64, changed bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		return 0, false
+	}
+	was, known := u.counts[st.Channel]
+	if !known {
+		return 0, false
+	}
+	is := inboxCount{st.Unread, st.Mentions, st.Member.Muted}
+	if !was.muted {
+		u.total -= was.unread
+	}
+	if !is.muted {
+		u.total += is.unread
+	}
+	u.counts[st.Channel] = is
+	return u.total, is != was
+}

@@ -1,0 +1,192 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+
+	"parley"
+	"parley/wire"
+)
+
+// Members lists a channel's members, after the one named, at most limit. next is where
+// to go on, "" at the end.
+func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {
+	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+		return nil, "", err
+	}
+	ms, err = s.store.Members(ctx, channel, after, limit+1)
+	if err == nil && len(ms) > limit {
+		ms = ms[:limit]
+		next = ms[limit-1].User
+	}
+	return ms, next, err
+}
+
+// PutMember makes a user a member, or changes a member's role; "" is that of a member,
+// or the one a member has. Users may put themselves into a public channel that their
+// credentials don't keep them out of; all else is for administrators, and owners are
+// made by owners and by credentials.
+func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
+	a, err := s.access(ctx, user, channel)
+	if err != nil {
+		return parley.Member{}, err
+	}
+	if role == "" {
+		if role = parley.Regular; a.role.In() {
+			role = a.role
+		}
+	}
+	mayJoin := user == c.User && role == parley.Regular && a.kind == parley.Public && a.role == parley.NoRole &&
+		(c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0)
+	if user == c.User && role == a.role {
+		mayJoin = true // nothing changes
+	}
+	if !mayJoin {
+		if err := s.administer(ctx, c, channel, a.role, role); err != nil {
+			return parley.Member{}, err
+		}
+	}
+	if a.role == parley.Banned {
+		return parley.Member{}, &parley.Error{Code: parley.CodeConflict, Detail: fmt.Sprintf("%s is banned from %s", user, channel), Hint: "lift the ban first"}
+	}
+	return s.setRole(ctx, channel, user, role)
+}
+
+// administer asks for the right to make a user of one role one of another.
+func (s *Service) administer(ctx context.Context, c Caller, channel parley.ChannelID, was, is parley.Role) error {
+	if _, own := channel.Owner(); own || channel.Internal() {
+		return &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s has no members", channel), Hint: "a user's own channel is that user's alone"}
+	}
+	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
+		return err
+	}
+	if was != parley.Owner && is != parley.Owner || c.As.rights(channel)&Administer != 0 || c.As != nil && c.As.Service {
+		return nil
+	}
+	a, err := s.access(ctx, c.User, channel)
+	if err == nil && a.role != parley.Owner {
+		err = &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s does not own %s", c.User, channel), Hint: "ask an owner"}
+	}
+	return err
+}
+
+// RemoveMember takes a user out of a channel: oneself, or anybody for administrators.
+// When it returns, the user's streams are about to end.
+func (s *Service) RemoveMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID) error {
+	a, err := s.access(ctx, user, channel)
+	if err != nil {
+		return err
+	}
+	if user != c.User || !c.Named() {
+		if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
+			return err
+		}
+	}
+	if a.role == parley.Banned {
+		return nil // and stays so
+	}
+	_, err = s.setRole(ctx, channel, user, parley.NoRole)
+	return err
+}
+
+// SetBan takes every right in a channel from a user, or lifts that again.
+func (s *Service) SetBan(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
+	a, err := s.access(ctx, user, channel)
+	if err != nil {
+		return err
+	}
+	if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
+		return err
+	}
+	switch {
+	case banned:
+		_, err = s.setRole(ctx, channel, user, parley.Banned)
+	case a.role == parley.Banned:
+		_, err = s.setRole(ctx, channel, user, parley.NoRole)
+	}
+	return err
+}
+
+// setRole changes a role, tells every node of it if it may take rights away, and the
+// user if it began or ended a membership.
+func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
+	was, is, err := s.store.SetMember(ctx, channel, user, parley.MemberChange{Role: &role})
+	if err != nil || was.Role == is.Role {
+		return is, err
+	}
+	s.known.generation.Add(1)
+	if was.Role.In() != is.Role.In() {
+		s.tellMembership(channel, user, is)
+	}
+	if was.Role == parley.NoRole && is.Role.In() {
+		return is, nil // rights were only added
+	}
+	return is, s.control.append(ctx, order{Channel: channel, User: user})
+}
+
+// tellMembership tells a user's connections of a channel that was joined or left.
+func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, is parley.Member) {
+	kind := "member-removed"
+	if is.Role.In() {
+		kind = "member-added"
+	}
+	own := parley.ChannelID("@" + user)
+	s.hub.Event(own, kind, wire.Membership(nil, kind, channel, user, is.Role), "")
+	s.inboxes.moved(user, channel, is.Role.In())
+}
+
+// openDirect makes the two of a direct channel members, if they are not.
+func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID) error {
+	a, b, ok := channel.Direct()
+	if !ok {
+		return nil
+	}
+	for _, user := range []parley.UserID{a, b} {
+		m, err := s.store.Member(ctx, channel, user)
+		if err != nil {
+			return err
+		}
+		if m.Role != parley.NoRole {
+			continue
+		}
+		if _, err := s.setRole(ctx, channel, user, parley.Regular); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkRead moves a member's read pointer forward, and tells the channel.
+func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (parley.Standing, error) {
+	return s.setOwn(ctx, c, channel, parley.MemberChange{Read: &id})
+}
+
+// Mute says whether a member is pushed the messages of a channel.
+func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, muted bool) (parley.Standing, error) {
+	return s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})
+}
+
+func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Standing, error) {
+	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+		return parley.Standing{}, err
+	}
+	was, is, err := s.store.SetMember(ctx, channel, c.User, change)
+	if err != nil {
+		return parley.Standing{}, err
+	}
+	if !is.Role.In() {
+		return parley.Standing{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s is no member of %s", c.User, channel),
+			Hint: "join it, or post to it, first"}
+	}
+	if is.ReadID > was.ReadID {
+		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, is.ReadID), c.Identity())
+	}
+	if is.ReadID > was.ReadID || is.Muted != was.Muted {
+		s.inboxes.touched(c.User, channel)
+	}
+	all, err := s.store.Inbox(ctx, c.User, channel)
+	if err != nil {
+		return parley.Standing{}, err
+	}
+	return all[0], nil
+}

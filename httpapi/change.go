@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"unicode"
+	"unicode/utf8"
+
+	"parley"
+	"parley/wire"
+)
+
+// edit changes text or data of a message, or both, and answers with it as it is now.
+func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Text *string         `json:"text"`
+		Data json.RawMessage `json:"data"`
+		User string          `json:"user"`
+	}
+	if err := wire.Unmarshal(body, &in); err != nil {
+		return err
+	}
+	c := parley.Change{Kind: parley.Edit, Text: in.Text}
+	if in.Data != nil {
+		data, err := wire.Object(in.Data)
+		if err != nil {
+			return err
+		}
+		c.Data = &data
+	}
+	switch {
+	case c.Text == nil && c.Data == nil:
+		return bad("the body has neither text nor data")
+	case c.Text != nil && len(*c.Text) > parley.MaxText:
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "text has more than 16 KiB", Hint: "send less, or a link to it"}
+	case c.Data != nil && len(*c.Data) > parley.MaxData:
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less, or a link to it"}
+	}
+	res, err := a.change(r, in.User, c)
+	if err != nil {
+		return err
+	}
+	m := &res.Message
+	if !res.Unchanged {
+		m = m.Target
+	}
+	return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, m), '\n'))
+}
+
+func (a *API) remove(w http.ResponseWriter, r *http.Request) error {
+	return a.done(w, r, parley.Change{Kind: parley.Delete})
+}
+
+func (a *API) react(w http.ResponseWriter, r *http.Request) error {
+	return a.reaction(w, r, false)
+}
+
+func (a *API) unreact(w http.ResponseWriter, r *http.Request) error {
+	return a.reaction(w, r, true)
+}
+
+func (a *API) reaction(w http.ResponseWriter, r *http.Request, remove bool) error {
+	emoji := r.PathValue("emoji")
+	if len(emoji) > parley.MaxEmoji || !utf8.ValidString(emoji) || !printable(emoji) {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.80q can't be a reaction", emoji), Hint: "use 1–64 bytes of UTF-8 without control characters"}
+	}
+	return a.done(w, r, parley.Change{Kind: parley.React, Emoji: emoji, Remove: remove})
+}
+
+func printable(s string) bool {
+	for _, c := range s {
+		if unicode.IsControl(c) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) error {
+	if _, err := a.change(r, "", c); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// change applies a change to the message in the address, by the user that the body
+// names if it does.
+func (a *API) change(r *http.Request, user string, c parley.Change) (parley.Result, error) {
+	caller, err := a.speaker(r, user)
+	if err != nil {
+		return parley.Result{}, err
+	}
+	channel, err := pathChannel(r)
+	if err != nil {
+		return parley.Result{}, err
+	}
+	if c.Of, err = wire.ParseID("id", r.PathValue("id")); err != nil {
+		return parley.Result{}, err
+	}
+	return a.chat.Change(r.Context(), caller, channel, c)
+}

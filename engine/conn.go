@@ -15,15 +15,15 @@ type Conn struct {
 	loop *loop      // of a parked descriptor, else nil
 	slow *goroutine // of a connection with a goroutine, else nil
 
-	dirty atomic.Int32 // idle, busy or again
+	number, next, previous int32 // the table's
+	birth                  uint32
+	slot                   int16 // on its wheel and one more, 0 for none
 
-	mu      sync.Mutex // calls of the peer
-	flags   flags      // guarded by mu
-	fd      int32      // guarded by mu; -1 when it was closed
-	lastAck uint32     // guarded by mu: what the client's TCP had acknowledged at the last tick
-	rest    *[]byte    // guarded by mu: what a short write left over, nil if nothing
-
-	slot, place int32 // on the wheel; the wheel's
+	flags   flags        // guarded by mu
+	dirty   atomic.Int32 // idle, busy or again
+	fd      int32        // guarded by mu; -1 when it was closed
+	lastAck uint32       // guarded by mu: what the client's TCP had acknowledged at the last tick
+	mu      sync.Mutex   // calls of the peer
 }
 
 type flags uint16
@@ -83,7 +83,7 @@ func (c *Conn) Ring() {
 // tick calls the peer's Tick and puts the connection back on the wheel.
 func (e *Engine) tick(c *Conn, now time.Time) {
 	if !c.mu.TryLock() {
-		e.wheel.add(c, 0) // it is at work, so it is not silent
+		e.table.put(c, 0) // it is at work, so it is not silent
 		return
 	}
 	defer c.mu.Unlock()
@@ -92,7 +92,7 @@ func (e *Engine) tick(c *Conn, now time.Time) {
 	case c.is(finished):
 		e.abortLocked(c)
 	case c.is(working):
-		e.wheel.add(c, time.Second)
+		e.table.put(c, time.Second)
 	default:
 		s := Sending{Blocked: c.is(blocked)}
 		acked, unacked := c.sentLocked()
@@ -100,7 +100,7 @@ func (e *Engine) tick(c *Conn, now time.Time) {
 		s.Progress = acked != c.lastAck
 		c.lastAck = acked
 		if next := c.peer.Tick(now, s); next != Dead {
-			e.wheel.add(c, next)
+			e.table.put(c, next)
 			return
 		}
 		e.abortLocked(c)
@@ -134,10 +134,7 @@ func (e *Engine) abortLocked(c *Conn) {
 
 // forget takes a connection that is gone out of everything.
 func (e *Engine) forget(c *Conn) {
-	e.wheel.remove(c)
-	e.mu.Lock()
-	delete(e.slow, c)
-	e.mu.Unlock()
+	e.table.remove(c)
 	e.open.Add(-1)
 	e.active.Done()
 }

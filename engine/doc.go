@@ -44,9 +44,10 @@ type Peer interface {
 	// nothing until the next ring. ErrLoad: call Load, then ask again. io.EOF: nothing
 	// ever again, finish the connection. Another error: close it.
 	Output() ([]byte, error)
-	// Unsent is told that of the last Output only n bytes could be written. It returns
-	// a copy of those that have to follow before anything else, and takes back the rest.
-	Unsent(b []byte, n int) []byte
+	// Unsent is told that of the last Output only n bytes could be written. The next
+	// begins with those that have to follow, of which the peer keeps a copy; it takes
+	// back the rest.
+	Unsent(b []byte, n int)
 	// Load does what Output could not do without blocking. After an error it is
 	// tried again a second later.
 	Load(ctx context.Context) error

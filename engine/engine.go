@@ -19,7 +19,7 @@ type Config struct {
 type Engine struct {
 	// fixed after construction
 	portable bool
-	wheel    wheel
+	table    table
 	loops    loops
 	pool     pool
 	ctx      context.Context // of loads; ended by Close. Not a caller's
@@ -27,10 +27,6 @@ type Engine struct {
 
 	open   atomic.Int64 // connections
 	active sync.WaitGroup
-
-	mu     sync.Mutex
-	closed bool
-	slow   map[*Conn]struct{} // those with a goroutine
 }
 
 // New makes an engine. It needs Run for its ticks and for the descriptors it parks.
@@ -39,7 +35,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Grain == 0 {
 		cfg.Grain = 100 * time.Millisecond
 	}
-	e := &Engine{portable: cfg.Portable, wheel: wheel{grain: cfg.Grain}, slow: map[*Conn]struct{}{}}
+	e := &Engine{portable: cfg.Portable, table: table{grain: cfg.Grain}}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e, e.loops.open(e)
 }
@@ -49,16 +45,19 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	e.loops.run(ctx, &running)
-	t := time.NewTicker(e.wheel.grain)
+	t := time.NewTicker(e.table.grain)
 	defer t.Stop()
+	var due []*Conn
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			for _, c := range e.wheel.turn() {
+			due = e.table.turn(due[:0])
+			for _, c := range due {
 				e.tick(c, now)
 			}
+			clear(due)
 		}
 	}
 }
@@ -71,17 +70,19 @@ func (e *Engine) Len() int { return int(e.open.Load()) }
 // noticed. first is the time until the first tick. The socket, whose listener should
 // have been tuned by TuneListener, is closed when the peer is Gone.
 func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.peer = peer
 	if !listen {
 		c.flags = deaf
 	}
-	if !e.enter() {
+	if !e.enter(c, first) {
 		nc.Close()
 		peer.Gone()
 		return
 	}
-	if e.portable || !e.loops.park(c, nc, early, first) {
-		e.goPark(c, nc, early, first)
+	if e.portable || !e.loops.parkLocked(c, nc, early) {
+		e.goPark(c, nc, early)
 	}
 }
 
@@ -91,19 +92,24 @@ func (e *Engine) Parks() bool { return !e.portable && e.loops.parks() }
 // Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when
 // the peer has finished or ctx, which is the client's, has ended.
 func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer, first time.Duration) {
+	c.mu.Lock()
 	c.peer = peer
-	if !e.enter() {
+	entered := e.enter(c, first)
+	if entered {
+		e.goStart(c, w, nil)
+	} else {
 		peer.Gone()
-		return
 	}
-	e.goHold(ctx, c, w, first)
+	c.mu.Unlock()
+	if entered {
+		c.slow.hold(ctx, c)
+	}
 }
 
-// enter counts one connection more, unless the engine is closed.
-func (e *Engine) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+// enter takes one connection more, unless the engine is closed. c.mu is held, so that
+// nobody who finds it in the table finds it unfinished.
+func (e *Engine) enter(c *Conn, first time.Duration) bool {
+	if !e.table.add(c, first) {
 		return false
 	}
 	e.open.Add(1)
@@ -112,15 +118,7 @@ func (e *Engine) enter() bool {
 }
 
 // all are the connections that are open now.
-func (e *Engine) all() []*Conn {
-	conns := e.loops.all()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for c := range e.slow {
-		conns = append(conns, c)
-	}
-	return conns
-}
+func (e *Engine) all() []*Conn { return e.table.all() }
 
 // Drain tells every client to leave, spread over the window, and returns when all
 // are gone or ctx ends; those who come meanwhile are told at once. retry gives each
@@ -154,11 +152,9 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 
 // Close ends every connection at once and waits until each peer knows.
 func (e *Engine) Close() {
-	e.mu.Lock()
-	e.closed = true
-	e.mu.Unlock()
+	conns := e.table.close()
 	e.stop()
-	for _, c := range e.all() {
+	for _, c := range conns {
 		c.mu.Lock()
 		e.abortLocked(c)
 		c.mu.Unlock()

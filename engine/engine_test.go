@@ -58,7 +58,8 @@ func pair(t *testing.T) (client *net.TCPConn, server net.Conn) {
 
 // fake is a peer whose lines are told what to do: it writes what it is sent, except
 // "work" and "load", which it does elsewhere first, "full", after which it takes
-// nothing until it is emptied, and "end".
+// nothing until it is emptied, "busy", after which it takes nothing until that was
+// written, and "end".
 type fake struct {
 	conn *engine.Conn
 	gone chan struct{}
@@ -67,6 +68,7 @@ type fake struct {
 	out     []byte
 	kept    []byte
 	isFull  bool
+	busy    bool
 	load    bool
 	ended   bool
 	tick    func(engine.Sending) time.Duration
@@ -99,6 +101,9 @@ func (p *fake) Receive(b []byte) (work func(), full bool) {
 			p.load = true
 		case "full":
 			p.isFull = true
+		case "busy":
+			p.isFull, p.busy = true, true
+			p.out = append(p.out, "busy\n"...)
 		case "end":
 			p.ended = true
 		default:
@@ -115,16 +120,19 @@ func (p *fake) Output() ([]byte, error) {
 	}
 	out := p.out
 	p.out = nil
+	if p.busy {
+		p.isFull, p.busy = false, false
+	}
 	if out == nil && p.ended {
 		return nil, io.EOF
 	}
 	return out, nil
 }
 
-func (p *fake) Unsent(b []byte, n int) []byte {
+func (p *fake) Unsent(b []byte, n int) {
 	defer p.enter()()
 	p.unsents++
-	return bytes.Clone(b[n:])
+	p.out = append(bytes.Clone(b[n:]), p.out...)
 }
 
 func (p *fake) Load(context.Context) error {
@@ -209,6 +217,16 @@ func TestAFullPeerGetsNothingUntilItRings(t *testing.T) {
 		p.mu.Unlock()
 		p.conn.Ring()
 		expect(t, c, "b\nc\n")
+	})
+}
+
+func TestAPeerThatWasFullOfItsOwnAnswersGoesOnAfterThem(t *testing.T) {
+	both(t, func(t *testing.T, e *engine.Engine) {
+		_, c := park(t, e, "", true)
+		for range 100 {
+			fmt.Fprint(c, "busy\na\n")
+			expect(t, c, "busy\na\n")
+		}
 	})
 }
 

@@ -24,27 +24,22 @@ type goroutine struct {
 }
 
 // goPark serves a socket with goroutines.
-func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte, first time.Duration) {
-	e.goStart(c, nc, nc, first)
+func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
+	e.goStart(c, nc, nc)
 	go c.slow.serve(c, early)
 }
 
-// goHold serves a stream with goroutines, of which this is one.
-func (e *Engine) goHold(ctx context.Context, c *Conn, w io.WriteCloser, first time.Duration) {
-	e.goStart(c, w, nil, first)
-	defer context.AfterFunc(ctx, func() { c.slow.abort(); c.Ring() })()
-	<-c.slow.done
-}
-
-func (e *Engine) goStart(c *Conn, out io.WriteCloser, socket net.Conn, first time.Duration) {
+func (e *Engine) goStart(c *Conn, out io.WriteCloser, socket net.Conn) {
 	g := &goroutine{engine: e, out: out, socket: socket, done: make(chan struct{})}
 	g.room.L = &c.mu
 	c.slow = g
-	e.mu.Lock()
-	e.slow[c] = struct{}{}
-	e.mu.Unlock()
-	e.wheel.add(c, first)
 	go g.flush(c)
+}
+
+// hold waits until a held stream is gone, or its client.
+func (g *goroutine) hold(ctx context.Context, c *Conn) {
+	defer context.AfterFunc(ctx, func() { g.abort(); c.Ring() })()
+	<-g.done
 }
 
 // abort closes the connection; its goroutines find out.
@@ -118,7 +113,7 @@ func (g *goroutine) finish(c *Conn) {
 		g.settle(c)
 		return
 	}
-	g.engine.wheel.add(c, lingering)
+	g.engine.table.put(c, lingering)
 	g.room.Signal()
 }
 

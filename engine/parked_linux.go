@@ -42,7 +42,6 @@ type loop struct {
 
 	mu    sync.Mutex
 	dirty []*Conn
-	conns []*Conn // by descriptor
 }
 
 func (ls *loops) open(e *Engine) error {
@@ -79,22 +78,9 @@ func (ls *loops) close() {
 
 func (ls *loops) parks() bool { return true }
 
-func (ls *loops) all() (conns []*Conn) {
-	for _, l := range ls.each {
-		l.mu.Lock()
-		for _, c := range l.conns {
-			if c != nil {
-				conns = append(conns, c)
-			}
-		}
-		l.mu.Unlock()
-	}
-	return conns
-}
-
-// park takes a socket's descriptor away from Go's poller. It fails for what is not
-// a plain socket.
-func (ls *loops) park(c *Conn, nc net.Conn, early []byte, first time.Duration) bool {
+// parkLocked takes a socket's descriptor away from Go's poller. It fails for what is
+// not a plain socket.
+func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return false
@@ -106,20 +92,12 @@ func (ls *loops) park(c *Conn, nc net.Conn, early []byte, first time.Duration) b
 	}
 	_ = tcp.Close()
 	l := ls.each[ls.next.Add(1)%uint32(len(ls.each))]
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.fd, c.loop = int32(fd), l
-	l.mu.Lock()
-	for len(l.conns) <= fd {
-		l.conns = append(l.conns, nil)
-	}
-	l.conns[fd] = c
-	l.mu.Unlock()
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: int32(fd)}
+	// An event names the connection, not the descriptor, which may be another's by then.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: c.number, Pad: int32(c.birth)}
 	if c.is(deaf) {
 		ev.Events &^= unix.EPOLLIN
 	}
-	l.engine.wheel.add(c, first)
 	if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
 		l.engine.closeLocked(c)
 		return true
@@ -186,13 +164,7 @@ func (l *loop) events() {
 			return // the deadline, or the file was closed
 		}
 		for _, ev := range evs[:n] {
-			l.mu.Lock()
-			var c *Conn
-			if int(ev.Fd) < len(l.conns) {
-				c = l.conns[ev.Fd]
-			}
-			l.mu.Unlock()
-			if c != nil {
+			if c := l.engine.table.find(ev.Fd, uint32(ev.Pad)); c != nil {
 				l.event(c, ev.Events)
 			}
 		}
@@ -231,13 +203,15 @@ func (l *loop) serveLocked(c *Conn) {
 			c.set(rung)
 			return
 		}
-		if c.is(full) && !l.receiveLocked(c, nil) {
+		wrote, ok := l.writeLocked(c)
+		switch {
+		case !ok:
 			return
-		}
-		if !l.writeLocked(c) {
-			return
-		}
-		if !c.is(readable) || c.is(full|finished|working) || !l.readLocked(c) {
+		case c.is(full) && (turn == 0 || wrote): // perhaps no more
+			if !l.receiveLocked(c, nil) {
+				return
+			}
+		case !c.is(readable) || c.is(full|finished|working) || !l.readLocked(c):
 			return
 		}
 	}
@@ -298,59 +272,45 @@ func (l *loop) elsewhere(c *Conn, work func()) {
 	})
 }
 
-// writeLocked writes what the peer has. It returns false if the connection waits for
-// a load or was closed; being blocked is no reason not to read.
-func (l *loop) writeLocked(c *Conn) bool {
+// writeLocked writes what the peer has and tells whether there was anything. It is not
+// ok if the connection waits for a load or was closed; being blocked is no reason not
+// to read.
+func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 	for !c.is(blocked | finished) {
-		b, err := l.outputLocked(c)
+		b, err := c.peer.Output()
 		switch {
 		case err == ErrLoad:
 			l.elsewhere(c, func() { l.load(c) })
-			return false
+			return wrote, false
 		case err == ErrReturn:
 			l.returnLocked(c)
-			return false
+			return wrote, false
 		case err == io.EOF:
 			if c.set(finished); c.is(hungUp) {
 				l.engine.closeLocked(c)
-				return false
+				return wrote, false
 			}
 			_ = unix.Shutdown(int(c.fd), unix.SHUT_WR)
-			l.engine.wheel.add(c, lingering)
-			return true
+			l.engine.table.put(c, lingering)
+			return wrote, true
 		case err != nil:
 			l.engine.closeLocked(c)
-			return false
+			return wrote, false
 		case len(b) == 0:
-			return true
+			return wrote, true
 		}
+		wrote = true
 		n, err := write(int(c.fd), b)
 		switch {
 		case err != nil && err != unix.EAGAIN:
 			l.engine.closeLocked(c)
-			return false
-		case n == len(b):
-			c.rest = nil
-			continue
-		}
-		c.set(blocked)
-		switch {
-		case c.rest != nil:
-			*c.rest = (*c.rest)[n:]
-		default:
-			rest := c.peer.Unsent(b, n)
-			c.rest = &rest
+			return wrote, false
+		case n < len(b):
+			c.set(blocked)
+			c.peer.Unsent(b, n)
 		}
 	}
-	return true
-}
-
-// outputLocked is what a short write left over, else what the peer has.
-func (l *loop) outputLocked(c *Conn) ([]byte, error) {
-	if c.rest != nil {
-		return *c.rest, nil
-	}
-	return c.peer.Output()
+	return wrote, true
 }
 
 // write is write(2) on a socket that does not block, without telling Go's scheduler
@@ -385,12 +345,8 @@ func (e *Engine) closeLocked(c *Conn) {
 		return
 	}
 	c.set(gone)
-	l := c.loop
-	l.mu.Lock()
-	l.conns[c.fd] = nil
-	l.mu.Unlock()
 	_ = unix.Close(int(c.fd))
-	c.fd, c.rest = -1, nil
+	c.fd = -1
 	if !c.is(working) {
 		c.peer.Gone()
 		e.forget(c)
@@ -407,9 +363,6 @@ func (l *loop) returnLocked(c *Conn) {
 	}
 	_ = unix.EpollCtl(l.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil)
 	file := os.NewFile(uintptr(c.fd), "")
-	l.mu.Lock()
-	l.conns[c.fd] = nil
-	l.mu.Unlock()
 	c.set(gone)
 	c.fd = -1
 	c.peer.Gone()

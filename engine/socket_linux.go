@@ -4,6 +4,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,22 +22,23 @@ func TuneListener(_, _ string, raw syscall.RawConn) error {
 // sentLocked tells how many bytes the client's TCP has acknowledged (the low bits
 // of it), and whether others wait.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
-	look := func(fd int) {
-		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			acked, pending = uint32(info.Bytes_acked), info.Unacked > 0 || info.Notsent_bytes > 0
-		}
-	}
 	if c.slow == nil {
-		look(int(c.fd))
-		return acked, pending
+		return sent(int(c.fd))
 	}
 	if c.slow.blocked.Load() {
 		c.set(blocked)
 	} else {
 		c.clear(blocked)
 	}
-	control(c.slow.socket, look)
+	control(c.slow.socket, func(fd int) { acked, pending = sent(fd) })
 	return acked, pending
+}
+
+func sent(fd int) (acked uint32, pending bool) {
+	var info unix.TCPInfo // unix.GetsockoptTCPInfo would allocate one
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	return uint32(info.Bytes_acked), errno == 0 && (info.Unacked > 0 || info.Notsent_bytes > 0)
 }
 
 func control(nc net.Conn, do func(fd int)) {

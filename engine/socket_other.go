@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // TuneListener does nothing where the options are not known.
@@ -28,11 +27,10 @@ type loops struct{}
 
 type loop struct{}
 
-func (*loop) push(*Conn)                                        {}
-func (*loops) open(*Engine) error                               { return nil }
-func (*loops) run(context.Context, *sync.WaitGroup)             {}
-func (*loops) park(*Conn, net.Conn, []byte, time.Duration) bool { return false }
-func (*loops) parks() bool                                      { return false }
-func (*loops) all() []*Conn                                     { return nil }
-func (*loops) close()                                           {}
-func (e *Engine) closeLocked(*Conn)                             {}
+func (*loop) push(*Conn)                               {}
+func (*loops) open(*Engine) error                      { return nil }
+func (*loops) run(context.Context, *sync.WaitGroup)    {}
+func (*loops) parkLocked(*Conn, net.Conn, []byte) bool { return false }
+func (*loops) parks() bool                             { return false }
+func (*loops) close()                                  {}
+func (e *Engine) closeLocked(*Conn)                    {}

@@ -108,9 +108,9 @@ func (s *Session) begin() (t *turn, own []byte) {
 	t = s.turnLocked()
 	t.taken = span{}
 	switch {
-	case t.isBehind:
 	case t.own != nil:
 		own, t.own = t.own, nil
+	case t.isBehind:
 	case t.page != nil: // it is read to its end first
 	default:
 		if t.at = s.nextLocked(); t.at == nil {
@@ -133,10 +133,10 @@ func (s *Session) Take(self string, limit, count int) ([]byte, error) {
 		switch {
 		case t == nil:
 			return nil, nil
-		case t.isBehind:
-			return nil, ErrBehind
 		case own != nil:
 			return own, nil
+		case t.isBehind:
+			return nil, ErrBehind
 		case t.at.left: // while it was queued
 			continue
 		}
@@ -154,27 +154,29 @@ func (s *Session) Take(self string, limit, count int) ([]byte, error) {
 	}
 }
 
-// Unsent is told that of what Take returned last only n bytes could be sent. It
-// returns a copy of those that have to follow before anything else: the rest of one
-// entry. The entries after it are taken again. What has no entries is copied whole.
-func (s *Session) Unsent(b []byte, n int) []byte {
+// Unsent is told that of what Take returned last only n bytes could be sent. The
+// rest of the entry that broke off is copied, so that no shared bytes are held, and
+// is what Take returns next; the entries after it are taken again. What has no
+// entries is kept whole.
+func (s *Session) Unsent(b []byte, n int) {
 	s.mu.Lock()
-	t := s.turn
+	t := s.turnLocked()
 	s.mu.Unlock()
-	if t == nil || t.taken.chunk == nil || t.at.left {
-		return append([]byte(nil), b[n:]...)
+	rest := b[n:]
+	if c, f := t.taken.chunk, t.at; c != nil && !f.left {
+		f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
+		start := c.start(t.taken.from)
+		broken := t.taken.from + int32(sort.Search(int(t.taken.to-t.taken.from), func(i int) bool { return int(c.ends[int(t.taken.from)+i]-start) > n }))
+		rest = b[n : c.ends[broken]-start]
+		f.topic.mu.Unlock()
+		f.id -= int64(t.taken.to - broken - 1)
+		f.live, t.page = false, nil // it finds its place again by its id
+		t.taken = span{}
+		s.ring(f)
 	}
-	c, f := t.taken.chunk, t.at
-	f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
-	start := c.start(t.taken.from)
-	broken := t.taken.from + int32(sort.Search(int(t.taken.to-t.taken.from), func(i int) bool { return int(c.ends[int(t.taken.from)+i]-start) > n }))
-	rest := append([]byte(nil), b[n:c.ends[broken]-start]...)
-	f.topic.mu.Unlock()
-	f.id -= int64(t.taken.to - broken - 1)
-	f.live, t.page = false, nil // it finds its place again by its id
-	t.taken = span{}
-	s.ring(f)
-	return rest
+	s.mu.Lock()
+	t.own = append(append(make([]byte, 0, len(rest)+len(t.own)), rest...), t.own...)
+	s.ringLocked()
 }
 
 // read takes from the channel that has the turn; on a stream of many it writes the

@@ -61,6 +61,7 @@ type pollPeer struct {
 	conn  engine.Conn
 	head  *http.Header // of the answer, shared by all polls of its kind
 	early []byte       // of the next request
+	rest  []byte       // what a short write left of the answer
 	due   bool         // its time is over
 	sent  bool         // the answer was given to be written
 	leave bool         // the connection ends with the answer
@@ -74,6 +75,10 @@ var (
 func (p *pollPeer) Receive([]byte) (func(), bool) { return nil, false }
 
 func (p *pollPeer) Output() ([]byte, error) {
+	if rest := p.rest; rest != nil {
+		p.rest = nil
+		return rest, nil
+	}
 	if p.sent {
 		return nil, engine.ErrReturn
 	}
@@ -99,7 +104,7 @@ func (p *pollPeer) Output() ([]byte, error) {
 	return append(responseHead(status, h), body...), nil
 }
 
-func (p *pollPeer) Unsent(b []byte, n int) []byte { return append([]byte(nil), b[n:]...) }
+func (p *pollPeer) Unsent(b []byte, n int) { p.rest = b[n:] }
 
 func (p *pollPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
 

@@ -108,7 +108,7 @@ var _ engine.Peer = (*ssePeer)(nil)
 
 func (p *ssePeer) Receive([]byte) (func(), bool) { return nil, false }
 
-func (p *ssePeer) Unsent(b []byte, n int) []byte { return p.session.Unsent(b, n) }
+func (p *ssePeer) Unsent(b []byte, n int) { p.session.Unsent(b, n) }
 
 func (p *ssePeer) Output() ([]byte, error) { return take(&p.session, p.caller.Identity(), p.ended) }
 

@@ -211,18 +211,18 @@ func (p *wsPeer) Output() ([]byte, error) {
 	if p.closing == nil {
 		return take(&p.session, p.identity(p.caller), false)
 	}
-	if p.closed {
-		return nil, io.EOF
-	}
 	if own := p.session.TakeOwn(); own != nil {
 		return own, nil
+	}
+	if p.closed {
+		return nil, io.EOF
 	}
 	p.closed = true
 	return *p.closing, nil
 }
 
-func (p *wsPeer) Unsent(b []byte, n int) []byte {
-	return p.session.Unsent(b, n)
+func (p *wsPeer) Unsent(b []byte, n int) {
+	p.session.Unsent(b, n)
 }
 
 func (p *wsPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"sync"
+	"time"
+)
+
+// table holds the connections of an engine, each under a number, and a timing wheel
+// of when each is to be looked at: one list of them per slot of time. Adding, moving
+// and removing cost the same however many there are. A deadline is met at most two
+// slots late and never early; one beyond the wheel's turn waits in its last slot.
+//
+// A list runs through the numbers next and previous of its connections, since a
+// quiet connection is to cost as little as it can. 0 is no number.
+type table struct {
+	grain time.Duration // fixed
+
+	mu     sync.Mutex
+	closed bool
+	chunks []*chunk // the connection n is chunks[n/chunkSize][n%chunkSize]
+	free   []int32  // numbers below made that are nobody's
+	made   int32    // the highest number so far
+	births uint32   // how many connections there have been, modulo 2³²
+	now    int32    // the slot that was turned to last
+	slots  [wheelSlots]int32
+}
+
+const (
+	wheelSlots = 1024
+	chunkSize  = 1024
+)
+
+type chunk [chunkSize]*Conn
+
+// add takes a connection in, with its first deadline, unless the table is closed.
+func (t *table) add(c *Conn, first time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	if n := len(t.free); n > 0 {
+		c.number = t.free[n-1]
+		t.free = t.free[:n-1]
+	} else {
+		t.made++
+		c.number = t.made
+	}
+	t.births++
+	c.birth = t.births
+	for int(c.number)/chunkSize >= len(t.chunks) {
+		t.chunks = append(t.chunks, new(chunk))
+	}
+	*t.at(c.number) = c
+	t.putLocked(c, first)
+	return true
+}
+
+func (t *table) at(number int32) **Conn { return &t.chunks[number/chunkSize][number%chunkSize] }
+
+// remove takes a connection out, if it is there.
+func (t *table) remove(c *Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.takeLocked(c)
+	*t.at(c.number) = nil
+	t.free = append(t.free, c.number)
+}
+
+// find returns the connection of a number, unless another has it by now.
+func (t *table) find(number int32, birth uint32) *Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := *t.at(number); c != nil && c.birth == birth {
+		return c
+	}
+	return nil
+}
+
+// all are the connections that are here now.
+func (t *table) all() (conns []*Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.allLocked()
+}
+
+func (t *table) allLocked() (conns []*Conn) {
+	for _, chunk := range t.chunks {
+		for _, c := range chunk {
+			if c != nil {
+				conns = append(conns, c)
+			}
+		}
+	}
+	return conns
+}
+
+// close lets no more connections in, and returns those that are here.
+func (t *table) close() []*Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	return t.allLocked()
+}
+
+// put gives a connection another deadline.
+func (t *table) put(c *Conn, after time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.takeLocked(c)
+	t.putLocked(c, after)
+}
+
+func (t *table) putLocked(c *Conn, after time.Duration) {
+	n := max(1, min(int32((after+t.grain-1)/t.grain)+1, wheelSlots-1))
+	slot := (t.now + n) % wheelSlots
+	first := t.slots[slot]
+	c.slot, c.previous, c.next = int16(slot)+1, 0, first
+	if first != 0 {
+		(*t.at(first)).previous = c.number
+	}
+	t.slots[slot] = c.number
+}
+
+// takeLocked takes a connection off the wheel, if it is on it.
+func (t *table) takeLocked(c *Conn) {
+	switch {
+	case c.slot == 0:
+		return
+	case c.previous == 0:
+		t.slots[c.slot-1] = c.next
+	default:
+		(*t.at(c.previous)).next = c.next
+	}
+	if c.next != 0 {
+		(*t.at(c.next)).previous = c.previous
+	}
+	c.slot = 0
+}
+
+// turn moves on by one slot and appends the connections in it, now off the wheel.
+func (t *table) turn(due []*Conn) []*Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now = (t.now + 1) % wheelSlots
+	for n := t.slots[t.now]; n != 0; {
+		c := *t.at(n)
+		due = append(due, c)
+		c.slot, n = 0, c.next
+	}
+	t.slots[t.now] = 0
+	return due
+}

@@ -108,6 +108,11 @@ func (e *Engine) tick(c *Conn, now time.Time) {
 }
 
 func (e *Engine) drain(c *Conn, retry time.Duration) {
+	e.VisitOne(c, func(p Peer) bool { p.Drain(retry); return true })
+}
+
+// VisitOne is Visit for one connection, which is parked or held.
+func (e *Engine) VisitOne(c *Conn, f func(Peer) bool) {
 	for {
 		c.mu.Lock()
 		if !c.is(working) {
@@ -116,11 +121,11 @@ func (e *Engine) drain(c *Conn, retry time.Duration) {
 		c.mu.Unlock()
 		time.Sleep(time.Millisecond)
 	}
-	if !c.is(gone) {
-		c.peer.Drain(retry)
-	}
+	ring := !c.is(gone) && f(c.peer)
 	c.mu.Unlock()
-	c.Ring()
+	if ring {
+		c.Ring()
+	}
 }
 
 // abortLocked closes the connection without another byte.

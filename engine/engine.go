@@ -150,6 +150,14 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 	}
 }
 
+// Visit calls f with the peer of every connection that is open now, among the engine's
+// own calls of it, and rings the connection if f says so. It waits for peers at work.
+func (e *Engine) Visit(f func(Peer) bool) {
+	for _, c := range e.all() {
+		e.VisitOne(c, f)
+	}
+}
+
 // Close ends every connection at once and waits until each peer knows.
 func (e *Engine) Close() {
 	conns := e.table.close()

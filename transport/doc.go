@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley"
@@ -45,11 +46,13 @@ type Transports struct {
 	heads  heads
 
 	requests sync.WaitGroup // under way; nothing is added once draining
+	orders   atomic.Uint64  // how many times rights have become fewer
 
-	mu       sync.Mutex
-	leave    chan struct{} // closed when draining begins; held polls wait for it
-	draining bool
-	retry    func() time.Duration // set when draining begins
+	mu         sync.Mutex
+	leave      chan struct{} // closed when draining begins; held polls wait for it
+	draining   bool
+	reconsider chan struct{}        // closed, and made anew, with each order
+	retry      func() time.Duration // set when draining begins
 }
 
 // New makes the transports.
@@ -71,7 +74,9 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = 128 << 10
 	}
-	return &Transports{chat: c, engine: e, cfg: cfg, leave: make(chan struct{})}
+	t := &Transports{chat: c, engine: e, cfg: cfg, leave: make(chan struct{}), reconsider: make(chan struct{})}
+	c.OnRights(t.order)
+	return t
 }
 
 // Drain ends the held polls; the streams are the engine's to end. retry gives each

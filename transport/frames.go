@@ -60,11 +60,11 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "ping":
 		p.send(wire.Simple(nil, "pong", f.Key))
 		return nil
-	case "", "message", "event", "typing", "history", "subscribe", "unsubscribe":
+	case "", "message", "event", "typing", "read", "history", "subscribe", "unsubscribe":
 		if channel == "" {
 			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
 		}
-	case "read", "watch", "visibility", "auth":
+	case "watch", "visibility", "auth":
 		return chat.NotYet("a frame of the type " + f.Type)
 	default:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
@@ -72,11 +72,9 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	// A frame belongs to no request; what it waits for is bounded by the store.
 	ctx := context.Background()
 	switch f.Type {
-	case "event":
-		err = p.event(ctx, f, caller, channel)
-	case "typing":
-		p.spoke = true
-		err = p.t.chat.Typing(ctx, caller, channel, p.identity(caller))
+	case "read":
+		p.later(f, channel, func() error { return p.read(ctx, f, caller, channel) })
+		return nil
 	case "history":
 		p.later(f, channel, func() error { return p.history(ctx, f, caller, channel) })
 		return nil
@@ -84,10 +82,43 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		p.later(f, channel, func() error { return p.subscribe(ctx, f, caller, channel) })
 		return nil
 	case "unsubscribe":
-		err = p.unsubscribe(channel)
-	default:
-		return p.message(ctx, f, caller, channel)
+		return p.done(f, channel, p.unsubscribe(channel))
 	}
+	d, why := parley.Draft{}, error(nil)
+	if f.Type == "" || f.Type == "message" {
+		d, why = f.Draft()
+	}
+	say := func() error { return p.say(ctx, f, caller, channel, d, why) }
+	if why == nil && p.t.chat.MayWrite(caller, channel) {
+		return say()
+	}
+	p.later(f, channel, say) // the store is asked for the right, or for a repeat
+	return nil
+}
+
+// say handles what needs the right to write. A draft that can't be stored, because of
+// why, may be a repeat.
+func (p *wsPeer) say(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID, d parley.Draft, why error) error {
+	if why != nil {
+		r, err := p.t.chat.Repeat(ctx, caller, channel, d.Key, why)
+		if err == nil {
+			p.send(wire.Ack(nil, &r, d.Key))
+		}
+		return err
+	}
+	switch f.Type {
+	case "event":
+		return p.done(f, channel, p.event(ctx, f, caller, channel))
+	case "typing":
+		p.spoke = true
+		return p.done(f, channel, p.t.chat.Typing(ctx, caller, channel, p.identity(caller)))
+	default:
+		return p.message(ctx, caller, channel, d)
+	}
+}
+
+// done answers a frame that carried a key and was served.
+func (p *wsPeer) done(f *wire.Frame, channel parley.ChannelID, err error) error {
 	if err == nil && f.Key != "" {
 		p.send(wire.Done(nil, channel, f.Key))
 	}
@@ -118,7 +149,7 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	}
 	as := chat.Caller{User: user, As: p.caller.As}
 	if !p.caller.Named() {
-		p.caller = as
+		p.caller, p.doubtful = as, true // what a guest may read, a user may be kept out of
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })
 	}
 	return as, nil
@@ -133,20 +164,9 @@ func (p *wsPeer) identity(c chat.Caller) string {
 	return fmt.Sprintf("\x00%p", p)
 }
 
-func (p *wsPeer) message(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
-	d, why := f.Draft()
-	if why != nil {
-		p.later(f, channel, func() error {
-			r, err := p.t.chat.Repeat(ctx, caller, channel, d.Key, why)
-			if err == nil {
-				p.send(wire.Ack(nil, &r, d.Key))
-			}
-			return err
-		})
-		return nil
-	}
+func (p *wsPeer) message(ctx context.Context, caller chat.Caller, channel parley.ChannelID, d parley.Draft) error {
 	p.undurable.Add(1)
-	key, session, conn := f.Key, &p.session, &p.conn
+	key, session, conn := d.Key, &p.session, &p.conn
 	err := p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
 		switch {
 		case r.Err != nil:
@@ -177,6 +197,21 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	}
 	p.spoke = true
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
+}
+
+func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+	id, err := f.ID.Get()
+	if err != nil {
+		return err
+	}
+	if id == nil {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: "the frame has no id", Hint: "send the id of the last message that was read"}
+	}
+	st, err := p.t.chat.MarkRead(ctx, caller, channel, *id)
+	if err == nil && f.Key != "" {
+		p.send(wire.ReadDone(nil, &st, f.Key))
+	}
+	return err
 }
 
 func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"parley/chat"
 	"parley/hub"
 	"parley/wire"
 )
@@ -19,6 +20,7 @@ const answerBytes = 1 << 20
 // on a plain HTTP/1.1 connection is parked in the engine. An error is returned before
 // anything was written.
 func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
+	orders := t.orders.Load()
 	if err := t.authorize(r, req); err != nil {
 		return err
 	}
@@ -26,16 +28,16 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	if t.parks(r) {
-		return t.parkPoll(w, r, req)
+		return t.parkPoll(w, r, req, orders)
 	}
 	bell := make(channelBell, 1)
-	p := &poll{}
+	p := &poll{caller: req.Caller}
 	t.chat.Hub().Open(&p.session, wire.FormJSON, bell)
 	defer p.session.Close()
 	if err := p.begin(r, req); err != nil {
 		return err
 	}
-	if err := p.wait(r.Context(), bell, t.leave, req.Timeout); err != nil {
+	if err := t.wait(r.Context(), p, bell, req.Timeout, orders); err != nil {
 		return err
 	}
 	if r.Context().Err() != nil {
@@ -74,6 +76,7 @@ func (b channelBell) Ring() {
 // poll collects the answer to one long poll.
 type poll struct {
 	session  hub.Session
+	caller   chat.Caller
 	epoch    string
 	many     bool
 	done     bool // there is something to answer with, and nothing more now
@@ -119,11 +122,22 @@ func (p *poll) collect() error {
 	return nil
 }
 
-// wait collects until there is something, or time or patience ends.
-func (p *poll) wait(ctx context.Context, bell <-chan struct{}, leave <-chan struct{}, limit time.Duration) error {
+// wait collects until there is something, or time or patience ends. orders is how many
+// there had been when the right to read was asked for. The error is the store's, or that
+// the right was lost.
+func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, limit time.Duration, orders uint64) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
+		reconsider := t.nextOrder()
+		if n := t.orders.Load(); n != orders {
+			orders = n
+			if lost, err := t.lost(ctx, &p.session, p.caller); err != nil {
+				return err
+			} else if len(lost) > 0 {
+				return lostRight(lost[0])
+			}
+		}
 		switch err := p.collect(); {
 		case err == hub.ErrBehind:
 			if err := p.session.Load(ctx); err != nil {
@@ -135,9 +149,10 @@ func (p *poll) wait(ctx context.Context, bell <-chan struct{}, leave <-chan stru
 		}
 		select {
 		case <-bell:
+		case <-reconsider:
 		case <-timer.C:
 			return nil
-		case <-leave:
+		case <-t.leave:
 			return nil
 		case <-ctx.Done():
 			return nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"parley"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -20,8 +21,9 @@ func (t *Transports) parks(r *http.Request) bool {
 
 // parkPoll answers at once, or lets the connection wait without the handler. After
 // the answer it goes back to net/http, which reads the next request from it.
-func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
+func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Request, orders uint64) error {
 	p := &pollPeer{t: t}
+	p.caller = req.Caller
 	t.chat.Hub().Open(&p.session, wire.FormJSON, &p.conn)
 	if err := p.begin(r, req); err != nil {
 		return err
@@ -51,6 +53,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	}
 	p.early = nc.early
 	t.engine.Park(&p.conn, nc.Conn, nil, p, false, req.Timeout)
+	t.settled(&p.conn, orders)
 	return nil
 }
 
@@ -65,6 +68,9 @@ type pollPeer struct {
 	due   bool         // its time is over
 	sent  bool         // the answer was given to be written
 	leave bool         // the connection ends with the answer
+
+	doubtful bool             // its rights are to be asked for again before it is answered
+	refused  parley.ChannelID // the right to read this was lost, which is the answer
 }
 
 var (
@@ -82,6 +88,13 @@ func (p *pollPeer) Output() ([]byte, error) {
 	if p.sent {
 		return nil, engine.ErrReturn
 	}
+	if p.doubtful {
+		return nil, engine.ErrLoad
+	}
+	if p.refused != "" {
+		p.sent = true
+		return p.problem(p.head.Clone(), lostRight(p.refused)), nil
+	}
 	if err := p.collect(); err == hub.ErrBehind {
 		return nil, engine.ErrLoad
 	}
@@ -89,24 +102,33 @@ func (p *pollPeer) Output() ([]byte, error) {
 		return nil, nil
 	}
 	p.sent = true
-	body := p.answer()
 	h := p.head.Clone()
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	status := http.StatusOK
-	if p.leave && !p.done {
-		e := p.t.Draining()
-		status, body = p.t.cfg.Problem(h, e)
-		h.Set("Content-Length", strconv.Itoa(len(body)))
-	}
 	if p.leave {
 		h.Set("Connection", "close")
 	}
-	return append(responseHead(status, h), body...), nil
+	if p.leave && !p.done {
+		return p.problem(h, p.t.Draining()), nil
+	}
+	body := p.answer()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	return append(responseHead(http.StatusOK, h), body...), nil
+}
+
+// problem is the answer to a poll that can't be served any more.
+func (p *pollPeer) problem(h http.Header, e *parley.Error) []byte {
+	status, body := p.t.cfg.Problem(h, e)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	return append(responseHead(status, h), body...)
 }
 
 func (p *pollPeer) Unsent(b []byte, n int) { p.rest = b[n:] }
 
-func (p *pollPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+func (p *pollPeer) Load(ctx context.Context) error {
+	if p.doubtful {
+		return p.reconsider(ctx)
+	}
+	return p.session.Load(ctx)
+}
 
 func (p *pollPeer) Tick(_ time.Time, s engine.Sending) time.Duration {
 	if p.due && s.Blocked && !s.Progress {

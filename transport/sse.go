@@ -37,6 +37,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		h.Set("Connection", "keep-alive")
 		head := responseHead(http.StatusOK, h)
 		s.Send(append(head, retryField...))
+		orders := t.orders.Load()
 		if err := t.begin(r, s, form, req); err != nil {
 			h.Del("Connection")
 			return err
@@ -47,11 +48,13 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			return err
 		}
 		t.engine.Park(&p.conn, nc.Conn, nil, p, false, t.cfg.Comment)
+		t.settled(&p.conn, orders)
 		return nil
 	}
 
 	// One stream among others of a connection: it stays in the handler.
 	s.Send([]byte(retryField))
+	p.doubtful = true // it asks once more when the engine knows it: no order passes between
 	if err := t.begin(r, s, form, req); err != nil {
 		return err
 	}
@@ -100,8 +103,9 @@ type ssePeer struct {
 	session hub.Session
 	caller  chat.Caller
 
-	ended  bool  // nothing follows what waits
-	silent int64 // since when, in Unix milliseconds, bytes have waited without an acknowledgement; 0: they don't
+	ended    bool  // nothing follows what waits
+	doubtful bool  // its rights are to be asked for again before anything more is given
+	silent   int64 // since when, in Unix milliseconds, bytes have waited without an acknowledgement; 0: they don't
 }
 
 var _ engine.Peer = (*ssePeer)(nil)
@@ -110,7 +114,12 @@ func (p *ssePeer) Receive([]byte) (func(), bool) { return nil, false }
 
 func (p *ssePeer) Unsent(b []byte, n int) { p.session.Unsent(b, n) }
 
-func (p *ssePeer) Output() ([]byte, error) { return take(&p.session, p.caller.Identity(), p.ended) }
+func (p *ssePeer) Output() ([]byte, error) {
+	if p.doubtful && !p.ended {
+		return nil, engine.ErrLoad
+	}
+	return take(&p.session, p.caller.Identity(), p.ended)
+}
 
 // take is the Output of a session: what it has, then what is shared; once it ended
 // only its own, then the end.
@@ -133,7 +142,12 @@ const (
 	maxEntries = 1 << 30
 )
 
-func (p *ssePeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+func (p *ssePeer) Load(ctx context.Context) error {
+	if p.doubtful {
+		return p.reconsider(ctx)
+	}
+	return p.session.Load(ctx)
+}
 
 func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	switch {

@@ -27,6 +27,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	form := t.negotiate(r.Header, w.Header())
 	p := t.newPeer(req.Caller, form, switching(w.Header(), accept))
 	p.pings, p.many = req.Pings, req.Many
+	orders := t.orders.Load()
 	if err := t.begin(r, &p.session, form, req); err != nil {
 		return err
 	}
@@ -36,6 +37,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 		return err
 	}
 	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, t.cfg.HeartbeatInterval)
+	t.settled(&p.conn, orders)
 	return nil
 }
 
@@ -131,6 +133,7 @@ type wsPeer struct {
 	// owned by the engine's calls
 	spoke     bool // a guest has sent events, which it is not to get back
 	closed    bool // the close frame was given to be written
+	doubtful  bool // its rights are to be asked for again before anything more is given
 	caller    chat.Caller
 	frames    wire.FrameReader
 	closing   *[]byte // the close frame; set: nothing more is read
@@ -208,7 +211,10 @@ func (p *wsPeer) close(code int, reason string) {
 }
 
 func (p *wsPeer) Output() ([]byte, error) {
-	if p.closing == nil {
+	switch {
+	case p.closing == nil && p.doubtful:
+		return nil, engine.ErrLoad
+	case p.closing == nil:
 		return take(&p.session, p.identity(p.caller), false)
 	}
 	if own := p.session.TakeOwn(); own != nil {
@@ -225,7 +231,12 @@ func (p *wsPeer) Unsent(b []byte, n int) {
 	p.session.Unsent(b, n)
 }
 
-func (p *wsPeer) Load(ctx context.Context) error { return p.session.Load(ctx) }
+func (p *wsPeer) Load(ctx context.Context) error {
+	if p.doubtful {
+		return p.reconsider(ctx)
+	}
+	return p.session.Load(ctx)
+}
 
 func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout

@@ -66,6 +66,11 @@ func appendError(dst []byte, e *parley.Error) []byte {
 	return dst
 }
 
+// Forbidden tells a stream that the right to read a channel was lost.
+func Forbidden(dst []byte, channel parley.ChannelID) []byte {
+	return end(begin(dst, "forbidden", channel), "")
+}
+
 // Simple is a frame that carries nothing but its type: ping, pong.
 func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
 

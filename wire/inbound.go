@@ -17,6 +17,7 @@ type Frame struct {
 	Text    string          `json:"text"`
 	Data    json.RawMessage `json:"data"`
 	Thread  Number          `json:"thread"`
+	ID      Number          `json:"id"`
 	Event   string          `json:"event"`
 	After   Number          `json:"after"`
 	Before  Number          `json:"before"`

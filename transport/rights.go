@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"context"
+
+	"parley"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// A stream was allowed when it began. When rights may have become fewer, the streams
+// that it may be about are put in doubt:
+//
+//	served ──order──▶ in doubt: gives nothing more ──Load: asks again──▶ served, without
+//	                                                    the channels that were lost
+//
+// A stream that is just beginning compares the number of orders from before it asked
+// with that from after the engine knew it, so that none passes between.
+
+// doubter is a peer whose rights can come into doubt.
+type doubter interface {
+	concerns(channel parley.ChannelID, user parley.UserID) bool
+	doubt()
+}
+
+// order puts the streams in doubt that an order of chat is about.
+func (t *Transports) order(channel parley.ChannelID, user parley.UserID) {
+	t.orders.Add(1)
+	t.engine.Visit(func(p engine.Peer) bool {
+		d, ok := p.(doubter)
+		if !ok || !d.concerns(channel, user) {
+			return false
+		}
+		d.doubt()
+		return true
+	})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.reconsider)
+	t.reconsider = make(chan struct{})
+}
+
+// nextOrder is closed with the next order.
+func (t *Transports) nextOrder() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reconsider
+}
+
+// lostRight answers a poll that lost the right to read a channel while it was held.
+func lostRight(channel parley.ChannelID) *parley.Error {
+	return &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: "the right to read the channel was lost", Hint: "poll without it"}
+}
+
+// settled puts a stream in doubt if there was an order since it began to ask.
+func (t *Transports) settled(c *engine.Conn, since uint64) {
+	if t.orders.Load() != since {
+		t.engine.VisitOne(c, func(p engine.Peer) bool { p.(doubter).doubt(); return true })
+	}
+}
+
+// concerns tells whether a session of a caller is among those that an order is about.
+func concerns(s *hub.Session, c chat.Caller, channel parley.ChannelID, user parley.UserID) bool {
+	return (user == "" || user == c.User) && (channel == "" || s.Follows(channel))
+}
+
+// lost asks again for the right to read, and returns the channels of a session to which
+// it is gone. The error is the store's.
+func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (lost []parley.ChannelID, err error) {
+	s.Channels(func(channel parley.ChannelID, _ int64) {
+		if err != nil {
+			return
+		}
+		denied := t.chat.Authorize(ctx, c, chat.Read, channel)
+		if denied == nil {
+			return
+		}
+		if parley.AsError(denied).Code != parley.CodeForbidden {
+			err = denied
+			return
+		}
+		lost = append(lost, channel)
+	})
+	return lost, err
+}
+
+// drop ends what a session has of channels, and tells it.
+func (t *Transports) drop(s *hub.Session, c chat.Caller, channels []parley.ChannelID) {
+	for _, channel := range channels {
+		if s.Unfollow(channel) {
+			t.chat.Leave(channel, c)
+		}
+		s.Send(s.Form().AppendControl(nil, s.CursorText(), "forbidden", wire.Forbidden(nil, channel)))
+	}
+}
+
+func (p *wsPeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
+	return p.closing == nil && concerns(&p.session, p.caller, channel, user)
+}
+
+func (p *wsPeer) doubt() { p.doubtful = true }
+
+// reconsider asks again for the rights of the connection.
+func (p *wsPeer) reconsider(ctx context.Context) error {
+	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	if err != nil {
+		return err
+	}
+	p.doubtful = false
+	switch {
+	case len(lost) == 0:
+	case p.many:
+		p.t.drop(&p.session, p.caller, lost)
+	default:
+		p.close(4403, "forbidden")
+	}
+	return nil
+}
+
+func (p *ssePeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
+	return !p.ended && concerns(&p.session, p.caller, channel, user)
+}
+
+func (p *ssePeer) doubt() { p.doubtful = true }
+
+func (p *ssePeer) reconsider(ctx context.Context) error {
+	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	if err != nil {
+		return err
+	}
+	p.doubtful = false
+	p.t.drop(&p.session, p.caller, lost)
+	p.ended = p.session.Len() == 0
+	return nil
+}
+
+func (p *pollPeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
+	return !p.sent && concerns(&p.session, p.caller, channel, user)
+}
+
+func (p *pollPeer) doubt() { p.doubtful = true }
+
+func (p *pollPeer) reconsider(ctx context.Context) error {
+	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	if err != nil {
+		return err
+	}
+	if p.doubtful = false; len(lost) > 0 {
+		p.refused = lost[0]
+	}
+	return nil
+}

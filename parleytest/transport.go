@@ -47,6 +47,10 @@ func RunTransport(t *testing.T, h TransportHarness) {
 		{"a cursor of another epoch is reset to the head", resetEpoch},
 		{"a cursor of this epoch is served", resetSameEpoch},
 
+		{"a change comes in order, and what it changed is read as it is now", transportChange},
+		{"what is deleted is not replayed", transportDelete},
+		{"who is kicked or banned is cut off, and can't resume", transportKick},
+
 		{"hops between transports lose and repeat nothing", transportHops},
 		{"hops while others publish lose and repeat nothing", transportHopsLive},
 		{"many readers see the same", transportMany},

@@ -124,7 +124,7 @@ func closeError(err error, last *Error) error {
 	if !ok {
 		return err
 	}
-	e := &Error{Status: int(ce.Code), Detail: ce.Reason}
+	e := &Error{Status: int(ce.Code), Code: closeCodes[int(ce.Code)], Detail: ce.Reason}
 	if last != nil {
 		*e = *last
 		e.Status = int(ce.Code)
@@ -134,3 +134,6 @@ func closeError(err error, last *Error) error {
 	}
 	return e
 }
+
+// closeCodes are what the server's close codes mean where no frame said more.
+var closeCodes = map[int]string{4400: "bad_request", 4401: "unauthorized", 4403: "forbidden", 4404: "not_found", 4429: "rate_limited"}

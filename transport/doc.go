@@ -45,8 +45,9 @@ type Transports struct {
 	cfg    Config
 	heads  heads
 
-	requests sync.WaitGroup // under way; nothing is added once draining
-	orders   atomic.Uint64  // how many times rights have become fewer
+	alike    atomic.Pointer[chat.Caller] // what the last callers had in common; see keep
+	requests sync.WaitGroup              // under way; nothing is added once draining
+	orders   atomic.Uint64               // how many times rights have become fewer
 
 	mu         sync.Mutex
 	leave      chan struct{} // closed when draining begins; held polls wait for it

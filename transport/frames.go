@@ -127,7 +127,7 @@ func (p *wsPeer) done(f *wire.Frame, channel parley.ChannelID, err error) error 
 
 // later keeps for the engine what asks the store and so may block.
 func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error) {
-	p.work = func() {
+	p.deal().work = func() {
 		if err := do(); err != nil {
 			p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
 		}
@@ -137,19 +137,20 @@ func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error)
 // speaker is whom a frame speaks for. A connection that was opened for nobody takes
 // the first user that it names.
 func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
-	if wire.Absent(f.User) || f.User == string(p.caller.User) {
-		return p.caller, nil
+	caller := p.who.caller()
+	if wire.Absent(f.User) || f.User == string(caller.User) {
+		return caller, nil
 	}
 	user, err := parley.ParseUser(f.User)
 	if err != nil {
-		return p.caller, err
+		return caller, err
 	}
-	if !p.caller.Any() {
-		return p.caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, p.caller.User), Hint: "leave user out"}
+	if !caller.Any() {
+		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, caller.User), Hint: "leave user out"}
 	}
-	as := chat.Caller{User: user, As: p.caller.As}
-	if !p.caller.Named() {
-		p.caller, p.doubtful = as, true // what a guest may read, a user may be kept out of
+	as := chat.Caller{User: user, As: caller.As}
+	if !caller.Named() {
+		p.who, p.doubtful = p.t.keep(as), true // what a guest may read, a user may be kept out of
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })
 	}
 	return as, nil
@@ -189,10 +190,11 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	if err != nil {
 		return err
 	}
-	if now := uint16(time.Now().Unix()); now != p.eventsIn {
-		p.eventsIn, p.events = now, 0
+	d := p.deal()
+	if now := uint16(time.Now().Unix()); now != d.eventsIn {
+		d.eventsIn, d.events = now, 0
 	}
-	if p.events++; p.events > eventsPerSec {
+	if d.events++; d.events > eventsPerSec {
 		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
 	p.spoke = true
@@ -272,11 +274,11 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
 			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
-		p.t.chat.Enter(channel, p.caller)
+		p.t.chat.Enter(channel, p.who.caller())
 	}
 	start, err := p.session.Follow(ctx, channel, cursor)
 	if err != nil {
-		p.t.chat.Leave(channel, p.caller)
+		p.t.chat.Leave(channel, p.who.caller())
 		return err
 	}
 	welcome(&p.session, p.session.Form(), start, f.Key)
@@ -288,7 +290,7 @@ func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {
-		p.t.chat.Leave(channel, p.caller)
+		p.t.chat.Leave(channel, p.who.caller())
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"parley/chat"
+	"parley"
 	"parley/hub"
 	"parley/wire"
 )
@@ -31,7 +31,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		return t.parkPoll(w, r, req, orders)
 	}
 	bell := make(channelBell, 1)
-	p := &poll{caller: req.Caller}
+	p := &poll{who: t.keep(req.Caller)}
 	t.chat.Hub().Open(&p.session, wire.FormJSON, bell)
 	defer p.session.Close()
 	if err := p.begin(r, req); err != nil {
@@ -75,14 +75,28 @@ func (b channelBell) Ring() {
 
 // poll collects the answer to one long poll.
 type poll struct {
-	session  hub.Session
-	caller   chat.Caller
-	epoch    string
-	many     bool
-	done     bool // there is something to answer with, and nothing more now
-	left     int  // entries that still fit
-	messages []byte
-	resets   []byte
+	session hub.Session
+	who     who
+	epoch   string
+	left    int32 // entries that still fit
+	many    bool
+	done    bool // there is something to answer with, and nothing more now
+	got     *got // nil for nothing
+}
+
+// got is what a poll has that it did not begin with.
+type got struct {
+	messages, resets []byte           // to answer with
+	refused          parley.ChannelID // the right to read this was lost, which is the answer
+	early            []byte           // what was read of the client's next request
+	rest             []byte           // what a short write left of the answer
+}
+
+func (p *poll) has() *got {
+	if p.got == nil {
+		p.got = new(got)
+	}
+	return p.got
 }
 
 // begin follows the request's channels. Resets are something to answer with.
@@ -91,7 +105,7 @@ func (p *poll) begin(r *http.Request, req *Request) error {
 	if err != nil {
 		return err
 	}
-	p.many, p.left, p.epoch = req.Many, req.Limit, starts[0].Bounds.Epoch
+	p.many, p.left, p.epoch = req.Many, int32(req.Limit), starts[0].Bounds.Epoch
 	for _, start := range starts {
 		if start.Reset != nil {
 			p.session.SendReset(start.Bounds.Channel, start.Reset)
@@ -103,19 +117,22 @@ func (p *poll) begin(r *http.Request, req *Request) error {
 // collect takes what there is. The error is hub.ErrBehind: load, and collect again.
 func (p *poll) collect() error {
 	for !p.done {
-		p.resets = append(p.resets, p.session.TakeOwn()...)
+		own := p.session.TakeOwn()
 		before := p.session.Sum()
-		b, err := p.session.Take("", answerBytes, p.left)
+		b, err := p.session.Take("", answerBytes, int(p.left))
+		if len(own)+len(b) > 0 {
+			g := p.has()
+			g.resets, g.messages = append(g.resets, own...), append(g.messages, b...)
+		}
 		if err != nil {
 			return err
 		}
-		p.messages = append(p.messages, b...)
-		p.left -= int(p.session.Sum() - before)
+		p.left -= int32(p.session.Sum() - before)
 		switch {
-		case p.left <= 0, len(p.messages) >= answerBytes:
+		case p.left <= 0, p.got != nil && len(p.got.messages) >= answerBytes:
 			p.done = true
 		case len(b) == 0:
-			p.done = len(p.messages)+len(p.resets) > 0
+			p.done = p.got != nil && len(p.got.messages)+len(p.got.resets) > 0
 			return nil
 		}
 	}
@@ -132,7 +149,7 @@ func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, li
 		reconsider := t.nextOrder()
 		if n := t.orders.Load(); n != orders {
 			orders = n
-			if lost, err := t.lost(ctx, &p.session, p.caller); err != nil {
+			if lost, err := t.lost(ctx, &p.session, p.who.caller()); err != nil {
 				return err
 			} else if len(lost) > 0 {
 				return lostRight(lost[0])
@@ -162,8 +179,12 @@ func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, li
 
 // answer is the body, one JSON object.
 func (p *poll) answer() []byte {
-	body := append(make([]byte, 0, len(p.messages)+256), `{"messages":[`...)
-	body = append(append(body, bytes.TrimSuffix(p.messages, []byte(","))...), ']')
+	var g got
+	if p.got != nil {
+		g = *p.got
+	}
+	body := append(make([]byte, 0, len(g.messages)+256), `{"messages":[`...)
+	body = append(append(body, bytes.TrimSuffix(g.messages, []byte(","))...), ']')
 	if p.many {
 		body = append(body, `,"cursor":`...)
 		body = wire.AppendString(body, p.session.Positions())
@@ -172,7 +193,7 @@ func (p *poll) answer() []byte {
 	}
 	body = append(body, `,"epoch":`...)
 	body = wire.AppendString(body, p.epoch)
-	switch resets := bytes.TrimSuffix(p.resets, []byte(",")); {
+	switch resets := bytes.TrimSuffix(g.resets, []byte(",")); {
 	case len(resets) > 0 && p.many:
 		body = append(append(append(body, `,"reset":[`...), resets...), ']')
 	case len(resets) > 0:

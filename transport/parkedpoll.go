@@ -23,7 +23,7 @@ func (t *Transports) parks(r *http.Request) bool {
 // the answer it goes back to net/http, which reads the next request from it.
 func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Request, orders uint64) error {
 	p := &pollPeer{t: t}
-	p.caller = req.Caller
+	p.who = t.keep(req.Caller)
 	t.chat.Hub().Open(&p.session, wire.FormJSON, &p.conn)
 	if err := p.begin(r, req); err != nil {
 		return err
@@ -51,7 +51,9 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		p.session.Close()
 		return err
 	}
-	p.early = nc.early
+	if len(nc.early) > 0 {
+		p.has().early = nc.early
+	}
 	t.engine.Park(&p.conn, nc.Conn, nil, p, false, req.Timeout)
 	t.settled(&p.conn, orders)
 	return nil
@@ -60,17 +62,14 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 // pollPeer is a long poll that waits in the engine.
 type pollPeer struct {
 	poll
-	t     *Transports
-	conn  engine.Conn
-	head  *http.Header // of the answer, shared by all polls of its kind
-	early []byte       // of the next request
-	rest  []byte       // what a short write left of the answer
-	due   bool         // its time is over
-	sent  bool         // the answer was given to be written
-	leave bool         // the connection ends with the answer
+	t    *Transports
+	conn engine.Conn
+	head *http.Header // of the answer, shared by all polls of its kind
 
-	doubtful bool             // its rights are to be asked for again before it is answered
-	refused  parley.ChannelID // the right to read this was lost, which is the answer
+	due      bool // its time is over
+	sent     bool // the answer was given to be written
+	leave    bool // the connection ends with the answer
+	doubtful bool // its rights are to be asked for again before it is answered
 }
 
 var (
@@ -81,19 +80,20 @@ var (
 func (p *pollPeer) Receive([]byte) (func(), bool) { return nil, false }
 
 func (p *pollPeer) Output() ([]byte, error) {
-	if rest := p.rest; rest != nil {
-		p.rest = nil
-		return rest, nil
-	}
 	if p.sent {
-		return nil, engine.ErrReturn
+		if p.got == nil || p.got.rest == nil {
+			return nil, engine.ErrReturn
+		}
+		rest := p.got.rest
+		p.got.rest = nil
+		return rest, nil
 	}
 	if p.doubtful {
 		return nil, engine.ErrLoad
 	}
-	if p.refused != "" {
+	if p.got != nil && p.got.refused != "" {
 		p.sent = true
-		return p.problem(p.head.Clone(), lostRight(p.refused)), nil
+		return p.problem(p.head.Clone(), lostRight(p.got.refused)), nil
 	}
 	if err := p.collect(); err == hub.ErrBehind {
 		return nil, engine.ErrLoad
@@ -121,7 +121,7 @@ func (p *pollPeer) problem(h http.Header, e *parley.Error) []byte {
 	return append(responseHead(status, h), body...)
 }
 
-func (p *pollPeer) Unsent(b []byte, n int) { p.rest = b[n:] }
+func (p *pollPeer) Unsent(b []byte, n int) { p.has().rest = b[n:] }
 
 func (p *pollPeer) Load(ctx context.Context) error {
 	if p.doubtful {
@@ -148,7 +148,7 @@ func (p *pollPeer) Return(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	p.t.cfg.GiveBack(nc, p.early)
+	p.t.cfg.GiveBack(nc, p.has().early)
 }
 
 // heads are the headers of answers that wait: few kinds, shared by many.

@@ -97,14 +97,14 @@ func (t *Transports) drop(s *hub.Session, c chat.Caller, channels []parley.Chann
 }
 
 func (p *wsPeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
-	return p.closing == nil && concerns(&p.session, p.caller, channel, user)
+	return !p.closing() && concerns(&p.session, p.who.caller(), channel, user)
 }
 
 func (p *wsPeer) doubt() { p.doubtful = true }
 
 // reconsider asks again for the rights of the connection.
 func (p *wsPeer) reconsider(ctx context.Context) error {
-	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (p *wsPeer) reconsider(ctx context.Context) error {
 	switch {
 	case len(lost) == 0:
 	case p.many:
-		p.t.drop(&p.session, p.caller, lost)
+		p.t.drop(&p.session, p.who.caller(), lost)
 	default:
 		p.close(4403, "forbidden")
 	}
@@ -120,35 +120,35 @@ func (p *wsPeer) reconsider(ctx context.Context) error {
 }
 
 func (p *ssePeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
-	return !p.ended && concerns(&p.session, p.caller, channel, user)
+	return !p.ended && concerns(&p.session, p.who.caller(), channel, user)
 }
 
 func (p *ssePeer) doubt() { p.doubtful = true }
 
 func (p *ssePeer) reconsider(ctx context.Context) error {
-	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
 	if err != nil {
 		return err
 	}
 	p.doubtful = false
-	p.t.drop(&p.session, p.caller, lost)
+	p.t.drop(&p.session, p.who.caller(), lost)
 	p.ended = p.session.Len() == 0
 	return nil
 }
 
 func (p *pollPeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
-	return !p.sent && concerns(&p.session, p.caller, channel, user)
+	return !p.sent && concerns(&p.session, p.who.caller(), channel, user)
 }
 
 func (p *pollPeer) doubt() { p.doubtful = true }
 
 func (p *pollPeer) reconsider(ctx context.Context) error {
-	lost, err := p.t.lost(ctx, &p.session, p.caller)
+	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
 	if err != nil {
 		return err
 	}
 	if p.doubtful = false; len(lost) > 0 {
-		p.refused = lost[0]
+		p.has().refused = lost[0]
 	}
 	return nil
 }

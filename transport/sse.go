@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -25,7 +24,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	if req.Many {
 		form = wire.FormSSEMulti
 	}
-	p := &ssePeer{t: t, caller: req.Caller}
+	p := &ssePeer{t: t, who: t.keep(req.Caller)}
 	s := &p.session
 	t.chat.Hub().Open(s, form, &p.conn)
 	h := w.Header()
@@ -101,11 +100,12 @@ type ssePeer struct {
 	t       *Transports
 	conn    engine.Conn
 	session hub.Session
-	caller  chat.Caller
+	who     who
 
-	ended    bool  // nothing follows what waits
-	doubtful bool  // its rights are to be asked for again before anything more is given
-	silent   int64 // since when, in Unix milliseconds, bytes have waited without an acknowledgement; 0: they don't
+	ended    bool   // nothing follows what waits
+	doubtful bool   // its rights are to be asked for again before anything more is given
+	waits    bool   // bytes wait to be acknowledged, and
+	silent   uint32 // since when none were
 }
 
 var _ engine.Peer = (*ssePeer)(nil)
@@ -118,7 +118,7 @@ func (p *ssePeer) Output() ([]byte, error) {
 	if p.doubtful && !p.ended {
 		return nil, engine.ErrLoad
 	}
-	return take(&p.session, p.caller.Identity(), p.ended)
+	return take(&p.session, p.who.caller().Identity(), p.ended)
 }
 
 // take is the Output of a session: what it has, then what is shared; once it ended
@@ -142,6 +142,8 @@ const (
 	maxEntries = 1 << 30
 )
 
+var comment = []byte(":\n\n")
+
 func (p *ssePeer) Load(ctx context.Context) error {
 	if p.doubtful {
 		return p.reconsider(ctx)
@@ -152,11 +154,11 @@ func (p *ssePeer) Load(ctx context.Context) error {
 func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	switch {
 	case !s.Pending:
-		p.silent = 0
-		p.session.Send([]byte(":\n\n"))
-	case s.Progress || p.silent == 0:
-		p.silent = now.UnixMilli()
-	case now.UnixMilli()-p.silent >= p.t.cfg.HeartbeatTimeout.Milliseconds():
+		p.waits = false
+		p.session.Send(comment)
+	case s.Progress || !p.waits:
+		p.waits, p.silent = true, millis(now)
+	case since(millis(now), p.silent) >= p.t.cfg.HeartbeatTimeout:
 		return engine.Dead
 	}
 	return p.t.cfg.Comment
@@ -167,7 +169,7 @@ func (p *ssePeer) Drain(retry time.Duration) {
 	p.ended = true
 }
 
-func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
+func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.who.caller()) }
 
 // Refusal tells an event stream to come back later: the last block of one that ends,
 // or the whole answer if it can't be served now. It has no id: line, so that the

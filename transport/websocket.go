@@ -43,7 +43,8 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 
 // newPeer makes the peer of a connection whose first bytes are head.
 func (t *Transports) newPeer(c chat.Caller, form wire.Form, head []byte) *wsPeer {
-	p := &wsPeer{t: t, caller: c, lastHeard: time.Now().UnixMilli()}
+	now := millis(time.Now())
+	p := &wsPeer{t: t, who: t.keep(c), lastHeard: now, lastPing: now - uint32(t.cfg.HeartbeatInterval.Milliseconds())}
 	t.chat.Hub().Open(&p.session, form, &p.conn)
 	p.session.Send(head)
 	return p
@@ -121,51 +122,80 @@ const (
 // wsPeer is a WebSocket connection.
 //
 //	state: open ──close(code)──▶ closing ──its frame was written──▶ closed
+//
+// Most connections are quiet most of the time, and then have nothing but this.
 type wsPeer struct {
 	// fixed after construction
 	t     *Transports
 	pings bool // pings are messages
 	many  bool // it follows any number of channels; frames name theirs
 
-	conn    engine.Conn
-	session hub.Session
-
 	// owned by the engine's calls
 	spoke     bool // a guest has sent events, which it is not to get back
-	closed    bool // the close frame was given to be written
 	doubtful  bool // its rights are to be asked for again before anything more is given
-	caller    chat.Caller
-	frames    wire.FrameReader
-	closing   *[]byte // the close frame; set: nothing more is read
-	work      func()  // what the last frame asks for and may block
-	lastHeard int64   // when the client gave a sign of life, and
-	lastPing  int64   // when it was asked for one, in Unix milliseconds
-	eventsIn  uint16  // the second, less its high bits, in which it
-	events    uint16  // sent so many events
-
 	undurable atomic.Int32
+	who       who
+	conn      engine.Conn
+	session   hub.Session
+	dealings  *dealings // nil for none
+	lastHeard uint32    // when the client gave a sign of life, and
+	lastPing  uint32    // when it was asked for one
 }
+
+// dealings are what a connection has once its client did more than listen.
+type dealings struct {
+	frames   wire.FrameReader
+	closing  []byte // the close frame; set: nothing more is read
+	closed   bool   // it was given to be written
+	work     func() // what the last frame asks for and may block
+	eventsIn uint16 // the second, less its high bits, in which it
+	events   uint16 // sent so many events
+}
+
+func (p *wsPeer) deal() *dealings {
+	if p.dealings == nil {
+		p.dealings = new(dealings)
+	}
+	return p.dealings
+}
+
+func (p *wsPeer) closing() bool { return p.dealings != nil && p.dealings.closing != nil }
+
+// millis is a moment in milliseconds; two less than 49 days apart can be compared by
+// their difference.
+func millis(t time.Time) uint32 { return uint32(t.UnixMilli()) }
+
+func since(now, then uint32) time.Duration { return time.Duration(now-then) * time.Millisecond }
 
 var _ engine.Peer = (*wsPeer)(nil)
 
 func (p *wsPeer) Receive(b []byte) (work func(), full bool) { return p.receive(b, p.frame) }
 
 func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func(), full bool) {
-	if p.closing != nil {
+	if p.closing() {
 		return nil, false
 	}
 	if p.full() {
 		return nil, true // it is asked only when it was full before: b is nil
 	}
 	if len(b) > 0 {
-		p.lastHeard = time.Now().UnixMilli()
+		p.lastHeard = millis(time.Now())
 	}
-	err := p.frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, frame)
-	if ce, ok := err.(*wire.CloseError); ok && p.closing == nil {
+	var frames wire.FrameReader
+	if p.dealings != nil {
+		frames = p.dealings.frames
+	}
+	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, frame)
+	if p.dealings != nil || frames != (wire.FrameReader{}) {
+		p.deal().frames = frames
+	}
+	if ce, ok := err.(*wire.CloseError); ok && !p.closing() {
 		p.close(ce.Code, ce.Reason)
 	}
-	work, p.work = p.work, nil
-	return work, err == wire.ErrPause && p.closing == nil
+	if p.dealings != nil {
+		work, p.dealings.work = p.dealings.work, nil
+	}
+	return work, err == wire.ErrPause && !p.closing()
 }
 
 // frame handles one whole frame.
@@ -185,7 +215,7 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 		}
 		p.close(code, "")
 	}
-	if p.closing != nil || p.work != nil || p.full() {
+	if p.closing() || p.dealings != nil && p.dealings.work != nil || p.full() {
 		return wire.ErrPause
 	}
 	return nil
@@ -198,33 +228,32 @@ var misplaced = map[wire.Op]string{
 
 // full tells whether too much of what the client asked for is still under way.
 func (p *wsPeer) full() bool {
-	return p.closing == nil && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers)
+	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers)
 }
 
 // close ends the connection after its own answers and a close frame.
 func (p *wsPeer) close(code int, reason string) {
-	if p.closing == nil {
-		frame := wire.AppendClose(nil, code, reason)
-		p.closing = &frame
+	if !p.closing() {
+		p.deal().closing = wire.AppendClose(nil, code, reason)
 		p.conn.Ring()
 	}
 }
 
 func (p *wsPeer) Output() ([]byte, error) {
 	switch {
-	case p.closing == nil && p.doubtful:
+	case !p.closing() && p.doubtful:
 		return nil, engine.ErrLoad
-	case p.closing == nil:
-		return take(&p.session, p.identity(p.caller), false)
+	case !p.closing():
+		return take(&p.session, p.identity(p.who.caller()), false)
 	}
 	if own := p.session.TakeOwn(); own != nil {
 		return own, nil
 	}
-	if p.closed {
+	if p.dealings.closed {
 		return nil, io.EOF
 	}
-	p.closed = true
-	return *p.closing, nil
+	p.dealings.closed = true
+	return p.dealings.closing, nil
 }
 
 func (p *wsPeer) Unsent(b []byte, n int) {
@@ -240,14 +269,13 @@ func (p *wsPeer) Load(ctx context.Context) error {
 
 func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout
-	ms := now.UnixMilli()
+	ms := millis(now)
 	if s.Pending && s.Progress {
 		p.lastHeard = ms
 	}
-	silence := time.Duration(ms-p.lastHeard) * time.Millisecond
-	asked := time.Duration(ms-p.lastPing) * time.Millisecond
+	silence, asked := since(ms, p.lastHeard), since(ms, p.lastPing)
 	switch {
-	case p.closing != nil, silence >= timeout && s.Blocked:
+	case p.closing(), silence >= timeout && s.Blocked:
 		return engine.Dead
 	case silence >= timeout:
 		p.close(1001, "Heartbeat timeout")
@@ -265,15 +293,17 @@ func (p *wsPeer) ping() []byte {
 	if p.pings {
 		return p.session.Form().AppendControl(nil, "", "", wire.Simple(nil, "ping", ""))
 	}
-	return wire.AppendFrameHeader(nil, wire.OpPing, 0)
+	return pingFrame
 }
+
+var pingFrame = wire.AppendFrameHeader(nil, wire.OpPing, 0)
 
 func (p *wsPeer) Drain(retry time.Duration) {
 	p.send(wire.Draining(nil, retry))
 	p.close(1012, "Server draining")
 }
 
-func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.caller) }
+func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.who.caller()) }
 
 // only is the one channel of a connection that is not for many.
 func (p *wsPeer) only() parley.ChannelID {

@@ -1,7 +1,7 @@
 import type { Channel } from "./channel.js"
 import type { Env } from "./env.js"
 import type { Http } from "./http.js"
-import { pollOnce } from "./longpoll.js"
+import { pollOnce } from "./polls.js"
 import type { Host } from "./stream.js"
 
 /** Before it is asked again for what must be there, in milliseconds. */
@@ -21,19 +21,19 @@ export function catchUp(env: Env, http: Http, channel: Channel, signal: AbortSig
 
 /** Tells whether all is there that is known to be. */
 async function ask(env: Env, http: Http, channel: Channel, signal: AbortSignal): Promise<boolean> {
-  for (let n = 1; n > 0;) {
-    const from = channel.cursor
+  for (let from: number | null | undefined = null; from !== channel.cursor;) {
+    from = channel.cursor
     let moved = false // by another reset; what this answer says belongs to a cursor that is no more
     const host: Host = {
       env, http,
       wanted: () => [channel.position],
       frame: f => {
         moved ||= f.type === "reset" && channel.cursor !== from
-        if (f.type !== "welcome" && !moved) channel.accept(f, true)
+        if (!moved) channel.accept(f, true)
       },
       alive: () => {}, trip: () => {}, shared: () => {}, lost: () => {},
     }
-    n = await pollOnce(host, [channel.name], 0, signal)
+    await pollOnce(host, [channel.name], 0, signal, false)
   }
   return !channel.ahead
 }

@@ -1,22 +1,19 @@
 import { Emitter } from "./emitter.js"
 import type { Env } from "./env.js"
-import { ParleyError } from "./error.js"
-import type { Answer, Ask } from "./http.js"
+import type { ParleyError } from "./error.js"
+import type { Http } from "./http.js"
 import { iterate } from "./iterate.js"
-import type { Ack, ChannelEvents, ConnectionState, Data, Draft, Entry, Frame, Message, MessageChanged, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
+import type { Outbox } from "./outbox.js"
+import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, MessageChanged, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
 
 /** What a channel needs of its client. */
 export interface Core {
   readonly env: Env
-  readonly user: string
-  readonly state: ConnectionState
-  ask(method: string, path: string, ask?: Ask): Promise<Answer>
-  send(frame: object): boolean
-  publish(channel: string, draft: Draft): Promise<Ack>
-  outgoing(channel: string): Outgoing[]
-  discard(channel: string, key: string): boolean
+  readonly http: Http
+  readonly link: { send(frame: object): boolean }
+  readonly outbox: Outbox
   /** The channel is to be followed, or no longer. */
-  listens(channel: Channel): void
+  listens(): void
   /** There is more than what came: it is to be asked for. */
   behind(channel: Channel): void
 }
@@ -60,7 +57,7 @@ export class Channel {
 
   /** Own messages that are not yet acknowledged, in order; also what an earlier page left in the storage. */
   get outbox(): Outgoing[] {
-    return this.#core.outgoing(this.name)
+    return this.#core.outbox.list(this.name)
   }
 
   /** Calls back with each new message, until the returned function is called. */
@@ -73,14 +70,14 @@ export class Channel {
     const off = this.#events.on(name, listener)
     this.#listeners++
     this.#refused = undefined
-    this.#core.listens(this)
+    this.#core.listens()
     let on = true
     return () => {
       if (!on) return
       on = false
       off()
       this.#listeners--
-      this.#core.listens(this)
+      this.#core.listens()
     }
   }
 
@@ -88,18 +85,18 @@ export class Channel {
    * The new messages from now on: `for await (const m of room.messages())`. Ends when the client is
    * closed, throws when the server refuses. Leaving the loop ends it; what comes meanwhile is kept.
    */
-  messages(): AsyncIterableIterator<Message> {
+  messages(): AsyncGenerator<Message, void, undefined> {
     return iterate(this)
   }
 
   /** Sends a message, now or as soon as there is a connection. Resolves when it is durable. */
   publish(draft: Draft): Promise<Ack> {
-    return this.#core.publish(this.name, draft)
+    return this.#core.outbox.publish(this.name, draft)
   }
 
   /** Forgets an own message that is queued or failed. */
   discard(key: string): boolean {
-    return this.#core.discard(this.name, key)
+    return this.#core.outbox.discard(this.name, key)
   }
 
   /**
@@ -107,42 +104,32 @@ export class Channel {
    * was delivered yet, without `before`, the channel then goes on after what this returns.
    */
   async history({ before, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
-    const answer = await this.#core.ask("GET", "/api/messages", { query: { channel_id: this.name, before, limit } })
+    const answer = await this.#core.http.ask("GET", "/api/messages", { query: { channel_id: this.name, before, limit } })
     const entries = answer.json as Entry[]
     const first = entries[0]?.id ?? 0
-    if (before === undefined && this.#cursor === undefined && answer.header("Parley-Last-Id")) {
-      this.#cursor = Number(answer.header("Parley-Last-Id"))
-      this.#epoch = answer.header("Parley-Epoch") || undefined
-    }
+    const last = answer.header("Parley-Last-Id")
+    if (before === undefined && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
     return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
   }
 
-  /** One message as it is now. */
-  async message(id: number): Promise<Message> {
-    return (await this.#core.ask("GET", this.#path(id))).json as Message
-  }
-
   /** Replaces text and data of an own message. Returns it as it is now. */
-  async edit(id: number, change: { text?: string; data?: Data }): Promise<Message> {
-    return (await this.#core.ask("PATCH", this.#path(id), { body: change })).json as Message
+  edit(id: number, change: { text?: string; data?: Data }): Promise<Message> {
+    return this.#core.http.json("PATCH", this.#path(id), change)
   }
 
   async delete(id: number): Promise<void> {
-    await this.#core.ask("DELETE", this.#path(id))
+    await this.#core.http.json("DELETE", this.#path(id))
   }
 
-  async react(id: number, emoji: string): Promise<void> {
-    await this.#core.ask("PUT", `${this.#path(id)}/reactions/${encodeURIComponent(emoji)}`)
-  }
-
-  async unreact(id: number, emoji: string): Promise<void> {
-    await this.#core.ask("DELETE", `${this.#path(id)}/reactions/${encodeURIComponent(emoji)}`)
+  /** Adds the caller's reaction, or with `on` false takes it away. */
+  async react(id: number, emoji: string, on = true): Promise<void> {
+    await this.#core.http.json(on ? "PUT" : "DELETE", `${this.#path(id)}/reactions/${encodeURIComponent(emoji)}`)
   }
 
   /** An application's own event to the others: not stored, may be dropped. `name`: a-z 0-9 . _ -, at most 64. */
   async event(name: string, data?: Data): Promise<void> {
-    if (this.#core.send({ type: "event", channel: this.name, event: name, data })) return
-    await this.#core.ask("POST", this.#about("events"), { body: { event: name, data } })
+    if (this.#core.link.send({ type: "event", channel: this.name, event: name, data })) return
+    await this.#core.http.json("POST", this.#about("events"), { event: name, data })
   }
 
   /** Tells the others that the user is typing: at most every two seconds, and only where frames can be sent. */
@@ -150,7 +137,7 @@ export class Channel {
     const now = this.#core.env.now()
     if (now - this.#typed < typingEvery) return
     this.#typed = now
-    this.#core.send({ type: "typing", channel: this.name })
+    this.#core.link.send({ type: "typing", channel: this.name })
   }
 
   /** Moves the caller's read pointer forward. Returns what is unread then; undefined if it stood there already. */
@@ -158,7 +145,7 @@ export class Channel {
     if (id <= this.#read) return undefined
     this.#read = id
     try {
-      return ((await this.#core.ask("POST", this.#about("read"), { body: { id } })).json as { unread: number }).unread
+      return (await this.#core.http.json<{ unread: number }>("POST", this.#about("read"), { id })).unread
     } catch (e) {
       if (this.#read === id) this.#read = 0
       throw e
@@ -166,21 +153,8 @@ export class Channel {
   }
 
   /** Who is here. */
-  async presence(): Promise<Presence> {
-    return (await this.#core.ask("GET", this.#about("presence"))).json as Presence
-  }
-
-  async mute(muted: boolean): Promise<void> {
-    await this.#core.ask("PUT", this.#about("mute"), { body: { muted } })
-  }
-
-  /** Makes the caller a member of a public channel. */
-  async join(): Promise<void> {
-    await this.#core.ask("PUT", this.#about(`members/${encodeURIComponent(this.#core.user)}`), { body: { role: "member" } })
-  }
-
-  async leave(): Promise<void> {
-    await this.#core.ask("DELETE", this.#about(`members/${encodeURIComponent(this.#core.user)}`))
+  presence(): Promise<Presence> {
+    return this.#core.http.json("GET", this.#about("presence"))
   }
 
   // What follows is for the client.

@@ -4,16 +4,16 @@ import { Credentials, type CredentialOptions } from "./credentials.js"
 import { Emitter } from "./emitter.js"
 import { hostEnv, type Env } from "./env.js"
 import { ParleyError } from "./error.js"
-import { Http, type Answer, type Ask } from "./http.js"
+import { Http } from "./http.js"
 import { IndexedStore } from "./indexedstore.js"
-import { Link, type Way } from "./link.js"
-import { openLongPoll } from "./longpoll.js"
+import { Link } from "./link.js"
 import { Outbox } from "./outbox.js"
-import { openPoll } from "./poll.js"
+import { openLongPoll, openPoll } from "./polls.js"
 import { openSSE } from "./sse.js"
 import type { Store } from "./store.js"
 import { Tabs } from "./tabs.js"
-import type { Ack, ConnectionState, Draft, Frame, Inbox, Outgoing, TransportName } from "./types.js"
+import { Timer } from "./timer.js"
+import type { Ack, ConnectionState, Frame, Inbox, Message, Outgoing, TransportName, Way } from "./types.js"
 import { WebSocketStream } from "./websocket.js"
 
 export interface ClientOptions extends CredentialOptions {
@@ -58,15 +58,15 @@ export class Client {
   readonly #ways: readonly TransportName[]
   #forced: readonly TransportName[] | undefined // by use
   #restored: Promise<unknown> | undefined
-  #changed: unknown // timer
+  readonly #changed: Timer
 
   /** `url`: the server, such as `https://chat.example.com` or `location.origin`. */
   constructor(url: string, options: ClientOptions = {}) {
     const env = this.#env = options.env ?? hostEnv()
+    this.#changed = new Timer(env)
     const credentials = this.#credentials = new Credentials(env, options)
     const http = this.#http = new Http(url, env, credentials)
     this.#ways = this.#usable(options.transports ?? all)
-    this.#core = this.#makeCore()
     const { storage } = options
     this.#outbox = new Outbox({
       env, http,
@@ -94,17 +94,16 @@ export class Client {
       state: s => this.#state(s),
       dropped: () => this.#outbox.dropped(),
     })
+    this.#core = { env, http, link: this.#link, outbox: this.#outbox, listens: () => this.#update(), behind: c => this.#behind(c) }
     credentials.onToken = token => this.#link.token(token)
     if (options.shareTabs && env.locks && env.BroadcastChannel) this.#tabs = this.#share(`${http.base} ${credentials.user}`)
     this.#link.use(this.#order())
     this.#unlisten = env.listen(what => {
-      if (what === "leave") this.#tabs?.leave()
-      else if (what === "hide") this.#link.send({ type: "visibility", state: "hidden" })
-      else {
-        if (what === "show") this.#link.send({ type: "visibility", state: "visible" })
-        this.#link.wake(what === "wake")
-        this.#outbox.flush()
-      }
+      if (what === "pagehide") return this.#tabs?.leave()
+      if (what === "visible" || what === "hidden") this.#link.send({ type: "visibility", state: what })
+      if (what === "hidden") return
+      this.#link.wake(what !== "visible")
+      this.#outbox.flush()
     })
     this.#restore()
   }
@@ -130,7 +129,7 @@ export class Client {
 
   /** The user's own channel: notifications are its messages; `unread`, `member-added` and `member-removed` its events. */
   notifications(): Channel {
-    if (!this.user) throw new ParleyError("bad_request", "whose notifications? Give the client a user")
+    if (!this.user) throw new ParleyError("bad_request", "the client needs a user")
     return this.channel("@" + this.user)
   }
 
@@ -140,8 +139,8 @@ export class Client {
   }
 
   /** Any other request of docs/api.md, with the caller's credentials. Returns what the JSON of the answer holds. */
-  async request(method: string, path: string, body?: object): Promise<unknown> {
-    return (await this.#http.ask(method, path, { body })).json
+  request(method: string, path: string, body?: object): Promise<unknown> {
+    return this.#http.json(method, path, body)
   }
 
   /** Calls back with each event of this name, until the returned function is called. */
@@ -170,27 +169,11 @@ export class Client {
     if (this.#life.signal.aborted) return
     this.#life.abort()
     this.#unlisten()
-    this.#env.clearTimeout(this.#changed)
-    this.#link.close()
+    this.#changed.clear()
     this.#tabs?.close()
+    this.#link.close()
     this.#outbox.close()
     this.#credentials.close()
-  }
-
-  #makeCore(): Core {
-    const client = this
-    return {
-      env: this.#env,
-      get user() { return client.user },
-      get state() { return client.state },
-      ask: (method: string, path: string, ask?: Ask): Promise<Answer> => this.#http.ask(method, path, ask),
-      send: frame => this.#link.send(frame),
-      publish: (channel: string, draft: Draft): Promise<Ack> => this.#outbox.publish(channel, draft),
-      outgoing: channel => this.#outbox.list(channel),
-      discard: (channel, key) => this.#outbox.discard(channel, key),
-      listens: () => this.#update(),
-      behind: channel => catchUp(this.#env, this.#http, channel, this.#life.signal),
-    }
   }
 
   #usable(ways: readonly TransportName[]): readonly TransportName[] {
@@ -216,13 +199,12 @@ export class Client {
   /** Follows what is listened to here and in other tabs. Waits a moment for more of the kind. */
   #update(): void {
     if (this.#life.signal.aborted) return
-    this.#changed ??= this.#env.setTimeout(() => {
-      this.#changed = undefined
+    this.#changed.set(0, () => {
       const others = this.#tabs?.names ?? new Set<string>()
       for (const name of others) this.#followed.add(this.channel(name))
       for (const c of this.#channels.values()) c.wanted || others.has(c.name) ? this.#followed.add(c) : this.#followed.delete(c)
       this.#link.update()
-    }, 0)
+    })
   }
 
   #state(state: ConnectionState): void {
@@ -242,7 +224,7 @@ export class Client {
     const room = this.#channels.get(channel)
     switch (type) {
       case "ack":
-        if (key && frame.id) this.#outbox.ack(channel, key, { id: frame.id, timestamp: frame.timestamp as number, duplicate: frame.duplicate === true })
+        if (key) this.#outbox.ack(channel, key, frame as unknown as Ack)
         return
       case "error":
         if (key) this.#outbox.refuse(key, ParleyError.of(frame))
@@ -250,20 +232,23 @@ export class Client {
       case "token-expiring":
         return void this.#credentials.renew().catch(() => {}) // then the close says so
       case "forbidden":
-        room?.refuse(ParleyError.of(frame, Number(frame.status) || 0))
+        room?.refuse(ParleyError.of(frame))
         return this.#update()
       case "more":
-        return room && catchUp(this.#env, this.#http, room, this.#life.signal)
+        return room && this.#behind(room)
       case "unread": // these name the channel that they are about, not the one they came by
       case "member-added":
       case "member-removed":
         for (const c of this.#followed) if (c.name.startsWith("@")) c.accept(frame)
         return
       case "message":
-        if (key && (!this.user || frame.user === this.user))
-          this.#outbox.ack(channel, key, { id: frame.id!, timestamp: frame.timestamp as number, duplicate: false })
+        if (key && (!this.user || frame.user === this.user)) this.#outbox.ack(channel, key, frame as unknown as Message)
     }
     if (room && this.#followed.has(room)) room.accept(frame)
+  }
+
+  #behind(channel: Channel): void {
+    catchUp(this.#env, this.#http, channel, this.#life.signal)
   }
 
   /** How to send a message: over the WebSocket of this tab, else by POST, but not while there is no connection. */

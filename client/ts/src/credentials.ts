@@ -1,9 +1,11 @@
-import { Backoff } from "./backoff.js"
 import type { Env } from "./env.js"
 import { ParleyError } from "./error.js"
+import { Timer } from "./timer.js"
 
 /** How long before its end a token is renewed, in milliseconds; half its life if that is less. */
 const margin = 60_000
+/** How long to wait if that failed. */
+const again = 5_000
 /** The longest that timers take. */
 const longest = 2 ** 31 - 1
 
@@ -19,18 +21,18 @@ export class Credentials {
   onToken: (token: string) => void = () => {}
   readonly #env: Env
   readonly #get: CredentialOptions["getToken"]
-  readonly #retry: Backoff
   #user: string | undefined
   #token: string | undefined
   #refused = 0 // how many tokens in a row were
   #renewing: Promise<string> | undefined
-  #timer: unknown
+  #closed = false
+  readonly #timer: Timer
 
   constructor(env: Env, options: CredentialOptions) {
     this.#env = env
     this.#get = options.getToken
     this.#user = options.user
-    this.#retry = new Backoff(env.random)
+    this.#timer = new Timer(env)
     if (options.token) this.#take(options.token)
   }
 
@@ -54,6 +56,11 @@ export class Credentials {
     this.#refused = 0
   }
 
+  /** The server refuses the token in use. Resolves when there is another. */
+  refused(): Promise<string> {
+    return this.renew(this.#token ?? "")
+  }
+
   /**
    * A token after `refused`. Rejects with a terminal `unauthorized` if there is no way to a
    * new one, or the new one was refused too, and with what getToken rejects with.
@@ -65,18 +72,15 @@ export class Credentials {
   }
 
   close(): void {
-    this.#env.clearTimeout(this.#timer)
-    this.#timer = null
+    this.#closed = true
+    this.#timer.clear()
   }
 
   async #fetch(): Promise<string> {
-    if (!this.#get) throw denied(this.#token ? "the token is not valid or has expired" : "a token is needed")
-    let token
-    try {
-      token = await this.#get()
-    } catch (e) {
-      throw e instanceof ParleyError ? e : new ParleyError("network", `getToken: ${e instanceof Error ? e.message : e}`)
-    }
+    if (!this.#get) throw denied("the server wants another token")
+    const token = await Promise.resolve().then(this.#get).catch(e => {
+      throw e instanceof ParleyError ? e : new ParleyError("network", `getToken: ${e}`)
+    })
     if (!token) throw denied("getToken gave no token")
     const first = this.#token === undefined
     this.#take(token)
@@ -88,31 +92,28 @@ export class Credentials {
     this.#token = token
     const { sub, exp } = claims(token)
     if (sub) this.#user = sub
-    if (!exp || !this.#get || this.#timer === null) return
+    if (!exp || !this.#get || this.#closed) return
     const left = exp * 1000 - this.#env.now()
-    this.#retry.reset()
     this.#plan(left - Math.min(margin, left / 2))
   }
 
   #plan(ms: number): void {
-    this.#env.clearTimeout(this.#timer)
-    this.#timer = this.#env.setTimeout(() => {
-      this.renew().catch(e => {
-        if (this.#timer !== null && !(e as ParleyError).terminal) this.#plan(this.#retry.next(1000))
+    this.#timer.set(Math.min(Math.max(ms, 0), longest), () => {
+      this.renew().catch((e: ParleyError) => {
+        if (!this.#closed && !e.terminal) this.#plan(again)
       })
-    }, Math.min(Math.max(ms, 0), longest))
+    })
   }
 }
 
 function denied(why: string): ParleyError {
-  return new ParleyError("unauthorized", why, { status: 401 })
+  return new ParleyError("unauthorized", why, 401)
 }
 
-/** A JWT's claims (RFC 7519), unverified; none of what is not one. */
+/** A JWT's claims (RFC 7519), unverified; none of what is not one. What is not ASCII is garbled. */
 function claims(token: string): { sub?: string; exp?: number } {
   try {
-    const text = atob(token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, c => c.charCodeAt(0)))) as { sub?: string; exp?: number }
+    return JSON.parse(atob(token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))) as { sub?: string; exp?: number }
   } catch {
     return {}
   }

@@ -11,8 +11,8 @@ export interface Env {
   random(): number
   /** A string that nobody else makes: idempotency keys and the names of tabs. */
   unique(): string
-  /** Calls back when the network or the page comes back (`wake`), is shown or hidden, or goes away (`leave`). */
-  listen(call: (what: "wake" | "show" | "hide" | "leave") => void): () => void
+  /** Calls back when the network or the page comes back, the page goes away, or is shown or hidden. */
+  listen(call: (what: Sign) => void): () => void
   /** Is somebody looking? */
   visible(): boolean
   /** What is remembered as long as the page's session. */
@@ -22,13 +22,14 @@ export interface Env {
   indexedDB?: IDBFactory
 }
 
+export type Sign = "online" | "pageshow" | "pagehide" | "visible" | "hidden"
+
 export interface FetchInit {
   method: string
   headers: Record<string, string>
   body?: string
   signal: AbortSignal
   credentials: "include" | "same-origin"
-  cache?: "no-store"
 }
 
 export interface FetchAnswer {
@@ -98,14 +99,11 @@ function unique(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-")
 }
 
-function listen(call: (what: "wake" | "show" | "hide" | "leave") => void): () => void {
+function listen(call: (what: Sign) => void): () => void {
   const stop = new AbortController()
-  const on = (target: Partial<EventTarget> | undefined, name: string, f: () => void): void =>
-    target?.addEventListener?.(name, f, { signal: stop.signal })
   const page = globalThis.document as Document | undefined
-  on(globalThis, "online", () => call("wake"))
-  on(globalThis, "pageshow", () => call("wake"))
-  on(globalThis, "pagehide", () => call("leave"))
-  on(page, "visibilitychange", () => call(page?.visibilityState === "hidden" ? "hide" : "show"))
+  const hear = (e: Event): void => call((e.type === "visibilitychange" ? page!.visibilityState : e.type) as Sign)
+  for (const name of ["online", "pageshow", "pagehide"]) globalThis.addEventListener?.(name, hear, stop)
+  page?.addEventListener("visibilitychange", hear, stop)
   return () => stop.abort()
 }

@@ -7,23 +7,20 @@
  */
 export class ParleyError extends Error {
   readonly code: string
-  /** What to do about it, if the server says. */
-  readonly hint: string
   /** HTTP status or close code, 0 if there was none. */
   readonly status: number
   /** What the server asks to wait before another try, in milliseconds. */
   readonly retryAfter: number
-  /** Of `cursor_gone`, and the server's other details: the body as it came. */
-  readonly body: { readonly [field: string]: unknown }
+  /** The server's answer as it came; `hint` says what to do. */
+  readonly body: { readonly hint?: string; readonly [field: string]: unknown }
 
-  constructor(code: string, message: string, more: { hint?: unknown; status?: number; retryAfter?: number; body?: object } = {}) {
+  constructor(code: string, message: string, status = 0, retryAfter = 0, body: object = {}) {
     super(message)
     this.name = "ParleyError"
     this.code = code
-    this.hint = String(more.hint ?? "")
-    this.status = more.status ?? 0
-    this.retryAfter = more.retryAfter ?? 0
-    this.body = { ...more.body }
+    this.status = status
+    this.retryAfter = retryAfter
+    this.body = body as ParleyError["body"]
   }
 
   /** The same request would be refused again. (`unauthorized` is, unless a new token helps.) */
@@ -33,10 +30,8 @@ export class ParleyError extends Error {
 
   /** An error from the body of an answer, an error frame or a draining event. */
   static of(body: { readonly [field: string]: unknown }, status = 0, retryAfter = 0): ParleyError {
-    const { code, detail, title, hint, retry_after_ms: ms } = body
-    const named = typeof code === "string" && code !== ""
-    return new ParleyError(named ? code : "bad_answer", String(detail ?? title ?? `the server answered ${status}`),
-      { hint, status, retryAfter: Number(ms) || retryAfter, body })
+    const { code, detail, retry_after_ms: ms } = body
+    return new ParleyError(String(code ?? "bad_answer"), String(detail ?? `the server answered ${status}`), status, Number(ms ?? retryAfter) || 0, body)
   }
 }
 

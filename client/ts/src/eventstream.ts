@@ -1,6 +1,7 @@
 /**
  * Parses text/event-stream as the WHATWG's HTML standard says ("Interpreting an event
- * stream"), except that ids are left alone: parley's stand in the data.
+ * stream"), but for two things that a parley server does not ask for: ids are left alone,
+ * they stand in the data, and a CR alone ends no line.
  */
 export class EventStream {
   /** The last `retry:` in milliseconds, 0 if there was none. */
@@ -16,12 +17,8 @@ export class EventStream {
   }
 
   push(bytes: Uint8Array | undefined): void {
-    let text = this.#rest + this.#decoder.decode(bytes, { stream: true })
-    // A CR at the end may be half a CRLF; it waits for what follows.
-    const held = text.endsWith("\r") ? "\r" : ""
-    if (held) text = text.slice(0, -1)
-    const lines = text.split(/\r\n|\n|\r/)
-    this.#rest = lines.pop()! + held
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r?\n/)
+    this.#rest = lines.pop()!
     for (const line of lines) this.#line(line)
   }
 
@@ -30,11 +27,8 @@ export class EventStream {
       if (this.#data !== undefined) this.#event(this.#name || "message", this.#data)
       this.#name = ""
       this.#data = undefined
-      return
     }
-    const colon = line.indexOf(":")
-    const field = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1))
+    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!
     if (field === "event") this.#name = value
     else if (field === "data") this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`
     else if (field === "retry" && /^\d+$/.test(value)) this.retry = Number(value)

@@ -1,14 +1,14 @@
-import { ParleyError } from "./error.js"
+import type { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import type { Position } from "./types.js"
 
 /** What one request may follow, and how many bytes of names (docs/api.md, "Errors"). */
 const maxChannels = 200, maxNames = 2048
 
-/** Follows channels until `signal` is aborted; throws what ended it. `touch` is called when something came. */
-export type Run = (host: Host, names: string[], signal: AbortSignal, touch: () => void) => Promise<void>
+/** Follows channels until `signal` is aborted; throws what ended it. */
+export type Run = (host: Host, names: string[], signal: AbortSignal) => Promise<void>
 
-interface Group { names: string[]; stop: AbortController; touched: number }
+interface Group { names: string[]; stop: AbortController }
 
 /**
  * A transport that names its channels in requests: one for each group of channels that fit
@@ -18,14 +18,11 @@ interface Group { names: string[]; stop: AbortController; touched: number }
 export class Groups implements Stream {
   readonly #host: Host
   readonly #run: Run
-  readonly #silence: number
   #groups = new Map<string, Group>()
 
-  /** `silence`: after so many milliseconds without a sign of life `check` ends the stream. */
-  constructor(host: Host, run: Run, silence: number) {
+  constructor(host: Host, run: Run) {
     this.#host = host
     this.#run = run
-    this.#silence = silence
     this.update()
   }
 
@@ -40,39 +37,31 @@ export class Groups implements Stream {
     for (const g of was.values()) g.stop.abort()
   }
 
-  check(): void {
-    const { env, lost } = this.#host
-    for (const g of this.#groups.values())
-      if (env.now() - g.touched > this.#silence) return lost(new ParleyError("timeout", "the stream has fallen silent"))
-  }
-
   close(): void {
     for (const g of this.#groups.values()) g.stop.abort()
     this.#groups.clear()
   }
 
   #begin(names: string[]): Group {
-    const { env } = this.#host
-    const group: Group = { names, stop: new AbortController(), touched: env.now() }
-    this.#run(this.#host, names, group.stop.signal, () => group.touched = env.now())
+    const group: Group = { names, stop: new AbortController() }
+    this.#run(this.#host, names, group.stop.signal)
       .catch(async (e: ParleyError) => {
-        if (group.stop.signal.aborted || (e.terminal && e.code !== "unauthorized" && await this.#ban(group, e))) return
+        if (group.stop.signal.aborted || (e.terminal && e.code !== "unauthorized" && await this.#ban(group))) return
         this.#host.lost(e)
       })
     return group
   }
 
   /** Finds the channels because of which a request was refused, and gives them up. */
-  async #ban(group: Group, why: ParleyError): Promise<boolean> {
+  async #ban(group: Group): Promise<boolean> {
     const banned = new Map<string, ParleyError>()
-    if (group.names.length === 1) banned.set(group.names[0]!, why)
-    else for (const channel of group.names)
+    for (const channel of group.names)
       await this.#host.http.ask("GET", "/api/messages", { query: { channel_id: channel, limit: 1 }, signal: group.stop.signal })
         .catch((e: ParleyError) => { if (e.terminal && e.code !== "unauthorized") banned.set(channel, e) })
     if (group.stop.signal.aborted) return true
     this.#groups.delete(group.names.join())
     for (const [channel, e] of banned)
-      this.#host.frame({ type: "forbidden", channel, code: e.code, detail: e.message, hint: e.hint, status: e.status })
+      this.#host.frame({ ...e.body, type: "forbidden", channel })
     return banned.size > 0
   }
 }

@@ -1,6 +1,7 @@
 import type { Credentials } from "./credentials.js"
 import type { Env, FetchAnswer } from "./env.js"
 import { ParleyError } from "./error.js"
+import { Timer } from "./timer.js"
 
 /** How long an answer that needs no waiting may take, in milliseconds. */
 export const patience = 15_000
@@ -49,13 +50,18 @@ export class Http {
     }
   }
 
+  /** Asks, and returns what the JSON of the answer holds: of the type that the caller knows. */
+  async json<T>(method: string, path: string, body?: object): Promise<T> {
+    return (await this.ask(method, path, { body })).json as T
+  }
+
   /** The address of a path, with the user where there are no tokens. */
   url(path: string, query: Ask["query"] = {}): string {
     const q = new URLSearchParams()
     if (!this.#credentials.tokens && this.#credentials.user) q.set("user", this.#credentials.user)
     for (const [name, value] of Object.entries(query))
       for (const v of Array.isArray(value) ? value as string[] : value === undefined ? [] : [value]) q.append(name, String(v))
-    const text = q.toString().replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/%40/g, "@")
+    const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
     return this.base + path + (text && "?" + text)
   }
 
@@ -63,7 +69,11 @@ export class Http {
     const stop = new AbortController()
     const abort = (): void => stop.abort()
     let late = false
-    const timer = this.#env.setTimeout(() => { late = true; abort() }, ask.limit ?? patience)
+    const timer = new Timer(this.#env)
+    timer.set(ask.limit ?? patience, () => {
+      late = true
+      abort()
+    })
     if (ask.signal?.aborted) abort()
     ask.signal?.addEventListener("abort", abort)
     try {
@@ -77,7 +87,6 @@ export class Http {
         ...ask.body && { body: JSON.stringify(ask.body) },
         signal: stop.signal,
         credentials: token ? "same-origin" : "include",
-        ...ask.stream && { cache: "no-store" },
       })
       const ok = answer.status >= 200 && answer.status < 300
       const text = ok && ask.stream ? "" : await answer.text()
@@ -86,11 +95,11 @@ export class Http {
       return { status: answer.status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
     } catch (e) {
       if (e instanceof ParleyError) throw e
-      if (late) throw new ParleyError("timeout", "the server did not answer in time")
-      if (ask.signal?.aborted) throw new ParleyError("closed", "the request was given up")
-      throw new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e instanceof Error ? e.message : e}`)
+      if (late) throw new ParleyError("timeout", "the server is silent")
+      if (ask.signal?.aborted) throw new ParleyError("closed", "the request was stopped")
+      throw new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e}`)
     } finally {
-      this.#env.clearTimeout(timer)
+      timer.clear()
       if (!ask.stream) ask.signal?.removeEventListener("abort", abort) // a stream that is read on can still be stopped
     }
   }
@@ -101,5 +110,5 @@ function problem(answer: FetchAnswer, text: string): ParleyError {
   try {
     body = JSON.parse(text) as object
   } catch { /* not parley's: a proxy's page */ }
-  return ParleyError.of({ ...body }, answer.status, (Number(answer.headers.get("Retry-After")) || 0) * 1000)
+  return ParleyError.of({ ...body }, answer.status, Number(answer.headers.get("Retry-After")) * 1000)
 }

@@ -6,5 +6,5 @@ export { ParleyError } from "./error.js"
 export type { Store, Stored } from "./store.js"
 export type {
   Ack, AppEvent, ChannelEvents, ConnectionState, Data, Draft, Entry, Inbox, InboxEntry, Membership, Message, MessageChanged,
-  Outgoing, Page, Person, Presence, PresenceChange, Reaction, Read, Reset, System, TransportName, Unread, Welcome,
+  Outgoing, Page, Person, Presence, PresenceChange, Reaction, Read, Reset, System, TransportName, Unread, Way, Welcome,
 } from "./types.js"

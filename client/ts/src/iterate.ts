@@ -2,14 +2,13 @@ import type { Channel } from "./channel.js"
 import type { Message } from "./types.js"
 
 /** The messages of a channel from now on. See Channel.messages. */
-export function iterate(channel: Channel): AsyncIterableIterator<Message> {
+export function iterate(channel: Channel): AsyncGenerator<Message, void, undefined> {
   const queue: Message[] = []
-  let over = false, failure: Error | undefined
+  let over = false, failure: unknown
   let wake = (): void => {}
-  const end = (why?: Error): void => {
+  const end = (why?: unknown): void => {
     over = true
-    failure ??= why
-    for (const off of offs) off()
+    failure = why
     wake()
   }
   const offs = [
@@ -19,29 +18,18 @@ export function iterate(channel: Channel): AsyncIterableIterator<Message> {
     }),
     channel.on("refused", end),
     channel.on("state", s => {
-      if (s.status === "closed") end()
-      else if (s.status === "refused") end(s.error as Error | undefined)
+      if (s.status === "closed" || s.status === "refused") end(s.error)
     }),
   ]
-  return {
-    async next() {
-      while (!queue.length && !over) await new Promise<void>(resolve => wake = resolve)
-      const value = queue.shift()
-      if (value) return { value, done: false }
-      if (failure) {
-        const e = failure
-        failure = undefined
-        throw e
+  return async function* () {
+    try {
+      while (queue.length || !over) {
+        if (queue.length) yield queue.shift()!
+        else await new Promise<void>(resolve => wake = resolve)
       }
-      return { value: undefined, done: true }
-    },
-    async return() {
-      queue.length = 0
-      end()
-      return { value: undefined, done: true }
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
+      if (failure) throw failure
+    } finally {
+      for (const off of offs) off()
+    }
+  }()
 }

@@ -3,11 +3,9 @@ import type { Credentials } from "./credentials.js"
 import type { Env } from "./env.js"
 import { ParleyError } from "./error.js"
 import type { Http } from "./http.js"
+import { Timer } from "./timer.js"
 import type { Host, Open, Stream } from "./stream.js"
-import type { ConnectionState, Frame, Position, TransportName } from "./types.js"
-
-/** A transport, or another tab's. */
-export type Way = TransportName | "tab"
+import type { ConnectionState, Frame, Position, Way } from "./types.js"
 
 /** All in milliseconds: how long a transport has to show that it works, at first and at most; */
 const probe = 5_000, longProbe = 20_000
@@ -40,7 +38,7 @@ interface Attempt {
   live: boolean
   over: boolean
   calm: boolean
-  timer?: unknown // the probe's, then that of calm
+  timer: Timer // the probe's, then that of calm
   trip?: number
 }
 
@@ -66,16 +64,19 @@ export class Link {
   #strikes = 0 // failures in a row, without calm between
   #current: Attempt | undefined
   #rival: Attempt | undefined // opened beside the current one
-  #timer: unknown // of the next try
   #notBefore = 0 // the server asked for it
   #doubt = false // the current one is to be opened anew, if nothing better is
-  #beat: unknown
-  #better: unknown // timer
+  readonly #next: Timer // try
+  readonly #beat: Timer
+  readonly #better: Timer
   #betterWait = soonBetter
 
   constructor(cfg: LinkConfig) {
     this.#cfg = cfg
     this.#backoff = new Backoff(cfg.env.random)
+    this.#next = new Timer(cfg.env)
+    this.#beat = new Timer(cfg.env)
+    this.#better = new Timer(cfg.env)
   }
 
   /** Uses these from now on, best first, and connects anew if it was connected or about to. */
@@ -91,7 +92,7 @@ export class Link {
   /** The wanted channels have changed. */
   update(): void {
     const { status } = this.state
-    if (status === "closed" || status === "refused") return
+    if (status === "closed" || status === "refused" && !this.#current) return
     if (!this.#cfg.wanted().length) this.#stop({ status: "idle" })
     else if (status === "idle") this.#connect()
     else for (const a of [this.#current, this.#rival]) a?.stream?.update()
@@ -102,9 +103,9 @@ export class Link {
    * alive. `doubt`: the network or the page was away; what can't be asked is opened anew.
    */
   wake(doubt: boolean): void {
-    if (this.state.status === "waiting" && this.#cfg.env.now() >= this.#notBefore) return this.#connect()
+    if (this.state.status === "waiting" && !this.#current && this.#cfg.env.now() >= this.#notBefore) return this.#connect()
     if (!this.#current?.live) return
-    this.#current.stream?.check()
+    this.#current.stream?.check?.()
     this.#doubt = doubt && !this.#current.stream?.send
     if (doubt && this.#at > 0 || this.#doubt) this.#compete(0)
   }
@@ -139,18 +140,18 @@ export class Link {
   }
 
   #connect(): void {
-    this.#cfg.env.clearTimeout(this.#timer)
+    this.#next.clear()
     const way = this.#order[this.#at]
-    if (!way) return this.#refuse(new ParleyError("bad_request", "there is no transport to use"))
-    this.#set({ status: "connecting", ...named(way), error: this.state.error })
+    if (!way) return this.#refuse(new ParleyError("bad_request", "no transport is left"))
+    this.#set({ status: "connecting", transport: way, error: this.state.error })
     this.#current = this.#begin(way)
   }
 
   #begin(way: Way): Attempt {
     const { env, http, open, wanted } = this.#cfg
-    const a: Attempt = { way, live: false, over: false, calm: false }
-    a.timer = env.setTimeout(() => host.lost(new ParleyError("timeout", `nothing came through over ${way}`)),
-      Math.min(probe * (1 + this.#backoff.tries), longProbe))
+    const a: Attempt = { way, live: false, over: false, calm: false, timer: new Timer(env) }
+    a.timer.set(Math.min(probe * (1 + this.#backoff.tries), longProbe),
+      () => host.lost(new ParleyError("timeout", `nothing came over ${way}`)))
     const host: Host = {
       env, http, wanted,
       frame: f => {
@@ -179,12 +180,11 @@ export class Link {
     const { env, credentials, memory } = this.#cfg
     a.live = true
     this.#doubt = false
-    env.clearTimeout(a.timer)
-    a.timer = env.setTimeout(() => {
+    a.timer.set(calm, () => {
       a.calm = true
       this.#strikes = 0
       this.#backoff.reset()
-    }, calm)
+    })
     if (a === this.#rival) {
       this.#rival = undefined
       if (this.#current) {
@@ -199,27 +199,24 @@ export class Link {
       if (this.#order.length > 1) env.session?.setItem(memory, a.way)
     }
     credentials.accepted()
-    this.#set({ status: "connected", ...named(a.way), ...a.trip !== undefined && { roundTrip: a.trip } })
+    this.#set({ status: "connected", transport: a.way, ...a.trip !== undefined && { roundTrip: a.trip } })
     this.#watch()
     this.#planBetter()
   }
 
   /** Looks now and then whether the connection is alive. */
   #watch(): void {
-    const { env } = this.#cfg
-    env.clearTimeout(this.#beat)
-    this.#beat = env.setTimeout(() => {
-      this.#current?.stream?.check()
+    this.#beat.set(beat, () => {
+      this.#current?.stream?.check?.()
       this.#watch()
-    }, beat)
+    })
   }
 
   /** Plans to try what is better than the transport in use. */
   #planBetter(): void {
-    const { env } = this.#cfg
-    env.clearTimeout(this.#better)
+    this.#better.clear()
     if (this.#at === 0) return void (this.#betterWait = soonBetter)
-    this.#better = env.setTimeout(() => this.#compete(0), this.#betterWait)
+    this.#better.set(this.#betterWait, () => this.#compete(0))
     this.#betterWait = Math.min(this.#betterWait * 2, lateBetter)
   }
 
@@ -227,7 +224,7 @@ export class Link {
   #compete(at: number): void {
     const way = this.#order[at]
     if (this.#rival || !way) return
-    this.#cfg.env.clearTimeout(this.#better)
+    this.#better.clear()
     this.#rival = this.#begin(way)
   }
 
@@ -243,7 +240,7 @@ export class Link {
     this.#cfg.dropped()
     this.#current = this.#rival // it may come through
     this.#rival = undefined
-    if (this.#current) return this.#set({ status: "connecting", ...named(this.#current.way), error: why })
+    if (this.#current) return this.#set({ status: "connecting", transport: this.#current.way, error: why })
     if (why.code === "unauthorized") return this.#renew(why)
     if (why.terminal) return this.#refuse(why)
     if (!why.retryAfter && !a.calm && this.#advance(a)) return this.#connect()
@@ -263,9 +260,8 @@ export class Link {
     if (this.#backoff.tries >= maxRetries) return this.#refuse(new ParleyError("gave_up", `${maxRetries} tries failed: ${why.message}`))
     this.#notBefore = env.now() + why.retryAfter
     const wait = this.#backoff.next(why.retryAfter)
-    env.clearTimeout(this.#timer)
-    this.#timer = env.setTimeout(() => this.#connect(), wait)
-    this.#set({ status: "waiting", ...named(this.#order[this.#at]!), retryAt: env.now() + wait, error: why })
+    this.#next.set(wait, () => this.#connect())
+    this.#set({ status: "waiting", transport: this.#order[this.#at], retryAt: env.now() + wait, error: why })
   }
 
   /** The token was refused: goes on with another, if there is one. */
@@ -273,7 +269,7 @@ export class Link {
     const { credentials } = this.#cfg
     this.#set({ ...this.state, status: "connecting", error: why })
     const renewing = this.state
-    credentials.token().then(old => credentials.renew(old ?? "")).then(
+    credentials.refused().then(
       () => { if (this.state === renewing) this.#wait(why) },
       (e: ParleyError) => { if (this.state === renewing) e.terminal ? this.#refuse(e) : this.#wait(e) })
   }
@@ -283,17 +279,16 @@ export class Link {
   }
 
   #stop(state: ConnectionState): void {
-    const { env } = this.#cfg
     for (const a of [this.#current, this.#rival]) if (a) this.#end(a)
     if (this.#current) this.#cfg.dropped()
     this.#current = this.#rival = undefined
-    for (const timer of [this.#timer, this.#beat, this.#better]) env.clearTimeout(timer)
+    for (const timer of [this.#next, this.#beat, this.#better]) timer.clear()
     this.#set(state)
   }
 
   #end(a: Attempt): void {
     a.over = true
-    this.#cfg.env.clearTimeout(a.timer)
+    a.timer.clear()
     a.stream?.close()
   }
 
@@ -304,7 +299,3 @@ export class Link {
   }
 }
 
-/** The part of a state that names a transport; which one a shared connection has, its holder tells. */
-function named(way: Way): { transport?: TransportName } {
-  return way === "tab" ? {} : { transport: way }
-}

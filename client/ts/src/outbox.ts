@@ -2,7 +2,8 @@ import { Backoff } from "./backoff.js"
 import type { Env } from "./env.js"
 import { ParleyError } from "./error.js"
 import { patience, type Http } from "./http.js"
-import type { Store, Stored } from "./store.js"
+import type { Store } from "./store.js"
+import { Timer } from "./timer.js"
 import type { Ack, Draft, Outgoing } from "./types.js"
 
 export interface OutboxConfig {
@@ -12,22 +13,24 @@ export interface OutboxConfig {
   user(): string
   /** How to send now: as a frame, by POST, or not at all. */
   way(): ((frame: object) => void) | "post" | undefined
-  changed(item: Outgoing): void
+  changed(message: Outgoing): void
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+/** An ack, or the message itself. */
+type AckOrEcho = Omit<Ack, "duplicate"> & Partial<Ack>
 
-interface Item extends Mutable<Outgoing> {
+interface Item {
+  message: Outgoing // replaced when its state changes
   seq: number
+  limit: Timer // of the answer
   framed?: boolean // it went as a frame, whose fate is the connection's
-  limit?: unknown // timer of the answer
   done?: Promise<Ack>
   resolve?: (ack: Ack) => void
   reject?: (why: ParleyError) => void
 }
 
 /** The messages of one channel, in their order, and when the first may be tried again. */
-interface Lane { items: Item[]; backoff: Backoff; timer?: unknown }
+interface Lane { items: Item[]; backoff: Backoff; pause: Timer }
 
 /**
  * Messages on their way out. In each channel one is under way at a time, so that they are
@@ -52,110 +55,103 @@ export class Outbox {
     this.#restored = !cfg.store
   }
 
-  /** Takes up what an earlier page left. Nothing is sent before. */
+  /** Takes up what an earlier page left. Nothing is sent before. `scope`: whose messages. */
   async restore(scope: string): Promise<void> {
-    this.#scope = scope
     if (this.#restored) return
-    const kept = await this.#cfg.store?.load(scope).catch(() => []) ?? []
-    for (const { channel, key, text, data, thread, error, seq } of kept.sort((a, b) => b.seq - a.seq)) {
-      const lane = this.#lane(channel)
-      if (lane.items.some(i => i.key === key)) continue
-      lane.items.unshift({ channel, key, user: this.#cfg.user(), text, data, thread, error, seq, state: error ? "failed" : "queued" })
+    this.#scope = scope
+    const kept = await this.#cfg.store!.load(scope).catch(() => [])
+    for (const { seq, message } of kept.sort((a, b) => b.seq - a.seq)) {
+      const { items } = this.#lane(message.channel)
+      if (!find(items, message.key)) items.unshift({ seq, message: { ...message, state: message.error ? "failed" : "queued" }, limit: new Timer(this.#cfg.env) })
       this.#seq = Math.max(this.#seq, seq)
     }
     this.#restored = true
-    for (const lane of this.#lanes.values()) for (const item of lane.items) {
-      this.#keep(item)
-      this.#cfg.changed(copy(item))
-    }
+    for (const { items } of this.#lanes.values()) for (const item of items) this.#set(item, {})
     this.flush()
   }
 
   /** Sends a message. Resolves when it is durable, rejects when it is refused for good or discarded. */
-  publish(channel: string, draft: Draft): Promise<Ack> {
-    const { env } = this.#cfg
+  publish(channel: string, { key = this.#cfg.env.unique(), text, data, thread }: Draft): Promise<Ack> {
+    const { env, user } = this.#cfg
     const lane = this.#lane(channel)
-    const key = draft.key ?? env.unique()
-    const known = lane.items.find(i => i.key === key)
-    if (known?.done && known.state !== "failed") return known.done
-    if (known) lane.items.splice(lane.items.indexOf(known), 1)
-    this.#seq = Math.max(this.#seq + 1, env.now())
-    const item: Item = { channel, key, user: this.#cfg.user(), text: draft.text, data: draft.data, thread: draft.thread, seq: this.#seq, state: "queued" }
-    item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
-    item.done.catch(() => {}) // who does not ask hears it from the outbox event
+    const known = find(lane.items, key)
+    if (known?.done && known.message.state !== "failed") return known.done
+    if (known) this.#remove(lane, known)
+    const seq = this.#seq = Math.max(this.#seq + 1, env.now())
+    const item: Item = { seq, message: { channel, key, user: user(), text, data, thread, state: "queued" }, limit: new Timer(env) }
+    const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
+    done.catch(() => {}) // who does not ask hears it from the outbox event
     lane.items.push(item)
-    this.#keep(item)
-    this.#cfg.changed(copy(item))
+    this.#set(item, {})
     this.#pump(lane)
-    return item.done
+    return done
   }
 
   /** What is not yet acknowledged in a channel, in order. */
   list(channel: string): Outgoing[] {
-    return this.#lane(channel).items.map(copy)
+    return this.#lane(channel).items.map(i => i.message)
   }
 
   /** Forgets a message that is not under way. Tells whether it did. */
   discard(channel: string, key: string): boolean {
     const lane = this.#lane(channel)
-    const item = lane.items.find(i => i.key === key && i.state !== "sent")
-    if (!item) return false
+    const item = find(lane.items, key)
+    if (!item || item.message.state === "sent") return false
     this.#remove(lane, item)
     item.reject?.(new ParleyError("closed", "the message was discarded"))
     return true
   }
 
   /** A message of ours is durable: its ack came, or the message itself. */
-  ack(channel: string, key: string, ack: Ack): void {
-    const lane = this.#lanes.get(channel)
-    const item = lane?.items.find(i => i.key === key)
-    if (!lane || !item) return
+  ack(channel: string, key: string, { id, timestamp, duplicate = false }: AckOrEcho): void {
+    const lane = this.#lane(channel)
+    const item = find(lane.items, key)
+    if (!item) return
     this.#remove(lane, item)
-    this.#set(item, { state: "acknowledged", id: ack.id, timestamp: ack.timestamp, error: undefined })
-    item.resolve?.(ack)
+    item.message = { ...item.message, state: "acknowledged", id, timestamp, error: undefined }
+    this.#cfg.changed(item.message)
+    item.resolve?.({ id, timestamp, duplicate })
     lane.backoff.reset()
     this.#pump(lane)
   }
 
   /** The server answered with an error. Frames name the key, not always the channel. */
   refuse(key: string, why: ParleyError, channel?: string): void {
-    for (const lane of this.#lanes.values()) {
-      const item = lane.items.find(i => i.key === key && i.state === "sent" && i.channel === (channel ?? i.channel))
-      if (!item) continue
-      this.#cfg.env.clearTimeout(item.limit)
-      if (!why.terminal) {
+    for (const [name, lane] of this.#lanes) {
+      const item = find(lane.items, key)
+      if (item?.message.state !== "sent" || (channel ?? name) !== name) continue
+      item.limit.clear()
+      if (why.terminal) {
+        this.#set(item, { state: "failed", error: { code: why.code, message: why.message } })
+        item.reject?.(why)
+        this.#pump(lane)
+      } else {
         this.#set(item, { state: "queued" })
-        this.#again(lane, why.retryAfter)
-        continue
+        lane.pause.set(lane.backoff.next(why.retryAfter), () => this.#pump(lane))
       }
-      this.#set(item, { state: "failed", error: { code: why.code, message: why.message } })
-      this.#keep(item)
-      item.reject?.(why)
-      this.#pump(lane)
     }
   }
 
   /** The connection is lost: what went over it goes again. */
   dropped(): void {
     for (const { items } of this.#lanes.values())
-      for (const item of items) if (item.state === "sent" && item.framed) this.#requeue(item)
+      for (const item of items) if (item.message.state === "sent" && item.framed) this.#set(item, { state: "queued" })
   }
 
   /** There is a connection, or a reason to hope: tries at once. */
   flush(): void {
     for (const lane of this.#lanes.values()) {
-      this.#cfg.env.clearTimeout(lane.timer)
-      lane.timer = undefined
+      lane.pause.clear()
       this.#pump(lane)
     }
   }
 
   /** Ends. What a store keeps is sent by the next client. */
   close(): void {
-    for (const lane of this.#lanes.values()) {
-      this.#cfg.env.clearTimeout(lane.timer)
-      for (const item of lane.items) {
-        this.#cfg.env.clearTimeout(item.limit)
+    for (const { items, pause } of this.#lanes.values()) {
+      pause.clear()
+      for (const item of items) {
+        item.limit.clear()
         item.reject?.(new ParleyError("closed", "the client was closed"))
       }
     }
@@ -164,68 +160,51 @@ export class Outbox {
 
   #lane(channel: string): Lane {
     let lane = this.#lanes.get(channel)
-    if (!lane) this.#lanes.set(channel, lane = { items: [], backoff: new Backoff(this.#cfg.env.random) })
+    if (!lane) this.#lanes.set(channel, lane = { items: [], backoff: new Backoff(this.#cfg.env.random), pause: new Timer(this.#cfg.env) })
     return lane
   }
 
   #pump(lane: Lane): void {
-    const item = lane.items.find(i => i.state !== "failed")
-    if (!this.#restored || lane.timer !== undefined || item?.state !== "queued") return
+    const item = lane.items.find(i => i.message.state !== "failed")
+    if (!this.#restored || lane.pause.waits || item?.message.state !== "queued") return
     const way = this.#cfg.way()
     if (!way) return
-    const { channel, key, text, data, thread } = item
+    const { channel, key, text, data, thread } = item.message
     item.framed = way !== "post"
     this.#set(item, { state: "sent" })
     if (way !== "post") {
-      item.limit = this.#cfg.env.setTimeout(() => {
-        this.#requeue(item)
+      item.limit.set(patience, () => {
+        this.#set(item, { state: "queued" })
         this.#pump(lane)
-      }, patience)
+      })
       return way({ type: "message", channel, text, data, thread, key })
     }
     this.#cfg.http.ask("POST", "/api/messages", { body: { channel_id: channel, text, data, thread, key } }).then(
-      ({ status, json }) => {
-        const { id, timestamp } = json as Ack
-        this.ack(channel, key, { id, timestamp, duplicate: status === 200 })
-      },
+      ({ status, json }) => this.ack(channel, key, { ...json as Ack, duplicate: status === 200 }),
       (e: ParleyError) => this.refuse(key, e, channel))
   }
 
-  #requeue(item: Item): void {
-    this.#cfg.env.clearTimeout(item.limit)
-    this.#set(item, { state: "queued" })
-  }
-
-  #again(lane: Lane, asked: number): void {
-    lane.timer = this.#cfg.env.setTimeout(() => {
-      lane.timer = undefined
-      this.#pump(lane)
-    }, lane.backoff.next(asked))
-  }
-
-  #set(item: Item, change: Partial<Mutable<Outgoing>>): void {
-    this.#cfg.changed(copy(Object.assign(item, change)))
-  }
-
-  #keep(item: Item): void {
-    if (!this.#restored) return // restore does
-    const { channel, key, text, data, thread, seq, error } = item
-    const kept: Stored = { id: this.#id(item), scope: this.#scope, seq, channel, key }
-    void this.#cfg.store?.put(Object.assign(kept, { text, data, thread, error })).catch(() => {})
+  /** Changes a message, keeps it, and tells so. */
+  #set(item: Item, change: Partial<Outgoing>): void {
+    const { state } = item.message
+    const message = item.message = { ...item.message, ...change }
+    if (message.state === "queued") item.limit.clear()
+    if (this.#restored && message.state !== "sent" && state !== "sent" || message.error) // being sent changes nothing about it
+      void this.#cfg.store?.put({ id: this.#id(item), scope: this.#scope, seq: item.seq, message }).catch(() => {})
+    this.#cfg.changed(message)
   }
 
   #remove(lane: Lane, item: Item): void {
-    this.#cfg.env.clearTimeout(item.limit)
+    item.limit.clear()
     lane.items.splice(lane.items.indexOf(item), 1)
     void this.#cfg.store?.remove(this.#id(item)).catch(() => {})
   }
 
-  #id(item: Item): string {
-    return `${this.#scope} ${item.channel} ${item.key}`
+  #id({ message: { channel, key } }: Item): string {
+    return `${this.#scope} ${channel} ${key}`
   }
 }
 
-/** What others may see of it. */
-function copy({ channel, key, user, text, data, thread, state, error, id, timestamp }: Item): Outgoing {
-  return { channel, key, user, text, data, thread, state, error, id, timestamp }
+function find(items: Item[], key: string): Item | undefined {
+  return items.find(i => i.message.key === key)
 }

@@ -2,6 +2,7 @@ import { ParleyError } from "./error.js"
 import { EventStream } from "./eventstream.js"
 import { following, Groups } from "./groups.js"
 import type { Host, Stream } from "./stream.js"
+import { Timer } from "./timer.js"
 import type { Frame } from "./types.js"
 
 /** Three of the server's comments. */
@@ -9,26 +10,26 @@ const silence = 75_000
 
 /** GET /api/stream?channel_id=…, read with fetch: EventSource shows no status and sends no header. */
 export function openSSE(host: Host): Stream {
-  return new Groups(host, run, silence)
+  return new Groups(host, run)
 }
 
-async function run(host: Host, names: string[], signal: AbortSignal, touch: () => void): Promise<void> {
+async function run(host: Host, names: string[], signal: AbortSignal): Promise<void> {
   const began = host.env.now()
   const answer = await host.http.ask("GET", "/api/stream",
     { query: following(host, names), headers: { Accept: "text/event-stream" }, stream: true, signal })
-  if (!answer.header("Content-Type").startsWith("text/event-stream") || !answer.body)
-    throw new ParleyError("bad_answer", "this is no event stream")
   host.trip(host.env.now() - began)
   const events = new EventStream((name, data) => {
     const frame = JSON.parse(data) as Frame
     if (name === "draining") throw ParleyError.of(frame, 0, events.retry)
     if (!signal.aborted) host.frame({ ...frame, type: frame.type ?? name })
   })
-  const reader = answer.body.getReader()
+  const reader = answer.body!.getReader()
+  const idle = new Timer(host.env)
+  signal.addEventListener("abort", () => idle.clear())
   for (;;) {
-    const { done, value } = await reader.read().catch(e => { throw new ParleyError("gone", `the stream broke off: ${e}`) })
+    idle.set(silence, () => host.lost(new ParleyError("timeout", "the server is silent")))
+    const { done, value } = await reader.read().catch(e => { throw new ParleyError("gone", `the stream broke: ${e}`) })
     if (done) throw new ParleyError("gone", "the server ended the stream")
-    touch()
     events.push(value)
   }
 }

@@ -1,4 +1,6 @@
-/** A message that waits to be sent, as it is kept. */
+import type { Outgoing } from "./types.js"
+
+/** A message that is not yet acknowledged, as it is kept. */
 export interface Stored {
   /** Unique in the store. */
   id: string
@@ -6,12 +8,7 @@ export interface Stored {
   scope: string
   /** Later ones are sent later. */
   seq: number
-  channel: string
-  key: string
-  text?: string
-  data?: Record<string, unknown>
-  thread?: number
-  error?: { code: string; message: string }
+  message: Outgoing
 }
 
 /** Where messages wait that are not yet acknowledged. What it rejects with is ignored: memory goes on. */

@@ -12,8 +12,8 @@ export interface Stream {
   update(): void
   /** Sends a frame; only where that is possible. */
   send?(frame: object): void
-  /** Finds out soon whether the connection is still alive. */
-  check(): void
+  /** Finds out soon whether the connection is still alive; only where it can be asked. */
+  check?(): void
   close(): void
 }
 

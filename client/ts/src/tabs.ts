@@ -1,6 +1,7 @@
 import type { Broadcast, Env } from "./env.js"
 import { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
+import { Timer } from "./timer.js"
 import type { ConnectionState, Frame, Position } from "./types.js"
 
 /** How long the tab with the connection may take to answer, in milliseconds. */
@@ -69,23 +70,23 @@ export class Tabs {
 
   /** The stream of a tab that does not lead. */
   open(host: Host): Stream {
-    let limit: unknown
+    const limit = new Timer(host.env)
     const hi = (): void => this.#post({ hi: this.#id, want: host.wanted().map(p => p.name) })
     const check = (): void => {
-      host.env.clearTimeout(limit)
-      limit = host.env.setTimeout(() => {
+      limit.set(answerLimit, () => {
         if (host.env.visible()) this.#elect({ steal: true }) // its page is frozen: nobody looks at it
-        host.lost(new ParleyError("timeout", "the tab that has the connection does not answer"))
-      }, answerLimit)
+        host.lost(new ParleyError("timeout", "the leading tab is silent"))
+      })
       hi()
     }
     this.#follower = note => {
-      host.env.clearTimeout(limit)
+      limit.clear()
       if ("lead" in note) return check()
       if ("frame" in note) return host.frame(note.frame.type === "welcome" ? { ...note.frame, shared: true } : note.frame)
       if (!("state" in note)) return
       host.alive()
-      host.shared({ ...note.state, leader: false })
+      const { status } = note.state // a leader without a connection is about to have one
+      host.shared({ ...note.state, status: status === "idle" || status === "closed" ? "connecting" : status, leader: false })
       for (const { name, cursor, epoch } of note.at ?? [])
         host.frame({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true, shared: true })
     }
@@ -95,7 +96,7 @@ export class Tabs {
       check,
       send: frame => this.#post({ send: frame }),
       close: () => {
-        host.env.clearTimeout(limit)
+        limit.clear()
         this.#follower = undefined
       },
     }

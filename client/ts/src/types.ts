@@ -4,6 +4,9 @@
 /** The four ways to read, best first: `websocket`, `sse`, `long-poll`, `poll`. */
 export type TransportName = "websocket" | "sse" | "long-poll" | "poll"
 
+/** What a connection is made of: a transport, or another tab's connection. */
+export type Way = TransportName | "tab"
+
 /** An application's own JSON object, at most 64 KiB. */
 export type Data = Record<string, unknown>
 
@@ -154,8 +157,8 @@ export interface ConnectionState {
    * `refused`: for good, `error` says why. `closed` by the application.
    */
   status: "idle" | "connecting" | "connected" | "waiting" | "refused" | "closed"
-  /** The one in use or being tried. */
-  transport?: TransportName
+  /** The one in use or being tried; `tab` until the tab that leads has told its own. */
+  transport?: Way
   /** When the next try is due, in milliseconds since 1970, while `waiting`. */
   retryAt?: number
   /** Why the last connection ended, until there is one again. */

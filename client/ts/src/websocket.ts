@@ -2,13 +2,14 @@ import type { Credentials } from "./credentials.js"
 import type { Socket } from "./env.js"
 import { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
+import { Timer } from "./timer.js"
 import type { Frame } from "./types.js"
 
 /** After so long without a word from the server it is asked, and then has so long to answer, in milliseconds. */
 const answerLimit = 10_000
 /** What subscriptions and pings of this class have as key, so that no message's key is like them. */
 const mark = "\x01"
-const codes: Record<number, string> = { 4400: "bad_request", 4401: "unauthorized", 4403: "forbidden", 4404: "not_found", 4429: "rate_limited", 1013: "overloaded" }
+const codes: Record<number, string> = { 4401: "unauthorized", 4403: "forbidden", 4429: "rate_limited" }
 
 /** GET /ws: any number of channels, both ways. */
 export class WebSocketStream implements Stream {
@@ -19,14 +20,14 @@ export class WebSocketStream implements Stream {
   #open = false
   #closed = false
   #pinged = 0 // when, in milliseconds; 0: not
-  #limit: unknown // of the answer to a ping
-  #retries = new Set<unknown>() // timers of subscriptions to try again
-  #said: ParleyError | undefined // an error or draining frame that may explain the close that follows
+  readonly #limit: Timer // of the answer to a ping
+  #said: ParleyError | undefined // the last frame, if it may explain the close that follows
   readonly #asked = new Map<string, string>() // the key of each subscribe frame → its channel
 
   constructor(host: Host, credentials: Credentials) {
     this.#host = host
     this.#credentials = credentials
+    this.#limit = new Timer(host.env)
     this.#dial().catch(e => this.#lost(e as ParleyError))
   }
 
@@ -51,16 +52,14 @@ export class WebSocketStream implements Stream {
   check(): void {
     if (!this.#open || this.#pinged) return
     this.#pinged = this.#host.env.now()
-    this.#limit = this.#host.env.setTimeout(() => this.#lost(new ParleyError("timeout", "the server has fallen silent")), answerLimit)
+    this.#limit.set(answerLimit, () => this.#lost(new ParleyError("timeout", "the server is silent")))
     this.send({ type: "ping", key: mark })
   }
 
   close(): void {
-    const { env } = this.#host
     this.#closed = true
     this.#open = false
-    env.clearTimeout(this.#limit)
-    for (const timer of this.#retries) env.clearTimeout(timer)
+    this.#limit.clear()
     if (this.#socket) this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
     this.#socket?.close(1000)
   }
@@ -69,7 +68,7 @@ export class WebSocketStream implements Stream {
   async #dial(): Promise<void> {
     const { env, http } = this.#host
     let ticket
-    if (await this.#credentials.token()) ticket = ((await http.ask("POST", "/api/tickets")).json as { ticket: string }).ticket
+    if (await this.#credentials.token()) ticket = (await http.json<{ ticket: string }>("POST", "/api/tickets")).ticket
     if (this.#closed) return
     const ws = this.#socket = new env.WebSocket!(http.url("/ws", { ticket }).replace(/^http/, "ws"))
     ws.onopen = () => {
@@ -83,19 +82,18 @@ export class WebSocketStream implements Stream {
     ws.onerror = () => {} // onclose follows
     ws.onclose = ({ code, reason }) => {
       const said = this.#said
-      this.#lost(new ParleyError(codes[code] ?? "gone", said?.message || reason || `the connection ended with ${code}`,
-        { hint: said?.hint, status: code, retryAfter: said?.retryAfter }))
+      this.#lost(said ?? new ParleyError(codes[code] ?? (code < 4400 ? "gone" : "bad_request"), reason || `closed with ${code}`, code))
     }
   }
 
   #receive(frame: Frame): void {
-    const { env } = this.#host
-    env.clearTimeout(this.#limit)
+    this.#limit.clear()
+    this.#said = undefined
     switch (frame.type) {
       case "ping":
         return this.send({ type: "pong" })
       case "pong":
-        if (this.#pinged) this.#host.trip(env.now() - this.#pinged)
+        if (this.#pinged) this.#host.trip(this.#host.env.now() - this.#pinged)
         this.#pinged = 0
         return this.#host.alive()
       case "draining":
@@ -125,11 +123,9 @@ export class WebSocketStream implements Stream {
       return this.#host.frame({ ...frame, type: "forbidden", channel })
     }
     const { env } = this.#host
-    const timer = env.setTimeout(() => {
-      this.#retries.delete(timer)
+    env.setTimeout(() => {
       if (this.#subscribed.has(channel)) this.#subscribe(channel)
     }, Math.max(e.retryAfter, 1000 + env.random() * 1000))
-    this.#retries.add(timer)
   }
 
   #lost(why: ParleyError): void {

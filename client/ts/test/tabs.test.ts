@@ -1,0 +1,227 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Client, type Broadcast, type Locks } from "../src/index.js"
+import { answer, FakeEnv, settle } from "./fake.js"
+
+interface Lock { holder?: (why?: Error) => void; queue: (() => void)[] }
+
+/** What the tabs of one browser have in common: locks and channels to talk over. */
+class Browser {
+  readonly #locks = new Map<string, Lock>()
+  readonly #air = new Set<Broadcast & { name: string }>()
+
+  locks: Locks = {
+    request: (name, { signal, steal }, hold) => new Promise<void>((resolve, reject) => {
+      const lock = this.#locks.get(name) ?? { queue: [] }
+      this.#locks.set(name, lock)
+      const take = (): void => {
+        const end = (why?: Error): void => {
+          if (lock.holder === end) {
+            lock.holder = undefined
+            lock.queue.shift()?.()
+          }
+          why ? reject(why) : resolve()
+        }
+        lock.holder = end
+        void hold().then(() => end())
+      }
+      if (steal) {
+        const was = lock.holder
+        take()
+        was?.(new Error("stolen"))
+      } else if (lock.holder) {
+        lock.queue.push(take)
+        signal?.addEventListener("abort", () => {
+          lock.queue = lock.queue.filter(t => t !== take)
+          reject(new Error("aborted"))
+        })
+      } else take()
+    }),
+  }
+
+  /** A tab, whose broadcasts may be frozen. */
+  tab(name: string): FakeEnv & { frozen: boolean } {
+    const env = Object.assign(new FakeEnv({ name }), { frozen: false })
+    const air = this.#air
+    env.locks = this.locks
+    env.BroadcastChannel = class implements Broadcast {
+      onmessage: Broadcast["onmessage"] = null
+      readonly name: string
+      constructor(name: string) {
+        this.name = name
+        air.add(this)
+      }
+      postMessage(message: unknown): void {
+        const copy: unknown = structuredClone(message)
+        if (!env.frozen) for (const other of air) if (other !== this && other.name === this.name) queueMicrotask(() => other.onmessage?.({ data: copy }))
+      }
+      close(): void { air.delete(this) }
+    }
+    return env
+  }
+}
+
+const message = (id: number): object => ({ type: "message", id, channel: "general", user: "bob", text: `m${id}`, timestamp: id })
+
+function open(env: FakeEnv): { client: Client; ids: number[] } {
+  const client = new Client("http://parley.test", { env, user: "alice", shareTabs: true })
+  const ids: number[] = []
+  client.channel("general").subscribe(m => ids.push(m.id))
+  return { client, ids }
+}
+
+test("tabs share the connection of one of them", async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome({ general: 5 })
+  const two = open(b), three = open(c)
+  await b.advance(0)
+  await c.advance(0)
+  assert.deepEqual([one.client.state.leader, two.client.state.leader, three.client.state.leader], [true, false, false])
+  assert.deepEqual([two.client.state.status, two.client.state.transport], ["connected", "websocket"])
+  assert.equal(two.client.channel("general").cursor, 5)
+  a.socket.receive(message(6))
+  await settle()
+  assert.deepEqual([one.ids, two.ids, three.ids], [[6], [6], [6]])
+  assert.deepEqual([a.sockets.length, b.sockets.length, c.sockets.length], [1, 0, 0])
+  for (const { client } of [one, two, three]) client.close()
+})
+
+test("the leader follows what the others want, and no longer when they leave", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b)
+  const got: number[] = []
+  two.client.channel("random").subscribe(m => got.push(m.id))
+  await b.advance(0)
+  await a.advance(0)
+  assert.deepEqual(a.socket.of("subscribe").map(f => f["channel"]), ["general", "random"])
+  a.socket.receive({ type: "welcome", channel: "random", cursor: 3, last_id: 3, epoch: "e1" })
+  a.socket.receive({ ...message(4), channel: "random" })
+  await settle()
+  assert.deepEqual(got, [4])
+  two.client.channel("random").typing()
+  await settle()
+  assert.deepEqual(a.socket.of("typing"), [{ type: "typing", channel: "random" }])
+  b.sign("pagehide")
+  await settle()
+  await a.advance(0)
+  assert.deepEqual(a.socket.of("unsubscribe").map(f => f["channel"]), ["random"])
+  one.client.close()
+  two.client.close()
+})
+
+test("a tab that publishes without leading does so by POST, and knows its message when it comes by", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b)
+  await b.advance(0)
+  b.serve = () => null // the answer does not come
+  const sent = two.client.channel("general").publish({ text: "hi" })
+  await settle()
+  assert.equal(b.asked("/api/messages", "POST").length, 1)
+  a.socket.receive({ ...message(1), user: "alice", key: "b2" })
+  assert.equal((await sent).id, 1)
+  one.client.close()
+  two.client.close()
+})
+
+test("when the leader goes another takes over where it was, and nobody misses anything", async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome({ general: 5 })
+  const two = open(b), three = open(c)
+  await b.advance(0)
+  await c.advance(0)
+  a.socket.receive(message(6))
+  await settle()
+  one.client.close()
+  await b.advance(0)
+  await c.advance(0)
+  assert.equal(two.client.state.leader, true)
+  assert.equal(b.socket.url.pathname, "/ws")
+  b.socket.welcome()
+  assert.equal(b.socket.of("subscribe")[0]!["after"], 6)
+  b.socket.receive(message(7))
+  b.socket.receive(message(8))
+  await settle()
+  assert.deepEqual([two.ids, three.ids], [[6, 7, 8], [6, 7, 8]])
+  assert.equal(c.sockets.length, 0)
+  two.client.close()
+  three.client.close()
+})
+
+test("a tab whose cursor is behind the leader's asks for what lies between", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome({ general: 5 })
+  b.serve = r => answer(200, { messages: [3, 4, 5, 6].filter(id => id > Number(r.query.get("after"))).map(message), last_id: 6, epoch: "e1" })
+  const client = new Client("http://parley.test", { env: b, user: "alice", shareTabs: true })
+  const ids: number[] = []
+  client.channel("general", { after: 2 }).subscribe(m => ids.push(m.id))
+  await b.advance(0)
+  a.socket.receive(message(6)) // in the midst of it
+  await settle()
+  a.socket.receive(message(7))
+  await settle()
+  assert.deepEqual(ids, [3, 4, 5, 6, 7])
+  client.close()
+  one.client.close()
+})
+
+test("a frozen leader loses its place to a tab that is looked at, and follows when it wakes", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome({ general: 5 })
+  a.frozen = true
+  b.seen = false
+  const two = open(b)
+  await b.advance(60_000)
+  assert.equal(b.sockets.length, 0) // nobody looks
+  b.seen = true
+  b.sign("visible")
+  await b.advance(30_000)
+  assert.equal(two.client.state.leader, true)
+  assert.equal(b.sockets.length > 0, true)
+  a.frozen = false
+  await settle()
+  assert.equal(one.client.state.leader, false)
+  assert.equal(a.socket.closed, true)
+  one.client.close()
+  two.client.close()
+})
+
+test("tabs of different users share nothing, and without locks each tab has its own connection", async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  c.locks = undefined
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(c)
+  await c.advance(0)
+  assert.equal(c.sockets.length, 1)
+  assert.equal(two.client.state.leader, undefined)
+  const other = new Client("http://parley.test", { env: b, user: "bob", shareTabs: true })
+  other.channel("general").subscribe(() => {})
+  await b.advance(0)
+  b.socket.open()
+  a.socket.receive(message(1))
+  await settle()
+  assert.equal(other.channel("general").cursor, undefined)
+  for (const { client } of [one, two, { client: other }]) client.close()
+})

@@ -17,6 +17,9 @@ type Config struct {
 	RecentLimit int              // bytes of recent entries on this node; 256 MiB. Beyond it channels that rested longest go first
 	PageLimit   int              // bytes of pages kept; 64 MiB
 	Clock       func() time.Time // time.Now
+	// OnRead tells whether a channel is fanned out on read: its streams are told only
+	// that there is more, at most once a second, and the client reads. nil: none is.
+	OnRead func(parley.ChannelID) bool
 }
 
 // Hub connects a log with the sessions that read it. All methods may be called at
@@ -27,14 +30,16 @@ type Hub struct {
 	pages  *pages
 	limit  int64
 	clock  func() time.Time
+	onRead func(parley.ChannelID) bool
 	seed   maphash.Seed
 	shards [64]shard
 	stored func(parley.ChannelID, []parley.Result) // nil: nobody is told
 
 	recent atomic.Int64 // bytes in all tapes
 
-	mu   sync.Mutex
-	busy map[*topic]int64 // those that Sweep looks at, with the head that the log had named at the last sweep
+	mu    sync.Mutex
+	busy  map[*topic]int64 // those that Sweep looks at, with the head that the log had named at the last sweep
+	mores map[parley.ChannelID]more
 }
 
 type shard struct {
@@ -62,7 +67,10 @@ func New(log parley.Log, cfg Config) *Hub {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	h := &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
+	if cfg.OnRead == nil {
+		cfg.OnRead = func(parley.ChannelID) bool { return false }
+	}
+	h := &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
 	for i := range h.shards {
 		h.shards[i].outlets = map[parley.ChannelID]*outlet{}
 	}

@@ -93,7 +93,11 @@ func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 		h.changed(channel, results)
 		if t := h.topic(channel); t != nil {
 			sc := scratches.Get().(*scratch)
-			h.deliver(t, results, sc)
+			if h.onRead(channel) {
+				h.point(t, results, sc)
+			} else {
+				h.deliver(t, results, sc)
+			}
 			scratches.Put(sc)
 		}
 		if h.stored != nil {

@@ -86,6 +86,7 @@ type Start struct {
 	Cursor  int64         // the cursor it begins at
 	Resumed bool          // a cursor was given and is served from
 	Reset   *parley.Reset // the cursor that was given can't be served
+	More    bool          // what follows the cursor is for the client to read
 }
 
 // Open makes s, which is zero, a session.
@@ -99,6 +100,7 @@ func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	s.Unfollow(channel)
 	f := s.place()
+	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
 	// First register, then look: what is stored in between rings.
 	s.hub.enter(channel, f)
 	bs, err := s.hub.log.Bounds(ctx, channel)
@@ -118,6 +120,7 @@ func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *p
 		}
 	}
 	f.id = start.Cursor
+	start.More = f.pointer && start.Cursor < b.Last
 	s.hub.place(f, b)
 	s.ring(f)
 	return start, nil

@@ -11,16 +11,19 @@ import (
 // rest is how long recent bytes are kept after the last was added.
 const rest = time.Minute
 
-// Run keeps the recent bytes within their bounds until ctx ends.
+// Run keeps the recent bytes within their bounds, and tells what is due, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick, soon := time.NewTicker(time.Second), time.NewTicker(moreEvery/10)
 	defer tick.Stop()
+	defer soon.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			h.Sweep()
+		case <-soon.C:
+			h.tellMore()
 		}
 	}
 }

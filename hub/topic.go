@@ -30,9 +30,10 @@ type follow struct {
 
 	before, after *follow // in the topic's list
 
-	live   bool // reads the recent bytes; else it has to find its place by id
-	left   bool // unfollowed, though perhaps still queued
-	queued bool // it may have something for the session
+	pointer bool // it is told only that there is more
+	live    bool // reads the recent bytes; else it has to find its place by id
+	left    bool // unfollowed, though perhaps still queued
+	queued  bool // it may have something for the session
 }
 
 // addLocked puts a follower in.
@@ -163,7 +164,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		f.id = max(f.id, last)
 		return s, s.bytes(), f.pos < r.end(), false
 	}
-	if f.id < t.seen { // the log has more than was delivered here
+	if f.id < t.seen && !f.pointer { // the log has more than was delivered here
 		f.live = false
 		return span{}, nil, false, true
 	}
@@ -175,7 +176,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 func (t *topic) findLocked(f *follow, form wire.Form) bool {
 	pos, ok := t.recent.find(form, f.id)
 	if !ok {
-		if f.id < max(t.head, t.seen) {
+		if f.id < max(t.head, t.seen) && !f.pointer {
 			return false
 		}
 		pos = t.recent.end()

@@ -233,6 +233,9 @@ func welcome(s *hub.Session, form wire.Form, start hub.Start, key string) {
 	if start.Reset != nil {
 		s.SendReset(start.Bounds.Channel, start.Reset)
 	}
+	if start.More {
+		s.Send(form.AppendControl(nil, "", "more", wire.More(nil, start.Bounds.Channel, start.Bounds.Last)))
+	}
 }
 
 // Spread returns retry times between one and at most limit seconds.

@@ -66,6 +66,11 @@ func appendError(dst []byte, e *parley.Error) []byte {
 	return dst
 }
 
+// More tells a stream that there is more to read, up to the head.
+func More(dst []byte, channel parley.ChannelID, head int64) []byte {
+	return end(appendInt(begin(dst, "more", channel), "last_id", head), "")
+}
+
 // Forbidden tells a stream that the right to read a channel was lost.
 func Forbidden(dst []byte, channel parley.ChannelID) []byte {
 	return end(begin(dst, "forbidden", channel), "")

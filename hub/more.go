@@ -1,0 +1,94 @@
+package hub
+
+import (
+	"time"
+
+	"parley"
+	"parley/wire"
+)
+
+// moreEvery is how often, at most, the streams of a channel that is fanned out on read
+// are told that there is more.
+const moreEvery = time.Second
+
+// more is what was told of a channel that is fanned out on read. While it is young the
+// next messages only make it pending:
+//
+//	message ──▶ told at once ──message──▶ pending ──a second after──▶ told
+type more struct {
+	told    time.Time
+	pending bool
+}
+
+// point takes messages of a channel that is fanned out on read: polls read them from
+// pages, streams are told of the head now or soon.
+func (h *Hub) point(t *topic, ms []parley.Result, scratch *scratch) {
+	t.mu.Lock()
+	head := t.head
+	for i := range ms {
+		if ms[i].Err == nil && !ms[i].Unchanged {
+			head = max(head, ms[i].Message.ID)
+		}
+	}
+	if head == t.head {
+		t.mu.Unlock()
+		return
+	}
+	t.head, t.seen = head, head
+	scratch.rung = scratch.rung[:0]
+	for f := t.first; f != nil; f = f.after {
+		if !f.pointer {
+			scratch.rung = append(scratch.rung, f)
+		}
+	}
+	t.mu.Unlock()
+	for _, f := range scratch.rung {
+		f.session.ring(f)
+	}
+	clear(scratch.rung)
+	if h.tellsMore(t.channel) {
+		h.event(t, "more", wire.More(nil, t.channel, head), "", scratch)
+	}
+}
+
+// tellsMore tells whether a channel's streams may be told now, or makes it pending.
+func (h *Hub) tellsMore(channel parley.ChannelID) bool {
+	now := h.clock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m, known := h.mores[channel]
+	if known && now.Sub(m.told) < moreEvery {
+		h.mores[channel] = more{m.told, true}
+		return false
+	}
+	h.mores[channel] = more{told: now}
+	return true
+}
+
+// tellMore tells what is pending and due.
+func (h *Hub) tellMore() {
+	now := h.clock()
+	var due []parley.ChannelID
+	h.mu.Lock()
+	for channel, m := range h.mores {
+		switch {
+		case now.Sub(m.told) < moreEvery:
+		case m.pending:
+			h.mores[channel] = more{told: now}
+			due = append(due, channel)
+		default:
+			delete(h.mores, channel)
+		}
+	}
+	h.mu.Unlock()
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	for _, channel := range due {
+		if t := h.topic(channel); t != nil {
+			t.mu.Lock()
+			head := t.head
+			t.mu.Unlock()
+			h.event(t, "more", wire.More(nil, channel, head), "", sc)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package hub_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/hub"
+	"parley/wire"
+)
+
+// In a channel that is fanned out on read, streams are told that there is more, at once
+// and then once a second; polls get the messages.
+func TestOnReadStreamsAreToldOnceASecondAndPollsRead(t *testing.T) {
+	var now atomic.Int64
+	h, _, _ := start(t, hub.Config{Clock: func() time.Time { return time.UnixMilli(now.Load()) },
+		OnRead: func(c parley.ChannelID) bool { return strings.HasPrefix(string(c), "feed:") }})
+	stream, poll := open(h, wire.FormWS), open(h, wire.FormJSON)
+	defer stream.Close()
+	defer poll.Close()
+	for _, s := range []*hub.Session{stream, poll} {
+		if st, err := s.Follow(t.Context(), "feed:a", &parley.Cursor{}); err != nil || st.More {
+			t.Fatal(st, err)
+		}
+	}
+	told, last := 0, ""
+	for i := range 40 {
+		publish(t, h, "feed:a", 1, "s3cret")
+		now.Add(100)
+		h.Point() // what Run does ten times a second
+		got := takeAll(t, stream)
+		if strings.Contains(got, "s3cret") {
+			t.Fatalf("a stream got %q", got)
+		}
+		last += got
+		n := strings.Count(got, `"type":"more","channel":"feed:a","last_id":`)
+		if told += n; n > 1 || i == 0 && n != 1 {
+			t.Fatalf("after message %d the stream was told %d times: %q", i+1, n, got)
+		}
+	}
+	now.Add(1000)
+	h.Point()
+	if last += takeAll(t, stream); told > 5 || !strings.HasSuffix(last, `"last_id":40}`) {
+		t.Errorf("in 4 s it was told %d times, and last %q", told, last)
+	}
+	if got := takeAll(t, poll); strings.Count(got, "s3cret") != 40 {
+		t.Errorf("a poll read %d messages", strings.Count(got, "s3cret"))
+	}
+	late := open(h, wire.FormSSE)
+	defer late.Close()
+	if st, err := late.Follow(t.Context(), "feed:a", &parley.Cursor{ID: 7}); err != nil || !st.More || st.Bounds.Last != 40 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if got := takeAll(t, late); got != "" {
+		t.Errorf("who comes late was sent %q", got)
+	}
+}
+
+// takeAll takes what a session has, from the store too.
+func takeAll(t *testing.T, s *hub.Session) (all string) {
+	t.Helper()
+	for {
+		b, err := s.Take("", 1<<20, 1<<20)
+		switch {
+		case err == hub.ErrBehind:
+			if err := s.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		case err != nil:
+			t.Fatal(err)
+		case len(b) == 0:
+			return all
+		}
+		all += string(b)
+	}
+}

@@ -22,8 +22,9 @@ type Store interface {
 
 // Config of a Service. The zero value works.
 type Config struct {
-	Presence presence.Config
-	Clock    func() time.Time // time.Now
+	Presence   presence.Config
+	Namespaces Namespaces
+	Clock      func() time.Time // time.Now
 }
 
 // Service is the use cases over a store and a hub.
@@ -33,6 +34,7 @@ type Service struct {
 	known    *known
 	control  *control
 	inboxes  *inboxes
+	spaces   Namespaces
 	presence *presence.Tracker
 	clock    func() time.Time
 	typing   typing
@@ -43,7 +45,10 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	s := &Service{store: store, hub: h, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence), clock: cfg.Clock,
+	if cfg.Namespaces == nil {
+		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are good
+	}
+	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence), clock: cfg.Clock,
 		typing: typing{last: map[typist]time.Time{}}}
 	h.OnStored(s.stored)
 	return s

@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,6 +98,9 @@ func (s *Service) bounds(ctx context.Context, user parley.UserID) ([]parley.Boun
 // inboxes are the users whose own channel somebody on this node follows: they are told
 // when the unread count of one of their channels changes.
 //
+// (Channels that are fanned out on read, or tiered, are not counted: once a second their
+// members are told that there is more.)
+//
 //	a message ──▶ the channel is marked ──▶ 4 times a second: its readers' places are
 //	marked ──▶ as many as the budget allows are counted anew, and told if they changed
 //
@@ -108,9 +112,10 @@ type inboxes struct {
 	mu       sync.Mutex
 	users    map[parley.UserID]*inboxUser
 	readers  map[parley.ChannelID]map[parley.UserID]struct{}
-	channels map[parley.ChannelID]struct{} // marked
-	places   map[inboxPlace]struct{}       // marked
-	arrived  map[parley.UserID]struct{}    // their channels are not yet known
+	channels map[parley.ChannelID]struct{}  // marked
+	places   map[inboxPlace]struct{}        // marked
+	arrived  map[parley.UserID]struct{}     // their channels are not yet known
+	pointed  map[parley.ChannelID]time.Time // when those that are not counted were told last
 }
 
 type inboxUser struct {
@@ -136,7 +141,7 @@ const (
 
 func newInboxes() *inboxes {
 	return &inboxes{users: map[parley.UserID]*inboxUser{}, readers: map[parley.ChannelID]map[parley.UserID]struct{}{},
-		channels: map[parley.ChannelID]struct{}{}, places: map[inboxPlace]struct{}{}, arrived: map[parley.UserID]struct{}{}}
+		channels: map[parley.ChannelID]struct{}{}, places: map[inboxPlace]struct{}{}, arrived: map[parley.UserID]struct{}{}, pointed: map[parley.ChannelID]time.Time{}}
 }
 
 // enter says that a connection follows a user's own channel, leave that it has stopped.
@@ -261,8 +266,47 @@ func (s *Service) tellInboxes(ctx context.Context) {
 		in.mu.Unlock()
 		s.countInboxes(ctx, user, channels, false)
 	}
+	for channel, users := range in.point(s.clock(), func(c parley.ChannelID) bool { f := s.spaces.Of(c).Fanout; return f == OnRead || f == Tiered }) {
+		s.pointInboxes(ctx, channel, users)
+	}
 	for user, channels := range in.take() {
 		s.countInboxes(ctx, user, channels, true)
+	}
+}
+
+// point takes the marked channels whose members are only told that there is more, each
+// at most once a second.
+func (in *inboxes) point(now time.Time, only func(parley.ChannelID) bool) map[parley.ChannelID][]parley.UserID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	taken := map[parley.ChannelID][]parley.UserID{}
+	for channel, at := range in.pointed {
+		if now.Sub(at) >= time.Second {
+			delete(in.pointed, channel)
+		}
+	}
+	for channel := range in.channels {
+		if !only(channel) {
+			continue
+		}
+		if _, young := in.pointed[channel]; young {
+			continue
+		}
+		in.pointed[channel] = now
+		taken[channel] = slices.Collect(maps.Keys(in.readers[channel]))
+		delete(in.channels, channel)
+	}
+	return taken
+}
+
+func (s *Service) pointInboxes(ctx context.Context, channel parley.ChannelID, users []parley.UserID) {
+	bs, err := s.store.Bounds(ctx, channel)
+	if err != nil {
+		return // the next message tells
+	}
+	more := wire.More(nil, channel, bs[0].Last)
+	for _, user := range users {
+		s.hub.Event(parley.ChannelID("@"+user), "more", more, "")
 	}
 }
 
@@ -281,11 +325,14 @@ func (in *inboxes) take() map[parley.UserID][]parley.ChannelID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for channel := range in.channels {
+		if _, waits := in.pointed[channel]; waits {
+			continue
+		}
 		for user := range in.readers[channel] {
 			in.places[inboxPlace{user, channel}] = struct{}{}
 		}
+		delete(in.channels, channel)
 	}
-	clear(in.channels)
 	taken, n := map[parley.UserID][]parley.ChannelID{}, 0
 	for p := range in.places {
 		if n++; n > inboxBudget {

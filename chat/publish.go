@@ -20,6 +20,13 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	if err != nil {
 		return err
 	}
+	space := s.spaces.Of(channel)
+	if !space.mayPublish(c, channel, a) {
+		return forbidden(c, Write, channel)
+	}
+	if err := space.fits(&d); err != nil {
+		return err
+	}
 	d.User, d.Name = c.User, c.Name
 	d.Join = a.kind == parley.Public
 	s.hub.Publish(channel, d, done)

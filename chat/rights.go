@@ -207,8 +207,8 @@ func (s *Service) access(ctx context.Context, user parley.UserID, channel parley
 
 // kind is that of a channel whose settings have none.
 func (s *Service) kind(channel parley.ChannelID) parley.Kind {
-	if strings.HasPrefix(string(channel), "dm:") {
-		return parley.MembersOnly
+	if kind := s.spaces.Of(channel).Kind; kind != "" {
+		return kind
 	}
 	return parley.Public
 }

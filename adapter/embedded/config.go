@@ -37,6 +37,9 @@ type Config struct {
 	Clock    func() time.Time // nil: time.Now
 	// Retention of channels whose settings have none. The zero value keeps all.
 	Retention parley.Retention
+	// RetentionOf is that of one channel whose settings have none, zero for Retention.
+	// nil: zero for all.
+	RetentionOf func(parley.ChannelID) parley.Retention
 	// TrimEvery is how often channels that changed are trimmed. 0: 2 s, well within
 	// the 10 s that parley.Retention allows.
 	TrimEvery time.Duration
@@ -68,6 +71,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Interval <= 0 {
 		c.Interval = 100 * time.Millisecond
+	}
+	if c.RetentionOf == nil {
+		c.RetentionOf = func(parley.ChannelID) parley.Retention { return parley.Retention{} }
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -91,6 +91,9 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 	if err != nil {
 		return err
 	}
+	if of := l.cfg.RetentionOf(ch); of != (parley.Retention{}) {
+		keep = of
+	}
 	if s.Retention != nil {
 		keep = *s.Retention
 	}

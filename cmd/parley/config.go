@@ -12,7 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// configFile is a YAML file whose keys are the names of flags. It is asked last:
+// configFile is a YAML file whose keys are the names of flags, and namespaces. It is asked last:
 // after the command line, after the environment.
 type configFile struct {
 	path   string
@@ -36,13 +36,14 @@ func readConfig(path string, getenv func(string) string) (*configFile, error) {
 
 // Validate refuses keys that are no settings.
 func (f *configFile) Validate(app *kong.Application) error {
-	known := settings(app)
+	known := append(settings(app), namespacesKey)
 	for _, key := range keys(f.values) {
 		if !slices.Contains(known, key) {
 			return refuse(fmt.Sprintf("the configuration %s has the unknown key %q%s", f.path, key, nearest(key, known)))
 		}
 	}
-	return nil
+	_, err := f.namespaces()
+	return err
 }
 
 // Resolve gives a flag's value, if neither the command line nor the environment did.

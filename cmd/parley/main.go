@@ -44,6 +44,8 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+
+	file *configFile // the configuration, nil if there is none
 }
 
 // refusal is a mistake of the one who started the program: exit code 2.
@@ -55,7 +57,7 @@ func refuse(lines ...string) error { return &refusal{lines} }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr}
+	p := &program{args: os.Args[1:], getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the process at once
@@ -120,6 +122,7 @@ func (p *program) parser() (parser *kong.Kong, err error) {
 		if err != nil {
 			return nil, err
 		}
+		p.file = file
 		options = append(options, kong.Resolvers(file))
 	}
 	return kong.New(&cli{}, options...)

@@ -33,6 +33,7 @@ type node struct {
 	log     *slog.Logger
 	stdout  io.Writer // gets the ready line, nothing else
 	hints   io.Writer // gets lines for people; nil: none
+	spaces  chat.Namespaces
 	auth    httpapi.Authenticator
 	origins func(string) bool
 	hosts   func(string) bool
@@ -57,7 +58,7 @@ func (n *node) run(ctx context.Context) error {
 	for _, l := range sockets {
 		defer l.Close()
 	}
-	store, err := embedded.Open(f.Data, embedded.Config{Fsync: embedded.Fsync(f.Fsync), Logger: n.log,
+	store, err := embedded.Open(f.Data, embedded.Config{Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
 		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	if errors.Is(err, embedded.ErrInUse) {
 		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
@@ -66,8 +67,8 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 
-	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20})
-	c := chat.New(store, h, chat.Config{Presence: presence.Config{Grace: f.LeaveGrace}})
+	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
+	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: f.LeaveGrace}})
 	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
 	if err != nil {
 		return errors.Join(err, store.Close())

@@ -36,7 +36,7 @@ func run(t *testing.T, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := &program{args, os.Getenv, strings.NewReader(""), &stdout, &stderr}
+	p := &program{args: args, getenv: os.Getenv, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}
 	code := p.run(ctx)
 	if ctx.Err() != nil {
 		t.Errorf("parley %s did not end by itself", strings.Join(args, " "))
@@ -76,7 +76,7 @@ func running(t *testing.T, args ...string) []string {
 	out := &lines{ready: make(chan []string, 1)}
 	var stderr bytes.Buffer // read when the program has ended
 	args = append([]string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
-	p := &program{args, os.Getenv, strings.NewReader(""), out, &stderr}
+	p := &program{args: args, getenv: os.Getenv, stdin: strings.NewReader(""), stdout: out, stderr: &stderr}
 	var code int
 	var wait sync.WaitGroup
 	wait.Go(func() { code = p.run(ctx); close(out.ready) })

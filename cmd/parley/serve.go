@@ -129,7 +129,11 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 			"For development:", "  parley dev --admin-listen 127.0.0.1:8081",
 			"For others to connect:", "  parley serve --admin-listen "+c.AdminListen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
 	}
-	n := &node{flags: &c.nodeFlags, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
+	spaces, err := p.file.namespaces()
+	if err != nil {
+		return err
+	}
+	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
 		auth: httpapi.Development{}, origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
 	return n.run(ctx)
 }

@@ -1,0 +1,124 @@
+package chat
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley"
+)
+
+// Fanout is how a channel's messages reach its readers.
+type Fanout string
+
+// The fan-outs; docs/fanout.md has what each costs.
+const (
+	OnWrite Fanout = "write"  // every stream gets every message; the default
+	OnRead  Fanout = "read"   // streams and members are told at most once a second that there is more, and read
+	Tiered  Fanout = "tiered" // streams get every message, other members are told as with OnRead
+)
+
+// Namespace is what channels have in common whose names begin alike. Zero fields are
+// the defaults.
+type Namespace struct {
+	Prefix    string
+	Kind      parley.Kind      // of channels whose settings have none; public, dm: members
+	Fanout    Fanout           // write
+	Publish   parley.Role      // the least role that may post: member (the default), admin or owner; back ends always may
+	Retention parley.Retention // of channels whose settings have none; the node's
+	MaxText   int              // bytes; 16 KiB, and no more
+	MaxData   int              // bytes; 64 KiB, and no more
+	Each      int              // up to this many present each coming and going is told; 100
+	Batch     int              // above it only counts are told; 5,000. Below Each: no presence events at all
+}
+
+// Namespaces are sorted, the longest prefix first. nil has the defaults.
+type Namespaces []Namespace
+
+// NewNamespaces checks and sorts. dm: is for members unless it is given.
+func NewNamespaces(given []Namespace) (Namespaces, error) {
+	all := slices.Clone(given)
+	if !slices.ContainsFunc(all, func(n Namespace) bool { return n.Prefix == "dm:" }) {
+		all = append(all, Namespace{Prefix: "dm:", Kind: parley.MembersOnly})
+	}
+	slices.SortFunc(all, func(a, b Namespace) int {
+		return cmp.Or(len(b.Prefix)-len(a.Prefix), strings.Compare(a.Prefix, b.Prefix))
+	})
+	for i, n := range all {
+		if err := n.check(); err != nil {
+			return nil, fmt.Errorf("namespace %q: %w", n.Prefix, err)
+		}
+		if i > 0 && all[i-1].Prefix == n.Prefix {
+			return nil, fmt.Errorf("namespace %q is given twice", n.Prefix)
+		}
+	}
+	return all, nil
+}
+
+func (n *Namespace) check() error {
+	if _, err := parley.ParseChannel(strings.TrimPrefix(n.Prefix, "@") + "x"); err != nil {
+		return fmt.Errorf("no channel's name begins so")
+	}
+	switch {
+	case n.Prefix == "":
+		return fmt.Errorf("the prefix is empty")
+	case n.Kind != "" && n.Kind != parley.Public && n.Kind != parley.MembersOnly:
+		return fmt.Errorf("there is no kind %q: public or members", n.Kind)
+	case n.Prefix == "dm:" && n.Kind == parley.Public:
+		return fmt.Errorf("direct channels can't be public")
+	case n.Fanout != "" && n.Fanout != OnWrite && n.Fanout != OnRead && n.Fanout != Tiered:
+		return fmt.Errorf("there is no fanout %q: write, read or tiered", n.Fanout)
+	case n.Publish != "" && n.Publish != parley.Regular && n.Publish != parley.Admin && n.Publish != parley.Owner:
+		return fmt.Errorf("publish can't be %q: member, admin or owner", n.Publish)
+	case n.Retention.Messages < 0 || n.Retention.Seconds < 0 || n.MaxText < 0 || n.MaxData < 0 || n.Each < 0 || n.Batch < 0:
+		return fmt.Errorf("a limit can't be less than nothing")
+	case n.MaxText > parley.MaxText || n.MaxData > parley.MaxData:
+		return fmt.Errorf("texts are at most %d bytes and data %d", parley.MaxText, parley.MaxData)
+	}
+	return nil
+}
+
+// Of returns what holds for a channel: the longest prefix of its name.
+func (ns Namespaces) Of(channel parley.ChannelID) Namespace {
+	for i := range ns {
+		if strings.HasPrefix(string(channel), ns[i].Prefix) {
+			return ns[i]
+		}
+	}
+	return Namespace{}
+}
+
+// OnRead tells whether a channel's streams are told only that there is more.
+func (ns Namespaces) OnRead(channel parley.ChannelID) bool { return ns.Of(channel).Fanout == OnRead }
+
+// Retention is what a channel keeps if its settings don't say, zero if neither does its
+// namespace.
+func (ns Namespaces) Retention(channel parley.ChannelID) parley.Retention {
+	return ns.Of(channel).Retention
+}
+
+// fits refuses a draft that is larger than the namespace allows.
+func (n *Namespace) fits(d *parley.Draft) error {
+	for _, part := range []struct {
+		name       string
+		size, most int
+	}{{"text", len(d.Text), n.MaxText}, {"data", len(d.Data), n.MaxData}} {
+		if part.most > 0 && part.size > part.most {
+			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("%s has %d bytes, the limit in %s… is %d", part.name, part.size, n.Prefix, part.most), Hint: "send less, or a link to it"}
+		}
+	}
+	return nil
+}
+
+// mayPublish tells whether who may write to a channel may also post there.
+func (n *Namespace) mayPublish(c Caller, channel parley.ChannelID, a access) bool {
+	switch n.Publish {
+	case parley.Admin:
+		return rights(c, channel, a)&Administer != 0
+	case parley.Owner:
+		return a.role == parley.Owner || c.As != nil && c.As.Service
+	default:
+		return true
+	}
+}

@@ -36,6 +36,7 @@ type Service struct {
 	inboxes  *inboxes
 	spaces   Namespaces
 	presence *presence.Tracker
+	keeper   *presence.Keeper
 	clock    func() time.Time
 	typing   typing
 }
@@ -48,19 +49,25 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Namespaces == nil {
 		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are good
 	}
-	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence), clock: cfg.Clock,
+	if cfg.Presence.Tiers == nil {
+		cfg.Presence.Tiers = cfg.Namespaces.Tiers
+	}
+	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock,
 		typing: typing{last: map[typist]time.Time{}}}
+	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	h.OnStored(s.stored)
 	return s
 }
 
-// Run tells of users who left and of what is unread, and ends the streams of those who
+// Run tells of users who came and left and of what is unread, and ends the streams of those who
 // lost a right, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { s.control.run(ctx, s.obey) })
 	others.Go(func() { s.runInboxes(ctx) })
+	others.Go(func() { s.runWatches(ctx) })
+	others.Go(func() { _ = s.keeper.Run(ctx) })
 	t := time.NewTicker(50 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -69,7 +76,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		case <-t.C:
 			now := s.clock()
-			s.tellGone(now)
+			s.tellNews(now)
 			s.typing.forget(now)
 		}
 	}

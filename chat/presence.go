@@ -1,41 +1,162 @@
 package chat
 
 import (
+	"cmp"
+	"context"
 	"time"
 
 	"parley"
+	"parley/presence"
 	"parley/wire"
 )
 
+// Tiers are the sizes of a channel up to which each coming and going is told, and
+// up to which differences name users (presence.Config).
+func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
+	n := ns.Of(channel)
+	each = cmp.Or(n.Each, presence.Each)
+	return each, cmp.Or(n.Batch, max(presence.Batch, each))
+}
+
+// Come says that a connection of a user is open, whatever it follows. Guests come and
+// go unseen, here and below.
+func (s *Service) Come(c Caller, via parley.Transport) {
+	if c.Named() {
+		s.presence.Enter("", c.User, via, s.clock())
+	}
+}
+
+// Go says that it was closed.
+func (s *Service) Go(c Caller, via parley.Transport) {
+	if c.Named() {
+		s.presence.Leave("", c.User, c.Name, via, s.clock())
+	}
+}
+
 // Enter says that a connection of a user follows a channel; the others hear of it
-// if it is the first. Guests come and go unseen.
-func (s *Service) Enter(channel parley.ChannelID, c Caller) {
+// if it is the first.
+func (s *Service) Enter(channel parley.ChannelID, c Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.inboxes.enter(owner)
 	}
-	if c.Named() && s.presence.Enter(channel, c.User) {
-		s.hub.Event(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User))
+	if c.Named() && s.presence.Enter(channel, c.User, via, s.clock()) {
+		s.tellJoined(channel, c)
 	}
 }
 
 // Leave says that a connection of a user has stopped following a channel.
-func (s *Service) Leave(channel parley.ChannelID, c Caller) {
+func (s *Service) Leave(channel parley.ChannelID, c Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.inboxes.leave(owner)
 	}
 	if c.Named() {
-		s.presence.Leave(channel, c.User, c.Name, s.clock())
+		s.presence.Leave(channel, c.User, c.Name, via, s.clock())
 	}
 }
 
-// tellGone tells of users who have not come back.
-func (s *Service) tellGone(now time.Time) {
-	for _, d := range s.presence.Due(now) {
-		name := d.Name
-		if name == "" {
-			name = string(d.User)
+// Hold says that a long poll of a user is held for channels.
+func (s *Service) Hold(c Caller, channels ...parley.ChannelID) {
+	if !c.Named() {
+		return
+	}
+	now := s.clock()
+	s.presence.Enter("", c.User, parley.LongPoll, now)
+	for _, channel := range channels {
+		if s.presence.Enter(channel, c.User, parley.LongPoll, now) {
+			s.tellJoined(channel, c)
 		}
-		s.hub.Event(d.Channel, "system", wire.System(nil, d.Channel, d.User, name+" disconnected"), string(d.User))
-		s.hub.Event(d.Channel, "user-left", wire.UserEvent(nil, "user-left", d.Channel, d.User, d.Name), string(d.User))
+	}
+}
+
+// Release says that it is held no longer. From now on a lease keeps the user: in the
+// channels if asked, that is if the user may still read them.
+func (s *Service) Release(c Caller, asked bool, channels ...parley.ChannelID) {
+	if !c.Named() {
+		return
+	}
+	if asked {
+		s.Asked(c, parley.LongPoll, channels...)
+	}
+	now := s.clock()
+	for _, channel := range channels {
+		s.presence.Leave(channel, c.User, c.Name, parley.LongPoll, now)
+	}
+	s.presence.Leave("", c.User, c.Name, parley.LongPoll, now)
+}
+
+// Asked says that a user has polled channels.
+func (s *Service) Asked(c Caller, via parley.Transport, channels ...parley.ChannelID) {
+	if !c.Named() {
+		return
+	}
+	now := s.clock()
+	s.presence.Asked("", c.User, c.Name, via, now)
+	for _, channel := range channels {
+		if s.presence.Asked(channel, c.User, c.Name, via, now) {
+			s.tellJoined(channel, c)
+		}
+	}
+}
+
+// Here says who is in a channel, of whom at most limit are named.
+func (s *Service) Here(ctx context.Context, c Caller, channel parley.ChannelID, limit int) (parley.Here, error) {
+	if err := s.Authorize(ctx, c, Presence, channel); err != nil {
+		return parley.Here{}, err
+	}
+	return s.keeper.Here(ctx, channel, limit)
+}
+
+// Seen says whether a user is online, and if not when the last sign of them was.
+func (s *Service) Seen(ctx context.Context, c Caller, user parley.UserID) (parley.Sighting, error) {
+	if ok, err := s.shares(ctx, c, user); err != nil {
+		return parley.Sighting{}, err
+	} else if !ok {
+		return parley.Sighting{}, &parley.Error{Code: parley.CodeForbidden, Detail: "the user is in no channel with you", Hint: "presence is for those who are members of the same channel"}
+	}
+	found, err := s.sightings(ctx, user)
+	if err != nil {
+		return parley.Sighting{}, err
+	}
+	return found[0], nil
+}
+
+// sightings are how users stand as clients read it: who is online is seen now.
+func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
+	found, err := s.keeper.Online(ctx, users...)
+	for i := range found {
+		if found[i].Online {
+			found[i].Seen = parley.Timestamp(s.clock().UnixMicro())
+		}
+	}
+	return found, err
+}
+
+// Users is how many users are on this node.
+func (s *Service) Users() int { return s.presence.Users() }
+
+// PresenceTold is what this node has told of presence.
+func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
+
+func (s *Service) tellJoined(channel parley.ChannelID, c Caller) {
+	s.presence.Told(s.hub.Event(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User)))
+}
+
+// tellNews tells channels of users who have not come back, and of differences.
+func (s *Service) tellNews(now time.Time) {
+	for {
+		n, ok := s.presence.Next(now)
+		if !ok {
+			return
+		}
+		if n.User == "" {
+			s.presence.Told(s.hub.Event(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), ""))
+			continue
+		}
+		name := n.Name
+		if name == "" {
+			name = string(n.User)
+		}
+		s.hub.Event(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User))
+		s.presence.Told(s.hub.Event(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), string(n.User)))
 	}
 }

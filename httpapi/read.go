@@ -28,13 +28,13 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	merged := len(channels) != 1
-	if len(channels) == 0 {
+	named := channels
+	if len(named) == 0 {
 		if channels, err = a.visible(r, caller); err != nil {
 			return err
 		}
 	}
-	return a.ways.Poll(w, r, caller, channels, merged, each)
+	return a.ways.Poll(w, r, caller, channels, named, each)
 }
 
 // query reads since, after, before and limit, of which the first three exclude

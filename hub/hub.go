@@ -127,15 +127,17 @@ func (h *Hub) exit(f *follow) {
 
 // Event gives an event to the streams of a channel on this node. obj is its JSON
 // object on one line, name its name among server-sent events; sessions whose
-// identity is skip don't get it.
-func (h *Hub) Event(channel parley.ChannelID, name string, obj []byte, skip string) {
+// identity is skip don't get it. It returns how many sessions follow the channel.
+func (h *Hub) Event(channel parley.ChannelID, name string, obj []byte, skip string) (followers int) {
 	t := h.topic(channel)
 	if t == nil {
-		return
+		return 0
 	}
 	sc := scratches.Get().(*scratch)
 	h.event(t, name, obj, skip, sc)
+	followers = len(sc.rung)
 	scratches.Put(sc)
+	return followers
 }
 
 // Recent is how many bytes of recent entries this node keeps.

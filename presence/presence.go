@@ -1,127 +1,193 @@
-// Package presence knows who is in a channel on this node: pure state and a clock
-// that comes in from outside. It never sends anything; its caller does.
 package presence
 
 import (
-	"hash/maphash"
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
 	"parley"
 )
 
-// Config of a Tracker. The zero value works.
+// Config of a Tracker and a Keeper. The zero value works.
 type Config struct {
 	Grace time.Duration // how long a user who left may come back unnoticed; 3 s
-	Each  int           // up to this many users in a channel each coming and going is told; 100
+	TTL   time.Duration // how long one who polled counts as here, and everybody of a node that died; 60 s
+	// Tiers says how large a channel may be for each coming and going to be told at
+	// once, and for differences to name users; nothing is told if the second is less
+	// than the first. nil: Each and Batch. It must not block.
+	Tiers func(channel parley.ChannelID) (each, batch int)
+	// Budget is how many presence messages, counted where they are received, this
+	// node sends in a second before it defers and merges them; 50,000, which is some
+	// half of a core's time.
+	Budget int
+
+	Store parley.Presence // what is shared with other nodes; nil: there are none, and nobody's last sign is known
+	Node  string          // the name of this run of the node in the store
 }
 
-// Tracker counts the connections of each user in each channel.
-type Tracker struct {
-	grace time.Duration
-	each  int
-	seed  maphash.Seed
+// The sizes of a channel at which it is told otherwise who comes and goes.
+const (
+	Each  = 100
+	Batch = 5000
+)
 
-	mu      sync.Mutex
-	users   map[place]stay
-	count   map[uint64]int32 // users in each channel, by its hash
-	leaving []departure      // in the order of their deadlines, which all have the same grace
-}
-
-// place is a user in a channel: a hash of both, since a node may hold a million and
-// nobody asks for their names. Two are taken for one once in 10⁷ nodes so full.
-type place uint64
-
-// stay is how a user is there. With no connection left it is leaving.
-type stay struct {
-	connections int32
-	left        uint32 // which departure is the latest; an earlier one is void
-}
-
-type departure struct {
-	Departure
-	due  time.Time
-	left uint32
-}
-
-// Departure is a user who has left a channel for good.
-type Departure struct {
-	Channel parley.ChannelID
-	User    parley.UserID
-	Name    string
-}
-
-// New makes a tracker.
-func New(cfg Config) *Tracker {
+func (cfg *Config) defaults() {
 	if cfg.Grace == 0 {
 		cfg.Grace = 3 * time.Second
 	}
-	if cfg.Each == 0 {
-		cfg.Each = 100
+	if cfg.TTL == 0 {
+		cfg.TTL = time.Minute
 	}
-	return &Tracker{grace: cfg.Grace, each: cfg.Each, seed: maphash.MakeSeed(), users: map[place]stay{}, count: map[uint64]int32{}}
+	if cfg.Tiers == nil {
+		cfg.Tiers = func(parley.ChannelID) (int, int) { return Each, Batch }
+	}
+	if cfg.Budget == 0 {
+		cfg.Budget = 50_000
+	}
 }
 
-func (t *Tracker) hash(channel parley.ChannelID, user parley.UserID) (place, uint64) {
-	c := maphash.String(t.seed, string(channel))
-	return place(maphash.Comparable(t.seed, [2]uint64{c, maphash.String(t.seed, string(user))})), c
+// Tracker knows who is on this node and who is in each of its channels. A user is in
+// a place while a connection, a held poll or a lease keeps them there, however many do.
+// All methods may be called at the same time, with a time that does not go back.
+type Tracker struct {
+	// fixed after construction
+	tiers func(parley.ChannelID) (each, batch int)
+	begin time.Time // leases count from here, so that no jump of the clock moves them
+
+	mu      sync.Mutex
+	users   *table[user, *user]
+	solos   *table[solo, *solo]
+	crowds  map[parley.ChannelID]*crowd
+	beyond  map[use]uint32
+	leases  map[use]*lease
+	leaving leases
+	polling leases
+
+	news    news
+	watches watches
+	log     changes
 }
 
-// Enter counts one more connection of a user in a channel. joined: it is the first,
-// and the channel is small enough to be told.
-func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID) (joined bool) {
+// New makes a tracker at a time.
+func New(cfg Config, now time.Time) *Tracker {
+	cfg.defaults()
+	return &Tracker{tiers: cfg.Tiers, begin: now, users: newTable[user](), solos: newTable[solo](), crowds: map[parley.ChannelID]*crowd{},
+		beyond: map[use]uint32{}, leases: map[use]*lease{}, leaving: leases{lasts: cfg.Grace}, polling: leases{lasts: cfg.TTL},
+		news: newNews(cfg.Budget), watches: newWatches()}
+}
+
+// since is a time as leases count it.
+func (t *Tracker) since(now time.Time) time.Duration { return now.Sub(t.begin) }
+
+// moment is the reverse, as clients read it.
+func (t *Tracker) moment(d time.Duration) parley.Timestamp {
+	return parley.Timestamp(t.begin.Add(d).UnixMicro())
+}
+
+// Enter counts one more connection, or held poll, of a user who is not a guest in a
+// channel; with the channel "" on this node. tell: the user has joined, and that is to be
+// told at once.
+func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, in := t.hash(channel, user)
-	s, here := t.users[at]
-	s.connections++
-	t.users[at] = s
-	if here {
-		return false
-	}
-	t.count[in]++
-	return int(t.count[in]) <= t.each
+	at := place{channel, user}
+	u, came := t.arriveLocked(at, now)
+	before := u.transports()
+	t.openLocked(u, use{at, via})
+	t.changedLocked(at, u, before, came)
+	return came && t.joinedLocked(at, now)
 }
 
-// Leave counts one connection less. Due tells later whether the user is gone.
-func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, now time.Time) {
+// Leave counts one less. A user whom nothing else keeps goes after the grace.
+func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, _ := t.hash(channel, user)
-	s, here := t.users[at]
-	if !here {
+	at := place{channel, user}
+	u := t.usesLocked(at)
+	if u == nil {
 		return
 	}
-	if s.connections--; s.connections == 0 {
-		s.left++
-		t.leaving = append(t.leaving, departure{Departure{channel, user, name}, now.Add(t.grace), s.left})
+	before := u.transports()
+	if t.closeLocked(u, use{at, via}) && u.closed() && !t.outlastsLocked(at, t.since(now)) {
+		t.leaseLocked(u, use{at, grace}, name, t.since(now))
 	}
-	t.users[at] = s
+	t.changedLocked(at, u, before, false)
 }
 
-// Due returns the users whose grace has ended by now, without those who came back
-// and those in channels too large to be told.
-func (t *Tracker) Due(now time.Time) (gone []Departure) {
+// Asked keeps a user who has polled, or whose held poll was answered, for the time of
+// a lease. tell is as for Enter.
+func (t *Tracker) Asked(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := 0
-	for ; n < len(t.leaving) && !t.leaving[n].due.After(now); n++ {
-		d := t.leaving[n]
-		at, in := t.hash(d.Channel, d.User)
-		s, here := t.users[at]
-		if !here || s.connections > 0 || s.left != d.left {
-			continue
-		}
-		if int(t.count[in]) <= t.each {
-			gone = append(gone, d.Departure)
-		}
-		delete(t.users, at)
-		if t.count[in]--; t.count[in] == 0 {
-			delete(t.count, in)
-		}
+	at := place{channel, user}
+	u, came := t.arriveLocked(at, now)
+	before := u.transports()
+	t.leaseLocked(u, use{at, via}, name, t.since(now))
+	t.changedLocked(at, u, before, came)
+	return came && t.joinedLocked(at, now)
+}
+
+func (t *Tracker) arriveLocked(at place, now time.Time) (u *uses, came bool) {
+	if u = t.usesLocked(at); u != nil {
+		return u, false
 	}
-	if t.leaving = t.leaving[n:]; len(t.leaving) == 0 {
-		t.leaving = nil
+	u = t.addLocked(at, parley.Timestamp(now.UnixMicro()))
+	if at.channel == "" {
+		t.watches.changedLocked(at.user)
 	}
-	return gone
+	return u, true
+}
+
+// joinedLocked tells of one who came to a channel.
+func (t *Tracker) joinedLocked(at place, now time.Time) (tell bool) {
+	return at.channel != "" && t.tellLocked(at, true, t.countLocked(at.channel), t.since(now))
+}
+
+// goneLocked ends the stay of one whom nothing keeps any more.
+func (t *Tracker) goneLocked(at place, seen parley.Timestamp) (count int) {
+	count = t.countLocked(at.channel)
+	t.removeLocked(at)
+	t.log.goneLocked(at, seen)
+	if at.channel == "" {
+		t.watches.changedLocked(at.user)
+	}
+	return count
+}
+
+// Online tells whether a user is on this node.
+func (t *Tracker) Online(user parley.UserID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.users.get(string(user)) != nil
+}
+
+// Users is how many users are on this node.
+func (t *Tracker) Users() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.users.len()
+}
+
+// Here says who is in a channel on this node: how many, and at most limit of them,
+// in the order of their names.
+func (t *Tracker) Here(channel parley.ChannelID, limit int) parley.Here {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var ms []member
+	if s := t.solos.get(string(channel)); s != nil {
+		ms = []member{s.member}
+	} else if c := t.crowds[channel]; c != nil {
+		ms = c.members
+	}
+	here := parley.Here{Count: len(ms)}
+	for i := range ms[:min(limit, len(ms))] {
+		here.Users = append(here.Users, ms[i].stay())
+	}
+	slices.SortFunc(here.Users, func(a, b parley.Stay) int { return cmp.Compare(a.User, b.User) })
+	return here
+}
+
+func (m *member) stay() parley.Stay {
+	return parley.Stay{User: m.user, Since: m.since, Transports: m.transports()}
 }

@@ -147,6 +147,7 @@ type Request struct {
 	Limit   int           // entries in the answer of a poll
 	Timeout time.Duration // of a long poll
 	Pings   bool          // a WebSocket client that can't see ping frames
+	Watch   []parley.UserID
 }
 
 type hijacked struct {
@@ -200,29 +201,39 @@ func follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) 
 // begin lets a stream follow the request's channels and tells it where it begins. The
 // others hear of the caller before it follows, so that where there is nobody else
 // nothing is kept.
-func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, req *Request) error {
+func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via parley.Transport, req *Request) error {
 	if err := t.authorize(r, req); err != nil {
 		return err
 	}
+	t.chat.Come(req.Caller, via)
 	for _, f := range req.Follows {
-		t.chat.Enter(f.Channel, req.Caller)
+		t.chat.Enter(f.Channel, req.Caller, via)
 	}
 	starts, err := follow(r, s, req)
 	if err != nil {
 		for _, f := range req.Follows {
-			t.chat.Leave(f.Channel, req.Caller)
+			t.chat.Leave(f.Channel, req.Caller, via)
 		}
+		t.chat.Go(req.Caller, via)
 		return err
 	}
 	for i := range starts {
 		welcome(s, form, starts[i], "")
 	}
+	if len(req.Watch) > 0 {
+		if err := t.chat.Watch(r.Context(), req.Caller, s, req.Watch); err != nil {
+			t.leaveAll(s, req.Caller, via)
+			return err
+		}
+	}
 	return nil
 }
 
-// leaveAll ends a session, and its caller's stay in its channels.
-func (t *Transports) leaveAll(s *hub.Session, c chat.Caller) {
-	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c) })
+// leaveAll ends a stream's session, and its caller's stay in its channels and here.
+func (t *Transports) leaveAll(s *hub.Session, c chat.Caller, via parley.Transport) {
+	t.chat.Unwatch(s)
+	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c, via) })
+	t.chat.Go(c, via)
 	s.Close()
 }
 

@@ -64,7 +64,8 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		if channel == "" {
 			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
 		}
-	case "watch", "visibility", "auth":
+	case "watch":
+	case "visibility", "auth":
 		return chat.NotYet("a frame of the type " + f.Type)
 	default:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
@@ -74,6 +75,9 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	switch f.Type {
 	case "read":
 		p.later(f, channel, func() error { return p.read(ctx, f, caller, channel) })
+		return nil
+	case "watch":
+		p.later(f, "", func() error { return p.watch(ctx, f, caller) })
 		return nil
 	case "history":
 		p.later(f, channel, func() error { return p.history(ctx, f, caller, channel) })
@@ -151,7 +155,8 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	as := chat.Caller{User: user, As: caller.As}
 	if !caller.Named() {
 		p.who, p.doubtful = p.t.keep(as), true // what a guest may read, a user may be kept out of
-		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as) })
+		p.t.chat.Come(as, parley.WebSocket)
+		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as, parley.WebSocket) })
 	}
 	return as, nil
 }
@@ -216,6 +221,17 @@ func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller chat.Caller, ch
 	return err
 }
 
+func (p *wsPeer) watch(ctx context.Context, f *wire.Frame, caller chat.Caller) error {
+	users := make([]parley.UserID, len(f.Users))
+	for i, name := range f.Users {
+		var err error
+		if users[i], err = parley.ParseUser(name); err != nil {
+			return err
+		}
+	}
+	return p.done(f, "", p.t.chat.Watch(ctx, caller, &p.session, users))
+}
+
 func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
 	before, err := f.Before.Get()
 	if err != nil {
@@ -274,11 +290,11 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
 			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
-		p.t.chat.Enter(channel, p.who.caller())
+		p.t.chat.Enter(channel, p.who.caller(), parley.WebSocket)
 	}
 	start, err := p.session.Follow(ctx, channel, cursor)
 	if err != nil {
-		p.t.chat.Leave(channel, p.who.caller())
+		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
 		return err
 	}
 	welcome(&p.session, p.session.Form(), start, f.Key)
@@ -290,7 +306,7 @@ func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {
-		p.t.chat.Leave(channel, p.who.caller())
+		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
 	}
 	return nil
 }

@@ -33,11 +33,13 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	bell := make(channelBell, 1)
 	p := &poll{who: t.keep(req.Caller)}
 	t.chat.Hub().Open(&p.session, wire.FormJSON, bell)
-	defer p.session.Close()
 	if err := p.begin(r, req); err != nil {
 		return err
 	}
-	if err := t.wait(r.Context(), p, bell, req.Timeout, orders); err != nil {
+	t.chat.Hold(p.who.caller(), p.channels()...)
+	err := t.wait(r.Context(), p, bell, req.Timeout, orders)
+	defer t.end(p, err == nil)
+	if err != nil {
 		return err
 	}
 	if r.Context().Err() != nil {
@@ -97,6 +99,19 @@ func (p *poll) has() *got {
 		p.got = new(got)
 	}
 	return p.got
+}
+
+// channels are those that it waits for.
+func (p *poll) channels() (all []parley.ChannelID) {
+	p.session.Channels(func(channel parley.ChannelID, _ int64) { all = append(all, channel) })
+	return all
+}
+
+// end ends a poll that was begun. asked: its caller may read the channels, and counts as
+// being there for a while.
+func (t *Transports) end(p *poll, asked bool) {
+	t.chat.Release(p.who.caller(), asked, p.channels()...)
+	p.session.Close()
 }
 
 // begin follows the request's channels. Resets are something to answer with.

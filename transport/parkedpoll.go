@@ -28,6 +28,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if err := p.begin(r, req); err != nil {
 		return err
 	}
+	t.chat.Hold(p.who.caller(), p.channels()...)
 	err := p.collect()
 	for err == hub.ErrBehind {
 		if err = p.session.Load(r.Context()); err == nil {
@@ -35,7 +36,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		}
 	}
 	if err != nil || p.done || req.Timeout == 0 {
-		defer p.session.Close()
+		defer t.end(&p.poll, err == nil)
 		if err != nil {
 			return err
 		}
@@ -48,7 +49,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	p.head = t.heads.intern(w.Header())
 	nc, err := hijack(w)
 	if err != nil {
-		p.session.Close()
+		t.end(&p.poll, true)
 		return err
 	}
 	if len(nc.early) > 0 {
@@ -141,7 +142,7 @@ func (p *pollPeer) Tick(_ time.Time, s engine.Sending) time.Duration {
 
 func (p *pollPeer) Drain(time.Duration) { p.due, p.leave = true, true }
 
-func (p *pollPeer) Gone() { p.session.Close() }
+func (p *pollPeer) Gone() { p.t.end(&p.poll, p.got == nil || p.got.refused == "") }
 
 func (p *pollPeer) Return(nc net.Conn) {
 	if p.leave {

@@ -13,12 +13,12 @@ import (
 )
 
 // Poll answers with what there is: a JSON array of messages, ascending. Several
-// channels, or all that the caller may see, are merged by timestamp. An error is
-// returned before anything was written.
-func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID, merged bool, each func(parley.ChannelID) chat.Query) error {
+// channels, or all that the caller may see, are merged by timestamp; the caller counts
+// as present in those that were named. An error is returned before anything was written.
+func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller, channels, named []parley.ChannelID, each func(parley.ChannelID) chat.Query) error {
 	h := w.Header()
 	var ms []parley.Message
-	if merged {
+	if len(named) != 1 {
 		epoch, err := t.chat.Epoch(r.Context())
 		if err != nil {
 			return err
@@ -35,6 +35,7 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 		ms = page.Messages
 		setBounds(h, page.Bounds)
 	}
+	t.chat.Asked(c, parley.ShortPoll, named...)
 	writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 	return nil
 }
@@ -46,6 +47,7 @@ func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Calle
 		return err
 	}
 	setBounds(w.Header(), page.Bounds)
+	t.chat.Asked(c, parley.ShortPoll, channel)
 	writeTagged(w, r, append(wire.AppendThread(nil, page.Messages), '\n'))
 	return nil
 }

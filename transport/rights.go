@@ -87,10 +87,10 @@ func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (l
 }
 
 // drop ends what a session has of channels, and tells it.
-func (t *Transports) drop(s *hub.Session, c chat.Caller, channels []parley.ChannelID) {
+func (t *Transports) drop(s *hub.Session, c chat.Caller, via parley.Transport, channels []parley.ChannelID) {
 	for _, channel := range channels {
 		if s.Unfollow(channel) {
-			t.chat.Leave(channel, c)
+			t.chat.Leave(channel, c, via)
 		}
 		s.Send(s.Form().AppendControl(nil, s.CursorText(), "forbidden", wire.Forbidden(nil, channel)))
 	}
@@ -112,7 +112,7 @@ func (p *wsPeer) reconsider(ctx context.Context) error {
 	switch {
 	case len(lost) == 0:
 	case p.many:
-		p.t.drop(&p.session, p.who.caller(), lost)
+		p.t.drop(&p.session, p.who.caller(), parley.WebSocket, lost)
 	default:
 		p.close(4403, "forbidden")
 	}
@@ -131,7 +131,7 @@ func (p *ssePeer) reconsider(ctx context.Context) error {
 		return err
 	}
 	p.doubtful = false
-	p.t.drop(&p.session, p.who.caller(), lost)
+	p.t.drop(&p.session, p.who.caller(), parley.SSE, lost)
 	p.ended = p.session.Len() == 0
 	return nil
 }

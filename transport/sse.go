@@ -37,7 +37,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		head := responseHead(http.StatusOK, h)
 		s.Send(append(head, retryField...))
 		orders := t.orders.Load()
-		if err := t.begin(r, s, form, req); err != nil {
+		if err := t.begin(r, s, form, parley.SSE, req); err != nil {
 			h.Del("Connection")
 			return err
 		}
@@ -54,7 +54,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	// One stream among others of a connection: it stays in the handler.
 	s.Send([]byte(retryField))
 	p.doubtful = true // it asks once more when the engine knows it: no order passes between
-	if err := t.begin(r, s, form, req); err != nil {
+	if err := t.begin(r, s, form, parley.SSE, req); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
@@ -169,7 +169,7 @@ func (p *ssePeer) Drain(retry time.Duration) {
 	p.ended = true
 }
 
-func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.who.caller()) }
+func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.who.caller(), parley.SSE) }
 
 // Refusal tells an event stream to come back later: the last block of one that ends,
 // or the whole answer if it can't be served now. It has no id: line, so that the

@@ -28,7 +28,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	p := t.newPeer(req.Caller, form, switching(w.Header(), accept))
 	p.pings, p.many = req.Pings, req.Many
 	orders := t.orders.Load()
-	if err := t.begin(r, &p.session, form, req); err != nil {
+	if err := t.begin(r, &p.session, form, parley.WebSocket, req); err != nil {
 		return err
 	}
 	nc, err := hijack(w)
@@ -303,7 +303,7 @@ func (p *wsPeer) Drain(retry time.Duration) {
 	p.close(1012, "Server draining")
 }
 
-func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.who.caller()) }
+func (p *wsPeer) Gone() { p.t.leaveAll(&p.session, p.who.caller(), parley.WebSocket) }
 
 // only is the one channel of a connection that is not for many.
 func (p *wsPeer) only() parley.ChannelID {

@@ -18,6 +18,7 @@ type Frame struct {
 	Data    json.RawMessage `json:"data"`
 	Thread  Number          `json:"thread"`
 	ID      Number          `json:"id"`
+	Users   []string        `json:"users"`
 	Event   string          `json:"event"`
 	After   Number          `json:"after"`
 	Before  Number          `json:"before"`

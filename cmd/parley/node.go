@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"parley"
 	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
 	"parley/httpapi"
@@ -68,7 +70,8 @@ func (n *node) run(ctx context.Context) error {
 	}
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
-	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: f.LeaveGrace}})
+	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
+		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}})
 	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
 	if err != nil {
 		return errors.Join(err, store.Close())
@@ -88,7 +91,7 @@ func (n *node) run(ctx context.Context) error {
 	server.TLSConfig, server.ConnState = secure, limits.count
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e), Drain: drain, Logger: n.log}
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c), Drain: drain, Logger: n.log}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts = httpapi.LoopbackHost
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"parley/chat"
 	"parley/engine"
 	"parley/hub"
 	"parley/web"
@@ -30,13 +31,19 @@ func pages() http.Handler {
 }
 
 // metrics is what Prometheus reads.
-func metrics(h *hub.Hub, e *engine.Engine) http.Handler {
+func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service) http.Handler {
 	r := prometheus.NewRegistry()
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
+	counter := func(name, help string, value func() int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+	}
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("parley_streams", "WebSocket connections and event streams that are open.", func() float64 { return float64(e.Len()) }),
-		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }))
+		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }),
+		gauge("parley_users", "Users that are online.", func() float64 { return float64(c.Users()) }),
+		counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return c.PresenceTold().Messages }),
+		counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return c.PresenceTold().Deferred }))
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

@@ -32,6 +32,7 @@ type nodeFlags struct {
 	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is asked for a sign of life."`
 	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
 	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
+	PresenceTTL       time.Duration `name:"presence-ttl" default:"60s" placeholder:"TIME" group:"Connections" help:"How long a user who polled counts as here, and so does everybody of a node that died."`
 	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
 	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below: the garbage collector works harder near it, and from nine tenths of it new connections are refused. 0: no limit."`
 	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"WebSocket connections, event streams and held polls of the process. 0: as many as it may have descriptors, less some for the store."`
@@ -76,6 +77,8 @@ func (f *nodeFlags) check() error {
 	case f.HeartbeatTimeout < f.HeartbeatInterval:
 		return refuse(fmt.Sprintf("--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
 			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.PresenceTTL < time.Second:
+		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL), "Try --presence-ttl 60s.")
 	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
 		return refuse("a limit can't be less than nothing.")
 	}

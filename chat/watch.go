@@ -1,0 +1,139 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"parley"
+	"parley/hub"
+	"parley/wire"
+)
+
+// MaxWatched is how many users one stream may watch.
+const MaxWatched = 500
+
+// unreadWatch is how many bytes of a stream's own may wait before it is told no more of
+// whom it watches; later it is told how they are then.
+const unreadWatch = 32 << 10
+
+// Watch tells a stream how users stand, then of each change, instead of those whom it
+// watched before; none ends it. Of users with whom the caller shares no channel it is
+// told nothing. It may block; the error is the store's, or that there are too many.
+func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
+	if len(users) > MaxWatched {
+		return &parley.Error{Code: parley.CodeTooLarge, Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+	}
+	var may []parley.UserID
+	for _, user := range users {
+		ok, err := s.shares(ctx, c, user)
+		if err != nil {
+			return err
+		}
+		if ok {
+			may = append(may, user)
+		}
+	}
+	s.presence.Watch(session, may)
+	if err := s.tellWatcher(ctx, session, may); err != nil {
+		s.Unwatch(session)
+		return err
+	}
+	s.presence.Tell(session)
+	return nil
+}
+
+// Unwatch ends it.
+func (s *Service) Unwatch(session *hub.Session) { s.presence.Watch(session, nil) }
+
+// tellWatcher tells a stream how users stand.
+func (s *Service) tellWatcher(ctx context.Context, session *hub.Session, users []parley.UserID) error {
+	found, err := s.sightings(ctx, users...)
+	if err != nil {
+		return err
+	}
+	var frames []byte
+	for _, one := range found {
+		frames = session.Form().AppendControl(frames, "", "presence", wire.Watched(nil, one))
+	}
+	if len(frames) > 0 {
+		session.Send(frames)
+	}
+	s.presence.Told(len(found))
+	return nil
+}
+
+// watchEvery is how often watchers are told of changes.
+const watchEvery = 100 * time.Millisecond
+
+// runWatches tells watchers of changes until ctx ends.
+func (s *Service) runWatches(ctx context.Context) {
+	t := time.NewTicker(watchEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.tellWatchers(ctx)
+		}
+	}
+}
+
+// tellWatchers tells those who can be told now. Who does not read, or whose users the
+// store does not know now, is told later.
+func (s *Service) tellWatchers(ctx context.Context) {
+	var later []func()
+	for {
+		w, users, ok := s.presence.Changed(s.clock())
+		if !ok {
+			break
+		}
+		session := w.(*hub.Session)
+		if session.Waiting() > unreadWatch || s.tellWatcher(ctx, session, users) != nil {
+			later = append(later, func() { s.presence.Tell(session, users...) })
+		}
+	}
+	for _, again := range later {
+		again()
+	}
+}
+
+// shares tells whether a caller may know of a user: themself, one who is a member of a
+// channel that the caller is a member of, and for a back end and in development
+// everybody.
+func (s *Service) shares(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
+	switch {
+	case c.As != nil && (c.As.Service || c.As.Development), c.User == user:
+		return true, nil
+	case !c.Named() || user == parley.Guest:
+		return false, nil
+	}
+	const page = 1000
+	var a, b []parley.ChannelID
+	var err error
+	for fromA, fromB := parley.ChannelID(""), parley.ChannelID(""); ; {
+		if a, err = s.store.Memberships(ctx, c.User, fromA, page); err != nil || len(a) == 0 {
+			return false, err
+		}
+		if b, err = s.store.Memberships(ctx, user, fromB, page); err != nil || len(b) == 0 {
+			return false, err
+		}
+		i, j := 0, 0
+		for i < len(a) && j < len(b) {
+			switch {
+			case a[i] == b[j]:
+				return true, nil
+			case a[i] < b[j]:
+				i++
+			default:
+				j++
+			}
+		}
+		if i > 0 {
+			fromA = a[i-1]
+		}
+		if j > 0 {
+			fromB = b[j-1]
+		}
+	}
+}

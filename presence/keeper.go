@@ -1,0 +1,217 @@
+package presence
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"parley"
+)
+
+// changes are what the store is to be told. While this node is alone that is only
+// who was seen last when.
+type changes struct {
+	kept   bool // there is a store
+	shared bool // there are other nodes
+	list   []parley.PresenceChange
+}
+
+// changedLocked notes how a user is now in a place, if they came, or by other
+// transports than before.
+func (t *Tracker) changedLocked(at place, u *uses, before parley.Transports, came bool) {
+	if t.log.shared && (came || at.channel != "" && u.transports() != before) {
+		t.log.list = append(t.log.list, t.hereLocked(at))
+	}
+}
+
+func (t *Tracker) hereLocked(at place) parley.PresenceChange {
+	c := parley.PresenceChange{User: at.user, Channel: at.channel, Here: true}
+	if at.channel != "" {
+		s := t.memberLocked(at).stay()
+		c.Since, c.Transports = s.Since, s.Transports
+	}
+	return c
+}
+
+func (l *changes) goneLocked(at place, seen parley.Timestamp) {
+	switch {
+	case !l.kept:
+	case at.channel == "":
+		l.list = append(l.list, parley.PresenceChange{User: at.user, Seen: seen})
+	case l.shared:
+		l.list = append(l.list, parley.PresenceChange{User: at.user, Channel: at.channel})
+	}
+}
+
+// takeChanges returns what has changed since it was last asked. share: from now on
+// everything is noted, and all that is here comes first.
+func (t *Tracker) takeChanges(share bool) (list []parley.PresenceChange) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list, t.log.list = t.log.list, nil
+	if !share {
+		return list
+	}
+	t.log.shared = true
+	for u := range t.users.all {
+		list = append(list, t.hereLocked(place{user: u.id}))
+	}
+	for s := range t.solos.all {
+		list = append(list, t.hereLocked(place{s.channel, s.user}))
+	}
+	for _, c := range t.crowds {
+		for i := range c.members {
+			list = append(list, t.hereLocked(place{c.channel, c.members[i].user}))
+		}
+	}
+	return list
+}
+
+// Keeper keeps a store up to date with a tracker, and asks it for what the tracker
+// can't know: users on other nodes, and when who is gone was last seen. A node that is
+// alone answers for itself and tells the store only of those who are gone.
+type Keeper struct {
+	// fixed after construction
+	tracker *Tracker
+	store   parley.Presence // nil: none
+	node    string
+	ttl     time.Duration
+
+	turn   chan struct{} // holds one token: who has it beats
+	unsent []parley.PresenceChange
+	all    bool // the store has to be told everything
+	shared bool // there are, or were, other nodes
+}
+
+// maxUnsent is how many users' last signs wait for a store that does not answer.
+const maxUnsent = 10_000
+
+// flushEvery is how soon other nodes are told of a change.
+const flushEvery = 500 * time.Millisecond
+
+// NewKeeper makes the keeper of a tracker.
+func NewKeeper(t *Tracker, cfg Config) *Keeper {
+	cfg.defaults()
+	t.mu.Lock()
+	t.log.kept = cfg.Store != nil
+	t.mu.Unlock()
+	k := &Keeper{tracker: t, store: cfg.Store, node: cfg.Node, ttl: cfg.TTL, turn: make(chan struct{}, 1), all: true}
+	k.turn <- struct{}{}
+	return k
+}
+
+// Run renews the node's lease until ctx ends, then takes it back. A store that does
+// not answer is asked again.
+func (k *Keeper) Run(ctx context.Context) error {
+	if k.store == nil {
+		return nil
+	}
+	tick := time.NewTicker(min(flushEvery, k.ttl/4))
+	defer tick.Stop()
+	var last time.Time
+	for {
+		if now := time.Now(); now.Sub(last) >= min(5*time.Second, k.ttl/4) || k.waits() {
+			if k.flush(ctx, true) == nil {
+				last = now
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = k.store.Leave(end, k.node) // else its lease ends
+			return nil
+		}
+	}
+}
+
+// waits tells whether there is something to tell the store.
+func (k *Keeper) waits() bool {
+	k.tracker.mu.Lock()
+	defer k.tracker.mu.Unlock()
+	return len(k.tracker.log.list) > 0
+}
+
+// flush tells the store what it does not know; beat: even if that is nothing.
+func (k *Keeper) flush(ctx context.Context, beat bool) error {
+	select {
+	case <-k.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { k.turn <- struct{}{} }()
+	for {
+		if again, err := k.beat(ctx, beat); err != nil || !again {
+			return err
+		}
+	}
+}
+
+// beat tells the store once. again: it turned out that everything has to be told.
+func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
+	all := k.all
+	fresh := k.tracker.takeChanges(all && k.shared)
+	if k.unsent = append(k.unsent, fresh...); len(k.unsent) == 0 && !all && !beat {
+		return false, nil
+	}
+	k.all = true // unless it succeeds
+	lease, err := k.store.Beat(ctx, parley.Beat{Node: k.node, TTL: k.ttl, All: all, Changes: k.unsent})
+	if err != nil {
+		// Who is here will be told as they then are; who was seen last when is known only now.
+		k.unsent = slices.DeleteFunc(k.unsent, func(c parley.PresenceChange) bool { return c.Here || c.Channel != "" })
+		k.unsent = k.unsent[max(0, len(k.unsent)-maxUnsent):]
+		return false, err
+	}
+	k.unsent = nil
+	joined := lease.Others > 0 && !k.shared
+	k.shared = k.shared || joined
+	k.all = joined || !lease.Known && !all
+	return k.all, nil
+}
+
+// Online says of each user whether they are on a node, and if not when they were last seen.
+func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
+	found := make([]parley.Sighting, len(users))
+	var missing []int
+	var ask []parley.UserID
+	for i, user := range users {
+		if found[i] = (parley.Sighting{User: user, Online: k.tracker.Online(user)}); !found[i].Online {
+			missing, ask = append(missing, i), append(ask, user)
+		}
+	}
+	if len(ask) == 0 || k.store == nil {
+		return found, nil
+	}
+	if err := k.flush(ctx, false); err != nil {
+		return nil, err
+	}
+	answers, err := k.store.Online(ctx, ask...)
+	if err != nil {
+		return nil, err
+	}
+	for j, i := range missing {
+		found[i] = answers[j]
+	}
+	return found, nil
+}
+
+// Here says who is in a channel, on all nodes.
+func (k *Keeper) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Here, error) {
+	if k.store == nil {
+		return k.tracker.Here(channel, limit), nil
+	}
+	if err := k.flush(ctx, false); err != nil {
+		return parley.Here{}, err
+	}
+	if !k.tracker.isShared() {
+		return k.tracker.Here(channel, limit), nil
+	}
+	return k.store.Here(ctx, channel, limit)
+}
+
+func (t *Tracker) isShared() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.log.shared
+}

@@ -1,0 +1,94 @@
+package presence
+
+import (
+	"time"
+
+	"parley"
+)
+
+// A lease keeps a user in a place for a time, though no connection does: of one who
+// polls until the next poll is overdue, of one who left while a return would not count as
+// leaving. Kinds that are transports are told as such.
+const grace = parley.ShortPoll + 1
+
+// lease is one of them. All of a kind of duration are in a queue by their ends.
+type lease struct {
+	use
+	display    string        // what people read for the user, if it differs
+	due        time.Duration // since the tracker began
+	prev, next *lease
+}
+
+// leases is a queue; those that are renewed go to its end. It is a ring, which the
+// zero lease begins.
+type leases struct {
+	lasts time.Duration
+	ring  lease
+}
+
+func (q *leases) first() *lease {
+	if q.ring.next == nil || q.ring.next == &q.ring {
+		return nil
+	}
+	return q.ring.next
+}
+
+func (q *leases) push(l *lease, now time.Duration) {
+	if q.ring.next == nil {
+		q.ring.next, q.ring.prev = &q.ring, &q.ring
+	}
+	l.due = now + q.lasts
+	l.prev, l.next = q.ring.prev, &q.ring
+	l.prev.next, q.ring.prev = l, l
+}
+
+func (l *lease) unlink() { l.prev.next, l.next.prev = l.next, l.prev }
+
+// queueLocked is where leases of a kind are.
+func (t *Tracker) queueLocked(kind parley.Transport) *leases {
+	if kind == grace {
+		return &t.leaving
+	}
+	return &t.polling
+}
+
+// leaseLocked takes or renews a lease of a user who is in the place.
+func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration) {
+	l := t.leases[at]
+	if l == nil {
+		l = &lease{use: at}
+		t.leases[at] = l
+		u.leases |= 1 << at.via
+	} else {
+		l.unlink()
+	}
+	l.display = display
+	t.queueLocked(at.via).push(l, now)
+}
+
+// outlastsLocked tells whether a poll keeps a user longer than the grace would.
+func (t *Tracker) outlastsLocked(at place, now time.Duration) bool {
+	for _, via := range []parley.Transport{parley.LongPoll, parley.ShortPoll} {
+		if l := t.leases[use{at, via}]; l != nil && l.due >= now+t.leaving.lasts {
+			return true
+		}
+	}
+	return false
+}
+
+// expireLocked ends the next lease that is over. seen is when it was last taken.
+func (t *Tracker) expireLocked(now time.Duration) (l *lease, seen time.Duration) {
+	for _, q := range []*leases{&t.leaving, &t.polling} {
+		l := q.first()
+		if l == nil || l.due > now {
+			continue
+		}
+		l.unlink()
+		if delete(t.leases, l.use); len(t.leases) == 0 {
+			t.leases = map[use]*lease{} // a map never shrinks
+		}
+		t.usesLocked(l.place).leases &^= 1 << l.via
+		return l, l.due - q.lasts
+	}
+	return nil, 0
+}

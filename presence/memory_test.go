@@ -1,0 +1,54 @@
+package presence_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/presence"
+)
+
+// What a node holds for a connection whose user and channel are its own, beside the
+// names, which the connection has anyway. docs/ARCHITECTURE.md says what it is made of.
+func TestAConnectionCostsLittle(t *testing.T) {
+	for _, n := range []int{15_000, 100_000} {
+		users, channels := make([]parley.UserID, n), make([]parley.ChannelID, n)
+		for i := range n {
+			users[i], channels[i] = parley.UserID(fmt.Sprint("user-", i)), parley.ChannelID(fmt.Sprint("channel-", i))
+		}
+		now := time.Now()
+		before := heap()
+		tr := presence.New(presence.Config{}, now)
+		for i := range n {
+			tr.Enter("", users[i], parley.WebSocket, now)
+			tr.Enter(channels[i], users[i], parley.WebSocket, now)
+		}
+		each := float64(heap()-before) / float64(n)
+		t.Logf("%d connections: %.1f bytes each", n, each)
+		if each > 92 {
+			t.Errorf("%d connections: %.1f bytes each", n, each)
+		}
+		for i := range n {
+			tr.Leave("", users[i], "", parley.WebSocket, now)
+			tr.Leave(channels[i], users[i], "", parley.WebSocket, now)
+		}
+		for range 2 * n {
+			tr.Next(now.Add(time.Minute))
+		}
+		if left := heap() - before; tr.Users() != 0 || left > 64<<10+int64(n) {
+			t.Errorf("%d connections: %d users and %d bytes when all have gone", n, tr.Users(), left)
+		}
+		runtime.KeepAlive(users)
+		runtime.KeepAlive(channels)
+	}
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

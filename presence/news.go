@@ -1,0 +1,193 @@
+package presence
+
+import (
+	"slices"
+	"time"
+
+	"parley"
+)
+
+// How a coming or going is told depends on how many are in the channel, and on what
+// this node has told in the last second:
+//
+//	few (each)      at once                   unless the budget is used up, or something of
+//	                                          the channel waits already: then it waits too
+//	many (batch)    a difference of names and the count, 2 s after its first change
+//	more            the count alone, likewise
+//	off             nothing, ever
+//
+// A difference merges: who came and went within it is not in it. What waits goes in the
+// order of its time as long as the budget lasts, and stays otherwise, so that the last
+// count that is told is right.
+
+// Every is the time between two differences of a channel.
+const Every = 2 * time.Second
+
+// maxNames bounds the users named in one message; a difference of more becomes several.
+const maxNames = 1000
+
+// News is what the streams of a channel are to be told: that a user has left, or a
+// difference.
+type News struct {
+	Channel      parley.ChannelID
+	User         parley.UserID // has left; "": a difference
+	Name         string        // what people read, if it differs
+	Joined, Left []parley.UserID
+	Count        int // of users in the channel now
+}
+
+// news is what waits to be told.
+type news struct {
+	budget  float64 // messages a second
+	left    float64 // of the budget; less than nothing after a message to very many
+	filled  time.Duration
+	waiting map[parley.ChannelID]*difference
+	queue   []*difference // by due
+	counts  Counts
+}
+
+// Counts are what a node has told of presence since it began.
+type Counts struct {
+	Messages int64 // counted where they were received
+	Deferred int64 // comings and goings that the budget put off
+}
+
+// difference is what a channel's streams don't know yet.
+type difference struct {
+	channel parley.ChannelID
+	due     time.Duration
+	base    int                    // the count that they know
+	names   map[parley.UserID]bool // who has come (true) or gone
+	large   bool                   // names are not kept
+}
+
+func newNews(budget int) news {
+	return news{budget: float64(budget), left: float64(budget), waiting: map[parley.ChannelID]*difference{}}
+}
+
+// affordsLocked tells whether there is budget left.
+func (n *news) affordsLocked(now time.Duration) bool {
+	if d := now - n.filled; d > 0 {
+		n.filled = now
+		n.left = min(n.budget, n.left+d.Seconds()*n.budget)
+	}
+	return n.left > 0
+}
+
+// Told takes from the budget a message that so many have received.
+func (t *Tracker) Told(receivers int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.news.left -= float64(receivers)
+	t.news.counts.Messages += int64(receivers)
+}
+
+// Counts returns what was told until now.
+func (t *Tracker) Counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.news.counts
+}
+
+// tellLocked notes that a user came to a channel or went, the count with the user in
+// it. now: it is to be told at once.
+func (t *Tracker) tellLocked(at place, came bool, count int, now time.Duration) (atOnce bool) {
+	each, batch := t.tiers(at.channel)
+	if batch < each {
+		return false
+	}
+	n := &t.news
+	d := n.waiting[at.channel]
+	if d == nil {
+		affords := n.affordsLocked(now)
+		if count <= each && affords {
+			return true
+		}
+		d = &difference{channel: at.channel, due: now + Every, base: count, names: map[parley.UserID]bool{}}
+		if came {
+			d.base--
+		}
+		n.waiting[at.channel] = d
+		n.queue = append(n.queue, d)
+	}
+	if count <= each {
+		n.counts.Deferred++
+	}
+	switch was, told := d.names[at.user]; {
+	case count > batch:
+		d.large, d.names = true, nil
+	case d.large:
+	case told && was != came:
+		delete(d.names, at.user)
+	default:
+		d.names[at.user] = came
+	}
+	return false
+}
+
+// Next returns the next thing to tell by now. Who tells it calls Told before the next
+// Next; ok is false if there is nothing, or nothing may be told yet.
+func (t *Tracker) Next(now time.Time) (what News, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := t.since(now)
+	for {
+		l, seen := t.expireLocked(at)
+		if l == nil {
+			return t.news.nextLocked(t, at)
+		}
+		u := t.usesLocked(l.place)
+		if !u.none() {
+			t.changedLocked(l.place, u, u.transports().With(l.via), false)
+			continue
+		}
+		count := t.goneLocked(l.place, t.moment(seen))
+		if l.channel != "" && t.tellLocked(l.place, false, count, at) {
+			return News{Channel: l.channel, User: l.user, Name: l.display, Count: count - 1}, true
+		}
+	}
+}
+
+// nextLocked returns the next difference that is due.
+func (n *news) nextLocked(t *Tracker, now time.Duration) (what News, ok bool) {
+	for len(n.queue) > 0 && n.queue[0].due <= now && n.affordsLocked(now) {
+		d := n.queue[0]
+		_, batch := t.tiers(d.channel)
+		what = News{Channel: d.channel, Count: t.countLocked(d.channel)}
+		ok = len(d.names) > 0 || what.Count != d.base
+		if what.Count <= batch && !d.large {
+			d.take(&what)
+		} else {
+			d.names = nil
+		}
+		if len(d.names) == 0 {
+			n.queue[0] = nil
+			if n.queue = n.queue[1:]; len(n.queue) == 0 {
+				n.queue = nil
+			}
+			delete(n.waiting, d.channel)
+		}
+		if ok {
+			return what, true
+		}
+	}
+	return News{}, false
+}
+
+// take moves names to a message, as many as it may have. What the others then don't
+// know yet stays, and changes further.
+func (d *difference) take(what *News) {
+	what.Joined, what.Left = []parley.UserID{}, []parley.UserID{}
+	for user, came := range d.names {
+		if len(what.Joined)+len(what.Left) == maxNames {
+			break
+		}
+		if delete(d.names, user); came {
+			what.Joined = append(what.Joined, user)
+		} else {
+			what.Left = append(what.Left, user)
+		}
+	}
+	slices.Sort(what.Joined)
+	slices.Sort(what.Left)
+}

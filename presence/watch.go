@@ -1,0 +1,123 @@
+package presence
+
+import (
+	"time"
+
+	"parley"
+)
+
+// Watcher is who is to be told of users' comings and goings; any comparable value.
+type Watcher any
+
+// watches is who watches whom.
+type watches struct {
+	watchers map[Watcher]*watch
+	of       map[parley.UserID]map[*watch]struct{}
+	queue    []*watch // with something to tell, in the order of the first change
+}
+
+// watch is what one watcher is told.
+type watch struct {
+	watcher Watcher
+	users   map[parley.UserID]struct{}
+	changed map[parley.UserID]struct{}
+	held    bool // told nothing before it was told how things stand
+	queued  bool
+	ended   bool
+}
+
+func newWatches() watches {
+	return watches{watchers: map[Watcher]*watch{}, of: map[parley.UserID]map[*watch]struct{}{}}
+}
+
+// Watch makes w watch these users and no others; none ends it. Nothing is told before
+// Tell was called.
+func (t *Tracker) Watch(w Watcher, users []parley.UserID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ws := &t.watches
+	ws.endLocked(w)
+	if len(users) == 0 {
+		return
+	}
+	new := &watch{watcher: w, users: map[parley.UserID]struct{}{}, changed: map[parley.UserID]struct{}{}, held: true}
+	ws.watchers[w] = new
+	for _, user := range users {
+		new.users[user] = struct{}{}
+		if ws.of[user] == nil {
+			ws.of[user] = map[*watch]struct{}{}
+		}
+		ws.of[user][new] = struct{}{}
+	}
+}
+
+func (ws *watches) endLocked(w Watcher) {
+	old := ws.watchers[w]
+	if old == nil {
+		return
+	}
+	old.ended = true
+	delete(ws.watchers, w)
+	for user := range old.users {
+		if delete(ws.of[user], old); len(ws.of[user]) == 0 {
+			delete(ws.of, user)
+		}
+	}
+}
+
+// Tell says that w knows how things stand, or that it can be told again what Changed
+// has returned and could not be told: the users again.
+func (t *Tracker) Tell(w Watcher, again ...parley.UserID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one := t.watches.watchers[w]; one != nil {
+		one.held = false
+		for _, user := range again {
+			if _, still := one.users[user]; still {
+				one.changed[user] = struct{}{}
+			}
+		}
+		t.watches.queueLocked(one)
+	}
+}
+
+// changedLocked notes that a user came or went.
+func (ws *watches) changedLocked(user parley.UserID) {
+	for w := range ws.of[user] {
+		w.changed[user] = struct{}{}
+		ws.queueLocked(w)
+	}
+}
+
+func (ws *watches) queueLocked(w *watch) {
+	if !w.queued && !w.held && len(w.changed) > 0 {
+		w.queued = true
+		ws.queue = append(ws.queue, w)
+	}
+}
+
+// Changed returns the next watcher to be told, and of whom. Who tells it calls Told, or
+// Tell if it can't be told now. ok is false if there is nothing, or nothing may be
+// told yet.
+func (t *Tracker) Changed(now time.Time) (w Watcher, users []parley.UserID, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ws := &t.watches
+	for len(ws.queue) > 0 && t.news.affordsLocked(t.since(now)) {
+		one := ws.queue[0]
+		ws.queue[0] = nil
+		if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
+			ws.queue = nil
+		}
+		one.queued = false
+		if one.ended {
+			continue
+		}
+		for user := range one.changed {
+			users = append(users, user)
+		}
+		clear(one.changed)
+		return one.watcher, users, true
+	}
+	return nil, nil, false
+}

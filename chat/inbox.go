@@ -127,6 +127,7 @@ type inboxUser struct {
 type inboxCount struct {
 	unread, mentions int64
 	muted            bool
+	told             bool // else the user may know another count, of before
 }
 
 type inboxPlace struct {
@@ -189,7 +190,7 @@ func (in *inboxes) posted(channel parley.ChannelID) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.readers[channel]) > 0 {
+	if len(in.readers[channel]) > 0 || len(in.arrived) > 0 {
 		in.channels[channel] = struct{}{}
 	}
 }
@@ -215,6 +216,7 @@ func (in *inboxes) moved(user parley.UserID, channel parley.ChannelID, joined bo
 	case u == nil:
 	case joined:
 		in.addLocked(user, u, channel)
+		u.counts[channel] = inboxCount{told: true} // who joins has read everything
 		in.places[inboxPlace{user, channel}] = struct{}{}
 	default:
 		if n := u.counts[channel]; !n.muted {
@@ -353,14 +355,14 @@ func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels
 	}
 	own := parley.ChannelID("@" + user)
 	for i := range all {
-		if total, changed := s.inboxes.counted(user, &all[i]); changed && tell {
+		if total, changed := s.inboxes.counted(user, &all[i], tell); changed {
 			s.hub.Event(own, "unread", wire.Unread(nil, &all[i], total), "")
 		}
 	}
 }
 
-// counted takes a new count in, and tells whether it is another one.
-func (in *inboxes) counted(user parley.UserID, st *parley.Standing) (total int64, changed bool) {
+// counted takes a new count in, and says whether the user is to be told of it.
+func (in *inboxes) counted(user parley.UserID, st *parley.Standing, tell bool) (total int64, changed bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	u := in.users[user]
@@ -371,7 +373,7 @@ func (in *inboxes) counted(user parley.UserID, st *parley.Standing) (total int64
 	if !known {
 		return 0, false
 	}
-	is := inboxCount{st.Unread, st.Mentions, st.Member.Muted}
+	is := inboxCount{st.Unread, st.Mentions, st.Member.Muted, tell || was.told}
 	if !was.muted {
 		u.total -= was.unread
 	}
@@ -379,5 +381,5 @@ func (in *inboxes) counted(user parley.UserID, st *parley.Standing) (total int64
 		u.total += is.unread
 	}
 	u.counts[st.Channel] = is
-	return u.total, is != was
+	return u.total, tell && is != was
 }

@@ -30,7 +30,7 @@ type Namespace struct {
 	MaxText   int              // bytes; 16 KiB, and no more
 	MaxData   int              // bytes; 64 KiB, and no more
 	Each      int              // up to this many present each coming and going is told; 100
-	Batch     int              // above it only counts are told; 5,000. Below Each: no presence events at all
+	Batch     int              // above it only counts are told; 5,000
 }
 
 // Namespaces are sorted, the longest prefix first. nil has the defaults.

@@ -1,0 +1,227 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/hub"
+)
+
+// counting is a store that counts what is asked of it.
+type counting struct {
+	*embedded.Log
+	asked atomic.Int64
+}
+
+func (c *counting) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	c.asked.Add(1)
+	return c.Log.Read(ctx, ch, after, limit)
+}
+
+func (c *counting) Bounds(ctx context.Context, chs ...parley.ChannelID) ([]parley.Bounds, error) {
+	c.asked.Add(1)
+	return c.Log.Bounds(ctx, chs...)
+}
+
+func (c *counting) Channel(ctx context.Context, ch parley.ChannelID) (parley.Settings, error) {
+	c.asked.Add(1)
+	return c.Log.Channel(ctx, ch)
+}
+
+func (c *counting) Member(ctx context.Context, ch parley.ChannelID, u parley.UserID) (parley.Member, error) {
+	c.asked.Add(1)
+	return c.Log.Member(ctx, ch, u)
+}
+
+func (c *counting) Memberships(ctx context.Context, u parley.UserID, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	c.asked.Add(1)
+	return c.Log.Memberships(ctx, u, after, limit)
+}
+
+func (c *counting) Inbox(ctx context.Context, u parley.UserID, chs ...parley.ChannelID) ([]parley.Standing, error) {
+	c.asked.Add(1)
+	return c.Log.Inbox(ctx, u, chs...)
+}
+
+// real is a service over the embedded store, which runs until the test ends.
+func real(t *testing.T, cfg chat.Config) (*chat.Service, *hub.Hub, *counting) {
+	t.Helper()
+	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &counting{Log: log}
+	h := hub.New(store, hub.Config{OnRead: cfg.Namespaces.OnRead})
+	s := chat.New(store, h, cfg)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	go func() { done <- log.Run(ctx) }()
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, h, store
+}
+
+func say(t *testing.T, s *chat.Service, user parley.UserID, channel parley.ChannelID, text string) parley.Message {
+	t.Helper()
+	r, err := s.Post(t.Context(), dev(user), channel, parley.Draft{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Message
+}
+
+func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
+	s, _, store := real(t, chat.Config{})
+	const channels = 1000
+	var items []chat.Item
+	for i := range channels {
+		items = append(items, chat.Item{Caller: dev("bob"), Channel: parley.ChannelID(fmt.Sprintf("room:%d", i)), Draft: parley.Draft{Text: "mine"}},
+			chat.Item{Caller: dev("alice"), Channel: parley.ChannelID(fmt.Sprintf("room:%d", i)), Draft: parley.Draft{Text: "hello @bob"}})
+	}
+	for _, r := range s.PostAll(t.Context(), items) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	say(t, s, "carol", "room:500", "the newest")
+	for limit, most := range map[int]int64{1000: 20, 100: 20 * 10} {
+		store.asked.Store(0)
+		var got []parley.Standing
+		for next := ""; ; {
+			in, err := s.Inbox(t.Context(), dev("bob"), next, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, in.Channels...)
+			if next = in.Next; next == "" {
+				break
+			}
+		}
+		if asked := store.asked.Load(); asked > most {
+			t.Errorf("in pages of %d the store was asked %d times", limit, asked)
+		}
+		seen := map[parley.ChannelID]bool{}
+		for i, st := range got {
+			if seen[st.Channel] || st.Last == nil || i > 0 && st.Last.Time > got[i-1].Last.Time {
+				t.Fatalf("in pages of %d place %d is %+v after %+v", limit, i, st, got[max(i-1, 0)])
+			}
+			seen[st.Channel] = true
+			want := int64(1)
+			if i == 0 {
+				want = 2
+			}
+			if st.Unread != want || st.Mentions != 1 {
+				t.Fatalf("%+v", st)
+			}
+		}
+		if len(got) != channels || got[0].Channel != "room:500" || got[0].Last.Text != "the newest" {
+			t.Errorf("%d channels, the first %+v", len(got), got[0])
+		}
+	}
+}
+
+// follows collects what a user's own channel is told.
+func follows(t *testing.T, s *chat.Service, h *hub.Hub, user parley.UserID) func() []string {
+	own := parley.ChannelID("@" + user)
+	s.Enter(own, dev(user), parley.WebSocket)
+	t.Cleanup(func() { s.Leave(own, dev(user), parley.WebSocket) })
+	return watch(t, h, own, "")
+}
+
+func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, h, _ := real(t, chat.Config{Namespaces: spaces})
+	say(t, s, "bob", "room", "joining")
+	say(t, s, "bob", "big:1", "joining")
+	told := follows(t, s, h, "bob")
+	expect := func(what string, want ...string) {
+		t.Helper()
+		var got []string
+		for deadline := time.Now().Add(20 * time.Second); len(got) < len(want) && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			got = append(got, told()...)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Fatalf("%s: told %v, want %v", what, got, want)
+		}
+	}
+	say(t, s, "bob", "new", "joining")
+	expect("he joined by posting", "member-added")
+	say(t, s, "alice", "room", "hi")
+	expect("a message", "unread")
+	if _, err := s.MarkRead(t.Context(), dev("bob"), "room", 99); err != nil {
+		t.Fatal(err)
+	}
+	expect("he read it elsewhere", "unread")
+	say(t, s, "alice", "big:1", "hi")
+	expect("a message that is not counted", "more")
+	if _, err := s.PutMember(t.Context(), dev("alice"), "room:2", "bob", parley.Regular); err != nil {
+		t.Fatal(err)
+	}
+	expect("he was put somewhere", "member-added")
+	say(t, s, "alice", "room:2", "hi")
+	expect("a message there", "unread")
+	if err := s.RemoveMember(t.Context(), dev("alice"), "room:2", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	expect("he was kicked", "member-removed")
+}
+
+func TestNamespacesSayWhoPostsWhat(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "news:", Publish: parley.Owner, MaxText: 5}, {Prefix: "news:open:", MaxText: 3}, {Prefix: "club:", Kind: parley.MembersOnly}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, _ := real(t, chat.Config{Namespaces: spaces})
+	if _, err := s.PutMember(t.Context(), dev("alice"), "news:1", "alice", parley.Owner); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		user    parley.UserID
+		channel parley.ChannelID
+		text    string
+		code    parley.Code
+	}{
+		{"alice", "news:1", "hello", ""}, {"bob", "news:1", "hello", parley.CodeForbidden}, {"alice", "news:1", "hello!", parley.CodeTooLarge},
+		{"bob", "news:open:1", "hi!", ""}, {"bob", "news:open:1", "hey!", parley.CodeTooLarge}, {"bob", "club:1", "x", parley.CodeForbidden},
+		{"bob", "dm:bob:carol", "x", ""}, {"bob", "dm:alice:carol", "x", parley.CodeForbidden},
+	} {
+		_, err := s.Post(t.Context(), dev(c.user), c.channel, parley.Draft{Text: c.text})
+		if c.code == "" && err != nil || c.code != "" && (err == nil || parley.AsError(err).Code != c.code) {
+			t.Errorf("%s to %s: %v, want %q", c.user, c.channel, err, c.code)
+		}
+	}
+	if in, err := s.Inbox(t.Context(), dev("carol"), "", 10); err != nil || len(in.Channels) != 1 || in.Channels[0].Channel != "dm:bob:carol" || in.Channels[0].Unread != 1 {
+		t.Errorf("the other of a direct channel has %+v, %v", in, err)
+	}
+	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "x:", Fanout: "reed"}, {Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
+		if _, err := chat.NewNamespaces([]chat.Namespace{bad}); err == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+	if _, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "x:"}, {Prefix: "x:"}}); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Error(err)
+	}
+}

@@ -53,6 +53,16 @@ type Roster interface {
 	Inbox(ctx context.Context, user UserID, channels ...ChannelID) ([]Standing, error)
 }
 
+// Revocations remember whose tokens were cut off. All methods may be called at the
+// same time.
+type Revocations interface {
+	// Revoke makes all tokens of a user void that were issued until a moment, durably.
+	// An earlier moment than the last one changes nothing.
+	Revoke(ctx context.Context, user UserID, until Timestamp) error
+	// Revoked is the last such moment, 0 if there was none.
+	Revoked(ctx context.Context, user UserID) (Timestamp, error)
+}
+
 // Standing is a channel as one of its members finds it. Who is no member has zero
 // Unread, Mentions and Member.
 type Standing struct {

@@ -116,6 +116,10 @@ func (store) Inbox(_ context.Context, _ parley.UserID, cs ...parley.ChannelID) (
 	return make([]parley.Standing, len(cs)), nil
 }
 
+func (store) Revoke(context.Context, parley.UserID, parley.Timestamp) error { return nil }
+
+func (store) Revoked(context.Context, parley.UserID) (parley.Timestamp, error) { return 0, nil }
+
 func (store) Thread(context.Context, parley.ChannelID, int64, int64, int) ([]parley.Message, error) {
 	return nil, nil
 }

@@ -16,6 +16,7 @@ type Store interface {
 	parley.Log
 	parley.Directory
 	parley.Roster
+	parley.Revocations
 }
 
 // RosterHarness opens the stores that RunRoster tests.
@@ -39,6 +40,7 @@ func RunRoster(t *testing.T, h RosterHarness) {
 		{"mentions count for whom they name", testMentions},
 		{"unread equals a recount after any history", testUnreadModel},
 		{"a removed channel has no members", testRemovedRoster},
+		{"revocations last, and never go back", testRevocations},
 		{"many members are listed in pages", testManyMembers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -269,6 +271,27 @@ func testRemovedRoster(t *testing.T, h RosterHarness) {
 	post(t, s, room, "@bob")
 	if st := standing(t, s, "bob"); st.Unread != 1 || st.Mentions != 1 || st.Member.ReadID != 2 {
 		t.Fatalf("%+v", st)
+	}
+}
+
+func testRevocations(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	for _, step := range []struct{ revoke, want parley.Timestamp }{{0, 0}, {5, 5}, {3, 5}, {9, 9}} {
+		if step.revoke > 0 {
+			if err := s.Revoke(t.Context(), "bob", step.revoke); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at, err := s.Revoked(t.Context(), "bob"); err != nil || at != step.want {
+			t.Fatalf("after %d: %d, %v; want %d", step.revoke, at, err, step.want)
+		}
+	}
+	s = h.Reopen(t, s)
+	if at, err := s.Revoked(t.Context(), "bob"); err != nil || at != 9 {
+		t.Fatal(at, err)
+	}
+	if at, err := s.Revoked(t.Context(), "bobby"); err != nil || at != 0 {
+		t.Fatal(at, err)
 	}
 }
 

@@ -50,6 +50,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 //	p channel NUL user             the user's place in the channel
 //	r channel NUL user             the user's read pointer
 //	t channel NUL root id          message id replies to root
+//	v user                         the user's tokens of until then are void
 //	u user NUL channel             the user is a member of the channel
 //	x channel NUL of emoji NUL user    the user reacted to message of
 //

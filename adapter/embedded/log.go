@@ -18,6 +18,8 @@ var (
 	_ parley.Directory = (*Log)(nil)
 	_ parley.Roster    = (*Log)(nil)
 	_ parley.Threads   = (*Log)(nil)
+
+	_ parley.Revocations = (*Log)(nil)
 )
 
 // Log is the embedded store. It takes appends while Run runs, and serves reads

@@ -18,7 +18,7 @@ var mayReach = [][2]string{
 	{"parley/internal/...", ""},
 	{"parley/wire", "parley"},
 	{"parley/engine", "parley parley/wire"},
-	{"parley/web", ""},
+	{"parley/web/...", ""},
 	{"parley/hub", "parley parley/wire"},
 	{"parley/presence", "parley"},
 	{"parley/push", "parley"},

@@ -26,7 +26,7 @@ type Config struct {
 	Origins func(origin string) bool        // pages that may use parley from a browser
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
-	Pages   http.Handler                    // what is at /
+	Pages   http.Handler                    // what is at / and /parley.js
 	Logger  *slog.Logger                    // slog.Default()
 }
 
@@ -72,6 +72,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
 	route("/{$}", methods{"GET": a.page})
+	route("/parley.js", methods{"GET": a.page})
 	mux.Handle("/", a.undrained(a.handle(notFound)))
 	return guard(cfg.Hosts, a.cors(a.foreign(plain(mux))))
 }

@@ -4,6 +4,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -11,8 +13,24 @@ import (
 	"strings"
 )
 
-//go:embed index.html demo.html
+//go:generate go run ./bundle
+//go:embed index.html demo.html parley.js
 var files embed.FS
+
+// Script returns the TypeScript client as one ES module, as it is and compressed, and
+// an entity tag for either. It is made of client/ts by go generate.
+func Script() (plain, zipped []byte, tag string) {
+	plain, err := files.ReadFile("parley.js")
+	if err != nil {
+		return nil, nil, ""
+	}
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = w.Write(plain) // to memory
+	_ = w.Close()
+	sum := sha256.Sum256(plain)
+	return plain, b.Bytes(), base64.RawURLEncoding.EncodeToString(sum[:12])
+}
 
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only
 // the style and scripts that stand in the page run (CSP Level 3, section 2.3.1),

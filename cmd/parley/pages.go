@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -13,9 +16,14 @@ import (
 	"parley/web"
 )
 
-// pages serves the chat page at /.
+// pages serves the client at /parley.js and the chat page at /.
 func pages() http.Handler {
+	script := script()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/parley.js" {
+			script(w, r)
+			return
+		}
 		body, csp, ok := web.Page("index.html")
 		if !ok {
 			http.Error(w, "this binary was built without its pages", http.StatusInternalServerError)
@@ -28,6 +36,27 @@ func pages() http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		_, _ = w.Write(body)
 	})
+}
+
+// script serves the client: asked for again each time, and sent again only when it has
+// changed. Pages of other allowed origins may import it too.
+func script() http.HandlerFunc {
+	plain, zipped, tag := web.Script()
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/javascript; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+		h.Add("Vary", "Accept-Encoding")
+		body := plain
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			h.Set("Content-Encoding", "gzip")
+			h.Set("ETag", `"`+tag+`-gzip"`)
+			body = zipped
+		} else {
+			h.Set("ETag", `"`+tag+`"`)
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	}
 }
 
 // metrics is what Prometheus reads.

@@ -18,7 +18,6 @@ export interface Core {
   behind(channel: Channel): void
 }
 
-const passedOn = ["user-joined", "user-left", "presence", "typing", "read", "event", "system", "unread", "member-added", "member-removed"]
 /** The server passes on one typing notice in this time, in milliseconds. */
 const typingEvery = 2_000
 
@@ -198,7 +197,7 @@ export class Channel {
     if (type === "welcome") this.#welcome(frame as unknown as Welcome & { shared?: true })
     else if (type === "reset") this.#reset(frame as unknown as Reset & { epoch?: string })
     else if (type === "message" || type === "message-changed") this.#entry(frame as unknown as Entry, sure)
-    else if (passedOn.includes(type)) this.emit(type as "system", frame as unknown as ChannelEvents["system"])
+    else this.emit(type as "system", frame as unknown as ChannelEvents["system"]) // nobody listens to what is not known
   }
 
   #welcome(w: Welcome & { shared?: true }): void {

@@ -19,7 +19,7 @@ export interface Env {
   session?: { getItem(key: string): string | null; setItem(key: string, value: string): void }
   locks?: Locks
   BroadcastChannel?: new (name: string) => Broadcast
-  indexedDB?: IDBFactory
+  indexedDB?: object
 }
 
 export type Sign = "online" | "pageshow" | "pagehide" | "visible" | "hidden"
@@ -66,7 +66,6 @@ export function hostEnv(): Env {
   const g = globalThis as unknown as Partial<Env> & typeof globalThis & {
     navigator?: { locks?: Locks }
     document?: { visibilityState: string } & EventTarget
-    sessionStorage?: Env["session"]
   }
   return {
     fetch: (url, init) => g.fetch(url, init as RequestInit),
@@ -78,17 +77,17 @@ export function hostEnv(): Env {
     unique,
     listen,
     visible: () => g.document?.visibilityState !== "hidden",
-    session: attempt(() => g.sessionStorage),
+    session: storage(),
     locks: g.navigator?.locks,
     BroadcastChannel: g.BroadcastChannel as Env["BroadcastChannel"],
-    indexedDB: attempt(() => g.indexedDB),
+    indexedDB: g.indexedDB,
   }
 }
 
-/** Storage may be forbidden, and then throws where it is only named. */
-function attempt<T>(get: () => T): T | undefined {
+/** It may be forbidden, and then throws where it is only named. */
+function storage(): Env["session"] {
   try {
-    return get()
+    return globalThis.sessionStorage
   } catch {
     return undefined
   }

@@ -35,5 +35,10 @@ export class ParleyError extends Error {
   }
 }
 
+/** There was no answer in time. */
+export function silence(): ParleyError {
+  return new ParleyError("timeout", "the server is silent")
+}
+
 /** Codes of what may go better next time. */
 const passing = ["network", "timeout", "bad_answer", "gone", "rate_limited", "overloaded", "draining", "unavailable"]

@@ -1,6 +1,6 @@
 import type { Credentials } from "./credentials.js"
 import type { Env, FetchAnswer } from "./env.js"
-import { ParleyError } from "./error.js"
+import { ParleyError, silence } from "./error.js"
 import { Timer } from "./timer.js"
 
 /** How long an answer that needs no waiting may take, in milliseconds. */
@@ -60,7 +60,7 @@ export class Http {
     const q = new URLSearchParams()
     if (!this.#credentials.tokens && this.#credentials.user) q.set("user", this.#credentials.user)
     for (const [name, value] of Object.entries(query))
-      for (const v of Array.isArray(value) ? value as string[] : value === undefined ? [] : [value]) q.append(name, String(v))
+      for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
     const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
     return this.base + path + (text && "?" + text)
   }
@@ -95,7 +95,7 @@ export class Http {
       return { status: answer.status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
     } catch (e) {
       if (e instanceof ParleyError) throw e
-      if (late) throw new ParleyError("timeout", "the server is silent")
+      if (late) throw silence()
       if (ask.signal?.aborted) throw new ParleyError("closed", "the request was stopped")
       throw new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e}`)
     } finally {

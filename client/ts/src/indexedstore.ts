@@ -7,8 +7,8 @@ export class IndexedStore implements Store {
   readonly #factory: IDBFactory
   #db: Promise<IDBDatabase> | undefined
 
-  constructor(factory: IDBFactory) {
-    this.#factory = factory
+  constructor(factory: object) {
+    this.#factory = factory as IDBFactory
   }
 
   async load(scope: string): Promise<Stored[]> {

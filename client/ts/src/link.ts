@@ -1,7 +1,7 @@
 import { Backoff } from "./backoff.js"
 import type { Credentials } from "./credentials.js"
 import type { Env } from "./env.js"
-import { ParleyError } from "./error.js"
+import { ParleyError, silence } from "./error.js"
 import type { Http } from "./http.js"
 import { Timer } from "./timer.js"
 import type { Host, Open, Stream } from "./stream.js"
@@ -151,7 +151,7 @@ export class Link {
     const { env, http, open, wanted } = this.#cfg
     const a: Attempt = { way, live: false, over: false, calm: false, timer: new Timer(env) }
     a.timer.set(Math.min(probe * (1 + this.#backoff.tries), longProbe),
-      () => host.lost(new ParleyError("timeout", `nothing came over ${way}`)))
+      () => host.lost(silence()))
     const host: Host = {
       env, http, wanted,
       frame: f => {

@@ -1,12 +1,12 @@
-import { ParleyError } from "./error.js"
+import { ParleyError, silence } from "./error.js"
 import { EventStream } from "./eventstream.js"
 import { following, Groups } from "./groups.js"
 import type { Host, Stream } from "./stream.js"
 import { Timer } from "./timer.js"
 import type { Frame } from "./types.js"
 
-/** Three of the server's comments. */
-const silence = 75_000
+/** Three of the server's comments, in milliseconds. */
+const patience = 75_000
 
 /** GET /api/stream?channel_id=…, read with fetch: EventSource shows no status and sends no header. */
 export function openSSE(host: Host): Stream {
@@ -27,7 +27,7 @@ async function run(host: Host, names: string[], signal: AbortSignal): Promise<vo
   const idle = new Timer(host.env)
   signal.addEventListener("abort", () => idle.clear())
   for (;;) {
-    idle.set(silence, () => host.lost(new ParleyError("timeout", "the server is silent")))
+    idle.set(patience, () => host.lost(silence()))
     const { done, value } = await reader.read().catch(e => { throw new ParleyError("gone", `the stream broke: ${e}`) })
     if (done) throw new ParleyError("gone", "the server ended the stream")
     events.push(value)

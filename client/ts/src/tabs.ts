@@ -1,5 +1,5 @@
 import type { Broadcast, Env } from "./env.js"
-import { ParleyError } from "./error.js"
+import { silence } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import { Timer } from "./timer.js"
 import type { ConnectionState, Frame, Position } from "./types.js"
@@ -75,7 +75,7 @@ export class Tabs {
     const check = (): void => {
       limit.set(answerLimit, () => {
         if (host.env.visible()) this.#elect({ steal: true }) // its page is frozen: nobody looks at it
-        host.lost(new ParleyError("timeout", "the leading tab is silent"))
+        host.lost(silence())
       })
       hi()
     }

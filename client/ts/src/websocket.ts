@@ -1,6 +1,6 @@
 import type { Credentials } from "./credentials.js"
 import type { Socket } from "./env.js"
-import { ParleyError } from "./error.js"
+import { ParleyError, silence } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import { Timer } from "./timer.js"
 import type { Frame } from "./types.js"
@@ -52,7 +52,7 @@ export class WebSocketStream implements Stream {
   check(): void {
     if (!this.#open || this.#pinged) return
     this.#pinged = this.#host.env.now()
-    this.#limit.set(answerLimit, () => this.#lost(new ParleyError("timeout", "the server is silent")))
+    this.#limit.set(answerLimit, () => this.#lost(silence()))
     this.send({ type: "ping", key: mark })
   }
 

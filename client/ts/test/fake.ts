@@ -144,7 +144,7 @@ export class FakeEnv implements Env {
   session: NonNullable<Env["session"]>
   locks: Locks | undefined
   BroadcastChannel: (new (name: string) => Broadcast) | undefined
-  indexedDB: IDBFactory | undefined
+  indexedDB: object | undefined
   readonly random: () => number
   #timers = new Map<number, Planned>()
   #ids = 0

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestTheClientIsServedAsAModuleThatCachesAskFor(t *testing.T) {
+	h := pages()
+	get := func(header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "/parley.js", nil)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	plain, zipped := get(), get("Accept-Encoding", "br, gzip")
+	if got := plain.Header(); got.Get("Content-Type") != "text/javascript; charset=utf-8" || got.Get("Cache-Control") != "no-cache" || got.Get("Vary") != "Accept-Encoding" {
+		t.Errorf("headers %v", got)
+	}
+	if !bytes.Contains(plain.Body.Bytes(), []byte("as Client")) {
+		t.Errorf("it exports no Client: %d bytes", plain.Body.Len())
+	}
+	unzip, err := gzip.NewReader(zipped.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(unzip); err != nil || !bytes.Equal(body, plain.Body.Bytes()) {
+		t.Errorf("compressed it is something else: %v", err)
+	}
+	tag := plain.Header().Get("ETag")
+	if other := zipped.Header().Get("ETag"); tag == other || !strings.HasPrefix(tag, `"`) {
+		t.Errorf("entity tags %s and %s", tag, other)
+	}
+	if again := get("If-None-Match", tag); again.Code != http.StatusNotModified || again.Body.Len() > 0 {
+		t.Errorf("asked for again: %d with %d bytes", again.Code, again.Body.Len())
+	}
+}
+
+func TestThePageIsServedBesideIt(t *testing.T) {
+	w := httptest.NewRecorder()
+	pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("headers %v", w.Header())
+	}
+}

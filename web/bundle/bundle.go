@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// internal are members of the client's classes that neither its users, nor the server, nor
+// another tab (which may run an older bundle) ever see: they get short names.
+var internal = strings.Fields(`
+	accept accepted ahead alive ask backoff behind calm check dropped flush framed header http items json
+	leads link listens live lost memory names onToken over pause position positions refuse renew
+	restore retry shared start stop tell tokens tries trip update waits wanted`)
+
+// Bundle makes one ES module of a TypeScript file and all that it imports. The bytes
+// depend on nothing but the sources and esbuild's version.
+func Bundle(entry string) ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints:       []string{entry},
+		Bundle:            true,
+		Format:            api.FormatESModule,
+		Target:            api.ES2022,
+		Charset:           api.CharsetUTF8,
+		MinifyWhitespace:  true,
+		MinifyIdentifiers: true,
+		MinifySyntax:      true,
+		MangleProps:       "^(" + strings.Join(internal, "|") + ")$",
+		LegalComments:     api.LegalCommentsNone,
+		TsconfigRaw:       `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
+		Banner:            map[string]string{"js": "// @parley/client, Apache-2.0, made of client/ts"},
+	})
+	if len(result.Errors) > 0 {
+		return nil, fmt.Errorf("bundle %s: %s", entry, strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+	}
+	return result.OutputFiles[0].Contents, nil
+}

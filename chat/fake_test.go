@@ -13,6 +13,8 @@ import (
 type fake struct {
 	channels map[parley.ChannelID]*kept
 	onRead   func(ch *kept) // what happens just before a read; set once
+
+	memberships map[parley.UserID][]parley.ChannelID
 }
 
 type kept struct {
@@ -108,8 +110,15 @@ func (store) Members(context.Context, parley.ChannelID, parley.UserID, int) ([]p
 	return nil, nil
 }
 
-func (store) Memberships(context.Context, parley.UserID, parley.ChannelID, int) ([]parley.ChannelID, error) {
-	return nil, nil
+func (s store) Memberships(_ context.Context, user parley.UserID, after parley.ChannelID, _ int) (some []parley.ChannelID, err error) {
+	if f, ok := s.Log.(*fake); ok {
+		for _, c := range f.memberships[user] {
+			if c > after {
+				some = append(some, c)
+			}
+		}
+	}
+	return some, nil
 }
 
 func (store) Inbox(_ context.Context, _ parley.UserID, cs ...parley.ChannelID) ([]parley.Standing, error) {

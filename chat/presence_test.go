@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/chat"
 	"parley/hub"
 	"parley/wire"
 )
@@ -111,3 +113,121 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 		expect("a guest came and went")
 	})
 }
+
+// A large channel is told differences, and its streams no lines of who left.
+func TestALargeChannelIsToldDifferences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, h := service(t, &fake{})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = s.Run(ctx) }()
+		got := watch(t, h, "c", "bob")
+		user := func(i int) chat.Caller { return dev(parley.UserID(fmt.Sprint("u", i))) }
+		for i := range 103 {
+			s.Enter("c", user(i), parley.WebSocket)
+		}
+		time.Sleep(3 * time.Second)
+		want := append(slices.Repeat([]string{"user-joined"}, 100), "presence")
+		if kinds := got(); !slices.Equal(kinds, want) {
+			t.Errorf("103 came: %v", kinds)
+		}
+		s.Leave("c", user(7), parley.WebSocket)
+		time.Sleep(10 * time.Second)
+		if kinds := got(); !slices.Equal(kinds, []string{"presence"}) {
+			t.Errorf("one of 103 left: %v", kinds)
+		}
+		here, err := s.Here(t.Context(), dev("bob"), "c", 10)
+		if err != nil || here.Count != 102 || len(here.Users) != 10 {
+			t.Errorf("%+v, %v", here, err)
+		}
+	})
+}
+
+// What a stream is told of those whom it watches: how they stand, then every change
+// within a second, and nothing of those with whom its user shares no channel.
+func TestWatchingUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &fake{}
+		s, h := service(t, log)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = s.Run(ctx) }()
+		synctest.Wait()
+		session := &hub.Session{}
+		h.Open(session, wire.FormWS, silent{})
+		states := func() (all string) {
+			for _, m := range stateOf.FindAllStringSubmatch(string(session.TakeOwn()), -1) {
+				all += m[1] + ":" + m[2] + " "
+			}
+			return all
+		}
+		expect := func(what, want string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			if got := states(); got != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+		}
+		set := func(c chat.Caller, users ...parley.UserID) {
+			t.Helper()
+			if err := s.Watch(t.Context(), c, session, users); err != nil {
+				t.Fatal(err)
+			}
+		}
+		zoe := dev("zoe")
+		s.Come(dev("alice"), parley.WebSocket)
+		set(zoe, "alice", "bob")
+		if got := states(); got != "alice:true bob:false " {
+			t.Errorf("at once: %q", got)
+		}
+		expect("nothing happens", "")
+		s.Come(dev("alice"), parley.SSE)
+		s.Come(dev("bob"), parley.SSE)
+		s.Come(dev("carol"), parley.SSE)
+		expect("bob came", "bob:true ")
+		s.Go(dev("bob"), parley.SSE)
+		expect("bob may come back", "")
+		time.Sleep(2 * time.Second)
+		expect("bob left", "bob:false ")
+		set(zoe, "carol")
+		expect("the set is replaced", "carol:true ")
+		s.Come(dev("bob"), parley.SSE)
+		expect("bob is not in it", "")
+		set(zoe)
+		s.Go(dev("carol"), parley.SSE)
+		time.Sleep(5 * time.Second)
+		expect("it is empty", "")
+
+		strict := chat.Caller{User: "zoe"}
+		log.memberships = map[parley.UserID][]parley.ChannelID{"zoe": {"a", "c"}, "alice": {"b", "c"}, "bob": {"b", "d"}}
+		set(strict, "alice", "bob", "zoe")
+		expect("only alice is in a channel with her", "alice:true zoe:false ")
+		if _, err := s.Seen(t.Context(), strict, "alice"); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Seen(t.Context(), strict, "bob"); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
+			t.Errorf("zoe asks for bob: %v", err)
+		}
+		if err := s.Watch(t.Context(), zoe, session, make([]parley.UserID, 501)); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+			t.Errorf("501 users: %v", err)
+		}
+		if _, err := s.Here(t.Context(), strict, "private", 1); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
+			t.Errorf("who is in a channel of others: %v", err)
+		}
+
+		// A stream that reads nothing is told no more than fits; when it reads, how things are then.
+		set(zoe, "alice")
+		states()
+		session.Send(make([]byte, 64<<10))
+		s.Go(dev("alice"), parley.WebSocket)
+		s.Go(dev("alice"), parley.SSE)
+		time.Sleep(4 * time.Second)
+		if n := session.Waiting(); n != 64<<10 {
+			t.Errorf("%d bytes wait", n)
+		}
+		session.TakeOwn()
+		expect("it reads again", "alice:false ")
+	})
+}
+
+var stateOf = regexp.MustCompile(`"type":"presence","user":"([a-z]+)","online":(true|false)`)

@@ -12,6 +12,11 @@ import (
 // MaxWatched is how many users one stream may watch.
 const MaxWatched = 500
 
+// TooManyWatched refuses more than MaxWatched.
+func TooManyWatched() error {
+	return &parley.Error{Code: parley.CodeTooLarge, Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+}
+
 // unreadWatch is how many bytes of a stream's own may wait before it is told no more of
 // whom it watches; later it is told how they are then.
 const unreadWatch = 32 << 10
@@ -21,7 +26,7 @@ const unreadWatch = 32 << 10
 // told nothing. It may block; the error is the store's, or that there are too many.
 func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
 	if len(users) > MaxWatched {
-		return &parley.Error{Code: parley.CodeTooLarge, Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+		return TooManyWatched()
 	}
 	var may []parley.UserID
 	for _, user := range users {

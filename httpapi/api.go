@@ -63,6 +63,8 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/channels/{channel}/members/{user}", methods{"PUT": a.putMember, "DELETE": a.deleteMember})
 	route("/api/channels/{channel}/bans/{user}", methods{"PUT": a.ban, "DELETE": a.unban})
 	route("/api/channels/{channel}/read", methods{"POST": a.markRead})
+	route("/api/channels/{channel}/presence", methods{"GET": a.here})
+	route("/api/users/{user}/presence", methods{"GET": a.seen})
 	route("/api/channels/{channel}/mute", methods{"PUT": a.mute})
 	route("/openapi.json", methods{"GET": openAPI})
 	for _, path := range later {

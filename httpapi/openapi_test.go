@@ -140,6 +140,14 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	here, err := json.Marshal(viewHere(parley.Here{Count: 3, Users: []parley.Stay{{User: "bob", Since: 5, Transports: 15}, {User: "carol"}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody, err := json.Marshal(viewHere(parley.Here{}))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		schema string
 		json   []byte
@@ -151,6 +159,9 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 		{"Problem", gone.Body.Bytes(), true},
 		{"Problem", old.Body.Bytes(), true},
 		{"Channel", view, true},
+		{"Here", here, true},
+		{"Here", nobody, true},
+		{"Seen", []byte(`{"online":false}`), true},
 		{"Message", []byte(`{"type":"message","id":1,"channel":"general","user":"bob","timestamp":1.5}`), false},
 		{"Message", []byte(`{"type":"message","id":"1","channel":"general","user":"bob","timestamp":1.5,"text":"x"}`), false},
 		{"Message", []byte(`{"type":"ack","id":1,"channel":"general","user":"bob","timestamp":1.5,"text":"x"}`), false},

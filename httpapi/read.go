@@ -175,6 +175,9 @@ func (a *API) longPoll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if req.Watch != nil {
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: "a poll can't tell of users", Hint: "watch on a stream, or ask /api/users/{user}/presence"}
+	}
 	return a.ways.LongPoll(w, r, req)
 }
 

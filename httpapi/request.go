@@ -127,8 +127,9 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		return nil, err
 	}
 	p := query(r)
-	if p.get("watch") != "" {
-		return nil, chat.NotYet("watching users")
+	watch, err := p.watch()
+	if err != nil {
+		return nil, err
 	}
 	follows, err := p.follows(channels, name, cursor)
 	if err != nil {
@@ -140,7 +141,7 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 	}
 	timeout, err := p.number("timeout", 30, 0, 60)
 	return &transport.Request{Caller: caller, Follows: follows, Many: many, Limit: limit,
-		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message"}, err
+		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message", Watch: watch}, err
 }
 
 // pathChannel is the channel in the address.

@@ -15,10 +15,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
 	"parley/httpapi"
 	"parley/hub"
+	"parley/presence"
 	"parley/transport"
 )
 
@@ -42,7 +44,7 @@ func serve(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	h := hub.New(log, hub.Config{})
-	c := chat.New(log, h, chat.Config{})
+	c := chat.New(log, h, chat.Config{Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 type TransportHarness struct {
 	// URL of a server without keys or rate limits, such as parley dev.
 	URL string
+	// Transport is its name; what else connects may be another.
+	Transport client.Transport
 	// Dial begins to read a channel over the transport that is tested: one
 	// connection, which never reconnects. The first event is a welcome.
 	Dial func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error)
@@ -50,6 +52,9 @@ func RunTransport(t *testing.T, h TransportHarness) {
 		{"a change comes in order, and what it changed is read as it is now", transportChange},
 		{"what is deleted is not replayed", transportDelete},
 		{"who is kicked or banned is cut off, and can't resume", transportKick},
+
+		{"who reads is present, once, by the transport", transportPresence},
+		{"who comes back at once has not left", transportSilence},
 
 		{"hops between transports lose and repeat nothing", transportHops},
 		{"hops while others publish lose and repeat nothing", transportHopsLive},

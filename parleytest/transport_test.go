@@ -13,7 +13,7 @@ func TestTransports(t *testing.T) {
 	c := parleytest.NewClient(url, "tess")
 	for _, tr := range client.Transports() {
 		t.Run(string(tr), func(t *testing.T) {
-			parleytest.RunTransport(t, parleytest.TransportHarness{URL: url,
+			parleytest.RunTransport(t, parleytest.TransportHarness{URL: url, Transport: tr,
 				Dial: func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error) {
 					return c.Open(ctx, tr, channel, from)
 				}})

@@ -1,0 +1,153 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	client "parley/client/go"
+	"parley/parleytest"
+	"parley/testenv"
+)
+
+// ask reads JSON from the server.
+func ask(t *testing.T, url string, into any) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, res.Status, err)
+	}
+}
+
+type sighting struct {
+	Online   bool
+	LastSeen float64 `json:"last_seen"`
+}
+
+// presentIn is who is in a channel, as "2 alice:sse bob:poll".
+func presentIn(t *testing.T, base, channel string) string {
+	t.Helper()
+	var here struct {
+		Count int
+		Users []struct {
+			User       string
+			Transports []string
+		}
+	}
+	ask(t, base+"/api/channels/"+channel+"/presence", &here)
+	words := []string{fmt.Sprint(here.Count)}
+	for _, u := range here.Users {
+		words = append(words, u.User+":"+strings.Join(u.Transports, "+"))
+	}
+	return strings.Join(words, " ")
+}
+
+// becomes waits until a question has an answer.
+func becomes[T comparable](t *testing.T, what string, want T, ask func() T) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(testenv.Patience); ; <-tick.C {
+		got := ask()
+		if got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %v, want %v", what, got, want)
+		}
+	}
+}
+
+// A killed server has forgotten who was there; those who come back are there, and no others.
+func TestAKilledServerLeavesNoGhosts(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	open := func(user string, tr client.Transport) client.Stream {
+		t.Helper()
+		s, err := parleytest.NewClient(server.URL, user).Open(t.Context(), tr, "room", client.Cursor{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := s.Next(t.Context()); err != nil || e.Type != "welcome" {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		return s
+	}
+	for user, tr := range map[string]client.Transport{"alice": client.WebSocket, "bob": client.SSE} {
+		defer open(user, tr).Close()
+	}
+	becomes(t, "before", "2 alice:websocket bob:sse", func() string { return presentIn(t, server.URL, "room") })
+	server.Kill()
+	server.Restart()
+	if got := presentIn(t, server.URL, "room"); got != "0" {
+		t.Errorf("after the restart: %s", got)
+	}
+	defer open("bob", client.SSE).Close()
+	becomes(t, "after bob came back", "1 bob:sse", func() string { return presentIn(t, server.URL, "room") })
+	var alice sighting
+	if ask(t, server.URL+"/api/users/alice/presence", &alice); alice.Online {
+		t.Error("alice is online")
+	}
+}
+
+// One who polls is there between the polls, for the lease, and then no longer; held polls
+// keep their user as long as they are held.
+func TestPollsKeepTheirUserForALease(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t, "--presence-ttl", "1s", "--leave-grace", "100ms")
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
+	defer cancel()
+	watcher, err := parleytest.NewClient(server.URL, "uma").Open(ctx, client.WebSocket, "room", client.Cursor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close()
+	next := func(want string) {
+		t.Helper()
+		e, err := watcher.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var u struct{ User string }
+		_ = json.Unmarshal(e.Raw, &u)
+		if got := strings.TrimSpace(e.Type + " " + u.User); got != want {
+			t.Fatalf("%s, want %s: %s", got, want, e.Raw)
+		}
+	}
+	next("welcome")
+	poll := func(user, timeout string) {
+		t.Helper()
+		var answer struct{ Messages []any }
+		ask(t, server.URL+"/api/messages/poll?channel_id=room&user="+user+"&timeout="+timeout, &answer)
+	}
+	begin := time.Now()
+	for range 3 {
+		poll("alice", "0.6") // together longer than the lease
+	}
+	next("user-joined alice")
+	next("system alice")
+	next("user-left alice")
+	if stayed := time.Since(begin); stayed < 2500*time.Millisecond {
+		t.Errorf("alice left after %v", stayed)
+	}
+	var s sighting
+	if ask(t, server.URL+"/api/users/alice/presence", &s); s.Online || s.LastSeen < float64(begin.Unix()) {
+		t.Errorf("alice is gone: %+v", s)
+	}
+	begin = time.Now()
+	poll("bob", "2.2") // one poll, held for longer than the lease
+	next("user-joined bob")
+	if held := presentIn(t, server.URL, "room"); held != "2 bob:long-poll uma:websocket" {
+		t.Errorf("after a poll that was held for %v: %s", time.Since(begin), held)
+	}
+	next("system bob")
+	next("user-left bob")
+}

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"parley"
+	"parley/chat"
+)
+
+// maxListed is how many users of a channel are named.
+const maxListed = 1000
+
+type stayView struct {
+	User       parley.UserID    `json:"user"`
+	Since      parley.Timestamp `json:"since"`
+	Transports []string         `json:"transports"`
+}
+
+type hereView struct {
+	Count     int        `json:"count"`
+	Users     []stayView `json:"users"`
+	Truncated bool       `json:"truncated"` // there are more than are listed
+}
+
+type seenView struct {
+	Online   bool              `json:"online"`
+	LastSeen *parley.Timestamp `json:"last_seen,omitempty"`
+}
+
+// here says who is in a channel.
+func (a *API) here(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.callerAndChannel(r)
+	if err != nil {
+		return err
+	}
+	here, err := a.chat.Here(r.Context(), caller, channel, maxListed)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, viewHere(here))
+}
+
+func viewHere(here parley.Here) hereView {
+	v := hereView{Count: here.Count, Users: make([]stayView, len(here.Users)), Truncated: here.Count > len(here.Users)}
+	for i, s := range here.Users {
+		v.Users[i] = stayView{s.User, s.Since, s.Transports.Names()}
+	}
+	return v
+}
+
+// seen says whether a user is online, and when the last sign of them was.
+func (a *API) seen(w http.ResponseWriter, r *http.Request) error {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	user, err := parley.ParseUser(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	s, err := a.chat.Seen(r.Context(), caller, user)
+	if err != nil {
+		return err
+	}
+	v := seenView{Online: s.Online}
+	if s.Seen != 0 {
+		v.LastSeen = &s.Seen
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+// watch are the users whom a stream is to be told of: names with commas between, and
+// the parameter may be repeated.
+func (p params) watch() (users []parley.UserID, err error) {
+	seen := map[parley.UserID]bool{}
+	for _, list := range p.Values["watch"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if name == "" {
+				continue
+			}
+			user, err := parley.ParseUser(name)
+			if err != nil {
+				return nil, err
+			}
+			if !seen[user] {
+				seen[user] = true
+				users = append(users, user)
+			}
+		}
+	}
+	if len(users) > chat.MaxWatched {
+		return nil, chat.TooManyWatched()
+	}
+	return users, nil
+}

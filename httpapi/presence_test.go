@@ -1,0 +1,154 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+type here struct {
+	Count int
+	Users []struct {
+		User       string
+		Since      float64
+		Transports []string
+	}
+	Truncated bool
+}
+
+func (s *server) here(channel string) (h here) {
+	s.t.Helper()
+	a := s.get("/api/channels/" + channel + "/presence?user=zoe")
+	a.is(s.t, 200, "")
+	a.into(s.t, &h)
+	return h
+}
+
+// stream opens an event stream and returns its lines; it ends with the test or by the
+// function.
+func (s *server) stream(path string) (lines *bufio.Scanner, end func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	s.t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { res.Body.Close() })
+	if res.StatusCode != 200 {
+		s.t.Fatalf("%s: %s", path, res.Status)
+	}
+	return bufio.NewScanner(res.Body), cancel
+}
+
+// data returns the next data: line that has all of these.
+func (s *server) data(lines *bufio.Scanner, has ...string) string {
+	s.t.Helper()
+	for lines.Scan() {
+		line, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if ok && !slices.ContainsFunc(has, func(part string) bool { return !strings.Contains(line, part) }) {
+			return line
+		}
+	}
+	s.t.Fatalf("the stream ended without %v: %v", has, lines.Err())
+	return ""
+}
+
+func TestWhoIsInAChannel(t *testing.T) {
+	s := serve(t)
+	if a := s.get("/api/channels/empty/presence"); a.body != `{"count":0,"users":[],"truncated":false}`+"\n" {
+		t.Errorf("an empty channel: %s", a.body)
+	}
+	before := float64(time.Now().UnixMicro()) / 1e6
+	lines, _ := s.stream("/api/stream/general?user=bob")
+	s.data(lines, `"welcome"`)
+	s.get("/api/messages?channel_id=general&user=alice").is(t, 200, "")
+	s.get("/api/messages?channel_id=general").is(t, 200, "") // a guest
+	s.get("/api/messages?user=carol").is(t, 200, "")         // names no channel
+	h := s.here("general")
+	if h.Count != 2 || len(h.Users) != 2 || h.Truncated {
+		t.Fatalf("%+v", h)
+	}
+	for i, want := range []string{"alice [poll]", "bob [sse]"} {
+		u := h.Users[i]
+		if got := fmt.Sprint(u.User, " ", u.Transports); got != want || u.Since < before-1e-6 || u.Since > before+20 {
+			t.Errorf("%s since %v, want %s since %v", got, u.Since, want, before)
+		}
+	}
+	s.get("/api/channels/a%20b/presence").is(t, 400, "bad_channel")
+	s.do("PUT", "/api/channels/general/presence", "").is(t, 405, "method_not_allowed")
+}
+
+func TestAtMostAThousandAreListed(t *testing.T) {
+	s := serve(t)
+	for i := range 1001 {
+		s.get(fmt.Sprintf("/api/messages?channel_id=large&limit=1&user=u%d", i)).is(t, 200, "")
+	}
+	if h := s.here("large"); h.Count != 1001 || len(h.Users) != 1000 || !h.Truncated {
+		t.Errorf("%d users, %d listed, truncated: %v", h.Count, len(h.Users), h.Truncated)
+	}
+}
+
+func TestWhetherAUserIsOnline(t *testing.T) {
+	s := serve(t)
+	seen := func(user string) (v struct {
+		Online   bool
+		LastSeen float64 `json:"last_seen"`
+	}) {
+		t.Helper()
+		a := s.get("/api/users/" + user + "/presence?user=zoe")
+		a.is(t, 200, "")
+		a.into(t, &v)
+		return v
+	}
+	if a := s.get("/api/users/bob/presence"); a.body != `{"online":false}`+"\n" {
+		t.Errorf("who was never seen: %s", a.body)
+	}
+	before := float64(time.Now().UnixMicro()) / 1e6
+	s.get("/api/messages?user=bob").is(t, 200, "")
+	s.get("/api/messages/poll?channel_id=general&timeout=0&user=carol").is(t, 200, "")
+	for _, user := range []string{"bob", "carol"} {
+		if v := seen(user); !v.Online || v.LastSeen < before-1e-6 || v.LastSeen > before+20 {
+			t.Errorf("%s: %+v, asked at %v", user, v, before)
+		}
+	}
+	s.get("/api/messages").is(t, 200, "")
+	if v := seen("guest"); v.Online {
+		t.Error("a guest is online")
+	}
+	s.get("/api/users/@bob/presence").is(t, 400, "bad_request")
+	s.get("/api/users/channel/presence").is(t, 400, "bad_request")
+}
+
+func TestAStreamWatchesUsers(t *testing.T) {
+	s := serve(t)
+	s.get("/api/messages?user=bob").is(t, 200, "")
+	lines, _ := s.stream("/api/stream/general?user=zoe&watch=bob,carol&watch=dave,bob")
+	s.data(lines, `"welcome"`)
+	for _, want := range []string{`"user":"bob","online":true,"last_seen":`, `"user":"carol","online":false}`, `"user":"dave","online":false}`} {
+		if line := s.data(lines, `"type":"presence"`); !strings.Contains(line, want) {
+			t.Errorf("%s, want %s", line, want)
+		}
+	}
+	_, end := s.stream("/api/stream/other?user=dave")
+	s.data(lines, `"type":"presence","user":"dave","online":true,"last_seen":`)
+	end()
+	s.data(lines, `"type":"presence","user":"dave","online":false,"last_seen":`)
+
+	many := make([]string, 501)
+	for i := range many {
+		many[i] = fmt.Sprint("u", i)
+	}
+	s.get("/api/stream/general?user=zoe&watch="+strings.Join(many, ",")).is(t, 413, "too_large")
+	s.get("/api/stream/general?user=zoe&watch=bob,a%20b").is(t, 400, "bad_request")
+	s.get("/api/messages/poll?channel_id=general&timeout=0&watch=bob").is(t, 400, "bad_request")
+}

@@ -194,18 +194,19 @@ export class Channel {
   /** @internal Takes a frame about this channel. `sure`: it answers a question for what follows from the cursor. */
   accept(frame: Frame, sure = false): void {
     const { type } = frame
-    if (type === "welcome") this.#welcome(frame as unknown as Welcome & { shared?: true })
+    if (type === "welcome") this.#welcome(frame as unknown as Welcome)
     else if (type === "reset") this.#reset(frame as unknown as Reset & { epoch?: string })
     else if (type === "message" || type === "message-changed") this.#entry(frame as unknown as Entry, sure)
     else this.emit(type as "system", frame as unknown as ChannelEvents["system"]) // nobody listens to what is not known
   }
 
-  #welcome(w: Welcome & { shared?: true }): void {
+  /** It may begin after the cursor: if this is another tab's, or history set the cursor meanwhile. */
+  #welcome(w: Welcome): void {
     this.#welcomed = w.epoch
     this.start(w.cursor, w.epoch)
     this.#epoch ??= w.epoch
     this.emit("subscribed", w)
-    if (w.shared && w.cursor > this.#cursor!) this.#core.behind(this)
+    if (w.cursor > this.#cursor!) this.#core.behind(this)
   }
 
   /**

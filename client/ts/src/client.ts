@@ -56,6 +56,7 @@ export class Client {
   readonly #core: Core
   readonly #unlisten: () => void
   readonly #ways: readonly TransportName[]
+  #shown: ConnectionState = { status: "idle" }
   #forced: readonly TransportName[] | undefined // by use
   #restored: Promise<unknown> | undefined
   readonly #changed: Timer
@@ -110,8 +111,7 @@ export class Client {
 
   /** How the client is connected. `on("state")` tells each change. */
   get state(): ConnectionState {
-    const leader = this.#tabs?.leads
-    return leader === undefined ? this.#link.state : { ...this.#link.state, leader }
+    return this.#shown
   }
 
   /** Whom the token is for, or the user that was named; "" while that is not known. */
@@ -188,7 +188,10 @@ export class Client {
     return new Tabs({
       env: this.#env,
       name: `parley ${name}`,
-      lead: () => this.#link.use(this.#order()),
+      lead: () => {
+        this.#link.use(this.#order())
+        this.#state(this.#link.state)
+      },
       wanted: () => this.#update(),
       positions: names => [...this.#followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
       state: () => this.#link.state,
@@ -213,9 +216,10 @@ export class Client {
       this.#restore()
       this.#outbox.flush()
     }
-    const shown = this.state
-    this.#events.emit("state", shown)
-    for (const c of this.#channels.values()) c.emit("state", shown)
+    const leader = this.#tabs?.leads
+    this.#shown = leader === undefined ? state : { ...state, leader }
+    this.#events.emit("state", this.#shown)
+    for (const c of this.#channels.values()) c.emit("state", this.#shown)
   }
 
   #frame(frame: Frame): void {

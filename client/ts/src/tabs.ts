@@ -82,13 +82,13 @@ export class Tabs {
     this.#follower = note => {
       limit.clear()
       if ("lead" in note) return check()
-      if ("frame" in note) return host.frame(note.frame.type === "welcome" ? { ...note.frame, shared: true } : note.frame)
+      if ("frame" in note) return host.frame(note.frame)
       if (!("state" in note)) return
       host.alive()
       const { status } = note.state // a leader without a connection is about to have one
       host.shared({ ...note.state, status: status === "idle" || status === "closed" ? "connecting" : status, leader: false })
       for (const { name, cursor, epoch } of note.at ?? [])
-        host.frame({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true, shared: true })
+        host.frame({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
     }
     check()
     return {

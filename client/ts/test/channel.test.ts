@@ -244,3 +244,21 @@ test("a channel is one object, and an after that comes late changes nothing", ()
   assert.equal(room.cursor, 4)
   client.close()
 })
+
+test("history that ends before a subscription begins leaves no gap between them", async () => {
+  const env = new FakeEnv()
+  env.serve = r => r.path === "/api/messages" ? answer(200, [message(4)], { "Parley-Last-Id": "4", "Parley-Epoch": "e1" })
+    : answer(200, { messages: [5, 6].filter(id => id > Number(r.query.get("after"))).map(id => message(id)), last_id: 6, epoch: "e1" })
+  const client = new Client("http://parley.test", { env })
+  const room = client.channel("general")
+  const ids: number[] = []
+  room.subscribe(m => ids.push(m.id))
+  await env.advance(0)
+  env.socket.open() // subscribes from the head, whatever that will be
+  const page = await room.history()
+  env.socket.welcome({ general: 6 })
+  await settle()
+  env.socket.receive(message(7))
+  assert.deepEqual([page.messages.map(m => m.id), ids], [[4], [5, 6, 7]])
+  client.close()
+})

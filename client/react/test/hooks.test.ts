@@ -1,0 +1,137 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { createElement, StrictMode, type ReactElement } from "react"
+import { act, create, type ReactTestRenderer } from "react-test-renderer"
+import { Client } from "@parley/client"
+import { ParleyProvider, useChannel, useConnection, useParley, usePresence, useUnread } from "../src/index.js"
+import { answer, FakeEnv, settle } from "../../ts/test/fake.js"
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+const message = (id: number, more: object = {}): object => ({ type: "message", id, channel: "general", user: "bob", text: `m${id}`, timestamp: id, ...more })
+
+/** A component's tree over a client whose server is the test. */
+async function render(env: FakeEnv, component: () => ReactElement | string): Promise<{ client: Client; tree: ReactTestRenderer; text: () => string; step: (f?: () => void) => Promise<void> }> {
+  const client = new Client("http://parley.test", { env, user: "alice" })
+  const step = (f: () => void = () => {}): Promise<void> => act(async () => {
+    f()
+    await env.advance(0)
+    await settle()
+  })
+  let tree!: ReactTestRenderer
+  await act(async () => {
+    tree = create(createElement(StrictMode, null, createElement(ParleyProvider, { client }, createElement(component))))
+  })
+  await step()
+  return { client, tree, step, text: () => JSON.stringify(tree.toJSON()) }
+}
+
+test("useChannel shows history, what follows, changes, typing and own messages on their way", async () => {
+  const env = new FakeEnv()
+  env.serve = r => r.query.get("before")
+    ? answer(200, [message(1)], {})
+    : answer(200, [message(2), message(3)], { "Parley-Last-Id": "3", "Parley-Epoch": "e1" })
+  let hook!: ReturnType<typeof useChannel>
+  const { client, tree, step, text } = await render(env, () => {
+    hook = useChannel("general", { limit: 2 })
+    return [...hook.messages.map(m => `${m.text ?? "deleted"}${m.edited ? "*" : ""}`), ...hook.pending.map(p => `(${p.text})`), ...hook.typing.map(u => `${u}…`)].join(" ")
+  })
+  assert.equal(text(), '"m2 m3"')
+  await step(() => env.socket.welcome({ general: 3 }))
+  await step(() => env.socket.receive(message(4)))
+  await step(() => env.socket.receive({ type: "typing", user: "bob", channel: "general" }))
+  assert.equal(text(), '"m2 m3 m4 bob…"')
+  await step(() => env.socket.receive(message(5)))
+  await step(() => env.socket.receive({ type: "message-changed", id: 6, channel: "general", user: "bob", timestamp: 6, of: 3, change: "edit", message: message(3, { text: "M3", edited: true }) }))
+  assert.equal(text(), '"m2 M3* m4 m5"')
+  await step(() => void hook.channel.publish({ text: "mine" }))
+  assert.equal(text(), '"m2 M3* m4 m5 (mine)"')
+  await step(() => env.socket.receive(message(7, { user: "alice", text: "mine", key: env.socket.of("message")[0]!["key"] })))
+  assert.equal(text(), '"m2 M3* m4 m5 mine"')
+  assert.equal(hook.more, true)
+  await step(() => void hook.loadMore())
+  assert.equal(text(), '"m1 m2 M3* m4 m5 mine"')
+  assert.equal(hook.more, false)
+  assert.equal(env.socket.of("subscribe").length, 1) // StrictMode mounts twice
+  await act(async () => tree.unmount())
+  await env.advance(0)
+  assert.equal(client.state.status, "idle")
+  client.close()
+})
+
+test("useChannel reads anew after a reset and tells why a channel is refused", async () => {
+  const env = new FakeEnv()
+  let page = [message(1)]
+  env.serve = () => answer(200, page, { "Parley-Last-Id": "1", "Parley-Epoch": "e1" })
+  const { client, tree, step, text } = await render(env, () => {
+    const { messages, error } = useChannel("general")
+    return messages.map(m => m.text).join(" ") + (error ? `: ${error.message}` : "")
+  })
+  await step(() => env.socket.welcome())
+  page = [message(8), message(9)]
+  await step(() => env.socket.receive({ type: "reset", channel: "general", reason: "expired", first_id: 8, last_id: 9 }))
+  await step(() => env.socket.receive(message(8)))
+  assert.equal(text(), '"m8 m9"')
+  await step(() => env.socket.receive({ type: "forbidden", channel: "general", code: "forbidden", detail: "you are banned" }))
+  assert.equal(text(), '"m8 m9: you are banned"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("usePresence asks once and follows events", async () => {
+  const env = new FakeEnv()
+  env.serve = () => answer(200, { count: 2, users: [{ user: "alice", since: 1, transports: [] }, { user: "bob", since: 1, transports: [] }], truncated: false })
+  const { client, tree, step, text } = await render(env, () => {
+    const { count, users } = usePresence("general")
+    return `${count}: ${users.join(" ")}`
+  })
+  await step(() => env.socket.welcome())
+  assert.equal(text(), '"2: alice bob"')
+  await step(() => env.socket.receive({ type: "user-joined", user: "carol", channel: "general" }))
+  await step(() => env.socket.receive({ type: "user-joined", user: "carol", channel: "general" }))
+  await step(() => env.socket.receive({ type: "user-left", user: "bob", channel: "general" }))
+  assert.equal(text(), '"2: alice carol"')
+  await step(() => env.socket.receive({ type: "presence", channel: "general", joined: ["dave"], left: [], count: 150 }))
+  assert.equal(text(), '"150: alice carol dave"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("useUnread begins with the inbox, all of its pages, and follows the user's own channel", async () => {
+  const env = new FakeEnv()
+  env.serve = r => answer(200, r.query.get("next") ? { channels: [{ channel: "b", unread: 1, mentions: 1 }] } : { channels: [{ channel: "a", unread: 4 }], next: "b" })
+  const { client, tree, step, text } = await render(env, () => {
+    const { total } = useUnread(), b = useUnread("b"), none = useUnread("none")
+    return `${total} ${b.unread}/${b.mentions} ${none.unread}`
+  })
+  await step(() => env.socket.welcome())
+  assert.equal(env.socket.of("subscribe")[0]!["channel"], "@alice")
+  assert.equal(text(), '"5 1/1 0"')
+  await step(() => env.socket.receive({ type: "unread", channel: "b", unread: 3, mentions: 1, total: 7 }))
+  assert.equal(text(), '"7 3/1 0"')
+  await step(() => env.socket.receive({ type: "member-removed", channel: "b" }))
+  assert.equal(text(), '"4 0/0 0"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("useConnection tells the state; hooks without a provider say what they need", async () => {
+  const env = new FakeEnv()
+  const { client, tree, step, text } = await render(env, () => {
+    useChannel("general")
+    const { status, transport } = useConnection()
+    return `${status} ${transport ?? ""}`
+  })
+  assert.equal(text(), '"connecting websocket"')
+  await step(() => env.socket.welcome())
+  assert.equal(text(), '"connected websocket"')
+  await step(() => client.cut())
+  assert.equal(text(), '"waiting websocket"')
+  await act(async () => tree.unmount())
+  client.close()
+  const orphan = (): string => String(useParley())
+  const { error } = console
+  console.error = () => {} // React tells it too
+  await assert.rejects(async () => act(async () => void create(createElement(orphan))), /ParleyProvider/)
+  console.error = error
+})

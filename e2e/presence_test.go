@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	client "parley/client/go"
 	"parley/parleytest"
 	"parley/testenv"
@@ -150,4 +152,68 @@ func TestPollsKeepTheirUserForALease(t *testing.T) {
 	}
 	next("system bob")
 	next("user-left bob")
+}
+
+// A WebSocket that follows nothing makes its user online, and watches others.
+func TestAWebSocketWatchesUsers(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t, "--leave-grace", "100ms")
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
+	defer cancel()
+	dial := func(user string) *websocket.Conn {
+		t.Helper()
+		c, _, err := websocket.Dial(ctx, strings.Replace(server.URL, "http", "ws", 1)+"/ws?user="+user, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.CloseNow() })
+		return c
+	}
+	zoe := dial("zoe")
+	send := func(frame string) {
+		t.Helper()
+		if err := zoe.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func(want string) {
+		t.Helper()
+		var f struct {
+			Type, User, Key, Code string
+			Online                bool
+			LastSeen              float64 `json:"last_seen"`
+		}
+		_, b, err := zoe.Read(ctx)
+		if err == nil {
+			err = json.Unmarshal(b, &f)
+		}
+		got := strings.Trim(fmt.Sprint(f.Type, " ", f.User, f.Key, f.Code), " ")
+		if f.Type == "presence" {
+			got += fmt.Sprint(" ", f.Online, " ", f.LastSeen > 0)
+		}
+		if err != nil || got != want {
+			t.Fatalf("%s (%s, %v), want %s", got, b, err, want)
+		}
+	}
+	send(`{"type":"watch","users":["bob","zoe"],"key":"k"}`)
+	next("presence bob false false")
+	next("presence zoe true true")
+	next("ack k")
+	bob := dial("bob")
+	next("presence bob true true")
+	if err := bob.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Fatal(err)
+	}
+	next("presence bob false true")
+	send(`{"type":"watch","users":["b o b"],"key":"k"}`)
+	next("error kbad_request")
+	send(`{"type":"watch","users":["u"` + strings.Repeat(`,"u"`, 500) + `],"key":"k"}`)
+	next("error ktoo_large")
+	send(`{"type":"watch","users":[],"key":"k"}`)
+	next("ack k")
+	dial("bob")
+	var s sighting
+	becomes(t, "bob is online", true, func() bool { ask(t, server.URL+"/api/users/bob/presence", &s); return s.Online })
+	send(`{"type":"ping"}`)
+	next("pong") // and of bob nothing
 }

@@ -50,6 +50,9 @@ func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, use
 // Unwatch ends it.
 func (s *Service) Unwatch(session *hub.Session) { s.presence.Watch(session, nil) }
 
+// Watchers is how many streams watch users.
+func (s *Service) Watchers() int { return s.presence.Watchers() }
+
 // tellWatcher tells a stream how users stand.
 func (s *Service) tellWatcher(ctx context.Context, session *hub.Session, users []parley.UserID) error {
 	found, err := s.sightings(ctx, users...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -205,6 +206,16 @@ func TestAWebSocketWatchesUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	next("presence bob false true")
+	becomes(t, "watchers", "1", func() string { return metric(t, server, "parley_watchers") })
+	watching, _, err := websocket.Dial(ctx, strings.Replace(server.URL, "http", "ws", 1)+"/ws/chat/room?user=uma&watch=bob", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, "watchers", "2", func() string { return metric(t, server, "parley_watchers") })
+	if err := watching.CloseNow(); err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, "watchers when one has gone", "1", func() string { return metric(t, server, "parley_watchers") })
 	send(`{"type":"watch","users":["b o b"],"key":"k"}`)
 	next("error kbad_request")
 	send(`{"type":"watch","users":["u"` + strings.Repeat(`,"u"`, 500) + `],"key":"k"}`)
@@ -216,4 +227,21 @@ func TestAWebSocketWatchesUsers(t *testing.T) {
 	becomes(t, "bob is online", true, func() bool { ask(t, server.URL+"/api/users/bob/presence", &s); return s.Online })
 	send(`{"type":"ping"}`)
 	next("pong") // and of bob nothing
+}
+
+// metric is a value of the admin listener's /metrics.
+func metric(t *testing.T, server *testenv.Proc, name string) string {
+	t.Helper()
+	res, err := http.Get(server.AdminURL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
 }

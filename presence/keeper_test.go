@@ -192,6 +192,15 @@ func TestNodesKnowOfEachOthersUsers(t *testing.T) {
 		n3.enter("alice")
 		time.Sleep(6 * time.Second)
 		n1.sees("[alice bob]")
+		if err := s.Presence.Leave(t.Context(), "n1"); err != nil { // as if it had been stopped for longer than its lease
+			t.Fatal(err)
+		}
+		n1.sees("[alice bob]")
+		time.Sleep(6 * time.Second)
+		n3.sees("[alice bob]")
+		n3.leave("alice")
+		time.Sleep(6 * time.Second)
+		n3.sees("[alice bob]") // by n1, which has written everything again
 		died := time.Now()
 		n3.die()
 		time.Sleep(10 * time.Second)

@@ -51,6 +51,13 @@ func (t *Tracker) Watch(w Watcher, users []parley.UserID) {
 	}
 }
 
+// Watchers is how many there are.
+func (t *Tracker) Watchers() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.watches.watchers)
+}
+
 func (ws *watches) endLocked(w Watcher) {
 	old := ws.watchers[w]
 	if old == nil {

@@ -149,9 +149,8 @@ func (p *Presence) Leave(ctx context.Context, name string) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.expireLocked()
-	if n := p.nodes[name]; n != nil {
-		n.beat = now
+	p.expireLocked()
+	if p.nodes[name] != nil {
 		p.endLocked(name)
 	}
 	return nil

@@ -72,6 +72,7 @@ func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service) http.Handler {
 		gauge("parley_streams", "WebSocket connections and event streams that are open.", func() float64 { return float64(e.Len()) }),
 		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }),
 		gauge("parley_users", "Users that are online.", func() float64 { return float64(c.Users()) }),
+		gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(c.Watchers()) }),
 		counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return c.PresenceTold().Messages }),
 		counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return c.PresenceTold().Deferred }))
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})

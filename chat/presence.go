@@ -156,7 +156,7 @@ func (s *Service) tellNews(now time.Time) {
 		if name == "" {
 			name = string(n.User)
 		}
-		s.hub.Event(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User))
+		s.presence.Told(s.hub.Event(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User)))
 		s.presence.Told(s.hub.Event(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), string(n.User)))
 	}
 }

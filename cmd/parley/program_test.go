@@ -195,6 +195,7 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"127.0.0.1:99999"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:99999")
 	refused(t, []string{"10ms"}, "dev", "--heartbeat-interval", "9ms")
 	refused(t, []string{"10ms"}, "dev", "--heartbeat-timeout=-1s")
+	refused(t, []string{"less than a second"}, "dev", "--presence-ttl", "10ms")
 	refused(t, []string{"shorter"}, "dev", "--heartbeat-interval", "2s", "--heartbeat-timeout", "1s")
 	refused(t, []string{"unit"}, "dev", "--heartbeat-interval", "5")
 	refused(t, []string{"--nonsense"}, "dev", "--nonsense")
@@ -220,7 +221,7 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	common := []string{"listen", "admin-listen", "data", "fsync", "store", "bus", "presence", "node", "config", "heartbeat-interval",
-		"heartbeat-timeout", "leave-grace", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
+		"heartbeat-timeout", "presence-ttl", "leave-grace", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
 		"history-age", "recent-memory", "log-level"}
 	for verb, flags := range map[string][]string{"dev": common, "serve": append([]string{"auth-hmac-secret-file", "allowed-origins"}, common...)} {
 		o := run(t, verb, "--help")

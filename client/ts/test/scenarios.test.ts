@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, test, type TestContext } from "node:test"
 import type { Client as ClientType, ClientOptions, ConnectionState, Message, TransportName } from "../src/index.js"
+import { Proxy, type Temper } from "./proxy.js"
 import { patience, Server } from "./server.js"
 
 // The client against the real binary, which PARLEY_BINARY names, over each transport. Who
@@ -64,7 +65,7 @@ class Reader {
 }
 
 /** A server of its own for a test, and readers that end with it. */
-async function serve(t: TestContext): Promise<{ server: Server; read: (options?: ClientOptions, channel?: string, from?: number | "head") => Reader }> {
+async function serve(t: TestContext): Promise<{ server: Server; read: (options?: ClientOptions, channel?: string, from?: number | "head", url?: string) => Reader }> {
   const server = new Server(binary!)
   const readers: Reader[] = []
   t.after(async () => {
@@ -74,8 +75,8 @@ async function serve(t: TestContext): Promise<{ server: Server; read: (options?:
   await server.start()
   return {
     server,
-    read: (options = {}, channel, from) => {
-      const r = new Reader(server.url, options, channel, from)
+    read: (options = {}, channel, from, url = server.url) => {
+      const r = new Reader(url, options, channel, from)
       readers.push(r)
       return r
     },
@@ -198,6 +199,44 @@ describe("all transports", { skip, concurrency: false }, () => {
     await server.post("general", `m${++n}`)
     await r.upTo(n)
     assert.ok(r.messages.every((m, i) => m.text === `m${i + 1}`))
+  })
+
+  const through: [Temper, TransportName][] = [["fair", "websocket"], ["blocks upgrades", "sse"], ["swallows streams", "long-poll"], ["cuts what waits", "long-poll"]]
+  for (const [temper, way] of through) {
+    test(`a proxy that ${temper === "fair" ? "is fair" : temper} is noticed: ${way}`, async t => {
+      const { server, read } = await serve(t)
+      const proxy = new Proxy(server.url, temper)
+      await proxy.start()
+      t.after(() => proxy.stop())
+      for (let i = 1; i <= 3; i++) await server.post("general", `m${i}`)
+      const r = read({}, "general", 0, proxy.url)
+      await r.upTo(3)
+      assert.equal(r.client.state.transport, way)
+      await r.client.channel("general").publish({ text: "m4" })
+      await new Promise(resolve => setTimeout(resolve, 1_500)) // long enough for what waits to be cut
+      await server.post("general", "m5")
+      await r.upTo(5)
+      assert.equal(r.client.state.transport, way)
+    })
+  }
+
+  test("when a proxy stops blocking, the better transport takes over", async t => {
+    const { server, read } = await serve(t)
+    const proxy = new Proxy(server.url, "blocks upgrades")
+    await proxy.start()
+    t.after(() => proxy.stop())
+    const r = read({}, "general", 0, proxy.url)
+    await r.until("sse", () => r.client.state.transport === "sse" && r.client.state.status === "connected")
+    proxy.temper = "fair"
+    let n = 0
+    while (r.client.state.transport === "sse" && n < 1000) {
+      await server.post("general", `m${++n}`)
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    await server.post("general", `m${++n}`)
+    await r.upTo(n)
+    assert.equal(r.client.state.transport, "websocket")
+    assert.ok(!r.states.some(s => s.status === "waiting"))
   })
 
   test("events reach those who stream, not the one they are of", async t => {

@@ -1,5 +1,5 @@
 import type { Broadcast, Env } from "./env.js"
-import { silence } from "./error.js"
+import { ParleyError, silence } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import { Timer } from "./timer.js"
 import type { ConnectionState, Frame, Position } from "./types.js"
@@ -85,8 +85,12 @@ export class Tabs {
       if ("frame" in note) return host.frame(note.frame)
       if (!("state" in note)) return
       host.alive()
-      const { status } = note.state // a leader without a connection is about to have one
-      host.shared({ ...note.state, status: status === "idle" || status === "closed" ? "connecting" : status, leader: false })
+      const { status, error } = note.state // a leader without a connection is about to have one
+      host.shared({
+        ...note.state, leader: false,
+        status: status === "idle" || status === "closed" ? "connecting" : status,
+        error: error && new ParleyError(error.code, error.message),
+      })
       for (const { name, cursor, epoch } of note.at ?? [])
         host.frame({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
     }
@@ -149,7 +153,9 @@ export class Tabs {
     this.#cfg.wanted()
   }
 
+  /** An error that is cloned loses its code, so it goes as plain fields. */
   #post(note: Note): void {
-    if (!this.#closed) this.#air.postMessage(note)
+    const { error } = "state" in note ? note.state : {} as ConnectionState
+    if (!this.#closed) this.#air.postMessage(error ? { ...note, state: { ...(note as { state: object }).state, error: { code: error.code, message: error.message } } } : note)
   }
 }

@@ -1,3 +1,5 @@
+import type { ParleyError } from "./error.js"
+
 // The shapes of the wire (docs/api.md), as the client hands them on. Ids count from 1
 // in each channel, without gaps. Timestamps are seconds since 1970 with microseconds.
 
@@ -162,7 +164,7 @@ export interface ConnectionState {
   /** When the next try is due, in milliseconds since 1970, while `waiting`. */
   retryAt?: number
   /** Why the last connection ended, until there is one again. */
-  error?: { readonly code: string; readonly message: string }
+  error?: ParleyError
   /** The latest round trip in milliseconds. */
   roundTrip?: number
   /** With shareTabs: whether this tab holds the connection of all. */
@@ -188,7 +190,7 @@ export interface ChannelEvents {
   /** One of this client's messages changed its state. */
   outbox: Outgoing
   /** The server does not let the caller follow this channel. A new listener asks again. */
-  refused: Error
+  refused: ParleyError
   /** On a user's own channel only, as the two below: see `Client.notifications`. */
   unread: Unread
   "member-added": Membership

@@ -205,6 +205,33 @@ test("a frozen leader loses its place to a tab that is looked at, and follows wh
   two.client.close()
 })
 
+test("the others hear how the leader's connection fares, also why it ended", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b)
+  await b.advance(0)
+  a.socket.receive({ type: "draining", retry_after_ms: 3_000 })
+  a.socket.end(1012)
+  await settle()
+  const { status, retryAt, error } = two.client.state
+  assert.deepEqual([status, retryAt, error?.code, error instanceof Error], ["waiting", a.time + 3_000, "draining", true])
+  b.sign("online") // is not for this tab to act on
+  await b.advance(0)
+  void two.client.channel("general").publish({ text: "later" })
+  assert.equal(b.requests.length, 0)
+  await a.advance(3_000)
+  a.socket.welcome()
+  await settle()
+  assert.equal(two.client.state.status, "connected")
+  await settle()
+  assert.equal(b.asked("/api/messages", "POST").length, 1)
+  one.client.close()
+  two.client.close()
+})
+
 test("tabs of different users share nothing, and without locks each tab has its own connection", async () => {
   const browser = new Browser()
   const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]

@@ -116,6 +116,22 @@ test("asking for what was left out goes on until it is there", async () => {
   client.close()
 })
 
+test("a reset ends the asking for what was of before it, and its answer is not taken", async () => {
+  const { env, client, room, told } = await open()
+  let late!: () => void
+  env.serve = () => new Promise(resolve => late = () => resolve(answer(200, { messages: [message(1)], last_id: 1, epoch: "e2", reset: reset("epoch", 1, 0) })))
+  env.socket.receive(message(13)) // leaves out 11 and 12
+  await settle()
+  env.socket.receive(reset("ahead", 1, 3))
+  env.socket.receive(message(4))
+  env.serve = () => answer(200, { messages: [], last_id: 4, epoch: "e2" })
+  late()
+  await env.advance(10_000)
+  assert.deepEqual([told, room.cursor], [["ahead 1-3", "4"], 4])
+  assert.equal(env.requests.length, 2)
+  client.close()
+})
+
 test("a listener that throws does not keep others from hearing", async t => {
   const { env, client, room, told } = await open()
   const thrown: (() => void)[] = []

@@ -485,6 +485,18 @@ test("a terminal close stops the trying and says so; use and reconnect begin aga
   assert.equal(client.state.status, "closed")
 })
 
+test("an error frame explains only the close that follows it", async () => {
+  const env = new FakeEnv()
+  const { client } = follow(env)
+  await env.advance(0)
+  env.socket.welcome()
+  env.socket.receive({ type: "error", code: "rate_limited", detail: "slowly", retry_after_ms: 20_000 })
+  env.socket.receive(message(1))
+  env.socket.end()
+  assert.deepEqual([client.state.error?.code, client.state.retryAt! - env.time <= 500], ["gone", true])
+  client.close()
+})
+
 test("a transport can be forced, and the connection cut", async () => {
   const env = new FakeEnv()
   env.serve = r => r.query.get("timeout") === "0" ? answer(200, { ...held, last_id: 2 }) : null

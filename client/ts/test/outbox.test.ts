@@ -160,6 +160,7 @@ test("refused for now: it waits as long as the server asks, and nothing overtake
   void room.publish({ text: "a" })
   void room.publish({ text: "b" })
   env.socket.receive({ type: "error", key: "k1", code: "rate_limited", detail: "slowly", retry_after_ms: 5_000 })
+  void room.publish({ text: "c" })
   await env.advance(4_999)
   assert.equal(env.socket.of("message").length, 1)
   await env.advance(1)

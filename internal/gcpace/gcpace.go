@@ -1,12 +1,14 @@
 // Package gcpace makes an idle process small. The collector lets the heap grow to
 // twice what lives in it, which is right under load and wasteful for a hundred
-// thousand quiet connections. While little is allocated, collecting at a tenth of
-// growth costs next to nothing, so the pace follows the rate of allocation.
+// thousand quiet connections. What collecting costs follows from the rate at which
+// memory is allocated and from how much it may grow in between, and hardly from how
+// much lives; so the less is allocated, the less it may grow.
 package gcpace
 
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -14,9 +16,10 @@ import (
 
 const (
 	every = 2 * time.Second
-	calm  = 4 << 20 // bytes allocated per second below which a process is idle
-	small = 10      // GOGC then
-	usual = 100     // GOGC else
+	least = 2       // percent: the smallest GOGC
+	most  = 100     // and the largest, but that
+	room  = 4 << 20 // so many bytes are always to be had under load: a collection costs something however little lives
+	grown = 10      // percent per MiB allocated a second: about a hundredth of a core goes into collecting
 )
 
 // Run follows the process until ctx ends. With GOGC in the environment it leaves the
@@ -25,35 +28,87 @@ func Run(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		return nil
 	}
-	defer debug.SetGCPercent(usual)
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	allocated := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }
-	percent, last := usual, allocated()
+	defer debug.SetGCPercent(100)
+	percent := 100
+	collections := watch(ctx)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	lately, justNow := newMeter(), newMeter()
 	for {
+		want := percent
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-collections: // a burst may have begun, and is not to wait for the tick
+			if rate, ok := justNow.rate(); ok {
+				want = max(pace(rate, live()), percent)
+			}
 		case <-tick.C:
+			if rate, ok := lately.rate(); ok {
+				want = pace(rate, live())
+			}
 		}
-		now := allocated()
-		if want := pace(now-last, percent); want != percent {
+		if differ(want, percent) {
 			percent = want
 			debug.SetGCPercent(percent)
 		}
-		last = now
 	}
 }
 
-// pace is what GOGC should be, given the bytes allocated since the last look. It
-// returns to the usual only well above the rate at which it left it.
-func pace(bytes uint64, percent int) int {
-	switch perSecond := bytes / uint64(every/time.Second); {
-	case perSecond < calm:
-		return small
-	case perSecond > 2*calm:
-		return usual
+// pace is what GOGC should be while so many bytes are allocated a second and so many
+// live.
+func pace(rate float64, live uint64) int {
+	limit := max(most, 100*room/float64(max(live, 1<<20)))
+	return int(min(max(grown*rate/(1<<20), least), limit))
+}
+
+// differ tells whether two paces are so different that a change is worth stopping the
+// process for a moment.
+func differ(a, b int) bool { return 3*a <= 2*b || 2*a >= 3*b }
+
+// meter measures the rate of allocation from one look to the next.
+type meter struct {
+	bytes uint64
+	at    time.Time
+}
+
+func newMeter() *meter { return &meter{read("/gc/heap/allocs:bytes"), time.Now()} }
+
+// rate is in bytes a second; it is not ok if the last look was just now.
+func (m *meter) rate() (rate float64, ok bool) {
+	now := newMeter()
+	passed := now.at.Sub(m.at)
+	if passed < 10*time.Millisecond {
+		return 0, false
 	}
-	return percent
+	rate = float64(now.bytes-m.bytes) / passed.Seconds()
+	*m = *now
+	return rate, true
+}
+
+// live is what the last collection found alive.
+func live() uint64 { return read("/gc/heap/live:bytes") }
+
+func read(metric string) uint64 {
+	sample := [...]metrics.Sample{{Name: metric}}
+	metrics.Read(sample[:])
+	return sample[0].Value.Uint64()
+}
+
+// watch tells of collections until ctx ends: each finds an object that nobody needs,
+// whose finalizer puts it back for the next.
+func watch(ctx context.Context) <-chan struct{} {
+	collections := make(chan struct{}, 1)
+	var again func(*[]byte)
+	again = func(unneeded *[]byte) {
+		select {
+		case collections <- struct{}{}:
+		default:
+		}
+		if ctx.Err() == nil {
+			runtime.SetFinalizer(unneeded, again)
+		}
+	}
+	runtime.SetFinalizer(new([]byte), again)
+	return collections
 }

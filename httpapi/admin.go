@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 
 	"parley"
 )
@@ -36,10 +39,11 @@ type AdminConfig struct {
 	Metrics http.Handler
 	Drain   func()                 // begins a drain and returns at once
 	Hosts   func(host string) bool // Host headers that are served; nil: all
+	Token   string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
 	Logger  *slog.Logger           // slog.Default()
 }
 
-// Admin is the handler of the admin listener; public is the API's. It asks for no
+// Admin is the handler of the admin listener; public is the API's. It may ask for no
 // credentials, so no page but its own may use it.
 func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	if cfg.Logger == nil {
@@ -69,5 +73,23 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
 			Hint: "use the admin listener's own pages, or curl"}
 	}))
-	return guard(cfg.Hosts, own.Handler(mux))
+	return guard(cfg.Hosts, own.Handler(bearer(cfg, mux)))
+}
+
+// bearer asks for the admin token, but not for health.
+func bearer(cfg AdminConfig, next http.Handler) http.Handler {
+	if cfg.Token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(cfg.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(token))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		writeProblem(w, &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token", Hint: "send Authorization: Bearer and what --admin-token-file holds"})
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/auth"
 	"parley/chat"
 	"parley/transport"
 )
@@ -20,12 +21,13 @@ type Authenticator interface {
 	Caller(r *http.Request) (chat.Caller, error)
 }
 
-// Config of an API. Auth and Origins are required.
+// Config of an API. Auth, Tickets and Origins are required.
 type Config struct {
 	Auth    Authenticator
 	Origins func(origin string) bool        // pages that may use parley from a browser
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
+	Tickets *auth.Tickets                   // those that Auth takes
 	Pages   http.Handler                    // what is at / and /parley.js
 	Logger  *slog.Logger                    // slog.Default()
 }
@@ -66,6 +68,8 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/channels/{channel}/presence", methods{"GET": a.here})
 	route("/api/users/{user}/presence", methods{"GET": a.seen})
 	route("/api/channels/{channel}/mute", methods{"PUT": a.mute})
+	route("/api/users/{user}/revoke", methods{"POST": a.revoke})
+	route("/api/tickets", methods{"POST": a.ticket})
 	route("/openapi.json", methods{"GET": openAPI})
 	for _, path := range later {
 		route(path, methods{"GET": notYet, "POST": notYet, "PUT": notYet, "PATCH": notYet, "DELETE": notYet})
@@ -82,7 +86,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 // later is what the wire describes and this version lacks. A path stands beside what
 // is below it: ServeMux would redirect it there.
 var later = []string{"/api/channels/{channel}/{rest...}", "/api/users", "/api/users/{rest...}", "/api/devices", "/api/devices/{rest...}",
-	"/api/push", "/api/push/{rest...}", "/api/tickets"}
+	"/api/push", "/api/push/{rest...}"}
 
 // handler is an http.Handler that returns what went wrong before it wrote anything.
 type handler func(w http.ResponseWriter, r *http.Request) error

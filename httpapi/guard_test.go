@@ -65,7 +65,7 @@ func TestEveryAnswerForbidsSniffing(t *testing.T) {
 func TestNoAddressIsRedirected(t *testing.T) {
 	s := serve(t)
 	for path, code := range map[string]string{
-		"/api/users": "bad_request", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/tickets": "bad_request",
+		"/api/users": "bad_request", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "bad_request",
 		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "not_found",
 		"/api/./messages": "not_found", "/api/channels/": "not_found", "/api/channels/%2e%2e": "bad_channel",
 		"/api/messages/": "not_found", "/api/stream/": "bad_channel", "/healthz/": "not_found",

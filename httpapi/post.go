@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/auth"
 	"parley/chat"
 	"parley/wire"
 )
@@ -138,6 +139,9 @@ func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	post := &wire.Post{}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if auth.ByCookie(r) && kind != "application/json" {
+		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
+	}
 	switch {
 	case len(trimmed) == 0:
 	case trimmed[0] == '[':
@@ -165,8 +169,10 @@ func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	default:
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "a body of this type can't be read", Hint: "send JSON or a form"}
 	}
-	if err := fill(post, r.URL.Query()); err != nil {
-		return nil, err
+	if !auth.ByCookie(r) { // a link that somebody was sent can't be made to post
+		if err := fill(post, r.URL.Query()); err != nil {
+			return nil, err
+		}
 	}
 	if key := r.Header.Get("Idempotency-Key"); post.Key == "" {
 		post.Key = key

@@ -83,6 +83,9 @@ func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
+	}
 	body, _ = json.Marshal(p) // of strings and numbers
 	return status, append(body, '\n')
 }

@@ -16,6 +16,7 @@ import (
 
 	"parley/adapter/embedded"
 	"parley/adapter/mem"
+	"parley/auth"
 	"parley/chat"
 	"parley/engine"
 	"parley/httpapi"
@@ -45,12 +46,13 @@ func serve(t *testing.T) *server {
 	}
 	h := hub.New(log, hub.Config{})
 	c := chat.New(log, h, chat.Config{Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &server{t: t, ways: transport.New(c, e, transport.Config{})}
-	api := httpapi.New(c, s.ways, httpapi.Config{Auth: httpapi.Development{}, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
+	api := httpapi.New(c, s.ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
 		Ready:  func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
 		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
 		Logger: quiet})

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"parley/adapter/embedded"
+	"parley/auth"
 	"parley/chat"
 	"parley/engine"
 	"parley/httpapi"
@@ -29,11 +30,12 @@ func serve(t *testing.T) (url string) {
 	}
 	h := hub.New(log, hub.Config{})
 	c := chat.New(log, h, chat.Config{})
+	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.New(c, transport.New(c, e, transport.Config{}), httpapi.Config{Auth: httpapi.Development{},
+	api := httpapi.New(c, transport.New(c, e, transport.Config{}), httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := httptest.NewServer(api)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -34,7 +34,12 @@ type Config struct {
 	GiveBack func(nc net.Conn, early []byte)
 	// Problem renders an error for a connection that has left net/http: it sets the
 	// header and returns the status and the body. Needed with GiveBack.
-	Problem     func(h http.Header, e *parley.Error) (status int, body []byte)
+	Problem func(h http.Header, e *parley.Error) (status int, body []byte)
+	// Token tells whose token a client sends on its open connection; nil: there are none.
+	Token func(ctx context.Context, token string) (chat.Caller, error)
+	// Valid refuses credentials that have expired or were revoked, with
+	// CodeUnauthorized; nil: none are.
+	Valid       func(context.Context, chat.Caller) error
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 

@@ -65,8 +65,11 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
 		}
 	case "watch":
-	case "visibility", "auth":
-		return chat.NotYet("a frame of the type " + f.Type)
+	case "visibility": // it is for push, of which there is none yet: nobody is looked for
+		return p.done(f, "", nil)
+	case "auth":
+		p.later(f, "", func() error { return p.auth(context.Background(), f) })
+		return nil
 	default:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
 	}

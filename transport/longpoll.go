@@ -88,10 +88,10 @@ type poll struct {
 
 // got is what a poll has that it did not begin with.
 type got struct {
-	messages, resets []byte           // to answer with
-	refused          parley.ChannelID // the right to read this was lost, which is the answer
-	early            []byte           // what was read of the client's next request
-	rest             []byte           // what a short write left of the answer
+	messages, resets []byte        // to answer with
+	refused          *parley.Error // a right was lost, or the credentials, which is the answer
+	early            []byte        // what was read of the client's next request
+	rest             []byte        // what a short write left of the answer
 }
 
 func (p *poll) has() *got {
@@ -154,20 +154,36 @@ func (p *poll) collect() error {
 	return nil
 }
 
+// refused asks again for the right to read, and for the credentials, of a poll that is
+// held. The error is the store's.
+func (t *Transports) refused(ctx context.Context, p *poll) (refused *parley.Error, err error) {
+	if refused, err = t.valid(ctx, p.who.caller()); err != nil || refused != nil {
+		return refused, err
+	}
+	lost, err := t.lost(ctx, &p.session, p.who.caller())
+	if len(lost) > 0 {
+		refused = lostRight(lost[0])
+	}
+	return refused, err
+}
+
 // wait collects until there is something, or time or patience ends. orders is how many
 // there had been when the right to read was asked for. The error is the store's, or that
 // the right was lost.
 func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, limit time.Duration, orders uint64) error {
-	timer := time.NewTimer(limit)
+	left := p.who.left(time.Now())
+	timer := time.NewTimer(min(limit, left))
 	defer timer.Stop()
 	for {
 		reconsider := t.nextOrder()
 		if n := t.orders.Load(); n != orders {
 			orders = n
-			if lost, err := t.lost(ctx, &p.session, p.who.caller()); err != nil {
+			refused, err := t.refused(ctx, p)
+			if err != nil {
 				return err
-			} else if len(lost) > 0 {
-				return lostRight(lost[0])
+			}
+			if refused != nil {
+				return refused
 			}
 		}
 		switch err := p.collect(); {
@@ -183,6 +199,9 @@ func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, li
 		case <-bell:
 		case <-reconsider:
 		case <-timer.C:
+			if left < limit {
+				return errExpired
+			}
 			return nil
 		case <-t.leave:
 			return nil

@@ -55,7 +55,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if len(nc.early) > 0 {
 		p.has().early = nc.early
 	}
-	t.engine.Park(&p.conn, nc.Conn, nil, p, false, req.Timeout)
+	t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(req.Timeout, p.who.left(time.Now())))
 	t.settled(&p.conn, orders)
 	return nil
 }
@@ -92,9 +92,9 @@ func (p *pollPeer) Output() ([]byte, error) {
 	if p.doubtful {
 		return nil, engine.ErrLoad
 	}
-	if p.got != nil && p.got.refused != "" {
+	if p.got != nil && p.got.refused != nil {
 		p.sent = true
-		return p.problem(p.head.Clone(), lostRight(p.got.refused)), nil
+		return p.problem(p.head.Clone(), p.got.refused), nil
 	}
 	if err := p.collect(); err == hub.ErrBehind {
 		return nil, engine.ErrLoad
@@ -131,18 +131,20 @@ func (p *pollPeer) Load(ctx context.Context) error {
 	return p.session.Load(ctx)
 }
 
-func (p *pollPeer) Tick(_ time.Time, s engine.Sending) time.Duration {
+func (p *pollPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	if p.due && s.Blocked && !s.Progress {
 		return engine.Dead
 	}
-	p.due = true
+	if p.due = true; p.who.left(now) <= 0 {
+		p.has().refused = errExpired
+	}
 	p.conn.Ring()
 	return p.t.cfg.HeartbeatTimeout
 }
 
 func (p *pollPeer) Drain(time.Duration) { p.due, p.leave = true, true }
 
-func (p *pollPeer) Gone() { p.t.end(&p.poll, p.got == nil || p.got.refused == "") }
+func (p *pollPeer) Gone() { p.t.end(&p.poll, p.got == nil || p.got.refused == nil) }
 
 func (p *pollPeer) Return(nc net.Conn) {
 	if p.leave {

@@ -104,6 +104,15 @@ func (p *wsPeer) doubt() { p.doubtful = true }
 
 // reconsider asks again for the rights of the connection.
 func (p *wsPeer) reconsider(ctx context.Context) error {
+	refused, err := p.t.valid(ctx, p.who.caller())
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		p.doubtful = false
+		p.unauthorized(refused)
+		return nil
+	}
 	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
 	if err != nil {
 		return err
@@ -126,6 +135,14 @@ func (p *ssePeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
 func (p *ssePeer) doubt() { p.doubtful = true }
 
 func (p *ssePeer) reconsider(ctx context.Context) error {
+	refused, err := p.t.valid(ctx, p.who.caller())
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		p.doubtful, p.ended = false, true
+		return nil
+	}
 	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
 	if err != nil {
 		return err
@@ -143,12 +160,12 @@ func (p *pollPeer) concerns(channel parley.ChannelID, user parley.UserID) bool {
 func (p *pollPeer) doubt() { p.doubtful = true }
 
 func (p *pollPeer) reconsider(ctx context.Context) error {
-	lost, err := p.t.lost(ctx, &p.session, p.who.caller())
+	refused, err := p.t.refused(ctx, &p.poll)
 	if err != nil {
 		return err
 	}
-	if p.doubtful = false; len(lost) > 0 {
-		p.has().refused = lost[0]
+	if p.doubtful = false; refused != nil {
+		p.has().refused = refused
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			p.Gone()
 			return err
 		}
-		t.engine.Park(&p.conn, nc.Conn, nil, p, false, t.cfg.Comment)
+		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.left(time.Now())))
 		t.settled(&p.conn, orders)
 		return nil
 	}
@@ -59,7 +59,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, t.cfg.Comment)
+	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.left(time.Now())))
 	return nil
 }
 
@@ -104,6 +104,7 @@ type ssePeer struct {
 
 	ended    bool   // nothing follows what waits
 	doubtful bool   // its rights are to be asked for again before anything more is given
+	warned   bool   // it was told that its token expires
 	waits    bool   // bytes wait to be acknowledged, and
 	silent   uint32 // since when none were
 }
@@ -161,7 +162,7 @@ func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	case since(millis(now), p.silent) >= p.t.cfg.HeartbeatTimeout:
 		return engine.Dead
 	}
-	return p.t.cfg.Comment
+	return min(p.t.cfg.Comment, p.expire(now))
 }
 
 func (p *ssePeer) Drain(retry time.Duration) {

@@ -36,7 +36,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 		p.Gone()
 		return err
 	}
-	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, t.cfg.HeartbeatInterval)
+	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, min(t.cfg.HeartbeatInterval, p.who.left(time.Now())))
 	t.settled(&p.conn, orders)
 	return nil
 }
@@ -147,6 +147,7 @@ type dealings struct {
 	frames   wire.FrameReader
 	closing  []byte // the close frame; set: nothing more is read
 	closed   bool   // it was given to be written
+	warned   bool   // it was told that its token expires
 	work     func() // what the last frame asks for and may block
 	eventsIn uint16 // the second, less its high bits, in which it
 	events   uint16 // sent so many events
@@ -268,6 +269,15 @@ func (p *wsPeer) Load(ctx context.Context) error {
 }
 
 func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
+	next := p.beat(now, s)
+	if next == engine.Dead || p.closing() {
+		return next
+	}
+	return min(next, p.expire(now))
+}
+
+// beat looks after signs of life.
+func (p *wsPeer) beat(now time.Time, s engine.Sending) time.Duration {
 	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout
 	ms := millis(now)
 	if s.Pending && s.Progress {

@@ -76,6 +76,11 @@ func Forbidden(dst []byte, channel parley.ChannelID) []byte {
 	return end(begin(dst, "forbidden", channel), "")
 }
 
+// TokenExpiring tells a client how many seconds its token is still good.
+func TokenExpiring(dst []byte, seconds int64) []byte {
+	return end(appendInt(begin(dst, "token-expiring", ""), "in", seconds), "")
+}
+
 // Simple is a frame that carries nothing but its type: ping, pong.
 func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
 

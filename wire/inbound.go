@@ -24,6 +24,7 @@ type Frame struct {
 	Before  Number          `json:"before"`
 	Limit   Number          `json:"limit"`
 	Epoch   string          `json:"epoch"`
+	Token   string          `json:"token"`
 
 	marked bool // Data is compact, and its bytes are marked
 }

@@ -26,6 +26,8 @@ type cli struct {
 	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they come; resumes by itself."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
 	Verify  verifyCmd  `cmd:"" help:"Check that a server loses, repeats and disorders nothing."`
+	Token   tokenCmd   `cmd:"" help:"Sign a token for a user."`
+	Keys    keysCmd    `cmd:"" help:"Look after the API keys of back ends."`
 	Config  configCmd  `cmd:"" help:"Look after configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

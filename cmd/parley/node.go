@@ -20,6 +20,7 @@ import (
 	"parley"
 	"parley/adapter/embedded"
 	"parley/adapter/mem"
+	"parley/auth"
 	"parley/chat"
 	"parley/engine"
 	"parley/httpapi"
@@ -31,12 +32,15 @@ import (
 
 // node is one running server.
 type node struct {
-	flags   *nodeFlags
-	log     *slog.Logger
-	stdout  io.Writer // gets the ready line, nothing else
-	hints   io.Writer // gets lines for people; nil: none
-	spaces  chat.Namespaces
-	auth    httpapi.Authenticator
+	flags  *nodeFlags
+	log    *slog.Logger
+	stdout io.Writer // gets the ready line, nothing else
+	hints  io.Writer // gets lines for people; nil: none
+	spaces chat.Namespaces
+
+	authenticate func(context.Context, *embedded.Log, *auth.Tickets) (httpapi.Authenticator, error)
+	adminToken   string // what the admin listener asks for; "": nothing
+
 	origins func(string) bool
 	hosts   func(string) bool
 }
@@ -69,6 +73,15 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 
+	// What serves outlives ctx: it goes on while the server drains.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	tickets := auth.NewTickets(nil)
+	who, err := n.authenticate(work, store, tickets)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
 	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}})
@@ -81,25 +94,26 @@ func (n *node) run(ctx context.Context) error {
 	for _, l := range sockets {
 		listeners = append(listeners, newListener(l, limits.full))
 	}
-	ways := transport.New(c, e, transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
+	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
-		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal})
-	api := httpapi.New(c, ways, httpapi.Config{Auth: n.auth, Origins: n.origins, Hosts: n.hosts,
+		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal}
+	if a, ok := who.(*auth.Authenticator); ok {
+		cfg.Token, cfg.Valid = a.Bearer, a.Valid
+	}
+	ways := transport.New(c, e, cfg)
+	api := httpapi.New(c, ways, httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts,
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
 	server.TLSConfig, server.ConnState = secure, limits.count
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c), Drain: drain, Logger: n.log}
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c), Drain: drain, Token: n.adminToken, Logger: n.log}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts = httpapi.LoopbackHost
 	}
 	adminServer := n.server(httpapi.Admin(api, adminConfig))
 
-	// What serves outlives ctx: it goes on while the server drains.
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	g, failed := errgroup.WithContext(work)
 	g.Go(func() error { return store.Run(work) })
 	g.Go(func() error { return h.Run(work) })

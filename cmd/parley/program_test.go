@@ -176,13 +176,22 @@ func TestAConfigurationThatIsBad(t *testing.T) {
 func TestServeSaysWhatItMisses(t *testing.T) {
 	refused(t, []string{"--auth-hmac-secret-file FILE", "--allowed-origins https://"}, "serve")
 	refused(t, []string{"--allowed-origins https://"}, "serve", "--auth-hmac-secret-file", "x")
-	refused(t, []string{"not in this version"}, "serve", "--auth-hmac-secret-file", "x", "--allowed-origins", "https://a.example")
+	refused(t, []string{"nowhere", "head -c 48"}, "serve", "--auth-hmac-secret-file", "nowhere", "--allowed-origins", "https://a.example")
+	short := filepath.Join(t.TempDir(), "short")
+	if err := os.WriteFile(short, []byte("1234567890123456789012345678901\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, []string{"fewer than 32 bytes"}, "serve", "--auth-hmac-secret-file", short, "--allowed-origins", "https://a.example")
+	for _, origin := range []string{"null", "*", "chat.example.com", "https://chat.example.com/page", "https://*.example.com"} {
+		refused(t, []string{"is no origin", "https://chat.example.com"}, "serve", "--api-keys-file", short, "--allowed-origins", origin)
+	}
 }
 
 func TestDevStaysOnThisMachine(t *testing.T) {
+	data := t.TempDir()
 	for _, addr := range []string{"0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:8080", "example.com:8080"} {
-		refused(t, []string{"parley dev --listen 127.0.0.1:8080", "parley serve --listen " + addr}, "dev", "--listen", addr)
-		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", addr)
+		refused(t, []string{"parley dev --listen 127.0.0.1:8080", "parley serve --listen " + addr}, "dev", "--data", data, "--listen", addr)
+		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", addr)
 	}
 }
 

@@ -2,173 +2,47 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
-	"net/netip"
+	"net/url"
+	"os"
 	"strings"
-	"time"
 
+	"parley/adapter/embedded"
+	"parley/auth"
 	"parley/httpapi"
 )
-
-// nodeFlags are the settings that dev and serve share.
-type nodeFlags struct {
-	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"Where clients connect; port 0 picks a free one."`
-	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"Where health, metrics and profiles are; keep it on loopback."`
-	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name, in the line that says it is ready; the machine's name by default."`
-
-	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
-	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a crash may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
-	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"The log: embedded."`
-	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"What tells other nodes of messages: local, for there are none."`
-	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Where presence is kept: memory."`
-	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"Keep the newest N messages of a channel that has no setting of its own; 0 keeps all."`
-	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"Keep messages that long, such as 720h; 0 keeps them for ever."`
-	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"Memory for recent messages of channels that somebody follows; who is further behind reads from the store."`
-
-	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is asked for a sign of life."`
-	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
-	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
-	PresenceTTL       time.Duration `name:"presence-ttl" default:"60s" placeholder:"TIME" group:"Connections" help:"How long a user who polled counts as here, and so does everybody of a node that died."`
-	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
-	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below: the garbage collector works harder near it, and from nine tenths of it new connections are refused. 0: no limit."`
-	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"WebSocket connections, event streams and held polls of the process. 0: as many as it may have descriptors, less some for the store."`
-	MaxSubscriptions  int           `default:"10000" placeholder:"N" group:"Connections" help:"Channels that one WebSocket may follow."`
-	Compression       bool          `group:"Connections" help:"Offer WebSocket clients compression (permessage-deflate). It saves bytes, and costs CPU once per channel and message."`
-
-	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
-	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
-
-	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"text or json, on the standard error."`
-	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"debug, info, warn or error."`
-
-	Config string `placeholder:"FILE" help:"A YAML file with these settings."`
-}
-
-func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.LogLevel)) // an enum of what it knows
-	opts := &slog.HandlerOptions{Level: level}
-	if f.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
-}
-
-// check refuses settings that can't work together.
-func (f *nodeFlags) check() error {
-	switch {
-	case f.Store == "embedded" && f.Bus != "local":
-		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own.",
-			"Leave --bus out, or give --store a database that all nodes share.")
-	case f.Store != "embedded":
-		return refuse("--store "+f.Store+": not in this version.", "Use --store embedded.")
-	case f.Bus != "local":
-		return refuse("--bus "+f.Bus+": not in this version.", "Use --bus local.")
-	case f.Presence != "memory":
-		return refuse("--presence "+f.Presence+": not in this version.", "Use --presence memory.")
-	case (f.TLSCert == "") != (f.TLSKey == ""):
-		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
-	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:
-		return refuse("the heartbeat's times have to be 10ms at least.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
-	case f.HeartbeatTimeout < f.HeartbeatInterval:
-		return refuse(fmt.Sprintf("--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
-			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
-	case f.PresenceTTL < time.Second:
-		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL), "Try --presence-ttl 60s.")
-	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
-		return refuse("a limit can't be less than nothing.")
-	}
-	for _, addr := range []string{f.Listen, f.AdminListen} {
-		_, port, err := net.SplitHostPort(addr)
-		if err == nil {
-			_, err = net.LookupPort("tcp", port)
-		}
-		if err != nil {
-			return refuse(fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
-		}
-	}
-	return nil
-}
-
-// leastHeartbeat is what the engine's clock can tell apart.
-const leastHeartbeat = 10 * time.Millisecond
-
-// certificate loads what TLS needs, nil without TLS.
-func (f *nodeFlags) certificate() (*tls.Config, error) {
-	if f.TLSCert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
-	if err != nil {
-		return nil, refuse(fmt.Sprintf("the certificate can't be used: %v.", err),
-			"Give --tls-cert a PEM file of the certificate and its chain, --tls-key one of its private key, both readable for this user.")
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}, nil
-}
-
-type devCmd struct {
-	nodeFlags
-}
-
-func (devCmd) Help() string {
-	return "Everybody may read, write and administer; a caller is the user that ?user= or the user field names. It answers on loopback addresses only, and refuses a Host header that is not one."
-}
-
-func (c *devCmd) Run(ctx context.Context, p *program) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	if host, _, _ := net.SplitHostPort(c.Listen); !loopback(host) {
-		return refuse(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen),
-			"For development:", "  parley dev --listen 127.0.0.1:8080",
-			"For others to connect:", "  parley serve --listen "+c.Listen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
-	}
-	if host, _, _ := net.SplitHostPort(c.AdminListen); !loopback(host) {
-		return refuse(fmt.Sprintf("the admin listener asks for no keys, so with dev it is on this machine only, not on %s.", c.AdminListen),
-			"For development:", "  parley dev --admin-listen 127.0.0.1:8081",
-			"For others to connect:", "  parley serve --admin-listen "+c.AdminListen+" --auth-hmac-secret-file FILE --allowed-origins https://chat.example.com")
-	}
-	spaces, err := p.file.namespaces()
-	if err != nil {
-		return err
-	}
-	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
-		auth: httpapi.Development{}, origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
-	return n.run(ctx)
-}
-
-// loopback tells whether a host to listen on is this machine alone.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
-}
 
 type serveCmd struct {
 	nodeFlags
 	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret that signs tokens (HS256), at least 32 bytes."`
+	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Public keys for tokens (RS256, ES256, EdDSA); fetched again every 15 minutes, and when a token names a new one."`
+	AuthIssuer         string   `placeholder:"NAME" group:"Security" help:"What a token's iss has to be."`
+	AuthAudience       string   `placeholder:"NAME" group:"Security" help:"What a token's aud has to contain."`
+	APIKeysFile        string   `name:"api-keys-file" placeholder:"FILE" group:"Security" help:"API keys of back ends, one per line, beside those of parley keys."`
 	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser, such as https://chat.example.com."`
+	AdminTokenFile     string   `placeholder:"FILE" group:"Security" help:"What the admin listener wants as Authorization: Bearer; needed if it is not on loopback."`
 }
 
 func (serveCmd) Help() string {
-	return "In this version serve checks its settings and then says what is missing: tokens and keys come with the next one. Until then parley dev is a durable node for this machine."
+	return "Callers show a JSON Web Token, a back end an API key (parley keys add NAME). A token for a try: parley token --user alice --auth-hmac-secret-file FILE"
 }
 
 // missing are the lines to add before serve knows who may connect.
 func (c *serveCmd) missing() (lines []string) {
-	if c.AuthHmacSecretFile == "" {
-		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 32 /dev/urandom > FILE")
+	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" {
+		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE")
 	}
 	if len(c.AllowedOrigins) == 0 {
 		lines = append(lines, "  --allowed-origins https://chat.example.com      # the pages that use it")
 	}
+	if host, _, _ := net.SplitHostPort(c.AdminListen); c.AdminTokenFile == "" && !loopback(host) {
+		lines = append(lines, "  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen 127.0.0.1:8081")
+	}
 	return lines
 }
 
-func (c *serveCmd) Run(_ context.Context, _ *program) error {
+func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -176,5 +50,47 @@ func (c *serveCmd) Run(_ context.Context, _ *program) error {
 		lines := append([]string{"serve needs to know who may connect. Add:"}, missing...)
 		return refuse(append(lines, "To try parley on this machine without keys: parley dev")...)
 	}
-	return refuse("tokens can't be checked: not in this version.", "Use parley dev on this machine.")
+	spaces, err := p.file.namespaces()
+	if err != nil {
+		return err
+	}
+	origins, err := parseOrigins(c.AllowedOrigins)
+	if err != nil {
+		return err
+	}
+	cfg := auth.Config{JWKS: c.AuthJwks, Issuer: c.AuthIssuer, Audience: c.AuthAudience, Origins: origins}
+	if c.AuthHmacSecretFile != "" {
+		if cfg.Secret, err = auth.ReadSecret(c.AuthHmacSecretFile); err != nil {
+			return refuseSecret(err)
+		}
+	}
+	if cfg.Keys, err = auth.OpenKeys(auth.KeyFile(c.Data), c.APIKeysFile, nil); err != nil {
+		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), "Give --api-keys-file a file with one key per line, each of 8 characters at least.")
+	}
+	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	if c.AdminTokenFile != "" {
+		token, err := os.ReadFile(c.AdminTokenFile)
+		if n.adminToken = strings.TrimSpace(string(token)); err != nil || len(n.adminToken) < 16 {
+			return refuse(fmt.Sprintf("--admin-token-file %s can't be read or has fewer than 16 characters.", c.AdminTokenFile), "Make one: head -c 24 /dev/urandom | base64 > FILE")
+		}
+	}
+	n.authenticate = func(ctx context.Context, store *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
+		cfg.Revoked, cfg.Tickets, cfg.Logger = store.Revoked, tickets, n.log
+		return auth.New(ctx, cfg)
+	}
+	return n.run(ctx)
+}
+
+// parseOrigins reads the list of pages that may use the server: scheme, host and port,
+// exactly (RFC 6454).
+func parseOrigins(list []string) (func(string) bool, error) {
+	allowed := map[string]bool{}
+	for _, s := range list {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil || strings.Contains(u.Host, "*") {
+			return nil, refuse(fmt.Sprintf("--allowed-origins: %q is no origin.", s), "Write scheme, host and port, such as https://chat.example.com; one for each.")
+		}
+		allowed[strings.ToLower(u.Scheme+"://"+u.Host)] = true
+	}
+	return func(origin string) bool { return allowed[strings.ToLower(origin)] }, nil
 }

@@ -1,0 +1,186 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
+
+	"parley"
+	"parley/chat"
+)
+
+// leeway is by how much the clocks of those who sign may differ (RFC 7519, section 4.1.4).
+const leeway = 30 * time.Second
+
+// minSecret is how many bytes a secret for HS256 has at least (RFC 7518, section 3.2).
+const minSecret = 32
+
+// ReadSecret reads a secret: the file's bytes without a final newline.
+func ReadSecret(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if len(b) < minSecret {
+		return nil, fmt.Errorf("%s: %w", path, errShort)
+	}
+	return b, nil
+}
+
+// Claims of a token (RFC 7519), and parley's own.
+type Claims struct {
+	jwt.RegisteredClaims
+	Name     string    `json:"name,omitempty"`
+	Channels *[]string `json:"channels,omitempty"` // patterns, each perhaps with =rights; nil: only those one is a member of
+}
+
+// Sign makes a token with HS256.
+func Sign(secret []byte, c Claims) (string, error) {
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(secret)
+}
+
+// tokens verifies. The algorithm belongs to the key, whatever a token's header says: a
+// secret is for HS256, a public key for the signature of its kind.
+type tokens struct {
+	secret *jwt.Parser // nil: there is none
+	public *jwt.Parser
+	key    []byte
+	keys   keyfunc.Keyfunc
+}
+
+func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
+	t := &tokens{}
+	parser := func(algorithms ...string) *jwt.Parser {
+		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Clock)}
+		if cfg.Issuer != "" {
+			opts = append(opts, jwt.WithIssuer(cfg.Issuer))
+		}
+		if cfg.Audience != "" {
+			opts = append(opts, jwt.WithAudience(cfg.Audience))
+		}
+		return jwt.NewParser(opts...)
+	}
+	if cfg.Secret != nil {
+		if len(cfg.Secret) < minSecret {
+			return nil, errShort
+		}
+		t.secret, t.key = parser("HS256"), cfg.Secret
+	}
+	if cfg.JWKS == "" {
+		return t, nil
+	}
+	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{cfg.JWKS}, keyfunc.Override{
+		HTTPTimeout:       10 * time.Second,
+		RefreshInterval:   15 * time.Minute,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), // a rotated key is found at once, a flood of made-up ones asks rarely
+		RateLimitWaitMax:  time.Nanosecond,
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(_ context.Context, err error) {
+				cfg.Logger.Warn("the public keys for tokens could not be fetched", "url", cfg.JWKS, "err", err)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("public keys from %s: %w", cfg.JWKS, err)
+	}
+	t.public, t.keys = parser("RS256", "ES256", "EdDSA"), keys
+	return t, nil
+}
+
+// caller verifies a token and reads whose it is.
+func (t *tokens) caller(token string) (chat.Caller, error) {
+	var claims Claims
+	err := error(jwt.ErrTokenUnverifiable)
+	if t.secret != nil {
+		_, err = t.secret.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return t.key, nil })
+	}
+	if err != nil && t.public != nil && (t.secret == nil || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
+		claims = Claims{}
+		_, err = t.public.ParseWithClaims(token, &claims, t.keys.Keyfunc)
+	}
+	if err != nil {
+		return chat.Caller{}, refuse(why(err), "get a new token")
+	}
+	user, err := parley.ParseUser(claims.Subject)
+	if err != nil || user == parley.Guest {
+		return chat.Caller{}, refuse("the token's sub is no user's name", "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub")
+	}
+	c := chat.Caller{User: user, Name: claims.Name, As: &chat.Credentials{Expires: claims.ExpiresAt.Time}}
+	if len([]rune(c.Name)) > parley.MaxUser {
+		return chat.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
+	}
+	if claims.IssuedAt != nil {
+		c.As.Issued = claims.IssuedAt.Time
+	}
+	if claims.Channels != nil {
+		c.As.Listed = true
+		for _, text := range *claims.Channels {
+			g, err := ParseGrant(text)
+			if err != nil {
+				return chat.Caller{}, refuse("the token's channels: "+err.Error(), `write patterns such as "room:*=rw"`)
+			}
+			c.As.Grants = append(c.As.Grants, g)
+		}
+	}
+	return c, nil
+}
+
+// why tells what is wrong with a token, without a part of it.
+func why(err error) string {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return "the token has expired"
+	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return "the token is not valid yet"
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return "the token is of another issuer"
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return "the token is for another audience"
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return "the token lacks a claim: exp is required"
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return "the token is no JWT"
+	default:
+		return "the token's signature is not good"
+	}
+}
+
+// ParseGrant reads a pattern with its rights, "room:*=rw"; without = it is rwp.
+func ParseGrant(s string) (g chat.Grant, err error) {
+	pattern, letters, given := strings.Cut(s, "=")
+	if !given {
+		letters = "rwp"
+	}
+	for _, letter := range letters {
+		switch letter {
+		case 'r':
+			g.Rights |= chat.Read
+		case 'w':
+			g.Rights |= chat.Write
+		case 'p':
+			g.Rights |= chat.Presence
+		case 'a':
+			g.Rights |= chat.Administer
+		default:
+			return g, fmt.Errorf("the right %q is none of r w a p", letter)
+		}
+	}
+	if name := strings.TrimSuffix(pattern, "*"); name != "" {
+		if _, err := parley.ParseChannel(strings.TrimPrefix(name, "@") + "x"); err != nil {
+			return g, fmt.Errorf("no channel is like %.140q", pattern)
+		}
+	} else if pattern == "" {
+		return g, errors.New("a pattern is empty")
+	}
+	g.Pattern = strings.Clone(pattern)
+	return g, nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"parley/adapter/embedded"
+	"parley/auth"
+	"parley/httpapi"
+)
+
+type devCmd struct {
+	nodeFlags
+}
+
+func (devCmd) Help() string {
+	return "Everybody may read, write and administer; a caller is the user that ?user= or the user field names. It answers on loopback addresses only, and refuses a Host header that is not one."
+}
+
+func (c *devCmd) Run(ctx context.Context, p *program) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if host, _, _ := net.SplitHostPort(c.Listen); !loopback(host) {
+		return c.wayOn(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen), "--listen 127.0.0.1:8080", "--listen "+c.Listen)
+	}
+	if host, _, _ := net.SplitHostPort(c.AdminListen); !loopback(host) {
+		return c.wayOn(fmt.Sprintf("the admin listener asks for no keys, so with dev it is on this machine only, not on %s.", c.AdminListen),
+			"--admin-listen 127.0.0.1:8081", "--admin-listen "+c.AdminListen+" --admin-token-file FILE")
+	}
+	spaces, err := p.file.namespaces()
+	if err != nil {
+		return err
+	}
+	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
+		origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
+	n.authenticate = func(_ context.Context, _ *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
+		return httpapi.Development{Tickets: tickets}, nil
+	}
+	return n.run(ctx)
+}
+
+// wayOn refuses what would let others in, and shows how to: with a secret that it
+// writes, the line that serves, and the one that makes a token.
+func (c *devCmd) wayOn(why, alone, together string) error {
+	secret, err := writeSecret(c.Data)
+	if err != nil {
+		return refuse(why, fmt.Sprintf("(A secret for serve could not be written: %v.)", err), "For development:", "  parley dev "+alone)
+	}
+	return refuse(why,
+		"For development:", "  parley dev "+alone,
+		"For others to connect, with the secret that is now in "+secret+":",
+		"  parley serve "+together+" --auth-hmac-secret-file "+secret+" --allowed-origins https://chat.example.com",
+		"A token for one of them:",
+		"  parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file "+secret)
+}
+
+// loopback tells whether a host to listen on is this machine alone.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+}

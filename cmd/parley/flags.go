@@ -1,0 +1,106 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// nodeFlags are the settings that dev and serve share.
+type nodeFlags struct {
+	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"Where clients connect; port 0 picks a free one."`
+	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"Where health, metrics and profiles are; keep it on loopback."`
+	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name, in the line that says it is ready; the machine's name by default."`
+
+	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
+	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a crash may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
+	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"The log: embedded."`
+	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"What tells other nodes of messages: local, for there are none."`
+	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Where presence is kept: memory."`
+	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"Keep the newest N messages of a channel that has no setting of its own; 0 keeps all."`
+	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"Keep messages that long, such as 720h; 0 keeps them for ever."`
+	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"Memory for recent messages of channels that somebody follows; who is further behind reads from the store."`
+
+	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is asked for a sign of life."`
+	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
+	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
+	PresenceTTL       time.Duration `name:"presence-ttl" default:"60s" placeholder:"TIME" group:"Connections" help:"How long a user who polled counts as here, and so does everybody of a node that died."`
+	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
+	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below: the garbage collector works harder near it, and from nine tenths of it new connections are refused. 0: no limit."`
+	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"WebSocket connections, event streams and held polls of the process. 0: as many as it may have descriptors, less some for the store."`
+	MaxSubscriptions  int           `default:"10000" placeholder:"N" group:"Connections" help:"Channels that one WebSocket may follow."`
+	Compression       bool          `group:"Connections" help:"Offer WebSocket clients compression (permessage-deflate). It saves bytes, and costs CPU once per channel and message."`
+
+	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
+
+	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"text or json, on the standard error."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"debug, info, warn or error."`
+
+	Config string `placeholder:"FILE" help:"A YAML file with these settings."`
+}
+
+func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // an enum of what it knows
+	opts := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// check refuses settings that can't work together.
+func (f *nodeFlags) check() error {
+	switch {
+	case f.Store == "embedded" && f.Bus != "local":
+		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own.",
+			"Leave --bus out, or give --store a database that all nodes share.")
+	case f.Store != "embedded":
+		return refuse("--store "+f.Store+": not in this version.", "Use --store embedded.")
+	case f.Bus != "local":
+		return refuse("--bus "+f.Bus+": not in this version.", "Use --bus local.")
+	case f.Presence != "memory":
+		return refuse("--presence "+f.Presence+": not in this version.", "Use --presence memory.")
+	case (f.TLSCert == "") != (f.TLSKey == ""):
+		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
+	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:
+		return refuse("the heartbeat's times have to be 10ms at least.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.HeartbeatTimeout < f.HeartbeatInterval:
+		return refuse(fmt.Sprintf("--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
+			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	case f.PresenceTTL < time.Second:
+		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL), "Try --presence-ttl 60s.")
+	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
+		return refuse("a limit can't be less than nothing.")
+	}
+	for _, addr := range []string{f.Listen, f.AdminListen} {
+		_, port, err := net.SplitHostPort(addr)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return refuse(fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
+		}
+	}
+	return nil
+}
+
+// leastHeartbeat is what the engine's clock can tell apart.
+const leastHeartbeat = 10 * time.Millisecond
+
+// certificate loads what TLS needs, nil without TLS.
+func (f *nodeFlags) certificate() (*tls.Config, error) {
+	if f.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, refuse(fmt.Sprintf("the certificate can't be used: %v.", err),
+			"Give --tls-cert a PEM file of the certificate and its chain, --tls-key one of its private key, both readable for this user.")
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}, nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"parley"
+	"parley/auth"
+)
+
+// tokenCmd signs a token, for tests and for back ends that have no library at hand.
+type tokenCmd struct {
+	User               string        `required:"" placeholder:"NAME" help:"Whose token it is (sub)."`
+	Name               string        `placeholder:"TEXT" help:"What people read, if it differs from the user's name."`
+	Channels           []string      `placeholder:"PATTERN,…" help:"Channels it is for, such as room:*=rw, with the rights r read, w write, p see presence, a administer (rwp without =). Left out: those the user is a member of."`
+	For                time.Duration `default:"1h" placeholder:"TIME" help:"How long it is good."`
+	AuthHmacSecretFile string        `required:"" placeholder:"FILE" help:"The secret that serve was given."`
+}
+
+func (tokenCmd) Help() string {
+	return "Prints a JSON Web Token (HS256). Example: parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file FILE"
+}
+
+// Run prints the token.
+func (c *tokenCmd) Run(p *program) error {
+	secret, err := auth.ReadSecret(c.AuthHmacSecretFile)
+	if err != nil {
+		return refuseSecret(err)
+	}
+	user, err := parley.ParseUser(c.User)
+	if err != nil {
+		return refuse("--user: " + parley.AsError(err).Detail + ".")
+	}
+	if c.For <= 0 {
+		return refuse("--for has to be more than nothing.", "Try --for 1h.")
+	}
+	now := time.Now()
+	claims := auth.Claims{Name: c.Name, RegisteredClaims: jwt.RegisteredClaims{Subject: string(user), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(c.For))}}
+	if c.Channels != nil {
+		for _, text := range c.Channels {
+			if _, err := auth.ParseGrant(text); err != nil {
+				return refuse("--channels: "+err.Error()+".", "Try --channels 'room:*=rw'.")
+			}
+		}
+		claims.Channels = &c.Channels
+	}
+	token, err := auth.Sign(secret, claims)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, token)
+	return nil
+}
+
+func refuseSecret(err error) error {
+	return refuse(fmt.Sprintf("--auth-hmac-secret-file: %v.", err), "Make one: head -c 48 /dev/urandom | base64 > FILE")
+}
+
+// writeSecret makes a secret in the data directory, if there is none, and returns its path.
+func writeSecret(data string) (string, error) {
+	path := filepath.Join(data, "auth-secret")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return path, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	random := make([]byte, 48)
+	_, _ = rand.Read(random) // it never fails
+	_, err = fmt.Fprintln(f, base64.RawURLEncoding.EncodeToString(random))
+	return path, errors.Join(err, f.Close())
+}
+
+// keysCmd looks after the API keys of back ends.
+type keysCmd struct {
+	Add    keysAddCmd    `cmd:"" help:"Make a key and print it, once: only its hash is kept."`
+	List   keysListCmd   `cmd:"" help:"List the keys by name."`
+	Remove keysRemoveCmd `cmd:"" help:"Take a key out; a running server knows within a second."`
+}
+
+type keysFlags struct {
+	Data string `default:"./parley-data" placeholder:"DIR" help:"The data directory of the server."`
+}
+
+type keysAddCmd struct {
+	keysFlags
+	Name string `arg:"" help:"What it is for, such as billing."`
+}
+
+// Run prints the key.
+func (c *keysAddCmd) Run(p *program) error {
+	key, err := auth.AddKey(auth.KeyFile(c.Data), c.Name, time.Now())
+	if errors.Is(err, auth.ErrKey) {
+		return refuse(err.Error()+".", "Choose another name; parley keys list shows those there are.")
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, key)
+	return nil
+}
+
+type keysListCmd struct{ keysFlags }
+
+// Run prints names and dates.
+func (c *keysListCmd) Run(p *program) error {
+	keys, err := auth.ListKeys(auth.KeyFile(c.Data))
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, k := range keys {
+		fmt.Fprintf(w, "%s\t%s\n", k.Name, k.Made.Format(time.DateOnly))
+	}
+	return w.Flush()
+}
+
+type keysRemoveCmd struct {
+	keysFlags
+	Name string `arg:"" help:"The name it was given."`
+}
+
+// Run takes it out.
+func (c *keysRemoveCmd) Run(*program) error {
+	err := auth.RemoveKey(auth.KeyFile(c.Data), c.Name)
+	if errors.Is(err, auth.ErrKey) {
+		return refuse(err.Error()+".", "parley keys list shows those there are.")
+	}
+	return err
+}

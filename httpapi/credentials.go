@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"parley"
+	"parley/auth"
+)
+
+// ticket makes one for the caller, good for one connection.
+func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, struct {
+		Ticket    string `json:"ticket"`
+		ExpiresIn int    `json:"expires_in"`
+	}{a.cfg.Tickets.Make(caller), int(auth.TicketLife.Seconds())})
+}
+
+// revoke makes a user's tokens void and cuts the user off.
+func (a *API) revoke(w http.ResponseWriter, r *http.Request) error {
+	caller, err := a.cfg.Auth.Caller(r)
+	if err != nil {
+		return err
+	}
+	user, err := parley.ParseUser(r.PathValue("user"))
+	if err != nil {
+		return err
+	}
+	return noContent(w, a.chat.Revoke(r.Context(), caller, user))
+}

@@ -1,0 +1,120 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+// warning is how long before its token expires a stream is told.
+const warning = time.Minute
+
+// never is later than anything that a stream waits for.
+const never = time.Hour
+
+// left is how long a caller's credentials are still good, at most never.
+func (w who) left(now time.Time) time.Duration {
+	if w.rest.As == nil || w.rest.As.Expires.IsZero() {
+		return never
+	}
+	return min(w.rest.As.Expires.Sub(now), never)
+}
+
+// untilExpiry is after how long a stream's credentials are to be looked at again. tell
+// tells it once, before they expire.
+func (w who) untilExpiry(now time.Time, tell func(left time.Duration)) (next time.Duration, expired bool) {
+	switch left := w.left(now); {
+	case left == never:
+		return never, false
+	case left <= 0:
+		return 0, true
+	case left <= warning:
+		tell(left)
+		return left, false
+	default:
+		return left - warning, false
+	}
+}
+
+// expiring tells a stream how long its token is good.
+func expiring(left time.Duration) []byte {
+	return wire.TokenExpiring(nil, int64((left+time.Second-1)/time.Second))
+}
+
+// expire looks at the credentials, and returns after how long to look again.
+func (p *wsPeer) expire(now time.Time) time.Duration {
+	next, expired := p.who.untilExpiry(now, func(left time.Duration) {
+		if d := p.deal(); !d.warned {
+			d.warned = true
+			p.send(expiring(left))
+		}
+	})
+	if expired {
+		p.unauthorized(errExpired)
+		return p.t.cfg.HeartbeatInterval
+	}
+	return next
+}
+
+// unauthorized ends a connection whose credentials are good no longer.
+func (p *wsPeer) unauthorized(e *parley.Error) {
+	p.send(wire.Error(nil, e, "", ""))
+	p.close(4401, string(e.Code))
+}
+
+// auth takes new credentials of the same user.
+func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
+	if p.t.cfg.Token == nil {
+		return p.done(f, "", nil) // in development there is nothing to prove
+	}
+	c, err := p.t.cfg.Token(ctx, f.Token)
+	if err != nil {
+		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
+			p.unauthorized(e)
+			return nil
+		}
+		return err
+	}
+	if c.User != p.who.user {
+		return &parley.Error{Code: parley.CodeNotYou, Detail: "the token is another user's", Hint: "open another connection for another user"}
+	}
+	p.who, p.doubtful = p.t.keep(c), true
+	p.deal().warned = false
+	return p.done(f, "", nil)
+}
+
+// expire ends the stream when its token does; the client comes back with another.
+func (p *ssePeer) expire(now time.Time) time.Duration {
+	next, expired := p.who.untilExpiry(now, func(left time.Duration) {
+		if !p.warned {
+			p.warned = true
+			p.session.Send(p.session.Form().AppendControl(nil, "", "token-expiring", expiring(left)))
+		}
+	})
+	if expired {
+		p.ended = true
+		p.conn.Ring()
+		return p.t.cfg.Comment
+	}
+	return next
+}
+
+var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}
+
+// valid asks whether credentials are still good; the refusal is CodeUnauthorized.
+func (t *Transports) valid(ctx context.Context, c chat.Caller) (refused *parley.Error, err error) {
+	if t.cfg.Valid == nil {
+		return nil, nil
+	}
+	err = t.cfg.Valid(ctx, c)
+	if err == nil {
+		return nil, nil
+	}
+	if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
+		return e, nil
+	}
+	return nil, err
+}

@@ -68,7 +68,8 @@ func (e *Engine) Len() int { return int(e.open.Load()) }
 // Park hands a socket over to the engine. early are bytes that were read from it
 // already; with listen false nothing more is read, and only the client's end is
 // noticed. first is the time until the first tick. The socket, whose listener should
-// have been tuned by TuneListener, is closed when the peer is Gone.
+// have been tuned by TuneListener, is closed when the peer is Gone. What Leave gave is
+// for an engine that Parks.
 func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +82,7 @@ func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool
 		peer.Gone()
 		return
 	}
-	if e.portable || !e.loops.parkLocked(c, nc, early) {
+	if nc = unwrap(nc); e.portable || !e.loops.parkLocked(c, nc, early) {
 		e.goPark(c, nc, early)
 	}
 }

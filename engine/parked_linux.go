@@ -81,16 +81,18 @@ func (ls *loops) parks() bool { return true }
 // parkLocked takes a socket's descriptor away from Go's poller. It fails for what is
 // not a plain socket.
 func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return false
-	}
 	fd := -1
-	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
+	switch nc := nc.(type) {
+	case *loose:
+		fd = nc.fd
+	case *net.TCPConn:
+		if fd = duplicate(nc); fd >= 0 {
+			_ = nc.Close()
+		}
+	}
 	if fd < 0 {
 		return false
 	}
-	_ = tcp.Close()
 	l := ls.each[ls.next.Add(1)%uint32(len(ls.each))]
 	c.fd, c.loop = int32(fd), l
 	// An event names the connection, not the descriptor, which may be another's by then.

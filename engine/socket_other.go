@@ -34,3 +34,15 @@ func (*loops) parkLocked(*Conn, net.Conn, []byte) bool { return false }
 func (*loops) parks() bool                             { return false }
 func (*loops) close()                                  {}
 func (e *Engine) closeLocked(*Conn)                    {}
+
+// Leaver is a connection that can leave net/http without being hijacked. Here there is
+// none.
+type Leaver struct{ net.Conn }
+
+// Leaving returns the connection as it is.
+func Leaving(nc net.Conn) net.Conn { return nc }
+
+// Leave fails.
+func (c *Leaver) Leave() (net.Conn, bool) { return nil, false }
+
+func unwrap(nc net.Conn) net.Conn { return nc }

@@ -160,7 +160,27 @@ type hijacked struct {
 	early []byte
 }
 
-// hijack takes the connection out of net/http, with the bytes that it has read ahead.
+type connKey struct{}
+
+// ConnContext is for a http.Server whose connections may be Leavers.
+func ConnContext(ctx context.Context, nc net.Conn) context.Context {
+	if l, ok := nc.(*engine.Leaver); ok {
+		return context.WithValue(ctx, connKey{}, l)
+	}
+	return ctx
+}
+
+// detach takes the connection out of net/http, with the bytes that it has read ahead.
+// The handler must not write any more.
+func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, error) {
+	if l, ok := r.Context().Value(connKey{}).(*engine.Leaver); ok && t.engine.Parks() {
+		if nc, ok := l.Leave(); ok {
+			return hijacked{Conn: nc}, nil
+		}
+	}
+	return hijack(w)
+}
+
 func hijack(w http.ResponseWriter) (c hijacked, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {

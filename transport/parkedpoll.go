@@ -47,7 +47,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		return nil
 	}
 	p.head = t.heads.intern(w.Header())
-	nc, err := hijack(w)
+	nc, err := t.detach(w, r)
 	if err != nil {
 		t.end(&p.poll, true)
 		return err

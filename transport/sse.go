@@ -41,7 +41,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			h.Del("Connection")
 			return err
 		}
-		nc, err := hijack(w)
+		nc, err := t.detach(w, r)
 		if err != nil {
 			p.Gone()
 			return err

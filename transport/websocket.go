@@ -31,7 +31,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	if err := t.begin(r, &p.session, form, parley.WebSocket, req); err != nil {
 		return err
 	}
-	nc, err := hijack(w)
+	nc, err := t.detach(w, r)
 	if err != nil {
 		p.Gone()
 		return err
@@ -57,7 +57,7 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	if err != nil {
 		return err
 	}
-	nc, err := hijack(w)
+	nc, err := t.detach(w, r)
 	if err != nil {
 		return err
 	}

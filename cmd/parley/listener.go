@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"parley/engine"
 )
 
 // listener accepts new connections and those that come back from the engine, so that
@@ -41,6 +43,9 @@ func (l *listener) run() error {
 				conn.Close()
 			}
 			continue
+		}
+		if err == nil {
+			conn = engine.Leaving(conn)
 		}
 		if !l.hand(accepted{conn, err}) {
 			return nil
@@ -104,6 +109,8 @@ func (l *listener) Close() error {
 func (l *listener) giveBack(nc net.Conn, early []byte) {
 	if len(early) > 0 {
 		nc = &readAhead{nc, io.MultiReader(bytes.NewReader(early), nc)}
+	} else {
+		nc = engine.Leaving(nc)
 	}
 	l.hand(accepted{conn: nc})
 }

@@ -105,7 +105,7 @@ func (n *node) run(ctx context.Context) error {
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log})
 
 	server := n.server(api)
-	server.TLSConfig, server.ConnState = secure, limits.count
+	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
 	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c), Drain: drain, Token: n.adminToken, Logger: n.log}

@@ -39,23 +39,23 @@ func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 					switch r.IntN(8) {
 					case 0, 1, 2:
 						var m struct{ ID int64 }
-						if ask(ctx, "POST", server.URL+"/api/messages", fmt.Sprintf(`{"channel_id":"general","user":%q,"text":"@%s hello"}`, user, users[r.IntN(3)]), &m) == 201 {
+						if demand(ctx, "POST", server.URL+"/api/messages", fmt.Sprintf(`{"channel_id":"general","user":%q,"text":"@%s hello"}`, user, users[r.IntN(3)]), &m) == 201 {
 							head = m.ID
 							mu.Lock()
 							pointers[user] = max(pointers[user], m.ID)
 							mu.Unlock()
 						}
 					case 3, 4:
-						ask(ctx, "PATCH", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), fmt.Sprintf(`{"text":"now @%s, %d"}`, users[r.IntN(3)], r.Int()), nil)
+						demand(ctx, "PATCH", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), fmt.Sprintf(`{"text":"now @%s, %d"}`, users[r.IntN(3)], r.Int()), nil)
 					case 5:
-						ask(ctx, "DELETE", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), "", nil)
+						demand(ctx, "DELETE", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), "", nil)
 					case 6:
-						ask(ctx, "PUT", fmt.Sprintf("%s/api/channels/general/members/%s?user=%s", server.URL, user, user), "", nil)
+						demand(ctx, "PUT", fmt.Sprintf("%s/api/channels/general/members/%s?user=%s", server.URL, user, user), "", nil)
 					case 7:
 						var p struct {
 							ReadID int64 `json:"read_id"`
 						}
-						if ask(ctx, "POST", server.URL+"/api/channels/general/read?user="+user, fmt.Sprintf(`{"id":%d}`, id), &p) == 200 {
+						if demand(ctx, "POST", server.URL+"/api/channels/general/read?user="+user, fmt.Sprintf(`{"id":%d}`, id), &p) == 200 {
 							mu.Lock()
 							pointers[user] = max(pointers[user], p.ReadID)
 							mu.Unlock()
@@ -77,8 +77,8 @@ func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 	}
 }
 
-// ask makes one request and reads its answer; 0 if there was none.
-func ask(ctx context.Context, method, url, body string, into any) int {
+// demand makes one request and reads its answer; 0 if there was none.
+func demand(ctx context.Context, method, url, body string, into any) int {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return 0
@@ -112,7 +112,7 @@ func recount(t *testing.T, url, user string, pointer int64, seed uint64) {
 			ReadID                   int64 `json:"read_id"`
 		}
 	}
-	if status := ask(t.Context(), "GET", url+"/api/channels?user="+user, "", &inbox); status != 200 {
+	if status := demand(t.Context(), "GET", url+"/api/channels?user="+user, "", &inbox); status != 200 {
 		t.Fatalf("the inbox: %d", status)
 	}
 	if len(inbox.Channels) == 0 {
@@ -128,7 +128,7 @@ func recount(t *testing.T, url, user string, pointer int64, seed uint64) {
 	var unread, mentions int64
 	for after := got.ReadID; ; {
 		var page []entry
-		if status := ask(t.Context(), "GET", fmt.Sprintf("%s/api/messages?channel_id=general&after=%d&limit=1000", url, after), "", &page); status != 200 {
+		if status := demand(t.Context(), "GET", fmt.Sprintf("%s/api/messages?channel_id=general&after=%d&limit=1000", url, after), "", &page); status != 200 {
 			t.Fatalf("reading: %d", status)
 		}
 		if len(page) == 0 {

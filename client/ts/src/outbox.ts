@@ -179,9 +179,10 @@ export class Outbox {
       })
       return way({ type: "message", channel, text, data, thread, key })
     }
+    const still = (): boolean => lane.items.includes(item) // it may have come by, and its key be used again
     this.#cfg.http.ask("POST", "/api/messages", { body: { channel_id: channel, text, data, thread, key } }).then(
-      ({ status, json }) => this.ack(channel, key, { ...json as Ack, duplicate: status === 200 }),
-      (e: ParleyError) => this.refuse(key, e, channel))
+      ({ status, json }) => still() && this.ack(channel, key, { ...json as Ack, duplicate: status === 200 }),
+      (e: ParleyError) => still() && this.refuse(key, e, channel))
   }
 
   /** Changes a message, keeps it, and tells so. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Client, ParleyError, type ClientOptions, type Outgoing, type Store, type Stored } from "../src/index.js"
-import { answer, FakeEnv, problem, settle } from "./fake.js"
+import { answer, Body, FakeEnv, problem, settle } from "./fake.js"
 
 /** A store that outlives its clients. */
 class Shelf implements Store {
@@ -178,6 +178,31 @@ test("a POST that fails is tried again, later each time, with the same key", asy
   assert.equal((await sent).id, 1)
   assert.deepEqual(new Set(env.requests.map(r => r.body!["key"])), new Set(["k1"]))
   assert.equal(env.requests.length, 4)
+  client.close()
+})
+
+test("a late answer to a message that has come by is not one to the next of its key", async () => {
+  const env = new FakeEnv()
+  const answers: ((a: ReturnType<typeof answer>) => void)[] = []
+  env.serve = r => {
+    if (r.method === "POST") return new Promise(resolve => answers.push(resolve))
+    const body = new Body(r.signal)
+    body.event({ type: "welcome", channel: "general", cursor: 0, last_id: 0, epoch: "e1" } as never)
+    setImmediate(() => body.event({ type: "message", id: 1, channel: "general", user: "alice", text: "a", timestamp: 1, key: "x" } as never))
+    return body.answer()
+  }
+  const { client } = make(env, { transports: ["sse"] })
+  const room = client.channel("general")
+  const first = room.publish({ text: "a", key: "x" })
+  room.subscribe(() => {})
+  await env.advance(0)
+  assert.equal((await first).id, 1)
+  const second = room.publish({ text: "again", key: "x" })
+  await settle()
+  answers[0]!(problem(403, "forbidden"))
+  await settle()
+  answers[1]!(answer(200, { id: 1, timestamp: 1 }))
+  assert.equal((await second).duplicate, true)
   client.close()
 })
 

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { answer, FakeEnv, problem, settle } from "./fake.js"
+import { follow, held } from "./follow.js"
+
+test("one forbidden channel of many is found, told and left out", async () => {
+  const env = new FakeEnv()
+  env.serve = r => {
+    const channels = r.query.getAll("channel_id")
+    if (channels.includes("secret")) return problem(403, "forbidden")
+    return r.path === "/api/messages" ? answer(200, []) : r.query.get("timeout") === "0" ? answer(200, held) : null
+  }
+  const { client, told } = follow(env, { transports: ["long-poll"] }, 0)
+  const refused: string[] = []
+  const secret = client.channel("secret")
+  const off = secret.subscribe(() => {})
+  secret.on("refused", e => refused.push(e.message))
+  await env.advance(0)
+  await env.advance(0)
+  assert.deepEqual([refused, told], [["refused: forbidden"], []])
+  assert.equal(secret.refused?.code, "forbidden")
+  assert.equal(client.state.status, "connected")
+  assert.deepEqual(env.requests.at(-1)!.query.getAll("channel_id"), ["general"])
+  off()
+  client.close()
+})
+
+test("a subscription that is refused for good is told; one that is refused for now is tried again", async () => {
+  const env = new FakeEnv()
+  const { client, told } = follow(env)
+  client.channel("busy").subscribe(() => {})
+  await env.advance(0)
+  env.socket.open()
+  const key = (channel: string): unknown => env.socket.of("subscribe").find(f => f["channel"] === channel)!["key"]
+  env.socket.receive({ type: "error", code: "forbidden", detail: "no", key: key("general") })
+  env.socket.receive({ type: "error", code: "rate_limited", detail: "later", key: key("busy"), retry_after_ms: 3000 })
+  await env.advance(0)
+  assert.deepEqual(told, ["refused forbidden"])
+  assert.equal(env.socket.of("subscribe").length, 2)
+  await env.advance(3_000)
+  assert.deepEqual(env.socket.of("subscribe").map(f => f["channel"]), ["general", "busy", "busy"])
+  client.channel("general").on("typing", () => {}) // a new listener asks again
+  await env.advance(0)
+  assert.equal(env.socket.of("subscribe").length, 4)
+  client.close()
+})
+
+test("a right that is lost silences its channel only", async () => {
+  const env = new FakeEnv()
+  const { client, told } = follow(env)
+  await env.advance(0)
+  env.socket.welcome()
+  env.socket.receive({ type: "forbidden", channel: "general", code: "forbidden" })
+  assert.deepEqual(told, ["refused forbidden"])
+  client.close()
+})
+
+test("a terminal close stops the trying and says so; use and reconnect begin again", async () => {
+  const env = new FakeEnv()
+  const { client } = follow(env)
+  await env.advance(0)
+  env.socket.open()
+  env.socket.receive({ type: "error", code: "forbidden", detail: "you are banned", hint: "ask an administrator" })
+  env.socket.end(4403, "forbidden")
+  await env.advance(100_000)
+  assert.deepEqual([client.state.status, client.state.error?.message, env.sockets.length], ["refused", "you are banned", 1])
+  client.use("websocket")
+  await settle()
+  assert.equal(env.sockets.length, 2)
+  client.close()
+  client.reconnect()
+  assert.equal(client.state.status, "closed")
+})

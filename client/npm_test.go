@@ -81,7 +81,7 @@ func TestScenarios(t *testing.T) {
 	binary := "PARLEY_BINARY=" + testenv.Binary(t)
 	node(t, "ts", []string{binary}, "build/test/scenarios.test.js")
 	bundle := "PARLEY_BUNDLE=" + filepath.Join(testenv.Root(), "web", "parley.js")
-	node(t, "ts", []string{binary, bundle}, "--test-name-pattern=all transports", "--test-name-pattern=hops", "build/test/scenarios.test.js")
+	node(t, "ts", []string{binary, bundle}, "--test-name-pattern=hops|events reach|other scripts", "build/test/scenarios.test.js")
 }
 
 func TestReactHooks(t *testing.T) {

@@ -129,22 +129,3 @@ func (s *Service) visible(ctx context.Context, c Caller, channel parley.ChannelI
 	}
 	return c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0, nil
 }
-
-// Shares tells whether a caller shares a channel with another user; whoever may speak
-// as any user does.
-func (s *Service) Shares(ctx context.Context, c Caller, with parley.UserID) (bool, error) {
-	if c.Any() || c.User == with {
-		return true, nil
-	}
-	mine, err := s.Mine(ctx, c.User)
-	if err != nil {
-		return false, err
-	}
-	for _, channel := range mine {
-		m, err := s.store.Member(ctx, channel, with)
-		if err != nil || m.Role.In() {
-			return err == nil, err
-		}
-	}
-	return false, nil
-}

@@ -156,7 +156,8 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID) erro
 	return nil
 }
 
-// MarkRead moves a member's read pointer forward, and tells the channel.
+// MarkRead moves a member's read pointer forward, and tells the channel if so few are
+// there that each coming and going is told too.
 func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (parley.Standing, error) {
 	return s.setOwn(ctx, c, channel, parley.MemberChange{Read: &id})
 }
@@ -178,7 +179,7 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 		return parley.Standing{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s is no member of %s", c.User, channel),
 			Hint: "join it, or post to it, first"}
 	}
-	if is.ReadID > was.ReadID {
+	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
 		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, is.ReadID), c.Identity())
 	}
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {

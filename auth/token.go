@@ -60,7 +60,7 @@ type tokens struct {
 func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 	t := &tokens{}
 	parser := func(algorithms ...string) *jwt.Parser {
-		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Clock)}
+		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Clock)}
 		if cfg.Issuer != "" {
 			opts = append(opts, jwt.WithIssuer(cfg.Issuer))
 		}
@@ -82,7 +82,7 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 		HTTPTimeout:       10 * time.Second,
 		RefreshInterval:   15 * time.Minute,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), // a rotated key is found at once, a flood of made-up ones asks rarely
-		RateLimitWaitMax:  time.Nanosecond,
+		RateLimitWaitMax:  5 * time.Second,                                // for that fetch too; who would wait longer is refused at once
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(_ context.Context, err error) {
 				cfg.Logger.Warn("the public keys for tokens could not be fetched", "url", cfg.JWKS, "err", err)
@@ -146,7 +146,7 @@ func why(err error) string {
 	case errors.Is(err, jwt.ErrTokenInvalidAudience):
 		return "the token is for another audience"
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return "the token lacks a claim: exp is required"
+		return "the token lacks a claim: exp is required, and iss and aud if the server asks for them"
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return "the token is no JWT"
 	default:

@@ -1,0 +1,278 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"parley"
+	"parley/auth"
+	"parley/chat"
+)
+
+func request(t *testing.T, target string, headers ...string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest("GET", target, nil)
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+func TestWhereCredentialsStand(t *testing.T) {
+	tickets := auth.NewTickets(nil)
+	allowed := "https://chat.example.com"
+	a := authenticator(t, auth.Config{Tickets: tickets, Origins: func(o string) bool { return o == allowed }})
+	token := func(user string) string {
+		return sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"sub": user}), nil)
+	}
+	cookie := "Cookie: other=1; parley_token=" + token("carol")
+	for name, c := range map[string]struct {
+		target  string
+		headers []string
+		user    parley.UserID // "" if it is refused
+	}{
+		"nothing":                             {"/", nil, ""},
+		"a header":                            {"/", []string{"Authorization: Bearer " + token("alice")}, "alice"},
+		"a header with spaces":                {"/", []string{"Authorization: Bearer   " + token("alice") + " "}, "alice"},
+		"a header of another kind":            {"/?token=" + token("bob"), []string{"Authorization: Basic YTpi"}, ""},
+		"an empty header":                     {"/", []string{"Authorization: Bearer "}, ""},
+		"the query":                           {"/?token=" + token("bob"), nil, "bob"},
+		"the header goes before the query":    {"/?token=" + token("bob"), []string{"Authorization: Bearer " + token("alice")}, "alice"},
+		"a bad header is not made good":       {"/?token=" + token("bob"), []string{"Authorization: Bearer x"}, ""},
+		"a ticket":                            {"/?ticket=" + tickets.Make(chat.Caller{User: "dora"}), nil, "dora"},
+		"no such ticket":                      {"/?ticket=x&token=" + token("bob"), nil, ""},
+		"a cookie without Origin":             {"/", []string{cookie}, ""},
+		"a cookie with a foreign Origin":      {"/", []string{cookie, "Origin: https://evil.example"}, ""},
+		"a cookie with Origin null":           {"/", []string{cookie, "Origin: null"}, ""},
+		"a cookie with an allowed Origin":     {"/", []string{cookie, "Origin: " + allowed}, "carol"},
+		"a cookie, the origin in http":        {"/", []string{cookie, "Origin: http://chat.example.com"}, ""},
+		"a cookie, the origin with a port":    {"/", []string{cookie, "Origin: " + allowed + ":8443"}, ""},
+		"a cookie, a longer origin":           {"/", []string{cookie, "Origin: " + allowed + ".evil.example"}, ""},
+		"a cookie from the server's own page": {"/", []string{cookie, "Sec-Fetch-Site: same-origin"}, "carol"},
+		"a cookie from a sister's page":       {"/", []string{cookie, "Sec-Fetch-Site: same-site"}, ""},
+		"a cookie from a foreign page":        {"/", []string{cookie, "Sec-Fetch-Site: cross-site"}, ""},
+		"a cookie from a link":                {"/", []string{cookie, "Sec-Fetch-Site: none"}, ""},
+		"a cookie, a foreign Origin counts":   {"/", []string{cookie, "Sec-Fetch-Site: same-origin", "Origin: https://evil.example"}, ""},
+		"the user field is not asked":         {"/?user=eve&token=" + token("bob"), nil, "bob"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := a.Caller(request(t, c.target, c.headers...))
+			if c.user == "" {
+				unauthorized(t, name, err, "")
+			} else if err != nil || got.User != c.user {
+				t.Errorf("%v %v, want %s", got, err, c.user)
+			}
+		})
+	}
+}
+
+func TestByCookie(t *testing.T) {
+	for target, headers := range map[string][]string{
+		"/?by=cookie":           {"Cookie: parley_token=x"},
+		"/":                     nil,
+		"/?token=x":             {"Cookie: parley_token=x"},
+		"/?ticket=x":            {"Cookie: parley_token=x"},
+		"/?header":              {"Cookie: parley_token=x", "Authorization: Bearer x"},
+		"/?other":               {"Cookie: session=x"},
+		"/?by=cookie&ticket=":   {"Cookie: parley_token=x"},
+		"/?by=cookie&user=anna": {"Cookie: parley_token=x", "Origin: https://evil.example"},
+	} {
+		if got := auth.ByCookie(request(t, target, headers...)); got != strings.HasPrefix(target, "/?by=cookie") {
+			t.Errorf("%s %v: %t", target, headers, got)
+		}
+	}
+}
+
+func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
+	clock := now
+	tickets := auth.NewTickets(func() time.Time { return clock })
+	c := chat.Caller{User: "alice", Name: "Alice"}
+	first, second := tickets.Make(c), tickets.Make(c)
+	if first == second || len(first) < 20 {
+		t.Fatalf("%q and %q", first, second)
+	}
+	if got, ok := tickets.Take(first); !ok || got != c {
+		t.Errorf("%v %t", got, ok)
+	}
+	if _, ok := tickets.Take(first); ok {
+		t.Error("a ticket was good twice")
+	}
+	clock = clock.Add(auth.TicketLife - time.Nanosecond)
+	third := tickets.Make(c)
+	if _, ok := tickets.Take(second); !ok {
+		t.Error("a ticket was not good for its whole life")
+	}
+	clock = clock.Add(auth.TicketLife)
+	if _, ok := tickets.Take(third); ok {
+		t.Error("a ticket was good for too long")
+	}
+	if _, ok := tickets.Take(""); ok {
+		t.Error("an empty ticket was taken")
+	}
+}
+
+func TestTicketsAreBounded(t *testing.T) {
+	tickets := auth.NewTickets(nil)
+	oldest := tickets.Make(chat.Caller{User: "alice"})
+	latest := ""
+	for range 100_000 {
+		latest = tickets.Make(chat.Caller{User: "mallory"})
+	}
+	if _, ok := tickets.Take(oldest); ok {
+		t.Error("a flood of tickets takes memory without bound")
+	}
+	if _, ok := tickets.Take(latest); !ok {
+		t.Error("the latest ticket is not good")
+	}
+}
+
+// A ticket is no way around the end of the token that it was made with.
+func TestATicketEndsWithItsToken(t *testing.T) {
+	clock := now
+	tell := func() time.Time { return clock }
+	tickets := auth.NewTickets(tell)
+	a := authenticator(t, auth.Config{Tickets: tickets, Clock: tell})
+	c, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"exp": now.Add(5 * time.Second).Unix()}), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket := tickets.Make(c)
+	clock = now.Add(6 * time.Second)
+	_, err = a.Caller(request(t, "/?ticket="+ticket))
+	unauthorized(t, "a ticket of an expired token", err, "expired")
+}
+
+func TestTokensThatWereRevoked(t *testing.T) {
+	revoked := map[parley.UserID]time.Time{"alice": now}
+	broken := errors.New("the store is away")
+	a := authenticator(t, auth.Config{Revoked: func(_ context.Context, user parley.UserID) (parley.Timestamp, error) {
+		if user == "eve" {
+			return 0, broken
+		}
+		if at, ok := revoked[user]; ok {
+			return parley.Timestamp(at.UnixMicro()), nil
+		}
+		return 0, nil
+	}})
+	try := func(changes map[string]any) error {
+		_, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(changes), nil))
+		return err
+	}
+	unauthorized(t, "a token from before", try(map[string]any{"iat": now.Add(-time.Hour).Unix()}), "revoked")
+	unauthorized(t, "a token of the same moment", try(nil), "revoked")
+	unauthorized(t, "a token that does not say", try(map[string]any{"iat": nil}), "revoked")
+	if err := try(map[string]any{"iat": now.Add(time.Second).Unix()}); err != nil {
+		t.Errorf("a later token: %v", err)
+	}
+	if err := try(map[string]any{"sub": "bob", "iat": nil}); err != nil {
+		t.Errorf("another user's token: %v", err)
+	}
+	if err := try(map[string]any{"sub": "eve"}); !errors.Is(err, broken) {
+		t.Errorf("while the store is away: %v", err)
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	clock := now
+	dir := t.TempDir()
+	hashed, plain := auth.KeyFile(dir), filepath.Join(dir, "plain")
+	write := func(text string) {
+		t.Helper()
+		clock = clock.Add(2 * time.Second)
+		if err := os.WriteFile(plain, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(plain, clock, clock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# a comment\n\n  one-of-the-operators  \n")
+	keys, err := auth.OpenKeys(hashed, plain, func() time.Time { return clock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := authenticator(t, auth.Config{Keys: keys})
+	takes := func(key string, want bool) {
+		t.Helper()
+		c, err := a.Bearer(t.Context(), key)
+		if want && (err != nil || !c.Any() || !c.As.Service || c.User != parley.Guest) {
+			t.Errorf("%.12s: %v %v", key, c, err)
+		}
+		if !want {
+			unauthorized(t, key, err, "")
+		}
+	}
+	takes("one-of-the-operators", true)
+	takes("one-of-the-operator", false)
+	takes("# a comment", false)
+	takes("", false)
+
+	key, err := auth.AddKey(hashed, "billing", now)
+	if err != nil || !strings.HasPrefix(key, "key_") {
+		t.Fatal(key, err)
+	}
+	clock = clock.Add(time.Second)
+	takes(key, true)
+	takes(strings.ToUpper(key), false)
+	if b, err := os.ReadFile(hashed); err != nil || strings.Contains(string(b), key) || strings.Contains(string(b), key[4:20]) {
+		t.Errorf("the key itself is kept: %s %v", b, err)
+	}
+	if info, err := os.Stat(hashed); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if _, err := auth.AddKey(hashed, "billing", now); !errors.Is(err, auth.ErrKey) {
+		t.Errorf("a second key of one name: %v", err)
+	}
+	list, err := auth.ListKeys(hashed)
+	if err != nil || len(list) != 1 || list[0].Name != "billing" || !list[0].Made.Equal(now) || keys.Len() != 2 {
+		t.Errorf("%v %v", list, err)
+	}
+
+	write("another-of-the-operators\n")
+	clock = clock.Add(time.Second)
+	takes("one-of-the-operators", false)
+	takes("another-of-the-operators", true)
+
+	write("short\n")
+	clock = clock.Add(time.Second)
+	takes("short", false) // a file that can't be used: what it had last still counts
+	takes("another-of-the-operators", true)
+	if _, err := auth.OpenKeys(hashed, plain, nil); err == nil {
+		t.Error("a key of five characters was taken at the start")
+	}
+
+	if err := auth.RemoveKey(hashed, "nobody's"); !errors.Is(err, auth.ErrKey) {
+		t.Errorf("a key that is not there was removed: %v", err)
+	}
+	write("another-of-the-operators\n")
+	if err := auth.RemoveKey(hashed, "billing"); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(time.Second)
+	takes(key, false)
+}
+
+func TestAFileOfKeysThatIsDamagedIsRefused(t *testing.T) {
+	path := auth.KeyFile(t.TempDir())
+	for _, text := range []string{"{", `[{"name":"x","sha256":"00"}]`, `[{"name":"x","sha256":"zz"}]`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := auth.OpenKeys(path, "", nil); err == nil {
+			t.Errorf("%s was taken", text)
+		}
+	}
+	if _, err := auth.OpenKeys("", path+".nowhere", nil); err == nil {
+		t.Error("a file that is not there was taken")
+	}
+}

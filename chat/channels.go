@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 
 	"parley"
 )
@@ -38,6 +39,9 @@ func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, 
 func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) (parley.Settings, error) {
 	a, err := s.authorize(ctx, c, Administer, channel)
 	_, _, direct := channel.Direct()
+	if !direct && strings.HasPrefix(string(channel), "dm:") {
+		return parley.Settings{}, &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order", Hint: "such as dm:alice:bob"}
+	}
 	if err != nil && !(direct && a.role.In()) {
 		return parley.Settings{}, err
 	}

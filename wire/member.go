@@ -38,9 +38,7 @@ func Unread(dst []byte, st *parley.Standing, total int64) []byte {
 // AppendStanding appends a channel of an inbox (api.md, "Channels, members, unread").
 func AppendStanding(dst []byte, st *parley.Standing) []byte {
 	dst = append(append(dst, `{"channel":`...), AppendString(nil, string(st.Channel))...)
-	if st.Settings.Title != "" {
-		dst = appendText(dst, "title", st.Settings.Title)
-	}
+	dst = appendText(dst, "title", st.Settings.Title)
 	dst = appendText(dst, "kind", string(st.Settings.Kind))
 	dst = appendText(dst, "role", string(st.Member.Role))
 	dst = appendInt(dst, "last_id", st.LastID)

@@ -36,9 +36,9 @@ type Log struct {
 	trims *trims
 	gate  gate // of calls that use db
 
-	applied atomic.Uint64       // number of the last batch that reads of db see
-	recent  recent              // owned by the builder, like
-	members map[string]struct{} // some who are members, by the keys of their places
+	applied atomic.Uint64        // number of the last batch that reads of db see
+	recent  recent               // owned by the builder, like
+	members map[user]parley.Role // of some who posted
 
 	running atomic.Bool
 	ran     chan struct{}         // closed by Run when it returns
@@ -67,7 +67,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), members: map[string]struct{}{}}
+	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), members: map[user]parley.Role{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())

@@ -96,31 +96,35 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 // post makes the author of a message a member, if it says so, and moves a member's
 // read pointer to it.
 func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
-	key := memberKey(h.channel, m.User)
-	if _, known := b.log.members[string(key)]; !known {
-		p, found, err := row(b.getter(), key, decodePlace)
+	at := user{h.channel, m.User}
+	if role, known := b.log.members[at]; !known || role == parley.NoRole && join {
+		p, found, err := row(b.getter(), memberKey(at.channel, at.name), decodePlace)
 		if err != nil {
 			return false, err
 		}
-		switch {
-		case found && p.role.In():
-		case found || !join:
-			return false, nil
-		default:
-			b.admit(h.channel, m.User, place{role: parley.Regular, joined: m.Time})
-			joined = true
+		if joined = !found && join; joined {
+			p = place{role: parley.Regular, joined: m.Time}
+			b.admit(at.channel, at.name, p)
 		}
-		b.know(key)
+		b.know(at, p.role)
 	}
-	b.posted[string(pointerKey(h.channel, m.User))] = pointer{m.ID, m.Count}
+	if b.log.members[at].In() {
+		b.posted[at] = pointer{m.ID, m.Count}
+	}
 	return joined, nil
 }
 
-func (b *build) know(key []byte) {
+// user is a user in a channel.
+type user struct {
+	channel parley.ChannelID
+	name    parley.UserID
+}
+
+func (b *build) know(at user, role parley.Role) {
 	if len(b.log.members) >= knownMembers {
 		clear(b.log.members)
 	}
-	b.log.members[string(key)] = struct{}{}
+	b.log.members[at] = role
 }
 
 func (b *build) admit(ch parley.ChannelID, user parley.UserID, p place) {
@@ -130,19 +134,19 @@ func (b *build) admit(ch parley.ChannelID, user parley.UserID, p place) {
 
 // savePointers moves the authors' pointers, each once however many messages.
 func (b *build) savePointers() {
-	for key, p := range b.posted {
-		must(b.batch.Set([]byte(key), p.encode(), nil))
+	for at, p := range b.posted {
+		must(b.batch.Set(pointerKey(at.channel, at.name), p.encode(), nil))
 	}
 }
 
 // setMember changes a user's place in a channel.
-func (b *build) setMember(h *head, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
+func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
 	ch := h.channel
-	was, at, err := member(b.getter(), ch, user)
+	was, at, err := member(b.getter(), ch, name)
 	if err != nil {
 		return was, is, err
 	}
-	if p, moved := b.posted[string(pointerKey(ch, user))]; moved {
+	if p, moved := b.posted[user{ch, name}]; moved {
 		was.ReadID, at = p.id, p
 	}
 	is = was
@@ -150,12 +154,12 @@ func (b *build) setMember(h *head, user parley.UserID, c parley.MemberChange) (w
 		is.Role = *c.Role
 	}
 	if is.Role != was.Role {
-		delete(b.log.members, string(memberKey(ch, user)))
+		delete(b.log.members, user{ch, name})
 	}
 	if !is.Role.In() {
-		is = parley.Member{User: user, Role: is.Role}
+		is = parley.Member{User: name, Role: is.Role}
 		if is.Role != was.Role {
-			b.expel(ch, user, is.Role)
+			b.expel(ch, name, is.Role)
 		}
 		return was, is, nil
 	}
@@ -163,7 +167,7 @@ func (b *build) setMember(h *head, user parley.UserID, c parley.MemberChange) (w
 		at = pointer{h.next.last, h.next.count}
 		is.ReadID = at.id
 		is.Joined = parley.Timestamp(b.log.cfg.Clock().UnixMicro())
-		must(b.batch.Set(pointerKey(ch, user), at.encode(), nil))
+		must(b.batch.Set(pointerKey(ch, name), at.encode(), nil))
 	}
 	if c.Muted != nil {
 		is.Muted = *c.Muted
@@ -175,26 +179,26 @@ func (b *build) setMember(h *head, user parley.UserID, c parley.MemberChange) (w
 				return was, is, err
 			}
 			is.ReadID = to
-			must(b.batch.Set(pointerKey(ch, user), pointer{to, count}.encode(), nil))
-			delete(b.posted, string(pointerKey(ch, user)))
+			must(b.batch.Set(pointerKey(ch, name), pointer{to, count}.encode(), nil))
+			delete(b.posted, user{ch, name})
 		}
 	}
 	if is.Role != was.Role || is.Muted != was.Muted {
-		b.admit(ch, user, place{is.Role, is.Joined, is.Muted})
+		b.admit(ch, name, place{is.Role, is.Joined, is.Muted})
 	}
 	return was, is, nil
 }
 
 // expel takes a user out of a channel, and keeps a ban.
-func (b *build) expel(ch parley.ChannelID, user parley.UserID, role parley.Role) {
-	must(b.batch.Delete(membershipKey(user, ch), nil))
-	must(b.batch.Delete(pointerKey(ch, user), nil))
-	delete(b.posted, string(pointerKey(ch, user)))
+func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role) {
+	must(b.batch.Delete(membershipKey(name, ch), nil))
+	must(b.batch.Delete(pointerKey(ch, name), nil))
+	delete(b.posted, user{ch, name})
 	if role == parley.Banned {
-		must(b.batch.Set(memberKey(ch, user), place{role: role}.encode(), nil))
+		must(b.batch.Set(memberKey(ch, name), place{role: role}.encode(), nil))
 		return
 	}
-	must(b.batch.Delete(memberKey(ch, user), nil))
+	must(b.batch.Delete(memberKey(ch, name), nil))
 }
 
 // countAt is the running count at an entry, or below the first that is kept.
@@ -230,9 +234,9 @@ func (b *build) dismiss(h *head) error {
 	if err := it.Error(); err != nil {
 		return fmt.Errorf("members of %s: %w", h.channel, err)
 	}
-	for _, user := range users {
-		b.expel(h.channel, user, parley.NoRole)
-		delete(b.log.members, string(memberKey(h.channel, user)))
+	for _, name := range users {
+		b.expel(h.channel, name, parley.NoRole)
+		delete(b.log.members, user{h.channel, name})
 	}
 	return nil
 }

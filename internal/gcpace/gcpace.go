@@ -41,7 +41,7 @@ func Run(ctx context.Context) error {
 			return nil
 		case <-collections: // a burst may have begun, and is not to wait for the tick
 			if rate, ok := justNow.rate(); ok {
-				want = max(pace(rate, live()), percent)
+				want = max(pace(rate, live()), min(percent, limit(live())))
 			}
 		case <-tick.C:
 			if rate, ok := lately.rate(); ok {
@@ -58,9 +58,11 @@ func Run(ctx context.Context) error {
 // pace is what GOGC should be while so many bytes are allocated a second and so many
 // live.
 func pace(rate float64, live uint64) int {
-	limit := max(most, 100*room/float64(max(live, 1<<20)))
-	return int(min(max(grown*rate/(1<<20), least), limit))
+	return min(max(int(grown*rate/(1<<20)), least), limit(live))
 }
+
+// limit is the largest pace.
+func limit(live uint64) int { return max(most, int(100*room/max(live, 1<<20))) }
 
 // differ tells whether two paces are so different that a change is worth stopping the
 // process for a moment.

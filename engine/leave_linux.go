@@ -14,7 +14,8 @@ import (
 
 // Leaver is a plain TCP connection that can leave net/http without being hijacked.
 // net/http then finds it closed and uses its buffers again, which otherwise are 12 KB
-// of garbage. It can do so while nothing was read of it but one head of a request.
+// of garbage. It can do so while nothing was read of it, since it was Idle last, but
+// one head of a request.
 type Leaver struct {
 	*net.TCPConn
 	raw syscall.RawConn
@@ -92,6 +93,16 @@ func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {
 		c.read = more
 	}
 	return n, err
+}
+
+// Idle says that net/http has done with a request and waits for the next, so that
+// what was one head is nothing again.
+func (c *Leaver) Idle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.read == oneHead {
+		c.read = nothing
+	}
 }
 
 // Leave takes the socket away from net/http, for Park. It fails if more was read than

@@ -42,6 +42,9 @@ type Leaver struct{ net.Conn }
 // Leaving returns the connection as it is.
 func Leaving(nc net.Conn) net.Conn { return nc }
 
+// Idle does nothing.
+func (c *Leaver) Idle() {}
+
 // Leave fails.
 func (c *Leaver) Leave() (net.Conn, bool) { return nil, false }
 

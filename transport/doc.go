@@ -50,9 +50,10 @@ type Transports struct {
 	cfg    Config
 	heads  heads
 
-	alike    atomic.Pointer[chat.Caller] // what the last callers had in common; see keep
-	requests sync.WaitGroup              // under way; nothing is added once draining
-	orders   atomic.Uint64               // how many times rights have become fewer
+	callers  shared[chat.Caller] // but for their users; see keep
+	epochs   shared[string]
+	requests sync.WaitGroup // under way; nothing is added once draining
+	orders   atomic.Uint64  // how many times rights have become fewer
 
 	mu         sync.Mutex
 	leave      chan struct{} // closed when draining begins; held polls wait for it
@@ -168,6 +169,13 @@ func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, l)
 	}
 	return ctx
+}
+
+// ConnState is for the same server.
+func ConnState(nc net.Conn, state http.ConnState) {
+	if l, ok := nc.(*engine.Leaver); ok && state == http.StateIdle {
+		l.Idle()
+	}
 }
 
 // detach takes the connection out of net/http, with the bytes that it has read ahead.

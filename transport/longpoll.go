@@ -33,7 +33,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	bell := make(channelBell, 1)
 	p := &poll{who: t.keep(req.Caller)}
 	t.chat.Hub().Open(&p.session, wire.FormJSON, bell)
-	if err := p.begin(r, req); err != nil {
+	if err := p.begin(r, req, &t.epochs); err != nil {
 		return err
 	}
 	t.chat.Hold(p.who.caller(), p.channels()...)
@@ -79,8 +79,8 @@ func (b channelBell) Ring() {
 type poll struct {
 	session hub.Session
 	who     who
-	epoch   string
-	left    int32 // entries that still fit
+	epoch   *string // shared
+	left    int32   // entries that still fit
 	many    bool
 	done    bool // there is something to answer with, and nothing more now
 	got     *got // nil for nothing
@@ -115,12 +115,12 @@ func (t *Transports) end(p *poll, asked bool) {
 }
 
 // begin follows the request's channels. Resets are something to answer with.
-func (p *poll) begin(r *http.Request, req *Request) error {
+func (p *poll) begin(r *http.Request, req *Request, epochs *shared[string]) error {
 	starts, err := follow(r, &p.session, req)
 	if err != nil {
 		return err
 	}
-	p.many, p.left, p.epoch = req.Many, int32(req.Limit), starts[0].Bounds.Epoch
+	p.many, p.left, p.epoch = req.Many, int32(req.Limit), epochs.share(starts[0].Bounds.Epoch)
 	for _, start := range starts {
 		if start.Reset != nil {
 			p.session.SendReset(start.Bounds.Channel, start.Reset)
@@ -226,7 +226,7 @@ func (p *poll) answer() []byte {
 		body = strconv.AppendInt(append(body, `,"last_id":`...), p.session.Sum(), 10)
 	}
 	body = append(body, `,"epoch":`...)
-	body = wire.AppendString(body, p.epoch)
+	body = wire.AppendString(body, *p.epoch)
 	switch resets := bytes.TrimSuffix(g.resets, []byte(",")); {
 	case len(resets) > 0 && p.many:
 		body = append(append(append(body, `,"reset":[`...), resets...), ']')

@@ -25,7 +25,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	p := &pollPeer{t: t}
 	p.who = t.keep(req.Caller)
 	t.chat.Hub().Open(&p.session, wire.FormJSON, &p.conn)
-	if err := p.begin(r, req); err != nil {
+	if err := p.begin(r, req, &t.epochs); err != nil {
 		return err
 	}
 	t.chat.Hold(p.who.caller(), p.channels()...)

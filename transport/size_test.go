@@ -12,7 +12,7 @@ func TestAQuietPeerIsSmall(t *testing.T) {
 	for name, c := range map[string]struct{ is, most uintptr }{
 		"a WebSocket":     {unsafe.Sizeof(wsPeer{}), 240},
 		"an event stream": {unsafe.Sizeof(ssePeer{}), 224},
-		"a held poll":     {unsafe.Sizeof(pollPeer{}), 288},
+		"a held poll":     {unsafe.Sizeof(pollPeer{}), 256},
 	} {
 		if t.Log(name, c.is); c.is > c.most {
 			t.Errorf("%s has %d bytes, and %d are enough", name, c.is, c.most)

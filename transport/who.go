@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"sync/atomic"
+
 	"parley"
 	"parley/chat"
 )
@@ -13,20 +15,26 @@ type who struct {
 }
 
 func (t *Transports) keep(c chat.Caller) who {
-	w := who{user: c.User}
-	c.User = ""
-	if last := t.alike.Load(); last != nil && *last == c {
-		w.rest = last
-		return w
-	}
 	rest := c
-	w.rest = &rest
-	t.alike.Store(w.rest)
-	return w
+	rest.User = ""
+	return who{c.User, t.callers.share(rest)}
 }
 
 func (w who) caller() chat.Caller {
 	c := *w.rest
 	c.User = w.user
 	return c
+}
+
+// shared keeps one copy of a value that many have.
+type shared[T comparable] struct{ last atomic.Pointer[T] }
+
+// share returns the copy, which is not to be changed.
+func (s *shared[T]) share(v T) *T {
+	if last := s.last.Load(); last != nil && *last == v {
+		return last
+	}
+	own := v
+	s.last.Store(&own)
+	return &own
 }

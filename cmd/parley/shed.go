@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/engine"
+	"parley/transport"
 )
 
 // shed refuses new streams before the process suffers from them: at the limit of
@@ -35,7 +36,8 @@ func (s *shed) full() bool {
 }
 
 // count follows the connections of net/http; it is a http.Server's ConnState.
-func (s *shed) count(_ net.Conn, state http.ConnState) {
+func (s *shed) count(nc net.Conn, state http.ConnState) {
+	transport.ConnState(nc, state)
 	switch state {
 	case http.StateNew:
 		s.served.Add(1)

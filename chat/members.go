@@ -172,6 +172,10 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 		return parley.Standing{}, err
 	}
 	was, is, err := s.store.SetMember(ctx, channel, c.User, change)
+	if err == nil && !is.Role.In() { // a message that makes a member of the caller may be on its way
+		s.hub.Settle(ctx, channel)
+		was, is, err = s.store.SetMember(ctx, channel, c.User, change)
+	}
 	if err != nil {
 		return parley.Standing{}, err
 	}

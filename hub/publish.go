@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"parley"
@@ -18,7 +19,14 @@ const (
 type outlet struct {
 	mu      sync.Mutex
 	waiting []pending
+	settles []*settle
 	gone    bool // the pump has taken it out of the hub
+}
+
+// settle is one who waits until what was there before is stored.
+type settle struct {
+	left int           // drafts before it that no batch has taken
+	done chan struct{} // closed when they are stored
 }
 
 type pending struct {
@@ -76,6 +84,43 @@ func (h *Hub) publish(channel parley.ChannelID, ps []pending) {
 	}
 }
 
+// Settle waits until the drafts that were given to Publish before it have their outcome,
+// or until ctx ends.
+func (h *Hub) Settle(ctx context.Context, channel parley.ChannelID) {
+	s := h.shard(h.hash(channel))
+	s.mu.Lock()
+	o := s.outlets[channel]
+	s.mu.Unlock()
+	if o == nil {
+		return
+	}
+	w := &settle{done: make(chan struct{})}
+	o.mu.Lock()
+	if o.gone {
+		o.mu.Unlock()
+		return
+	}
+	w.left = len(o.waiting)
+	o.settles = append(o.settles, w)
+	o.mu.Unlock()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+	}
+}
+
+// settleLocked ends the waits for what the batches before have stored; n drafts are taken now.
+func (o *outlet) settleLocked(n int) {
+	o.settles = slices.DeleteFunc(o.settles, func(w *settle) bool {
+		over := w.left <= 0
+		if over {
+			close(w.done)
+		}
+		w.left -= n
+		return over
+	})
+}
+
 // pump appends what waits, batch by batch, until nothing does.
 func (h *Hub) pump(channel parley.ChannelID, o *outlet) {
 	var drafts []parley.Draft
@@ -121,6 +166,7 @@ func (h *Hub) take(channel parley.ChannelID, o *outlet) []pending {
 		size += o.waiting[n].draft.Size()
 		n++
 	}
+	o.settleLocked(n)
 	if n == 0 {
 		o.gone = true
 		delete(s.outlets, channel)

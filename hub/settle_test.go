@@ -1,0 +1,63 @@
+package hub_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"parley"
+	"parley/hub"
+)
+
+// slow is a log whose appends wait for the test.
+type slow struct {
+	parley.Log
+	proceed chan struct{}
+}
+
+func (s *slow) Append(_ context.Context, _ parley.ChannelID, ds ...parley.Draft) []parley.Result {
+	<-s.proceed
+	return make([]parley.Result, len(ds))
+}
+
+func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
+	log := &slow{proceed: make(chan struct{})}
+	h := hub.New(log, hub.Config{})
+	h.Settle(t.Context(), "c") // there is nothing
+	var stored atomic.Int32
+	publish := func() {
+		h.Publish("c", parley.Draft{}, func(parley.Result) { stored.Add(1) })
+	}
+	publish()                 // in flight
+	log.proceed <- struct{}{} // and stored; the next is in flight
+	for range 3 {
+		publish()
+	}
+	settled := make(chan int32, 1)
+	go func() { h.Settle(context.Background(), "c"); settled <- stored.Load() }()
+	for range 3 { // at most one for each
+		select {
+		case log.proceed <- struct{}{}:
+		case n := <-settled:
+			if n < 4 {
+				t.Fatalf("it was settled when %d of 4 were stored", n)
+			}
+			return
+		}
+	}
+	if n := <-settled; n < 4 {
+		t.Fatalf("it was settled when %d of 4 were stored", n)
+	}
+}
+
+func TestSettleEndsWithItsContext(t *testing.T) {
+	log := &slow{proceed: make(chan struct{})}
+	h := hub.New(log, hub.Config{})
+	done := make(chan struct{})
+	h.Publish("c", parley.Draft{}, func(parley.Result) { close(done) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.Settle(ctx, "c")
+	log.proceed <- struct{}{}
+	<-done
+}

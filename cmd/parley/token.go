@@ -23,16 +23,20 @@ type tokenCmd struct {
 	Name               string        `placeholder:"TEXT" help:"What people read, if it differs from the user's name."`
 	Channels           []string      `placeholder:"PATTERN,…" help:"Channels it is for, such as room:*=rw, with the rights r read, w write, p see presence, a administer (rwp without =). Left out: those the user is a member of."`
 	For                time.Duration `default:"1h" placeholder:"TIME" help:"How long it is good."`
-	AuthHmacSecretFile string        `required:"" placeholder:"FILE" help:"The secret that serve was given."`
+	AuthHmacSecretFile string        `placeholder:"FILE" help:"The secret that serve was given; ./parley-data/auth-secret if that is there."`
 }
 
 func (tokenCmd) Help() string {
-	return "Prints a JSON Web Token (HS256). Example: parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file FILE"
+	return "Prints a JSON Web Token (HS256). Example: parley token --user alice --channels 'room:*=rw' --for 1h"
 }
 
 // Run prints the token.
 func (c *tokenCmd) Run(p *program) error {
-	secret, err := auth.ReadSecret(c.AuthHmacSecretFile)
+	path := c.AuthHmacSecretFile
+	if path == "" {
+		path = filepath.Join("parley-data", secretName)
+	}
+	secret, err := auth.ReadSecret(path)
 	if err != nil {
 		return refuseSecret(err)
 	}
@@ -65,9 +69,12 @@ func refuseSecret(err error) error {
 	return refuse(fmt.Sprintf("--auth-hmac-secret-file: %v.", err), "Make one: head -c 48 /dev/urandom | base64 > FILE")
 }
 
+// secretName is the file of the secret in a data directory.
+const secretName = "auth-secret"
+
 // writeSecret makes a secret in the data directory, if there is none, and returns its path.
 func writeSecret(data string) (string, error) {
-	path := filepath.Join(data, "auth-secret")
+	path := filepath.Join(data, secretName)
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return "", err
 	}

@@ -39,20 +39,33 @@ type server struct {
 
 func serve(t *testing.T) *server {
 	t.Helper()
+	return serveAs(t, nil, func(_ *embedded.Log, tickets *auth.Tickets) httpapi.Authenticator {
+		return httpapi.Development{Tickets: tickets}
+	})
+}
+
+// serveAs is a server whose callers are told apart in another way than in development.
+func serveAs(t *testing.T, spaces chat.Namespaces, who func(*embedded.Log, *auth.Tickets) httpapi.Authenticator) *server {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := hub.New(log, hub.Config{})
-	c := chat.New(log, h, chat.Config{Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	c := chat.New(log, h, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, ways: transport.New(c, e, transport.Config{})}
-	api := httpapi.New(c, s.ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
+	authenticator := who(log, tickets)
+	var cfg transport.Config
+	if a, ok := authenticator.(*auth.Authenticator); ok {
+		cfg.Token, cfg.Valid = a.Bearer, a.Valid
+	}
+	s := &server{t: t, ways: transport.New(c, e, cfg)}
+	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
 		Ready:  func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
 		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
 		Logger: quiet})

@@ -6,6 +6,7 @@ import (
 
 	"parley"
 	"parley/chat"
+	"parley/engine"
 	"parley/wire"
 )
 
@@ -21,6 +22,12 @@ func (w who) left(now time.Time) time.Duration {
 		return never
 	}
 	return min(w.rest.As.Expires.Sub(now), never)
+}
+
+// untilLook is after how long a stream that begins is to be looked at because of its
+// credentials: at once if they expire soon, for it is to be told.
+func (w who) untilLook(now time.Time) time.Duration {
+	return max(w.left(now)-warning, 0)
 }
 
 // untilExpiry is after how long a stream's credentials are to be looked at again. tell
@@ -83,6 +90,11 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	}
 	p.who, p.doubtful = p.t.keep(c), true
 	p.deal().warned = false
+	if left := p.who.left(time.Now()); left < p.t.cfg.HeartbeatInterval { // maybe before the next tick
+		time.AfterFunc(left, func() {
+			p.t.engine.VisitOne(&p.conn, func(engine.Peer) bool { p.doubtful = true; return true })
+		})
+	}
 	return p.done(f, "", nil)
 }
 

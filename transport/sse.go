@@ -46,7 +46,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			p.Gone()
 			return err
 		}
-		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.left(time.Now())))
+		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.untilLook(time.Now())))
 		t.settled(&p.conn, orders)
 		return nil
 	}
@@ -59,7 +59,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.left(time.Now())))
+	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.untilLook(time.Now())))
 	return nil
 }
 

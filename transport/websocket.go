@@ -36,7 +36,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 		p.Gone()
 		return err
 	}
-	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, min(t.cfg.HeartbeatInterval, p.who.left(time.Now())))
+	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, min(t.cfg.HeartbeatInterval, p.who.untilLook(time.Now())))
 	t.settled(&p.conn, orders)
 	return nil
 }

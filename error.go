@@ -52,6 +52,7 @@ type Error struct {
 	RetryAfter time.Duration // for CodeRateLimited, CodeOverloaded, CodeDraining, CodeUnavailable
 	Reset      *Reset        // for CodeCursorGone
 	Channel    ChannelID     // for CodeCursorGone: whose cursor it is
+	Reason     string        // which limit refused, for metrics; "": the code says it
 	Err        error         // the cause, for logs; never shown to clients
 }
 

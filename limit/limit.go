@@ -1,0 +1,107 @@
+// Package limit counts what users and addresses do, and refuses what is too much. It
+// knows neither what they do nor over which transport; a nil *Limits refuses nothing.
+package limit
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"parley"
+)
+
+// Config of Limits. Rates are per second, in bursts of three times that; 0 is no limit.
+type Config struct {
+	User       float64          // messages of a user
+	IP         float64          // messages from an address
+	Channel    float64          // messages in a channel, whoever sends them
+	Handshakes float64          // streams that an address opens, and bad credentials that it shows
+	PerIP      int              // streams and held polls of an address
+	PerUser    int              // streams and held polls of a user
+	Clock      func() time.Time // time.Now
+}
+
+// Limits is safe for concurrent use.
+type Limits struct {
+	clock      func() time.Time
+	users      *rates[parley.UserID]
+	addresses  *rates[netip.Addr]
+	channels   *rates[parley.ChannelID]
+	handshakes *rates[netip.Addr]
+	seats      *seats
+}
+
+// New makes limits, nil if there are none.
+func New(cfg Config) *Limits {
+	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes == 0 && cfg.PerIP+cfg.PerUser == 0 {
+		return nil
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User), addresses: newRates[netip.Addr](cfg.IP),
+		channels: newRates[parley.ChannelID](cfg.Channel), handshakes: newRates[netip.Addr](cfg.Handshakes),
+		seats: newSeats(cfg.PerIP, cfg.PerUser)}
+}
+
+// Spend counts a message, or refuses it.
+func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	now := l.clock().UnixNano()
+	if wait := l.users.take(user, now); wait > 0 {
+		return refuse("rate_user", fmt.Sprintf("%s sends too much", user), wait)
+	}
+	if wait := l.addresses.take(ip, now); wait > 0 {
+		return refuse("rate_ip", "too much comes from your address", wait)
+	}
+	if wait := l.channels.take(channel, now); wait > 0 {
+		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
+	}
+	return nil
+}
+
+// Handshake counts a stream that is opened, or refuses it.
+func (l *Limits) Handshake(ip netip.Addr) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	if wait := l.handshakes.take(ip, l.clock().UnixNano()); wait > 0 {
+		return refuse("rate_handshakes", "too many connections are opened from your address", wait)
+	}
+	return nil
+}
+
+// Take counts a stream or held poll until Free, or refuses it.
+func (l *Limits) Take(user parley.UserID, ip netip.Addr) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	switch l.seats.take(user, ip) {
+	case seatOfIP:
+		return refuse("connections_ip", "your address has as many connections as it may", 5*time.Second)
+	case seatOfUser:
+		return refuse("connections_user", fmt.Sprintf("%s has as many connections as one user may", user), 5*time.Second)
+	default:
+		return nil
+	}
+}
+
+// Add is Take for what is there already, whatever the limits.
+func (l *Limits) Add(user parley.UserID, ip netip.Addr) {
+	if l != nil {
+		l.seats.add(user, ip)
+	}
+}
+
+// Free ends what Take counted.
+func (l *Limits) Free(user parley.UserID, ip netip.Addr) {
+	if l != nil {
+		l.seats.free(user, ip)
+	}
+}
+
+func refuse(reason, detail string, wait time.Duration) *parley.Error {
+	return &parley.Error{Code: parley.CodeRateLimited, Reason: reason, Detail: detail, RetryAfter: wait, Hint: "come back after the time it gives"}
+}

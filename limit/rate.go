@@ -1,0 +1,138 @@
+package limit
+
+import (
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// most is how many are remembered of each kind. Beyond it, which takes a flood of names
+// or addresses, some who were too fast are forgotten.
+const most = 1 << 17
+
+// rates is a table of token buckets. Of each bucket it keeps one number: when it will
+// be full again (the generic cell rate algorithm, ITU-T I.371). Who is full is not kept.
+type rates[K comparable] struct {
+	// fixed after construction
+	each  int64 // nanoseconds until one token is back
+	depth int64 // nanoseconds until an empty bucket is full
+
+	mu    sync.Mutex
+	full  map[K]int64 // when, in nanoseconds of the clock
+	sweep int         // at this size who is full is forgotten
+}
+
+const leastSweep = 1024
+
+// newRates makes a table for so many a second; nil, which refuses nobody, for 0.
+func newRates[K comparable](perSecond float64) *rates[K] {
+	if perSecond <= 0 {
+		return nil
+	}
+	each := int64(math.Max(1, float64(time.Second)/perSecond))
+	return &rates[K]{each: each, depth: max(int64(3*time.Second), each), full: map[K]int64{}, sweep: leastSweep}
+}
+
+// take takes one token, or returns how long to wait for it.
+func (r *rates[K]) take(k K, now int64) (wait time.Duration) {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	full := max(r.full[k], now)
+	if ahead := full - now + r.each; ahead > r.depth {
+		return time.Duration(ahead - r.depth)
+	}
+	r.full[k] = full + r.each
+	if len(r.full) >= r.sweep {
+		r.sweepLocked(now)
+	}
+	return 0
+}
+
+// sweepLocked forgets who is full, and some others if there are too many.
+func (r *rates[K]) sweepLocked(now int64) {
+	left := make(map[K]int64, min(len(r.full), leastSweep))
+	for k, full := range r.full {
+		if full > now && len(left) < most/2 {
+			left[k] = full
+		}
+	}
+	r.full, r.sweep = left, min(max(leastSweep, 2*len(left)), most)
+}
+
+// seats counts what is open.
+type seats struct {
+	perIP, perUser int // 0: any number
+
+	mu    sync.Mutex
+	ips   map[netip.Addr]int
+	users map[parley.UserID]int
+}
+
+func newSeats(perIP, perUser int) *seats {
+	if perIP == 0 && perUser == 0 {
+		return nil
+	}
+	return &seats{perIP: perIP, perUser: perUser, ips: map[netip.Addr]int{}, users: map[parley.UserID]int{}}
+}
+
+// seatOfIP and seatOfUser say what there are too many of.
+const (
+	seatOfIP = iota + 1
+	seatOfUser
+)
+
+func (s *seats) take(user parley.UserID, ip netip.Addr) (missing int) {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.perIP > 0 && s.ips[ip] >= s.perIP:
+		return seatOfIP
+	case s.perUser > 0 && s.users[user] >= s.perUser:
+		return seatOfUser
+	}
+	s.addLocked(user, ip)
+	return 0
+}
+
+func (s *seats) add(user parley.UserID, ip netip.Addr) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addLocked(user, ip)
+}
+
+func (s *seats) addLocked(user parley.UserID, ip netip.Addr) {
+	if s.perIP > 0 {
+		s.ips[ip]++
+	}
+	if s.perUser > 0 {
+		s.users[user]++
+	}
+}
+
+func (s *seats) free(user parley.UserID, ip netip.Addr) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	less(s.ips, ip)
+	less(s.users, user)
+}
+
+func less[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] <= 0 {
+		delete(counts, k)
+	}
+}

@@ -18,6 +18,9 @@ func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID
 			return parley.Result{}, err
 		}
 	}
+	if err := s.spend(c, channel); err != nil {
+		return parley.Result{}, err
+	}
 	answer := make(chan parley.Result, 1)
 	s.hub.Publish(channel, parley.Draft{User: c.User, Name: c.Name, Change: &change}, func(r parley.Result) { answer <- r })
 	select {

@@ -45,6 +45,9 @@ func (s *Service) Configure(ctx context.Context, c Caller, channel parley.Channe
 	if err != nil && !(direct && a.role.In()) {
 		return parley.Settings{}, err
 	}
+	if err := s.spend(c, channel); err != nil {
+		return parley.Settings{}, err
+	}
 	was, err := s.store.Channel(ctx, channel)
 	if err != nil {
 		return was, err

@@ -49,6 +49,9 @@ func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.Channe
 	if a.role == parley.Banned {
 		return parley.Member{}, &parley.Error{Code: parley.CodeConflict, Detail: fmt.Sprintf("%s is banned from %s", user, channel), Hint: "lift the ban first"}
 	}
+	if err := s.spend(c, channel); err != nil {
+		return parley.Member{}, err
+	}
 	return s.setRole(ctx, channel, user, role)
 }
 

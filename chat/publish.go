@@ -27,6 +27,9 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	if err := space.fits(&d); err != nil {
 		return err
 	}
+	if err := s.spend(c, channel); err != nil {
+		return err
+	}
 	d.User, d.Name = c.User, c.Name
 	d.Join = a.kind == parley.Public
 	s.hub.Publish(channel, d, done)
@@ -117,10 +120,24 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 	return results
 }
 
+// spend counts what a caller sends, or refuses it.
+func (s *Service) spend(c Caller, channel parley.ChannelID) error {
+	if s.limit == nil {
+		return nil
+	}
+	if e := s.limit(c, channel); e != nil {
+		return e
+	}
+	return nil
+}
+
 // Event gives an application's event to the channel's streams, but not to those of
 // the identity skip.
 func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
 	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return err
+	}
+	if err := s.spend(c, channel); err != nil {
 		return err
 	}
 	s.hub.Event(channel, name, wire.Event(nil, channel, c.User, name, data), skip)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,9 +29,10 @@ var rightNames = map[Right]string{Read: "read", Write: "write to", Presence: "se
 
 // Caller is who asks, as the credentials say.
 type Caller struct {
-	User parley.UserID // parley.Guest if nobody was named
-	Name string        // what people read, if it differs
-	As   *Credentials  // nil: what members may, and no more
+	User    parley.UserID // parley.Guest if nobody was named
+	Name    string        // what people read, if it differs
+	As      *Credentials  // nil: what members may, and no more
+	Address netip.Addr    // where the caller is; the zero one if nothing is limited by it
 }
 
 // Named tells whether the caller is somebody.

@@ -39,6 +39,7 @@ type AdminConfig struct {
 	Metrics http.Handler
 	Drain   func()                 // begins a drain and returns at once
 	Hosts   func(host string) bool // Host headers that are served; nil: all
+	Refused func(Refusal)          // is told of bad tokens; nil: nobody
 	Token   string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
 	Logger  *slog.Logger           // slog.Default()
 }
@@ -73,7 +74,7 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
 			Hint: "use the admin listener's own pages, or curl"}
 	}))
-	return guard(cfg.Hosts, own.Handler(bearer(cfg, mux)))
+	return guard(cfg.Hosts, false, own.Handler(bearer(cfg, mux)))
 }
 
 // bearer asks for the admin token, but not for health.
@@ -90,6 +91,10 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeProblem(w, &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token", Hint: "send Authorization: Bearer and what --admin-token-file holds"})
+		e := &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token", Hint: "send Authorization: Bearer and what --admin-token-file holds"}
+		if cfg.Refused != nil {
+			cfg.Refused(Refusal{Error: e, Request: "admin: " + r.Method + " " + r.URL.Path})
+		}
+		writeProblem(w, e)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"parley"
 	"parley/auth"
 	"parley/chat"
+	"parley/limit"
 	"parley/transport"
 )
 
@@ -28,7 +30,12 @@ type Config struct {
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
 	Tickets *auth.Tickets                   // those that Auth takes
-	Pages   http.Handler                    // what is at / and /parley.js
+	Client  func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
+	Limits  *limit.Limits                   // of what is opened and of bad credentials; nil: none
+	Refused func(Refusal)                   // is told of what was refused; nil: nobody
+	Did     func(Deed)                      // is told of what was administered; nil: nobody
+	HSTS    bool                            // browsers are to come over TLS only (RFC 6797)
+	Pages   http.Handler                    // what is at /, /chat.js and /parley.js
 	Logger  *slog.Logger                    // slog.Default()
 }
 
@@ -59,16 +66,16 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/ws/chat", methods{"GET": a.socketMany})
 	route("/ws/chat/{channel...}", methods{"GET": a.socket})
 	route("/api/channels", methods{"GET": a.channels})
-	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.putChannel, "DELETE": a.deleteChannel})
+	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.deed(a.putChannel), "DELETE": a.deed(a.deleteChannel)})
 	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
 	route("/api/channels/{channel}/members", methods{"GET": a.members})
-	route("/api/channels/{channel}/members/{user}", methods{"PUT": a.putMember, "DELETE": a.deleteMember})
-	route("/api/channels/{channel}/bans/{user}", methods{"PUT": a.ban, "DELETE": a.unban})
+	route("/api/channels/{channel}/members/{user}", methods{"PUT": a.deed(a.putMember), "DELETE": a.deed(a.deleteMember)})
+	route("/api/channels/{channel}/bans/{user}", methods{"PUT": a.deed(a.ban), "DELETE": a.deed(a.unban)})
 	route("/api/channels/{channel}/read", methods{"POST": a.markRead})
 	route("/api/channels/{channel}/presence", methods{"GET": a.here})
 	route("/api/users/{user}/presence", methods{"GET": a.seen})
 	route("/api/channels/{channel}/mute", methods{"PUT": a.mute})
-	route("/api/users/{user}/revoke", methods{"POST": a.revoke})
+	route("/api/users/{user}/revoke", methods{"POST": a.deed(a.revoke)})
 	route("/api/tickets", methods{"POST": a.ticket})
 	route("/openapi.json", methods{"GET": openAPI})
 	for _, path := range later {
@@ -78,9 +85,11 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
 	route("/{$}", methods{"GET": a.page})
-	route("/parley.js", methods{"GET": a.page})
+	for _, path := range []string{"/parley.js", "/chat.js"} {
+		route(path, methods{"GET": a.page})
+	}
 	mux.Handle("/", a.undrained(a.handle(notFound)))
-	return guard(cfg.Hosts, a.cors(a.foreign(plain(mux))))
+	return guard(cfg.Hosts, cfg.HSTS, a.cors(a.foreign(plain(mux))))
 }
 
 // later is what the wire describes and this version lacks. A path stands beside what

@@ -25,7 +25,7 @@ type channelView struct {
 // channels lists the caller's own, newest first, or with all=true the public ones in
 // the order of their names.
 func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return caller, "", err
 	}

@@ -9,7 +9,7 @@ import (
 
 // ticket makes one for the caller, good for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
 
 // revoke makes a user's tokens void and cuts the user off.
 func (a *API) revoke(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,14 @@ import (
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
 // rebinding a foreign page's requests are of its own origin.
-func guard(hosts func(string) bool, next http.Handler) http.Handler {
+func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer") // a token may stand in a URL
+		if hsts {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if hosts != nil && !hosts(r.Host) {
 			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
 				Hint: "it answers to localhost and loopback addresses only; for others run parley serve"})
@@ -46,6 +51,7 @@ func plain(next http.Handler) http.Handler {
 func (a *API) foreign(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.refuse(r); err != nil {
+			a.refused(r, err)
 			writeProblem(w, err)
 			return
 		}
@@ -58,6 +64,7 @@ func (a *API) undrained(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ways.Begin(); err != nil {
 			w.Header().Set("Connection", "close")
+			a.refused(r, err)
 			if acceptsStream(r) {
 				writeDraining(w, err)
 				return

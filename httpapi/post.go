@@ -70,7 +70,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	if len(raw) > maxBatch {
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the batch has more than 1000 messages", Hint: "send several batches"}
 	}
-	if _, err := a.cfg.Auth.Caller(r); err != nil {
+	if _, err := a.caller(r); err != nil {
 		return err
 	}
 	items := make([]chat.Item, len(raw))

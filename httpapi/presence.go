@@ -51,7 +51,7 @@ func viewHere(here parley.Here) hereView {
 
 // seen says whether a user is online, and when the last sign of them was.
 func (a *API) seen(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}

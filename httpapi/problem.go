@@ -40,8 +40,17 @@ var statuses = map[parley.Code]int{
 func (a *API) handle(h handler) http.Handler {
 	return handle(a.cfg.Logger, func(w http.ResponseWriter, r *http.Request) error {
 		err := h(w, r)
-		if err != nil && (r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/")) {
+		if err == nil {
+			return nil
+		}
+		e := parley.AsError(err)
+		a.refused(r, e)
+		switch {
+		case r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/"):
 			return a.refuseSocket(w, r, err)
+		case statuses[e.Code] >= http.StatusTooManyRequests && r.Method != http.MethodHead && acceptsStream(r):
+			writeDraining(w, e)
+			return nil
 		}
 		return err
 	})

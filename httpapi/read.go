@@ -12,7 +12,7 @@ import (
 
 // poll answers a short poll.
 func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (a *API) thread(w http.ResponseWriter, r *http.Request, c chat.Caller, chan
 
 // message answers with one message.
 func (a *API) message(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return err
 	}
@@ -203,6 +203,9 @@ func (a *API) streamMany(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.ChannelID) error {
+	if err := a.opening(r); err != nil {
+		return err
+	}
 	name, cursor := streamCursor(r)
 	req, err := a.request(r, channels, len(channels) > 1, name, cursor)
 	if err != nil {
@@ -212,15 +215,7 @@ func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.Chan
 		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 		return nil
 	}
-	err = a.ways.SSE(w, r, req)
-	if err == nil {
-		return nil
-	}
-	if e := parley.AsError(err); statuses[e.Code] >= http.StatusTooManyRequests && acceptsStream(r) {
-		writeDraining(w, e)
-		return nil
-	}
-	return err
+	return a.ways.SSE(w, r, req)
 }
 
 // acceptsStream tells whether a refusal can be told as an event, which EventSource
@@ -244,6 +239,9 @@ func writeDraining(w http.ResponseWriter, e *parley.Error) {
 
 // socket serves one channel over a WebSocket.
 func (a *API) socket(w http.ResponseWriter, r *http.Request) error {
+	if err := a.opening(r); err != nil {
+		return err
+	}
 	channel, err := pathChannel(r)
 	if err != nil {
 		return err
@@ -257,6 +255,9 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) error {
 
 // socketMany serves any number.
 func (a *API) socketMany(w http.ResponseWriter, r *http.Request) error {
+	if err := a.opening(r); err != nil {
+		return err
+	}
 	req, err := a.request(r, nil, true, "after", "")
 	if err != nil {
 		return err

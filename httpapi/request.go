@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func streamCursor(r *http.Request) (name, cursor string) {
 
 // request reads what all streams and polls have in common.
 func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, name, cursor string) (*transport.Request, error) {
-	caller, err := a.cfg.Auth.Caller(r)
+	caller, err := a.caller(r)
 	if err != nil {
 		return nil, err
 	}
@@ -149,9 +150,45 @@ func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))
 }
 
+// caller is who sent a request, and from where. Bad credentials count as a handshake, so
+// that they can't be tried at will.
+func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
+	if c, err = a.cfg.Auth.Caller(r); err != nil {
+		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
+			if late := a.cfg.Limits.Handshake(a.client(r)); late != nil {
+				return c, late
+			}
+		}
+		return c, err
+	}
+	if c.As == nil || !c.As.Service {
+		c.Address = a.client(r)
+	}
+	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
+		d.Caller = c
+	}
+	return c, nil
+}
+
+// client is where a caller is; the zero address if nothing is limited by it.
+func (a *API) client(r *http.Request) (ip netip.Addr) {
+	if a.cfg.Client != nil {
+		ip = a.cfg.Client(r)
+	}
+	return ip
+}
+
+// opening counts a stream that is about to begin, or refuses it.
+func (a *API) opening(r *http.Request) error {
+	if e := a.cfg.Limits.Handshake(a.client(r)); e != nil {
+		return e
+	}
+	return nil
+}
+
 // speaker is whom a request speaks for, given the user that its body names.
 func (a *API) speaker(r *http.Request, named string) (chat.Caller, error) {
-	c, err := a.cfg.Auth.Caller(r)
+	c, err := a.caller(r)
 	if err != nil {
 		return c, err
 	}
@@ -168,7 +205,7 @@ func speakAs(c chat.Caller, named string) (chat.Caller, error) {
 	case !c.Any():
 		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the body speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
-	return chat.Caller{User: user, As: c.As}, nil
+	return chat.Caller{User: user, As: c.As, Address: c.Address}, nil
 }
 
 func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {

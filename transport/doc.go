@@ -40,6 +40,12 @@ type Config struct {
 	// Valid refuses credentials that have expired or were revoked, with
 	// CodeUnauthorized; nil: none are.
 	Valid       func(context.Context, chat.Caller) error
+	// Take counts a stream or held poll of a caller until Free, or refuses it; nil: none
+	// is counted.
+	Take func(chat.Caller) *parley.Error
+	Free func(chat.Caller)
+	// Refused is told of a frame that was refused; nil: nobody.
+	Refused     func(c chat.Caller, frame string, e *parley.Error)
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 
@@ -165,11 +171,18 @@ type connKey struct{}
 
 // ConnContext is for a http.Server whose connections may be Leavers.
 func ConnContext(ctx context.Context, nc net.Conn) context.Context {
-	if l, ok := nc.(*engine.Leaver); ok {
-		return context.WithValue(ctx, connKey{}, l)
+	switch c := nc.(type) {
+	case *engine.Leaver:
+		return context.WithValue(ctx, connKey{}, c)
+	case interface{ Raw() net.Conn }: // go-proxyproto's, which may hold bytes of its own
+		return context.WithValue(ctx, connKey{}, stays{})
+	default:
+		return ctx
 	}
-	return ctx
 }
+
+// stays marks a connection that can't be given back to net/http.
+type stays struct{}
 
 // ConnState is for the same server.
 func ConnState(nc net.Conn, state http.ConnState) {
@@ -238,6 +251,9 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 	if err := t.authorize(r, req); err != nil {
 		return err
 	}
+	if err := t.come(req.Caller); err != nil {
+		return err
+	}
 	t.chat.Come(req.Caller, via)
 	for _, f := range req.Follows {
 		t.chat.Enter(f.Channel, req.Caller, via)
@@ -248,6 +264,7 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 			t.chat.Leave(f.Channel, req.Caller, via)
 		}
 		t.chat.Go(req.Caller, via)
+		t.gone(req.Caller)
 		return err
 	}
 	for i := range starts {
@@ -267,7 +284,25 @@ func (t *Transports) leaveAll(s *hub.Session, c chat.Caller, via parley.Transpor
 	t.chat.Unwatch(s)
 	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c, via) })
 	t.chat.Go(c, via)
+	t.gone(c)
 	s.Close()
+}
+
+// come counts a stream or held poll of a caller, or refuses it.
+func (t *Transports) come(c chat.Caller) error {
+	if t.cfg.Take != nil && c.Address.IsValid() {
+		if e := t.cfg.Take(c); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// gone ends what come has counted.
+func (t *Transports) gone(c chat.Caller) {
+	if t.cfg.Free != nil && c.Address.IsValid() {
+		t.cfg.Free(c)
+	}
 }
 
 // welcome tells a session where it stands in one channel.

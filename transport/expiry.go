@@ -80,6 +80,9 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	c, err := p.t.cfg.Token(ctx, f.Token)
 	if err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
+			if p.t.cfg.Refused != nil {
+				p.t.cfg.Refused(p.who.caller(), f.Type, e)
+			}
 			p.unauthorized(e)
 			return nil
 		}
@@ -88,6 +91,7 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	if c.User != p.who.user {
 		return &parley.Error{Code: parley.CodeNotYou, Detail: "the token is another user's", Hint: "open another connection for another user"}
 	}
+	c.Address = p.who.caller().Address
 	p.who, p.doubtful = p.t.keep(c), true
 	p.deal().warned = false
 	if left := p.who.left(time.Now()); left < p.t.cfg.HeartbeatInterval { // maybe before the next tick

@@ -26,8 +26,17 @@ func (p *wsPeer) object(payload []byte) {
 		err = p.handle(f, channel)
 	}
 	if err != nil {
-		p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
+		p.refuse(err, f, channel)
 	}
+}
+
+// refuse tells why a frame was not served.
+func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
+	e := parley.AsError(err)
+	if p.t.cfg.Refused != nil {
+		p.t.cfg.Refused(p.who.caller(), f.Type, e)
+	}
+	p.send(wire.Error(nil, e, channel, f.Key))
 }
 
 // channel is the one a frame is about. ping, pong and the like need none.
@@ -136,7 +145,7 @@ func (p *wsPeer) done(f *wire.Frame, channel parley.ChannelID, err error) error 
 func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error) {
 	p.deal().work = func() {
 		if err := do(); err != nil {
-			p.send(wire.Error(nil, parley.AsError(err), channel, f.Key))
+			p.refuse(err, f, channel)
 		}
 	}
 }
@@ -155,7 +164,7 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	if !caller.Any() {
 		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, caller.User), Hint: "leave user out"}
 	}
-	as := chat.Caller{User: user, As: caller.As}
+	as := chat.Caller{User: user, As: caller.As, Address: caller.Address}
 	if !caller.Named() {
 		p.who, p.doubtful = p.t.keep(as), true // what a guest may read, a user may be kept out of
 		p.t.chat.Come(as, parley.WebSocket)

@@ -36,6 +36,10 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if err := p.begin(r, req, &t.epochs); err != nil {
 		return err
 	}
+	if err := t.come(p.who.caller()); err != nil {
+		p.session.Close()
+		return err
+	}
 	t.chat.Hold(p.who.caller(), p.channels()...)
 	err := t.wait(r.Context(), p, bell, req.Timeout, orders)
 	defer t.end(p, err == nil)
@@ -111,6 +115,7 @@ func (p *poll) channels() (all []parley.ChannelID) {
 // being there for a while.
 func (t *Transports) end(p *poll, asked bool) {
 	t.chat.Release(p.who.caller(), asked, p.channels()...)
+	t.gone(p.who.caller())
 	p.session.Close()
 }
 

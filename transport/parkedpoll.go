@@ -16,6 +16,9 @@ import (
 
 // parks tells whether a request's connection can wait in the engine and come back.
 func (t *Transports) parks(r *http.Request) bool {
+	if _, stays := r.Context().Value(connKey{}).(stays); stays {
+		return false
+	}
 	return t.cfg.GiveBack != nil && t.engine.Parks() && r.TLS == nil && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close
 }
 
@@ -26,6 +29,10 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	p.who = t.keep(req.Caller)
 	t.chat.Hub().Open(&p.session, wire.FormJSON, &p.conn)
 	if err := p.begin(r, req, &t.epochs); err != nil {
+		return err
+	}
+	if err := t.come(p.who.caller()); err != nil {
+		p.session.Close()
 		return err
 	}
 	t.chat.Hold(p.who.caller(), p.channels()...)

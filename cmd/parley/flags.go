@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +35,8 @@ type nodeFlags struct {
 
 	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
+
+	AuditLog string `placeholder:"FILE" group:"Logs" help:"Where to write who administered what and who was refused, as lines of JSON."`
 
 	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"text or json, on the standard error."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"debug, info, warn or error."`
@@ -91,16 +92,3 @@ func (f *nodeFlags) check() error {
 
 // leastHeartbeat is what the engine's clock can tell apart.
 const leastHeartbeat = 10 * time.Millisecond
-
-// certificate loads what TLS needs, nil without TLS.
-func (f *nodeFlags) certificate() (*tls.Config, error) {
-	if f.TLSCert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
-	if err != nil {
-		return nil, refuse(fmt.Sprintf("the certificate can't be used: %v.", err),
-			"Give --tls-cert a PEM file of the certificate and its chain, --tls-key one of its private key, both readable for this user.")
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}, nil
-}

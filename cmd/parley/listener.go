@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
+	"parley"
 	"parley/engine"
+	"parley/httpapi"
 )
 
 // listener accepts new connections and those that come back from the engine, so that
@@ -15,6 +19,8 @@ import (
 type listener struct {
 	net.Listener
 	full     func() bool // no more connections can be had
+	limits   *limits     // of addresses; nil: none
+	refused  func(reason string)
 	accepted chan accepted
 	closing  sync.Once
 	closed   chan struct{}
@@ -25,26 +31,42 @@ type accepted struct {
 	err  error
 }
 
-func newListener(l net.Listener, full func() bool) *listener {
-	return &listener{Listener: l, full: full, accepted: make(chan accepted), closed: make(chan struct{})}
+func newListener(l net.Listener, full func() bool, limits *limits, refused func(reason string)) *listener {
+	return &listener{Listener: l, full: full, limits: limits, refused: refused, accepted: make(chan accepted), closed: make(chan struct{})}
 }
 
-// run accepts until the listener is closed. Those for whom there is no room are told
-// to come back. Other errors pass, and http.Server waits a little after each.
+// run accepts until the listener is closed. Those for whom there is no room, or who are
+// too many, are told to come back. Other errors pass, and http.Server waits a little
+// after each.
 func (l *listener) run() error {
 	busy := make(chan struct{}, turningAway)
+	apart := func(conn net.Conn, do func()) { // some at a time, others are closed
+		select {
+		case busy <- struct{}{}:
+			go func() { do(); <-busy }()
+		default:
+			conn.Close()
+		}
+	}
 	for {
 		conn, err := l.Listener.Accept()
-		if err == nil && l.full() {
-			select {
-			case busy <- struct{}{}:
-				go func() { turnAway(conn); <-busy }()
-			default:
-				conn.Close()
-			}
+		switch {
+		case err != nil:
+		case l.full():
+			l.refused("descriptors")
+			apart(conn, func() { turnAway(conn, noDescriptors) })
 			continue
-		}
-		if err == nil {
+		case l.limits == nil:
+			conn = engine.Leaving(conn)
+		case l.limits.begins(conn):
+			go l.proxied(conn)
+			continue
+		default:
+			if e := l.limits.admit(conn); e != nil {
+				l.refused(e.Reason)
+				apart(conn, func() { turnAway(conn, e) })
+				continue
+			}
 			conn = engine.Leaving(conn)
 		}
 		if !l.hand(accepted{conn, err}) {
@@ -53,23 +75,41 @@ func (l *listener) run() error {
 	}
 }
 
-const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n" +
-	"Content-Type: application/problem+json\r\nContent-Length: 181\r\nX-Content-Type-Options: nosniff\r\n\r\n" +
-	`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the server has no descriptors left","code":"overloaded","hint":"come back after the time in Retry-After"}` + "\n"
+// proxied hands on a proxy's connection when its header has said whose it is.
+func (l *listener) proxied(raw net.Conn) {
+	conn, err := l.limits.proxied(raw)
+	if err != nil {
+		l.refused("proxy_header")
+		raw.Close()
+		return
+	}
+	if e := l.limits.admit(conn); e != nil {
+		l.refused(e.Reason)
+		turnAway(conn, e)
+		return
+	}
+	l.hand(accepted{conn: conn})
+}
+
+var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left", Hint: "come back after the time in Retry-After", RetryAfter: 5 * time.Second}
 
 // turningAway is how many are being turned away at once; others are closed unanswered.
 const turningAway = 64
 
-// turnAway answers 503 whatever is asked. It waits a little for the request: a client
-// takes an answer that comes first for none.
-func turnAway(conn net.Conn) {
+// turnAway answers with an error whatever is asked. It waits a little for the request: a
+// client takes an answer that comes first for none. One who speaks TLS can't read it.
+func turnAway(conn net.Conn, e *parley.Error) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	request := make([]byte, 4096)
 	if _, err := conn.Read(request); err != nil {
 		return
 	}
-	_, _ = io.WriteString(conn, overloaded)
+	h := http.Header{"Connection": {"close"}, "X-Content-Type-Options": {"nosniff"}}
+	status, body := httpapi.Problem(h, e)
+	answer := bytes.NewBufferString(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: %d\r\n", status, http.StatusText(status), len(body)))
+	_ = h.Write(answer)
+	_, _ = conn.Write(append(append(answer.Bytes(), "\r\n"...), body...))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = conn.Read(request) // closing with bytes unread would take the answer back
 	}
@@ -107,6 +147,9 @@ func (l *listener) Close() error {
 // giveBack lets Accept return a connection again. early is what was read of its next
 // request.
 func (l *listener) giveBack(nc net.Conn, early []byte) {
+	if l.limits != nil {
+		l.limits.back(nc)
+	}
 	if len(early) > 0 {
 		nc = &readAhead{nc, io.MultiReader(bytes.NewReader(early), nc)}
 	} else {

@@ -17,7 +17,7 @@ func serveOn(t *testing.T, full func() bool) (*listener, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newListener(socket, full)
+	l := newListener(socket, full, nil, func(string) {})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
 	var running sync.WaitGroup
 	running.Go(func() { _ = l.run() })

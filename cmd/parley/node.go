@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -39,7 +41,9 @@ type node struct {
 	spaces chat.Namespaces
 
 	authenticate func(context.Context, *embedded.Log, *auth.Tickets) (httpapi.Authenticator, error)
-	adminToken   string // what the admin listener asks for; "": nothing
+	adminToken   string      // what the admin listener asks for; "": nothing
+	acme         *tls.Config // gets its own certificates; nil: from files, or no TLS
+	limits       *limits     // of those who connect; nil: none
 
 	origins func(string) bool
 	hosts   func(string) bool
@@ -52,9 +56,21 @@ func (n *node) run(ctx context.Context) error {
 	if f.MemoryLimit > 0 {
 		debug.SetMemoryLimit(f.MemoryLimit << 20)
 	}
-	secure, err := f.certificate()
+	secure, err := f.certificate(n.log)
 	if err != nil {
 		return err
+	}
+	if n.acme != nil {
+		secure = n.acme
+	}
+	file, err := openAudit(f.AuditLog)
+	if err != nil {
+		return err
+	}
+	trail := newTrail(nil)
+	if file != nil {
+		defer file.Close()
+		trail = newTrail(file)
 	}
 	sockets, admin, err := n.listen()
 	if err != nil {
@@ -83,32 +99,42 @@ func (n *node) run(ctx context.Context) error {
 	}
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
-	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
-		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}})
+	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
+		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
+	if n.limits != nil {
+		use.Spend = n.limits.spend
+	}
+	c := chat.New(store, h, use)
 	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	limits := &shed{engine: e, most: f.MaxConnections, memory: f.MemoryLimit << 20}
+	limits := &shed{engine: e, most: f.MaxConnections, memory: f.MemoryLimit << 20, limits: n.limits}
 	var listeners []*listener
 	for _, l := range sockets {
-		listeners = append(listeners, newListener(l, limits.full))
+		listeners = append(listeners, newListener(l, limits.full, n.limits, trail.count))
 	}
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
-		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal}
+		MaxSubscriptions: f.MaxSubscriptions, Refusal: limits.refusal, Refused: trail.frame}
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Token, cfg.Valid = a.Bearer, a.Valid
 	}
+	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Refused: trail.request, Did: trail.deed,
+		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
+	if n.limits != nil {
+		cfg.Take, cfg.Free = n.limits.take, n.limits.free
+		face.Client, face.Limits = n.limits.client, n.limits.callers
+	}
 	ways := transport.New(c, e, cfg)
-	api := httpapi.New(c, ways, httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts,
-		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log})
+	api := httpapi.New(c, ways, face)
 
 	server := n.server(api)
 	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c), Drain: drain, Token: n.adminToken, Logger: n.log}
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts = httpapi.LoopbackHost
 	}
@@ -131,7 +157,7 @@ func (n *node) run(ctx context.Context) error {
 			return served(server.Serve(l))
 		})
 	}
-	n.ready(listeners[0].Addr(), admin.Addr())
+	n.ready(listeners[0].Addr(), admin.Addr(), secure != nil)
 
 	select {
 	case <-asked.Done():
@@ -211,9 +237,9 @@ func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 }
 
 // ready prints the one line that scripts wait for, and hints for people.
-func (n *node) ready(public, admin net.Addr) {
+func (n *node) ready(public, admin net.Addr, secure bool) {
 	scheme := "http"
-	if n.flags.TLSCert != "" {
+	if secure {
 		scheme = "https"
 	}
 	url := scheme + "://" + public.String()

@@ -16,11 +16,11 @@ import (
 	"parley/web"
 )
 
-// pages serves the client at /parley.js and the chat page at /.
+// pages serves the chat page at /, what it runs at /chat.js, and the client at /parley.js.
 func pages() http.Handler {
-	script := script()
+	scripts := map[string]http.HandlerFunc{"/parley.js": script("parley.js"), "/chat.js": script("chat.js")}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/parley.js" {
+		if script := scripts[r.URL.Path]; script != nil {
 			script(w, r)
 			return
 		}
@@ -38,10 +38,10 @@ func pages() http.Handler {
 	})
 }
 
-// script serves the client: asked for again each time, and sent again only when it has
+// script serves one: asked for again each time, and sent again only when it has
 // changed. Pages of other allowed origins may import it too.
-func script() http.HandlerFunc {
-	plain, zipped, tag := web.Script()
+func script(name string) http.HandlerFunc {
+	plain, zipped, tag := web.Script(name)
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
@@ -60,7 +60,7 @@ func script() http.HandlerFunc {
 }
 
 // metrics is what Prometheus reads.
-func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service) http.Handler {
+func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service, more ...prometheus.Collector) http.Handler {
 	r := prometheus.NewRegistry()
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
@@ -75,5 +75,6 @@ func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service) http.Handler {
 		gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(c.Watchers()) }),
 		counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return c.PresenceTold().Messages }),
 		counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return c.PresenceTold().Deferred }))
+	r.MustRegister(more...)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

@@ -15,6 +15,8 @@ import (
 
 type serveCmd struct {
 	nodeFlags
+	limitFlags
+	acmeFlags
 	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret that signs tokens (HS256), at least 32 bytes."`
 	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Public keys for tokens (RS256, ES256, EdDSA); fetched again every 15 minutes, and when a token names a new one."`
 	AuthIssuer         string   `placeholder:"NAME" group:"Security" help:"What a token's iss has to be."`
@@ -42,6 +44,17 @@ func (c *serveCmd) missing() (lines []string) {
 	return lines
 }
 
+// check refuses settings that can't work together.
+func (c *serveCmd) check() error {
+	if err := c.nodeFlags.check(); err != nil {
+		return err
+	}
+	if len(c.AcmeDomains) > 0 && c.TLSCert != "" {
+		return refuse("--acme-domains and --tls-cert are two ways to a certificate.", "Give one of them.")
+	}
+	return c.limitFlags.check()
+}
+
 func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if err := c.check(); err != nil {
 		return err
@@ -67,7 +80,10 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if cfg.Keys, err = auth.OpenKeys(auth.KeyFile(c.Data), c.APIKeysFile, nil); err != nil {
 		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), "Give --api-keys-file a file with one key per line, each of 8 characters at least.")
 	}
-	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins, acme: c.acme(c.Data)}
+	if n.limits, err = c.limits(n.log); err != nil {
+		return err
+	}
 	if c.AdminTokenFile != "" {
 		token, err := os.ReadFile(c.AdminTokenFile)
 		if n.adminToken = strings.TrimSpace(string(token)); err != nil || len(n.adminToken) < 16 {

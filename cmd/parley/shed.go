@@ -23,6 +23,7 @@ type shed struct {
 
 	short  atomic.Bool  // of memory
 	served atomic.Int64 // connections in net/http
+	limits *limits      // of addresses; nil: none
 }
 
 // spare is how many descriptors are kept for the store and for answering those who
@@ -43,6 +44,9 @@ func (s *shed) count(nc net.Conn, state http.ConnState) {
 		s.served.Add(1)
 	case http.StateHijacked, http.StateClosed:
 		s.served.Add(-1)
+		if s.limits != nil {
+			s.limits.gone(nc)
+		}
 	}
 }
 
@@ -51,14 +55,14 @@ const shedAt = 0.9
 
 // refusal is why no new stream is taken now, or nil.
 func (s *shed) refusal() *parley.Error {
-	refuse := func(detail string) *parley.Error {
-		return &parley.Error{Code: parley.CodeOverloaded, RetryAfter: 5 * time.Second, Detail: detail, Hint: "come back after the time in Retry-After"}
+	refuse := func(reason, detail string) *parley.Error {
+		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail, Hint: "come back after the time in Retry-After"}
 	}
 	switch {
 	case s.most > 0 && s.engine.Len() >= s.most:
-		return refuse(fmt.Sprintf("the server has the %d connections it may have", s.most))
+		return refuse("connections", fmt.Sprintf("the server has the %d connections it may have", s.most))
 	case s.short.Load():
-		return refuse("the server is short of memory")
+		return refuse("memory", "the server is short of memory")
 	}
 	return nil
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+	"parley/chat"
+	"parley/httpapi"
+	"parley/limit"
+)
+
+// refusalsAudited is how many refusals a second are written down, in bursts of three
+// times that: who is refused must not be able to fill the disk.
+const refusalsAudited = 50
+
+// trail counts refusals, and writes down who administered what and who was refused
+// credentials or a right. It holds no secret, no body and no query.
+type trail struct {
+	refusals *prometheus.CounterVec
+	log      *slog.Logger // nil: nothing is written
+	written  *limit.Limits
+}
+
+// newTrail writes lines of JSON to a sink; nil: none.
+func newTrail(sink io.Writer) *trail {
+	t := &trail{refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_refusals_total",
+		Help: "Requests, frames and connections that were refused, by the reason."}, []string{"reason"}),
+		written: limit.New(limit.Config{Handshakes: refusalsAudited})}
+	if sink != nil {
+		t.log = slog.New(slog.NewJSONHandler(sink, nil))
+	}
+	return t
+}
+
+// openAudit opens the file of an audit log; "" is none.
+func openAudit(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, refuse(fmt.Sprintf("--audit-log: %v.", err), "Give it a file that this user may write.")
+	}
+	return f, nil
+}
+
+// count counts one refusal.
+func (t *trail) count(reason string) { t.refusals.WithLabelValues(reason).Inc() }
+
+// refused counts a refusal, and writes it down if it is one of credentials or rights.
+func (t *trail) refused(what string, user parley.UserID, ip netip.Addr, e *parley.Error) {
+	reason := e.Reason
+	if reason == "" {
+		reason = string(e.Code)
+	}
+	t.count(reason)
+	switch e.Code {
+	case parley.CodeUnauthorized, parley.CodeForbidden, parley.CodeNotYou:
+	default:
+		return
+	}
+	if t.log == nil || t.written.Handshake(netip.Addr{}) != nil {
+		return
+	}
+	t.log.Warn("refused", append(whence(what, user, ip), "code", e.Code, "detail", e.Detail)...)
+}
+
+// did writes down what was administered.
+func (t *trail) did(what string, user parley.UserID, service bool, ip netip.Addr) {
+	if t.log != nil {
+		t.log.Info("administered", append(whence(what, user, ip), "api_key", service)...)
+	}
+}
+
+func whence(what string, user parley.UserID, ip netip.Addr) []any {
+	all := []any{"what", fmt.Sprintf("%.300s", what)}
+	if user != "" {
+		all = append(all, "user", string(user))
+	}
+	if ip.IsValid() {
+		all = append(all, "address", ip.String())
+	}
+	return all
+}
+
+func (t *trail) request(r httpapi.Refusal) { t.refused(r.Request, "", r.Address, r.Error) }
+
+func (t *trail) frame(c chat.Caller, kind string, e *parley.Error) {
+	t.refused("frame "+kind, c.User, c.Address, e)
+}
+
+func (t *trail) deed(d httpapi.Deed) {
+	t.did(d.Request, d.Caller.User, d.Caller.As != nil && d.Caller.As.Service, d.Address)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"parley"
+	"parley/chat"
+	"parley/limit"
+)
+
+// limitFlags are the limits of those who connect. dev has none.
+type limitFlags struct {
+	RateUser              float64  `default:"50" placeholder:"N" group:"Limits" help:"Messages per second that a user may send, in bursts of three times that; events, changes and settings count too. Back ends may send any number. 0: no limit."`
+	RateIP                float64  `name:"rate-ip" default:"500" placeholder:"N" group:"Limits" help:"Messages per second from one address (IPv6: a network of 64 bits)."`
+	RateChannel           float64  `default:"0" placeholder:"N" group:"Limits" help:"Messages per second in one channel, whoever sends them."`
+	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"Connections and streams that one address may open per second; bad credentials count too."`
+	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"Streams and held polls of one address, and as many connections with requests. 0: no limit."`
+	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Streams and held polls of one user."`
+	TrustedProxies        []string `placeholder:"CIDR,…" group:"Limits" help:"Proxies that are believed when they say in X-Forwarded-For where a client is."`
+	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
+}
+
+func (f *limitFlags) check() error {
+	switch {
+	case f.RateUser < 0 || f.RateIP < 0 || f.RateChannel < 0 || f.RateHandshakes < 0 || f.MaxConnectionsPerIP < 0 || f.MaxConnectionsPerUser < 0:
+		return refuse("a limit can't be less than nothing.")
+	case f.ProxyProtocol && len(f.TrustedProxies) == 0:
+		return refuse("--proxy-protocol needs --trusted-proxies: nobody else may say where a client is.", "Add --trusted-proxies 10.0.0.0/8, or what your proxies' addresses are.")
+	}
+	return nil
+}
+
+// limits are those of a node: of what callers do, and of connections before anybody
+// knows whose they are.
+type limits struct {
+	callers     *limit.Limits
+	connections *limit.Limits
+	proxies     limit.Proxies
+	header      bool // proxies begin with a PROXY header
+	log         *slog.Logger
+	warned      sync.Once
+}
+
+func (f *limitFlags) limits(log *slog.Logger) (*limits, error) {
+	proxies, err := limit.ParseProxies(f.TrustedProxies)
+	if err != nil {
+		return nil, refuse("--trusted-proxies: "+err.Error()+".", "Write addresses or ranges, such as 10.0.0.0/8,fd00::/8.")
+	}
+	return &limits{proxies: proxies, header: f.ProxyProtocol, log: log,
+		callers: limit.New(limit.Config{User: f.RateUser, IP: f.RateIP, Channel: f.RateChannel, Handshakes: f.RateHandshakes,
+			PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser}),
+		connections: limit.New(limit.Config{Handshakes: f.RateHandshakes, PerIP: f.MaxConnectionsPerIP})}, nil
+}
+
+// spend, take and free are limits of the caller, but not of back ends.
+func (l *limits) spend(c chat.Caller, channel parley.ChannelID) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.hint(l.callers.Spend(c.User, c.Address, channel), c.Address)
+}
+
+func (l *limits) take(c chat.Caller) *parley.Error {
+	return l.hint(l.callers.Take(c.User, c.Address), c.Address)
+}
+
+func (l *limits) free(c chat.Caller) { l.callers.Free(c.User, c.Address) }
+
+// client is where a request comes from, as limits count it.
+func (l *limits) client(r *http.Request) netip.Addr {
+	return limit.Group(l.proxies.Client(r.RemoteAddr, r.Header))
+}
+
+// hint says once what a refusal of a near address may mean.
+func (l *limits) hint(e *parley.Error, ip netip.Addr) *parley.Error {
+	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && e.Reason != "rate_user" && e.Reason != "rate_channel" && e.Reason != "connections_user" {
+		l.warned.Do(func() {
+			l.log.Warn("a near address reached a limit; if it is a proxy's, name it in --trusted-proxies", "address", ip, "reason", e.Reason)
+		})
+	}
+	return e
+}
+
+// end is the other end of a connection, the zero address if that is a proxy, which
+// many clients share.
+func (l *limits) end(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil || l.proxies.Trust(at.Addr()) {
+		return netip.Addr{}
+	}
+	return limit.Group(at.Addr())
+}
+
+// admit counts a connection until gone, or refuses it.
+func (l *limits) admit(conn net.Conn) *parley.Error {
+	ip := l.end(conn)
+	if !ip.IsValid() {
+		return nil
+	}
+	if e := l.connections.Handshake(ip); e != nil {
+		return l.hint(e, ip)
+	}
+	return l.hint(l.connections.Take("", ip), ip)
+}
+
+// back counts a connection that comes back, whatever there are.
+func (l *limits) back(conn net.Conn) {
+	if ip := l.end(conn); ip.IsValid() {
+		l.connections.Add("", ip)
+	}
+}
+
+func (l *limits) gone(conn net.Conn) {
+	if ip := l.end(conn); ip.IsValid() {
+		l.connections.Free("", ip)
+	}
+}
+
+// begins tells whether a connection begins with a PROXY header.
+func (l *limits) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
+
+// proxied reads the header of a proxy's connection, which takes time.
+func (l *limits) proxied(conn net.Conn) (net.Conn, error) {
+	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second))
+	if _, err := c.Read(nil); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme/autocert"
+)
+
+// certificate loads what TLS needs, nil without TLS. Files that change are read anew.
+func (f *nodeFlags) certificate(log *slog.Logger) (*tls.Config, error) {
+	if f.TLSCert == "" {
+		return nil, nil
+	}
+	c := &certFiles{cert: f.TLSCert, key: f.TLSKey, log: log}
+	if err := c.readLocked(); err != nil {
+		return nil, refuse(fmt.Sprintf("the certificate can't be used: %v.", err),
+			"Give --tls-cert a PEM file of the certificate and its chain, --tls-key one of its private key, both readable for this user.")
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// certFiles is a certificate in two files.
+type certFiles struct {
+	cert, key string // paths
+	log       *slog.Logger
+
+	mu     sync.Mutex
+	pair   *tls.Certificate
+	stamps [2]time.Time
+	looked time.Time
+}
+
+// get is what a handshake is answered with. The files are looked at once a second at
+// most; while they can't be used, as between the writing of the two, what they held
+// last goes on.
+func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.looked) >= time.Second {
+		c.looked = now
+		if err := c.readLocked(); err != nil {
+			c.log.Warn("the new certificate can't be used; the old one goes on", "err", err)
+		}
+	}
+	return c.pair, nil
+}
+
+func (c *certFiles) readLocked() error {
+	var stamps [2]time.Time
+	for i, path := range []string{c.cert, c.key} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		stamps[i] = info.ModTime()
+	}
+	if stamps == c.stamps {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return err
+	}
+	c.pair, c.stamps = &pair, stamps
+	return nil
+}
+
+// acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which
+// asks for them on port 443 (TLS-ALPN-01, RFC 8737).
+type acmeFlags struct {
+	AcmeDomains []string `placeholder:"NAME,…" group:"Security" help:"Get certificates for these names from Let's Encrypt, whose terms you so accept; --listen has to be reachable as port 443."`
+	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Where they are kept; acme in the data directory by default."`
+}
+
+// acme is the TLS that gets its own certificates, nil without it.
+func (f *acmeFlags) acme(data string) *tls.Config {
+	if len(f.AcmeDomains) == 0 {
+		return nil
+	}
+	dir := f.AcmeDir
+	if dir == "" {
+		dir = filepath.Join(data, "acme")
+	}
+	m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.AcmeDomains...), Cache: autocert.DirCache(dir)}
+	cfg := m.TLSConfig()
+	cfg.MinVersion = tls.VersionTLS12
+	return cfg
+}

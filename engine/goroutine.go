@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,26 +13,47 @@ import (
 type goroutine struct {
 	// fixed after construction
 	engine *Engine
-	out    io.WriteCloser
-	socket net.Conn      // nil for a held stream
-	done   chan struct{} // closed when the connection is gone
+	out    io.WriteCloser // the socket, or a held stream
+	done   chan struct{}  // of a held stream: closed when it is gone
 
-	room    sync.Cond   // on the connection's mu: the peer may have room again
-	blocked atomic.Bool // a write is under way
-	dead    atomic.Bool // the connection was closed; Gone follows
+	room    chan struct{} // guarded by the connection's mu: closed when the peer may have room again; nil if nobody waits
+	blocked atomic.Bool   // a write is under way
+	dead    atomic.Bool   // the connection was closed; Gone follows
 }
 
 // goPark serves a socket with goroutines.
 func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
-	e.goStart(c, nc, nc)
-	go c.slow.serve(c, early)
+	e.goStart(c, nc)
+	go c.slow.serve(c, nc, early)
 }
 
-func (e *Engine) goStart(c *Conn, out io.WriteCloser, socket net.Conn) {
-	g := &goroutine{engine: e, out: out, socket: socket, done: make(chan struct{})}
-	g.room.L = &c.mu
-	c.slow = g
-	go g.flush(c)
+func (e *Engine) goStart(c *Conn, out io.WriteCloser) {
+	c.slow = &goroutine{engine: e, out: out}
+	if _, socket := out.(net.Conn); !socket {
+		c.slow.done = make(chan struct{})
+	}
+	go c.slow.flush(c)
+}
+
+// makeRoom lets a reader go on that waits for the peer to have room.
+func (g *goroutine) makeRoom(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if g.room != nil {
+		close(g.room)
+		g.room = nil
+	}
+}
+
+// awaitRoomLocked waits for that; c.mu is released meanwhile.
+func (g *goroutine) awaitRoomLocked(c *Conn) {
+	if g.room == nil {
+		g.room = make(chan struct{})
+	}
+	room := g.room
+	c.mu.Unlock()
+	<-room
+	c.mu.Lock()
 }
 
 // hold waits until a held stream is gone, or its client.
@@ -87,7 +107,7 @@ func (g *goroutine) flush(c *Conn) {
 				g.abort()
 			}
 		case c.dirty.CompareAndSwap(busy, idle):
-			g.room.Signal()
+			g.makeRoom(c)
 			return
 		default:
 			c.dirty.Store(busy)
@@ -107,20 +127,20 @@ func (g *goroutine) pause() {
 // finish half-closes the socket, so that the last bytes are not lost in a reset, and
 // leaves the rest to the reader or to the next tick.
 func (g *goroutine) finish(c *Conn) {
-	half, ok := g.socket.(interface{ CloseWrite() error })
+	half, ok := g.out.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		g.abort()
 		g.settle(c)
 		return
 	}
 	g.engine.table.put(c, lingering)
-	g.room.Signal()
+	g.makeRoom(c)
 }
 
 // settle ends what is left of a dead connection; for a held stream nobody else does.
 func (g *goroutine) settle(c *Conn) {
-	g.room.Signal()
-	if g.socket == nil {
+	g.makeRoom(c)
+	if g.done != nil {
 		g.end(c)
 	}
 }
@@ -138,17 +158,19 @@ func (g *goroutine) end(c *Conn) {
 	c.peer.Gone()
 	c.dirty.Store(again) // later rings find it busy for ever
 	c.mu.Unlock()
-	close(g.done)
+	if g.done != nil {
+		close(g.done)
+	}
 	g.engine.forget(c)
 }
 
 // serve reads until the connection ends.
-func (g *goroutine) serve(c *Conn, early []byte) {
+func (g *goroutine) serve(c *Conn, socket net.Conn, early []byte) {
 	defer g.end(c)
 	if len(early) > 0 {
 		g.receive(c, early)
 	}
-	for read := waitingReader(g.socket); ; {
+	for read := waitingReader(socket); ; {
 		if err := read(func(p []byte) { g.receive(c, p) }); err != nil {
 			return
 		}
@@ -168,7 +190,7 @@ func (g *goroutine) receive(c *Conn, p []byte) {
 			if p != nil { // with nil it would ring for ever
 				c.Ring()
 			}
-			g.room.Wait()
+			g.awaitRoomLocked(c)
 		default:
 			c.Ring() // it may have an answer
 			return

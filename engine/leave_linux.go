@@ -20,6 +20,8 @@ type Leaver struct {
 	*net.TCPConn
 	raw syscall.RawConn
 
+	impatient bool // its reader's: reading fails instead of waiting
+
 	mu   sync.Mutex
 	read reading
 }
@@ -53,7 +55,7 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 	}
 	waited := c.raw.Read(func(fd uintptr) (done bool) {
 		n, err = c.readOnce(int(fd), p)
-		return err != unix.EAGAIN
+		return err != unix.EAGAIN || c.impatient
 	})
 	var failed *net.OpError
 	switch {
@@ -62,6 +64,8 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 		return 0, failed
 	case waited != nil:
 		return 0, waited
+	case err == unix.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
 	case err != nil:
 		return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", err)}
 	case n == 0:
@@ -93,6 +97,15 @@ func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {
 		c.read = more
 	}
 	return n, err
+}
+
+// await waits until something can be read, or the end.
+func (c *Leaver) await() error {
+	return c.raw.Read(func(fd uintptr) (done bool) {
+		var one [1]byte
+		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return err != unix.EAGAIN
+	})
 }
 
 // Idle says that net/http has done with a request and waits for the next, so that
@@ -143,6 +156,33 @@ type loose struct {
 }
 
 func (l *loose) Close() error { return unix.Close(l.fd) }
+
+// lendingReader reads what TLS makes of a Leaver's bytes. TLS needs a buffer to read
+// into, which it is lent only when there is something; a record of which the rest has
+// not arrived yet it keeps itself.
+func lendingReader(nc net.Conn) func(take func([]byte)) error {
+	l, ok := netConn(nc).(*Leaver)
+	if !ok {
+		return keepingReader(nc)
+	}
+	l.impatient = true
+	return func(take func([]byte)) error {
+		if err := readOnce(nc, take); !os.IsTimeout(err) {
+			return err
+		}
+		return l.await()
+	}
+}
+
+func readOnce(nc net.Conn, take func([]byte)) error {
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	n, err := nc.Read(buf[:])
+	if n > 0 {
+		take(buf[:n])
+	}
+	return err
+}
 
 // unwrap returns what a Leaver that stays one for net/http wraps.
 func unwrap(nc net.Conn) net.Conn {

@@ -2,10 +2,17 @@ package engine_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,4 +111,50 @@ func TestALeaverReadsLikeAnyConnection(t *testing.T) {
 	if _, err := l.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("after the client's end: %v", err)
 	}
+}
+
+// dribble writes in small pieces.
+type dribble struct{ net.Conn }
+
+func (d dribble) Write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = d.Conn.Write(p[n:min(n+1000, len(p))])
+		n += m
+		time.Sleep(100 * time.Microsecond)
+	}
+	return n, err
+}
+
+func TestTLSRecordsMayComeInPieces(t *testing.T) {
+	e := started(t)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"x"}}
+	public, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, server := pair(t)
+	shaken := make(chan *tls.Conn)
+	go func() {
+		nc := tls.Server(engine.Leaving(server), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{public}, PrivateKey: private}}})
+		_ = nc.Handshake()
+		shaken <- nc
+	}()
+	secure := tls.Client(dribble{client}, &tls.Config{InsecureSkipVerify: true})
+	if err := secure.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
+	e.Park(p.conn, <-shaken, nil, p, true, time.Hour)
+	for _, size := range []int{1, 900, 16 << 10, 100_000} {
+		line := strings.Repeat("x", size) + "\n"
+		go fmt.Fprint(secure, line)
+		expect(t, secure, line)
+	}
+	secure.Close()
+	wait(t, "the peer is gone", p.gone)
 }

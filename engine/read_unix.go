@@ -9,12 +9,11 @@ import (
 )
 
 // waitingReader returns a function that waits for bytes without holding a buffer,
-// then gives them to take. A connection that is more than a socket (TLS) has to
-// keep one.
+// then gives them to take.
 func waitingReader(nc net.Conn) func(take func([]byte)) error {
 	sc, ok := nc.(*net.TCPConn)
 	if !ok {
-		return keepingReader(nc)
+		return lendingReader(nc)
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {

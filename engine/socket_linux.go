@@ -30,7 +30,9 @@ func (c *Conn) sentLocked() (acked uint32, pending bool) {
 	} else {
 		c.clear(blocked)
 	}
-	control(c.slow.socket, func(fd int) { acked, pending = sent(fd) })
+	if nc, ok := c.slow.out.(net.Conn); ok {
+		control(nc, func(fd int) { acked, pending = sent(fd) })
+	}
 	return acked, pending
 }
 

@@ -48,6 +48,8 @@ type program struct {
 	stderr io.Writer
 
 	file *configFile // the configuration, nil if there is none
+
+	portable bool // a test's: connections have goroutines though they could be parked
 }
 
 // refusal is a mistake of the one who started the program: exit code 2.

@@ -38,6 +38,9 @@ type node struct {
 	log    *slog.Logger
 	stdout io.Writer // gets the ready line, nothing else
 	hints  io.Writer // gets lines for people; nil: none
+
+	portable bool // see program
+
 	spaces chat.Namespaces
 
 	authenticate func(context.Context, *embedded.Log, *auth.Tickets) (httpapi.Authenticator, error)
@@ -99,6 +102,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
+<<<<<<< HEAD
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limits != nil {
@@ -106,6 +110,11 @@ func (n *node) run(ctx context.Context) error {
 	}
 	c := chat.New(store, h, use)
 	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
+=======
+	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
+		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}})
+	e, err := engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
+>>>>>>> 727a512 (REST)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}

@@ -254,7 +254,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 }
 
 // certificate writes a certificate for 127.0.0.1 and its key.
-func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
+func certificate(t testing.TB) (cert, key string, roots *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

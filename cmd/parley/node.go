@@ -102,19 +102,13 @@ func (n *node) run(ctx context.Context) error {
 	}
 
 	h := hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
-<<<<<<< HEAD
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limits != nil {
 		use.Spend = n.limits.spend
 	}
 	c := chat.New(store, h, use)
-	e, err := engine.New(engine.Config{Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
-=======
-	c := chat.New(store, h, chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
-		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}})
 	e, err := engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
->>>>>>> 727a512 (REST)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}

@@ -1,0 +1,106 @@
+//go:build linux && !race
+
+package transport
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// Delivering a message to one more connection allocates nothing: not in the hub, not in
+// the session, not in the engine. What one message costs however many read it is left
+// out by comparing many readers with few.
+func TestADeliveryAllocatesNothing(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
+	for name, form := range map[string]wire.Form{"text": wire.FormWS, "compressed": wire.FormWSDeflate, "MessagePack": wire.FormMsgpack, "server-sent events": wire.FormSSE} {
+		few, many := mallocs(t, form, 20), mallocs(t, form, 220)
+		each := (many - few) / 200
+		t.Logf("%s: a message for 20 readers makes %.1f objects, for 220 readers %.1f: %.3f a delivery", name, few, many, each)
+		if each > 0.01 {
+			t.Errorf("%s: a delivery allocates %.3f objects", name, each)
+		}
+	}
+}
+
+// mallocs is how many objects are allocated for one message to so many readers.
+func mallocs(t *testing.T, form wire.Form, readers int) float64 {
+	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hub.New(store, hub.Config{})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = store.Run(ctx) })
+	running.Go(func() { _ = e.Run(ctx) })
+	defer func() { e.Close(); stop(); running.Wait(); store.Close() }()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+
+	ways := New(chat.New(store, h, chat.Config{}), e, Config{})
+	clients := make([]net.Conn, readers)
+	for i := range clients {
+		if clients[i], err = net.Dial("tcp", l.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		defer clients[i].Close()
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := ways.newPeer(chat.Caller{User: parley.Guest}, form, []byte("welcome\n"))
+		if _, err := p.session.Follow(ctx, "c", nil); err != nil {
+			t.Fatal(err)
+		}
+		e.Park(&p.conn, server, nil, p, true, time.Hour)
+		if _, err := io.ReadFull(clients[i], make([]byte, len("welcome\n"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	draft := []parley.Draft{{User: "alice", Text: strings.Repeat("a text ", 20)}}
+	buf := make([]byte, 4096)
+	send := func() {
+		if r := h.PublishAll("c", draft); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+		for _, c := range clients { // each message is one write, and so one read
+			if _, err := c.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 10 {
+		send()
+	}
+	const rounds = 80
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		send()
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / rounds
+}

@@ -280,7 +280,9 @@ func TestPublishTriesUntilTheContextEnds(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "unavailable: disk") || a.Key == "" {
 		t.Fatalf("got %+v, %v; want the deadline, the last refusal and the key", a, err)
 	}
+	f.mu.Lock() // a try that was given up may still be on its way
 	f.refuse = func() (int, http.Header, string) { return 413, nil, `{"code":"too_large"}` }
+	f.mu.Unlock()
 	_, err = f.client().Publish(t.Context(), "room", client.Draft{Text: "x"})
 	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != "too_large" {
 		t.Fatalf("got %v, want too_large at once", err)

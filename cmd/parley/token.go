@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -102,8 +103,24 @@ type keysFlags struct {
 	Data string `default:"./parley-data" placeholder:"DIR" help:"The data directory of the server."`
 }
 
-type keysAddCmd struct {
+// changeFlags are those of what changes keys.
+type changeFlags struct {
 	keysFlags
+	AuditLog string `placeholder:"FILE" help:"The server's audit log, to write the change to."`
+}
+
+// did writes a change to the audit log.
+func (f *changeFlags) did(what string) error {
+	file, err := openAudit(f.AuditLog)
+	if file == nil {
+		return err
+	}
+	newTrail(file).did(what, "", false, netip.Addr{})
+	return file.Close()
+}
+
+type keysAddCmd struct {
+	changeFlags
 	Name string `arg:"" help:"What it is for, such as billing."`
 }
 
@@ -117,7 +134,7 @@ func (c *keysAddCmd) Run(p *program) error {
 		return err
 	}
 	fmt.Fprintln(p.stdout, key)
-	return nil
+	return c.did("keys add " + c.Name)
 }
 
 type keysListCmd struct{ keysFlags }
@@ -136,7 +153,7 @@ func (c *keysListCmd) Run(p *program) error {
 }
 
 type keysRemoveCmd struct {
-	keysFlags
+	changeFlags
 	Name string `arg:"" help:"The name it was given."`
 }
 
@@ -146,5 +163,8 @@ func (c *keysRemoveCmd) Run(*program) error {
 	if errors.Is(err, auth.ErrKey) {
 		return refuse(err.Error()+".", "parley keys list shows those there are.")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.did("keys remove " + c.Name)
 }

@@ -1,5 +1,5 @@
-// Package web owns the pages that the binary serves, each one file with its style
-// and script in it. It never renders anything: a page is the same bytes for
+// Package web owns the pages that the binary serves, each one file with its style in it,
+// and the scripts that they share. It never renders anything: a page is the same bytes for
 // everybody, and what users wrote reaches it over the API.
 package web
 
@@ -14,13 +14,14 @@ import (
 )
 
 //go:generate go run ./bundle
-//go:embed index.html demo.html parley.js
+//go:embed index.html demo.html parley.js chat.js
 var files embed.FS
 
-// Script returns the TypeScript client as one ES module, as it is and compressed, and
-// an entity tag for either. It is made of client/ts by go generate.
-func Script() (plain, zipped []byte, tag string) {
-	plain, err := files.ReadFile("parley.js")
+// Script returns an ES module as it is and compressed, and an entity tag for either;
+// nothing if there is none of that name. Scripts are parley.js, the TypeScript client,
+// and chat.js, what the chat page runs. Both are made by go generate.
+func Script(name string) (plain, zipped []byte, tag string) {
+	plain, err := files.ReadFile(name)
 	if err != nil {
 		return nil, nil, ""
 	}
@@ -33,8 +34,8 @@ func Script() (plain, zipped []byte, tag string) {
 }
 
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only
-// the style and scripts that stand in the page run (CSP Level 3, section 2.3.1),
-// and it talks to its own origin only. ok is false if there is no such page.
+// the style and scripts that stand in the page run (CSP Level 3, section 2.3.1), and
+// scripts of its own origin if it names one; and it talks to its own origin only. ok is false if there is no such page.
 // Pages are index.html (the chat) and demo.html.
 func Page(name string) (body []byte, csp string, ok bool) {
 	body, err := files.ReadFile(name)
@@ -51,13 +52,18 @@ func Page(name string) (body []byte, csp string, ok bool) {
 var (
 	styles  = regexp.MustCompile(`(?s)<style[^>]*>(.*?)</style>`)
 	scripts = regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`)
+	sources = regexp.MustCompile(`<script[^>]* src="/`)
 )
 
 func policy(page []byte, connect []string) string {
+	script := hashes(page, scripts)
+	if sources.Match(page) {
+		script = "'self' " + script
+	}
 	return strings.Join([]string{
 		"default-src 'none'",
 		"style-src " + hashes(page, styles),
-		"script-src " + hashes(page, scripts),
+		"script-src " + script,
 		"connect-src " + strings.Join(connect, " "),
 		"img-src data:",
 		"base-uri 'none'",
@@ -69,6 +75,9 @@ func policy(page []byte, connect []string) string {
 func hashes(page []byte, blocks *regexp.Regexp) string {
 	var sources []string
 	for _, block := range blocks.FindAllSubmatch(page, -1) {
+		if len(block[1]) == 0 {
+			continue
+		}
 		sum := sha256.Sum256(block[1])
 		sources = append(sources, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	}

@@ -10,10 +10,16 @@ import (
 	"testing"
 )
 
-func TestTheClientIsServedAsAModuleThatCachesAskFor(t *testing.T) {
+func TestTheScriptsAreServedAsModulesThatCachesAskFor(t *testing.T) {
+	for path, holds := range map[string]string{"/parley.js": "as Client", "/chat.js": `from"/parley.js"`} {
+		t.Run(path, func(t *testing.T) { servesModule(t, path, holds) })
+	}
+}
+
+func servesModule(t *testing.T, path, holds string) {
 	h := pages()
 	get := func(header ...string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, "/parley.js", nil)
+		r := httptest.NewRequest(http.MethodGet, path, nil)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
@@ -25,8 +31,8 @@ func TestTheClientIsServedAsAModuleThatCachesAskFor(t *testing.T) {
 	if got := plain.Header(); got.Get("Content-Type") != "text/javascript; charset=utf-8" || got.Get("Cache-Control") != "no-cache" || got.Get("Vary") != "Accept-Encoding" {
 		t.Errorf("headers %v", got)
 	}
-	if !bytes.Contains(plain.Body.Bytes(), []byte("as Client")) {
-		t.Errorf("it exports no Client: %d bytes", plain.Body.Len())
+	if !bytes.Contains(plain.Body.Bytes(), []byte(holds)) {
+		t.Errorf("%s is not in its %d bytes", holds, plain.Body.Len())
 	}
 	unzip, err := gzip.NewReader(zipped.Body)
 	if err != nil {

@@ -7,6 +7,16 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
+// bundles are the files, with the most bytes that each may have gzipped.
+var bundles = []struct {
+	entry, file string
+	client      bool
+	most        int
+}{
+	{"../client/ts/src/index.ts", "parley.js", true, 10_000},
+	{"chat/main.ts", "chat.js", false, 16_000},
+}
+
 // internal are members of the client's classes that neither its users, nor the server, nor
 // another tab (which may run an older bundle) ever see: they get short names.
 var internal = strings.Fields(`
@@ -14,10 +24,11 @@ var internal = strings.Fields(`
 	leads link listens live lost memory names onToken over pause position positions refuse renew
 	restore retry shared start stop tell tokens tries trip update waits wanted`)
 
-// Bundle makes one ES module of a TypeScript file and all that it imports. The bytes
-// depend on nothing but the sources and esbuild's version.
-func Bundle(entry string) ([]byte, error) {
-	result := api.Build(api.BuildOptions{
+// Bundle makes one ES module of a TypeScript file and all that it imports, but for
+// /parley.js, the client, which is a file of its own. The bytes depend on nothing but the
+// sources and esbuild's version.
+func Bundle(entry string, client bool) ([]byte, error) {
+	options := api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
 		Format:            api.FormatESModule,
@@ -26,11 +37,16 @@ func Bundle(entry string) ([]byte, error) {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		MangleProps:       "^(" + strings.Join(internal, "|") + ")$",
+		External:          []string{"/parley.js"},
 		LegalComments:     api.LegalCommentsNone,
 		TsconfigRaw:       `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
-		Banner:            map[string]string{"js": "// @parley/client, Apache-2.0, made of client/ts"},
-	})
+		Banner:            map[string]string{"js": "// parley's chat page, Apache-2.0, made of web/chat"},
+	}
+	if client {
+		options.MangleProps = "^(" + strings.Join(internal, "|") + ")$"
+		options.Banner = map[string]string{"js": "// @parley/client, Apache-2.0, made of client/ts"}
+	}
+	result := api.Build(options)
 	if len(result.Errors) > 0 {
 		return nil, fmt.Errorf("bundle %s: %s", entry, strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
 	}

@@ -1,4 +1,5 @@
-// Command bundle writes web/parley.js, the TypeScript client as one file for browsers.
+// Command bundle writes what the pages run: web/parley.js, the TypeScript client as one
+// file for browsers, and web/chat.js, the chat page, which imports it.
 //
 //	go run ./web/bundle
 package main
@@ -13,12 +14,14 @@ import (
 func main() {
 	_, file, _, _ := runtime.Caller(0)
 	web := filepath.Dir(filepath.Dir(file))
-	js, err := Bundle(filepath.Join(web, "..", "client", "ts", "src", "index.ts"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(web, "parley.js"), js, 0o644)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	for _, b := range bundles {
+		js, err := Bundle(filepath.Join(web, b.entry), b.client)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(web, b.file), js, 0o644)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 }

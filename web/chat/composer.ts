@@ -1,0 +1,125 @@
+import type { Message } from "/parley.js"
+import { the } from "./dom.js"
+import { oneLine } from "./message.js"
+
+export interface ComposerEvents {
+  send(text: string, thread: number | undefined): void
+  edit(id: number, text: string): void
+  typing(): void
+  draft(text: string): void
+  /** The newest own message, to be edited. */
+  lastOwn(): Message | undefined
+  leave(): void
+}
+
+type Mode = { reply: Message } | { edit: Message } | undefined
+
+/** Where messages are written: grows to six lines; Enter sends, Shift+Enter breaks, Up edits the last one, Esc leaves. */
+export class Composer {
+  readonly #text = the<HTMLTextAreaElement>("text")
+  readonly #about = the("about")
+  readonly #events: ComposerEvents
+  #mode: Mode
+
+  constructor(events: ComposerEvents) {
+    this.#events = events
+    const text = this.#text
+    text.oninput = () => {
+      this.#grow()
+      if (this.#mode && "edit" in this.#mode) return
+      events.draft(text.value)
+      if (text.value) events.typing()
+    }
+    text.onkeydown = e => this.#key(e)
+    the<HTMLFormElement>("composer").onsubmit = e => {
+      e.preventDefault()
+      this.#send()
+      text.focus()
+    }
+    this.#about.querySelector("button")!.onclick = () => {
+      this.#leave()
+      text.focus()
+    }
+  }
+
+  /** For another channel, with what was begun there. */
+  open(label: string, draft: string): void {
+    this.#set(undefined)
+    this.#fill(draft)
+    this.#text.placeholder = label
+    this.#text.setAttribute("aria-label", label)
+  }
+
+  focus(): void {
+    this.#text.focus({ preventScroll: true })
+  }
+
+  reply(m: Message): void {
+    this.#set({ reply: m })
+    this.focus()
+  }
+
+  edit(m: Message): void {
+    this.#set({ edit: m })
+    this.#fill(m.text ?? "")
+    this.focus()
+    this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length)
+  }
+
+  #key(e: KeyboardEvent): void {
+    if (e.isComposing) return
+    if (e.key === "Enter" && !e.shiftKey) {
+      e.preventDefault()
+      this.#send()
+    } else if (e.key === "ArrowUp" && !this.#text.value && !this.#mode) {
+      const last = this.#events.lastOwn()
+      if (!last) return
+      e.preventDefault()
+      this.edit(last)
+    } else if (e.key === "Escape") {
+      if (this.#mode) this.#leave()
+      else this.#events.leave()
+    }
+  }
+
+  #send(): void {
+    const words = this.#text.value
+    const mode = this.#mode
+    if (!words.trim()) return
+    if (mode && "edit" in mode) {
+      if (words !== mode.edit.text) this.#events.edit(mode.edit.id, words)
+    } else this.#events.send(words, mode?.reply.id)
+    this.#set(undefined)
+    this.#fill("")
+    this.#events.draft("")
+  }
+
+  #leave(): void {
+    const editing = this.#mode && "edit" in this.#mode
+    this.#set(undefined)
+    if (editing) this.#fill("")
+  }
+
+  #set(mode: Mode): void {
+    if (this.#mode && "edit" in this.#mode && mode && "reply" in mode) this.#fill("")
+    this.#mode = mode
+    this.#about.hidden = !mode
+    if (!mode) return
+    this.#about.firstElementChild!.textContent = "edit" in mode ? "Editing a message. Enter saves, Esc leaves."
+      : `Reply to ${mode.reply.name ?? mode.reply.user}: ${oneLine(mode.reply.text ?? "data")}`
+  }
+
+  #fill(words: string): void {
+    this.#text.value = words
+    this.#grow()
+  }
+
+  #grow(): void {
+    const { style } = this.#text
+    style.height = ""
+    style.overflowY = "hidden"
+    if (this.#text.scrollHeight <= 32) return
+    style.height = `${this.#text.scrollHeight}px`
+    style.overflowY = this.#text.scrollHeight > 142 ? "auto" : "hidden"
+  }
+}

@@ -1,0 +1,43 @@
+/** Who the visitor is: in development a name, on a server that asks for one a token. */
+export type Identity = { user?: string; token?: undefined } | { token: string; user?: undefined }
+
+const nameKey = "parley-name", tokenKey = "parley-token"
+const grammar = /^(?!\.{1,2}$)[A-Za-z0-9._:-][A-Za-z0-9._:@-]{0,127}$/
+
+/** The address wins, then a token of this tab, then the name that was given last. */
+export function known(): Identity {
+  const asked = new URLSearchParams(location.search).get("user")
+  const token = read(() => sessionStorage.getItem(tokenKey))
+  if (token) return { token }
+  const user = asked || read(() => localStorage.getItem(nameKey))
+  return user && validName(user) ? { user } : {}
+}
+
+export function validName(name: string): boolean {
+  return grammar.test(name) && name !== "channel"
+}
+
+/** Remembers a name for later visits, a token for as long as the tab lives. */
+export function remember({ user, token }: Identity): void {
+  read(() => {
+    if (user) localStorage.setItem(nameKey, user)
+    if (token) sessionStorage.setItem(tokenKey, token)
+  })
+  if (!user) return
+  const url = new URL(location.href)
+  url.searchParams.delete("user") // it would win over the new one
+  history.replaceState(history.state, "", url)
+}
+
+export function forgetToken(): void {
+  read(() => sessionStorage.removeItem(tokenKey))
+}
+
+/** Storage may be forbidden. */
+function read<T>(f: () => T): T | undefined {
+  try {
+    return f()
+  } catch {
+    return undefined
+  }
+}

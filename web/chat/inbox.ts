@@ -1,0 +1,124 @@
+import type { Client, InboxEntry, Message, Unread } from "/parley.js"
+
+/** How often at most it is read anew, in milliseconds, and how many pages of it. */
+const pause = 500, mostPages = 5
+
+/**
+ * The user's channels with what is unread, and the public ones. Kept fresh by the user's own
+ * channel, which tells what has changed; what was said last is read then.
+ */
+export class Inbox {
+  readonly #client: Client
+  readonly #told = new Set<() => void>()
+  readonly #mentioned = new Set<(entry: InboxEntry) => void>()
+  readonly #off: (() => void)[] = []
+  readonly #news = new Set<string>() // channels in which the user was named since the last reading
+  entries = new Map<string, InboxEntry>() // newest first
+  publics: InboxEntry[] = []
+  loaded = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #reading = false
+
+  constructor(client: Client) {
+    this.#client = client
+    if (!client.user) return
+    const own = client.notifications()
+    this.#off.push(
+      own.on("unread", u => this.#unread(u)),
+      own.on("member-added", () => this.refresh()),
+      own.on("member-removed", () => this.refresh()),
+      own.on("subscribed", () => this.refresh()))
+  }
+
+  on(told: () => void): void {
+    this.#told.add(told)
+  }
+
+  /** Calls back when somebody named the user, once what was said is known. */
+  mentioned(told: (entry: InboxEntry) => void): void {
+    this.#mentioned.add(told)
+  }
+
+  get unread(): number {
+    let sum = 0
+    for (const e of this.entries.values()) if (!e.muted) sum += e.unread ?? 0
+    return sum
+  }
+
+  refresh(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#read()
+    }, this.loaded ? pause : 0)
+  }
+
+  /** A message came by in a channel that is followed. */
+  touch(m: Message): void {
+    const entry = this.entries.get(m.channel)
+    if (!entry || (entry.last_message?.id ?? 0) >= m.id) return
+    this.entries.delete(m.channel)
+    this.entries = new Map([[m.channel, { ...entry, last_message: m, last_id: m.id }], ...this.entries])
+    this.#tell()
+  }
+
+  /** The user has read so far. */
+  read(channel: string, id: number, unread: number | undefined): void {
+    const entry = this.entries.get(channel)
+    if (!entry) return
+    this.entries.set(channel, { ...entry, read_id: Math.max(id, entry.read_id ?? 0), unread: unread ?? entry.unread, mentions: unread === 0 ? 0 : entry.mentions })
+    this.#tell()
+  }
+
+  /** The public channels, for who looks for one. */
+  async readPublics(): Promise<void> {
+    const page = await this.#client.inbox({ all: true })
+    this.publics = page.channels
+    this.#tell()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    for (const off of this.#off) off()
+    this.#told.clear()
+    this.#mentioned.clear()
+  }
+
+  #unread({ channel, unread, mentions }: Unread): void {
+    const entry = this.entries.get(channel)
+    if (mentions > (entry?.mentions ?? 0)) this.#news.add(channel)
+    if (entry) {
+      this.entries.set(channel, { ...entry, unread, mentions })
+      this.#tell()
+    }
+    this.refresh()
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading) return this.refresh()
+    this.#reading = true
+    try {
+      const entries = new Map<string, InboxEntry>()
+      let next: string | undefined
+      for (let page = 0; page < mostPages; page++) {
+        const answer = await this.#client.inbox({ next })
+        for (const e of answer.channels) entries.set(e.channel, e)
+        if (!(next = answer.next)) break
+      }
+      this.entries = entries
+      this.loaded = true
+      this.#tell()
+      for (const channel of this.#news) {
+        const entry = entries.get(channel)
+        if (entry) for (const told of this.#mentioned) told(entry)
+      }
+      this.#news.clear()
+    } catch { // the next connection reads it
+    } finally {
+      this.#reading = false
+    }
+  }
+
+  #tell(): void {
+    for (const told of this.#told) told()
+  }
+}

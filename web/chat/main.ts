@@ -1,0 +1,69 @@
+import { the } from "./dom.js"
+import { face } from "./faces.js"
+import { forgetToken, known, remember, validName, type Identity } from "./identity.js"
+import { mountPage } from "./page.js"
+import { Session } from "./session.js"
+
+const page = mountPage()
+const form = the<HTMLFormElement>("identity"), input = the<HTMLInputElement>("name"), composer = the("composer")
+let session: Session
+let asksToken = false
+
+/** Begins as somebody; who was here before is gone. */
+function begin(who: Identity): void {
+  session?.close()
+  asksToken = false
+  ask(false)
+  session = new Session(who, {
+    unauthorized: () => {
+      forgetToken()
+      asksToken = true
+      ask(true)
+    },
+    moved: () => page.closeDrawers(),
+  })
+  const name = session.me || "Guest"
+  the("my-name").textContent = name
+  const mine = face(session.me || "guest", name, true)
+  mine.id = "my-face"
+  the("my-face").replaceWith(mine)
+  if (!who.user && !who.token) ask(true)
+}
+
+/** Shows the line for the name, or the token, in place of the composer. */
+function ask(on: boolean): void {
+  form.hidden = !on
+  composer.hidden = on
+  const words = asksToken ? "This server asks for a token" : "What should people call you?"
+  input.type = asksToken ? "password" : "text"
+  input.maxLength = asksToken ? 8192 : 128
+  input.placeholder = words
+  input.setAttribute("aria-label", words)
+  input.setCustomValidity("")
+  input.value = on && !asksToken ? session?.me ?? "" : ""
+}
+
+input.oninput = () => input.setCustomValidity("")
+form.onsubmit = e => {
+  e.preventDefault()
+  const value = input.value.trim()
+  if (!asksToken && !validName(value)) {
+    input.setCustomValidity(value ? "Letters, digits and . _ - : @" : "A name, please")
+    return void input.reportValidity()
+  }
+  const who: Identity = asksToken ? { token: value } : { user: value }
+  remember(who)
+  begin(who)
+  session.focus()
+}
+form.onkeydown = e => {
+  if (e.key === "Escape" && session.me) ask(false)
+}
+the("my-name").onclick = () => {
+  if (session.usesToken) return
+  page.closeDrawers()
+  ask(true)
+  input.focus()
+  input.select()
+}
+begin(known())

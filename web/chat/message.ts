@@ -1,0 +1,90 @@
+import type { Message, Outgoing } from "/parley.js"
+import { h } from "./dom.js"
+import { face } from "./faces.js"
+import type { Row } from "./rows.js"
+import { mentions, textNodes } from "./text.js"
+import { clock, dayName, whole } from "./times.js"
+
+/** What one can do with what a row shows. */
+export interface MessageEvents {
+  react(m: Message, emoji: string, on: boolean): void
+  jump(id: number): void
+  retry(o: Outgoing): void
+  discard(o: Outgoing): void
+  resized(): void
+}
+
+/** The node of a row, for `me`. */
+export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElement {
+  switch (row.kind) {
+    case "top": return h("p", { class: "top" }, row.more ? "Loading earlier messages" : "This is where the channel begins.")
+    case "day": return h("h2", { class: "day" }, dayName(row.at))
+    case "new": return h("p", { class: "new" }, "New")
+    case "note": return h("p", { class: "note" }, h("span", {}, summary(row.notes.map(n => n.text))))
+    case "message": return message(row, me, events)
+    case "pending": return pending(row.out, row.first, me, events)
+  }
+}
+
+function message({ message: m, first, parent }: Row & { kind: "message" }, me: string, events: MessageEvents): HTMLElement {
+  const name = m.name ?? m.user
+  const said = m.text ?? ""
+  const body = h("div", {})
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, name), h("time", { datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp))))
+  if (m.thread !== undefined && !m.deleted) body.append(quote(m.thread, parent, events))
+  if (m.deleted) body.append(h("p", { class: "gone" }, "This message was deleted."))
+  else body.append(...content(m, me, events))
+  if (m.reactions && Object.keys(m.reactions).length) body.append(marks(m, me, events))
+  const other = m.user !== me && !m.deleted && mentions(said, me)
+  const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${name}, ${clock(m.timestamp)}` },
+    first ? face(m.user, name) : h("time", { "aria-hidden": "true" }, clock(m.timestamp)), body)
+  return node
+}
+
+function content({ text, data, edited }: Message, me: string, events: MessageEvents): Node[] {
+  const nodes: Node[] = []
+  if (text) nodes.push(h("div", { class: "text" }, ...textNodes(text, me), edited ? h("span", { class: "edited" }, " (edited)") : false))
+  if (data && !text) nodes.push(h("pre", { class: "data", tabindex: 0 }, JSON.stringify(data, undefined, 2)))
+  else if (data) nodes.push(h("details", { class: "small", ontoggle: () => events.resized() }, h("summary", {}, "Data"), h("pre", { class: "data", tabindex: 0 }, JSON.stringify(data, undefined, 2))))
+  return nodes
+}
+
+function quote(id: number, parent: Message | undefined, events: MessageEvents): HTMLElement {
+  const words = !parent ? `message ${id}` : parent.deleted ? "a deleted message" : `${parent.name ?? parent.user}: ${oneLine(parent.text ?? "data")}`
+  return h("button", { class: "quote", onclick: () => events.jump(id) }, h("span", { class: "sr" }, "In reply to "), h("span", { class: "cut" }, words))
+}
+
+function marks(m: Message, me: string, events: MessageEvents): HTMLElement {
+  const list = Object.entries(m.reactions ?? {}).map(([emoji, { count, users }]) => {
+    const mine = users.includes(me)
+    return h("button", {
+      class: "mark", "aria-pressed": String(mine), "aria-label": `${emoji} ${count}`, title: users.join(", "), onclick: () => events.react(m, emoji, !mine),
+    }, emoji, h("span", {}, String(count)))
+  })
+  return h("div", { class: "marks" }, ...list)
+}
+
+function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents): HTMLElement {
+  const failed = o.state === "failed"
+  const body = h("div", {})
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : "Sending")))
+  body.append(h("div", { class: "text" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
+  if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
+    h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))
+  return h("article", { class: `msg ${failed ? "failed" : "pending"}${first ? " first" : ""}`, "data-key": o.key, tabindex: -1, "aria-label": failed ? "Not sent" : "Being sent" },
+    first ? face(o.user || me) : h("span", {}), body)
+}
+
+/** At most the latest four, none twice. */
+function summary(texts: string[]): string {
+  const some = [...new Set(texts.reverse())].slice(0, 4).reverse()
+  return some.join(" · ")
+}
+
+export function oneLine(text: string): string {
+  return text.slice(0, 200).replace(/`+|\s+/g, " ").trim()
+}
+
+function iso(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
+}

@@ -1,0 +1,176 @@
+import { Client, type Message } from "/parley.js"
+import { label, mountChannels } from "./channels.js"
+import { Connection } from "./connection.js"
+import { soon, the } from "./dom.js"
+import type { Identity } from "./identity.js"
+import { Inbox } from "./inbox.js"
+import { Jump } from "./jump.js"
+import { Notify } from "./notify.js"
+import { showPeople, typingWords } from "./people.js"
+import { Room, type What } from "./room.js"
+import { Talk } from "./talk.js"
+
+/** How many channels are kept as they were left, and followed. */
+const kept = 12
+
+export interface SessionEvents {
+  /** The server wants a token, or another one. */
+  unauthorized(): void
+  /** Another channel is shown. */
+  moved(): void
+}
+
+/** One visitor's stay: the client, the inbox, the rooms, and which of them is shown. */
+export class Session {
+  readonly me: string
+  readonly usesToken: boolean
+  readonly #client: Client
+  readonly #inbox: Inbox
+  readonly #talk: Talk
+  readonly #connection: Connection
+  readonly #jump: Jump
+  readonly #rooms = new Map<string, Room>() // the one shown last is the last
+  readonly #events: SessionEvents
+  readonly #life = new AbortController()
+  readonly #clock: ReturnType<typeof setInterval>
+  #room!: Room
+  #trouble = ""
+  #off = (): void => {}
+  readonly #showChannels: () => void
+  readonly #showPeople = soon(() => showPeople(this.#room, user => this.open(`dm:${[this.me, user].sort().join(":")}`)))
+
+  constructor(who: Identity, events: SessionEvents) {
+    this.#events = events
+    this.usesToken = who.token !== undefined
+    const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
+    this.me = client.user
+    const inbox = this.#inbox = new Inbox(client)
+    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say())
+    this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
+    const notify = new Notify(this.me, channel => this.open(channel))
+    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room.name, channel => this.open(channel)))
+    inbox.on(() => {
+      this.#talk.inboxRead()
+      this.#showChannels()
+      this.#showHead()
+    })
+    inbox.mentioned(entry => { if (document.hidden || entry.channel !== this.#room.name) notify.tell(entry) })
+    this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
+    client.on("state", ({ status, error }) => {
+      if (status === "refused" && error?.code === "unauthorized") events.unauthorized()
+    })
+    this.#listen()
+    this.#clock = setInterval(() => this.#room.tick(Date.now()), 500)
+    this.open(new URLSearchParams(location.search).get("channel") || "general", false)
+  }
+
+  /** Shows a channel, as it was left if it was here before. */
+  open(name: string, move = true): void {
+    if (move && this.#room?.name !== name) {
+      const url = new URL(location.href)
+      url.searchParams.set("channel", name)
+      history.pushState(null, "", url)
+    }
+    this.#off()
+    let room = this.#rooms.get(name)
+    if (!room) {
+      room = new Room(this.#client.channel(name), this.me)
+      const fresh = room
+      room.hear(m => this.#heard(fresh, m))
+      room.channel.on("subscribed", w => { if (fresh === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`) })
+    }
+    this.#rooms.delete(name)
+    this.#rooms.set(name, room)
+    for (const [other, { close }] of [...this.#rooms].slice(0, -kept)) {
+      close.call(this.#rooms.get(other))
+      this.#rooms.delete(other)
+    }
+    this.#room = room
+    const off = room.on(what => this.#changed(what))
+    this.#off = off
+    this.#talk.open(room, label(name, this.#title, this.me))
+    this.#showHead()
+    this.#showChannels()
+    this.#showPeople()
+    this.#say()
+    this.#connection.show()
+    this.#events.moved()
+    if (move && matchMedia("(hover: hover)").matches) this.focus()
+  }
+
+  focus(): void {
+    this.#talk.focus()
+  }
+
+  close(): void {
+    this.#life.abort()
+    clearInterval(this.#clock)
+    this.#off()
+    this.#talk.close()
+    this.#connection.close()
+    this.#inbox.close()
+    for (const room of this.#rooms.values()) room.close()
+    this.#client.close()
+  }
+
+  get #title(): string | undefined {
+    const { name } = this.#room
+    return this.#inbox.entries.get(name)?.title || this.#inbox.publics.find(p => p.channel === name)?.title
+  }
+
+  #listen(): void {
+    const { signal } = this.#life
+    addEventListener("popstate", () => this.open(new URLSearchParams(location.search).get("channel") || "general", false), { signal })
+    document.addEventListener("keydown", e => {
+      if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return
+      e.preventDefault()
+      this.#jump.open()
+    }, { signal })
+    the("find").onclick = () => this.#jump.open()
+    the("join").onclick = () => {
+      const { name } = this.#room
+      this.#client.request("PUT", `/api/channels/${encodeURIComponent(name)}/members/${encodeURIComponent(this.me)}`, { role: "member" })
+        .then(() => this.#inbox.refresh(), (e: Error) => this.#talk.problem(e))
+    }
+  }
+
+  #changed(what: What): void {
+    if (what === "people") this.#showPeople()
+    else if (what === "typing") this.#say()
+    else {
+      this.#talk.changed()
+      this.#showHead()
+    }
+  }
+
+  #heard(room: Room, m: Message): void {
+    this.#inbox.touch(m)
+    if (m.user === this.me && this.me && !this.#inbox.entries.has(m.channel)) this.#inbox.refresh() // who posts becomes a member
+    if (room === this.#room) this.#talk.heard(m)
+  }
+
+  #showHead(): void {
+    const { name } = this.#room
+    const words = label(name, this.#title, this.me)
+    const unread = this.#inbox.unread
+    const title = `${unread ? `(${unread}) ` : ""}${words} · parley`
+    if (document.title !== title) document.title = title
+    put("title", words)
+    put("topic", this.#title ? `#${name}` : "")
+    the("join").hidden = !this.me || !this.#inbox.loaded || this.#inbox.entries.has(name) || !!this.#room.refused || name.startsWith("@")
+  }
+
+  /** The line below the composer: trouble first, then who is typing. */
+  #say(trouble = this.#trouble): void {
+    this.#trouble = trouble
+    const words = this.#talk.trouble || trouble || typingWords(this.#room)
+    const line = the("under")
+    if (line.firstElementChild!.textContent !== words) line.firstElementChild!.textContent = words
+    line.classList.toggle("bad", !!(this.#talk.trouble || trouble))
+  }
+}
+
+function put(id: string, text: string): void {
+  const node = the(id)
+  if (node.textContent !== text) node.textContent = text
+}

@@ -1,0 +1,65 @@
+import type { Message } from "/parley.js"
+import { h, icon, the } from "./dom.js"
+
+export interface ToolEvents {
+  message(id: number): Message | undefined
+  react(m: Message, emoji: string): void
+  reply(m: Message): void
+  edit(m: Message): void
+  remove(m: Message): void
+}
+
+const emojis = ["👍", "❤️", "😂", "🎉", "👀", "✅", "🙏", "🔥"]
+
+/** The tools of the message that is pointed at or has the focus. There is one set, which moves. */
+export function mountTools(log: HTMLElement, me: string, events: ToolEvents): () => void {
+  const picker = the("picker")
+  const bar = h("div", { class: "tools", role: "group", "aria-label": "What to do with this message" })
+  let shown: Message | undefined
+
+  const button = (label: string, name: string, act: (m: Message) => void): HTMLElement =>
+    h("button", { class: "icon", "aria-label": label, title: label, onclick: () => { if (shown) act(shown) } }, icon(name))
+  const react = button("React", "smile", () => {
+    const at = bar.getBoundingClientRect()
+    picker.showPopover()
+    picker.style.top = `${Math.max(8, at.top - picker.offsetHeight - 4)}px`
+    picker.style.left = `${Math.max(8, at.right - picker.offsetWidth)}px`
+    picker.querySelector("button")?.focus()
+  })
+  const reply = button("Reply", "reply", m => events.reply(m))
+  const edit = button("Edit", "edit", m => events.edit(m))
+  const remove = button("Delete", "trash", () => {
+    remove.replaceWith(sure)
+    sure.focus()
+  })
+  const sure = h("button", { class: "push", onclick: () => { if (shown) events.remove(shown) }, onblur: () => sure.isConnected && sure.replaceWith(remove) }, "Delete")
+  picker.replaceChildren(...emojis.map(e => h("button", {
+    class: "icon", "aria-label": `React with ${e}`, onclick: () => {
+      picker.hidePopover()
+      if (shown) events.react(shown, e)
+    },
+  }, e)))
+
+  const show = (target: EventTarget | null): void => {
+    const node = target instanceof Element ? target.closest<HTMLElement>(".msg[data-id]") : undefined
+    if (!node || node.contains(bar)) return
+    const m = events.message(Number(node.dataset.id))
+    shown = m?.deleted ? undefined : m
+    if (!shown) return bar.remove()
+    bar.replaceChildren(react, reply, ...shown.user === me ? [edit, remove] : [])
+    node.append(bar)
+  }
+  const over = (e: Event): void => {
+    if (!bar.contains(document.activeElement) && !picker.matches(":popover-open")) show(e.target)
+  }
+  const focus = (e: Event): void => show(e.target)
+  const away = (): void => { if (!bar.contains(document.activeElement) && !picker.matches(":popover-open")) bar.remove() }
+  const off = new AbortController()
+  log.addEventListener("pointerover", over, off)
+  log.addEventListener("focusin", focus, off)
+  log.addEventListener("pointerleave", away, off)
+  return () => {
+    off.abort()
+    bar.remove()
+  }
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,28 +13,23 @@ import (
 	"unsafe"
 )
 
-// ServeBare is what a server is compared with: it accepts, upgrades, and then writes
-// the frames that in names to every socket of a room, one write(2) for each, and does
-// nothing else. A command is a room and a length (32 bits each), then the frame.
+// ServeBare accepts, upgrades, and writes each frame that in names to every socket of a
+// room, one write(2) for each: a room and a length, 32 bits each, then the frame.
 func ServeBare(in io.Reader, out io.Writer) error {
-	l, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		err = syscall.Bind(l, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-	}
-	if err == nil {
-		err = syscall.Listen(l, 4096)
-	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	a, _ := syscall.Getsockname(l)
-	fmt.Fprintf(out, "bare http=http://127.0.0.1:%d\n", a.(*syscall.SockaddrInet4).Port)
-	var mu sync.Mutex
-	rooms := map[uint32][]int{}
+	f, err := l.(*net.TCPListener).File() // one that blocks, and of which Go's poller knows nothing
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fmt.Fprintf(out, "bare http=http://%s\n", l.Addr())
+	mu, rooms, socket := sync.Mutex{}, map[uint32][]int{}, int(f.Fd())
 	go func() {
-		var buf [4096]byte
-		for {
-			fd, _, err := syscall.Accept4(l, 0)
+		for buf := [4096]byte{}; ; {
+			fd, _, err := syscall.Accept4(socket, 0)
 			if err != nil {
 				return
 			}
@@ -47,9 +43,8 @@ func ServeBare(in io.Reader, out io.Writer) error {
 		}
 	}()
 	commands := bufio.NewReaderSize(in, 1<<20)
-	var head [8]byte
-	for frame := make([]byte, 1<<20); ; {
-		if _, err := io.ReadFull(commands, head[:]); err != nil {
+	for head, frame := make([]byte, 8), make([]byte, 1<<20); ; {
+		if _, err := io.ReadFull(commands, head); err != nil {
 			return nil
 		}
 		n := binary.LittleEndian.Uint32(head[4:])
@@ -57,7 +52,7 @@ func ServeBare(in io.Reader, out io.Writer) error {
 			return nil
 		}
 		mu.Lock()
-		for _, fd := range rooms[binary.LittleEndian.Uint32(head[:])] {
+		for _, fd := range rooms[binary.LittleEndian.Uint32(head)] {
 			syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&frame[0])), uintptr(n))
 		}
 		mu.Unlock()

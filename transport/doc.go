@@ -39,7 +39,7 @@ type Config struct {
 	Token func(ctx context.Context, token string) (chat.Caller, error)
 	// Valid refuses credentials that have expired or were revoked, with
 	// CodeUnauthorized; nil: none are.
-	Valid       func(context.Context, chat.Caller) error
+	Valid func(context.Context, chat.Caller) error
 	// Take counts a stream or held poll of a caller until Free, or refuses it; nil: none
 	// is counted.
 	Take func(chat.Caller) *parley.Error
@@ -58,6 +58,7 @@ type Transports struct {
 
 	callers  shared[chat.Caller] // but for their users; see keep
 	epochs   shared[string]
+	held     atomic.Int64   // polls that wait in their handlers
 	requests sync.WaitGroup // under way; nothing is added once draining
 	orders   atomic.Uint64  // how many times rights have become fewer
 
@@ -91,6 +92,9 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	c.OnRights(t.order)
 	return t
 }
+
+// Streams is how many WebSockets, event streams and held polls there are.
+func (t *Transports) Streams() int { return t.engine.Len() + int(t.held.Load()) }
 
 // Drain ends the held polls; the streams are the engine's to end. retry gives each
 // client the time after which to come back.

@@ -41,6 +41,8 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		return err
 	}
 	t.chat.Hold(p.who.caller(), p.channels()...)
+	t.held.Add(1)
+	defer t.held.Add(-1)
 	err := t.wait(r.Context(), p, bell, req.Timeout, orders)
 	defer t.end(p, err == nil)
 	if err != nil {

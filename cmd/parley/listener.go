@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +21,7 @@ type listener struct {
 	net.Listener
 	full     func() bool // no more connections can be had
 	limits   *limits     // of addresses; nil: none
+	secure   *tls.Config // of those who are turned away; nil: without TLS
 	refused  func(reason string)
 	accepted chan accepted
 	closing  sync.Once
@@ -54,7 +56,7 @@ func (l *listener) run() error {
 		case err != nil:
 		case l.full():
 			l.refused("descriptors")
-			apart(conn, func() { turnAway(conn, noDescriptors) })
+			apart(conn, func() { l.turnAway(conn, noDescriptors) })
 			continue
 		case l.limits == nil:
 			conn = engine.Leaving(conn)
@@ -64,7 +66,7 @@ func (l *listener) run() error {
 		default:
 			if e := l.limits.admit(conn); e != nil {
 				l.refused(e.Reason)
-				apart(conn, func() { turnAway(conn, e) })
+				apart(conn, func() { l.turnAway(conn, e) })
 				continue
 			}
 			conn = engine.Leaving(conn)
@@ -85,7 +87,7 @@ func (l *listener) proxied(raw net.Conn) {
 	}
 	if e := l.limits.admit(conn); e != nil {
 		l.refused(e.Reason)
-		turnAway(conn, e)
+		l.turnAway(conn, e)
 		return
 	}
 	l.hand(accepted{conn: conn})
@@ -97,8 +99,11 @@ var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the serv
 const turningAway = 64
 
 // turnAway answers with an error whatever is asked. It waits a little for the request: a
-// client takes an answer that comes first for none. One who speaks TLS can't read it.
-func turnAway(conn net.Conn, e *parley.Error) {
+// client takes an answer that comes first for none.
+func (l *listener) turnAway(conn net.Conn, e *parley.Error) {
+	if l.secure != nil {
+		conn = tls.Server(conn, l.secure)
+	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	request := make([]byte, 4096)

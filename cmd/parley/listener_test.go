@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -49,6 +50,32 @@ func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 	full.Store(false)
 	if res := get(); res.StatusCode != 200 {
 		t.Errorf("with room: %s", res.Status)
+	}
+}
+
+func TestWhoSpeaksTLSIsToldToComeBackToo(t *testing.T) {
+	cert, key, roots := certificate(t)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newListener(socket, func() bool { return true }, nil, func(string) {})
+	l.secure = &tls.Config{Certificates: []tls.Certificate{pair}}
+	var running sync.WaitGroup
+	running.Go(func() { _ = l.run() })
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	res, err := client.Get("https://" + socket.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("without room: %s", res.Status)
 	}
 }
 

@@ -115,7 +115,12 @@ func (n *node) run(ctx context.Context) error {
 	limits := &shed{engine: e, most: f.MaxConnections, memory: f.MemoryLimit << 20, limits: n.limits}
 	var listeners []*listener
 	for _, l := range sockets {
-		listeners = append(listeners, newListener(l, limits.full, n.limits, trail.count))
+		own := newListener(l, limits.full, n.limits, trail.count)
+		if secure != nil {
+			own.secure = secure.Clone()
+			own.secure.NextProtos = []string{"http/1.1"}
+		}
+		listeners = append(listeners, own)
 	}
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: listeners[0].giveBack, Problem: httpapi.Problem,
@@ -130,13 +135,14 @@ func (n *node) run(ctx context.Context) error {
 		face.Client, face.Limits = n.limits.client, n.limits.callers
 	}
 	ways := transport.New(c, e, cfg)
+	limits.streams = ways.Streams
 	api := httpapi.New(c, ways, face)
 
 	server := n.server(api)
 	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, e, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, ways, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts = httpapi.LoopbackHost

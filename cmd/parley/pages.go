@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/chat"
-	"parley/engine"
 	"parley/hub"
+	"parley/transport"
 	"parley/web"
 )
 
@@ -60,7 +60,7 @@ func script(name string) http.HandlerFunc {
 }
 
 // metrics is what Prometheus reads.
-func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service, more ...prometheus.Collector) http.Handler {
+func metrics(h *hub.Hub, ways *transport.Transports, c *chat.Service, more ...prometheus.Collector) http.Handler {
 	r := prometheus.NewRegistry()
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
@@ -69,7 +69,7 @@ func metrics(h *hub.Hub, e *engine.Engine, c *chat.Service, more ...prometheus.C
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
 	}
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("parley_streams", "WebSocket connections and event streams that are open.", func() float64 { return float64(e.Len()) }),
+		gauge("parley_streams", "WebSocket connections, event streams and held polls.", func() float64 { return float64(ways.Streams()) }),
 		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }),
 		gauge("parley_users", "Users that are online.", func() float64 { return float64(c.Users()) }),
 		gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(c.Watchers()) }),

@@ -17,9 +17,10 @@ import (
 // shed refuses new streams before the process suffers from them: at the limit of
 // connections, and while memory is nearly used up.
 type shed struct {
-	engine *engine.Engine
-	most   int   // streams; 0: as many as there are descriptors
-	memory int64 // bytes; 0: not watched
+	engine  *engine.Engine
+	streams func() int // those of the engine and of handlers; set before anybody is served
+	most    int        // streams; 0: as many as there are descriptors
+	memory  int64      // bytes; 0: not watched
 
 	short  atomic.Bool  // of memory
 	served atomic.Int64 // connections in net/http
@@ -59,7 +60,7 @@ func (s *shed) refusal() *parley.Error {
 		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail, Hint: "come back after the time in Retry-After"}
 	}
 	switch {
-	case s.most > 0 && s.engine.Len() >= s.most:
+	case s.most > 0 && s.streams() >= s.most:
 		return refuse("connections", fmt.Sprintf("the server has the %d connections it may have", s.most))
 	case s.short.Load():
 		return refuse("memory", "the server is short of memory")

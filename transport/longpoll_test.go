@@ -1,0 +1,68 @@
+package transport
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+)
+
+func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
+	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = store.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
+	h := hub.New(store, hub.Config{})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	ways := New(chat.New(store, h, chat.Config{}), e, Config{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := &Request{Caller: chat.Caller{User: parley.Guest, As: chat.Developer}, Follows: []Follow{{Channel: "c"}}, Limit: 10, Timeout: time.Minute}
+		if err := ways.LongPoll(w, r, req); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(server.Close)
+	answered := make(chan string)
+	go func() {
+		res, err := http.Get(server.URL)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		res.Body.Close()
+		answered <- res.Status
+	}()
+	for late := time.Now().Add(20 * time.Second); ways.Streams() != 1; runtime.Gosched() {
+		select {
+		case status := <-answered:
+			t.Fatalf("answered %s at once", status)
+		default:
+		}
+		if time.Now().After(late) {
+			t.Fatalf("%d streams while a poll waits", ways.Streams())
+		}
+	}
+	h.PublishAll("c", []parley.Draft{{User: "alice", Text: "x"}})
+	if status := <-answered; status != "200 OK" || ways.Streams() != 0 {
+		t.Errorf("answered %s, %d streams then", status, ways.Streams())
+	}
+}

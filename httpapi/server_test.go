@@ -27,7 +27,8 @@ import (
 
 // server is the server of parley dev within a test, over a store in memory.
 type server struct {
-	t     *testing.T
+	t     testing.TB
+	api   http.Handler
 	url   string
 	admin string // the admin listener's handler, which refuses foreign hosts
 	ways  *transport.Transports
@@ -37,7 +38,7 @@ type server struct {
 	drained  int   // how often the admin asked for it; guarded by mu
 }
 
-func serve(t *testing.T) *server {
+func serve(t testing.TB) *server {
 	t.Helper()
 	return serveAs(t, nil, func(_ *embedded.Log, tickets *auth.Tickets) httpapi.Authenticator {
 		return httpapi.Development{Tickets: tickets}
@@ -45,7 +46,7 @@ func serve(t *testing.T) *server {
 }
 
 // serveAs is a server whose callers are told apart in another way than in development.
-func serveAs(t *testing.T, spaces chat.Namespaces, who func(*embedded.Log, *auth.Tickets) httpapi.Authenticator) *server {
+func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
@@ -69,6 +70,7 @@ func serveAs(t *testing.T, spaces chat.Namespaces, who func(*embedded.Log, *auth
 		Ready:  func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
 		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
 		Logger: quiet})
+	s.api = api
 	public := httptest.NewServer(api)
 	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,
 		Drain: func() { s.mu.Lock(); defer s.mu.Unlock(); s.drained++ }}))
@@ -103,7 +105,7 @@ type answer struct {
 }
 
 // is holds an answer to a status and, for errors, to a problem with a code.
-func (a *answer) is(t *testing.T, status int, code string) {
+func (a *answer) is(t testing.TB, status int, code string) {
 	t.Helper()
 	what := a.Request.Method + " " + a.Request.URL.String()
 	if a.StatusCode != status {
@@ -127,13 +129,13 @@ type problem struct {
 	Last                                int64 `json:"last_id"`
 }
 
-func (a *answer) problem(t *testing.T) (p problem) {
+func (a *answer) problem(t testing.TB) (p problem) {
 	t.Helper()
 	a.into(t, &p)
 	return p
 }
 
-func (a *answer) into(t *testing.T, v any) {
+func (a *answer) into(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), v); err != nil {
 		t.Errorf("%s: %v in %q", a.Request.URL, err, a.body)

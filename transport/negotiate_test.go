@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -37,4 +38,22 @@ func TestOffersOfCompressionAreAnsweredOrDeclined(t *testing.T) {
 	if got := deflateAnswer(http.Header{"Sec-Websocket-Extensions": {"permessage-deflate; server_max_window_bits=8", "permessage-deflate"}}); got != plain {
 		t.Errorf("the second of two headers is answered with %q", got)
 	}
+}
+
+// FuzzOffer holds that whatever a client offers, it is answered with what it offered.
+func FuzzOffer(f *testing.F) {
+	for _, s := range []string{"permessage-deflate", "permessage-deflate; client_max_window_bits, x; y=z", `permessage-deflate; server_max_window_bits="15"`, "permessage-deflate;;", "\x00", `a="`} {
+		f.Add(s, s)
+	}
+	t := &Transports{cfg: Config{Compression: true}}
+	f.Fuzz(func(tt *testing.T, extensions, protocols string) {
+		offer, answer := http.Header{"Sec-Websocket-Extensions": {extensions}, "Sec-Websocket-Protocol": {protocols}}, http.Header{}
+		t.negotiate(offer, answer)
+		if got := answer.Get("Sec-WebSocket-Extensions"); got != "" && !strings.Contains(strings.ToLower(extensions), "permessage-deflate") {
+			tt.Fatalf("%q is answered with %q", extensions, got)
+		}
+		if got := answer.Get("Sec-WebSocket-Protocol"); got != "" && !strings.Contains(protocols, got) {
+			tt.Fatalf("%q is answered with %q", protocols, got)
+		}
+	})
 }

@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"runtime/debug"
@@ -28,18 +29,34 @@ import (
 // out by comparing many readers with few.
 func TestADeliveryAllocatesNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
-	for name, form := range map[string]wire.Form{"text": wire.FormWS, "compressed": wire.FormWSDeflate, "MessagePack": wire.FormMsgpack, "server-sent events": wire.FormSSE} {
-		few, many := mallocs(t, form, 20), mallocs(t, form, 220)
-		each := (many - few) / 200
-		t.Logf("%s: a message for 20 readers makes %.1f objects, for 220 readers %.1f: %.3f a delivery", name, few, many, each)
-		if each > 0.01 {
+	for name, form := range sharedForms {
+		if each := perDelivery(t, form); each > 0.01 {
 			t.Errorf("%s: a delivery allocates %.3f objects", name, each)
 		}
 	}
 }
 
+// BenchmarkDelivery is the same as a figure.
+func BenchmarkDelivery(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	for name, form := range sharedForms {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(max(perDelivery(b, form), 0), "allocs/delivery")
+			}
+		})
+	}
+}
+
+var sharedForms = map[string]wire.Form{"text": wire.FormWS, "compressed": wire.FormWSDeflate, "msgpack": wire.FormMsgpack, "sse": wire.FormSSE}
+
+func perDelivery(t testing.TB, form wire.Form) float64 {
+	few, many := mallocs(t, form, 20), mallocs(t, form, 220)
+	return math.Round(1000*(many-few)/200) / 1000
+}
+
 // mallocs is how many objects are allocated for one message to so many readers.
-func mallocs(t *testing.T, form wire.Form, readers int) float64 {
+func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
 	if err != nil {
 		t.Fatal(err)

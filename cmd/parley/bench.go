@@ -15,7 +15,7 @@ import (
 )
 
 type benchCmd struct {
-	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,catchup" help:"connect, idle, fanout, rooms, storm, publish, mixed or catchup; see below."`
+	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup" help:"connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below."`
 
 	Server string   `placeholder:"URL" group:"Server" help:"The server to measure. Without it one is started on this machine with temporary data, and ended afterwards."`
 	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"The process of that server, to measure its CPU and memory."`
@@ -25,7 +25,7 @@ type benchCmd struct {
 	Transport   string        `default:"websocket" enum:"websocket,sse,long-poll,poll" group:"Load" help:"How readers read: websocket, sse, long-poll or poll."`
 	Connections int           `short:"n" placeholder:"N" group:"Load" help:"Readers; the scenario's own number by default. Processes are added as descriptors ask for it."`
 	Rate        float64       `default:"-1" placeholder:"R" group:"Load" help:"Messages per second in all (connect: connections); 0: as fast as it goes. The scenario's own by default."`
-	Size        int           `default:"128" placeholder:"B" group:"Load" help:"Bytes of a message as it is delivered, JSON and all."`
+	Size        int           `placeholder:"B" group:"Load" help:"Bytes of a message as it is delivered, JSON and all; 128, and 4096 when readers stall."`
 	For         time.Duration `default:"10s" placeholder:"TIME" group:"Load" help:"How long to send."`
 	Burst       int           `default:"1" placeholder:"N" group:"Load" help:"Send so many messages at a time, at the same rate in all."`
 	Layout      string        `default:"" enum:",own,one,rooms" group:"Load" help:"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. The scenario's own by default."`

@@ -144,6 +144,9 @@ func (l *loop) watch(op, fd int, events uint32) error {
 	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
+// ignore reads nothing any more; the connection's end is noticed all the same.
+func (l *loop) ignore(r *reader) { _ = l.watch(unix.EPOLL_CTL_MOD, r.fd, 0) }
+
 // dial begins a connection and writes the request as soon as it stands; on loopback
 // that is at once.
 func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
@@ -155,6 +158,9 @@ func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byt
 	// Closing resets the connection, so that its port is free again at once.
 	err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if r.swarm.args.Stalled {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
+	}
 	if from.IsValid() {
 		// connect chooses the port, when the destination is known.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)

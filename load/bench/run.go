@@ -62,6 +62,7 @@ func Scenarios() []Scenario {
 		{"storm", "all are dropped at once and come back with their cursors, while messages go on", (*run).storm, func(c *Config) { c.set(10000, 300, "rooms") }},
 		{"publish", "acknowledged messages per second, beside what the disk can do", (*run).publish, func(c *Config) { c.set(1, 0, "own") }},
 		{"mixed", "subscribers on each streaming transport: from publishing to delivery, beyond the commit", (*run).mixed, func(c *Config) { c.set(100, 200, "one") }},
+		{"stalled", "whether readers that stop reading cost the others anything", (*run).stalled, func(c *Config) { c.set(1000, 1000, "rooms"); orDefault(&c.Size, 4096) }},
 		{"catchup", "readers that are all far behind at once", (*run).catchup, func(c *Config) { c.set(10000, 0, "rooms") }},
 	}
 }

@@ -19,6 +19,7 @@ type SwarmArgs struct {
 	Count     int
 	Channels  int  // the reader i follows channel i modulo this
 	Named     bool // each reader is a user of its own, else all are guests
+	Stalled   bool // after the welcome nothing is read
 	Many      bool // WebSockets of any number of channels, which begin with none
 	PollEvery time.Duration
 	Peer      string // another server's dialect; empty: parley's
@@ -102,6 +103,9 @@ func (s *Swarm) later(r *reader) {
 // arrived is told that a reader has been welcomed.
 func (s *Swarm) arrived(r *reader) {
 	s.tally.Live++
+	if s.args.Stalled {
+		s.loop.ignore(r)
+	}
 	if s.opening != nil {
 		s.opening.arrived(s, r)
 	}

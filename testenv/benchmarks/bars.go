@@ -18,7 +18,7 @@ type bar struct {
 
 // order is that of the runs in the document.
 var order = []string{"publish", "mixed", "mixed-memory", "connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
-	"rooms-flood", "storm", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
+	"rooms-flood", "storm", "stalled", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
 	"peer-centrifuge-idle", "peer-centrifuge-connect", "peer-centrifuge-fanout",
 	"peer-socketio-idle", "peer-socketio-connect", "peer-socketio-fanout"}
 
@@ -40,6 +40,12 @@ var parts = []struct {
 		{what: "ten to a room", run: "idle-rooms", key: "bytes_per_connection", unit: "bytes"},
 		{what: "an event stream", run: "idle-sse", key: "bytes_per_connection", unit: "bytes", most: true, than: 900},
 		{what: "a held long poll", run: "idle-long-poll", key: "bytes_per_connection", unit: "bytes", most: true, than: 900},
+		{what: "a WebSocket of the engine without epoll", run: "go", key: "BenchmarkIdle/websocket/portable", unit: "B/conn", most: true, than: 4200},
+		{what: "an event stream there", run: "go", key: "BenchmarkIdle/sse/portable", unit: "B/conn", most: true, than: 4200},
+		{what: "a WebSocket over TLS", run: "go", key: "BenchmarkIdle/websocket/tls", unit: "B/conn"},
+		{what: "an event stream over TLS", run: "go", key: "BenchmarkIdle/sse/tls", unit: "B/conn"},
+		{what: "allocations per delivery in steady state, text frames", run: "go", key: "BenchmarkDelivery/text", unit: "allocs/delivery", most: true, than: 0.01},
+		{what: "delivery p99 beside 1,000 stalled readers", run: "stalled", key: "p99_ratio", unit: "× the p99 without them", note: beside("grown", "the server grew by %s MiB meanwhile")},
 		{what: "server CPU per delivery, 10,000 subscribers, one message at a time", run: "fanout", key: "ratio", unit: "× the bare loop", most: true, than: 1.10, note: beside("server_cpu_per_delivery", "%s µs")},
 		{what: "the same in bursts of ten", run: "fanout-burst", key: "ratio", unit: "× the bare loop", most: true, than: 0.20, note: beside("server_cpu_per_delivery", "%s µs")},
 		{what: "10,000 readers in 1,000 rooms, each 1,000 messages behind", run: "catchup", key: "deliveries_per_s", unit: "deliveries/s", than: 1.5e6, note: beside("load_cpu", "the readers took %s cores of the same two")},

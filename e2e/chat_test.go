@@ -1,24 +1,118 @@
 package e2e_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
+	"parley/auth"
 	"parley/testenv"
 )
 
-func TestTwoTabsOfTheChatPageTalk(t *testing.T) {
+func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	tabs := testenv.Browser(t, "clients/chat.cjs", server.URL)
 	tabs.Expect("kill")
 	server.Kill()
+	dead := time.After(5 * time.Second)
 	tabs.Say("killed")
 	tabs.Expect("restart")
+	<-dead
 	server.Restart()
 	tabs.Say("restarted")
 	tabs.Rest()
+}
+
+func TestTheChatPageFindsATransportThatProxiesLetThrough(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/proxies.cjs", testenv.Server(t).URL).Rest()
+}
+
+func TestTabsOfTheChatPageShareAConnectionAndWaitForTheNetwork(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/tabs.cjs", testenv.Server(t).URL).Rest()
+}
+
+func TestTheChatPageHoldsTenThousandMessages(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	const count = 10_000
+	for from := 1; from <= count; from += 1000 {
+		var batch []map[string]string
+		for i := from; i < from+1000; i++ {
+			batch = append(batch, map[string]string{"channel_id": "long", "user": []string{"bob", "carol", "dave"}[i/7%3], "text": strings.Repeat(fmt.Sprint("message ", i, " "), 1+i*i%23)})
+		}
+		body, err := json.Marshal(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.Post(server.URL+"/api/messages/batch", "application/json", strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatal(res.Status)
+		}
+	}
+	testenv.Browser(t, "clients/long.cjs", server.URL, strconv.Itoa(count)).Rest()
+}
+
+func TestTheChatPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/looks.cjs", testenv.Server(t).URL).Rest()
+}
+
+func TestTheChatPageShowsMarkupAsText(t *testing.T) {
+	t.Parallel()
+	const script, img = `<script>globalThis.owned = 1</script>`, `<img src=x onerror="globalThis.owned = 1">`
+	secret := []byte(strings.Repeat("of the page ", 4))
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := testenv.FreePort(t)
+	p := &production{t: t, secret: secret, Proc: testenv.Server(t, "serve", "--listen", address, "--auth-hmac-secret-file", file, "--allowed-origins", "http://"+address)}
+	token := func(user, name string) string {
+		all := []string{"*=rwpa"}
+		c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}, Name: name, Channels: &all}
+		signed, err := auth.Sign(secret, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	quoted := func(s string) string {
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	mallory := token("mallory", img)
+	for _, r := range [][3]string{
+		{"PUT", "/api/channels/room", `{"title":` + quoted(img) + `,"topic":` + quoted(script) + `}`},
+		{"PUT", "/api/channels/room/members/alice", `{"role":"member"}`},
+		{"POST", "/api/messages", `{"channel_id":"room","text":` + quoted(script) + `}`},
+		{"POST", "/api/messages", `{"channel_id":"room","text":` + quoted(img) + `}`},
+		{"POST", "/api/messages", `{"channel_id":"room","data":{"evil":` + quoted(script) + `}}`},
+		{"POST", "/api/messages", `{"channel_id":"room","text":"javascript:alert(1) data:text/html,x https://example.com/a?b=c, ` + "`" + `<b>` + "`" + `"}`},
+		{"PUT", "/api/messages/room/1/reactions/%3Cimg%3E", ""},
+	} {
+		if res, body := p.do(r[0], r[1], mallory, r[2]); res.StatusCode >= 300 && !strings.Contains(r[1], "reactions") {
+			t.Fatal(r[1], res.Status, body)
+		}
+	}
+	testenv.Browser(t, "clients/hostile.cjs", p.URL, token("alice", script), script, img).Rest()
 }
 
 func TestTheChatPageIsServedWithAStrictPolicy(t *testing.T) {

@@ -86,8 +86,10 @@ export class Talk {
   open(room: Room, label: string): void {
     if (this.#room) {
       this.#room.view = this.#list.view
+      if (this.#timer) this.#read()
       this.#leave()
     }
+    the("said").textContent = ""
     this.#room = room
     this.#missed = 0
     this.#asked = 0
@@ -195,12 +197,16 @@ export class Talk {
     for (const row of this.#list.visible()) if (row.kind === "message") last = row.message.id
     room.seen = Math.max(room.seen, last)
     if (!this.#placed || !this.#inbox.entries.has(room.name) || last <= (this.#inbox.entries.get(room.name)?.read_id ?? 0) || last <= this.#asked) return
+    this.#timer ??= setTimeout(() => { if (looking()) this.#read() }, glance)
+  }
+
+  /** Moves the read pointer to what was seen. */
+  #read(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      if (room !== this.#room || !looking()) return
-      this.#asked = room.seen
-      room.channel.markRead(room.seen).then(unread => this.#inbox.read(room.name, room.seen, unread), () => { this.#asked = 0 })
-    }, glance)
+    this.#timer = undefined
+    const room = this.#room
+    const upTo = this.#asked = room.seen
+    room.channel.markRead(upTo).then(unread => this.#inbox.read(room.name, upTo, unread), () => { this.#asked = 0 })
   }
 
   /** Goes to a message, reading history until it is there. */

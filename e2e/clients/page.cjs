@@ -1,0 +1,75 @@
+// The chat page as a visitor sees it, for the scripts that drive it. Whatever the browser
+// complains of (an exception, the console, the page's policy) fails the script, but for
+// what a test expects, such as a server that is not there.
+const assert = require('node:assert/strict')
+
+const gone = /net::ERR_|Failed to load resource: net|WebSocket connection to/
+
+exports.visitor = (browser, base, { expected = gone } = {}) => {
+  const complaints = []
+  const watch = p => {
+    p.setDefaultTimeout(60000)
+    p.on('pageerror', e => complaints.push(`exception: ${e.stack || e}`))
+    p.on('console', m => {
+      if (['error', 'warning'].includes(m.type()) && !expected.test(m.text())) complaints.push(`console ${m.type()}: ${m.text()}`)
+    })
+    return p
+  }
+  const open = async (p, query) => {
+    await p.addInitScript(() => {
+      globalThis.violations = []
+      document.addEventListener('securitypolicyviolation', e => violations.push(`${e.violatedDirective} ${e.blockedURI}`))
+    })
+    await p.goto(`${base}/?${new URLSearchParams(query)}`)
+    return new Visitor(p)
+  }
+  return {
+    /** A page with cookies and storage of its own. */
+    visit: async (query, options = {}) => open(watch(await (await browser.newContext(options)).newPage()), query),
+    /** One more tab of a context. */
+    tab: async (context, query) => open(watch(await context.newPage()), query),
+    calm: async (...visitors) => {
+      for (const { page } of visitors) assert.deepEqual(await page.evaluate(() => violations), [])
+      assert.deepEqual(complaints, [])
+    },
+  }
+}
+
+class Visitor {
+  constructor(page) { this.page = page }
+
+  connected(transport) {
+    return this.page.waitForFunction(t => document.querySelector('#link[data-state=connected]') && (!t || document.getElementById('way').textContent === t), transport)
+  }
+
+  /** The texts of the messages in the document, in order, without those under way. */
+  lines() { return this.page.$$eval('#log .msg[data-id] .text', all => all.map(n => n.textContent)) }
+
+  /** Waits until these are the last messages. */
+  async shows(want) {
+    await this.page.waitForFunction(want => {
+      const all = [...document.querySelectorAll('#log .msg[data-id] .text')].map(n => n.textContent)
+      return JSON.stringify(all.slice(-want.length)) === JSON.stringify(want) && !document.querySelector('#log .pending')
+    }, want).catch(async e => { throw Error(`${JSON.stringify(want)} is not what ends ${JSON.stringify(await this.lines())}`, { cause: e }) })
+  }
+
+  async write(text) {
+    await this.page.fill('#text', text)
+    await this.page.press('#text', 'Enter')
+  }
+
+  /** Points at the message with this text and presses one of its tools. */
+  async tool(text, label) {
+    const message = this.page.locator('#log .msg[data-id]', { has: this.page.getByText(text, { exact: true }) }).last()
+    await message.hover()
+    await this.page.getByRole('button', { name: label, exact: true }).click()
+  }
+
+  wait(f, value) {
+    return this.page.waitForFunction(f, value)
+      .catch(async e => { throw Error(`${f} is not so in\n${await this.page.title()}\n${await this.page.innerText('body')}`, { cause: e }) })
+  }
+
+  text(selector) { return this.page.textContent(selector) }
+}
+

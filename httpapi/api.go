@@ -85,9 +85,8 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
 	route("/{$}", methods{"GET": a.page})
-	for _, path := range []string{"/parley.js", "/chat.js"} {
-		route(path, methods{"GET": a.page})
-	}
+	route("/parley.js", methods{"GET": a.page})
+	route("/chat.js", methods{"GET": a.page})
 	mux.Handle("/", a.undrained(a.handle(notFound)))
 	return guard(cfg.Hosts, cfg.HSTS, a.cors(a.foreign(plain(mux))))
 }

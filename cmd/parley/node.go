@@ -176,6 +176,9 @@ func (n *node) run(ctx context.Context) error {
 	}
 	e.Close()
 	server.Close()
+	answered, done := context.WithTimeout(work, time.Second) // who asked for the drain is told so
+	_ = adminServer.Shutdown(answered)
+	done()
 	adminServer.Close()
 	stop()
 	err = g.Wait()

@@ -131,3 +131,8 @@ func TestTheChatPageIsServedWithAStrictPolicy(t *testing.T) {
 		t.Errorf("X-Content-Type-Options is %q", got)
 	}
 }
+
+func TestTheExamplesDoWhatTheyShow(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/examples.cjs", testenv.Server(t).URL).Rest()
+}

@@ -35,7 +35,7 @@ type Config struct {
 	Refused func(Refusal)                   // is told of what was refused; nil: nobody
 	Did     func(Deed)                      // is told of what was administered; nil: nobody
 	HSTS    bool                            // browsers are to come over TLS only (RFC 6797)
-	Pages   http.Handler                    // what is at /, /chat.js and /parley.js
+	Pages   http.Handler                    // what is at /, /chat.js, /parley.js and /examples/
 	Logger  *slog.Logger                    // slog.Default()
 }
 
@@ -84,9 +84,9 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	for path, h := range a.health() {
 		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
-	route("/{$}", methods{"GET": a.page})
-	route("/parley.js", methods{"GET": a.page})
-	route("/chat.js", methods{"GET": a.page})
+	for _, path := range []string{"/{$}", "/parley.js", "/chat.js", "/examples", "/examples/{$}", "/examples/{name}"} {
+		route(path, methods{"GET": a.page})
+	}
 	mux.Handle("/", a.undrained(a.handle(notFound)))
 	return guard(cfg.Hosts, cfg.HSTS, a.cors(a.foreign(plain(mux))))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestThePagesAreSmallAndWholeInOneFile(t *testing.T) {
-	for _, name := range []string{"index.html", "demo.html"} {
+	for _, name := range []string{"index.html", "demo.html", "examples/index.html", "examples/event-source.html", "examples/web-socket.html", "examples/long-poll.html", "examples/react.html"} {
 		body, csp, ok := Page(name)
 		if !ok || len(body) > 20<<10 {
 			t.Errorf("%s: %d bytes, ok %v; at most 20 KiB", name, len(body), ok)
@@ -20,7 +20,7 @@ func TestThePagesAreSmallAndWholeInOneFile(t *testing.T) {
 				t.Errorf("%s uses %s", name, bad)
 			}
 		}
-		if strings.Contains(csp, "unsafe") || !strings.Contains(csp, "'sha256-") {
+		if strings.Contains(csp, "unsafe") || !strings.Contains(csp, "style-src 'sha256-") {
 			t.Errorf("%s: weak policy %q", name, csp)
 		}
 	}
@@ -40,6 +40,14 @@ func TestEachPaneOfTheDemoIsAtMostFifteenLines(t *testing.T) {
 	}
 	if panes != 4 {
 		t.Errorf("%d panes, not 4", panes)
+	}
+}
+
+func TestTheEventSourceExampleHasTenLines(t *testing.T) {
+	body, _, _ := Page("examples/event-source.html")
+	first := scripts.FindSubmatch(body)[1]
+	if n := bytes.Count(bytes.TrimSpace(first), []byte("\n")) + 1; n > 10 || !bytes.Contains(first, []byte("new EventSource(")) {
+		t.Errorf("%d lines:\n%s", n, first)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"parley/web"
 )
 
-// pages serves the chat page at /, what it runs at /chat.js, and the client at /parley.js.
+// pages serves the chat page at /, what it runs at /chat.js, the client at /parley.js, and
+// the examples below /examples/.
 func pages() http.Handler {
 	scripts := map[string]http.HandlerFunc{"/parley.js": script("parley.js"), "/chat.js": script("chat.js")}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,9 +25,9 @@ func pages() http.Handler {
 			script(w, r)
 			return
 		}
-		body, csp, ok := web.Page("index.html")
+		body, csp, ok := web.Page(pageOf(r.URL.Path))
 		if !ok {
-			http.Error(w, "this binary was built without its pages", http.StatusInternalServerError)
+			http.NotFound(w, r)
 			return
 		}
 		h := w.Header()
@@ -36,6 +37,18 @@ func pages() http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		_, _ = w.Write(body)
 	})
+}
+
+// pageOf is the file of an address.
+func pageOf(path string) string {
+	switch name, example := strings.CutPrefix(path, "/examples"); {
+	case !example:
+		return "index.html"
+	case strings.Trim(name, "/") == "":
+		return "examples/index.html"
+	default:
+		return "examples" + name + ".html"
+	}
 }
 
 // script serves one: asked for again each time, and sent again only when it has

@@ -57,3 +57,21 @@ func TestThePageIsServedBesideIt(t *testing.T) {
 		t.Errorf("headers %v", w.Header())
 	}
 }
+
+func TestTheExamplesAreServedBelowTheirIndex(t *testing.T) {
+	for path, holds := range map[string]string{"/examples": "<h1>Examples", "/examples/": "<h1>Examples", "/examples/event-source": "new EventSource(",
+		"/examples/web-socket": "new WebSocket(", "/examples/long-poll": "curl", "/examples/react": "useChannel"} {
+		w := httptest.NewRecorder()
+		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), holds) || w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: %d without %q, or without a policy", path, w.Code, holds)
+		}
+	}
+	for _, path := range []string{"/examples/none", "/examples/../index"} {
+		w := httptest.NewRecorder()
+		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}

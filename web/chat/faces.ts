@@ -14,8 +14,9 @@ export function face(user: string, name = user, small = false): HTMLElement {
   return node
 }
 
-export function hue(user: string): number {
-  let sum = 7
-  for (let i = 0; i < user.length; i++) sum = (sum * 31 + user.charCodeAt(i)) >>> 0
-  return sum % 24 * 15
+/** FNV-1a, in twelve steps around the circle. */
+function hue(user: string): number {
+  let sum = 0x811c9dc5
+  for (let i = 0; i < user.length; i++) sum = Math.imul(sum ^ user.charCodeAt(i), 0x01000193)
+  return (sum >>> 8) % 12 * 30
 }

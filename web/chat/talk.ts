@@ -197,7 +197,10 @@ export class Talk {
     for (const row of this.#list.visible()) if (row.kind === "message") last = row.message.id
     room.seen = Math.max(room.seen, last)
     if (!this.#placed || !this.#inbox.entries.has(room.name) || last <= (this.#inbox.entries.get(room.name)?.read_id ?? 0) || last <= this.#asked) return
-    this.#timer ??= setTimeout(() => { if (looking()) this.#read() }, glance)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      if (looking()) this.#read()
+    }, glance)
   }
 
   /** Moves the read pointer to what was seen. */

@@ -36,7 +36,7 @@ export function textNodes(text: string, me: string): Node[] {
       case "code": return h("code", {}, part.text)
       case "block": return h("pre", { tabindex: 0 }, part.text.replace(/\n$/, ""))
       case "link": return h("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, part.text)
-      case "mention": return h("span", { class: part.user === me || part.user === "channel" ? "at me" : "at" }, part.text)
+      case "mention": return h("span", { class: part.user === me || part.user === "channel" ? "mention me" : "mention" }, part.text)
     }
   })
 }

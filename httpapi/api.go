@@ -84,9 +84,12 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	for path, h := range a.health() {
 		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
 	}
-	for _, path := range []string{"/{$}", "/parley.js", "/chat.js", "/examples", "/examples/{$}", "/examples/{name}"} {
-		route(path, methods{"GET": a.page})
-	}
+	route("/{$}", methods{"GET": a.page})
+	route("/parley.js", methods{"GET": a.page})
+	route("/chat.js", methods{"GET": a.page})
+	route("/examples", methods{"GET": a.page})
+	route("/examples/{$}", methods{"GET": a.page})
+	route("/examples/{name}", methods{"GET": a.page})
 	mux.Handle("/", a.undrained(a.handle(notFound)))
 	return guard(cfg.Hosts, cfg.HSTS, a.cors(a.foreign(plain(mux))))
 }

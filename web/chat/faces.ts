@@ -18,5 +18,5 @@ export function face(user: string, name = user, small = false): HTMLElement {
 function hue(user: string): number {
   let sum = 0x811c9dc5
   for (let i = 0; i < user.length; i++) sum = Math.imul(sum ^ user.charCodeAt(i), 0x01000193)
-  return (sum >>> 8) % 12 * 30
+  return (sum >>> 0) % 12 * 30
 }

@@ -15,7 +15,7 @@ import (
 
 type verifyCmd struct {
 	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
-	Token      string        `placeholder:"TOKEN" help:"A token or an API key that may read and write channels named verify-…; not needed in development."`
+	Token      string        `placeholder:"TOKEN" help:"An API key, or a token that may read and write channels named verify-…, for which --rate-user has to be 0 or large; not needed in development."`
 	Channels   int           `default:"4" placeholder:"N" help:"Channels, with new names."`
 	Publishers int           `default:"8" placeholder:"N" help:"Publishers in all, over HTTP and WebSocket."`
 	Readers    int           `default:"16" placeholder:"N" help:"Readers in all, over all four transports."`

@@ -62,6 +62,8 @@ run(async ({ browser, args: [base] }) => {
   for (const [name, options] of [['light', { ...wide, colorScheme: 'light' }], ['dark', { ...wide, colorScheme: 'dark' }], ['phone', { ...phone, colorScheme: 'light' }]]) {
     const v = await look(name, options)
     await v.wait(() => document.getElementById('under').textContent.includes('is typing') && document.querySelectorAll('#log .msg').length >= 8)
+    const shifted = await v.page.evaluate(() => shifted)
+    assert.ok(shifted < 0.01, `${name}: the layout shifted by ${shifted}`)
     await shot(v, `chat-${name}`)
     await check(v, name)
     if (name === 'phone') {

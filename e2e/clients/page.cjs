@@ -18,6 +18,9 @@ exports.visitor = (browser, base, { expected = gone } = {}) => {
   const open = async (p, query) => {
     await p.addInitScript(() => {
       globalThis.violations = []
+      globalThis.shifted = 0
+      new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) shifted += e.value })
+        .observe({ type: 'layout-shift', buffered: true })
       document.addEventListener('securitypolicyviolation', e => violations.push(`${e.violatedDirective} ${e.blockedURI}`))
     })
     await p.goto(`${base}/?${new URLSearchParams(query)}`)

@@ -9,15 +9,15 @@ run(async ({ browser, args: [base, count] }) => {
   const alice = await visit({ user: 'alice', channel: 'long' }, { viewport: { width: 1100, height: 1400 } })
   await alice.wait(n => document.querySelector(`#log .msg[data-id="${n}"]`), count)
 
-  // At each picture on the way to the top: which message is at which pixel.
+  // At each picture on the way to the top: which message ends at which pixel.
   const result = await alice.page.evaluate(async () => {
     const log = document.getElementById('log')
     const frame = () => new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))
-    const places = () => new Map([...log.querySelectorAll('.msg[data-id]')].map(n => [n.dataset.id, Math.round(n.getBoundingClientRect().top)]))
+    const places = () => new Map([...log.querySelectorAll('.msg[data-id]')].map(n => [n.dataset.id, Math.round(n.getBoundingClientRect().bottom)]))
     const end = Date.now() + 120000
-    let most = 0, moved = 0, loads = 0, frames = 0, slow = 0
+    let most = 0, moved = 0, loads = 0, frames = 0, slow = 0, steps = 0
     while (!log.querySelector('[data-id="1"]') && Date.now() < end) {
-      log.scrollTop = Math.max(0, log.scrollTop - 700)
+      log.scrollTop = ++steps % 3 ? Math.max(0, log.scrollTop - 700) : 0 // at times to where what is loaded begins
       await frame()
       // Now nobody scrolls: rows are measured, pages of history come in, and nothing may move.
       const before = places()

@@ -9,13 +9,15 @@ export interface ListEvents {
   top(): void
 }
 
-/** Where a list stands, and how tall its rows are; for coming back to it. */
-interface View { stuck: boolean; key: string; offset: number; heights: Map<string, number>; width: number }
+/** Where a list stands, and how tall its rows are; for coming back to it. `offset` is where the anchor begins or (`ends`) ends. */
+interface View { stuck: boolean; key: string; ends: boolean; offset: number; heights: Map<string, number>; width: number }
 
 /** Never more rows than this in the document, and how far beyond what is visible they reach, in pixels. */
 const most = 160, beyond = 600
 /** This near the end counts as there; this near the top more is asked for. */
 const near = 32, early = 1500
+/** Rows that do not stay beside the same messages. */
+const moves = new Set<Row["kind"]>(["top", "day", "new"])
 
 /**
  * A list of any length of which only the rows around the visible ones are in the document:
@@ -25,8 +27,9 @@ const near = 32, early = 1500
  *              └ below
  *
  * What one looks at stays where it is, whatever is added or turns out taller above it: the
- * anchor, the first visible row, keeps its distance to the top. At the end (stuck) it is the
- * end that stays.
+ * end of the anchor, the first message that is wholly visible, keeps its distance to the top.
+ * (Its end: history may make it the second of a group, which has no name above it. A message:
+ * the line for its day moves up before history.) At the end (stuck) it is the end that stays.
  */
 export class List {
   readonly #box: HTMLElement
@@ -103,6 +106,7 @@ export class List {
     if (!this.#index.has(key)) return false
     this.#view.stuck = false
     this.#view.key = key
+    this.#view.ends = false
     this.#view.offset = Math.round(this.#box.clientHeight / 3)
     this.#layout()
     return true
@@ -125,10 +129,11 @@ export class List {
     const view = this.#view
     view.stuck = scrollHeight - scrollTop - clientHeight < near
     let i = this.#at(scrollTop)
-    while (i < this.#rows.length - 1 && (this.#tops[i]! < scrollTop || this.#rows[i]!.kind === "top")) i++ // the first that is whole
-    if (this.#tops[i]! > scrollTop + clientHeight / 2 && i > 0) i-- // but not one far below a tall one
+    while (i < this.#rows.length - 1 && (this.#tops[i]! < scrollTop || moves.has(this.#rows[i]!.kind))) i++
+    if (this.#tops[i]! > scrollTop + clientHeight / 2 && i > 0 && !moves.has(this.#rows[i - 1]!.kind)) i-- // not one far below a tall one
     view.key = this.#rows[i]!.key
-    view.offset = this.#tops[i]! - scrollTop
+    view.ends = true
+    view.offset = this.#tops[i + 1]! - scrollTop
     this.#set = scrollTop
   }
 
@@ -170,7 +175,7 @@ export class List {
     const i = this.#index.get(this.#view.key)
     if (this.#view.stuck) return end
     if (i === undefined) return Math.min(end, Math.max(0, this.#box.scrollTop))
-    return Math.min(end, Math.max(0, this.#tops[i]! - this.#view.offset))
+    return Math.min(end, Math.max(0, this.#tops[this.#view.ends ? i + 1 : i]! - this.#view.offset))
   }
 
   #sum(): void {
@@ -230,5 +235,5 @@ export class List {
 }
 
 function fresh(): View {
-  return { stuck: true, key: "", offset: 0, heights: new Map(), width: 0 }
+  return { stuck: true, key: "", ends: false, offset: 0, heights: new Map(), width: 0 }
 }

@@ -64,7 +64,7 @@ run(async ({ browser, say, heard, args: [base] }) => {
   await heard()
   await alice.wait(() => /Next try in \d+ s/.test(document.getElementById('under').textContent))
   for (const text of ['one', 'two', 'three']) await alice.write(text)
-  assert.equal(await alice.page.locator('#log .pending').count(), 3)
+  await alice.wait(() => document.querySelectorAll('#log .pending').length === 3)
   await bob.write('from bob')
   say('restart')
   await heard()

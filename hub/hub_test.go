@@ -404,3 +404,32 @@ func TestARetryOfAnOldMessageHidesNoneFromThoseWhoResume(t *testing.T) {
 	other.drain(1<<20, 1<<20)
 	other.want(11, 10)
 }
+
+// trimmed is a log whose beginning goes on moving: behind each look at its bounds one
+// message more is gone.
+type trimmed struct {
+	parley.Log
+	first, until int64
+}
+
+func (l *trimmed) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	if after.ID < l.first-1 {
+		return nil, parley.ErrTrimmed
+	}
+	return l.Log.Read(ctx, ch, after, limit)
+}
+
+func (l *trimmed) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	bs, err := l.Log.Bounds(ctx, channels...)
+	bs[0].First = l.first
+	l.first = min(l.first+1, l.until)
+	return bs, err
+}
+
+func TestWhoIsNotBehindWhatIsTrimmedHearsNothingOfIt(t *testing.T) {
+	h, _, store := start(t, hub.Config{})
+	publish(t, h, "c", 300, "old")
+	s := follow(t, hub.New(&trimmed{Log: store, first: 261, until: 285}, hub.Config{}), "c", &parley.Cursor{ID: 290})
+	s.drain(1<<20, 1<<20)
+	s.want(291, 300)
+}

@@ -148,17 +148,19 @@ func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int
 	pg.after = key.start - 1
 	limit := func() int { return int(pageIDs - pg.after%pageIDs) }
 	ms, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
-	if errors.Is(err, parley.ErrTrimmed) && after > pg.after {
-		// The page's beginning is gone, but perhaps not what is asked for.
+	for errors.Is(err, parley.ErrTrimmed) && after > pg.after {
+		// The page's beginning is gone, but perhaps not what is asked for. It may move on
+		// before it is read.
 		var b []parley.Bounds
-		if b, err = log.Bounds(ctx, key.channel); err == nil {
-			pg.after = max(b[0].First-1, pg.after)
-			if after < pg.after {
-				err = parley.ErrTrimmed
-			} else {
-				ms, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
-			}
+		if b, err = log.Bounds(ctx, key.channel); err != nil {
+			break
 		}
+		if b[0].First-1 <= pg.after || b[0].First-1 > after {
+			err = parley.ErrTrimmed
+			break
+		}
+		pg.after = b[0].First - 1
+		ms, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
 	}
 	pg.err = err
 	pg.last = pg.after + int64(len(ms))

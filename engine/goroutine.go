@@ -24,7 +24,7 @@ type goroutine struct {
 // goPark serves a socket with goroutines.
 func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
 	e.goStart(c, nc)
-	go c.slow.serve(c, nc, early)
+	go c.slow.serve(c, waitingReader(nc), early)
 }
 
 func (e *Engine) goStart(c *Conn, out io.WriteCloser) {
@@ -164,17 +164,17 @@ func (g *goroutine) end(c *Conn) {
 	g.engine.forget(c)
 }
 
-// serve reads until the connection ends.
-func (g *goroutine) serve(c *Conn, socket net.Conn, early []byte) {
-	defer g.end(c)
+// serve gives the peer what was read early, or what is read next, and leaves the rest to
+// a goroutine that is new: its stack is as small as waiting allows, while this one's has
+// grown, and the collector makes no stack smaller than 4 KB.
+func (g *goroutine) serve(c *Conn, read func(take func([]byte)) error, early []byte) {
 	if len(early) > 0 {
 		g.receive(c, early)
+	} else if err := read(func(p []byte) { g.receive(c, p) }); err != nil {
+		g.end(c)
+		return
 	}
-	for read := waitingReader(socket); ; {
-		if err := read(func(p []byte) { g.receive(c, p) }); err != nil {
-			return
-		}
-	}
+	go g.serve(c, read, nil)
 }
 
 // receive gives the peer bytes, and waits while it is full.

@@ -19,36 +19,56 @@ func waitingReader(nc net.Conn) func(take func([]byte)) error {
 	if err != nil {
 		return func(func([]byte)) error { return err }
 	}
-	return func(take func([]byte)) error {
-		var buf *[readSize]byte
-		var n int
-		var err error
-		waitErr := raw.Read(func(fd uintptr) bool {
-			buf = readBuffers.Get().(*[readSize]byte)
-			for {
-				if n, err = syscall.Read(int(fd), buf[:]); err != syscall.EINTR {
-					break
-				}
-			}
-			if err == syscall.EAGAIN {
-				readBuffers.Put(buf)
-				buf = nil
-				return false
-			}
-			return true
-		})
-		if buf != nil {
-			defer readBuffers.Put(buf)
+	r := &patient{raw: raw}
+	r.try = r.tryOne
+	return r.read
+}
+
+// patient waits for a connection's next byte with room for just that one, and on a
+// stack that need not grow: what is on the stack of one who waits is small as long as
+// nothing large was ever called there.
+type patient struct {
+	raw syscall.RawConn
+	try func(fd uintptr) bool
+
+	first [1]byte
+	n     int
+	err   error
+}
+
+func (r *patient) tryOne(fd uintptr) bool {
+	for {
+		if r.n, r.err = syscall.Read(int(fd), r.first[:]); r.err != syscall.EINTR {
+			return r.err != syscall.EAGAIN
 		}
-		switch {
-		case waitErr != nil:
-			return waitErr
-		case err != nil:
-			return err
-		case n == 0:
-			return io.EOF
-		}
-		take(buf[:n])
-		return nil
 	}
+}
+
+func (r *patient) read(take func([]byte)) error {
+	switch err := r.raw.Read(r.try); {
+	case err != nil:
+		return err
+	case r.err != nil:
+		return r.err
+	case r.n <= 0:
+		return io.EOF
+	}
+	return r.rest(take)
+}
+
+// rest reads what there is after the first byte, into a buffer that is lent.
+func (r *patient) rest(take func([]byte)) error {
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	buf[0] = r.first[0]
+	n := 0
+	err := r.raw.Read(func(fd uintptr) bool {
+		for {
+			if n, r.err = syscall.Read(int(fd), buf[1:]); r.err != syscall.EINTR {
+				return true
+			}
+		}
+	})
+	take(buf[:1+max(n, 0)])
+	return err
 }

@@ -138,9 +138,11 @@ func (m methods) allow() string {
 // server is not draining.
 func (a *API) serve(m methods) http.Handler {
 	return a.undrained(a.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		values, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
 			return bad("the query can't be read: %v", err)
 		}
+		r.Form = values // parsed once; the forms of bodies are read by who wants them
 		return m.serve(w, r)
 	}))
 }

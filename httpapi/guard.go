@@ -129,13 +129,14 @@ type Development struct{ Tickets *auth.Tickets }
 
 // Caller implements Authenticator: the user of the query, or a guest.
 func (d Development) Caller(r *http.Request) (chat.Caller, error) {
-	if text := r.URL.Query().Get("ticket"); text != "" {
+	q := query(r)
+	if text := q.Get("ticket"); text != "" {
 		c, ok := d.Tickets.Take(text)
 		if !ok {
 			return c, &parley.Error{Code: parley.CodeUnauthorized, Detail: "the ticket is not known, was used, or is too old", Hint: "get another one: POST /api/tickets"}
 		}
 		return c, nil
 	}
-	user, err := userOr(r.URL.Query().Get("user"), parley.Guest)
+	user, err := userOr(q.Get("user"), parley.Guest)
 	return chat.Caller{User: user, As: chat.Developer}, err
 }

@@ -24,7 +24,13 @@ const (
 // params are a request's query parameters; what counts as absent is not there.
 type params struct{ url.Values }
 
-func query(r *http.Request) params { return params{r.URL.Query()} }
+// query returns them; they are not to be changed.
+func query(r *http.Request) params {
+	if r.Form != nil {
+		return params{r.Form}
+	}
+	return params{r.URL.Query()}
+}
 
 func (p params) get(name string) string {
 	if v := p.Get(name); !wire.Absent(v) {

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -72,7 +74,7 @@ type pollPeer struct {
 	poll
 	t    *Transports
 	conn engine.Conn
-	head *http.Header // of the answer, shared by all polls of its kind
+	head *answerHead // shared by all polls of its kind
 
 	due      bool // its time is over
 	sent     bool // the answer was given to be written
@@ -101,7 +103,7 @@ func (p *pollPeer) Output() ([]byte, error) {
 	}
 	if p.got != nil && p.got.refused != nil {
 		p.sent = true
-		return p.problem(p.head.Clone(), p.got.refused), nil
+		return p.problem(p.got.refused), nil
 	}
 	if err := p.collect(); err == hub.ErrBehind {
 		return nil, engine.ErrLoad
@@ -110,20 +112,18 @@ func (p *pollPeer) Output() ([]byte, error) {
 		return nil, nil
 	}
 	p.sent = true
-	h := p.head.Clone()
-	if p.leave {
-		h.Set("Connection", "close")
-	}
 	if p.leave && !p.done {
-		return p.problem(h, p.t.Draining()), nil
+		return p.problem(p.t.Draining()), nil
 	}
-	body := p.answer()
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	return append(responseHead(http.StatusOK, h), body...), nil
+	return p.head.before(p.answer(), p.leave), nil
 }
 
 // problem is the answer to a poll that can't be served any more.
-func (p *pollPeer) problem(h http.Header, e *parley.Error) []byte {
+func (p *pollPeer) problem(e *parley.Error) []byte {
+	h := p.head.header.Clone()
+	if p.leave {
+		h.Set("Connection", "close")
+	}
 	status, body := p.t.cfg.Problem(h, e)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	return append(responseHead(status, h), body...)
@@ -161,32 +161,47 @@ func (p *pollPeer) Return(nc net.Conn) {
 	p.t.cfg.GiveBack(nc, p.has().early)
 }
 
-// heads are the headers of answers that wait: few kinds, shared by many.
+// answerHead is what answers of one kind begin with, but for the lines that differ.
+type answerHead struct {
+	header http.Header
+	lines  []byte
+}
+
+// before returns the whole answer.
+func (a *answerHead) before(body []byte, leave bool) []byte {
+	b := append(make([]byte, 0, len(a.lines)+len(body)+128), "HTTP/1.1 200 OK\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(body)), 10)
+	b = append(b, "\r\n"...)
+	if leave {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	return append(append(append(b, a.lines...), "\r\n"...), body...)
+}
+
+// heads are those of the answers that wait: few kinds, shared by many.
 type heads struct {
 	mu    sync.Mutex
-	kinds map[string]*http.Header
+	last  *answerHead // most are like the one before
+	kinds map[string]*answerHead
 }
 
 const maxHeads = 1024
 
-func (k *heads) intern(h http.Header) *http.Header {
-	h = h.Clone()
-	h.Del("Date")
-	text := string(responseText(h))
+func (k *heads) intern(h http.Header) *answerHead {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if shared := k.kinds[text]; shared != nil {
-		return shared
+	if k.last != nil && maps.EqualFunc(k.last.header, h, slices.Equal) {
+		return k.last
 	}
-	if len(k.kinds) >= maxHeads || k.kinds == nil {
-		k.kinds = map[string]*http.Header{}
+	var lines headBuffer
+	_ = h.Write(&lines)
+	if k.last = k.kinds[string(lines)]; k.last == nil {
+		if len(k.kinds) >= maxHeads || k.kinds == nil {
+			k.kinds = map[string]*answerHead{}
+		}
+		k.last = &answerHead{h.Clone(), lines}
+		k.kinds[string(lines)] = k.last
 	}
-	k.kinds[text] = &h
-	return &h
-}
-
-func responseText(h http.Header) []byte {
-	var b headBuffer
-	_ = h.Write(&b)
-	return b
+	return k.last
 }

@@ -74,6 +74,8 @@ func TestWhoIsInAChannel(t *testing.T) {
 	s.get("/api/messages?channel_id=general&user=alice").is(t, 200, "")
 	s.get("/api/messages?channel_id=general").is(t, 200, "") // a guest
 	s.get("/api/messages?user=carol").is(t, 200, "")         // names no channel
+	s.get("/api/messages?channel_id=general&before=9&user=dave").is(t, 200, "")
+	s.get("/api/messages?channel_id=general&thread=1&user=dave").is(t, 200, "") // reads back: that is no poll
 	h := s.here("general")
 	if h.Count != 2 || len(h.Users) != 2 || h.Truncated {
 		t.Fatalf("%+v", h)
@@ -86,6 +88,22 @@ func TestWhoIsInAChannel(t *testing.T) {
 	}
 	s.get("/api/channels/a%20b/presence").is(t, 400, "bad_channel")
 	s.do("PUT", "/api/channels/general/presence", "").is(t, 405, "method_not_allowed")
+}
+
+// Who has read something by GET and then had a stream goes when the stream does.
+func TestAStreamsEndIsNotPutOffByReading(t *testing.T) {
+	s := serve(t)
+	others, _ := s.stream("/api/stream/general?user=bob")
+	s.get("/api/messages?channel_id=general&user=alice").is(t, 200, "")
+	s.data(others, `"user-joined"`, `"alice"`)
+	lines, end := s.stream("/api/stream/general?user=alice")
+	s.data(lines, `"welcome"`)
+	s.get("/api/messages?channel_id=general&user=alice").is(t, 200, "")
+	end()
+	s.data(others, `"user-left"`, `"alice"`) // within the stream's 20 s; a poll's lease is a minute
+	if a := s.get("/api/users/alice/presence"); !strings.HasPrefix(a.body, `{"online":false,`) {
+		t.Errorf("alice: %s", a.body)
+	}
 }
 
 func TestAtMostAThousandAreListed(t *testing.T) {

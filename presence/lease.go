@@ -9,6 +9,10 @@ import (
 // A lease keeps a user in a place for a time, though no connection does: of one who
 // polls until the next poll is overdue, of one who left while a return would not count as
 // leaving. Kinds that are transports are told as such.
+//
+// Who opens a stream may have read something by a poll before, and may do so meanwhile. That
+// is not to keep them when they close it, so a poll's lease ends with the last stream, unless
+// they polled twice while they had one: then polls are a way in which they read.
 const grace = parley.ShortPoll + 1
 
 // lease is one of them. All of a kind of duration are in a queue by their ends.
@@ -16,6 +20,7 @@ type lease struct {
 	use
 	display    string        // what people read for the user, if it differs
 	due        time.Duration // since the tracker began
+	polls      int           // of a poll's: how often it was taken since a stream was opened
 	prev, next *lease
 }
 
@@ -63,7 +68,46 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 		l.unlink()
 	}
 	l.display = display
+	l.polls++
 	t.queueLocked(at.via).push(l, now)
+}
+
+// pollsLocked are the leases of a user's polls in a place.
+func (t *Tracker) pollsLocked(u *uses, at place) (ls []*lease) {
+	for _, via := range []parley.Transport{parley.LongPoll, parley.ShortPoll} {
+		if u.leases&(1<<via) != 0 {
+			ls = append(ls, t.leases[use{at, via}])
+		}
+	}
+	return ls
+}
+
+// streamLocked says that a user opens a stream in a place.
+func (t *Tracker) streamLocked(u *uses, at place) {
+	if u.streams() {
+		return
+	}
+	for _, l := range t.pollsLocked(u, at) {
+		l.polls = 0
+	}
+}
+
+// unstreamedLocked ends the leases of polls that end with a user's last stream.
+func (t *Tracker) unstreamedLocked(u *uses, at place) {
+	for _, l := range t.pollsLocked(u, at) {
+		if l.polls < 2 {
+			t.endLocked(u, l)
+		}
+	}
+}
+
+// endLocked ends a lease.
+func (t *Tracker) endLocked(u *uses, l *lease) {
+	l.unlink()
+	if delete(t.leases, l.use); len(t.leases) == 0 {
+		t.leases = map[use]*lease{} // a map never shrinks
+	}
+	u.leases &^= 1 << l.via
 }
 
 // outlastsLocked tells whether a poll keeps a user longer than the grace would.
@@ -83,11 +127,7 @@ func (t *Tracker) expireLocked(now time.Duration) (l *lease, seen time.Duration)
 		if l == nil || l.due > now {
 			continue
 		}
-		l.unlink()
-		if delete(t.leases, l.use); len(t.leases) == 0 {
-			t.leases = map[use]*lease{} // a map never shrinks
-		}
-		t.usesLocked(l.place).leases &^= 1 << l.via
+		t.endLocked(t.usesLocked(l.place), l)
 		return l, l.due - q.lasts
 	}
 	return nil, 0

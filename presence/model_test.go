@@ -29,7 +29,7 @@ const modelGrace, modelTTL = 3 * time.Second, 10 * time.Second
 // all that was done. A stay goes on while something keeps the user at every moment.
 func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.Duration) (here bool, since time.Duration, ts parley.Transports) {
 	var open [3]int
-	polled := map[parley.Transport]time.Duration{}
+	polled, polls := map[parley.Transport]time.Duration{}, map[parley.Transport]int{}
 	until := time.Duration(-1) // leases keep the user until then; before the first there was none
 	total := 0
 	for _, a := range m.done {
@@ -44,14 +44,28 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 		}
 		switch a.kind {
 		case '+':
+			if a.via != parley.LongPoll && open[parley.WebSocket]+open[parley.SSE] == 0 {
+				clear(polls)
+			}
 			open[a.via]++
 			total++
 		case '-':
 			open[a.via]--
 			if total--; total == 0 {
-				until = max(until, a.at+modelGrace)
+				until = a.at + modelGrace
+				for via, at := range polled {
+					if a.via != parley.LongPoll && polls[via] < 2 {
+						delete(polled, via) // they read something once, and have gone
+						continue
+					}
+					until = max(until, at+modelTTL)
+				}
 			}
 		case '?':
+			if at, before := polled[a.via]; !before || a.at >= at+modelTTL {
+				polls[a.via] = 0
+			}
+			polls[a.via]++
 			polled[a.via] = a.at
 			until = max(until, a.at+modelTTL)
 		}

@@ -94,12 +94,16 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, via parley
 	at := place{channel, user}
 	u, came := t.arriveLocked(at, now)
 	before := u.transports()
+	if via != parley.LongPoll {
+		t.streamLocked(u, at)
+	}
 	t.openLocked(u, use{at, via})
 	t.changedLocked(at, u, before, came)
 	return came && t.joinedLocked(at, now)
 }
 
-// Leave counts one less. A user whom nothing else keeps goes after the grace.
+// Leave counts one less. A user whom nothing else keeps goes after the grace; a poll or two
+// of before, or one beside a stream, is nothing (lease.go).
 func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,8 +113,13 @@ func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name strin
 		return
 	}
 	before := u.transports()
-	if t.closeLocked(u, use{at, via}) && u.closed() && !t.outlastsLocked(at, t.since(now)) {
-		t.leaseLocked(u, use{at, grace}, name, t.since(now))
+	if t.closeLocked(u, use{at, via}) && u.closed() {
+		if via != parley.LongPoll {
+			t.unstreamedLocked(u, at)
+		}
+		if !t.outlastsLocked(at, t.since(now)) {
+			t.leaseLocked(u, use{at, grace}, name, t.since(now))
+		}
 	}
 	t.changedLocked(at, u, before, false)
 }

@@ -38,7 +38,12 @@ func TestComingAndGoing(t *testing.T) {
 		"a poll renews the lease":                   {{0, "?alice"}, {30 * s, "(?alice)"}, {89 * s, "gone:"}, {90 * s, "gone: alice"}},
 		"renewing goes to the end":                  {{0, "?alice"}, {s, "?bob"}, {2 * s, "(?alice)"}, {61 * s, "gone: bob"}, {62 * s, "gone: alice"}},
 		"a connection outlives the lease":           {{0, "?alice"}, {s, "(+alice)"}, {70 * s, "gone:"}, {70 * s, "-alice"}, {73 * s, "gone: alice"}},
-		"the lease outlives a connection":           {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "-alice"}, {60 * s, "gone:"}, {61 * s, "gone: alice"}},
+		"who polls on beside a connection stays":    {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "(?alice)"}, {3 * s, "-alice"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
+		"polls before a connection end with it":     {{0, "?alice"}, {s, "(?alice)"}, {s, "(?alice)"}, {2 * s, "(+alice)"}, {3 * s, "-alice"}, {6*s - 1, "gone:"}, {6 * s, "gone: alice"}},
+		"one poll beside a connection ends with it": {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "-alice"}, {5*s - 1, "gone:"}, {5 * s, "gone: alice"}},
+		"two polls that are far apart are none":     {{0, "+alice"}, {s, "(?alice)"}, {61 * s, "gone:"}, {70 * s, "(?alice)"}, {71 * s, "-alice"}, {74 * s, "gone: alice"}},
+		"a poll ends with the last connection only": {{0, "?alice"}, {s, "(+alice)"}, {s, "(+alice)"}, {2 * s, "-alice"}, {9 * s, "gone:"}, {9 * s, "-alice"}, {12 * s, "gone: alice"}},
+		"polls after a connection count":            {{0, "+alice"}, {s, "-alice"}, {2 * s, "(?alice)"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
 		"the grace outlives the lease":              {{0, "?alice"}, {s, "(+alice)"}, {59 * s, "-alice"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
 		"who is gone polls again and is told":       {{0, "?alice"}, {60 * s, "gone: alice"}, {61 * s, "?alice"}},
 	} {

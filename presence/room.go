@@ -33,6 +33,9 @@ func (u *uses) none() bool { return u.open == [3]uint16{} && u.leases == 0 }
 // closed tells whether leases alone keep the user.
 func (u *uses) closed() bool { return u.open == [3]uint16{} }
 
+// streams tells whether there are any.
+func (u *uses) streams() bool { return u.open[parley.WebSocket] != 0 || u.open[parley.SSE] != 0 }
+
 // transports are those in use; a user in the grace after leaving has none.
 func (u *uses) transports() (ts parley.Transports) {
 	for via, n := range u.open {

@@ -14,10 +14,12 @@ import (
 
 // Poll answers with what there is: a JSON array of messages, ascending. Several
 // channels, or all that the caller may see, are merged by timestamp; the caller counts
-// as present in those that were named. An error is returned before anything was written.
+// as present in those that were named, unless they read backwards. An error is returned
+// before anything was written.
 func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller, channels, named []parley.ChannelID, each func(parley.ChannelID) chat.Query) error {
 	h := w.Header()
 	var ms []parley.Message
+	back := false
 	if len(named) != 1 {
 		epoch, err := t.chat.Epoch(r.Context())
 		if err != nil {
@@ -28,14 +30,18 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 		}
 		h.Set("Parley-Epoch", epoch)
 	} else {
-		page, err := t.chat.History(r.Context(), c, channels[0], each(channels[0]))
+		q := each(channels[0])
+		page, err := t.chat.History(r.Context(), c, channels[0], q)
 		if err != nil {
 			return err
 		}
 		ms = page.Messages
 		setBounds(h, page.Bounds)
+		back = q.Before != nil
 	}
-	t.chat.Asked(c, parley.ShortPoll, named...)
+	if !back {
+		t.chat.Asked(c, parley.ShortPoll, named...)
+	}
 	writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 	return nil
 }
@@ -47,7 +53,6 @@ func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Calle
 		return err
 	}
 	setBounds(w.Header(), page.Bounds)
-	t.chat.Asked(c, parley.ShortPoll, channel)
 	writeTagged(w, r, append(wire.AppendThread(nil, page.Messages), '\n'))
 	return nil
 }

@@ -84,16 +84,25 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
 		return err
 	}
-	members, err := s.store.Members(ctx, channel, "", 1000)
-	if err != nil {
-		return err
+	var members []parley.UserID // to be told; there may be a hundred thousand
+	for after := parley.UserID(""); ; after = members[len(members)-1] {
+		ms, err := s.store.Members(ctx, channel, after, 1000)
+		if err != nil {
+			return err
+		}
+		for i := range ms {
+			members = append(members, ms[i].User)
+		}
+		if len(ms) < 1000 {
+			break
+		}
 	}
 	if err := s.store.RemoveChannel(ctx, channel); err != nil {
 		return err
 	}
 	s.hub.Forget(channel)
-	for _, m := range members {
-		s.tellMembership(channel, m.User, parley.Member{})
+	for _, user := range members {
+		s.tellMembership(channel, user, parley.Member{})
 	}
 	return s.control.append(ctx, order{Channel: channel})
 }

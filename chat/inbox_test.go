@@ -90,6 +90,24 @@ func say(t *testing.T, s *chat.Service, user parley.UserID, channel parley.Chann
 	return r.Message
 }
 
+// Whoever is the last of many members is told too.
+func TestARemovedChannelTellsAllItsMembers(t *testing.T) {
+	s, h, _ := real(t, chat.Config{})
+	const last = 1000
+	for i := range last + 1 {
+		if _, err := s.PutMember(t.Context(), dev("root"), "room", parley.UserID(fmt.Sprintf("u%04d", i)), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := watch(t, h, parley.ChannelID(fmt.Sprintf("@u%04d", last)), "")
+	if err := s.Remove(t.Context(), dev("root"), "room"); err != nil {
+		t.Fatal(err)
+	}
+	if kinds := got(); !slices.Equal(kinds, []string{"member-removed"}) {
+		t.Errorf("the last member was told %v", kinds)
+	}
+}
+
 func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
 	s, _, store := real(t, chat.Config{})
 	const channels = 1000

@@ -111,6 +111,9 @@ func (c *control) run(ctx context.Context, do func(order)) {
 // obey follows one order.
 func (s *Service) obey(o order) {
 	s.known.generation.Add(1)
+	if o.User != "" {
+		s.membersChanged(o.User, false) // by another node; of its own it knows
+	}
 	s.control.mu.Lock()
 	listeners := s.control.listeners
 	s.control.mu.Unlock()

@@ -43,6 +43,7 @@ type Service struct {
 	clock    func() time.Time
 	limit    func(Caller, parley.ChannelID) *parley.Error // nil: nobody is limited
 	typing   typing
+	sharers  sharers
 }
 
 // New makes a service.
@@ -57,7 +58,7 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 		cfg.Presence.Tiers = cfg.Namespaces.Tiers
 	}
 	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limit: cfg.Spend,
-		typing: typing{last: map[typist]time.Time{}}}
+		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	h.OnStored(s.stored)
 	return s

@@ -136,6 +136,7 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	own := parley.ChannelID("@" + user)
 	s.hub.Event(own, kind, wire.Membership(nil, kind, channel, user, is.Role), "")
 	s.inboxes.moved(user, channel, is.Role.In())
+	s.membersChanged(user, is.Role.In())
 }
 
 // openDirect makes the two of a direct channel members, if they are not.

@@ -12,6 +12,7 @@ import (
 	"parley"
 	"parley/chat"
 	"parley/hub"
+	"parley/presence"
 	"parley/wire"
 )
 
@@ -228,6 +229,80 @@ func TestWatchingUsers(t *testing.T) {
 		session.TakeOwn()
 		expect("it reads again", "alice:false ")
 	})
+}
+
+// In production a stream hears of those it watches as long as it shares a channel with them.
+func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
+	s, h, _ := real(t, chat.Config{Presence: presence.Config{Grace: time.Millisecond}})
+	session := &hub.Session{}
+	h.Open(session, wire.FormWS, silent{})
+	told := ""
+	expect := func(what, want string) {
+		t.Helper()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(10 * time.Second); len(told) < len(want) && time.Now().Before(deadline); <-tick.C {
+			for _, m := range stateOf.FindAllStringSubmatch(string(session.TakeOwn()), -1) {
+				told += m[1] + ":" + m[2] + " "
+			}
+		}
+		if told != want {
+			t.Errorf("%s: %q, want %q", what, told, want)
+		}
+		told = ""
+	}
+	move := func(user parley.UserID, channel parley.ChannelID, in bool) {
+		t.Helper()
+		var err error
+		if in {
+			_, err = s.PutMember(t.Context(), dev("root"), channel, user, "")
+		} else {
+			err = s.RemoveMember(t.Context(), dev("root"), channel, user)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is told of yan, who shares a channel all along, comes after what is not told of bob.
+	bob, yan := chat.Caller{User: "bob"}, chat.Caller{User: "yan"}
+	for _, user := range []parley.UserID{"zoe", "yan"} {
+		move(user, "other", true)
+	}
+	if err := s.Watch(t.Context(), chat.Caller{User: "zoe"}, session, []parley.UserID{"bob", "yan"}); err != nil {
+		t.Fatal(err)
+	}
+	expect("no channel with bob", "yan:false ")
+	s.Come(bob, parley.SSE)
+	move("bob", "a", true)
+	move("zoe", "a", true)
+	expect("now there is one", "bob:true ")
+	move("bob", "b", true)
+	move("zoe", "b", true)
+	move("bob", "a", false)
+	s.Go(bob, parley.SSE)
+	expect("there is another", "bob:false ")
+	move("zoe", "b", false)
+	s.Come(bob, parley.SSE)
+	s.Come(yan, parley.SSE)
+	expect("there is none any more", "yan:true ")
+	move("bob", "c", true)
+	move("zoe", "c", true)
+	expect("one again", "bob:true ")
+	if err := s.SetBan(t.Context(), dev("root"), "c", "bob", true); err != nil {
+		t.Fatal(err)
+	}
+	s.Go(bob, parley.SSE)
+	s.Go(yan, parley.SSE)
+	expect("bob was banned", "yan:false ")
+	move("bob", "d", true)
+	move("zoe", "d", true)
+	expect("how bob stands", "bob:false ")
+	if err := s.Remove(t.Context(), dev("root"), "d"); err != nil {
+		t.Fatal(err)
+	}
+	s.Come(bob, parley.SSE)
+	s.Come(yan, parley.SSE)
+	expect("the channel was removed", "yan:true ")
 }
 
 var stateOf = regexp.MustCompile(`"type":"presence","user":"([a-z]+)","online":(true|false)`)

@@ -23,23 +23,23 @@ const unreadWatch = 32 << 10
 
 // Watch tells a stream how users stand, then of each change, instead of those whom it
 // watched before; none ends it. Of users with whom the caller shares no channel it is
-// told nothing. It may block; the error is the store's, or that there are too many.
+// told nothing, as long as that is so. It may block; the error is the store's, or that
+// there are too many.
 func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
 	if len(users) > MaxWatched {
 		return TooManyWatched()
 	}
-	var may []parley.UserID
-	for _, user := range users {
-		ok, err := s.shares(ctx, c, user)
-		if err != nil {
-			return err
-		}
-		if ok {
-			may = append(may, user)
-		}
+	s.presence.Watch(session, users)
+	if len(users) == 0 || c.knowsAll() {
+		s.sharers.set(session, nil)
+	} else {
+		s.sharers.set(session, &c)
 	}
-	s.presence.Watch(session, may)
-	if err := s.tellWatcher(ctx, session, may); err != nil {
+	err := s.tellWatcher(ctx, session, users)
+	for err == errChanged {
+		err = s.tellWatcher(ctx, session, users)
+	}
+	if err != nil {
 		s.Unwatch(session)
 		return err
 	}
@@ -48,13 +48,20 @@ func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, use
 }
 
 // Unwatch ends it.
-func (s *Service) Unwatch(session *hub.Session) { s.presence.Watch(session, nil) }
+func (s *Service) Unwatch(session *hub.Session) {
+	s.presence.Watch(session, nil)
+	s.sharers.set(session, nil)
+}
 
 // Watchers is how many streams watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
 
-// tellWatcher tells a stream how users stand.
+// tellWatcher tells a stream how users stand, those of whom it may know.
 func (s *Service) tellWatcher(ctx context.Context, session *hub.Session, users []parley.UserID) error {
+	users, err := s.mayKnow(ctx, session, users)
+	if err != nil || len(users) == 0 {
+		return err
+	}
 	found, err := s.sightings(ctx, users...)
 	if err != nil {
 		return err
@@ -106,12 +113,15 @@ func (s *Service) tellWatchers(ctx context.Context) {
 	}
 }
 
+// knowsAll tells whether a caller may know of everybody.
+func (c Caller) knowsAll() bool { return c.As != nil && (c.As.Service || c.As.Development) }
+
 // shares tells whether a caller may know of a user: themself, one who is a member of a
 // channel that the caller is a member of, and for a back end and in development
 // everybody.
 func (s *Service) shares(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
 	switch {
-	case c.As != nil && (c.As.Service || c.As.Development), c.User == user:
+	case c.knowsAll(), c.User == user:
 		return true, nil
 	case !c.Named() || user == parley.Guest:
 		return false, nil

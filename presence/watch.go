@@ -51,6 +51,16 @@ func (t *Tracker) Watch(w Watcher, users []parley.UserID) {
 	}
 }
 
+// Watching are those who watch a user.
+func (t *Tracker) Watching(user parley.UserID) (all []Watcher) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for one := range t.watches.of[user] {
+		all = append(all, one.watcher)
+	}
+	return all
+}
+
 // Watchers is how many there are.
 func (t *Tracker) Watchers() int {
 	t.mu.Lock()

@@ -138,7 +138,7 @@ func (s *Service) Users() int { return s.presence.Users() }
 func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
 
 func (s *Service) tellJoined(channel parley.ChannelID, c Caller) {
-	s.presence.Told(s.hub.Event(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User)))
+	s.presence.Told(s.hub.Presence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User)))
 }
 
 // tellNews tells channels of users who have not come back, and of differences.
@@ -149,14 +149,14 @@ func (s *Service) tellNews(now time.Time) {
 			return
 		}
 		if n.User == "" {
-			s.presence.Told(s.hub.Event(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), ""))
+			s.presence.Told(s.hub.Presence(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), ""))
 			continue
 		}
 		name := n.Name
 		if name == "" {
 			name = string(n.User)
 		}
-		s.presence.Told(s.hub.Event(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User)))
-		s.presence.Told(s.hub.Event(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), string(n.User)))
+		s.presence.Told(s.hub.Presence(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User)))
+		s.presence.Told(s.hub.Presence(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), string(n.User)))
 	}
 }

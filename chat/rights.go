@@ -153,6 +153,12 @@ func (s *Service) Authorize(ctx context.Context, c Caller, want Right, channel p
 	return err
 }
 
+// Admit asks for the right to read a channel, and whether who reads is told who is there.
+func (s *Service) Admit(ctx context.Context, c Caller, channel parley.ChannelID) (sees bool, err error) {
+	a, err := s.authorize(ctx, c, Read, channel)
+	return rights(c, channel, a)&Presence != 0, err
+}
+
 func (s *Service) authorize(ctx context.Context, c Caller, want Right, channel parley.ChannelID) (access, error) {
 	if a, ok := s.known.get(channel, c.User); ok && rights(c, channel, a)&want != 0 {
 		return a, nil

@@ -170,3 +170,67 @@ func TestAStreamWatchesUsers(t *testing.T) {
 	s.get("/api/stream/general?user=zoe&watch=bob,a%20b").is(t, 400, "bad_request")
 	s.get("/api/messages/poll?channel_id=general&timeout=0&watch=bob").is(t, 400, "bad_request")
 }
+
+// Who may not see who is in a channel is not told on its streams either, though of all
+// else that happens there.
+func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
+	s := production(t)
+	at := func(path, user string, list ...string) string { return path + "token=" + tokenFor(t, user, list) }
+	kinds := func(lines *bufio.Scanner) (all string) { // until an event named end
+		for lines.Scan() {
+			kind, ok := strings.CutPrefix(lines.Text(), "event: ")
+			if kind == "end" {
+				return all
+			}
+			if ok && kind != "welcome" {
+				all += kind + " "
+			}
+		}
+		t.Fatalf("the stream ended: %v", lines.Err())
+		return ""
+	}
+	call := func(status int, method, path, body string) {
+		t.Helper()
+		s.do(method, path, body, "Authorization: Bearer "+apiKey).is(t, status, "")
+	}
+	call(200, "PUT", "/api/channels/club", `{"kind":"members"}`)
+	call(204, "PUT", "/api/channels/club/members/may", `{}`)
+	may, _ := s.stream(at("/api/stream/club?", "may", "club=r"))
+	blind, _ := s.stream(at("/api/stream/hall?", "bea", "hall=rw"))
+	many, _ := s.stream(at("/api/stream?channel_id=hall&channel_id=club&", "ben", "hall=r", "club=rp"))
+	sees, _ := s.stream(at("/api/stream/hall?", "sue", "hall=rp"))
+	for _, lines := range []*bufio.Scanner{blind, many, may, sees} {
+		s.data(lines, `"welcome"`)
+	}
+	come := func(channel string) {
+		t.Helper()
+		lines, end := s.stream(at("/api/stream/"+channel+"?", "guy", channel+"=rw"))
+		s.data(lines, `"welcome"`)
+		end()
+	}
+	come("hall")
+	if line := s.data(sees, `"user-left"`); !strings.Contains(line, "guy") {
+		t.Errorf("who sees is told %s", line)
+	}
+	call(202, "POST", "/api/channels/hall/events", `{"event":"end"}`)
+	for name, lines := range map[string]*bufio.Scanner{"one channel": blind, "two channels": many} {
+		if got := kinds(lines); got != "" {
+			t.Errorf("a stream of %s was told %s", name, got)
+		}
+	}
+	come("club")
+	s.data(may, `"user-left"`, `"guy"`)
+	s.data(many, `"user-left"`, `"guy"`)
+	call(204, "DELETE", "/api/channels/club/members/may", "") // who may read on, as the token says, but not see
+	for told, deadline := "", time.Now().Add(15*time.Second); ; {
+		come("club")
+		s.data(many, `"user-left"`, `"guy"`)
+		call(202, "POST", "/api/channels/club/events", `{"event":"end"}`)
+		if told = kinds(may); told == "" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("who lost the right is told %s", told)
+		}
+	}
+}

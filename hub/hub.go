@@ -129,12 +129,21 @@ func (h *Hub) exit(f *follow) {
 // object on one line, name its name among server-sent events; sessions whose
 // identity is skip don't get it. It returns how many sessions follow the channel.
 func (h *Hub) Event(channel parley.ChannelID, name string, obj []byte, skip string) (followers int) {
+	return h.tell(channel, name, obj, skip, false)
+}
+
+// Presence is Event for what tells who is here, of which blind sessions are told nothing.
+func (h *Hub) Presence(channel parley.ChannelID, name string, obj []byte, skip string) (followers int) {
+	return h.tell(channel, name, obj, skip, true)
+}
+
+func (h *Hub) tell(channel parley.ChannelID, name string, obj []byte, skip string, who bool) (followers int) {
 	t := h.topic(channel)
 	if t == nil {
 		return 0
 	}
 	sc := scratches.Get().(*scratch)
-	h.event(t, name, obj, skip, sc)
+	h.event(t, name, obj, skip, who, sc)
 	followers = len(sc.rung)
 	scratches.Put(sc)
 	return followers

@@ -47,7 +47,7 @@ func (h *Hub) point(t *topic, ms []parley.Result, scratch *scratch) {
 	}
 	clear(scratch.rung)
 	if h.tellsMore(t.channel) {
-		h.event(t, "more", wire.More(nil, t.channel, head), "", scratch)
+		h.event(t, "more", wire.More(nil, t.channel, head), "", false, scratch)
 	}
 }
 
@@ -88,7 +88,7 @@ func (h *Hub) tellMore() {
 			t.mu.Lock()
 			head := t.head
 			t.mu.Unlock()
-			h.event(t, "more", wire.More(nil, channel, head), "", sc)
+			h.event(t, "more", wire.More(nil, channel, head), "", false, sc)
 		}
 	}
 }

@@ -126,6 +126,20 @@ func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *p
 	return start, nil
 }
 
+// Blind keeps the session from what tells who is in a channel that it follows.
+func (s *Session) Blind(channel parley.ChannelID) {
+	if f := s.find(channel); f != nil {
+		f.blind = true
+	}
+}
+
+// See says anew of each channel whether the session is told who is there.
+func (s *Session) See(sees func(parley.ChannelID) bool) {
+	for f := range s.follows() {
+		f.blind = !sees(f.topic.channel)
+	}
+}
+
 // place makes room for one channel more. The first one's room is not used again,
 // since somebody may yet ring for it.
 func (s *Session) place() *follow {

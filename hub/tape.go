@@ -35,6 +35,7 @@ type slot struct {
 	id   int64   // of the entry, or of the message before the event
 	of   int64   // of a change: the message that it changed
 	skip *string // nil for an entry; for an event the identity whose sessions skip it, "" for none
+	who  bool    // an event that tells who is here, which blind followers skip
 }
 
 // tape is the bytes of one form.

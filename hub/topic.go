@@ -32,6 +32,7 @@ type follow struct {
 
 	pointer bool // it is told only that there is more
 	live    bool // reads the recent bytes; else it has to find its place by id
+	blind   bool // it is not told who is here
 	left    bool // unfollowed, though perhaps still queued
 	queued  bool // it may have something for the session
 }
@@ -92,9 +93,9 @@ func (h *Hub) deliver(t *topic, ms []parley.Result, scratch *scratch) {
 }
 
 // event gives an event to the streams that are at the head.
-func (h *Hub) event(t *topic, name string, obj []byte, skip string, scratch *scratch) {
+func (h *Hub) event(t *topic, name string, obj []byte, skip string, who bool, scratch *scratch) {
 	t.mu.Lock()
-	grown := h.appendLocked(t, slot{id: t.head, skip: &skip}, name, obj)
+	grown := h.appendLocked(t, slot{id: t.head, skip: &skip, who: who}, name, obj)
 	h.finish(t, true, grown, scratch)
 }
 
@@ -153,7 +154,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		if s.skip == nil {
 			return s.id <= f.id
 		}
-		return form == wire.FormJSON || *s.skip != "" && *s.skip == self
+		return form == wire.FormJSON || *s.skip != "" && *s.skip == self || s.who && f.blind
 	}
 	for ; f.pos < r.end(); f.pos++ {
 		if skipped(r.at(f.pos)) {

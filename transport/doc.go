@@ -221,17 +221,22 @@ func hijack(w http.ResponseWriter) (c hijacked, err error) {
 }
 
 // authorize asks whether the server can take one stream more, and whether the caller
-// may read all channels of the request.
-func (t *Transports) authorize(r *http.Request, req *Request) error {
+// may read all channels of the request. blind are those where the caller is not told who
+// is there.
+func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.ChannelID, err error) {
 	if e := t.cfg.Refusal(); e != nil {
-		return e
+		return nil, e
 	}
 	for _, f := range req.Follows {
-		if err := t.chat.Authorize(r.Context(), req.Caller, chat.Read, f.Channel); err != nil {
-			return err
+		sees, err := t.chat.Admit(r.Context(), req.Caller, f.Channel)
+		if err != nil {
+			return nil, err
+		}
+		if !sees {
+			blind = append(blind, f.Channel)
 		}
 	}
-	return nil
+	return blind, nil
 }
 
 // follow lets the session follow the request's channels.
@@ -252,7 +257,8 @@ func follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) 
 // others hear of the caller before it follows, so that where there is nobody else
 // nothing is kept.
 func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via parley.Transport, req *Request) error {
-	if err := t.authorize(r, req); err != nil {
+	blind, err := t.authorize(r, req)
+	if err != nil {
 		return err
 	}
 	if err := t.come(req.Caller); err != nil {
@@ -270,6 +276,9 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 		t.chat.Go(req.Caller, via)
 		t.gone(req.Caller)
 		return err
+	}
+	for _, channel := range blind {
+		s.Blind(channel)
 	}
 	for i := range starts {
 		welcome(s, form, starts[i], "")

@@ -291,7 +291,8 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 	if err != nil {
 		return err
 	}
-	if err := p.t.chat.Authorize(ctx, caller, chat.Read, channel); err != nil {
+	sees, err := p.t.chat.Admit(ctx, caller, channel)
+	if err != nil {
 		return err
 	}
 	var cursor *parley.Cursor
@@ -308,6 +309,9 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 	if err != nil {
 		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
 		return err
+	}
+	if !sees {
+		p.session.Blind(channel)
 	}
 	welcome(&p.session, p.session.Form(), start, f.Key)
 	return nil

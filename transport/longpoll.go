@@ -21,7 +21,7 @@ const answerBytes = 1 << 20
 // anything was written.
 func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
 	orders := t.orders.Load()
-	if err := t.authorize(r, req); err != nil {
+	if _, err := t.authorize(r, req); err != nil {
 		return err
 	}
 	h := w.Header()

@@ -66,15 +66,19 @@ func concerns(s *hub.Session, c chat.Caller, channel parley.ChannelID, user parl
 	return (user == "" || user == c.User) && (channel == "" || s.Follows(channel))
 }
 
-// lost asks again for the right to read, and returns the channels of a session to which
-// it is gone. The error is the store's.
+// lost asks again for the right to read, and to see who is there, and returns the channels
+// of a session to which the first is gone. The error is the store's.
 func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (lost []parley.ChannelID, err error) {
+	blind := map[parley.ChannelID]bool{}
 	s.Channels(func(channel parley.ChannelID, _ int64) {
 		if err != nil {
 			return
 		}
-		denied := t.chat.Authorize(ctx, c, chat.Read, channel)
+		sees, denied := t.chat.Admit(ctx, c, channel)
 		if denied == nil {
+			if !sees {
+				blind[channel] = true
+			}
 			return
 		}
 		if parley.AsError(denied).Code != parley.CodeForbidden {
@@ -83,6 +87,7 @@ func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (l
 		}
 		lost = append(lost, channel)
 	})
+	s.See(func(channel parley.ChannelID) bool { return !blind[channel] })
 	return lost, err
 }
 

@@ -44,6 +44,10 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 		}
 		switch a.kind {
 		case '+':
+			if a.via == parley.LongPoll {
+				delete(polled, a.via)
+				delete(polls, a.via)
+			}
 			if a.via != parley.LongPoll && open[parley.WebSocket]+open[parley.SSE] == 0 {
 				clear(polls)
 			}

@@ -96,6 +96,8 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, via parley
 	before := u.transports()
 	if via != parley.LongPoll {
 		t.streamLocked(u, at)
+	} else if l := t.leases[use{at, via}]; l != nil {
+		t.endLocked(u, l) // while the poll is held it needs none, and then it takes a new one
 	}
 	t.openLocked(u, use{at, via})
 	t.changedLocked(at, u, before, came)

@@ -12,8 +12,8 @@ import (
 type Conn struct {
 	// fixed when it is parked
 	peer Peer
-	loop *loop      // of a parked descriptor, else nil
-	slow *goroutine // of a connection with a goroutine, else nil
+	loop *loop                     // of a parked descriptor, else nil
+	slow atomic.Pointer[goroutine] // of a connection with goroutines, else nil
 
 	number, next, previous int32 // the table's
 	birth                  uint32
@@ -73,7 +73,7 @@ func (c *Conn) Ring() {
 			if c.loop != nil {
 				c.loop.push(c)
 			} else {
-				go c.slow.flush(c)
+				go c.slow.Load().flush(c)
 			}
 			return
 		}
@@ -130,8 +130,8 @@ func (e *Engine) VisitOne(c *Conn, f func(Peer) bool) {
 
 // abortLocked closes the connection without another byte.
 func (e *Engine) abortLocked(c *Conn) {
-	if c.slow != nil {
-		c.slow.abort()
+	if g := c.slow.Load(); g != nil {
+		g.abort(c)
 		return
 	}
 	e.closeLocked(c)

@@ -103,7 +103,7 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	}
 	c.mu.Unlock()
 	if entered {
-		c.slow.hold(ctx, c)
+		c.slow.Load().hold(ctx, c)
 	}
 }
 

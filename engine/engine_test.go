@@ -18,11 +18,33 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// both runs a test with parked descriptors and with goroutines.
-func both(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
-	for name, portable := range map[string]bool{"parked": false, "goroutine": true} {
+// subject is an engine that parks sockets as they are, or inside of something that
+// reads and writes them, as TLS is.
+type subject struct {
+	*engine.Engine
+	inside bool
+}
+
+func (e subject) Park(c *engine.Conn, nc net.Conn, early []byte, peer engine.Peer, listen bool, first time.Duration) {
+	if e.inside {
+		nc = outside{engine.Leaving(nc)}
+	}
+	e.Engine.Park(c, nc, early, peer, listen, first)
+}
+
+type outside struct{ net.Conn }
+
+func (o outside) NetConn() net.Conn { return o.Conn }
+
+func (o outside) CloseWrite() error { return o.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// each runs a test with every way to hold a connection.
+func each(t *testing.T, test func(t *testing.T, e subject)) {
+	for name, c := range map[string]struct{ portable, inside bool }{
+		"parked": {}, "watched": {inside: true}, "goroutine": {portable: true}, "goroutine inside": {true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
-			e, err := engine.New(engine.Config{Portable: portable, Grain: time.Millisecond})
+			e, err := engine.New(engine.Config{Portable: c.portable, Grain: time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +52,7 @@ func both(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
 			var running sync.WaitGroup
 			running.Go(func() { _ = e.Run(ctx) })
 			defer func() { e.Close(); stop(); running.Wait() }()
-			test(t, e)
+			test(t, subject{e, c.inside})
 		})
 	}
 }
@@ -165,7 +187,7 @@ func (p *fake) send(b []byte) {
 	p.conn.Ring()
 }
 
-func park(t *testing.T, e *engine.Engine, early string, listen bool) (*fake, *net.TCPConn) {
+func park(t *testing.T, e subject, early string, listen bool) (*fake, *net.TCPConn) {
 	t.Helper()
 	client, server := pair(t)
 	p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
@@ -191,7 +213,7 @@ func wait(t *testing.T, what string, c <-chan struct{}) {
 }
 
 func TestAPeerGetsItsBytesAndItsAnswersLeave(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		_, c := park(t, e, "early\n", true)
 		expect(t, c, "early\n")
 		fmt.Fprint(c, "a\nwork\nb\nload\nc\n")
@@ -204,7 +226,7 @@ func TestAPeerGetsItsBytesAndItsAnswersLeave(t *testing.T) {
 }
 
 func TestAFullPeerGetsNothingUntilItRings(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", true)
 		fmt.Fprint(c, "a\nfull\nb\n")
 		expect(t, c, "a\n")
@@ -221,7 +243,7 @@ func TestAFullPeerGetsNothingUntilItRings(t *testing.T) {
 }
 
 func TestAPeerThatWasFullOfItsOwnAnswersGoesOnAfterThem(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		_, c := park(t, e, "", true)
 		for range 100 {
 			fmt.Fprint(c, "busy\na\n")
@@ -231,7 +253,7 @@ func TestAPeerThatWasFullOfItsOwnAnswersGoesOnAfterThem(t *testing.T) {
 }
 
 func TestWhatTheSocketDoesNotTakeFollowsInOrder(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", true)
 		var want bytes.Buffer
 		for i := range 200 {
@@ -247,7 +269,7 @@ func TestWhatTheSocketDoesNotTakeFollowsInOrder(t *testing.T) {
 }
 
 func TestAConnectionEndsAfterItsLastByte(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", true)
 		fmt.Fprint(c, "bye\nend\n")
 		expect(t, c, "bye\n")
@@ -260,7 +282,7 @@ func TestAConnectionEndsAfterItsLastByte(t *testing.T) {
 }
 
 func TestAClientThatLeavesIsNoticed(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		for _, listen := range []bool{true, false} {
 			p, c := park(t, e, "", listen)
 			c.Close()
@@ -275,7 +297,7 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 }
 
 func TestADeafConnectionReadsNothing(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", false)
 		fmt.Fprint(c, "a\n")
 		p.send([]byte("b\n"))
@@ -284,7 +306,7 @@ func TestADeafConnectionReadsNothing(t *testing.T) {
 }
 
 func TestATickMayEndTheConnection(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		client, server := pair(t)
 		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 		ticks := 0
@@ -303,7 +325,7 @@ func TestATickMayEndTheConnection(t *testing.T) {
 }
 
 func TestAClientThatReadsNothingIsSeenToBlock(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		_, server := pair(t)
 		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 		p.out = make([]byte, 32<<20)
@@ -319,7 +341,7 @@ func TestAClientThatReadsNothingIsSeenToBlock(t *testing.T) {
 }
 
 func TestADrainTellsAllAndWaitsForThem(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		var clients []*net.TCPConn
 		for range 20 {
 			_, c := park(t, e, "", true)
@@ -339,7 +361,7 @@ func TestADrainTellsAllAndWaitsForThem(t *testing.T) {
 }
 
 func TestRingsFromEverywhereLoseNothing(t *testing.T) {
-	both(t, func(t *testing.T, e *engine.Engine) {
+	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", true)
 		var ringers sync.WaitGroup
 		const each, n = 500, 8

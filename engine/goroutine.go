@@ -8,14 +8,21 @@ import (
 	"time"
 )
 
-// goroutine is what a connection has that is not parked: one goroutine waits in its
-// read, another is there while there is something to write.
+// goroutine is what a connection has that is not parked: a goroutine reads while there
+// is something to read, another writes while there is something to write. Where nothing
+// else can tell that there is something, a third one waits for it.
+//
+//	        ┌──────── nothing more ────────┐
+//	        ▼                              │
+//	watched by a loop, or await ──bytes──▶ serve ──end──▶ gone
 type goroutine struct {
 	// fixed after construction
 	engine *Engine
 	out    io.WriteCloser // the socket, or a held stream
+	in     reader         // of a socket
 	done   chan struct{}  // of a held stream: closed when it is gone
 
+	reading atomic.Int32  // as Conn.dirty: busy while a goroutine reads or waits
 	room    chan struct{} // guarded by the connection's mu: closed when the peer may have room again; nil if nobody waits
 	blocked atomic.Bool   // a write is under way
 	dead    atomic.Bool   // the connection was closed; Gone follows
@@ -23,16 +30,22 @@ type goroutine struct {
 
 // goPark serves a socket with goroutines.
 func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
-	e.goStart(c, nc)
-	go c.slow.serve(c, waitingReader(nc), early)
+	g := e.goStart(c, nc)
+	g.in = waitingReader(nc)
+	if !e.portable && e.loops.watch(c, nc) {
+		g.in.await = nil
+	}
+	go g.serve(c, early)
 }
 
-func (e *Engine) goStart(c *Conn, out io.WriteCloser) {
-	c.slow = &goroutine{engine: e, out: out}
+func (e *Engine) goStart(c *Conn, out io.WriteCloser) *goroutine {
+	g := &goroutine{engine: e, out: out}
 	if _, socket := out.(net.Conn); !socket {
-		c.slow.done = make(chan struct{})
+		g.done = make(chan struct{})
 	}
-	go c.slow.flush(c)
+	c.slow.Store(g)
+	go g.flush(c)
+	return g
 }
 
 // makeRoom lets a reader go on that waits for the peer to have room.
@@ -58,14 +71,32 @@ func (g *goroutine) awaitRoomLocked(c *Conn) {
 
 // hold waits until a held stream is gone, or its client.
 func (g *goroutine) hold(ctx context.Context, c *Conn) {
-	defer context.AfterFunc(ctx, func() { g.abort(); c.Ring() })()
+	defer context.AfterFunc(ctx, func() { g.abort(c); c.Ring() })()
 	<-g.done
 }
 
 // abort closes the connection; its goroutines find out.
-func (g *goroutine) abort() {
+func (g *goroutine) abort(c *Conn) {
 	g.dead.Store(true)
 	g.out.Close()
+	if g.done == nil {
+		g.look(c)
+	}
+}
+
+// look says that there may be something to read, or the end. It never blocks.
+func (g *goroutine) look(c *Conn) {
+	for {
+		switch s := g.reading.Load(); {
+		case s == again:
+			return
+		case s == busy && g.reading.CompareAndSwap(busy, again):
+			return
+		case s == idle && g.reading.CompareAndSwap(idle, busy):
+			go g.serve(c, nil)
+			return
+		}
+	}
 }
 
 // flush writes what the peer has until it has nothing more.
@@ -82,7 +113,7 @@ func (g *goroutine) flush(c *Conn) {
 			err = c.peer.Load(g.engine.ctx)
 			c.mu.Unlock()
 			if err != nil {
-				g.pause()
+				g.pause(c)
 			}
 			continue
 		}
@@ -98,13 +129,13 @@ func (g *goroutine) flush(c *Conn) {
 			g.finish(c)
 			return
 		case err != nil:
-			g.abort()
+			g.abort(c)
 		case len(b) > 0:
 			g.blocked.Store(true)
 			_, err = g.out.Write(b)
 			g.blocked.Store(false)
 			if err != nil {
-				g.abort()
+				g.abort(c)
 			}
 		case c.dirty.CompareAndSwap(busy, idle):
 			g.makeRoom(c)
@@ -116,11 +147,11 @@ func (g *goroutine) flush(c *Conn) {
 }
 
 // pause waits a second before the store is asked again.
-func (g *goroutine) pause() {
+func (g *goroutine) pause(c *Conn) {
 	select {
 	case <-time.After(time.Second):
 	case <-g.engine.ctx.Done():
-		g.abort()
+		g.abort(c)
 	}
 }
 
@@ -129,7 +160,7 @@ func (g *goroutine) pause() {
 func (g *goroutine) finish(c *Conn) {
 	half, ok := g.out.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
-		g.abort()
+		g.abort(c)
 		g.settle(c)
 		return
 	}
@@ -164,17 +195,37 @@ func (g *goroutine) end(c *Conn) {
 	g.engine.forget(c)
 }
 
-// serve gives the peer what was read early, or what is read next, and leaves the rest to
-// a goroutine that is new: its stack is as small as waiting allows, while this one's has
-// grown, and the collector makes no stack smaller than 4 KB.
-func (g *goroutine) serve(c *Conn, read func(take func([]byte)) error, early []byte) {
+// serve reads until there is nothing more. Waiting is left to a goroutine that is new:
+// its stack is as small as waiting allows, while this one's has grown, and the collector
+// makes no stack smaller than 4 KB.
+func (g *goroutine) serve(c *Conn, early []byte) {
 	if len(early) > 0 {
 		g.receive(c, early)
-	} else if err := read(func(p []byte) { g.receive(c, p) }); err != nil {
+	}
+	for {
+		switch err := g.in.read(func(p []byte) { g.receive(c, p) }); {
+		case err == nil:
+		case err != errNothing:
+			g.end(c)
+			return
+		case g.in.await != nil:
+			go g.wait(c)
+			return
+		case g.reading.CompareAndSwap(busy, idle):
+			return
+		default:
+			g.reading.Store(busy)
+		}
+	}
+}
+
+// wait waits for something to read.
+func (g *goroutine) wait(c *Conn) {
+	if err := g.in.await(); err != nil {
 		g.end(c)
 		return
 	}
-	go g.serve(c, read, nil)
+	g.serve(c, nil)
 }
 
 // receive gives the peer bytes, and waits while it is full.

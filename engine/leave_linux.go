@@ -160,18 +160,19 @@ func (l *loose) Close() error { return unix.Close(l.fd) }
 // lendingReader reads what TLS makes of a Leaver's bytes. TLS needs a buffer to read
 // into, which it is lent only when there is something; a record of which the rest has
 // not arrived yet it keeps itself.
-func lendingReader(nc net.Conn) func(take func([]byte)) error {
+func lendingReader(nc net.Conn) reader {
 	l, ok := netConn(nc).(*Leaver)
 	if !ok {
 		return keepingReader(nc)
 	}
 	l.impatient = true
-	return func(take func([]byte)) error {
-		if err := readOnce(nc, take); !os.IsTimeout(err) {
-			return err
+	return reader{func(take func([]byte)) error {
+		err := readOnce(nc, take)
+		if os.IsTimeout(err) {
+			return errNothing
 		}
-		return l.await()
-	}
+		return err
+	}, l.await}
 }
 
 func readOnce(nc net.Conn, take func([]byte)) error {

@@ -78,6 +78,8 @@ func (ls *loops) close() {
 
 func (ls *loops) parks() bool { return true }
 
+func (ls *loops) some() *loop { return ls.each[ls.next.Add(1)%uint32(len(ls.each))] }
+
 // parkLocked takes a socket's descriptor away from Go's poller. It fails for what is
 // not a plain socket.
 func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
@@ -93,7 +95,7 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	if fd < 0 {
 		return false
 	}
-	l := ls.each[ls.next.Add(1)%uint32(len(ls.each))]
+	l := ls.some()
 	c.fd, c.loop = int32(fd), l
 	// An event names the connection, not the descriptor, which may be another's by then.
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: c.number, Pad: int32(c.birth)}
@@ -109,6 +111,20 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 		l.serveLocked(c)
 	}
 	return true
+}
+
+// watch lets a loop tell when there is something to read from a socket that stays in
+// Go's poller, too, since TLS reads and writes it. It fails for other connections.
+func (ls *loops) watch(c *Conn, nc net.Conn) bool {
+	socket, ok := netConn(nc).(*Leaver)
+	if !ok {
+		return false
+	}
+	l := ls.some()
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: c.number, Pad: int32(c.birth)}
+	var err error
+	closed := socket.raw.Control(func(fd uintptr) { err = unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, int(fd), &ev) })
+	return closed == nil && err == nil
 }
 
 // push puts a connection on the dirty list.
@@ -174,6 +190,10 @@ func (l *loop) events() {
 }
 
 func (l *loop) event(c *Conn, events uint32) {
+	if g := c.slow.Load(); g != nil { // it is watched
+		g.look(c)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if events&unix.EPOLLOUT != 0 {

@@ -1,9 +1,22 @@
 package engine
 
 import (
+	"errors"
 	"net"
 	"sync"
 )
+
+// reader is how a connection with goroutines is read.
+type reader struct {
+	// read gives take what there is, once. errNothing: not now. What never says that waits
+	// by itself.
+	read func(take func([]byte)) error
+	// await waits until there is something, without holding a buffer. nil: a loop watches
+	// the connection instead, or read never asks for it.
+	await func() error
+}
+
+var errNothing = errors.New("nothing to read")
 
 const readSize = 32 << 10
 
@@ -11,13 +24,13 @@ const readSize = 32 << 10
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // keepingReader reads into a buffer of its own.
-func keepingReader(nc net.Conn) func(take func([]byte)) error {
+func keepingReader(nc net.Conn) reader {
 	buf := make([]byte, 4<<10)
-	return func(take func([]byte)) error {
+	return reader{read: func(take func([]byte)) error {
 		n, err := nc.Read(buf)
 		if n > 0 {
 			take(buf[:n])
 		}
 		return err
-	}
+	}}
 }

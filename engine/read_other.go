@@ -4,4 +4,4 @@ package engine
 
 import "net"
 
-func waitingReader(nc net.Conn) func(take func([]byte)) error { return keepingReader(nc) }
+func waitingReader(nc net.Conn) reader { return keepingReader(nc) }

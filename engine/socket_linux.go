@@ -22,15 +22,15 @@ func TuneListener(_, _ string, raw syscall.RawConn) error {
 // sentLocked tells how many bytes the client's TCP has acknowledged (the low bits
 // of it), and whether others wait.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
-	if c.slow == nil {
+	if c.slow.Load() == nil {
 		return sent(int(c.fd))
 	}
-	if c.slow.blocked.Load() {
+	if c.slow.Load().blocked.Load() {
 		c.set(blocked)
 	} else {
 		c.clear(blocked)
 	}
-	if nc, ok := c.slow.out.(net.Conn); ok {
+	if nc, ok := c.slow.Load().out.(net.Conn); ok {
 		control(nc, func(fd int) { acked, pending = sent(fd) })
 	}
 	return acked, pending

@@ -14,7 +14,7 @@ func TuneListener(string, string, syscall.RawConn) error { return nil }
 
 // sentLocked knows no more here than whether a write is blocked.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
-	if c.slow != nil && c.slow.blocked.Load() {
+	if g := c.slow.Load(); g != nil && g.blocked.Load() {
 		c.set(blocked)
 	} else {
 		c.clear(blocked)
@@ -32,6 +32,7 @@ func (*loops) open(*Engine) error                      { return nil }
 func (*loops) run(context.Context, *sync.WaitGroup)    {}
 func (*loops) parkLocked(*Conn, net.Conn, []byte) bool { return false }
 func (*loops) parks() bool                             { return false }
+func (*loops) watch(*Conn, net.Conn) bool              { return false }
 func (*loops) close()                                  {}
 func (e *Engine) closeLocked(*Conn)                    {}
 
@@ -48,6 +49,6 @@ func (c *Leaver) Idle() {}
 // Leave fails.
 func (c *Leaver) Leave() (net.Conn, bool) { return nil, false }
 
-func lendingReader(nc net.Conn) func(take func([]byte)) error { return keepingReader(nc) }
+func lendingReader(nc net.Conn) reader { return keepingReader(nc) }
 
 func unwrap(nc net.Conn) net.Conn { return nc }

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // the ways of holding a connection that it can't reach. Each is its own user in a
 // channel of its own.
 func BenchmarkIdle(b *testing.B) {
-	const connections, settle = 10_000, time.Minute
+	const connections, settle = 15_000, time.Minute
 	for _, c := range []struct {
 		name, engine, path, upgrade string
 		secure                      bool

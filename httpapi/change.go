@@ -81,12 +81,17 @@ func printable(s string) bool {
 	return s != ""
 }
 
+// done answers a change with nothing, or if it has changed nothing with the message.
 func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) error {
-	if _, err := a.change(r, "", c); err != nil {
+	named, err := named(w, r)
+	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	res, err := a.change(r, named, c)
+	if err == nil && res.Unchanged {
+		return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &res.Message), '\n'))
+	}
+	return noContent(w, err)
 }
 
 // change applies a change to the message in the address, by the user that the body

@@ -105,7 +105,13 @@ func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
-	caller, err := a.caller(r)
+	return a.speakerAndChannel(r, "")
+}
+
+// speakerAndChannel is whom a request speaks for, given the user that its body names, and
+// the channel in its address.
+func (a *API) speakerAndChannel(r *http.Request, named string) (chat.Caller, parley.ChannelID, error) {
+	caller, err := a.speaker(r, named)
 	if err != nil {
 		return caller, "", err
 	}
@@ -116,20 +122,21 @@ func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, 
 // putChannel changes the settings that the body names. null is as absent, but for
 // data and retention, which it clears.
 func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
-	caller, channel, err := a.callerAndChannel(r)
-	if err != nil {
-		return err
-	}
 	in := &struct {
 		Title, Topic    *string
 		Kind            *parley.Kind
 		Data, Retention json.RawMessage
+		User            string
 	}{}
 	if err := readOptional(w, r, &in); err != nil {
 		return err
 	}
 	if in == nil {
 		return bad("the body is null")
+	}
+	caller, channel, err := a.speakerAndChannel(r, in.User)
+	if err != nil {
+		return err
 	}
 	data, err := wire.Object(in.Data)
 	if err != nil {
@@ -179,7 +186,11 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 
 // deleteChannel removes messages and settings; ids go on.
 func (a *API) deleteChannel(w http.ResponseWriter, r *http.Request) error {
-	caller, channel, err := a.callerAndChannel(r)
+	user, err := named(w, r)
+	if err != nil {
+		return err
+	}
+	caller, channel, err := a.speakerAndChannel(r, user)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,11 @@ import (
 
 // ticket makes one for the caller, good for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
-	caller, err := a.caller(r)
+	user, err := named(w, r)
+	if err != nil {
+		return err
+	}
+	caller, err := a.speaker(r, user)
 	if err != nil {
 		return err
 	}

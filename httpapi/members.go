@@ -48,9 +48,10 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// place is the channel and the user in the address, and who asks.
-func (a *API) place(r *http.Request) (c chat.Caller, channel parley.ChannelID, user parley.UserID, err error) {
-	if c, channel, err = a.callerAndChannel(r); err != nil {
+// place is the channel and the user in the address, and who asks, given the user that the
+// body names.
+func (a *API) place(r *http.Request, named string) (c chat.Caller, channel parley.ChannelID, user parley.UserID, err error) {
+	if c, channel, err = a.speakerAndChannel(r, named); err != nil {
 		return c, channel, user, err
 	}
 	if user, err = parley.ParseUser(r.PathValue("user")); err == nil && user == parley.Guest {
@@ -60,14 +61,15 @@ func (a *API) place(r *http.Request) (c chat.Caller, channel parley.ChannelID, u
 }
 
 func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
-	caller, channel, user, err := a.place(r)
-	if err != nil {
-		return err
-	}
 	var in struct {
 		Role parley.Role `json:"role"`
+		User string      `json:"user"`
 	}
 	if err := readOptional(w, r, &in); err != nil {
+		return err
+	}
+	caller, channel, user, err := a.place(r, in.User)
+	if err != nil {
 		return err
 	}
 	switch in.Role {
@@ -80,7 +82,11 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) deleteMember(w http.ResponseWriter, r *http.Request) error {
-	caller, channel, user, err := a.place(r)
+	by, err := named(w, r)
+	if err != nil {
+		return err
+	}
+	caller, channel, user, err := a.place(r, by)
 	if err != nil {
 		return err
 	}
@@ -92,7 +98,11 @@ func (a *API) ban(w http.ResponseWriter, r *http.Request) error { return a.setBa
 func (a *API) unban(w http.ResponseWriter, r *http.Request) error { return a.setBan(w, r, false) }
 
 func (a *API) setBan(w http.ResponseWriter, r *http.Request, banned bool) error {
-	caller, channel, user, err := a.place(r)
+	by, err := named(w, r)
+	if err != nil {
+		return err
+	}
+	caller, channel, user, err := a.place(r, by)
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,15 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message", Watch: watch}, err
 }
 
+// named is the user that a body names, if there is one and it does.
+func named(w http.ResponseWriter, r *http.Request) (string, error) {
+	var in struct {
+		User string `json:"user"`
+	}
+	err := readOptional(w, r, &in)
+	return in.User, err
+}
+
 // pathChannel is the channel in the address.
 func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))

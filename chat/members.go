@@ -188,7 +188,7 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 			Hint: "join it, or post to it, first"}
 	}
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
-		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, is.ReadID), c.Identity())
+		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, c.Name, is.ReadID), c.Identity())
 	}
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {
 		s.inboxes.touched(c.User, channel)

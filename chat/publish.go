@@ -140,7 +140,7 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
-	s.hub.Event(channel, name, wire.Event(nil, channel, c.User, name, data), skip)
+	s.hub.Event(channel, name, wire.Event(nil, channel, c.User, c.Name, name, data), skip)
 	return nil
 }
 

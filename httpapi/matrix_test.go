@@ -72,6 +72,17 @@ func tokenFor(t *testing.T, user string, channels []string) string {
 	return token
 }
 
+// named signs a token of a user whom people read by a name.
+func named(t *testing.T, user, name string, channels ...string) string {
+	t.Helper()
+	token, err := auth.Sign(tokenSecret, auth.Claims{Name: name, Channels: &channels,
+		RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // places are the kinds of channels. U stands for the caller, N for a number of its own.
 var places = []struct{ name, channel, kind string }{
 	{"public", "hall:N", "public"},

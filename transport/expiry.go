@@ -60,15 +60,16 @@ func (p *wsPeer) expire(now time.Time) time.Duration {
 		}
 	})
 	if expired {
-		p.unauthorized(errExpired)
+		p.unauthorized(errExpired, "")
 		return p.t.cfg.HeartbeatInterval
 	}
 	return next
 }
 
-// unauthorized ends a connection whose credentials are good no longer.
-func (p *wsPeer) unauthorized(e *parley.Error) {
-	p.send(wire.Error(nil, e, "", ""))
+// unauthorized ends a connection whose credentials are good no longer; key is that of the
+// frame that showed them.
+func (p *wsPeer) unauthorized(e *parley.Error, key string) {
+	p.send(wire.Error(nil, e, "", key))
 	p.close(4401, string(e.Code))
 }
 
@@ -83,7 +84,7 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 			if p.t.cfg.Refused != nil {
 				p.t.cfg.Refused(p.who.caller(), f.Type, e)
 			}
-			p.unauthorized(e)
+			p.unauthorized(e, f.Key)
 			return nil
 		}
 		return err

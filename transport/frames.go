@@ -16,11 +16,15 @@ func (p *wsPeer) object(payload []byte) {
 	f := new(wire.Frame)
 	channel := p.only()
 	err := p.session.Form().UnmarshalFrame(payload, f)
+	named, unnamed := p.channel(f)
+	if unnamed == nil {
+		channel = named
+	}
 	if err == nil {
-		channel, err = p.channel(f)
+		err = unnamed
 	}
 	if err == nil && len(f.Key) > parley.MaxKey {
-		f.Key, err = "", &parley.Error{Code: parley.CodeTooLarge, Detail: "key has more than 128 bytes", Hint: "send a shorter one"}
+		err = &parley.Error{Code: parley.CodeTooLarge, Detail: "key has more than 128 bytes", Hint: "send a shorter one"}
 	}
 	if err == nil {
 		err = p.handle(f, channel)
@@ -208,10 +212,10 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 		return err
 	}
 	d := p.deal()
-	if now := uint16(time.Now().Unix()); now != d.eventsIn {
-		d.eventsIn, d.events = now, 0
+	if d.events == nil {
+		d.events = new(pace)
 	}
-	if d.events++; d.events > eventsPerSec {
+	if !d.events.pass(millis(time.Now())) {
 		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
 	p.spoke = true

@@ -115,7 +115,7 @@ func (p *wsPeer) reconsider(ctx context.Context) error {
 	}
 	if refused != nil {
 		p.doubtful = false
-		p.unauthorized(refused)
+		p.unauthorized(refused, "")
 		return nil
 	}
 	lost, err := p.t.lost(ctx, &p.session, p.who.caller())

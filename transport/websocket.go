@@ -149,8 +149,25 @@ type dealings struct {
 	closed   bool   // it was given to be written
 	warned   bool   // it was told that its token expires
 	work     func() // what the last frame asks for and may block
-	eventsIn uint16 // the second, less its high bits, in which it
-	events   uint16 // sent so many events
+	events   *pace  // nil for none
+}
+
+// pace lets so many events of a client pass in any second.
+type pace struct {
+	at   [eventsPerSec]uint32 // when the last ones did
+	next uint8                // the oldest of them
+	full bool                 // there are so many
+}
+
+func (p *pace) pass(now uint32) bool {
+	if p.full && since(now, p.at[p.next]) < time.Second {
+		return false
+	}
+	p.at[p.next] = now
+	if p.next++; p.next == eventsPerSec {
+		p.next, p.full = 0, true
+	}
+	return true
 }
 
 func (p *wsPeer) deal() *dealings {

@@ -120,11 +120,11 @@ func System(dst []byte, channel parley.ChannelID, user parley.UserID, text strin
 	return end(appendText(dst, "user", string(user)), "")
 }
 
-// Event is an application's own.
-func Event(dst []byte, channel parley.ChannelID, user parley.UserID, name string, data json.RawMessage) []byte {
+// Event is an application's own; display is what people read for the user.
+func Event(dst []byte, channel parley.ChannelID, user parley.UserID, display, name string, data json.RawMessage) []byte {
 	dst = append(dst, `{"type":"event"`...)
 	dst = appendText(dst, "event", name)
-	dst = appendText(dst, "user", string(user))
+	dst = appendDisplay(appendText(dst, "user", string(user)), user, display)
 	dst = appendText(dst, "channel", string(channel))
 	if data != nil {
 		dst = append(append(dst, `,"data":`...), data...)

@@ -38,7 +38,11 @@ func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 		}
 		b, frame.marked = obj, true
 	}
-	return Unmarshal(b, frame)
+	err := Unmarshal(b, frame)
+	if err != nil { // whoever sent a key, or named a channel, is told with it
+		_ = json.Unmarshal(b, &struct{ Key, Channel *string }{&frame.Key, &frame.Channel})
+	}
+	return err
 }
 
 // object is the frame's data, checked, nil if there is none.

@@ -50,11 +50,15 @@ func AppendMessage(dst []byte, m *parley.Message) []byte {
 func appendHead(dst []byte, m *parley.Message) []byte {
 	dst = appendInt(dst, "id", m.ID)
 	dst = appendText(dst, "channel", string(m.Channel))
-	dst = appendText(dst, "user", string(m.User))
-	if m.Name != "" && m.Name != string(m.User) {
-		dst = appendText(dst, "name", m.Name)
+	return appendDisplay(appendText(dst, "user", string(m.User)), m.User, m.Name)
+}
+
+// appendDisplay appends what people read for a user, if it differs.
+func appendDisplay(dst []byte, user parley.UserID, display string) []byte {
+	if display == "" || display == string(user) {
+		return dst
 	}
-	return dst
+	return appendText(dst, "name", display)
 }
 
 const changed = `{"type":"message-changed"`

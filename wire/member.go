@@ -15,9 +15,9 @@ func Membership(dst []byte, kind string, channel parley.ChannelID, user parley.U
 	return end(dst, "")
 }
 
-// Read tells a channel how far a member has read.
-func Read(dst []byte, channel parley.ChannelID, user parley.UserID, id int64) []byte {
-	dst = appendText(begin(dst, "read", channel), "user", string(user))
+// Read tells a channel how far a member has read; display is what people read for the user.
+func Read(dst []byte, channel parley.ChannelID, user parley.UserID, display string, id int64) []byte {
+	dst = appendDisplay(appendText(begin(dst, "read", channel), "user", string(user)), user, display)
 	return end(appendInt(dst, "id", id), "")
 }
 

@@ -15,6 +15,7 @@ import (
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/hub"
+	"parley/wire"
 )
 
 // counting is a store that counts what is asked of it.
@@ -205,6 +206,84 @@ func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("he was kicked", "member-removed")
+}
+
+// The total that is told is what the inbox adds up to: with muted channels, with those whose
+// counts are not told, and without those that were left.
+func TestTheTotalIsThatOfTheInbox(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}, {Prefix: "feed:", Fanout: chat.OnRead}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, h, _ := real(t, chat.Config{Namespaces: spaces})
+	for _, channel := range []parley.ChannelID{"room", "quiet", "left", "big:1", "feed:1"} {
+		if _, err := s.PutMember(t.Context(), dev("bob"), channel, "bob", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(t, s, "alice", "left", "before he came")
+	session := &hub.Session{}
+	h.Open(session, wire.FormWS, silent{})
+	t.Cleanup(session.Close)
+	if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Enter("@bob", dev("bob"), parley.WebSocket)
+	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	told := func(kind string) (frame string) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+			b, err := session.Take("", 1<<20, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(b), `"type":"`+kind+`"`) {
+				return string(b)
+			}
+		}
+		t.Fatalf("no %s was told", kind)
+		return ""
+	}
+	expect := func(what string, total int) {
+		t.Helper()
+		frame := told("unread")
+		in, err := s.Inbox(t.Context(), dev("bob"), "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0
+		for _, st := range in.Channels {
+			sum += int(st.Unread)
+		}
+		if sum != total || !strings.Contains(frame, fmt.Sprintf(`"total":%d}`, total)) {
+			t.Errorf("%s: told %s, the inbox has %d, want %d", what, frame, sum, total)
+		}
+	}
+	say(t, s, "alice", "room", "one")
+	expect("a message", 2)
+	say(t, s, "alice", "quiet", "two")
+	expect("another", 3)
+	if _, err := s.Mute(t.Context(), dev("bob"), "quiet", true); err != nil {
+		t.Fatal(err)
+	}
+	say(t, s, "alice", "quiet", "three")
+	expect("one in a muted channel", 4)
+	for _, channel := range []parley.ChannelID{"big:1", "feed:1"} {
+		say(t, s, "alice", channel, "not counted")
+		told("more")
+	}
+	say(t, s, "alice", "room", "four")
+	expect("after some that are not counted", 7)
+	if err := s.RemoveMember(t.Context(), dev("bob"), "left", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	told("member-removed")
+	if _, err := s.MarkRead(t.Context(), dev("bob"), "room", 1); err != nil {
+		t.Fatal(err)
+	}
+	expect("one was left, and one read", 5)
 }
 
 func TestNamespacesSayWhoPostsWhat(t *testing.T) {

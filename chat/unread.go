@@ -38,12 +38,12 @@ type inboxes struct {
 type inboxUser struct {
 	connections int
 	counts      map[parley.ChannelID]inboxCount // what the user was told, or would have been
-	total       int64                           // of all but muted ones
+	total       int64                           // of all
+	stale       map[parley.ChannelID]struct{}   // of those whose members are only told that there is more: to be counted with the next total
 }
 
 type inboxCount struct {
 	unread, mentions int64
-	muted            bool
 	told             bool // else the user may know another count, of before
 }
 
@@ -136,10 +136,9 @@ func (in *inboxes) moved(user parley.UserID, channel parley.ChannelID, joined bo
 		u.counts[channel] = inboxCount{told: true} // who joins has read everything
 		in.places[inboxPlace{user, channel}] = struct{}{}
 	default:
-		if n := u.counts[channel]; !n.muted {
-			u.total -= n.unread
-		}
+		u.total -= u.counts[channel].unread
 		delete(u.counts, channel)
+		delete(u.stale, channel)
 		in.forgetLocked(user, channel)
 	}
 }
@@ -173,10 +172,14 @@ func (s *Service) tellInboxes(ctx context.Context) {
 	in := s.inboxes
 	for _, user := range in.takeArrived() {
 		channels, err := s.Mine(ctx, user)
-		if err != nil {
-			continue // the places that change will be counted all the same
-		}
 		in.mu.Lock()
+		if err != nil {
+			if in.users[user] != nil {
+				in.arrived[user] = struct{}{} // the next time
+			}
+			in.mu.Unlock()
+			continue
+		}
 		if u := in.users[user]; u != nil {
 			for _, channel := range channels {
 				in.addLocked(user, u, channel)
@@ -189,6 +192,9 @@ func (s *Service) tellInboxes(ctx context.Context) {
 		s.pointInboxes(ctx, channel, users)
 	}
 	for user, channels := range in.take() {
+		if stale := in.takeStale(user); stale != nil {
+			s.countInboxes(ctx, user, stale, false)
+		}
 		s.countInboxes(ctx, user, channels, true)
 	}
 }
@@ -224,9 +230,35 @@ func (s *Service) pointInboxes(ctx context.Context, channel parley.ChannelID, us
 		return // the next message tells
 	}
 	more := wire.More(nil, channel, bs[0].Last)
+	s.inboxes.uncounted(channel, users)
 	for _, user := range users {
 		s.hub.Event(parley.ChannelID("@"+user), "more", more, "")
 	}
+}
+
+// uncounted says that the counts of a channel have changed and are not told.
+func (in *inboxes) uncounted(channel parley.ChannelID, users []parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, user := range users {
+		if u := in.users[user]; u != nil {
+			if u.stale == nil {
+				u.stale = map[parley.ChannelID]struct{}{}
+			}
+			u.stale[channel] = struct{}{}
+		}
+	}
+}
+
+// takeStale takes the channels that a user's total needs to be counted anew.
+func (in *inboxes) takeStale(user parley.UserID) (channels []parley.ChannelID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if u := in.users[user]; u != nil && len(u.stale) > 0 {
+		channels = slices.Collect(maps.Keys(u.stale))
+		clear(u.stale)
+	}
+	return channels
 }
 
 func (in *inboxes) takeArrived() (users []parley.UserID) {
@@ -270,33 +302,31 @@ func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels
 	if err != nil {
 		return // a count that is told late; reading the inbox shows it
 	}
-	own := parley.ChannelID("@" + user)
-	for i := range all {
-		if total, changed := s.inboxes.counted(user, &all[i], tell); changed {
-			s.hub.Event(own, "unread", wire.Unread(nil, &all[i], total), "")
-		}
+	changed, total := s.inboxes.counted(user, all, tell)
+	for _, st := range changed {
+		s.hub.Event(parley.ChannelID("@"+user), "unread", wire.Unread(nil, st, total), "")
 	}
 }
 
-// counted takes a new count in, and says whether the user is to be told of it.
-func (in *inboxes) counted(user parley.UserID, st *parley.Standing, tell bool) (total int64, changed bool) {
+// counted takes new counts in, and says of which the user is to be told, and the total.
+func (in *inboxes) counted(user parley.UserID, all []parley.Standing, tell bool) (changed []*parley.Standing, total int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	u := in.users[user]
 	if u == nil {
-		return 0, false
+		return nil, 0
 	}
-	was, known := u.counts[st.Channel]
-	if !known {
-		return 0, false
+	for i := range all {
+		st := &all[i]
+		was, known := u.counts[st.Channel]
+		if !known {
+			continue
+		}
+		is := inboxCount{st.Unread, st.Mentions, tell || was.told}
+		u.total += is.unread - was.unread
+		if u.counts[st.Channel] = is; tell && is != was {
+			changed = append(changed, st)
+		}
 	}
-	is := inboxCount{st.Unread, st.Mentions, st.Member.Muted, tell || was.told}
-	if !was.muted {
-		u.total -= was.unread
-	}
-	if !is.muted {
-		u.total += is.unread
-	}
-	u.counts[st.Channel] = is
-	return u.total, tell && is != was
+	return changed, u.total
 }

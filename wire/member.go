@@ -28,7 +28,7 @@ func ReadDone(dst []byte, st *parley.Standing, key string) []byte {
 }
 
 // Unread tells a user, on the user's own channel, what is unread in another: total is
-// that of all channels that are not muted.
+// that of all channels.
 func Unread(dst []byte, st *parley.Standing, total int64) []byte {
 	dst = appendInt(begin(dst, "unread", st.Channel), "unread", st.Unread)
 	dst = appendInt(dst, "mentions", st.Mentions)

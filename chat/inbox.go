@@ -20,8 +20,9 @@ type Inbox struct {
 const mostMemberships = 10_000
 
 // Inbox lists the caller's channels as they stand: in the order of their newest
-// entries, the newest first, after the place a page before named. The reads of the
-// store grow with the pages of a thousand memberships, not with the channels.
+// entries, the newest first, after the place a page before named. Those that a list in the
+// credentials leaves out are not there, so a page may be shorter. The reads of the store
+// grow with the pages of a thousand memberships, not with the channels.
 func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) (Inbox, error) {
 	if !c.Named() {
 		return Inbox{}, nil
@@ -54,11 +55,16 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 	if in.Channels, err = s.store.Inbox(ctx, c.User, names...); err != nil {
 		return Inbox{}, err
 	}
-	for i := range in.Channels {
-		if st := &in.Channels[i]; st.Settings.Kind == "" {
+	readable := in.Channels[:0]
+	for _, st := range in.Channels {
+		if st.Settings.Kind == "" {
 			st.Settings.Kind = s.kind(st.Channel)
 		}
+		if rights(c, st.Channel, access{kind: st.Settings.Kind, role: st.Member.Role})&Read != 0 {
+			readable = append(readable, st)
+		}
 	}
+	in.Channels = readable
 	if from+len(page) < len(bs) {
 		last := page[len(page)-1]
 		in.Next = strconv.FormatInt(int64(last.Time), 10) + "/" + string(last.Channel)
@@ -78,6 +84,23 @@ func (s *Service) Mine(ctx context.Context, user parley.UserID) (channels []parl
 			break
 		}
 		after = some[len(some)-1]
+	}
+	return channels, nil
+}
+
+// MineToRead is Mine without the channels that a list in the caller's credentials leaves out.
+func (s *Service) MineToRead(ctx context.Context, c Caller) (channels []parley.ChannelID, err error) {
+	all, err := s.Mine(ctx, c.User)
+	if err != nil || c.As == nil || !c.As.Listed {
+		return all, err
+	}
+	for _, channel := range all {
+		switch err := s.Authorize(ctx, c, Read, channel); {
+		case err == nil:
+			channels = append(channels, channel)
+		case parley.AsError(err).Code != parley.CodeForbidden:
+			return nil, err
+		}
 	}
 	return channels, nil
 }

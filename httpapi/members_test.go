@@ -90,3 +90,29 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 		}
 	}
 }
+
+// Lists of one's channels hold what the credentials let one read: a token for a few channels
+// shows nothing of the others, though its user is a member there.
+func TestOnesChannelsAreThoseThatTheTokenAllows(t *testing.T) {
+	s := production(t)
+	key := "Authorization: Bearer " + apiKey
+	s.do("PUT", "/api/channels/club", `{"kind":"members"}`, key).is(t, 200, "")
+	for _, channel := range []string{"hall", "room", "club"} {
+		s.do("PUT", "/api/channels/"+channel+"/members/alice", "", key).is(t, 204, "")
+		s.do("POST", "/api/messages", `{"channel_id":"`+channel+`","user":"bob","text":"said in `+channel+`"}`, key).is(t, 201, "")
+	}
+	for _, c := range []struct {
+		list []string
+		want string
+	}{{nil, "hall room club"}, {[]string{"hall"}, "hall club"}, {[]string{"*=w"}, "club"}, {[]string{}, "club"}} { // members-only channels admit their members
+		for _, path := range []string{"/api/messages", "/api/messages?since=0", "/api/channels"} {
+			a := s.do("GET", path, "", "Authorization: Bearer "+tokenFor(t, "alice", c.list))
+			a.is(t, 200, "")
+			for _, channel := range []string{"hall", "room", "club"} {
+				if got, want := strings.Contains(a.body, "said in "+channel), strings.Contains(c.want, channel); got != want {
+					t.Errorf("%s with %q shows %s: %v", path, c.list, channel, got)
+				}
+			}
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.
 // development for who names nobody all public ones.
 func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, err error) {
 	if c.Named() || !c.Any() {
-		return a.chat.Mine(r.Context(), c.User)
+		return a.chat.MineToRead(r.Context(), c)
 	}
 	for next := parley.ChannelID(""); ; {
 		var cs []parley.ChannelID

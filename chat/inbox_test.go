@@ -208,6 +208,38 @@ func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
 	expect("he was kicked", "member-removed")
 }
 
+// Whatever is said of a namespace's other sides, direct channels stay those of their two.
+func TestDirectChannelsAreForMembersWhateverElseIsSaid(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "dm:", MaxText: 5}, {Prefix: "dm:alice:", MaxText: 6}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _, _ := real(t, chat.Config{Namespaces: spaces})
+	for _, channel := range []parley.ChannelID{"dm:alice:bob", "dm:bob:carol"} {
+		if _, err := s.Post(t.Context(), dev("dave"), channel, parley.Draft{Text: "x"}); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
+			t.Errorf("dave posts to %s: %v", channel, err)
+		}
+		if _, err := s.Post(t.Context(), dev("bob"), channel, parley.Draft{Text: "1234567"}); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+			t.Errorf("7 bytes to %s: %v", channel, err)
+		}
+	}
+}
+
+func TestTiersOfNamespaces(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "a:", Each: 7}, {Prefix: "b:", Batch: 50}, {Prefix: "c:", Each: 9000}, {Prefix: "d:", Each: 2, Batch: 4}, {Prefix: "e:", Quiet: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, channel := range []parley.ChannelID{"a:1", "b:1", "c:1", "d:1", "e:1", "other"} {
+		each, batch := spaces.Tiers(channel)
+		got += fmt.Sprint(each, ",", batch, " ")
+	}
+	if want := "7,5000 50,50 9000,9000 2,4 0,-1 100,5000 "; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // The total that is told is what the inbox adds up to: with muted channels, with those whose
 // counts are not told, and without those that were left.
 func TestTheTotalIsThatOfTheInbox(t *testing.T) {
@@ -313,7 +345,7 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	if in, err := s.Inbox(t.Context(), dev("carol"), "", 10); err != nil || len(in.Channels) != 1 || in.Channels[0].Channel != "dm:bob:carol" || in.Channels[0].Unread != 1 {
 		t.Errorf("the other of a direct channel has %+v, %v", in, err)
 	}
-	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "x:", Fanout: "reed"}, {Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
+	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.Public}, {Prefix: "@", Kind: parley.MembersOnly}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"}, {Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
 		if _, err := chat.NewNamespaces([]chat.Namespace{bad}); err == nil {
 			t.Errorf("%+v is taken", bad)
 		}

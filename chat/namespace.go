@@ -23,7 +23,7 @@ const (
 // the defaults.
 type Namespace struct {
 	Prefix    string
-	Kind      parley.Kind      // of channels whose settings have none; public, dm: members
+	Kind      parley.Kind      // of channels whose settings have none; public, dm: always members
 	Fanout    Fanout           // write
 	Publish   parley.Role      // the least role that may post: member (the default), admin or owner; back ends always may
 	Retention parley.Retention // of channels whose settings have none; the node's
@@ -31,16 +31,22 @@ type Namespace struct {
 	MaxData   int              // bytes; 64 KiB, and no more
 	Each      int              // up to this many present each coming and going is told; 100
 	Batch     int              // above it only counts are told; 5,000
+	Quiet     bool             // nobody is told who comes and goes; then neither of them
 }
 
 // Namespaces are sorted, the longest prefix first. nil has the defaults.
 type Namespaces []Namespace
 
-// NewNamespaces checks and sorts. dm: is for members unless it is given.
+// NewNamespaces checks and sorts. dm: is for members whether it is given or not.
 func NewNamespaces(given []Namespace) (Namespaces, error) {
 	all := slices.Clone(given)
 	if !slices.ContainsFunc(all, func(n Namespace) bool { return n.Prefix == "dm:" }) {
-		all = append(all, Namespace{Prefix: "dm:", Kind: parley.MembersOnly})
+		all = append(all, Namespace{Prefix: "dm:"})
+	}
+	for i := range all {
+		if n := &all[i]; n.direct() && n.Kind == "" {
+			n.Kind = parley.MembersOnly
+		}
 	}
 	slices.SortFunc(all, func(a, b Namespace) int {
 		return cmp.Or(len(b.Prefix)-len(a.Prefix), strings.Compare(a.Prefix, b.Prefix))
@@ -56,6 +62,9 @@ func NewNamespaces(given []Namespace) (Namespaces, error) {
 	return all, nil
 }
 
+// direct tells whether a namespace's channels are direct ones.
+func (n *Namespace) direct() bool { return strings.HasPrefix(n.Prefix, "dm:") }
+
 func (n *Namespace) check() error {
 	if _, err := parley.ParseChannel(strings.TrimPrefix(n.Prefix, "@") + "x"); err != nil {
 		return fmt.Errorf("no channel's name begins so")
@@ -65,14 +74,20 @@ func (n *Namespace) check() error {
 		return fmt.Errorf("the prefix is empty")
 	case n.Kind != "" && n.Kind != parley.Public && n.Kind != parley.MembersOnly:
 		return fmt.Errorf("there is no kind %q: public or members", n.Kind)
-	case n.Prefix == "dm:" && n.Kind == parley.Public:
+	case n.direct() && n.Kind == parley.Public:
 		return fmt.Errorf("direct channels can't be public")
+	case n.Prefix[0] == '@' && n.Kind != "":
+		return fmt.Errorf("a user's own channel has no kind: it is that user's")
 	case n.Fanout != "" && n.Fanout != OnWrite && n.Fanout != OnRead && n.Fanout != Tiered:
 		return fmt.Errorf("there is no fanout %q: write, read or tiered", n.Fanout)
 	case n.Publish != "" && n.Publish != parley.Regular && n.Publish != parley.Admin && n.Publish != parley.Owner:
 		return fmt.Errorf("publish can't be %q: member, admin or owner", n.Publish)
 	case n.Retention.Messages < 0 || n.Retention.Seconds < 0 || n.MaxText < 0 || n.MaxData < 0 || n.Each < 0 || n.Batch < 0:
 		return fmt.Errorf("a limit can't be less than nothing")
+	case n.Each > 0 && n.Batch > 0 && n.Batch < n.Each:
+		return fmt.Errorf("presence: batch %d is less than each %d: say how large a channel may be for each coming to be told, then for names", n.Batch, n.Each)
+	case n.Quiet && (n.Each > 0 || n.Batch > 0):
+		return fmt.Errorf("presence is off, and sizes are given for it")
 	case n.MaxText > parley.MaxText || n.MaxData > parley.MaxData:
 		return fmt.Errorf("texts are at most %d bytes and data %d", parley.MaxText, parley.MaxData)
 	}

@@ -14,6 +14,12 @@ import (
 // up to which differences name users (presence.Config).
 func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
 	n := ns.Of(channel)
+	switch {
+	case n.Quiet:
+		return 0, -1
+	case n.Each == 0 && n.Batch > 0:
+		return min(presence.Each, n.Batch), n.Batch
+	}
 	each = cmp.Or(n.Each, presence.Each)
 	return each, cmp.Or(n.Batch, max(presence.Batch, each))
 }

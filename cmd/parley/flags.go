@@ -58,8 +58,9 @@ func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 func (f *nodeFlags) check() error {
 	switch {
 	case f.Store == "embedded" && f.Bus != "local":
-		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own.",
-			"Leave --bus out, or give --store a database that all nodes share.")
+		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own. Give one of:",
+			"  --bus local                                     # one node; or leave --bus out",
+			"  --store redis://HOST or cassandra://HOST/NAME   # a database that all nodes share; not in this version")
 	case f.Store != "embedded":
 		return refuse("--store "+f.Store+": not in this version.", "Use --store embedded.")
 	case f.Bus != "local":

@@ -22,7 +22,7 @@ const namespacesKey = "namespaces"
 //	    fanout: read            # or write, tiered
 //	    publish: admin          # or member, owner
 //	    retention: {messages: 1000, seconds: 86400}
-//	    presence: {each: 100, batch: 5000}
+//	    presence: {each: 100, batch: 5000}   # or {off: true}
 //	    max-text: 4096
 //	    max-data: 16384
 type namespaceFile struct {
@@ -30,7 +30,10 @@ type namespaceFile struct {
 	Fanout    chat.Fanout
 	Publish   parley.Role
 	Retention parley.Retention
-	Presence  struct{ Each, Batch int }
+	Presence  struct {
+		Each, Batch int
+		Off         bool
+	}
 	MaxText   int `yaml:"max-text"`
 	MaxData   int `yaml:"max-data"`
 }
@@ -50,7 +53,7 @@ func (f *configFile) namespaces() (chat.Namespaces, error) {
 		for _, prefix := range slices.Sorted(maps.Keys(file)) {
 			n := file[prefix]
 			given = append(given, chat.Namespace{Prefix: prefix, Kind: n.Kind, Fanout: n.Fanout, Publish: n.Publish, Retention: n.Retention,
-				MaxText: n.MaxText, MaxData: n.MaxData, Each: n.Presence.Each, Batch: n.Presence.Batch})
+				MaxText: n.MaxText, MaxData: n.MaxData, Each: n.Presence.Each, Batch: n.Presence.Batch, Quiet: n.Presence.Off})
 		}
 	}
 	ns, err := chat.NewNamespaces(given)

@@ -151,26 +151,82 @@ func TestAConfigurationThatIsGood(t *testing.T) {
 
 func TestAConfigurationThatIsBad(t *testing.T) {
 	for text, words := range map[string][]string{
-		"heartbeat-intervall: 5s\n":                         {"unknown key", "heartbeat-intervall"},
-		"heartbeatInterval: 5s\n":                           {"unknown key", `did you mean "heartbeat-interval"?`},
-		"heartbeat-interval: 5\n":                           {"heartbeat-interval", "5 has no unit: write 5s"},
-		"leave-grace: 1.5\n":                                {"leave-grace", "1.5 has no unit: write 1.5s"},
-		"heartbeat-interval: soon\n":                        {"heartbeat-interval"},
-		"heartbeat-interval: 1ms\n":                         {"10ms"},
-		"heartbeat-interval: 30s\nheartbeat-timeout: 20s\n": {"shorter"},
-		"fsync: sometimes\n":                                {"fsync"},
-		"tls-cert: a.pem\n":                                 {"tls-key"},
-		"bus: redis://127.0.0.1\n":                          {"--bus", "--store"},
-		"- a\n":                                             {"YAML"},
-		"listen: [\n":                                       {"YAML"},
-		"listen: localhost:x\n":                             {"localhost:x", "HOST:PORT"},
-		"history-messages: many\n":                          {"history-messages"},
+		"heartbeat-intervall: 5s\n":                             {"unknown key", "heartbeat-intervall"},
+		"heartbeatInterval: 5s\n":                               {"unknown key", `did you mean "heartbeat-interval"?`},
+		"heartbeat-interval: 5\n":                               {"heartbeat-interval", "5 has no unit: write 5s"},
+		"leave-grace: 1.5\n":                                    {"leave-grace", "1.5 has no unit: write 1.5s"},
+		"heartbeat-interval: soon\n":                            {"heartbeat-interval"},
+		"heartbeat-interval: 1ms\n":                             {"10ms"},
+		"heartbeat-interval: 30s\nheartbeat-timeout: 20s\n":     {"shorter"},
+		"fsync: sometimes\n":                                    {"fsync"},
+		"tls-cert: a.pem\n":                                     {"tls-key"},
+		"bus: redis://127.0.0.1\n":                              {"--bus", "--store"},
+		"- a\n":                                                 {"YAML"},
+		"listen: [\n":                                           {"YAML"},
+		"listen: localhost:x\n":                                 {"localhost:x", "HOST:PORT"},
+		"history-messages: many\n":                              {"history-messages"},
+		"namespaces: 5\n":                                       {"namespaces", "one entry per prefix"},
+		"namespaces: {'x:': {nope: 1}}\n":                       {"unknown field", "nope"},
+		"namespaces: {'x y': {}}\n":                             {`"x y"`, "no channel's name"},
+		"namespaces: {'x:': {kind: secret}}\n":                  {`"x:"`, "public or members"},
+		"namespaces: {'dm:': {kind: public}}\n":                 {`"dm:"`, "can't be public"},
+		"namespaces: {'x:': {presence: {each: 9, batch: 5}}}\n": {`"x:"`, "batch 5 is less than each 9"},
 	} {
 		file := yamlFile(t, text)
 		refused(t, words, "config", "check", file)
 		refused(t, words, "dev", "--data", t.TempDir(), "--admin-listen", "127.0.0.1:0", "--config", file)
 	}
 	refused(t, []string{"nowhere.yaml"}, "config", "check", filepath.Join(t.TempDir(), "nowhere.yaml"))
+}
+
+// Namespaces as one would write them, and what then holds.
+func TestNamespacesOfAConfiguration(t *testing.T) {
+	base := running(t, "--data", t.TempDir(), "--config", yamlFile(t, `
+namespaces:
+  "room:": {kind: members, presence: {off: true}}
+  "dm:":
+    max-text: 10
+  "feed:":
+    fanout: read
+    publish: owner
+    retention: {messages: 5}
+  "@":
+    max-text: 20
+`))[1]
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		has                string
+	}{
+		{"GET", "/api/channels/room:1", "", 200, `"kind":"members"`},
+		{"POST", "/api/messages", `{"channel_id":"room:1","user":"bob","text":"x"}`, 403, ""},
+		{"PUT", "/api/channels/room:1/members/bob", "", 204, ""},
+		{"POST", "/api/messages", `{"channel_id":"room:1","user":"bob","text":"x"}`, 201, ""},
+		{"GET", "/api/channels/dm:alice:bob?user=bob", "", 200, `"kind":"members"`},
+		{"POST", "/api/messages", `{"channel_id":"dm:alice:bob","user":"bob","text":"1234567890"}`, 201, ""},
+		{"POST", "/api/messages", `{"channel_id":"dm:alice:bob","user":"bob","text":"12345678901"}`, 413, "too_large"},
+		{"POST", "/api/messages", `{"channel_id":"dm:alice:bob","user":"eve","text":"x"}`, 403, "forbidden"},
+		{"GET", "/api/messages?channel_id=dm:alice:bob&user=eve", "", 403, "forbidden"},
+		{"POST", "/api/messages", `{"channel_id":"feed:1","user":"bob","text":"x"}`, 403, "forbidden"},
+		{"PUT", "/api/channels/feed:1/members/bob", `{"role":"owner"}`, 204, ""},
+		{"POST", "/api/messages", `{"channel_id":"feed:1","user":"bob","text":"x"}`, 201, ""},
+		{"POST", "/api/messages", `{"channel_id":"@alice","user":"bob","text":"123456789012345678901"}`, 413, "too_large"},
+		{"POST", "/api/messages", `{"channel_id":"@alice","user":"bob","text":"12345678901234567890"}`, 201, ""},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, base+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != c.status || !strings.Contains(string(body), c.has) {
+			t.Errorf("%s %s %s: %s %s %v, want %d %s", c.method, c.path, c.body, res.Status, body, err, c.status, c.has)
+		}
+	}
 }
 
 func TestServeSaysWhatItMisses(t *testing.T) {
@@ -196,7 +252,7 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 }
 
 func TestWhatCantWorkIsRefused(t *testing.T) {
-	refused(t, []string{"--bus", "--store"}, "dev", "--bus", "redis://127.0.0.1")
+	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"not in this version"}, "dev", "--store", "redis://127.0.0.1")
 	refused(t, []string{"localhost:x"}, "dev", "--listen", "localhost:x")

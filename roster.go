@@ -72,5 +72,5 @@ type Standing struct {
 	Member   Member
 	Unread   int64    // messages after the read pointer that are not deleted
 	Mentions int64    // those of them that name the member, or everybody, and are not the member's own
-	Last     *Message // the newest message that is not deleted, among the newest few entries; nil: none
+	Last     *Message // the newest message that is not deleted; nil: there is none, or a hundred deleted ones are newer
 }

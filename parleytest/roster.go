@@ -39,6 +39,7 @@ func RunRoster(t *testing.T, h RosterHarness) {
 		{"a new member has read everything", testNewMember},
 		{"mentions count for whom they name", testMentions},
 		{"unread equals a recount after any history", testUnreadModel},
+		{"the last message is found behind changes", testLastMessage},
 		{"a removed channel has no members", testRemovedRoster},
 		{"revocations last, and never go back", testRevocations},
 		{"many members are listed in pages", testManyMembers},
@@ -327,6 +328,36 @@ func testManyMembers(t *testing.T, h RosterHarness) {
 	}
 }
 
+// testLastMessage: however many changes came after it, and whatever was deleted.
+func testLastMessage(t *testing.T, h RosterHarness) {
+	s := h.Open(t)
+	for _, text := range []string{"one", "two", "three"} {
+		stored(t, s.Append(t.Context(), room, parley.Draft{User: "alice", Text: text, Join: true}))
+	}
+	want := func(text string) {
+		t.Helper()
+		if st := standing(t, s, "alice"); text == "" && st.Last != nil || text != "" && (st.Last == nil || st.Last.Text != text) {
+			t.Errorf("the last message is %+v, want %q", st.Last, text)
+		}
+	}
+	for i := range 100 {
+		stored(t, s.Append(t.Context(), room, reacting(parley.UserID(fmt.Sprint("u", i)), 3, "👍")))
+	}
+	want("three")
+	stored(t, s.Append(t.Context(), room, deleting(3)))
+	want("two")
+	for i := range 100 {
+		stored(t, s.Append(t.Context(), room, reacting(parley.UserID(fmt.Sprint("u", i)), 1, "👍")))
+	}
+	want("two")
+	stored(t, s.Append(t.Context(), room, deleting(2)))
+	want("one")
+	h.Trim(t, s, 20) // changes alone are left
+	want("")
+	stored(t, s.Append(t.Context(), room, parley.Draft{User: "alice", Text: "four"}))
+	want("four")
+}
+
 // testUnreadModel compares the counts with those of a model that knows nothing but
 // what was done, after histories of everything that may change them.
 func testUnreadModel(t *testing.T, h RosterHarness) {
@@ -433,7 +464,7 @@ func (m *unreadModel) count(user parley.UserID) (unread, mentions int64) {
 }
 
 func (m *unreadModel) last() *parley.Message {
-	for i := len(m.entries) - 1; i >= 0 && i >= len(m.entries)-32; i-- {
+	for i := len(m.entries) - 1; i >= 0; i-- {
 		if e := m.entries[i]; e.Change == "" && !e.Deleted && e.ID >= m.first {
 			return &e
 		}

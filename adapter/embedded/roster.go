@@ -137,9 +137,6 @@ func (l *Log) Inbox(ctx context.Context, user parley.UserID, channels ...parley.
 	return all, nil
 }
 
-// lastLooked is how many entries from the head backwards are searched for the last message.
-const lastLooked = 32
-
 // standing counts what a user has not read (algorithms.md, "Unread").
 func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Standing, error) {
 	s := parley.Standing{Channel: channel}
@@ -199,22 +196,6 @@ func (l *Log) ids(from, to []byte, keep func(value []byte) bool) (ids []int64, e
 		}
 	}
 	return ids, it.Error()
-}
-
-func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
-	for id := b.last; id >= b.first && id > b.last-lastLooked; id-- {
-		m, err := l.get(h, id)
-		if errors.Is(err, pebble.ErrNotFound) {
-			return nil, nil // trimmed meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		if m.Change == "" && !m.Deleted {
-			return &m, nil
-		}
-	}
-	return nil, nil
 }
 
 // Thread implements parley.Threads.

@@ -1,0 +1,74 @@
+package embedded
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"parley"
+)
+
+// lastLooked is how many messages from the head backwards may be deleted and the last one
+// is still found.
+const lastLooked = 100
+
+// lastMessage is the newest that is not deleted, nil if there is none.
+func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
+	id := b.last
+	for range lastLooked {
+		m, err := l.lastBefore(h, b, id)
+		if errors.Is(err, pebble.ErrNotFound) {
+			return nil, nil // trimmed meanwhile
+		}
+		if m == nil || err != nil || !m.Deleted {
+			return m, err
+		}
+		id = m.ID - 1
+	}
+	return nil, nil
+}
+
+// lastBefore is the newest message, and no change, up to an id. It is the first entry with
+// its count of messages, so however many changes lie between, it takes few reads.
+func (l *Log) lastBefore(h *head, b bounds, id int64) (*parley.Message, error) {
+	if id < b.first {
+		return nil, nil
+	}
+	m, err := l.get(h, id)
+	if err != nil || m.Change == "" {
+		return &m, err
+	}
+	if m.Count == b.before {
+		return nil, nil
+	}
+	low, high := b.first-1, id // an entry before the message; a change after it
+	for step := int64(1); ; step *= 2 {
+		at := max(high-step, low)
+		if at == low {
+			break
+		}
+		e, err := l.get(h, at)
+		if err != nil {
+			return nil, err
+		}
+		if e.Count < m.Count {
+			low = at
+			break
+		}
+		high = at
+	}
+	for high-low > 1 {
+		at := low + (high-low)/2
+		e, err := l.get(h, at)
+		if err != nil {
+			return nil, err
+		}
+		if e.Count < m.Count {
+			low = at
+		} else {
+			high = at
+		}
+	}
+	m, err = l.get(h, high)
+	return &m, err
+}

@@ -144,12 +144,12 @@ type wsPeer struct {
 
 // dealings are what a connection has once its client did more than listen.
 type dealings struct {
-	frames   wire.FrameReader
-	closing  []byte // the close frame; set: nothing more is read
-	closed   bool   // it was given to be written
-	warned   bool   // it was told that its token expires
-	work     func() // what the last frame asks for and may block
-	events   *pace  // nil for none
+	frames  wire.FrameReader
+	closing []byte // the close frame; set: nothing more is read
+	closed  bool   // it was given to be written
+	warned  bool   // it was told that its token expires
+	work    func() // what the last frame asks for and may block
+	events  *pace  // nil for none
 }
 
 // pace lets so many events of a client pass in any second.

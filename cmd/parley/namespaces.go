@@ -34,8 +34,8 @@ type namespaceFile struct {
 		Each, Batch int
 		Off         bool
 	}
-	MaxText   int `yaml:"max-text"`
-	MaxData   int `yaml:"max-data"`
+	MaxText int `yaml:"max-text"`
+	MaxData int `yaml:"max-data"`
 }
 
 // namespaces reads what the file says of namespaces; nil file: nothing.

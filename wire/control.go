@@ -115,9 +115,9 @@ func UserEvent(dst []byte, kind string, channel parley.ChannelID, user parley.Us
 
 // System is a line of text from the server about a user.
 func System(dst []byte, channel parley.ChannelID, user parley.UserID, text string) []byte {
-	dst = begin(dst, "system", channel)
-	dst = appendText(dst, "text", text)
-	return end(appendText(dst, "user", string(user)), "")
+	dst = appendText(begin(dst, "system", ""), "text", text)
+	dst = appendText(dst, "user", string(user))
+	return end(appendText(dst, "channel", string(channel)), "")
 }
 
 // Event is an application's own; display is what people read for the user.

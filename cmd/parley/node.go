@@ -204,7 +204,8 @@ func (n *node) drain(ways *transport.Transports, e *engine.Engine, server *http.
 
 func (n *node) server(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any address that is not there
+		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 }
 
 func served(err error) error {

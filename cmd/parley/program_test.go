@@ -370,6 +370,23 @@ func TestACertificateThatCantBeUsedIsRefusedBeforeTheReadyLine(t *testing.T) {
 	}
 }
 
+// Even OPTIONS *, which net/http would answer by itself, gets the headers of every answer.
+func TestOptionsOfTheWholeServer(t *testing.T) {
+	words := running(t, "--data", t.TempDir())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(words[1], "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404 ") || !strings.Contains(string(answer), "X-Content-Type-Options: nosniff\r\n") {
+		t.Errorf("%s, %v", answer, err)
+	}
+}
+
 func TestTheAdminListenerIsGuarded(t *testing.T) {
 	words := running(t, "--data", t.TempDir())
 	r, err := http.NewRequest("POST", words[2]+"/admin/api/drain", nil)

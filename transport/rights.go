@@ -87,7 +87,9 @@ func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (l
 		}
 		lost = append(lost, channel)
 	})
-	s.See(func(channel parley.ChannelID) bool { return !blind[channel] })
+	if err == nil {
+		s.See(func(channel parley.ChannelID) bool { return !blind[channel] })
+	}
 	return lost, err
 }
 

@@ -117,8 +117,8 @@ func (s *Service) tellWatchers(ctx context.Context) {
 func (c Caller) knowsAll() bool { return c.As != nil && (c.As.Service || c.As.Development) }
 
 // shares tells whether a caller may know of a user: themself, one who is a member of a
-// channel that the caller is a member of, and for a back end and in development
-// everybody.
+// channel that the caller is a member of, or where the caller's credentials let them see who
+// is there; and for a back end and in development everybody.
 func (s *Service) shares(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
 	switch {
 	case c.knowsAll(), c.User == user:
@@ -126,14 +126,54 @@ func (s *Service) shares(ctx context.Context, c Caller, user parley.UserID) (boo
 	case !c.Named() || user == parley.Guest:
 		return false, nil
 	}
+	if both, err := s.bothIn(ctx, c.User, user); err != nil || both {
+		return both, err
+	}
+	return s.seesWhere(ctx, c, user)
+}
+
+// mostSeen is of how many of a user's channels it is asked whether a caller sees who is
+// there, as each may take reads of the store. The first is nearly always the answer.
+const mostSeen = 20
+
+// seesWhere tells whether a caller's credentials name a channel that a user is a member of,
+// and where the caller may see who is there.
+func (s *Service) seesWhere(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
+	if c.As == nil || !c.As.Listed {
+		return false, nil
+	}
+	channels, err := s.Mine(ctx, user)
+	if err != nil {
+		return false, err
+	}
+	asked := 0
+	for _, channel := range channels {
+		if c.As.rights(channel)&Presence == 0 {
+			continue
+		}
+		if asked++; asked > mostSeen {
+			break
+		}
+		switch err := s.Authorize(ctx, c, Presence, channel); {
+		case err == nil:
+			return true, nil
+		case parley.AsError(err).Code != parley.CodeForbidden:
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// bothIn tells whether two users are members of the same channel.
+func (s *Service) bothIn(ctx context.Context, one, other parley.UserID) (bool, error) {
 	const page = 1000
 	var a, b []parley.ChannelID
 	var err error
 	for fromA, fromB := parley.ChannelID(""), parley.ChannelID(""); ; {
-		if a, err = s.store.Memberships(ctx, c.User, fromA, page); err != nil || len(a) == 0 {
+		if a, err = s.store.Memberships(ctx, one, fromA, page); err != nil || len(a) == 0 {
 			return false, err
 		}
-		if b, err = s.store.Memberships(ctx, user, fromB, page); err != nil || len(b) == 0 {
+		if b, err = s.store.Memberships(ctx, other, fromB, page); err != nil || len(b) == 0 {
 			return false, err
 		}
 		i, j := 0, 0

@@ -81,7 +81,9 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 }
 
 // openTo tells whether an address of the admin listener is for everybody who reaches it.
-func openTo(path string) bool { return path == "/healthz" || path == "/readyz" || path == "/admin" || path == "/admin/" }
+func openTo(path string) bool {
+	return path == "/healthz" || path == "/readyz" || path == "/admin" || path == "/admin/"
+}
 
 // bearer asks for the admin token, but not for health and the page.
 func bearer(cfg AdminConfig, next http.Handler) http.Handler {

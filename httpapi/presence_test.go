@@ -234,3 +234,39 @@ func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 		}
 	}
 }
+
+// In production one may know of those with whom one shares a channel: as members, or since
+// the token lets one see who is where they are members.
+func TestOfWhomOneMayKnow(t *testing.T) {
+	s := production(t)
+	for _, member := range []string{"hall/members/bob", "club/members/carol", "club/members/alice"} {
+		s.do("PUT", "/api/channels/"+member, "", "Authorization: Bearer "+apiKey).is(t, 204, "")
+	}
+	for _, c := range []struct {
+		list []string
+		user string
+		may  bool
+	}{
+		{nil, "carol", true}, {nil, "bob", false}, {nil, "alice", true}, {[]string{}, "carol", true},
+		{[]string{"hall"}, "bob", true}, {[]string{"*=p"}, "bob", true}, {[]string{"hall=rw"}, "bob", false}, {[]string{"other"}, "bob", false}, {[]string{"*"}, "nobody", false},
+	} {
+		token := "token=" + tokenFor(t, "alice", c.list)
+		if a := s.get("/api/users/" + c.user + "/presence?" + token); c.may {
+			a.is(t, 200, "")
+		} else {
+			a.is(t, 403, "forbidden")
+		}
+		lines, end := s.stream("/api/stream/@alice?watch=alice," + c.user + "&" + token)
+		s.data(lines, `"welcome"`)
+		s.data(lines, `"user":"alice","online":true`)
+		told := c.user == "alice"
+		if !told {
+			s.do("POST", "/api/messages", `{"channel_id":"@alice","user":"x","text":"end"}`, "Authorization: Bearer "+apiKey).is(t, 201, "")
+			told = strings.Contains(s.data(lines, `"type":"`), `"user":"`+c.user+`","online"`)
+		}
+		if told != c.may {
+			t.Errorf("with %q %s is told: %v", c.list, c.user, told)
+		}
+		end()
+	}
+}

@@ -111,6 +111,11 @@ export class Channel {
     return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
   }
 
+  /** A message, with the number of its `replies`, and those after the entry `after`, ascending, at most `limit`. */
+  async thread(id: number, { after, limit = 1000 }: { after?: number; limit?: number } = {}): Promise<Message[]> {
+    return (await this.#core.http.ask("GET", "/api/messages", { query: { channel_id: this.name, thread: id, after, limit } })).json as Message[]
+  }
+
   /** Replaces text and data of an own message. Returns it as it is now. */
   edit(id: number, change: { text?: string; data?: Data }): Promise<Message> {
     return this.#core.http.json("PATCH", this.#path(id), change)

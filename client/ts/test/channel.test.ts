@@ -185,6 +185,18 @@ test("history hands its end over as cursor to a channel that has none", async ()
   client.close()
 })
 
+test("a thread is a message and its replies", async () => {
+  const env = new FakeEnv()
+  env.serve = () => answer(200, [{ ...message(4), replies: 1 }, { ...message(6), thread: 4 }])
+  const client = new Client("http://parley.test", { env })
+  const room = client.channel("general")
+  const [first, reply] = await room.thread(4)
+  assert.deepEqual([first!.replies, reply!.thread, room.cursor], [1, 4, undefined])
+  await room.thread(4, { after: 6, limit: 10 })
+  assert.deepEqual(env.requests.map(r => r.query.toString()), ["channel_id=general&thread=4&limit=1000", "channel_id=general&thread=4&after=6&limit=10"])
+  client.close()
+})
+
 test("what can be done in a channel is asked as the contract says", async () => {
   const env = new FakeEnv()
   env.serve = r => r.path.endsWith("/read") ? answer(200, { read_id: 9, unread: 2 }) : answer(204)

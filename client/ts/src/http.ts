@@ -62,7 +62,7 @@ export class Http {
     for (const [name, value] of Object.entries(query))
       for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
     const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
-    return this.base + path + (text && "?" + text)
+    return this.base + path + (text && (path.includes("?") ? "&" : "?") + text)
   }
 
   async #once(method: string, path: string, ask: Ask, token: string | undefined): Promise<Answer> {

@@ -212,6 +212,7 @@ test("what can be done in a channel is asked as the contract says", async () => 
   assert.equal(await room.markRead(8), undefined)
   await client.inbox({ next: "x" })
   await client.request("PUT", "/api/channels/team:a/mute", { muted: true })
+  await client.request("GET", "/api/channels/team:a/members?limit=5")
   room.typing() // there is no connection to send it over
   const base = "/api/messages/team%3Aa/7", about = "/api/channels/team%3Aa"
   assert.deepEqual(env.requests.map(r => [r.method, r.path, r.body]), [
@@ -219,7 +220,9 @@ test("what can be done in a channel is asked as the contract says", async () => 
     ["PUT", `${base}/reactions/%F0%9F%91%8D`, undefined], ["DELETE", `${base}/reactions/%F0%9F%91%8D`, undefined],
     ["GET", `${about}/presence`, undefined], ["POST", `${about}/events`, { event: "score", data: { home: 1 } }],
     ["POST", `${about}/read`, { id: 9 }], ["GET", "/api/channels", undefined], ["PUT", "/api/channels/team:a/mute", { muted: true }],
+    ["GET", "/api/channels/team:a/members", undefined],
   ])
+  assert.equal(env.requests.at(-1)!.query.get("limit"), "5")
   assert.ok(env.requests.every(r => r.query.get("user") === "alice"))
   client.close()
 })

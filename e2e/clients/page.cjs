@@ -56,16 +56,24 @@ class Visitor {
     }, want).catch(async e => { throw Error(`${JSON.stringify(want)} is not what ends ${JSON.stringify(await this.lines())}`, { cause: e }) })
   }
 
-  async write(text) {
-    await this.page.fill('#text', text)
-    await this.page.press('#text', 'Enter')
+  async write(text, into = '#text') {
+    await this.page.fill(into, text)
+    await this.page.press(into, 'Enter')
   }
 
   /** Points at the message with this text and presses one of its tools. */
   async tool(text, label) {
     const message = this.page.locator('#log .msg[data-id]', { has: this.page.getByText(text, { exact: true }) }).last()
     await message.hover()
-    await this.page.getByRole('button', { name: label, exact: true }).click()
+    await message.getByRole('button', { name: label, exact: true }).click()
+  }
+
+  /** Waits until the thread shows these messages. */
+  thread(want) {
+    return this.wait(want => {
+      const all = [...document.querySelectorAll('#thread .msg[data-id]')].map(n => (n.querySelector('.text, .gone') ?? n).textContent)
+      return JSON.stringify(all) === JSON.stringify(want) && !document.querySelector('#thread .pending')
+    }, want)
   }
 
   wait(f, value) {

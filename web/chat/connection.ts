@@ -16,6 +16,7 @@ export class Connection {
   readonly #told: (trouble: string) => void
   readonly #lines: string[] = []
   readonly #values: Record<"transport" | "trip" | "cursor" | "tab", HTMLElement>
+  readonly #ways = h("fieldset", {}, h("legend", {}, "Use"))
   readonly #log = h("ol", { "aria-label": "What happened" })
   readonly #off: () => void
   readonly #clock: ReturnType<typeof setInterval>
@@ -30,10 +31,11 @@ export class Connection {
     const v = this.#values = { transport: value(), trip: value(), cursor: value(), tab: value() }
     const radio = (t: TransportName | undefined): HTMLElement => h("label", {},
       h("input", { type: "radio", name: "transport", value: t ?? "", checked: !t, onchange: () => client.use(t) }), t ? names[t] : "Best one")
+    this.#ways.append(...forced.map(radio))
     the("panel").replaceChildren(
       h("h2", {}, "Connection"),
       h("dl", {}, h("dt", {}, "In use"), v.transport, h("dt", {}, "Round trip"), v.trip, h("dt", {}, "Cursor"), v.cursor, h("dt", {}, "Held by"), v.tab),
-      h("fieldset", {}, h("legend", {}, "Use"), ...forced.map(radio)),
+      this.#ways,
       h("div", { class: "row" },
         h("button", { class: "push", id: "cut", onclick: () => client.cut() }, "Cut the connection"),
         h("button", { class: "push", onclick: () => client.reconnect() }, "Connect anew")),
@@ -76,7 +78,8 @@ export class Connection {
     put(v.transport, up ? way : `${way}, not yet`)
     put(v.trip, s.roundTrip === undefined ? "not measured" : `${Math.max(1, Math.round(s.roundTrip))} ms`)
     put(v.cursor, String(this.#room()?.channel.cursor ?? "none yet"))
-    put(v.tab, s.leader === false ? "another tab" : "this tab")
+    put(v.tab, s.leader === false ? "another tab, which chooses" : "this tab")
+    this.#ways.disabled = s.leader === false
     const late = Date.now() - this.#since > patience
     const trouble = !up && (late || s.status === "refused") ? sentence(s, way) : ""
     the("now").hidden = !(trouble && s.status === "waiting")

@@ -10,9 +10,9 @@ const pause = 500, mostPages = 5
 export class Inbox {
   readonly #client: Client
   readonly #told = new Set<() => void>()
-  readonly #mentioned = new Set<(entry: InboxEntry) => void>()
+  readonly #addressed = new Set<(entry: InboxEntry) => void>()
   readonly #off: (() => void)[] = []
-  readonly #news = new Set<string>() // channels in which the user was named since the last reading
+  readonly #news = new Set<string>() // channels in which the user was addressed since the last reading
   entries = new Map<string, InboxEntry>() // newest first
   publics: InboxEntry[] = []
   loaded = false
@@ -34,9 +34,9 @@ export class Inbox {
     this.#told.add(told)
   }
 
-  /** Calls back when somebody named the user, once what was said is known. */
-  mentioned(told: (entry: InboxEntry) => void): void {
-    this.#mentioned.add(told)
+  /** Calls back when somebody named the user or wrote to them alone, once what was said is known; not if it was read meanwhile. */
+  addressed(told: (entry: InboxEntry) => void): void {
+    this.#addressed.add(told)
   }
 
   get unread(): number {
@@ -80,12 +80,12 @@ export class Inbox {
     clearTimeout(this.#timer)
     for (const off of this.#off) off()
     this.#told.clear()
-    this.#mentioned.clear()
+    this.#addressed.clear()
   }
 
   #unread({ channel, unread, mentions }: Unread): void {
     const entry = this.entries.get(channel)
-    if (mentions > (entry?.mentions ?? 0)) this.#news.add(channel)
+    if (mentions > (entry?.mentions ?? 0) || direct(channel) && unread > (entry?.unread ?? 0)) this.#news.add(channel)
     if (entry) {
       this.entries.set(channel, { ...entry, unread, mentions })
       this.#tell()
@@ -109,7 +109,7 @@ export class Inbox {
       this.#tell()
       for (const channel of this.#news) {
         const entry = entries.get(channel)
-        if (entry) for (const told of this.#mentioned) told(entry)
+        if (entry && !entry.muted && (direct(channel) ? entry.unread : entry.mentions)) for (const told of this.#addressed) told(entry)
       }
       this.#news.clear()
     } catch { // the next connection reads it
@@ -121,4 +121,9 @@ export class Inbox {
   #tell(): void {
     for (const told of this.#told) told()
   }
+}
+
+/** A channel of two. */
+function direct(channel: string): boolean {
+  return channel.startsWith("dm:")
 }

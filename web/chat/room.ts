@@ -1,4 +1,4 @@
-import type { Channel, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange } from "/parley.js"
+import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange } from "/parley.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
 export interface Note { after: number; text: string }
@@ -6,7 +6,7 @@ export interface Note { after: number; text: string }
 /** What changed, for who shows it. */
 export type What = "messages" | "typing" | "people"
 
-const firstPage = 60, nextPage = 200, typingFor = 4_000, mostNotes = 50
+const firstPage = 60, nextPage = 200, mostMembers = 500, typingFor = 4_000, mostNotes = 50
 
 /**
  * What is known of one channel, apart from how it is shown. It is kept when another channel
@@ -19,6 +19,7 @@ export class Room {
   notes: Note[] = []
   people = new Map<string, string>() // user → name; not all of them if there are more
   present = 0
+  members = new Set<string>() // not all of them if there are very many
   typing = new Map<string, { name: string; until: number }>()
   more = false // there is history before the first message
   loaded = false
@@ -35,9 +36,13 @@ export class Room {
   readonly #heard: ((m: Message) => void)[] = []
   readonly #off: (() => void)[]
 
-  constructor(channel: Channel, me: string) {
+  readonly #request: Client["request"]
+
+  /** `request` asks the server for what a channel of the client does not. */
+  constructor(channel: Channel, me: string, request: Client["request"]) {
     this.channel = channel
     this.me = me
+    this.#request = request
     this.#off = [
       channel.subscribe(m => this.#message(m)),
       channel.on("changed", c => this.#changed(c)),
@@ -57,6 +62,7 @@ export class Room {
         this.resumed = w.cursor
         if (!this.loaded) void this.load()
         void this.#readPresence()
+        void this.#readMembers()
       }),
     ]
     void this.load()
@@ -73,6 +79,14 @@ export class Room {
   /** Own messages that are not in the channel yet. */
   get pending(): Outgoing[] {
     return this.channel.outbox
+  }
+
+  /** Everybody who is here, is a member or has said something: user → name. */
+  get known(): Map<string, string> {
+    const all = new Map([...this.members].map(user => [user, user]))
+    for (const { user, name = user } of this.messages) if (user !== "guest") all.set(user, name)
+    for (const [user, name] of this.people) if (name !== user || !all.has(user)) all.set(user, name)
+    return all
   }
 
   on(told: (what: What) => void): () => void {
@@ -148,6 +162,7 @@ export class Room {
     if (this.typing.delete(m.user)) this.#tell("typing")
     const known = this.get(m.id)
     this.#merge([m])
+    if (m.user !== "guest" && !this.members.has(m.user)) void this.#readMembers() // who posts becomes one
     if (!known) for (const heard of this.#heard) heard(m)
     this.#tell("messages")
   }
@@ -204,6 +219,17 @@ export class Room {
     this.people = new Map(found.users.map(({ user }) => [user, names.get(user) ?? this.#nameOf(user)]))
     this.present = found.count
     this.#tell("people")
+  }
+
+  /** Who belongs here, whether they are here or not. */
+  async #readMembers(): Promise<void> {
+    if (this.name.startsWith("@")) return
+    try {
+      const { members } = await this.#request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[] }
+      this.members = new Set(members.map(m => m.user))
+      this.#tell("people")
+    } catch { // as above
+    }
   }
 
   #nameOf(user: string): string {

@@ -1,7 +1,7 @@
 import { Client, type Message } from "/parley.js"
 import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
-import { soon, the } from "./dom.js"
+import { looking, soon, the } from "./dom.js"
 import type { Identity } from "./identity.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
@@ -54,7 +54,7 @@ export class Session {
       this.#showChannels()
       this.#showHead()
     })
-    inbox.mentioned(entry => { if (document.hidden || entry.channel !== this.#room.name) notify.tell(entry) })
+    inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room.name) notify.tell(entry) })
     this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
     client.on("state", ({ status, error }) => {
       if (status === "refused" && error?.code === "unauthorized") events.unauthorized()
@@ -74,7 +74,7 @@ export class Session {
     this.#off()
     let room = this.#rooms.get(name)
     if (!room) {
-      room = new Room(this.#client.channel(name), this.me)
+      room = new Room(this.#client.channel(name), this.me, (...ask) => this.#client.request(...ask))
       const fresh = room
       room.hear(m => this.#heard(fresh, m))
       room.channel.on("subscribed", w => { if (fresh === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`) })

@@ -3,12 +3,14 @@
 // what a test expects, such as a server that is not there.
 const assert = require('node:assert/strict')
 
+/** How long anything may take that will happen, in milliseconds: the machine may be busy. */
+const patience = 120_000
 const gone = /net::ERR_|Failed to load resource: net|WebSocket connection to/
 
 exports.visitor = (browser, base, { expected = gone } = {}) => {
   const complaints = []
   const watch = p => {
-    p.setDefaultTimeout(60000)
+    p.setDefaultTimeout(patience)
     p.on('pageerror', e => complaints.push(`exception: ${e.stack || e}`))
     p.on('console', m => {
       if (['error', 'warning'].includes(m.type()) && !expected.test(m.text())) complaints.push(`console ${m.type()}: ${m.text()}`)

@@ -12,7 +12,7 @@ export class Inbox {
   readonly #told = new Set<() => void>()
   readonly #addressed = new Set<(entry: InboxEntry) => void>()
   readonly #off: (() => void)[] = []
-  readonly #news = new Set<string>() // channels in which the user was addressed since the last reading
+  readonly #known = new Map<string, number>() // how often the user was addressed in a channel, and has heard of it
   entries = new Map<string, InboxEntry>() // newest first
   publics: InboxEntry[] = []
   loaded = false
@@ -65,6 +65,7 @@ export class Inbox {
   read(channel: string, id: number, unread: number | undefined): void {
     const entry = this.entries.get(channel)
     if (!entry) return
+    if (unread === 0) this.#lower(channel, 0)
     this.entries.set(channel, { ...entry, read_id: Math.max(id, entry.read_id ?? 0), unread: unread ?? entry.unread, mentions: unread === 0 ? 0 : entry.mentions })
     this.#tell()
   }
@@ -85,12 +86,17 @@ export class Inbox {
 
   #unread({ channel, unread, mentions }: Unread): void {
     const entry = this.entries.get(channel)
-    if (mentions > (entry?.mentions ?? 0) || direct(channel) && unread > (entry?.unread ?? 0)) this.#news.add(channel)
+    this.#lower(channel, direct(channel) ? unread : mentions)
     if (entry) {
       this.entries.set(channel, { ...entry, unread, mentions })
       this.#tell()
     }
     this.refresh()
+  }
+
+  /** Some of what addressed the user was read, here or elsewhere. */
+  #lower(channel: string, count: number): void {
+    if (count < (this.#known.get(channel) ?? 0)) this.#known.set(channel, count)
   }
 
   async #read(): Promise<void> {
@@ -104,14 +110,16 @@ export class Inbox {
         for (const e of answer.channels) entries.set(e.channel, e)
         if (!(next = answer.next)) break
       }
+      const first = !this.loaded
       this.entries = entries
       this.loaded = true
       this.#tell()
-      for (const channel of this.#news) {
-        const entry = entries.get(channel)
-        if (entry && !entry.muted && (direct(channel) ? entry.unread : entry.mentions)) for (const told of this.#addressed) told(entry)
+      for (const [channel, entry] of entries) {
+        const count = (direct(channel) ? entry.unread : entry.mentions) ?? 0
+        const more = count > (this.#known.get(channel) ?? 0)
+        this.#known.set(channel, count)
+        if (more && !first && !entry.muted) for (const told of this.#addressed) told(entry)
       }
-      this.#news.clear()
     } catch { // the next connection reads it
     } finally {
       this.#reading = false

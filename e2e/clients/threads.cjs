@@ -129,5 +129,19 @@ run(async ({ browser, args: [base] }) => {
   await alice.write('@dave again')
   await dave.wait(() => document.querySelector('[data-channel=general] .count')?.textContent === '@ 3')
   assert.equal(await dave.page.evaluate(() => notes.length), 2)
+
+  // The list shows what was said last, also when that is deleted. Channels that were long not looked at are let go.
+  await dave.wait(() => document.querySelector('[data-channel=general]').textContent.includes('alice: @dave again'))
+  await alice.tool('@dave again', 'Delete')
+  await alice.page.click('#log .tools .push')
+  await dave.wait(() => document.querySelector('[data-channel=general]').textContent.includes('alice deleted a message'))
+  for (let i = 0; i < 13; i++) {
+    await alice.page.press('body', 'Control+k')
+    await alice.page.fill('#jump input', `room-${i}`)
+    await alice.page.press('#jump input', 'Enter')
+    await alice.wait(t => document.getElementById('title').textContent === t, `#room-${i}`)
+  }
+  const here = async () => (await (await fetch(`${base}/api/channels/general/presence`)).json()).users.map(u => u.user)
+  while ((await here()).includes('alice')) await new Promise(resolve => setTimeout(resolve, 200))
   await calm(alice, dave)
 })

@@ -1,7 +1,7 @@
 import type { Client, ConnectionState, TransportName } from "/parley.js"
 import { h, the } from "./dom.js"
 import type { Room } from "./room.js"
-import { clock } from "./times.js"
+import { exact } from "./times.js"
 
 const names: Record<string, string> = { websocket: "WebSocket", sse: "Server-sent events", "long-poll": "Long polling", poll: "Short polling", tab: "Another tab" }
 const forced: (TransportName | undefined)[] = [undefined, "websocket", "sse", "long-poll", "poll"]
@@ -52,7 +52,7 @@ export class Connection {
 
   /** What an event of the connection looked like, with the time. */
   note(what: string): void {
-    this.#lines.unshift(`${clock(Date.now() / 1000)} ${what}`)
+    this.#lines.unshift(`${exact(Date.now() / 1000)} ${what}`)
     this.#lines.length = Math.min(this.#lines.length, 5)
     this.#log.replaceChildren(...this.#lines.map(l => h("li", { class: "cut" }, l)))
   }
@@ -89,7 +89,8 @@ export class Connection {
 
 /** What is happening, and what comes next. */
 function sentence(s: ConnectionState, way: string): string {
-  const why = s.error?.code === "network" || s.error?.code === "timeout" ? "The server does not answer" : s.error ? tidy(s.error.message) : "The connection is lost"
+  const { code, message = "" } = s.error ?? { code: "gone" }
+  const why = code === "gone" ? "The connection is lost" : code === "network" || code === "timeout" ? "The server does not answer" : tidy(message)
   switch (s.status) {
     case "waiting": return `${why}. Next try in ${Math.max(1, Math.ceil(((s.retryAt ?? 0) - Date.now()) / 1000))} s.`
     case "refused": return `Refused: ${tidy(s.error?.message ?? "the server does not say why")}.`

@@ -61,6 +61,14 @@ export class Inbox {
     this.#tell()
   }
 
+  /** A message was changed; it may be the one that the list shows. */
+  amend(m: Message): void {
+    const entry = this.entries.get(m.channel)
+    if (entry?.last_message?.id !== m.id) return
+    this.entries.set(m.channel, { ...entry, last_message: m })
+    this.#tell()
+  }
+
   /** The user has read so far. */
   read(channel: string, id: number, unread: number | undefined): void {
     const entry = this.entries.get(channel)

@@ -84,7 +84,7 @@ function marks(m: Message, me: string, events: MessageEvents): HTMLElement {
 function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents): HTMLElement {
   const failed = o.state === "failed"
   const body = h("div", {})
-  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : "Sending")))
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
   body.append(h("div", { class: "text" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
   if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
     h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))

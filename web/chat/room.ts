@@ -1,10 +1,21 @@
-import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange } from "/parley.js"
+import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange, Welcome } from "/parley.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
 export interface Note { after: number; text: string }
 
 /** What changed, for who shows it. */
 export type What = "messages" | "typing" | "people"
+
+export interface RoomEvents {
+  /** Asks the server for what a channel of the client does not. */
+  request: Client["request"]
+  /** A message came that is new, not history. */
+  heard(room: Room, m: Message): void
+  /** A message is now so. */
+  changed(m: Message): void
+  /** A connection goes on from here. */
+  subscribed(room: Room, w: Welcome): void
+}
 
 const firstPage = 60, nextPage = 200, mostMembers = 500, typingFor = 4_000, mostNotes = 50
 
@@ -33,16 +44,14 @@ export class Room {
   #before = 0
   #life = 0 // of what is loaded: a reset begins another
   readonly #told = new Set<(what: What) => void>()
-  readonly #heard: ((m: Message) => void)[] = []
   readonly #off: (() => void)[]
 
-  readonly #request: Client["request"]
+  readonly #events: RoomEvents
 
-  /** `request` asks the server for what a channel of the client does not. */
-  constructor(channel: Channel, me: string, request: Client["request"]) {
+  constructor(channel: Channel, me: string, events: RoomEvents) {
     this.channel = channel
     this.me = me
-    this.#request = request
+    this.#events = events
     this.#off = [
       channel.subscribe(m => this.#message(m)),
       channel.on("changed", c => this.#changed(c)),
@@ -60,6 +69,7 @@ export class Room {
       channel.on("subscribed", w => {
         this.refused = ""
         this.resumed = w.cursor
+        events.subscribed(this, w)
         if (!this.loaded) void this.load()
         void this.#readPresence()
         void this.#readMembers()
@@ -92,11 +102,6 @@ export class Room {
   on(told: (what: What) => void): () => void {
     this.#told.add(told)
     return () => this.#told.delete(told)
-  }
-
-  /** Calls back with each message that is new, not with history. */
-  hear(heard: (m: Message) => void): void {
-    this.#heard.push(heard)
   }
 
   close(): void {
@@ -163,11 +168,12 @@ export class Room {
     const known = this.get(m.id)
     this.#merge([m])
     if (m.user !== "guest" && !this.members.has(m.user)) void this.#readMembers() // who posts becomes one
-    if (!known) for (const heard of this.#heard) heard(m)
+    if (!known) this.#events.heard(this, m)
     this.#tell("messages")
   }
 
   #changed({ of, message }: MessageChanged): void {
+    this.#events.changed(message)
     const at = this.#place(of)
     if (this.messages[at]?.id !== of) return
     this.messages[at] = message
@@ -225,7 +231,7 @@ export class Room {
   async #readMembers(): Promise<void> {
     if (this.name.startsWith("@")) return
     try {
-      const { members } = await this.#request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[] }
+      const { members } = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[] }
       this.members = new Set(members.map(m => m.user))
       this.#tell("people")
     } catch { // as above

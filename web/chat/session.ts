@@ -48,7 +48,7 @@ export class Session {
     this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say())
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
-    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room.name, channel => this.open(channel)))
+    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room, channel => this.open(channel)))
     inbox.on(() => {
       this.#talk.inboxRead()
       this.#showChannels()
@@ -74,10 +74,14 @@ export class Session {
     this.#off()
     let room = this.#rooms.get(name)
     if (!room) {
-      room = new Room(this.#client.channel(name), this.me, (...ask) => this.#client.request(...ask))
-      const fresh = room
-      room.hear(m => this.#heard(fresh, m))
-      room.channel.on("subscribed", w => { if (fresh === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`) })
+      room = new Room(this.#client.channel(name), this.me, {
+        request: (...ask) => this.#client.request(...ask),
+        heard: (where, m) => this.#heard(where, m),
+        changed: m => this.#inbox.amend(m),
+        subscribed: (where, w) => {
+          if (where === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`)
+        },
+      })
     }
     this.#rooms.delete(name)
     this.#rooms.set(name, room)
@@ -140,6 +144,7 @@ export class Session {
     else {
       this.#talk.changed()
       this.#showHead()
+      if (!this.#inbox.entries.has(this.#room.name)) this.#showChannels()
     }
   }
 

@@ -22,7 +22,7 @@ var bundles = []struct {
 var internal = strings.Fields(`
 	accept accepted ack ahead alive ask backoff base behind calm changed check dropped flush framed header
 	http items json leads leave link list listens live lost memory names onToken over pause position
-	positions query refuse renew restore retry shared start stop store tell tokens tries trip update url
+	positions query refuse renew restore retry shared start stop store tell timer tokens tries trip update url
 	waits wake wanted way`)
 
 // Bundle makes one ES module of a TypeScript file and all that it imports, but for

@@ -45,7 +45,7 @@ export class Http {
     try {
       return await this.#once(method, path, ask, token)
     } catch (e) {
-      if (!(e instanceof ParleyError) || e.code !== "unauthorized") throw e
+      if ((e as ParleyError).code !== "unauthorized") throw e
       return this.#once(method, path, ask, await this.#credentials.renew(token ?? ""))
     }
   }

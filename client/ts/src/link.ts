@@ -83,8 +83,8 @@ export class Link {
   use(order: readonly Way[]): void {
     this.#order = order
     const worked = this.#cfg.env.session?.getItem(this.#cfg.memory) as Way | null | undefined
-    if (worked && order.includes(worked)) this.#proven.add(worked)
-    this.#at = Math.max(0, worked ? order.indexOf(worked) : 0)
+    if (worked) this.#proven.add(worked)
+    this.#at = Math.max(0, order.indexOf(worked as Way))
     this.#strikes = 0
     if (this.state.status !== "idle") this.reconnect()
   }

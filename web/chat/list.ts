@@ -41,6 +41,7 @@ export class List {
   #rows: Row[] = []
   #index = new Map<string, number>()
   #tops = new Float64Array(1) // where each row begins; the last is where all end
+  #known = 0 // up to which row they are right
   #view: View = fresh()
   #set = -1 // the position that layout left
   readonly #life = new AbortController()
@@ -61,6 +62,7 @@ export class List {
       if (this.#view.width !== inner.clientWidth) {
         this.#view.width = inner.clientWidth
         this.#view.heights.clear()
+        this.#known = 0
       }
       this.#layout()
     })
@@ -79,6 +81,7 @@ export class List {
     for (const { node } of this.#nodes.values()) node.remove()
     this.#nodes.clear()
     this.#rows = []
+    this.#known = 0
     this.#index.clear()
     const width = this.#view.width
     this.#view = (view as View | undefined) ?? fresh()
@@ -99,6 +102,7 @@ export class List {
   update(rows: Row[]): void {
     if (this.#set >= 0) this.#look()
     this.#rows = rows
+    this.#known = 0
     this.#index = new Map(rows.map((r, i) => [r.key, i]))
     this.#layout()
   }
@@ -168,6 +172,7 @@ export class List {
         const tall = this.#nodes.get(key)!.node.getBoundingClientRect().height
         if (view.heights.get(key) !== tall) {
           view.heights.set(key, tall)
+          this.#known = Math.min(this.#known, i)
           changed = true
         }
       }
@@ -191,15 +196,22 @@ export class List {
     return Math.min(end, Math.max(0, this.#tops[this.#view.ends ? i + 1 : i]! - this.#view.offset))
   }
 
+  /** Adds up the heights, from the first row on whose place is not known. */
   #sum(): void {
     const { heights } = this.#view
-    if (this.#tops.length < this.#rows.length + 1) this.#tops = new Float64Array(2 * this.#rows.length + 64)
-    let sum = 0
-    this.#rows.forEach((row, i) => {
+    const rows = this.#rows
+    if (this.#tops.length < rows.length + 1) {
+      this.#tops = new Float64Array(2 * rows.length + 64)
+      this.#known = 0
+    }
+    let sum = this.#known ? this.#tops[this.#known]! : 0
+    for (let i = this.#known; i < rows.length; i++) {
+      const { key, tall } = rows[i]!
       this.#tops[i] = sum
-      sum += heights.get(row.key) ?? row.tall
-    })
-    this.#tops[this.#rows.length] = sum
+      sum += heights.get(key) ?? tall
+    }
+    this.#tops[rows.length] = sum
+    this.#known = rows.length
   }
 
   /** The row at a position. */

@@ -19,13 +19,14 @@ export function showPeople(room: Room, talk: (user: string) => void): void {
     if (count > lines.length) lines.push(h("li", { class: "line small" }, `and ${count - lines.length} more`))
     return lines
   }
+  const { present = 0 } = room
   const away = sorted([...room.members].filter(user => !room.people.has(user)))
-  the("count").textContent = room.present ? `Here now · ${room.present}` : "Nobody here"
-  the("users").replaceChildren(...list(sorted(room.people.keys()), room.present, true))
-  const all = room.people.size >= room.present // else who is not named may be here
-  the("absent").hidden = !away.length || !all
-  the("away-count").textContent = `Away · ${away.length}`
-  the("away").replaceChildren(...all ? list(away, away.length, false) : [])
+  const certain = room.present !== undefined && room.people.size >= present // else who is not named may be here
+  the("count").textContent = room.present === undefined ? "People" : present ? `Here now · ${present}` : "Nobody here"
+  the("users").replaceChildren(...list(sorted(room.people.keys()), present, true))
+  the("absent").hidden = !away.length || !certain
+  the("away-count").textContent = room.allMembers ? `Away · ${away.length}` : "Some who are away"
+  the("away").replaceChildren(...certain ? list(away, away.length, false) : [])
 }
 
 /** Who is typing, in words. */

@@ -29,8 +29,9 @@ export class Room {
   messages: Message[] = [] // ascending
   notes: Note[] = []
   people = new Map<string, string>() // user → name; not all of them if there are more
-  present = 0
-  members = new Set<string>() // not all of them if there are very many
+  present: number | undefined // undefined while that is not known, or not for us to know
+  members = new Set<string>()
+  allMembers = false // else there are more
   typing = new Map<string, { name: string; until: number }>()
   more = false // there is history before the first message
   loaded = false
@@ -42,6 +43,7 @@ export class Room {
   refused = ""
   resumed = 0 // the cursor that the latest connection went on from
   #before = 0
+  #moved = 0 // how often somebody came or went
   #life = 0 // of what is loaded: a reset begins another
   readonly #told = new Set<(what: What) => void>()
   readonly #off: (() => void)[]
@@ -167,7 +169,10 @@ export class Room {
     if (this.typing.delete(m.user)) this.#tell("typing")
     const known = this.get(m.id)
     this.#merge([m])
-    if (m.user !== "guest" && !this.members.has(m.user)) void this.#readMembers() // who posts becomes one
+    if (m.user !== "guest" && !this.members.has(m.user)) { // who posts becomes one
+      this.members.add(m.user)
+      this.#tell("people")
+    }
     if (!known) this.#events.heard(this, m)
     this.#tell("messages")
   }
@@ -194,20 +199,23 @@ export class Room {
   }
 
   #joined({ user, name = user }: Person): void {
+    this.#moved++
     if (this.people.has(user)) return
     this.people.set(user, name)
-    this.present++
+    this.present = (this.present ?? 0) + 1
     if (user !== this.me) this.#note(`${name} joined`)
     this.#tell("people")
   }
 
   #left({ user }: Person): void {
-    if (this.people.delete(user)) this.present--
+    this.#moved++
+    if (this.people.delete(user)) this.present!--
     if (this.typing.delete(user)) this.#tell("typing")
     this.#tell("people")
   }
 
   #presence({ joined = [], left = [], count }: PresenceChange): void {
+    this.#moved++
     for (const user of joined) if (!this.people.has(user)) this.people.set(user, user)
     for (const user of left) this.people.delete(user)
     this.present = count
@@ -215,9 +223,12 @@ export class Room {
   }
 
   async #readPresence(): Promise<void> {
-    let found: Presence
+    let found!: Presence
     try {
-      found = await this.channel.presence()
+      for (let tries = 0, moved = -1; moved !== this.#moved && tries < 3; tries++) {
+        moved = this.#moved // who comes or goes now may or may not be in the answer
+        found = await this.channel.presence()
+      }
     } catch {
       return // no right to see it, or no connection: then the next one
     }
@@ -231,8 +242,9 @@ export class Room {
   async #readMembers(): Promise<void> {
     if (this.name.startsWith("@")) return
     try {
-      const { members } = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[] }
+      const { members, next } = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[]; next?: string }
       this.members = new Set(members.map(m => m.user))
+      this.allMembers = !next
       this.#tell("people")
     } catch { // as above
     }

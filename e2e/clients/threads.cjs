@@ -60,6 +60,14 @@ run(async ({ browser, args: [base] }) => {
   await bob.page.locator('#log .msg .thread').first().press('Enter')
   await bob.thread(['a question', 'This message was deleted.', 'another one (edited)', 'the last one'])
   assert.equal(await bob.page.inputValue('#reply'), 'begun')
+
+  // The address names it: back, forward and a reload do what they say.
+  await bob.page.goBack()
+  await bob.page.waitForSelector('#thread', { state: 'hidden' })
+  await bob.page.goForward()
+  await bob.thread(['a question', 'This message was deleted.', 'another one (edited)', 'the last one'])
+  await bob.page.reload()
+  await bob.thread(['a question', 'This message was deleted.', 'another one (edited)', 'the last one'])
   await bob.page.click('#unthread')
 
   // A thread whose beginning is not loaded.

@@ -45,7 +45,12 @@ export class Session {
     const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
     this.me = client.user
     const inbox = this.#inbox = new Inbox(client)
-    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say())
+    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say(), root => {
+      const url = new URL(location.href)
+      if (!root) url.searchParams.delete("thread")
+      else url.searchParams.set("thread", String(root))
+      history[root ? "pushState" : "replaceState"](null, "", url)
+    })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
     this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room, channel => this.open(channel)))
@@ -61,7 +66,7 @@ export class Session {
     })
     this.#listen()
     this.#clock = setInterval(() => this.#room.tick(Date.now()), 500)
-    this.open(new URLSearchParams(location.search).get("channel") || "general", false)
+    this.#follow()
   }
 
   /** Shows a channel, as it was left if it was here before. */
@@ -69,6 +74,7 @@ export class Session {
     if (move && this.#room?.name !== name) {
       const url = new URL(location.href)
       url.searchParams.set("channel", name)
+      url.searchParams.delete("thread")
       history.pushState(null, "", url)
     }
     this.#off()
@@ -124,7 +130,7 @@ export class Session {
 
   #listen(): void {
     const { signal } = this.#life
-    addEventListener("popstate", () => this.open(new URLSearchParams(location.search).get("channel") || "general", false), { signal })
+    addEventListener("popstate", () => this.#follow(), { signal })
     document.addEventListener("keydown", e => {
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return
       e.preventDefault()
@@ -136,6 +142,14 @@ export class Session {
       this.#client.request("PUT", `/api/channels/${encodeURIComponent(name)}/members/${encodeURIComponent(this.me)}`, { role: "member" })
         .then(() => this.#inbox.refresh(), (e: Error) => this.#talk.problem(e))
     }
+  }
+
+  /** Shows what the address names. */
+  #follow(): void {
+    const query = new URLSearchParams(location.search)
+    const name = query.get("channel") || "general"
+    if (this.#room?.name !== name) this.open(name, false)
+    this.#talk.thread(Math.max(0, Math.floor(Number(query.get("thread")))) || undefined)
   }
 
   #changed(what: What): void {

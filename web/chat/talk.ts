@@ -42,19 +42,23 @@ export class Talk {
 
   readonly #draw = soon(() => this.#show())
 
-  /** `development`: whether users are names; `told` is called when `trouble` changes. */
-  constructor(me: string, inbox: Inbox, development: boolean, told: () => void) {
+  /** `development`: whether users are names; `told` is called when `trouble` changes, `threaded` when the visitor opens a thread or closes it. */
+  constructor(me: string, inbox: Inbox, development: boolean, told: () => void, threaded: (root: number | undefined) => void) {
     this.#me = me
     this.#inbox = inbox
     this.#development = development
     this.#told = told
+    const open = (root: number): void => {
+      this.thread(root)
+      threaded(root)
+    }
     const inner = h("div", { id: "rows" })
     the("rows").replaceWith(inner)
     this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
         react: (m, emoji, on) => this.#try(this.#room.channel.react(m.id, emoji, on)),
         jump: id => void this.#jump(id),
-        thread: id => this.#thread.open(this.#room, id, this.#label),
+        thread: id => open(id),
         retry: ({ key, text, data, thread }) => void this.#room.channel.publish({ key, text: text!, data, thread }).catch(() => {}),
         discard: o => {
           this.#room.channel.discard(o.key)
@@ -69,7 +73,7 @@ export class Talk {
       message: id => this.#room.get(id),
       react: (m, emoji) => this.#try(this.#room.channel.react(m.id, emoji, !m.reactions?.[emoji]?.users.includes(me))),
       reply: m => this.#composer.reply((m.thread && this.#room.get(m.thread)) || m),
-      thread: m => this.#thread.open(this.#room, m.thread ?? m.id, this.#label),
+      thread: m => open(m.thread ?? m.id),
       edit: m => this.#composer.edit(m),
       remove: m => this.#try(this.#room.channel.delete(m.id)),
     })
@@ -77,6 +81,7 @@ export class Talk {
       try: doing => this.#try(doing),
       names: () => names(this.#room),
       closed: root => {
+        threaded(undefined)
         const node = this.#list.node(`m${root}`)
         if (node) node.focus({ preventScroll: true })
         else this.focus()
@@ -120,6 +125,12 @@ export class Talk {
     this.#composer.open(`Message ${label}`, room.draft)
     this.#begin()
     this.#show()
+  }
+
+  /** Shows a thread of the room, or none. */
+  thread(root: number | undefined): void {
+    if (root) this.#thread.open(this.#room, root, this.#label)
+    else this.#thread.close()
   }
 
   focus(): void {

@@ -86,3 +86,25 @@ class Visitor {
   text(selector) { return this.page.textContent(selector) }
 }
 
+/**
+ * Watches the WebSockets of a context. Returns what waits until there is one, and tells whose
+ * it is: a tab that is answered late takes the leader for frozen, so that there may be two
+ * for a moment.
+ */
+exports.connections = context => {
+  const sockets = new Map() // open ones, and their pages
+  let changed = () => {}
+  const drop = gone => {
+    for (const [ws, page] of sockets) if (ws === gone || page === gone) sockets.delete(ws)
+    changed()
+  }
+  context.on('page', p => {
+    p.on('websocket', ws => {
+      sockets.set(ws, p)
+      changed()
+      ws.on('close', () => drop(ws))
+    })
+    p.on('close', () => drop(p))
+  })
+  return () => new Promise(resolve => (changed = () => sockets.size === 1 && resolve([...sockets.values()][0]))())
+}

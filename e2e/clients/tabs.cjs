@@ -2,29 +2,12 @@
 // Arguments: URL.
 const assert = require('node:assert/strict')
 const { run } = require('../../testenv/clients/browser.cjs')
-const { visitor } = require('./page.cjs')
+const { connections, visitor } = require('./page.cjs')
 
 run(async ({ browser, args: [base] }) => {
   const { tab, calm } = visitor(browser, base)
   const context = await browser.newContext()
-  const sockets = new Map() // open ones, and whose they are
-  let changed = () => {}
-  context.on('page', p => {
-    p.on('websocket', ws => {
-      sockets.set(ws, p)
-      changed()
-      ws.on('close', () => {
-        sockets.delete(ws)
-        changed()
-      })
-    })
-    p.on('close', () => {
-      for (const [ws, page] of sockets) if (page === p) sockets.delete(ws)
-      changed()
-    })
-  })
-  // A tab that is answered late takes the leader for frozen; then there are two for a moment.
-  const one = () => new Promise(resolve => (changed = () => sockets.size === 1 && resolve([...sockets.values()][0]))())
+  const one = connections(context)
   const said = []
   const all = async tabs => { for (const t of tabs) await t.shows(said) }
   const tabs = []

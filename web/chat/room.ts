@@ -43,6 +43,7 @@ export class Room {
   refused = ""
   resumed = 0 // the cursor that the latest connection went on from
   #before = 0
+  #stale = false // who is here may have changed while there was no connection
   #moved = 0 // how often somebody came or went
   #life = 0 // of what is loaded: a reset begins another
   readonly #told = new Set<(what: What) => void>()
@@ -73,8 +74,8 @@ export class Room {
         this.resumed = w.cursor
         events.subscribed(this, w)
         if (!this.loaded) void this.load()
-        void this.#readPresence()
-        void this.#readMembers()
+        this.#stale = true
+        this.#readPeople()
       }),
     ]
     void this.load()
@@ -103,6 +104,7 @@ export class Room {
 
   on(told: (what: What) => void): () => void {
     this.#told.add(told)
+    this.#readPeople()
     return () => this.#told.delete(told)
   }
 
@@ -220,6 +222,14 @@ export class Room {
     for (const user of left) this.people.delete(user)
     this.present = count
     this.#tell("people")
+  }
+
+  /** Who is here and who belongs here, after each connection, but only if somebody looks: a server that comes back has enough to do. */
+  #readPeople(): void {
+    if (!this.#stale || !this.#told.size) return
+    this.#stale = false
+    void this.#readPresence()
+    void this.#readMembers()
   }
 
   async #readPresence(): Promise<void> {

@@ -233,7 +233,7 @@ export class Link {
     if (a === this.#rival) {
       this.#rival = undefined
       const next = this.#order.indexOf(a.way) + 1
-      if (next > 0 && next < this.#at + Number(this.#doubt)) this.#compete(next)
+      if (next > 0 && next < this.#at + +this.#doubt) this.#compete(next)
       else this.#planBetter()
       return
     }

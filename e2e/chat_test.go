@@ -42,6 +42,11 @@ func TestTabsOfTheChatPageShareAConnectionAndWaitForTheNetwork(t *testing.T) {
 	testenv.Browser(t, "clients/tabs.cjs", testenv.Server(t).URL).Rest()
 }
 
+func TestTheChatPageShowsThreadsOffersNamesAndNotifies(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/threads.cjs", testenv.Server(t).URL).Rest()
+}
+
 func TestTheChatPageHoldsTenThousandMessages(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)

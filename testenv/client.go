@@ -146,12 +146,12 @@ func (c *Client) Say(line string) {
 }
 
 // Rest closes stdin and returns the lines until the program ends, which it must
-// do with exit code 0.
+// do with exit code 0. It has twice the patience: all of a browser's script may be left.
 func (c *Client) Rest() []string {
 	c.t.Helper()
 	c.stdin.Close()
 	var rest []string
-	late := time.After(Patience)
+	late := time.After(2 * Patience)
 	for {
 		select {
 		case line, ok := <-c.lines:
@@ -163,7 +163,7 @@ func (c *Client) Rest() []string {
 			}
 			rest = append(rest, line)
 		case <-late:
-			c.t.Fatalf("%s still runs after %v", c.name, Patience)
+			c.t.Fatalf("%s still runs after %v", c.name, 2*Patience)
 		}
 	}
 }

@@ -25,8 +25,11 @@ run(async ({ browser, say, heard, args: [base] }) => {
 
   await alice.write('hello, bob')
   await bob.shows(['hello, bob'])
-  await bob.page.type('#text', 'hi')
+  let seen = false
+  const typing = (async () => { for (let n = 0; n < 100 && !seen; n++) await bob.page.type('#text', 'hi', { delay: 500 }) })() // it is told for some seconds only
   await alice.wait(() => document.getElementById('under').textContent.startsWith('bob is typing'))
+  seen = true
+  await typing
   await bob.write('hi alice')
   await alice.shows(['hello, bob', 'hi alice'])
   await alice.wait(() => document.getElementById('said').textContent === 'bob: hi alice') // for screen readers

@@ -13,15 +13,15 @@ run(async ({ page, say, args: [base] }) => {
   }), names)
   // beyond waits until every pane has seen an id above n, and returns the highest of all
   const beyond = async n => {
-    await p.waitForFunction(([names, n]) => names.every(id => Number(document.getElementById(id)?.dataset.last) > n), [names, n], { timeout: 60000 })
+    await p.waitForFunction(([names, n]) => names.every(id => Number(document.getElementById(id)?.dataset.last) > n), [names, n])
     return Math.max(...(await panes()).map(pane => pane.last))
   }
   let head = await beyond(0)
   for (let kill = 1; kill <= 3; kill++) {
     head = await beyond(head + 5)
-    await p.waitForSelector('#server[data-up=true]', { timeout: 60000 })
+    await p.waitForSelector('#server[data-up=true]')
     await p.click('#kill')
-    await p.waitForSelector(`#server[data-kills="${kill}"]`, { timeout: 60000 })
+    await p.waitForSelector(`#server[data-kills="${kill}"]`)
     head = await beyond(head + 5)
     say(`kill ${kill}: all go on after ${head}`)
   }

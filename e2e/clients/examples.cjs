@@ -7,7 +7,7 @@ run(async ({ browser, args: [base] }) => {
   const axe = require('node:fs').readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
   const open = async path => {
     const p = await (await browser.newContext()).newPage()
-    p.setDefaultTimeout(60000)
+    p.setDefaultTimeout(120_000)
     p.on('pageerror', e => complaints.push(`${path}: ${e}`))
     p.on('console', m => complaints.push(`${path}: ${m.text()}`))
     await p.goto(base + path)

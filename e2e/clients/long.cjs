@@ -6,7 +6,11 @@ const { visitor } = require('./page.cjs')
 
 run(async ({ browser, args: [base, count] }) => {
   const { visit, calm } = visitor(browser, base)
-  const alice = await visit({ user: 'alice', channel: 'long' }, { viewport: { width: 1100, height: 1400 } })
+  const alice = await visit({ channel: 'long' }, { viewport: { width: 1100, height: 1400 } })
+  await alice.wait(n => document.querySelector(`#log .msg[data-id="${n}"]`), count)
+  await alice.page.fill('#name', 'alice') // the list that the guest scrolled does not live on
+  await alice.page.press('#name', 'Enter')
+  await alice.wait(() => document.getElementById('my-name').textContent === 'alice')
   await alice.wait(n => document.querySelector(`#log .msg[data-id="${n}"]`), count)
 
   // At each picture on the way to the top: which message ends at which pixel.

@@ -3,12 +3,14 @@
 // what a test expects, such as a server that is not there.
 const assert = require('node:assert/strict')
 
+/** How long anything may take that will happen, in milliseconds: the machine may be busy. */
+const patience = 120_000
 const gone = /net::ERR_|Failed to load resource: net|WebSocket connection to/
 
 exports.visitor = (browser, base, { expected = gone } = {}) => {
   const complaints = []
   const watch = p => {
-    p.setDefaultTimeout(60000)
+    p.setDefaultTimeout(patience)
     p.on('pageerror', e => complaints.push(`exception: ${e.stack || e}`))
     p.on('console', m => {
       if (['error', 'warning'].includes(m.type()) && !expected.test(m.text())) complaints.push(`console ${m.type()}: ${m.text()}`)
@@ -56,16 +58,24 @@ class Visitor {
     }, want).catch(async e => { throw Error(`${JSON.stringify(want)} is not what ends ${JSON.stringify(await this.lines())}`, { cause: e }) })
   }
 
-  async write(text) {
-    await this.page.fill('#text', text)
-    await this.page.press('#text', 'Enter')
+  async write(text, into = '#text') {
+    await this.page.fill(into, text)
+    await this.page.press(into, 'Enter')
   }
 
   /** Points at the message with this text and presses one of its tools. */
   async tool(text, label) {
     const message = this.page.locator('#log .msg[data-id]', { has: this.page.getByText(text, { exact: true }) }).last()
     await message.hover()
-    await this.page.getByRole('button', { name: label, exact: true }).click()
+    await message.getByRole('button', { name: label, exact: true }).click()
+  }
+
+  /** Waits until the thread shows these messages. */
+  thread(want) {
+    return this.wait(want => {
+      const all = [...document.querySelectorAll('#thread .msg[data-id]')].map(n => (n.querySelector('.text, .gone') ?? n).textContent)
+      return JSON.stringify(all) === JSON.stringify(want) && !document.querySelector('#thread .pending')
+    }, want)
   }
 
   wait(f, value) {
@@ -76,3 +86,25 @@ class Visitor {
   text(selector) { return this.page.textContent(selector) }
 }
 
+/**
+ * Watches the WebSockets of a context. Returns what waits until there is one, and tells whose
+ * it is: a tab that is answered late takes the leader for frozen, so that there may be two
+ * for a moment.
+ */
+exports.connections = context => {
+  const sockets = new Map() // open ones, and their pages
+  let changed = () => {}
+  const drop = gone => {
+    for (const [ws, page] of sockets) if (ws === gone || page === gone) sockets.delete(ws)
+    changed()
+  }
+  context.on('page', p => {
+    p.on('websocket', ws => {
+      sockets.set(ws, p)
+      changed()
+      ws.on('close', () => drop(ws))
+    })
+    p.on('close', () => drop(p))
+  })
+  return () => new Promise(resolve => (changed = () => sockets.size === 1 && resolve([...sockets.values()][0]))())
+}

@@ -16,6 +16,7 @@ exports.run = async script => {
   const heard = async () => (await queue.next()).value // undefined when the test is done
   const page = async (options = {}) => {
     const p = await (await browser.newContext(options)).newPage()
+    p.setDefaultTimeout(120_000) // the machine may be busy
     p.on('pageerror', e => process.stderr.write(`page error: ${e.stack || e}\n`))
     p.on('console', m => process.stderr.write(`console ${m.type()}: ${m.text()}\n`))
     return p

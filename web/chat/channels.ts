@@ -2,6 +2,7 @@ import type { InboxEntry } from "/parley.js"
 import { h, the } from "./dom.js"
 import type { Inbox } from "./inbox.js"
 import { oneLine } from "./message.js"
+import type { Room } from "./room.js"
 import { brief } from "./times.js"
 
 /** What people read for a channel: its title, the other's name for two, or the name. */
@@ -13,20 +14,20 @@ export function label(channel: string, title: string | undefined, me: string): s
 }
 
 /** The list of channels. `open` is called with the one that is chosen. */
-export function mountChannels(inbox: Inbox, me: string, current: () => string, open: (channel: string) => void): () => void {
+export function mountChannels(inbox: Inbox, me: string, current: () => Room, open: (channel: string) => void): () => void {
   const list = the("channels")
   return () => {
-    const shown = current()
+    const { name: shown, last, loaded } = current()
     const entries: InboxEntry[] = [...inbox.entries.values()]
-    if (!inbox.entries.has(shown)) entries.unshift({ channel: shown, title: inbox.publics.find(p => p.channel === shown)?.title })
-    list.replaceChildren(...entries.map(e => h("li", {}, line(e, e.channel === shown, me, open))))
+    if (!inbox.entries.has(shown)) entries.unshift({ channel: shown, title: inbox.publics.find(p => p.channel === shown)?.title, last_message: last })
+    list.replaceChildren(...entries.map(e => h("li", {}, line(e, e.channel === shown, me, open, loaded || e.channel !== shown ? "No messages yet" : ""))))
   }
 }
 
-function line(e: InboxEntry, current: boolean, me: string, open: (channel: string) => void): HTMLElement {
+function line(e: InboxEntry, current: boolean, me: string, open: (channel: string) => void, nothing: string): HTMLElement {
   const { last_message: last, unread = 0, mentions = 0 } = e
   const who = last && (last.user === me ? "You" : last.name ?? last.user)
-  const what = last ? `${who}: ${oneLine(last.text ?? "data")}` : "No messages yet"
+  const what = !last ? nothing : last.deleted ? `${who} deleted a message` : `${who}: ${oneLine(last.text ?? "data")}`
   const node = h("button", { class: `line${unread && !e.muted ? " unread" : ""}`, "data-channel": e.channel, "aria-current": current ? "page" : undefined, onclick: () => open(e.channel) },
     h("span", { class: "name cut" }, label(e.channel, e.title, me)),
     last ? h("time", { datetime: new Date(last.timestamp * 1000).toISOString() }, brief(last.timestamp)) : h("span"),

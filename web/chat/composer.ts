@@ -1,5 +1,5 @@
 import type { Message } from "/parley.js"
-import { the } from "./dom.js"
+import { Completion, type Named } from "./complete.js"
 import { oneLine } from "./message.js"
 
 export interface ComposerEvents {
@@ -9,29 +9,36 @@ export interface ComposerEvents {
   draft(text: string): void
   /** The newest own message, to be edited. */
   lastOwn(): Message | undefined
+  /** Who can be named after an @. */
+  names(): Named[]
   leave(): void
 }
 
 type Mode = { reply: Message } | { edit: Message } | undefined
 
-/** Where messages are written: grows to six lines; Enter sends, Shift+Enter breaks, Up edits the last one, Esc leaves. */
+/**
+ * Where messages are written: grows to six lines; Enter sends, Shift+Enter breaks, @ offers
+ * names, Up edits the last one, Esc leaves.
+ */
 export class Composer {
-  readonly #text = the<HTMLTextAreaElement>("text")
-  readonly #about = the("about")
+  readonly #text: HTMLTextAreaElement
+  readonly #about: HTMLElement
+  readonly #completion: Completion
   readonly #events: ComposerEvents
   #mode: Mode
 
-  constructor(events: ComposerEvents) {
+  /** `box`: a .box of index.html. */
+  constructor(box: HTMLElement, events: ComposerEvents) {
     this.#events = events
-    const text = this.#text
+    const text = this.#text = box.querySelector("textarea")!
+    this.#about = box.querySelector<HTMLElement>(".about")!
+    this.#completion = new Completion(text, box.querySelector<HTMLElement>(".names")!, events.names, () => this.#typed())
     text.oninput = () => {
-      this.#grow()
-      if (this.#mode && "edit" in this.#mode) return
-      events.draft(text.value)
-      if (text.value) events.typing()
+      this.#typed()
+      this.#completion.look()
     }
     text.onkeydown = e => this.#key(e)
-    the<HTMLFormElement>("composer").onsubmit = e => {
+    box.querySelector<HTMLFormElement>(".write")!.onsubmit = e => {
       e.preventDefault()
       this.#send()
       text.focus()
@@ -42,7 +49,7 @@ export class Composer {
     }
   }
 
-  /** For another channel, with what was begun there. */
+  /** For another channel or thread, with what was begun there. */
   open(label: string, draft: string): void {
     this.#set(undefined)
     this.#fill(draft)
@@ -66,8 +73,15 @@ export class Composer {
     this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length)
   }
 
+  #typed(): void {
+    this.#grow()
+    if (this.#mode && "edit" in this.#mode) return
+    this.#events.draft(this.#text.value)
+    if (this.#text.value) this.#events.typing()
+  }
+
   #key(e: KeyboardEvent): void {
-    if (e.isComposing) return
+    if (e.isComposing || this.#completion.key(e)) return
     if (e.key === "Enter" && !e.shiftKey) {
       e.preventDefault()
       this.#send()
@@ -88,7 +102,7 @@ export class Composer {
     if (!words.trim()) return
     if (mode && "edit" in mode) {
       if (words !== mode.edit.text) this.#events.edit(mode.edit.id, words)
-    } else this.#events.send(words, mode?.reply.id)
+    } else this.#events.send(words, mode && (mode.reply.thread ?? mode.reply.id)) // a reply to a reply is one more in its thread
     this.#set(undefined)
     this.#fill("")
     this.#events.draft("")
@@ -111,6 +125,7 @@ export class Composer {
 
   #fill(words: string): void {
     this.#text.value = words
+    this.#completion.close()
     this.#grow()
   }
 

@@ -1,7 +1,7 @@
 import type { Client, ConnectionState, TransportName } from "/parley.js"
 import { h, the } from "./dom.js"
 import type { Room } from "./room.js"
-import { clock } from "./times.js"
+import { exact } from "./times.js"
 
 const names: Record<string, string> = { websocket: "WebSocket", sse: "Server-sent events", "long-poll": "Long polling", poll: "Short polling", tab: "Another tab" }
 const forced: (TransportName | undefined)[] = [undefined, "websocket", "sse", "long-poll", "poll"]
@@ -16,6 +16,7 @@ export class Connection {
   readonly #told: (trouble: string) => void
   readonly #lines: string[] = []
   readonly #values: Record<"transport" | "trip" | "cursor" | "tab", HTMLElement>
+  readonly #ways = h("fieldset", {}, h("legend", {}, "Use"))
   readonly #log = h("ol", { "aria-label": "What happened" })
   readonly #off: () => void
   readonly #clock: ReturnType<typeof setInterval>
@@ -30,10 +31,11 @@ export class Connection {
     const v = this.#values = { transport: value(), trip: value(), cursor: value(), tab: value() }
     const radio = (t: TransportName | undefined): HTMLElement => h("label", {},
       h("input", { type: "radio", name: "transport", value: t ?? "", checked: !t, onchange: () => client.use(t) }), t ? names[t] : "Best one")
+    this.#ways.append(...forced.map(radio))
     the("panel").replaceChildren(
       h("h2", {}, "Connection"),
       h("dl", {}, h("dt", {}, "In use"), v.transport, h("dt", {}, "Round trip"), v.trip, h("dt", {}, "Cursor"), v.cursor, h("dt", {}, "Held by"), v.tab),
-      h("fieldset", {}, h("legend", {}, "Use"), ...forced.map(radio)),
+      this.#ways,
       h("div", { class: "row" },
         h("button", { class: "push", id: "cut", onclick: () => client.cut() }, "Cut the connection"),
         h("button", { class: "push", onclick: () => client.reconnect() }, "Connect anew")),
@@ -50,7 +52,7 @@ export class Connection {
 
   /** What an event of the connection looked like, with the time. */
   note(what: string): void {
-    this.#lines.unshift(`${clock(Date.now() / 1000)} ${what}`)
+    this.#lines.unshift(`${exact(Date.now() / 1000)} ${what}`)
     this.#lines.length = Math.min(this.#lines.length, 5)
     this.#log.replaceChildren(...this.#lines.map(l => h("li", { class: "cut" }, l)))
   }
@@ -76,7 +78,8 @@ export class Connection {
     put(v.transport, up ? way : `${way}, not yet`)
     put(v.trip, s.roundTrip === undefined ? "not measured" : `${Math.max(1, Math.round(s.roundTrip))} ms`)
     put(v.cursor, String(this.#room()?.channel.cursor ?? "none yet"))
-    put(v.tab, s.leader === false ? "another tab" : "this tab")
+    put(v.tab, s.leader === false ? "another tab, which chooses" : "this tab")
+    this.#ways.disabled = s.leader === false
     const late = Date.now() - this.#since > patience
     const trouble = !up && (late || s.status === "refused") ? sentence(s, way) : ""
     the("now").hidden = !(trouble && s.status === "waiting")
@@ -86,7 +89,8 @@ export class Connection {
 
 /** What is happening, and what comes next. */
 function sentence(s: ConnectionState, way: string): string {
-  const why = s.error?.code === "network" || s.error?.code === "timeout" ? "The server does not answer" : s.error ? tidy(s.error.message) : "The connection is lost"
+  const { code, message = "" } = s.error ?? { code: "gone" }
+  const why = code === "gone" ? "The connection is lost" : code === "network" || code === "timeout" ? "The server does not answer" : tidy(message)
   switch (s.status) {
     case "waiting": return `${why}. Next try in ${Math.max(1, Math.ceil(((s.retryAt ?? 0) - Date.now()) / 1000))} s.`
     case "refused": return `Refused: ${tidy(s.error?.message ?? "the server does not say why")}.`

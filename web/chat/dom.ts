@@ -46,3 +46,8 @@ export function soon(work: () => void): () => void {
     setTimeout(run, 100) // hidden pages draw nothing, but their title and their notifications go on
   }
 }
+
+/** Whether somebody looks at the page. */
+export function looking(): boolean {
+  return document.visibilityState === "visible" && document.hasFocus()
+}

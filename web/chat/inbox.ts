@@ -10,9 +10,9 @@ const pause = 500, mostPages = 5
 export class Inbox {
   readonly #client: Client
   readonly #told = new Set<() => void>()
-  readonly #mentioned = new Set<(entry: InboxEntry) => void>()
+  readonly #addressed = new Set<(entry: InboxEntry) => void>()
   readonly #off: (() => void)[] = []
-  readonly #news = new Set<string>() // channels in which the user was named since the last reading
+  readonly #known = new Map<string, number>() // how often the user was addressed in a channel, and has heard of it
   entries = new Map<string, InboxEntry>() // newest first
   publics: InboxEntry[] = []
   loaded = false
@@ -34,9 +34,9 @@ export class Inbox {
     this.#told.add(told)
   }
 
-  /** Calls back when somebody named the user, once what was said is known. */
-  mentioned(told: (entry: InboxEntry) => void): void {
-    this.#mentioned.add(told)
+  /** Calls back when somebody named the user or wrote to them alone, once what was said is known; not if it was read meanwhile. */
+  addressed(told: (entry: InboxEntry) => void): void {
+    this.#addressed.add(told)
   }
 
   get unread(): number {
@@ -61,10 +61,19 @@ export class Inbox {
     this.#tell()
   }
 
+  /** A message was changed; it may be the one that the list shows. */
+  amend(m: Message): void {
+    const entry = this.entries.get(m.channel)
+    if (entry?.last_message?.id !== m.id) return
+    this.entries.set(m.channel, { ...entry, last_message: m })
+    this.#tell()
+  }
+
   /** The user has read so far. */
   read(channel: string, id: number, unread: number | undefined): void {
     const entry = this.entries.get(channel)
     if (!entry) return
+    if (unread === 0) this.#lower(channel, 0)
     this.entries.set(channel, { ...entry, read_id: Math.max(id, entry.read_id ?? 0), unread: unread ?? entry.unread, mentions: unread === 0 ? 0 : entry.mentions })
     this.#tell()
   }
@@ -80,17 +89,22 @@ export class Inbox {
     clearTimeout(this.#timer)
     for (const off of this.#off) off()
     this.#told.clear()
-    this.#mentioned.clear()
+    this.#addressed.clear()
   }
 
   #unread({ channel, unread, mentions }: Unread): void {
     const entry = this.entries.get(channel)
-    if (mentions > (entry?.mentions ?? 0)) this.#news.add(channel)
+    this.#lower(channel, direct(channel) ? unread : mentions)
     if (entry) {
       this.entries.set(channel, { ...entry, unread, mentions })
       this.#tell()
     }
     this.refresh()
+  }
+
+  /** Some of what addressed the user was read, here or elsewhere. */
+  #lower(channel: string, count: number): void {
+    if (count < (this.#known.get(channel) ?? 0)) this.#known.set(channel, count)
   }
 
   async #read(): Promise<void> {
@@ -104,14 +118,16 @@ export class Inbox {
         for (const e of answer.channels) entries.set(e.channel, e)
         if (!(next = answer.next)) break
       }
+      const first = !this.loaded
       this.entries = entries
       this.loaded = true
       this.#tell()
-      for (const channel of this.#news) {
-        const entry = entries.get(channel)
-        if (entry) for (const told of this.#mentioned) told(entry)
+      for (const [channel, entry] of entries) {
+        const count = (direct(channel) ? entry.unread : entry.mentions) ?? 0
+        const more = count > (this.#known.get(channel) ?? 0)
+        this.#known.set(channel, count)
+        if (more && !first && !entry.muted) for (const told of this.#addressed) told(entry)
       }
-      this.#news.clear()
     } catch { // the next connection reads it
     } finally {
       this.#reading = false
@@ -121,4 +137,9 @@ export class Inbox {
   #tell(): void {
     for (const told of this.#told) told()
   }
+}
+
+/** A channel of two. */
+function direct(channel: string): boolean {
+  return channel.startsWith("dm:")
 }

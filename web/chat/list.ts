@@ -12,8 +12,8 @@ export interface ListEvents {
 /** Where a list stands, and how tall its rows are; for coming back to it. `offset` is where the anchor begins or (`ends`) ends. */
 interface View { stuck: boolean; key: string; ends: boolean; offset: number; heights: Map<string, number>; width: number }
 
-/** Never more rows than this in the document, and how far beyond what is visible they reach, in pixels. */
-const most = 160, beyond = 600
+/** How far beyond what is visible the rows in the document reach, in pixels. */
+const beyond = 600
 /** This near the end counts as there; this near the top more is asked for. */
 const near = 32, early = 1500
 /** Rows that do not stay beside the same messages. */
@@ -36,30 +36,44 @@ export class List {
   readonly #above = h("div")
   readonly #below = h("div")
   readonly #events: ListEvents
+  readonly #most: number
   readonly #nodes = new Map<string, { node: HTMLElement; row: Row }>()
   #rows: Row[] = []
   #index = new Map<string, number>()
   #tops = new Float64Array(1) // where each row begins; the last is where all end
+  #known = 0 // up to which row they are right
   #view: View = fresh()
   #set = -1 // the position that layout left
+  readonly #life = new AbortController()
 
   readonly #again = soon(() => this.#layout())
 
-  constructor(box: HTMLElement, inner: HTMLElement, events: ListEvents) {
+  /** Never more than `most` rows are in the document. */
+  constructor(box: HTMLElement, inner: HTMLElement, most: number, events: ListEvents) {
     this.#box = box
+    this.#most = most
     this.#events = events
     inner.append(this.#above, this.#below)
     box.addEventListener("scroll", () => {
       this.#look()
       this.#again()
-    }, { passive: true })
-    new ResizeObserver(() => {
+    }, { passive: true, signal: this.#life.signal })
+    const size = new ResizeObserver(() => {
       if (this.#view.width !== inner.clientWidth) {
         this.#view.width = inner.clientWidth
         this.#view.heights.clear()
+        this.#known = 0
       }
       this.#layout()
-    }).observe(box)
+    })
+    size.observe(box)
+    this.#life.signal.addEventListener("abort", () => size.disconnect())
+  }
+
+  /** Lets go of the scroller. */
+  close(): void {
+    this.#life.abort()
+    this.show(undefined)
   }
 
   /** Shows other rows, as they were left. */
@@ -67,6 +81,7 @@ export class List {
     for (const { node } of this.#nodes.values()) node.remove()
     this.#nodes.clear()
     this.#rows = []
+    this.#known = 0
     this.#index.clear()
     const width = this.#view.width
     this.#view = (view as View | undefined) ?? fresh()
@@ -87,6 +102,7 @@ export class List {
   update(rows: Row[]): void {
     if (this.#set >= 0) this.#look()
     this.#rows = rows
+    this.#known = 0
     this.#index = new Map(rows.map((r, i) => [r.key, i]))
     this.#layout()
   }
@@ -138,6 +154,7 @@ export class List {
   }
 
   #layout(): void {
+    if (this.#life.signal.aborted) return
     const view = this.#view
     const box = this.#box
     const height = box.clientHeight
@@ -147,7 +164,7 @@ export class List {
       at = this.#target(height)
       const from = Math.max(0, this.#at(at - beyond))
       let to = from
-      while (to < this.#rows.length && to - from < most && this.#tops[to]! < at + height + beyond) to++
+      while (to < this.#rows.length && to - from < this.#most && this.#tops[to]! < at + height + beyond) to++
       this.#render(from, to)
       let changed = false
       for (let i = from; i < to; i++) {
@@ -155,6 +172,7 @@ export class List {
         const tall = this.#nodes.get(key)!.node.getBoundingClientRect().height
         if (view.heights.get(key) !== tall) {
           view.heights.set(key, tall)
+          this.#known = Math.min(this.#known, i)
           changed = true
         }
       }
@@ -178,15 +196,22 @@ export class List {
     return Math.min(end, Math.max(0, this.#tops[this.#view.ends ? i + 1 : i]! - this.#view.offset))
   }
 
+  /** Adds up the heights, from the first row on whose place is not known. */
   #sum(): void {
     const { heights } = this.#view
-    if (this.#tops.length < this.#rows.length + 1) this.#tops = new Float64Array(2 * this.#rows.length + 64)
-    let sum = 0
-    this.#rows.forEach((row, i) => {
+    const rows = this.#rows
+    if (this.#tops.length < rows.length + 1) {
+      this.#tops = new Float64Array(2 * rows.length + 64)
+      this.#known = 0
+    }
+    let sum = this.#known ? this.#tops[this.#known]! : 0
+    for (let i = this.#known; i < rows.length; i++) {
+      const { key, tall } = rows[i]!
       this.#tops[i] = sum
-      sum += heights.get(row.key) ?? row.tall
-    })
-    this.#tops[this.#rows.length] = sum
+      sum += heights.get(key) ?? tall
+    }
+    this.#tops[rows.length] = sum
+    this.#known = rows.length
   }
 
   /** The row at a position. */

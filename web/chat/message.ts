@@ -3,12 +3,14 @@ import { h } from "./dom.js"
 import { face } from "./faces.js"
 import type { Row } from "./rows.js"
 import { mentions, textNodes } from "./text.js"
-import { clock, dayName, whole } from "./times.js"
+import { brief, clock, dayName, whole } from "./times.js"
 
 /** What one can do with what a row shows. */
 export interface MessageEvents {
   react(m: Message, emoji: string, on: boolean): void
   jump(id: number): void
+  /** Shows the message and its replies. */
+  thread(id: number): void
   retry(o: Outgoing): void
   discard(o: Outgoing): void
   resized(): void
@@ -19,6 +21,7 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
   switch (row.kind) {
     case "top": return h("p", { class: "top" }, row.more ? "Loading earlier messages" : "This is where the channel begins.")
     case "day": return h("h2", { class: "day" }, dayName(row.at))
+    case "count": return h("h3", { class: "day" }, row.replies ? replyWords(row.replies) : "No replies yet")
     case "new": return h("p", { class: "new" }, "New")
     case "note": return h("p", { class: "note" }, h("span", {}, summary(row.notes.map(n => n.text))))
     case "message": return message(row, me, events)
@@ -26,15 +29,16 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
   }
 }
 
-function message({ message: m, first, parent }: Row & { kind: "message" }, me: string, events: MessageEvents): HTMLElement {
+function message({ message: m, first, parent, replies, inThread }: Row & { kind: "message" }, me: string, events: MessageEvents): HTMLElement {
   const name = m.name ?? m.user
   const said = m.text ?? ""
   const body = h("div", {})
   if (first) body.append(h("p", { class: "by" }, h("b", {}, name), h("time", { datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp))))
-  if (m.thread !== undefined && !m.deleted) body.append(quote(m.thread, parent, events))
+  if (m.thread !== undefined && !m.deleted && !inThread) body.append(quote(m.thread, parent, events))
   if (m.deleted) body.append(h("p", { class: "gone" }, "This message was deleted."))
   else body.append(...content(m, me, events))
   if (m.reactions && Object.keys(m.reactions).length) body.append(marks(m, me, events))
+  if (replies) body.append(threadLink(m, replies, events))
   const other = m.user !== me && !m.deleted && mentions(said, me)
   const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${name}, ${clock(m.timestamp)}` },
     first ? face(m.user, name) : h("time", { "aria-hidden": "true" }, clock(m.timestamp)), body)
@@ -54,6 +58,19 @@ function quote(id: number, parent: Message | undefined, events: MessageEvents): 
   return h("button", { class: "quote", onclick: () => events.jump(id) }, h("span", { class: "sr" }, "In reply to "), h("span", { class: "cut" }, words))
 }
 
+/** How many replies a message has, by whom and when the latest; opens the thread. */
+function threadLink(m: Message, replies: Message[], events: MessageEvents): HTMLElement {
+  const last = replies.at(-1)!
+  const authors = new Map(replies.map(r => [r.user, r.name ?? r.user]))
+  return h("button", { class: "thread", onclick: () => events.thread(m.id) },
+    ...[...authors].slice(-3).map(([user, name]) => face(user, name, true)),
+    h("b", {}, replyWords(replies.length)), h("time", { datetime: iso(last.timestamp), title: whole(last.timestamp) }, brief(last.timestamp)))
+}
+
+function replyWords(count: number): string {
+  return count === 1 ? "1 reply" : `${count} replies`
+}
+
 function marks(m: Message, me: string, events: MessageEvents): HTMLElement {
   const list = Object.entries(m.reactions ?? {}).map(([emoji, { count, users }]) => {
     const mine = users.includes(me)
@@ -67,7 +84,7 @@ function marks(m: Message, me: string, events: MessageEvents): HTMLElement {
 function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents): HTMLElement {
   const failed = o.state === "failed"
   const body = h("div", {})
-  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : "Sending")))
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
   body.append(h("div", { class: "text" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
   if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
     h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))

@@ -3,7 +3,9 @@ import { label } from "./channels.js"
 import { the } from "./dom.js"
 import { oneLine } from "./message.js"
 
-/** Tells of mentions while nobody looks, if the visitor has asked for it with a click. */
+const key = "parley-notify"
+
+/** Tells of mentions and direct messages while nobody looks, if the visitor has asked for it with a click. */
 export class Notify {
   readonly #bell = the<HTMLButtonElement>("bell")
   readonly #me: string
@@ -14,9 +16,10 @@ export class Notify {
     this.#me = me
     this.#open = open
     this.#bell.hidden = !("Notification" in window) || !me
-    this.#on = !this.#bell.hidden && Notification.permission === "granted"
+    this.#on = !this.#bell.hidden && Notification.permission === "granted" && wanted()
     this.#bell.onclick = async () => {
       this.#on = !this.#on && (await Notification.requestPermission()) === "granted"
+      remember(this.#on)
       this.#show()
     }
     this.#show()
@@ -24,17 +27,36 @@ export class Notify {
 
   tell({ channel, title, last_message: last }: InboxEntry): void {
     if (!this.#on || !last || last.user === this.#me) return
-    const note = new Notification(label(channel, title, this.#me), { body: `${last.name ?? last.user}: ${oneLine(last.text ?? "")}`, tag: channel })
-    note.onclick = () => {
-      window.focus()
-      this.#open(channel)
-      note.close()
+    try {
+      const note = new Notification(label(channel, title, this.#me), { body: `${last.name ?? last.user}: ${oneLine(last.text ?? "data")}`, tag: channel })
+      note.onclick = () => {
+        window.focus()
+        this.#open(channel)
+        note.close()
+      }
+    } catch { // phones want a service worker for that
+      this.#bell.hidden = true
     }
   }
 
   #show(): void {
     const refused = !this.#bell.hidden && Notification.permission === "denied"
     this.#bell.setAttribute("aria-pressed", String(this.#on))
-    this.#bell.title = refused ? "Your browser does not let this page notify you" : this.#on ? "You are notified of mentions" : "Notify me of mentions"
+    this.#bell.title = refused ? "Your browser does not let this page notify you" : this.#on ? "You are notified of mentions and direct messages" : "Notify me of mentions and direct messages"
   }
+}
+
+/** Whether the visitor has not said no since they allowed it. */
+function wanted(): boolean {
+  try {
+    return localStorage.getItem(key) !== "no"
+  } catch {
+    return true
+  }
+}
+
+function remember(on: boolean): void {
+  try {
+    localStorage.setItem(key, on ? "yes" : "no")
+  } catch { /* then for this page only */ }
 }

@@ -1,4 +1,4 @@
-import type { Channel, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange } from "/parley.js"
+import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange, Welcome } from "/parley.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
 export interface Note { after: number; text: string }
@@ -6,7 +6,18 @@ export interface Note { after: number; text: string }
 /** What changed, for who shows it. */
 export type What = "messages" | "typing" | "people"
 
-const firstPage = 60, nextPage = 200, typingFor = 4_000, mostNotes = 50
+export interface RoomEvents {
+  /** Asks the server for what a channel of the client does not. */
+  request: Client["request"]
+  /** A message came that is new, not history. */
+  heard(room: Room, m: Message): void
+  /** A message is now so. */
+  changed(m: Message): void
+  /** A connection goes on from here. */
+  subscribed(room: Room, w: Welcome): void
+}
+
+const firstPage = 60, nextPage = 200, mostMembers = 500, typingFor = 4_000, mostNotes = 50
 
 /**
  * What is known of one channel, apart from how it is shown. It is kept when another channel
@@ -18,7 +29,9 @@ export class Room {
   messages: Message[] = [] // ascending
   notes: Note[] = []
   people = new Map<string, string>() // user → name; not all of them if there are more
-  present = 0
+  present: number | undefined // undefined while that is not known, or not for us to know
+  members = new Set<string>()
+  allMembers = false // else there are more
   typing = new Map<string, { name: string; until: number }>()
   more = false // there is history before the first message
   loaded = false
@@ -30,14 +43,18 @@ export class Room {
   refused = ""
   resumed = 0 // the cursor that the latest connection went on from
   #before = 0
+  #stale = false // who is here may have changed while there was no connection
+  #moved = 0 // how often somebody came or went
   #life = 0 // of what is loaded: a reset begins another
   readonly #told = new Set<(what: What) => void>()
-  readonly #heard: ((m: Message) => void)[] = []
   readonly #off: (() => void)[]
 
-  constructor(channel: Channel, me: string) {
+  readonly #events: RoomEvents
+
+  constructor(channel: Channel, me: string, events: RoomEvents) {
     this.channel = channel
     this.me = me
+    this.#events = events
     this.#off = [
       channel.subscribe(m => this.#message(m)),
       channel.on("changed", c => this.#changed(c)),
@@ -55,8 +72,10 @@ export class Room {
       channel.on("subscribed", w => {
         this.refused = ""
         this.resumed = w.cursor
+        events.subscribed(this, w)
         if (!this.loaded) void this.load()
-        void this.#readPresence()
+        this.#stale = true
+        this.#readPeople()
       }),
     ]
     void this.load()
@@ -75,14 +94,18 @@ export class Room {
     return this.channel.outbox
   }
 
-  on(told: (what: What) => void): () => void {
-    this.#told.add(told)
-    return () => this.#told.delete(told)
+  /** Everybody who is here, is a member or has said something: user → name. */
+  get known(): Map<string, string> {
+    const all = new Map([...this.members].map(user => [user, user]))
+    for (const { user, name = user } of this.messages) if (user !== "guest") all.set(user, name)
+    for (const [user, name] of this.people) if (name !== user || !all.has(user)) all.set(user, name)
+    return all
   }
 
-  /** Calls back with each message that is new, not with history. */
-  hear(heard: (m: Message) => void): void {
-    this.#heard.push(heard)
+  on(told: (what: What) => void): () => void {
+    this.#told.add(told)
+    this.#readPeople()
+    return () => this.#told.delete(told)
   }
 
   close(): void {
@@ -148,11 +171,16 @@ export class Room {
     if (this.typing.delete(m.user)) this.#tell("typing")
     const known = this.get(m.id)
     this.#merge([m])
-    if (!known) for (const heard of this.#heard) heard(m)
+    if (m.user !== "guest" && !this.members.has(m.user)) { // who posts becomes one
+      this.members.add(m.user)
+      this.#tell("people")
+    }
+    if (!known) this.#events.heard(this, m)
     this.#tell("messages")
   }
 
   #changed({ of, message }: MessageChanged): void {
+    this.#events.changed(message)
     const at = this.#place(of)
     if (this.messages[at]?.id !== of) return
     this.messages[at] = message
@@ -173,30 +201,44 @@ export class Room {
   }
 
   #joined({ user, name = user }: Person): void {
+    this.#moved++
     if (this.people.has(user)) return
     this.people.set(user, name)
-    this.present++
+    this.present = (this.present ?? 0) + 1
     if (user !== this.me) this.#note(`${name} joined`)
     this.#tell("people")
   }
 
   #left({ user }: Person): void {
-    if (this.people.delete(user)) this.present--
+    this.#moved++
+    if (this.people.delete(user)) this.present!--
     if (this.typing.delete(user)) this.#tell("typing")
     this.#tell("people")
   }
 
   #presence({ joined = [], left = [], count }: PresenceChange): void {
+    this.#moved++
     for (const user of joined) if (!this.people.has(user)) this.people.set(user, user)
     for (const user of left) this.people.delete(user)
     this.present = count
     this.#tell("people")
   }
 
+  /** Who is here and who belongs here, after each connection, but only if somebody looks: a server that comes back has enough to do. */
+  #readPeople(): void {
+    if (!this.#stale || !this.#told.size) return
+    this.#stale = false
+    void this.#readPresence()
+    void this.#readMembers()
+  }
+
   async #readPresence(): Promise<void> {
-    let found: Presence
+    let found!: Presence
     try {
-      found = await this.channel.presence()
+      for (let tries = 0, moved = -1; moved !== this.#moved && tries < 3; tries++) {
+        moved = this.#moved // who comes or goes now may or may not be in the answer
+        found = await this.channel.presence()
+      }
     } catch {
       return // no right to see it, or no connection: then the next one
     }
@@ -204,6 +246,18 @@ export class Room {
     this.people = new Map(found.users.map(({ user }) => [user, names.get(user) ?? this.#nameOf(user)]))
     this.present = found.count
     this.#tell("people")
+  }
+
+  /** Who belongs here, whether they are here or not. */
+  async #readMembers(): Promise<void> {
+    if (this.name.startsWith("@")) return
+    try {
+      const { members, next } = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[]; next?: string }
+      this.members = new Set(members.map(m => m.user))
+      this.allMembers = !next
+      this.#tell("people")
+    } catch { // as above
+    }
   }
 
   #nameOf(user: string): string {

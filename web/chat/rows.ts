@@ -1,5 +1,5 @@
 import type { Message, Outgoing } from "/parley.js"
-import type { Note, Room } from "./room.js"
+import type { Note } from "./room.js"
 import { day } from "./times.js"
 
 /** A line of the list. Rows with the same key are the same line; `made` tells whether it looks the same. */
@@ -8,16 +8,32 @@ export type Row = { key: string; tall: number } & (
   | { kind: "day"; at: number }
   | { kind: "new" }
   | { kind: "note"; notes: Note[] }
-  | { kind: "message"; message: Message; first: boolean; parent: Message | undefined }
+  | { kind: "count"; replies: number }
+  | { kind: "message"; message: Message; first: boolean; parent: Message | undefined; replies: Message[] | undefined; inThread: boolean }
   | { kind: "pending"; out: Outgoing; first: boolean })
 
 /** An author's messages are one group if no more than this lies between them, in seconds. */
 const together = 300
 
-/** The rows of what a room holds. `tall` is a guess, in pixels, until a row was shown. */
-export function rows(room: Room): Row[] {
+/** What rows are made of: a room, or a thread, whose first message is `root` and the rest replies. */
+export interface Source {
+  readonly me: string
+  readonly root?: number
+  readonly loaded: boolean
+  readonly messages: Message[] // ascending
+  readonly notes: Note[]
+  readonly pending: Outgoing[]
+  readonly more: boolean
+  readonly newAfter?: number | undefined
+  get(id: number): Message | undefined
+}
+
+/** The rows of what a room or a thread holds. `tall` is a guess, in pixels, until a row was shown. */
+export function rows(room: Source): Row[] {
   if (!room.loaded) return []
-  const out: Row[] = [{ key: "top", kind: "top", more: room.more, tall: 48 }]
+  const inThread = room.root !== undefined
+  const out: Row[] = inThread ? [] : [{ key: "top", kind: "top", more: room.more, tall: 48 }]
+  const threads = inThread ? new Map<number, Message[]>() : replies(room.messages)
   const notes = [...room.notes]
   let last: Message | undefined
   let today = NaN
@@ -32,20 +48,21 @@ export function rows(room: Room): Row[] {
   for (const message of room.messages) {
     note(message.id)
     const its = day(message.timestamp)
-    if (its !== today) {
+    if (its !== today && (!inThread || last || its !== day(Date.now() / 1000))) {
       out.push({ key: `day ${its}`, kind: "day", at: message.timestamp, tall: 36 })
-      today = its
       broken = true
     }
+    today = its
     if (room.newAfter !== undefined && message.id > room.newAfter && (last ? last.id <= room.newAfter : !room.more)) {
       out.push({ key: "new", kind: "new", tall: 28 })
       broken = true
     }
-    const first = broken || last!.user !== message.user || message.timestamp - last!.timestamp > together || message.thread !== undefined
-    const parent = message.thread === undefined ? undefined : room.get(message.thread)
-    out.push({ key: `m${message.id}`, kind: "message", message, first, parent, tall: guess(message.text, first) })
+    const first = broken || last!.user !== message.user || message.timestamp - last!.timestamp > together || message.thread !== undefined && !inThread
+    const parent = message.thread === undefined || inThread ? undefined : room.get(message.thread)
+    out.push({ key: `m${message.id}`, kind: "message", message, first, parent, replies: threads.get(message.id), inThread, tall: guess(message.text, first) })
     last = message
-    broken = false
+    broken = message.id === room.root
+    if (broken) out.push({ key: "count", kind: "count", replies: room.messages.filter(m => m !== message && !m.deleted).length, tall: 36 })
   }
   note(Infinity)
   let own = last?.user === room.me && !broken
@@ -59,10 +76,24 @@ export function rows(room: Room): Row[] {
 /** Whether two rows of the same key look the same. */
 export function same(a: Row, b: Row): boolean {
   if (a.kind === "message" && b.kind === "message") return a.message === b.message && a.first === b.first && a.parent === b.parent
+    && a.replies?.length === b.replies?.length && a.replies?.at(-1) === b.replies?.at(-1)
   if (a.kind === "pending" && b.kind === "pending") return a.out === b.out && a.first === b.first
   if (a.kind === "note" && b.kind === "note") return a.notes.length === b.notes.length
   if (a.kind === "top" && b.kind === "top") return a.more === b.more
+  if (a.kind === "count" && b.kind === "count") return a.replies === b.replies
   return a.kind === b.kind
+}
+
+/** The replies among messages, by what they reply to. All are there if that is: what is loaded has no holes. */
+function replies(messages: Message[]): Map<number, Message[]> {
+  const found = new Map<number, Message[]>()
+  for (const m of messages) {
+    if (m.thread === undefined || m.deleted) continue
+    const known = found.get(m.thread)
+    if (known) known.push(m)
+    else found.set(m.thread, [m])
+  }
+  return found
 }
 
 function guess(text = "", first: boolean): number {

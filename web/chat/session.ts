@@ -1,7 +1,7 @@
 import { Client, type Message } from "/parley.js"
 import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
-import { soon, the } from "./dom.js"
+import { looking, soon, the } from "./dom.js"
 import type { Identity } from "./identity.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
@@ -45,23 +45,28 @@ export class Session {
     const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
     this.me = client.user
     const inbox = this.#inbox = new Inbox(client)
-    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say())
+    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say(), root => {
+      const url = new URL(location.href)
+      if (!root) url.searchParams.delete("thread")
+      else url.searchParams.set("thread", String(root))
+      history[root ? "pushState" : "replaceState"](null, "", url)
+    })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
-    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room.name, channel => this.open(channel)))
+    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room, channel => this.open(channel)))
     inbox.on(() => {
       this.#talk.inboxRead()
       this.#showChannels()
       this.#showHead()
     })
-    inbox.mentioned(entry => { if (document.hidden || entry.channel !== this.#room.name) notify.tell(entry) })
+    inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room.name) notify.tell(entry) })
     this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
     client.on("state", ({ status, error }) => {
       if (status === "refused" && error?.code === "unauthorized") events.unauthorized()
     })
     this.#listen()
     this.#clock = setInterval(() => this.#room.tick(Date.now()), 500)
-    this.open(new URLSearchParams(location.search).get("channel") || "general", false)
+    this.#follow()
   }
 
   /** Shows a channel, as it was left if it was here before. */
@@ -69,15 +74,20 @@ export class Session {
     if (move && this.#room?.name !== name) {
       const url = new URL(location.href)
       url.searchParams.set("channel", name)
+      url.searchParams.delete("thread")
       history.pushState(null, "", url)
     }
     this.#off()
     let room = this.#rooms.get(name)
     if (!room) {
-      room = new Room(this.#client.channel(name), this.me)
-      const fresh = room
-      room.hear(m => this.#heard(fresh, m))
-      room.channel.on("subscribed", w => { if (fresh === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`) })
+      room = new Room(this.#client.channel(name), this.me, {
+        request: (...ask) => this.#client.request(...ask),
+        heard: (where, m) => this.#heard(where, m),
+        changed: m => this.#inbox.amend(m),
+        subscribed: (where, w) => {
+          if (where === this.#room) this.#connection.note(w.resumed ? `#${name} goes on after ${w.cursor}` : `#${name} followed from ${w.cursor}`)
+        },
+      })
     }
     this.#rooms.delete(name)
     this.#rooms.set(name, room)
@@ -120,7 +130,7 @@ export class Session {
 
   #listen(): void {
     const { signal } = this.#life
-    addEventListener("popstate", () => this.open(new URLSearchParams(location.search).get("channel") || "general", false), { signal })
+    addEventListener("popstate", () => this.#follow(), { signal })
     document.addEventListener("keydown", e => {
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return
       e.preventDefault()
@@ -134,12 +144,21 @@ export class Session {
     }
   }
 
+  /** Shows what the address names. */
+  #follow(): void {
+    const query = new URLSearchParams(location.search)
+    const name = query.get("channel") || "general"
+    if (this.#room?.name !== name) this.open(name, false)
+    this.#talk.thread(Math.max(0, Math.floor(Number(query.get("thread")))) || undefined)
+  }
+
   #changed(what: What): void {
     if (what === "people") this.#showPeople()
     else if (what === "typing") this.#say()
     else {
       this.#talk.changed()
       this.#showHead()
+      if (!this.#inbox.entries.has(this.#room.name)) this.#showChannels()
     }
   }
 

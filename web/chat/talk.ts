@@ -1,16 +1,20 @@
 import type { Message } from "/parley.js"
+import { everybody, type Named } from "./complete.js"
 import { Composer } from "./composer.js"
-import { h, soon, the } from "./dom.js"
+import { h, looking, soon, the } from "./dom.js"
 import { emptyNode } from "./empty.js"
 import type { Inbox } from "./inbox.js"
 import { List } from "./list.js"
 import { oneLine, rowNode } from "./message.js"
 import type { Room } from "./room.js"
 import { rows } from "./rows.js"
-import { mountTools } from "./tools.js"
+import { Thread } from "./thread.js"
+import { mountTools, type Tools } from "./tools.js"
 
 /** How long a message must be visible to count as read, in milliseconds, and how long a failure is told. */
 const glance = 300, problemFor = 8_000
+/** Not more rows than this are in the document. */
+const most = 110
 
 /** The conversation in the middle: the list of one room, what one does with its messages, the composer. */
 export class Talk {
@@ -20,11 +24,13 @@ export class Talk {
   readonly #composer: Composer
   readonly #more = the("more")
   readonly #log = the("log")
-  readonly #offTools: () => void
+  readonly #tools: Tools
+  readonly #thread: Thread
   readonly #life = new AbortController()
   readonly #development: boolean
   readonly #told: () => void
   #room!: Room
+  #label = "" // of the room
   #empty: HTMLElement | undefined
   #placed = false // the list stands where the room is to be read on
   #missed = 0 // messages that came while one was not at the end
@@ -36,18 +42,23 @@ export class Talk {
 
   readonly #draw = soon(() => this.#show())
 
-  /** `development`: whether users are names; `told` is called when `trouble` changes. */
-  constructor(me: string, inbox: Inbox, development: boolean, told: () => void) {
+  /** `development`: whether users are names; `told` is called when `trouble` changes, `threaded` when the visitor opens a thread or closes it. */
+  constructor(me: string, inbox: Inbox, development: boolean, told: () => void, threaded: (root: number | undefined) => void) {
     this.#me = me
     this.#inbox = inbox
     this.#development = development
     this.#told = told
+    const open = (root: number): void => {
+      this.thread(root)
+      threaded(root)
+    }
     const inner = h("div", { id: "rows" })
     the("rows").replaceWith(inner)
-    this.#list = new List(this.#log, inner, {
+    this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
         react: (m, emoji, on) => this.#try(this.#room.channel.react(m.id, emoji, on)),
         jump: id => void this.#jump(id),
+        thread: id => open(id),
         retry: ({ key, text, data, thread }) => void this.#room.channel.publish({ key, text: text!, data, thread }).catch(() => {}),
         discard: o => {
           this.#room.channel.discard(o.key)
@@ -58,19 +69,31 @@ export class Talk {
       seen: end => this.#seen(end),
       top: () => void this.#room.older(),
     })
-    this.#offTools = mountTools(this.#log, me, {
+    this.#tools = mountTools(this.#log, me, {
       message: id => this.#room.get(id),
       react: (m, emoji) => this.#try(this.#room.channel.react(m.id, emoji, !m.reactions?.[emoji]?.users.includes(me))),
-      reply: m => this.#composer.reply(m),
+      reply: m => this.#composer.reply((m.thread && this.#room.get(m.thread)) || m),
+      thread: m => open(m.thread ?? m.id),
       edit: m => this.#composer.edit(m),
       remove: m => this.#try(this.#room.channel.delete(m.id)),
     })
-    this.#composer = new Composer({
+    this.#thread = new Thread(me, {
+      try: doing => this.#try(doing),
+      names: () => names(this.#room),
+      closed: root => {
+        threaded(undefined)
+        const node = this.#list.node(`m${root}`)
+        if (node) node.focus({ preventScroll: true })
+        else this.focus()
+      },
+    })
+    this.#composer = new Composer(the("box"), {
       send: (text, thread) => this.#send(text, thread),
       edit: (id, text) => this.#try(this.#room.channel.edit(id, { text })),
       typing: () => this.#room.channel.typing(),
       draft: text => { this.#room.draft = text },
       lastOwn: () => this.#room.messages.findLast(m => m.user === me && !m.deleted && m.text),
+      names: () => names(this.#room),
       leave: () => this.#log.focus(),
     })
     this.#more.onclick = () => {
@@ -90,7 +113,9 @@ export class Talk {
       this.#leave()
     }
     the("said").textContent = ""
+    if (room !== this.#room) this.#thread.close()
     this.#room = room
+    this.#label = label
     this.#missed = 0
     this.#asked = 0
     this.#placed = room.view !== undefined
@@ -100,6 +125,12 @@ export class Talk {
     this.#composer.open(`Message ${label}`, room.draft)
     this.#begin()
     this.#show()
+  }
+
+  /** Shows a thread of the room, or none. */
+  thread(root: number | undefined): void {
+    if (root) this.#thread.open(this.#room, root, this.#label)
+    else this.#thread.close()
   }
 
   focus(): void {
@@ -140,7 +171,9 @@ export class Talk {
 
   close(): void {
     this.#life.abort()
-    this.#offTools()
+    this.#tools.close()
+    this.#thread.end()
+    this.#list.close()
     clearTimeout(this.#timer)
     clearTimeout(this.#problem)
     the("rows").replaceChildren()
@@ -171,6 +204,7 @@ export class Talk {
       this.#empty = undefined
     }
     this.#list.update(nothing ? [] : list)
+    this.#tools.drawn()
     if (!this.#placed && room.loaded && (this.#inbox.loaded || !this.#me)) {
       this.#placed = true
       if (room.newAfter !== undefined) this.#list.to("new")
@@ -239,7 +273,8 @@ export class Talk {
   }
 }
 
-/** Whether somebody looks at the page. */
-function looking(): boolean {
-  return document.visibilityState === "visible" && document.hasFocus()
+/** Who can be named in a room, those who are here first. */
+function names(room: Room): Named[] {
+  const all = [...room.known].filter(([user]) => user !== room.me).map(([user, name]) => ({ user, name, here: room.people.has(user) }))
+  return [...all.sort((a, b) => Number(b.here) - Number(a.here) || a.name.localeCompare(b.name)), everybody]
 }

@@ -1,4 +1,5 @@
 const hours = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
+const seconds = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" })
 const full = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "short", hourCycle: "h23" })
 const long = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" })
 const longer = new Intl.DateTimeFormat([], { day: "numeric", month: "long", year: "numeric" })
@@ -13,6 +14,10 @@ export function day(seconds: number): number {
 
 export function clock(seconds: number): string {
   return hours.format(seconds * 1000)
+}
+
+export function exact(time: number): string {
+  return seconds.format(time * 1000)
 }
 
 export function whole(seconds: number): string {

@@ -4,15 +4,24 @@ import { h, icon, the } from "./dom.js"
 export interface ToolEvents {
   message(id: number): Message | undefined
   react(m: Message, emoji: string): void
-  reply(m: Message): void
+  /** Undefined, like thread, where that makes no sense: in a thread. */
+  reply?(m: Message): void
+  thread?(m: Message): void
   edit(m: Message): void
   remove(m: Message): void
 }
 
 const emojis = ["👍", "❤️", "😂", "🎉", "👀", "✅", "🙏", "🔥"]
 
-/** The tools of the message that is pointed at or has the focus. There is one set, which moves. */
-export function mountTools(log: HTMLElement, me: string, events: ToolEvents): () => void {
+/** The tools of the messages in a list. */
+export interface Tools {
+  /** Messages may have been drawn anew, and lost them. */
+  drawn(): void
+  close(): void
+}
+
+/** The tools of the message that is pointed at or has the focus. There is one set for a list, which moves. */
+export function mountTools(log: HTMLElement, me: string, events: ToolEvents): Tools {
   const picker = the("picker")
   const bar = h("div", { class: "tools", role: "group", "aria-label": "What to do with this message" })
   let shown: Message | undefined
@@ -21,24 +30,25 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): ()
     h("button", { class: "icon", "aria-label": label, title: label, onclick: () => { if (shown) act(shown) } }, icon(name))
   const react = button("React", "smile", () => {
     const at = bar.getBoundingClientRect()
+    picker.replaceChildren(...emojis.map(e => h("button", {
+      class: "icon", "aria-label": `React with ${e}`, onclick: () => {
+        picker.hidePopover()
+        if (shown) events.react(shown, e)
+      },
+    }, e)))
     picker.showPopover()
     picker.style.top = `${Math.max(8, at.top - picker.offsetHeight - 4)}px`
     picker.style.left = `${Math.max(8, at.right - picker.offsetWidth)}px`
     picker.querySelector("button")?.focus()
   })
-  const reply = button("Reply", "reply", m => events.reply(m))
+  const reply = button("Reply", "reply", m => events.reply?.(m))
+  const thread = button("Open the thread", "thread", m => events.thread?.(m))
   const edit = button("Edit", "edit", m => events.edit(m))
   const remove = button("Delete", "trash", () => {
     remove.replaceWith(sure)
     sure.focus()
   })
   const sure = h("button", { class: "push", onclick: () => { if (shown) events.remove(shown) }, onblur: () => sure.isConnected && sure.replaceWith(remove) }, "Delete")
-  picker.replaceChildren(...emojis.map(e => h("button", {
-    class: "icon", "aria-label": `React with ${e}`, onclick: () => {
-      picker.hidePopover()
-      if (shown) events.react(shown, e)
-    },
-  }, e)))
 
   const show = (target: EventTarget | null): void => {
     const node = target instanceof Element ? target.closest<HTMLElement>(".msg[data-id]") : undefined
@@ -46,7 +56,7 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): ()
     const m = events.message(Number(node.dataset.id))
     shown = m?.deleted ? undefined : m
     if (!shown) return bar.remove()
-    bar.replaceChildren(react, reply, ...shown.user === me ? [edit, remove] : [])
+    bar.replaceChildren(react, ...events.reply ? [reply] : [], ...events.thread ? [thread] : [], ...shown.user === me ? [edit, remove] : [])
     node.append(bar)
   }
   const over = (e: Event): void => {
@@ -58,8 +68,15 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): ()
   log.addEventListener("pointerover", over, off)
   log.addEventListener("focusin", focus, off)
   log.addEventListener("pointerleave", away, off)
-  return () => {
-    off.abort()
-    bar.remove()
+  return {
+    drawn: () => {
+      if (!shown || bar.isConnected) return
+      const node = log.querySelector<HTMLElement>(`.msg[data-id="${shown.id}"]`)
+      if (node?.matches(":hover")) show(node)
+    },
+    close: () => {
+      off.abort()
+      bar.remove()
+    },
   }
 }

@@ -1,5 +1,5 @@
-/** The most that a first wait takes, the bound of the second, and of all, in milliseconds. */
-const soon = 500, first = 1_000, most = 30_000
+/** The most that the first wait takes, and any, in milliseconds. */
+const first = 500, most = 30_000
 
 /** Waits between tries: full jitter below a bound of 0.5, 1, 2, 4, … 30 s. */
 export class Backoff {
@@ -13,8 +13,7 @@ export class Backoff {
 
   /** How long to wait, in milliseconds. What the server asked for is the least. */
   next(asked = 0): number {
-    const bound = this.tries ? Math.min(most, first * 2 ** (this.tries - 1)) : soon
-    this.tries++
+    const bound = Math.min(most, first * 2 ** this.tries++)
     return Math.max(this.#random() * bound, asked)
   }
 

@@ -1,7 +1,7 @@
 import { Emitter } from "./emitter.js"
 import type { Env } from "./env.js"
 import type { ParleyError } from "./error.js"
-import type { Http } from "./http.js"
+import type { Answer, Http } from "./http.js"
 import { iterate } from "./iterate.js"
 import type { Outbox } from "./outbox.js"
 import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, MessageChanged, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
@@ -20,6 +20,8 @@ export interface Core {
 
 /** The server passes on one typing notice in this time, in milliseconds. */
 const typingEvery = 2_000
+/** Later than all ids. (A request without `before` would be a poll, which makes its user present for a minute.) */
+const newest = 1e15
 
 /**
  * One channel: its cursor, who listens, and what can be done in it. It is followed while
@@ -102,13 +104,18 @@ export class Channel {
    * The newest messages, or those before the entry `before`, at most `limit` (50) entries. If nothing
    * was delivered yet, without `before`, the channel then goes on after what this returns.
    */
-  async history({ before, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
-    const answer = await this.#core.http.ask("GET", "/api/messages", { query: { channel_id: this.name, before, limit } })
+  async history({ before = newest, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
+    const answer = await this.#entries({ before, limit })
     const entries = answer.json as Entry[]
     const first = entries[0]?.id ?? 0
     const last = answer.header("Parley-Last-Id")
-    if (before === undefined && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
+    if (before === newest && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
     return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
+  }
+
+  /** A message, with the number of its `replies`, and those after the entry `after`, ascending, at most `limit`. */
+  async thread(id: number, { after, limit = 1000 }: { after?: number; limit?: number } = {}): Promise<Message[]> {
+    return (await this.#entries({ thread: id, after, limit })).json as Message[]
   }
 
   /** Replaces text and data of an own message. Returns it as it is now. */
@@ -236,6 +243,10 @@ export class Channel {
     if (entry.id > expected) this.emit("reset", { type: "reset", channel: this.name, reason: "gap", first_id: entry.id, last_id: entry.id })
     if (entry.type === "message") this.emit("message", entry as Message)
     else this.emit("changed", entry as MessageChanged)
+  }
+
+  #entries(query: Record<string, number | undefined>): Promise<Answer> {
+    return this.#core.http.ask("GET", "/api/messages", { query: { channel_id: this.name, ...query } })
   }
 
   #path(id: number): string {

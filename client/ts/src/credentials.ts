@@ -6,8 +6,6 @@ import { Timer } from "./timer.js"
 const margin = 60_000
 /** How long to wait if that failed. */
 const again = 5_000
-/** The longest that timers take. */
-const longest = 2 ** 31 - 1
 
 export interface CredentialOptions {
   token?: string
@@ -98,7 +96,7 @@ export class Credentials {
   }
 
   #plan(ms: number): void {
-    this.#timer.set(Math.min(Math.max(ms, 0), longest), () => {
+    this.#timer.set(ms, () => {
       this.renew().catch((e: ParleyError) => {
         if (!this.#closed && !e.terminal) this.#plan(again)
       })

@@ -1,4 +1,4 @@
-import type { ParleyError } from "./error.js"
+import { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import type { Position } from "./types.js"
 
@@ -46,6 +46,7 @@ export class Groups implements Stream {
     const group: Group = { names, stop: new AbortController() }
     this.#run(this.#host, names, group.stop.signal)
       .catch(async (e: ParleyError) => {
+        if (!(e instanceof ParleyError)) e = new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
         if (group.stop.signal.aborted || (e.terminal && e.code !== "unauthorized" && await this.#ban(group))) return
         this.#host.lost(e)
       })
@@ -84,13 +85,13 @@ function split(all: Position[]): string[][] {
 }
 
 /** The query that names channels and their cursors. */
-export function following(host: Host, names: string[]): { channel_id: string[]; after?: string; epoch?: string } {
+export function following(host: Host, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
   const at = host.wanted().filter(p => names.includes(p.name) && p.cursor !== undefined)
   if (!at.length) return { channel_id: names }
   const epoch = at.find(p => p.epoch)?.epoch
   return {
     channel_id: names,
-    after: names.length === 1 ? String(at[0]!.cursor) : at.map(p => `${p.name}:${p.cursor}`).join(),
+    after: names.length === 1 ? at[0]!.cursor : at.map(p => `${p.name}:${p.cursor}`).join(),
     ...epoch && { epoch },
   }
 }

@@ -45,7 +45,7 @@ export class Http {
     try {
       return await this.#once(method, path, ask, token)
     } catch (e) {
-      if (!(e instanceof ParleyError) || e.code !== "unauthorized") throw e
+      if ((e as ParleyError).code !== "unauthorized") throw e
       return this.#once(method, path, ask, await this.#credentials.renew(token ?? ""))
     }
   }
@@ -62,7 +62,7 @@ export class Http {
     for (const [name, value] of Object.entries(query))
       for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
     const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
-    return this.base + path + (text && "?" + text)
+    return this.base + path + (text && (path.includes("?") ? "&" : "?") + text)
   }
 
   async #once(method: string, path: string, ask: Ask, token: string | undefined): Promise<Answer> {
@@ -90,7 +90,7 @@ export class Http {
       })
       const ok = answer.status >= 200 && answer.status < 300
       const text = ok && ask.stream ? "" : await answer.text()
-      if (!ok) throw problem(answer, text)
+      if (!ok) throw problem(answer, text, this.#env.now())
       this.#credentials.accepted()
       return { status: answer.status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
     } catch (e) {
@@ -105,10 +105,11 @@ export class Http {
   }
 }
 
-function problem(answer: FetchAnswer, text: string): ParleyError {
+function problem(answer: FetchAnswer, text: string, now: number): ParleyError {
+  const after = answer.headers.get("Retry-After") ?? "" // seconds or a date (RFC 9110, section 10.2.3)
   let body: object = {}
   try {
     body = JSON.parse(text) as object
   } catch { /* not parley's: a proxy's page */ }
-  return ParleyError.of({ ...body }, answer.status, Number(answer.headers.get("Retry-After")) * 1000)
+  return ParleyError.of({ ...body }, answer.status, Number(after) * 1000 || Date.parse(after) - now)
 }

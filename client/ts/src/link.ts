@@ -83,8 +83,8 @@ export class Link {
   use(order: readonly Way[]): void {
     this.#order = order
     const worked = this.#cfg.env.session?.getItem(this.#cfg.memory) as Way | null | undefined
-    if (worked && order.includes(worked)) this.#proven.add(worked)
-    this.#at = Math.max(0, worked ? order.indexOf(worked) : 0)
+    if (worked) this.#proven.add(worked)
+    this.#at = Math.max(0, order.indexOf(worked as Way))
     this.#strikes = 0
     if (this.state.status !== "idle") this.reconnect()
   }
@@ -233,7 +233,7 @@ export class Link {
     if (a === this.#rival) {
       this.#rival = undefined
       const next = this.#order.indexOf(a.way) + 1
-      if (next > 0 && next < this.#at + Number(this.#doubt)) this.#compete(next)
+      if (next > 0 && next < this.#at + +this.#doubt) this.#compete(next)
       else this.#planBetter()
       return
     }

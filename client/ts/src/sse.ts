@@ -29,7 +29,7 @@ async function run(host: Host, names: string[], signal: AbortSignal): Promise<vo
   for (;;) {
     idle.set(patience, () => host.lost(silence()))
     const { done, value } = await reader.read().catch(e => { throw new ParleyError("gone", `the stream broke: ${e}`) })
-    if (done) throw new ParleyError("gone", "the server ended the stream")
+    if (done) throw new ParleyError("gone", "the stream ended")
     events.push(value)
   }
 }

@@ -1,5 +1,8 @@
 import type { Env } from "./env.js"
 
+/** The longest that timers take, in milliseconds. */
+const longest = 2 ** 31 - 1
+
 /** One thing to do later, or nothing. */
 export class Timer {
   readonly #env: Env
@@ -13,13 +16,13 @@ export class Timer {
     return this.#id !== undefined
   }
 
-  /** Calls after `ms` milliseconds, instead of what was planned before. */
+  /** Calls after `ms` milliseconds (if that is more than 24 days, then), instead of what was planned before. */
   set(ms: number, call: () => void): void {
     this.clear()
     this.#id = this.#env.setTimeout(() => {
       this.#id = undefined
       call()
-    }, ms)
+    }, Math.min(Math.max(ms, 0), longest))
   }
 
   clear(): void {

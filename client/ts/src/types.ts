@@ -28,6 +28,8 @@ export interface Message {
   data?: Data
   /** The id of the message that this one replies to. */
   thread?: number
+  /** How many replies there are, if it was asked for by `thread`. */
+  replies?: number
   timestamp: number
   /** The sender's idempotency key: how its optimistic copy is found again. */
   key?: string

@@ -174,7 +174,7 @@ test("history hands its end over as cursor to a channel that has none", async ()
   const room = client.channel("general")
   const page = await room.history({ limit: 3 })
   assert.deepEqual([page.messages.map(m => m.id), page.before, page.more], [[4, 6], 4, true])
-  assert.equal(env.requests[0]!.query.toString(), "channel_id=general&limit=3")
+  assert.equal(env.requests[0]!.query.toString(), "channel_id=general&before=1000000000000000&limit=3") // no poll, which would make present
   room.subscribe(() => {})
   await env.advance(0)
   env.socket.open()
@@ -182,6 +182,18 @@ test("history hands its end over as cursor to a channel that has none", async ()
   await room.history({ before: 4 })
   assert.equal(env.requests[1]!.query.toString(), "channel_id=general&before=4&limit=50")
   assert.equal(room.cursor, 6)
+  client.close()
+})
+
+test("a thread is a message and its replies", async () => {
+  const env = new FakeEnv()
+  env.serve = () => answer(200, [{ ...message(4), replies: 1 }, { ...message(6), thread: 4 }])
+  const client = new Client("http://parley.test", { env })
+  const room = client.channel("general")
+  const [first, reply] = await room.thread(4)
+  assert.deepEqual([first!.replies, reply!.thread, room.cursor], [1, 4, undefined])
+  await room.thread(4, { after: 6, limit: 10 })
+  assert.deepEqual(env.requests.map(r => r.query.toString()), ["channel_id=general&thread=4&limit=1000", "channel_id=general&thread=4&after=6&limit=10"])
   client.close()
 })
 
@@ -200,6 +212,7 @@ test("what can be done in a channel is asked as the contract says", async () => 
   assert.equal(await room.markRead(8), undefined)
   await client.inbox({ next: "x" })
   await client.request("PUT", "/api/channels/team:a/mute", { muted: true })
+  await client.request("GET", "/api/channels/team:a/members?limit=5")
   room.typing() // there is no connection to send it over
   const base = "/api/messages/team%3Aa/7", about = "/api/channels/team%3Aa"
   assert.deepEqual(env.requests.map(r => [r.method, r.path, r.body]), [
@@ -207,7 +220,9 @@ test("what can be done in a channel is asked as the contract says", async () => 
     ["PUT", `${base}/reactions/%F0%9F%91%8D`, undefined], ["DELETE", `${base}/reactions/%F0%9F%91%8D`, undefined],
     ["GET", `${about}/presence`, undefined], ["POST", `${about}/events`, { event: "score", data: { home: 1 } }],
     ["POST", `${about}/read`, { id: 9 }], ["GET", "/api/channels", undefined], ["PUT", "/api/channels/team:a/mute", { muted: true }],
+    ["GET", "/api/channels/team:a/members", undefined],
   ])
+  assert.equal(env.requests.at(-1)!.query.get("limit"), "5")
   assert.ok(env.requests.every(r => r.query.get("user") === "alice"))
   client.close()
 })

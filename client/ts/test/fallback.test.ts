@@ -178,6 +178,19 @@ test("a transport that has worked is forgiven some failures; one that keeps brea
   client.close()
 })
 
+test("JSON that is not parley's is a bad answer, which is tried again", async () => {
+  const env = new FakeEnv()
+  env.serve = () => answer(200, { welcome: "to the hotel's network" })
+  const { client } = follow(env, { transports: ["long-poll"] }, 0)
+  await env.advance(0)
+  assert.deepEqual([client.state.status, client.state.error?.code], ["waiting", "bad_answer"])
+  const n = env.requests.length
+  env.sign("online")
+  await settle()
+  assert.equal(env.requests.length, n + 1)
+  client.close()
+})
+
 test("where there is no WebSocket the client begins with SSE", async () => {
   const env = new FakeEnv()
   env.WebSocket = undefined

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { Client } from "../src/index.js"
 import { IndexedStore } from "../src/indexedstore.js"
+import { FakeEnv, settle } from "./fake.js"
 
 interface Asked { result?: unknown; onsuccess?: () => void; onupgradeneeded?: () => void; onerror?: () => void; error?: unknown }
 
@@ -47,4 +49,34 @@ test("IndexedDB keeps items by scope, through a database that is opened once", a
 test("what IndexedDB refuses rejects", async () => {
   const { factory } = database(true)
   await assert.rejects(new IndexedStore(factory).put(item("1", "a")), { message: "quota" })
+})
+
+test("with the option indexeddb what waits survives a reload", async () => {
+  const { factory, rows } = database()
+  const begin = (name: string): { env: FakeEnv; client: Client } => {
+    const env = new FakeEnv({ name })
+    env.indexedDB = factory
+    return { env, client: new Client("http://parley.test", { env, user: "alice", storage: "indexeddb" }) }
+  }
+  const first = begin("a")
+  first.client.channel("general").subscribe(() => {})
+  await first.env.advance(0)
+  first.env.socket.end()
+  await settle()
+  void first.client.channel("general").publish({ text: "kept" }).catch(() => {})
+  await settle()
+  assert.equal(rows.size, 1)
+  first.client.close()
+
+  const { env, client } = begin("b")
+  const room = client.channel("general")
+  room.subscribe(() => {})
+  await env.advance(0)
+  env.socket.welcome()
+  await settle()
+  assert.deepEqual(env.socket.of("message").map(f => [f["text"], f["key"]]), [["kept", "a1"]])
+  env.socket.receive({ type: "ack", channel: "general", key: "a1", id: 1, timestamp: 1, duplicate: false })
+  await settle()
+  assert.deepEqual([rows.size, room.outbox], [0, []])
+  client.close()
 })

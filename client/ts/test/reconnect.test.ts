@@ -89,6 +89,35 @@ test("an event stream that can't be served now says when; a poll says it in Retr
   }
 })
 
+test("Retry-After may be a date, and longer than timers can wait", async () => {
+  const env = new FakeEnv()
+  let after = new Date(env.time + 9_000).toUTCString()
+  env.serve = () => problem(503, "overloaded", { "Retry-After": after })
+  const { client } = follow(env, { transports: ["long-poll"] })
+  await env.advance(0)
+  assert.equal(client.state.retryAt, env.time + 9_000)
+  after = "9999999"
+  await env.advance(9_000)
+  assert.equal(client.state.status, "waiting")
+  await env.advance(1_000_000_000)
+  assert.equal(env.requests.length, 2)
+  client.close()
+})
+
+test("whoever comes back ends a wait: the network, the page, the one who looks at it", async () => {
+  for (const sign of ["online", "pageshow", "visible"] as const) {
+    const env = new FakeEnv()
+    const { client } = follow(env, { transports: ["websocket"] })
+    await env.advance(0)
+    env.socket.end()
+    assert.equal(client.state.status, "waiting")
+    env.sign(sign)
+    await settle()
+    assert.equal(env.sockets.length, 2, sign)
+    client.close()
+  }
+})
+
 test("a half-open connection is found by a ping that stays without answer", async () => {
   const env = new FakeEnv()
   const { client } = follow(env)

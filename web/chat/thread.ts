@@ -1,0 +1,135 @@
+import { Composer } from "./composer.js"
+import type { Named } from "./complete.js"
+import { h, soon, the } from "./dom.js"
+import { List } from "./list.js"
+import { rowNode } from "./message.js"
+import { Replies } from "./replies.js"
+import type { Room } from "./room.js"
+import { rows } from "./rows.js"
+import { mountTools, type Tools } from "./tools.js"
+
+/** Not more rows than this are in the document. */
+const most = 80
+
+export interface ThreadEvents {
+  /** Tells if it fails. */
+  try(doing: Promise<unknown>): void
+  names(): Named[]
+  /** It was closed by the visitor, who looked at this message's thread. */
+  closed(root: number): void
+}
+
+/** The pane beside the conversation that shows a message and its replies, and takes more of them. */
+export class Thread {
+  readonly #me: string
+  readonly #events: ThreadEvents
+  readonly #log = the("thread-log")
+  readonly #list: List
+  readonly #tools: Tools
+  readonly #composer: Composer
+  readonly #life = new AbortController()
+  readonly #drafts = new Map<string, string>()
+  #room: Room | undefined
+  #replies: Replies | undefined
+
+  readonly #draw = soon(() => this.#show())
+
+  constructor(me: string, events: ThreadEvents) {
+    this.#me = me
+    this.#events = events
+    const inner = h("div")
+    this.#log.replaceChildren(inner)
+    this.#list = new List(this.#log, inner, most, {
+      make: row => rowNode(row, me, {
+        react: (m, emoji, on) => events.try(this.#channel.react(m.id, emoji, on)),
+        jump: () => {}, // in a thread nothing quotes
+        thread: () => {},
+        retry: ({ key, text, data, thread }) => void this.#channel.publish({ key, text: text!, data, thread }).catch(() => {}),
+        discard: o => {
+          this.#channel.discard(o.key)
+          this.#draw()
+        },
+        resized: () => this.#list.remeasure(),
+      }),
+      seen: () => {},
+      top: () => {},
+    })
+    this.#composer = new Composer(the("reply-box"), {
+      send: text => {
+        this.#channel.publish({ text, thread: this.#replies!.root }).catch(() => {})
+        this.#list.toEnd()
+      },
+      edit: (id, text) => events.try(this.#channel.edit(id, { text })),
+      typing: () => this.#channel.typing(),
+      draft: text => void this.#drafts.set(this.#key, text),
+      lastOwn: () => this.#replies?.messages.findLast(m => m.user === me && !m.deleted && m.text),
+      names: () => events.names(),
+      leave: () => this.#leave(),
+    })
+    this.#tools = mountTools(this.#log, me, {
+      message: id => this.#replies?.get(id),
+      react: (m, emoji) => events.try(this.#channel.react(m.id, emoji, !m.reactions?.[emoji]?.users.includes(me))),
+      edit: m => this.#composer.edit(m),
+      remove: m => events.try(this.#channel.delete(m.id)),
+    })
+    const { signal } = this.#life
+    the("unthread").addEventListener("click", () => this.#leave(), { signal })
+    the("thread").addEventListener("keydown", e => {
+      if (e.key !== "Escape" || e.defaultPrevented || e.target instanceof HTMLTextAreaElement) return
+      this.#leave()
+    }, { signal })
+  }
+
+  /** Shows a thread of a room. */
+  open(room: Room, root: number, label: string): void {
+    this.close()
+    this.#room = room
+    const known = room.messages.filter(m => m.id === root || m.thread === root)
+    this.#replies = new Replies(room.channel, root, this.#me, known, () => this.#draw())
+    the("thread").hidden = false
+    document.body.classList.add("threaded")
+    the("thread-of").textContent = label
+    this.#list.show(undefined)
+    this.#composer.open("Reply", this.#drafts.get(this.#key) ?? "")
+    this.#show()
+    if (matchMedia("(hover: hover)").matches) this.#composer.focus()
+    else the("unthread").focus()
+  }
+
+  /** Closes it, if it is open. */
+  close(): void {
+    this.#replies?.close()
+    this.#replies = this.#room = undefined
+    the("thread").hidden = true
+    document.body.classList.remove("threaded")
+  }
+
+  /** Ends. */
+  end(): void {
+    this.close()
+    this.#life.abort()
+    this.#tools.close()
+    this.#list.close()
+  }
+
+  get #channel(): Room["channel"] {
+    return this.#room!.channel
+  }
+
+  get #key(): string {
+    return `${this.#room!.name} ${this.#replies!.root}`
+  }
+
+  #leave(): void {
+    const root = this.#replies?.root
+    this.close()
+    if (root !== undefined) this.#events.closed(root)
+  }
+
+  #show(): void {
+    const replies = this.#replies
+    if (!replies) return
+    this.#list.update(rows(replies))
+    this.#tools.drawn()
+  }
+}

@@ -34,9 +34,8 @@ func (a *API) health() map[string]handler {
 	}
 }
 
-// AdminConfig of the admin listener's handler. Page, Metrics and Drain are required.
+// AdminConfig of the admin listener's handler. Metrics and Drain are required.
 type AdminConfig struct {
-	Page    http.Handler // at /admin; it holds no secret, so nobody is asked for the token
 	Metrics http.Handler
 	Drain   func()                 // begins a drain and returns at once
 	Hosts   func(host string) bool // Host headers that are served; nil: all
@@ -59,8 +58,6 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	mux.Handle("/healthz", public)
 	mux.Handle("/readyz", public)
 	get("/metrics", cfg.Metrics.ServeHTTP)
-	get("/admin", cfg.Page.ServeHTTP)
-	get("/admin/{$}", cfg.Page.ServeHTTP)
 	route("/admin/api/drain", methods{"POST": func(w http.ResponseWriter, _ *http.Request) error {
 		cfg.Drain()
 		w.WriteHeader(http.StatusAccepted)
@@ -80,12 +77,7 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	return guard(cfg.Hosts, false, own.Handler(bearer(cfg, mux)))
 }
 
-// openTo tells whether an address of the admin listener is for everybody who reaches it.
-func openTo(path string) bool {
-	return path == "/healthz" || path == "/readyz" || path == "/admin" || path == "/admin/"
-}
-
-// bearer asks for the admin token, but not for health and the page.
+// bearer asks for the admin token, but not for health.
 func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 	if cfg.Token == "" {
 		return next
@@ -94,7 +86,7 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		got := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || openTo(r.URL.Path) {
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			next.ServeHTTP(w, r)
 			return
 		}

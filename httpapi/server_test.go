@@ -72,7 +72,7 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth
 		Logger: quiet})
 	s.api = api
 	public := httptest.NewServer(api)
-	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Page: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the admin page")) }), Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,
+	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,
 		Drain: func() { s.mu.Lock(); defer s.mu.Unlock(); s.drained++ }}))
 	s.url, s.admin = public.URL, admin.URL
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,7 +14,7 @@ import (
 )
 
 //go:generate go run ./bundle
-//go:embed index.html admin.html demo.html examples parley.js chat.js
+//go:embed index.html demo.html examples parley.js chat.js
 var files embed.FS
 
 // Script returns an ES module as it is and compressed, and an entity tag for either;
@@ -36,7 +36,7 @@ func Script(name string) (plain, zipped []byte, tag string) {
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only
 // the style and scripts that stand in the page run (CSP Level 3, section 2.3.1), and
 // scripts of its own origin if it names one; and it talks to its own origin only. ok is false if there is no such page.
-// Pages are index.html (the chat), admin.html, demo.html, and those in examples.
+// Pages are index.html (the chat), demo.html, and those in examples.
 func Page(name string) (body []byte, csp string, ok bool) {
 	body, err := files.ReadFile(name)
 	if err != nil {

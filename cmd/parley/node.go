@@ -142,7 +142,7 @@ func (n *node) run(ctx context.Context) error {
 	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Page: http.HandlerFunc(adminPage), Metrics: metrics(h, ways, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, ways, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts = httpapi.LoopbackHost

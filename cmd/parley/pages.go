@@ -25,27 +25,19 @@ func pages() http.Handler {
 			script(w, r)
 			return
 		}
-		page(w, r, pageOf(r.URL.Path))
+		body, csp, ok := web.Page(pageOf(r.URL.Path))
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", csp)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		_, _ = w.Write(body)
 	})
 }
-
-// page serves a page by the name of its file.
-func page(w http.ResponseWriter, r *http.Request, name string) {
-	body, csp, ok := web.Page(name)
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", csp)
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache")
-	_, _ = w.Write(body)
-}
-
-// adminPage serves the admin listener's page.
-func adminPage(w http.ResponseWriter, r *http.Request) { page(w, r, "admin.html") }
 
 // pageOf is the file of an address.
 func pageOf(path string) string {

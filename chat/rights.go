@@ -194,12 +194,18 @@ func (s *Service) access(ctx context.Context, user parley.UserID, channel parley
 	if channel[0] == '@' || channel.Internal() {
 		return a, nil
 	}
-	set, err := s.store.Channel(ctx, channel)
-	if err != nil {
-		return a, err
-	}
-	if a.kind = set.Kind; a.kind == "" {
-		a.kind = s.kind(channel)
+	if a.kind = parley.Public; !s.known.public(channel) {
+		generation := s.known.generation.Load()
+		set, err := s.store.Channel(ctx, channel)
+		if err != nil {
+			return a, err
+		}
+		if a.kind = set.Kind; a.kind == "" {
+			a.kind = s.kind(channel)
+		}
+		if a.kind == parley.Public {
+			s.known.putPublic(channel, generation)
+		}
 	}
 	if user == parley.Guest {
 		return a, nil
@@ -227,6 +233,27 @@ type known struct {
 	generation atomic.Uint64
 	seed       maphash.Seed
 	slots      [4096]atomic.Pointer[knownAccess]
+	publics    [4096]atomic.Pointer[knownPublic]
+}
+
+// knownPublic is a channel that was public in a generation.
+type knownPublic struct {
+	channel    parley.ChannelID
+	generation uint64
+}
+
+func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic] {
+	return &k.publics[maphash.String(k.seed, string(channel))%uint64(len(k.publics))]
+}
+
+// public tells whether a channel is known to be public.
+func (k *known) public(channel parley.ChannelID) bool {
+	p := k.publicSlot(channel).Load()
+	return p != nil && p.channel == channel && p.generation == k.generation.Load()
+}
+
+func (k *known) putPublic(channel parley.ChannelID, generation uint64) {
+	k.publicSlot(channel).Store(&knownPublic{channel, generation})
 }
 
 type knownAccess struct {

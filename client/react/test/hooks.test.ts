@@ -28,7 +28,7 @@ async function render(env: FakeEnv, component: () => ReactElement | string): Pro
 
 test("useChannel shows history, what follows, changes, typing and own messages on their way", async () => {
   const env = new FakeEnv()
-  env.serve = r => r.query.get("before") === "2"
+  env.serve = r => r.query.get("before")
     ? answer(200, [message(1)], {})
     : answer(200, [message(2), message(3)], { "Parley-Last-Id": "3", "Parley-Epoch": "e1" })
   let hook!: ReturnType<typeof useChannel>

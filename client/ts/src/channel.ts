@@ -20,8 +20,6 @@ export interface Core {
 
 /** The server passes on one typing notice in this time, in milliseconds. */
 const typingEvery = 2_000
-/** Later than all ids. (A request without `before` would be a poll, which makes its user present for a minute.) */
-const newest = 1e15
 
 /**
  * One channel: its cursor, who listens, and what can be done in it. It is followed while
@@ -104,12 +102,12 @@ export class Channel {
    * The newest messages, or those before the entry `before`, at most `limit` (50) entries. If nothing
    * was delivered yet, without `before`, the channel then goes on after what this returns.
    */
-  async history({ before = newest, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
+  async history({ before, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
     const answer = await this.#entries({ before, limit })
     const entries = answer.json as Entry[]
     const first = entries[0]?.id ?? 0
     const last = answer.header("Parley-Last-Id")
-    if (before === newest && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
+    if (before === undefined && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
     return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
   }
 

@@ -95,10 +95,14 @@ run(async ({ browser, args: [base] }) => {
   await alice.wait(() => document.querySelectorAll('#text-names [role=option]').length === 1)
   await alice.page.press('#text', 'Enter')
   assert.equal(await alice.page.inputValue('#text'), 'Hey @bob ')
+  await alice.page.type('#text', '@car')
+  await alice.page.click('#text-names [role=option]')
+  assert.equal(await alice.page.inputValue('#text'), 'Hey @bob @carol ')
+  assert.equal(await alice.page.evaluate(() => document.activeElement.id), 'text')
   await alice.page.type('#text', 'mail@')
   assert.ok(await alice.page.isHidden('#text-names'))
   await alice.page.press('#text', 'Enter')
-  await bob.shows(['Hey @bob mail@'])
+  await bob.shows(['Hey @bob @carol mail@'])
   await bob.wait(() => document.querySelector('.mention.me')?.textContent === '@bob')
 
   // Who is here and who is away: said, not only coloured.

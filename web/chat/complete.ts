@@ -34,7 +34,7 @@ export class Completion {
     text.setAttribute("aria-autocomplete", "list")
     text.onselectionchange = () => this.look()
     text.onblur = () => this.close()
-    list.onpointerdown = e => e.preventDefault() // the text keeps the focus
+    list.onmousedown = e => e.preventDefault() // the text keeps the focus
   }
 
   /** The text or the caret has changed. */

@@ -5,7 +5,7 @@ const { run } = require('../../testenv/clients/browser.cjs')
 const { visitor } = require('./page.cjs')
 
 run(async ({ browser, say, heard, args: [base] }) => {
-  const { visit, calm } = visitor(browser, base)
+  const { visit, calm } = visitor(browser, base, { expected: /net::ERR_|Failed to load resource: net|WebSocket connection to|status of 403/ })
 
   // A visitor without a name sees how to fill the channel, and is asked for one.
   const alice = await visit({}, { viewport: { width: 1100, height: 800 } })
@@ -111,6 +111,29 @@ run(async ({ browser, say, heard, args: [base] }) => {
   await alice.page.click('#link')
   await alice.page.check('#panel input[value="long-poll"]')
   await alice.connected('Long polling')
+
+  // What is refused says why, and can be sent again or dropped; also in a thread.
+  const refuse = '**/api/messages?*'
+  await alice.page.route(refuse, r => r.request().method() !== 'POST' ? r.continue()
+    : r.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify({ status: 403, code: 'forbidden', detail: 'not <now>' }) }))
+  await alice.page.keyboard.press('Escape')
+  for (const text of ['refused', 'dropped']) {
+    await alice.write(text)
+    await alice.wait(t => [...document.querySelectorAll('#log .failed')].at(-1)?.textContent.includes(`${t}Not sent: not <now>.`), text)
+  }
+  await alice.page.locator('#log .failed', { hasText: 'dropped' }).getByRole('button', { name: 'Discard' }).click()
+  await alice.wait(() => document.querySelectorAll('#log .failed').length === 1)
+  await alice.tool('first', 'Open the thread')
+  await alice.write('refused reply', '#reply')
+  await alice.page.waitForSelector('#thread .failed')
+  await alice.page.unroute(refuse)
+  await alice.page.locator('#thread .failed').getByRole('button', { name: 'Retry' }).click()
+  await alice.thread(['first', 'refused reply'])
+  await alice.page.press('#reply', 'Escape')
+  await alice.page.locator('#log .failed').getByRole('button', { name: 'Retry' }).click()
+  await alice.shows(['first', 'refused reply', 'refused'])
+
+  await alice.page.click('#link')
   await alice.page.check('#panel input[value=""]')
   await alice.connected('WebSocket')
   await alice.page.click('#cut')

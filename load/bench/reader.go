@@ -73,7 +73,7 @@ func (r *reader) path(resume bool) string {
 	case a.Transport == "long-poll":
 		path, resume = "/api/messages/poll", true
 		q.Set("timeout", fmt.Sprint(15+r.index%31)) // as many come anew in one second as in another
-		if !r.welcomed { // the first is answered at once
+		if !r.welcomed {                            // the first is answered at once
 			q.Set("timeout", "0")
 		}
 	case a.Transport == "poll":

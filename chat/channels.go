@@ -74,6 +74,7 @@ func (s *Service) Configure(ctx context.Context, c Caller, channel parley.Channe
 				return set, err
 			}
 		}
+		s.known.generation.Add(1)
 		err = s.control.append(ctx, order{Channel: channel})
 	}
 	return set, err
@@ -100,6 +101,7 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 	if err := s.store.RemoveChannel(ctx, channel); err != nil {
 		return err
 	}
+	s.known.generation.Add(1)
 	s.hub.Forget(channel)
 	for _, user := range members {
 		s.tellMembership(channel, user, parley.Member{})

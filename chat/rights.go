@@ -165,6 +165,9 @@ func (s *Service) authorize(ctx context.Context, c Caller, want Right, channel p
 	}
 	generation := s.known.generation.Load()
 	a, err := s.access(ctx, c.User, channel)
+	if err == nil && rights(c, channel, a)&want == 0 && s.known.forgetPublic(channel) {
+		a, err = s.access(ctx, c.User, channel) // what is known may allow, and never refuse
+	}
 	if err != nil {
 		return a, err
 	}
@@ -250,6 +253,13 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 func (k *known) public(channel parley.ChannelID) bool {
 	p := k.publicSlot(channel).Load()
 	return p != nil && p.channel == channel && p.generation == k.generation.Load()
+}
+
+// forgetPublic tells whether there was something to forget.
+func (k *known) forgetPublic(channel parley.ChannelID) bool {
+	slot := k.publicSlot(channel)
+	p := slot.Load()
+	return p != nil && p.channel == channel && slot.CompareAndSwap(p, nil)
 }
 
 func (k *known) putPublic(channel parley.ChannelID, generation uint64) {

@@ -1,0 +1,33 @@
+package chat_test
+
+import (
+	"testing"
+
+	"parley"
+	"parley/chat"
+)
+
+// That a channel is public is remembered, and must not keep members out of it when it is
+// no longer: on another node the change shows later.
+func TestWhatIsKnownOfAChannelNeverRefuses(t *testing.T) {
+	s, _, store := real(t, chat.Config{})
+	if err := s.Authorize(t.Context(), dev("bob"), chat.Read, "room"); err != nil { // it is public
+		t.Fatal(err)
+	}
+	if _, err := s.PutMember(t.Context(), dev("root"), "room", "bob", ""); err != nil {
+		t.Fatal(err)
+	}
+	token := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true}}
+	if err := s.Authorize(t.Context(), token, chat.Read, "room"); err == nil {
+		t.Fatal("a token without channels reads a public one")
+	}
+	if err := s.Authorize(t.Context(), dev("bob"), chat.Read, "room"); err != nil { // it is remembered
+		t.Fatal(err)
+	}
+	if err := store.SetChannel(t.Context(), "room", parley.Settings{Kind: parley.MembersOnly}); err != nil { // as another node does
+		t.Fatal(err)
+	}
+	if err := s.Authorize(t.Context(), token, chat.Read, "room"); err != nil {
+		t.Errorf("a member of a members-only channel: %v", err)
+	}
+}

@@ -41,7 +41,7 @@ func TestRunFindsALiar(t *testing.T) {
 	real := httputil.NewSingleHostReverseProxy(target)
 	var n atomic.Int64
 	liar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && n.Add(1)%20 == 0 {
+		if r.Method == http.MethodPost && n.Add(1)%5 == 0 {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(http.StatusCreated)
 			fmt.Fprintf(w, `{"type":"message","id":%d,"channel":"x","user":"u","text":"x","timestamp":1.000000}`, 1_000_000+n.Load())
@@ -70,7 +70,7 @@ func TestRunTellsWhoGaveUp(t *testing.T) {
 	real := httputil.NewSingleHostReverseProxy(target)
 	var n atomic.Int64
 	strict := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && n.Add(1) == 20 {
+		if r.Method == http.MethodPost && n.Add(1) == 3 {
 			http.Error(w, `{"code":"forbidden","detail":"no more"}`, http.StatusForbidden)
 			return
 		}

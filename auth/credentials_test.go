@@ -43,6 +43,7 @@ func TestWhereCredentialsStand(t *testing.T) {
 	}{
 		"nothing":                             {"/", nil, ""},
 		"a header":                            {"/", []string{"Authorization: Bearer " + token("alice")}, "alice"},
+		"a header in small letters":           {"/", []string{"authorization: bearer " + token("alice")}, "alice"},
 		"a header with spaces":                {"/", []string{"Authorization: Bearer   " + token("alice") + " "}, "alice"},
 		"a header of another kind":            {"/?token=" + token("bob"), []string{"Authorization: Basic YTpi"}, ""},
 		"an empty header":                     {"/", []string{"Authorization: Bearer "}, ""},

@@ -116,7 +116,8 @@ func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
 }
 
 // readBody reads a whole body within its time and size, without the mark that some
-// editors put before UTF-8.
+// editors put before UTF-8. With a cookie it has to say that it is JSON: a foreign page
+// can send that only after asking (CORS).
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
@@ -130,8 +131,13 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
 	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(b) > 0 && kind != "application/json" && auth.ByCookie(r) {
+		return nil, errCookie
+	}
 	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
 }
+
+var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
 
 // parsePost reads a message from a JSON body whatever its type says (curl -d says
 // form), from a form, or from the query, which also fills what the body leaves out.
@@ -140,7 +146,7 @@ func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if auth.ByCookie(r) && kind != "application/json" {
-		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
+		return nil, errCookie // also without a body: the query may not post
 	}
 	switch {
 	case len(trimmed) == 0:

@@ -179,6 +179,9 @@ func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
 	if c.As == nil || !c.As.Service {
 		c.Address = a.client(r)
 	}
+	if c, err = speakAs(c, query(r).get("user")); err != nil {
+		return c, err
+	}
 	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
 		d.Caller = c
 	}
@@ -218,7 +221,7 @@ func speakAs(c chat.Caller, named string) (chat.Caller, error) {
 	case user == c.User:
 		return c, nil
 	case !c.Any():
-		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the body speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
+		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
 	return chat.Caller{User: user, As: c.As, Address: c.Address}, nil
 }

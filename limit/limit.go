@@ -16,10 +16,20 @@ type Config struct {
 	IP         float64          // messages from an address
 	Channel    float64          // messages in a channel, whoever sends them
 	Handshakes float64          // streams that an address opens, and bad credentials that it shows
+	UserReads  float64          // what a user asks for, in bursts of twenty times that
+	IPReads    float64          // what is asked for from an address, as well
+	Channels   int              // channels that a user makes in a day, at once if need be
 	PerIP      int              // streams and held polls of an address
 	PerUser    int              // streams and held polls of a user
 	Clock      func() time.Time // time.Now
 }
+
+// The bursts. Who comes back with many channels asks for all of them at once.
+const (
+	burst     = 3 * time.Second
+	readBurst = 20 * time.Second
+	day       = 24 * time.Hour
+)
 
 // Limits is safe for concurrent use.
 type Limits struct {
@@ -28,20 +38,24 @@ type Limits struct {
 	addresses  *rates[netip.Addr]
 	channels   *rates[parley.ChannelID]
 	handshakes *rates[netip.Addr]
+	userReads  *rates[parley.UserID]
+	ipReads    *rates[netip.Addr]
+	makers     *rates[parley.UserID]
 	seats      *seats
 }
 
 // New makes limits, nil if there are none.
 func New(cfg Config) *Limits {
-	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes == 0 && cfg.PerIP+cfg.PerUser == 0 {
+	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels == 0 {
 		return nil
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User), addresses: newRates[netip.Addr](cfg.IP),
-		channels: newRates[parley.ChannelID](cfg.Channel), handshakes: newRates[netip.Addr](cfg.Handshakes),
-		seats: newSeats(cfg.PerIP, cfg.PerUser)}
+	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
+		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
+		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
+		makers: newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day), seats: newSeats(cfg.PerIP, cfg.PerUser)}
 }
 
 // Spend counts a message, or refuses it.
@@ -58,6 +72,43 @@ func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.Channel
 	}
 	if wait := l.channels.take(channel, now); wait > 0 {
 		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
+	}
+	return nil
+}
+
+// Ask counts what is asked for, in units of what a small answer costs, or refuses it. It
+// is refused only when nothing is left: what a large answer costs too much is owed.
+func (l *Limits) Ask(user parley.UserID, ip netip.Addr, units int) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	now := l.clock().UnixNano()
+	if wait := l.userReads.spend(user, now, int64(units)); wait > 0 {
+		return refuse("reads_user", fmt.Sprintf("%s asks for too much", user), wait)
+	}
+	if wait := l.ipReads.spend(ip, now, int64(units)); wait > 0 {
+		return refuse("reads_ip", "too much is asked for from your address", wait)
+	}
+	return nil
+}
+
+// Owe counts what turned out to cost more than was counted before.
+func (l *Limits) Owe(user parley.UserID, ip netip.Addr, units int) {
+	if l == nil || units <= 0 {
+		return
+	}
+	now := l.clock().UnixNano()
+	l.userReads.owe(user, now, int64(units))
+	l.ipReads.owe(ip, now, int64(units))
+}
+
+// Make counts a channel that a user makes, or refuses it.
+func (l *Limits) Make(user parley.UserID) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	if wait := l.makers.take(user, l.clock().UnixNano()); wait > 0 {
+		return refuse("channels_user", fmt.Sprintf("%s makes too many channels", user), wait)
 	}
 	return nil
 }

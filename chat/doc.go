@@ -26,8 +26,7 @@ type Config struct {
 	Presence   presence.Config
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
-	// Spend counts what a caller sends to a channel, or refuses it; nil: nobody is limited.
-	Spend func(Caller, parley.ChannelID) *parley.Error
+	Limits     Limits           // nil: nobody is limited
 }
 
 // Service is the use cases over a store and a hub.
@@ -41,7 +40,7 @@ type Service struct {
 	presence *presence.Tracker
 	keeper   *presence.Keeper
 	clock    func() time.Time
-	limit    func(Caller, parley.ChannelID) *parley.Error // nil: nobody is limited
+	limits   Limits
 	typing   typing
 	sharers  sharers
 }
@@ -57,7 +56,10 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Presence.Tiers == nil {
 		cfg.Presence.Tiers = cfg.Namespaces.Tiers
 	}
-	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limit: cfg.Spend,
+	if cfg.Limits == nil {
+		cfg.Limits = unlimited{}
+	}
+	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limits: cfg.Limits,
 		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	h.OnStored(s.stored)

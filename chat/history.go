@@ -61,7 +61,19 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 	if err != nil {
 		return Page{}, err
 	}
+	s.limits.Owe(c, size(ms)/answerUnit)
 	return Page{ms, b}, nil
+}
+
+// size is about how many bytes messages take.
+func size(ms []parley.Message) (n int) {
+	for i := range ms {
+		n += len(ms[i].Text) + len(ms[i].Data) + 128
+		if t := ms[i].Target; t != nil {
+			n += len(t.Text) + len(t.Data) + 128
+		}
+	}
+	return n
 }
 
 // run reads up to limit messages, in as many reads as it takes, of which none is

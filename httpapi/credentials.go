@@ -14,6 +14,9 @@ func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	caller, err := a.speaker(r, user)
+	if err == nil {
+		err = a.chat.Ask(caller, 1)
+	}
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (p params) channels() ([]parley.ChannelID, error) {
 		size += len(name)
 	}
 	if len(cs) > maxChannels || len(cs) > 1 && size > maxChannelNames {
-		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "too many channels for one request",
+		return nil, &parley.Error{Code: parley.CodeTooLarge, Reason: "channels", Detail: "too many channels for one request",
 			Hint: "at most 200, their names together at most 2 KiB; a WebSocket at /ws takes more"}
 	}
 	return cs, nil
@@ -181,6 +181,11 @@ func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
 	}
 	if c, err = speakAs(c, query(r).get("user")); err != nil {
 		return c, err
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if err := a.chat.Ask(c, 1); err != nil {
+			return c, err
+		}
 	}
 	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
 		d.Caller = c

@@ -227,6 +227,7 @@ func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.Ch
 	if e := t.cfg.Refusal(); e != nil {
 		return nil, e
 	}
+	t.chat.AskAbout(req.Caller, len(req.Follows))
 	for _, f := range req.Follows {
 		sees, err := t.chat.Admit(r.Context(), req.Caller, f.Channel)
 		if err != nil {

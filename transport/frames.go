@@ -81,6 +81,9 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "visibility": // it is for push, of which there is none yet: nobody is looked for
 		return p.done(f, "", nil)
 	case "auth":
+		if err := p.t.chat.Ask(caller, 1); err != nil {
+			return err
+		}
 		p.later(f, "", func() error { return p.auth(context.Background(), f) })
 		return nil
 	default:
@@ -88,6 +91,12 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	}
 	// A frame belongs to no request; what it waits for is bounded by the store.
 	ctx := context.Background()
+	switch f.Type {
+	case "history", "subscribe":
+		if err := p.t.chat.Ask(caller, 1); err != nil {
+			return err
+		}
+	}
 	switch f.Type {
 	case "read":
 		p.later(f, channel, func() error { return p.read(ctx, f, caller, channel) })
@@ -216,7 +225,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 		d.events = new(pace)
 	}
 	if !d.events.pass(millis(time.Now())) {
-		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
+		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
 	p.spoke = true
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
@@ -305,7 +314,7 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 	}
 	if !p.session.Follows(channel) {
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
-			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
+			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions", Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
 		p.t.chat.Enter(channel, p.who.caller(), parley.WebSocket)
 	}

@@ -105,7 +105,7 @@ func (n *node) run(ctx context.Context) error {
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limits != nil {
-		use.Spend = n.limits.spend
+		use.Limits = n.limits
 	}
 	c := chat.New(store, h, use)
 	e, err := engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})

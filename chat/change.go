@@ -55,5 +55,8 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 		return Page{}, err
 	}
 	ms, err := s.store.Thread(ctx, channel, root, after, limit)
-	return Page{ms, b}, err
+	if err != nil {
+		return Page{}, err
+	}
+	return s.page(c, b, func() ([]parley.Message, bool, error) { return ms, false, nil })
 }

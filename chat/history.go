@@ -3,7 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
-	"slices"
+	"math"
 
 	"parley"
 )
@@ -22,10 +22,10 @@ type Query struct {
 type Page struct {
 	Messages []parley.Message
 	Bounds   parley.Bounds
+	Short    bool // it has as many bytes as an answer may have, and so fewer messages than there are
 }
 
-// History reads a run of a channel. Long messages may make it shorter than asked
-// for. A cursor that is gone is CodeCursorGone.
+// History reads a run of a channel. A cursor that is gone is CodeCursorGone.
 func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelID, q Query) (Page, error) {
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return Page{}, err
@@ -54,15 +54,21 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		if q.Before != nil {
 			end = min(end, *q.Before)
 		}
-		after = max(after, end-1-int64(limit))
-		limit = int(end - 1 - after)
+		return s.page(c, b, func() ([]parley.Message, bool, error) {
+			return s.before(ctx, channel, max(after, end-1-int64(limit)), end)
+		})
 	}
-	ms, err := s.run(ctx, channel, after, limit)
+	return s.page(c, b, func() ([]parley.Message, bool, error) { return s.run(ctx, channel, after, limit, s.maxAnswer) })
+}
+
+// page reads, and counts what that cost.
+func (s *Service) page(c Caller, b parley.Bounds, read func() ([]parley.Message, bool, error)) (Page, error) {
+	ms, short, err := read()
 	if err != nil {
 		return Page{}, err
 	}
 	s.limits.Owe(c, size(ms)/answerUnit)
-	return Page{ms, b}, nil
+	return Page{ms, b, short}, nil
 }
 
 // size is about how many bytes messages take.
@@ -77,24 +83,28 @@ func size(ms []parley.Message) (n int) {
 }
 
 // run reads up to limit messages, in as many reads as it takes, of which none is
-// large. What retention takes away meanwhile is left out.
-func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit int) (all []parley.Message, err error) {
-	for limit > 0 {
+// large; no more when it has so many bytes. What retention takes away meanwhile is left
+// out.
+func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, short bool, err error) {
+	for bytes := 0; limit > 0; {
+		if bytes >= most {
+			return all, true, nil
+		}
 		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
 		if errors.Is(err, parley.ErrTrimmed) && len(all) == 0 {
 			bs, err := s.store.Bounds(ctx, channel)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			gone := bs[0].First - 1 - after
 			if gone <= 0 {
-				return nil, parley.ErrTrimmed
+				return nil, false, parley.ErrTrimmed
 			}
 			after, limit = bs[0].First-1, int(max(int64(limit)-gone, 0))
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if len(ms) == 0 {
 			break
@@ -102,8 +112,36 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 		all = append(all, ms...)
 		after += int64(len(ms))
 		limit -= len(ms)
+		bytes += size(ms)
 	}
-	return all, nil
+	return all, false, nil
+}
+
+// backwards is how many messages are read at a time towards older ones.
+const backwards = 64
+
+// before reads the messages between two ids, from the newest on.
+func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64) (all []parley.Message, short bool, err error) {
+	for bytes := 0; end-1 > after; {
+		if bytes >= s.maxAnswer {
+			return all, true, nil
+		}
+		from := max(after, end-1-backwards)
+		ms, _, err := s.run(ctx, channel, from, int(end-1-from), math.MaxInt)
+		if errors.Is(err, parley.ErrTrimmed) && len(all) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed meanwhile
+			break
+		}
+		all = append(ms[:len(ms):len(ms)], all...)
+		end = ms[0].ID
+		bytes += size(ms)
+	}
+	return all, false, nil
 }
 
 // Bounds is what a channel holds.
@@ -125,37 +163,4 @@ func (s *Service) Epoch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return bs[0].Epoch, nil
-}
-
-// Merged reads several channels, in the order of their timestamps. It returns at most
-// about as many messages as the largest limit: the oldest of them, or if no channel
-// is read forwards the newest, and never cuts inside one timestamp.
-func (s *Service) Merged(ctx context.Context, c Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) ([]parley.Message, error) {
-	var all []parley.Message
-	limit, newest := 0, true
-	for _, channel := range channels {
-		q := each(channel)
-		limit, newest = max(limit, q.Limit), newest && q.Since == nil && q.After == nil
-		p, err := s.History(ctx, c, channel, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p.Messages...)
-	}
-	slices.SortStableFunc(all, func(a, b parley.Message) int { return int(min(max(a.Time-b.Time, -1), 1)) })
-	if len(all) <= limit {
-		return all, nil
-	}
-	if newest {
-		from := len(all) - limit
-		for from > 0 && all[from-1].Time == all[from].Time {
-			from--
-		}
-		return all[from:], nil
-	}
-	to := limit
-	for to < len(all) && all[to].Time == all[to-1].Time {
-		to++
-	}
-	return all[:to], nil
 }

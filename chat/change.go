@@ -55,8 +55,5 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 		return Page{}, err
 	}
 	ms, err := s.store.Thread(ctx, channel, root, after, limit)
-	if err != nil {
-		return Page{}, err
-	}
-	return s.page(c, b, func() ([]parley.Message, bool, error) { return ms, false, nil })
+	return s.page(c, b, ms, err)
 }

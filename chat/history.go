@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -15,6 +16,7 @@ type Query struct {
 	Before *int64            // the newest before an id
 	Since  *parley.Timestamp // those later than a moment
 	Limit  int               // at least 1
+	Bytes  int               // no message is added to so many; 0: what an answer may have
 }
 
 // Page is an answer to a Query: messages ascending by id, and the channel's bounds
@@ -22,7 +24,6 @@ type Query struct {
 type Page struct {
 	Messages []parley.Message
 	Bounds   parley.Bounds
-	Short    bool // it has as many bytes as an answer may have, and so fewer messages than there are
 }
 
 // History reads a run of a channel. A cursor that is gone is CodeCursorGone.
@@ -35,7 +36,7 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		return Page{}, err
 	}
 	b := bs[0]
-	after, limit := b.First-1, q.Limit
+	after, limit, most := b.First-1, q.Limit, cmp.Or(q.Bytes, s.maxAnswer)
 	switch {
 	case q.After != nil:
 		if r := parley.CheckCursor(*q.After, b); r != nil {
@@ -54,21 +55,20 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		if q.Before != nil {
 			end = min(end, *q.Before)
 		}
-		return s.page(c, b, func() ([]parley.Message, bool, error) {
-			return s.before(ctx, channel, max(after, end-1-int64(limit)), end)
-		})
+		ms, err := s.before(ctx, channel, max(after, end-1-int64(limit)), end, most)
+		return s.page(c, b, ms, err)
 	}
-	return s.page(c, b, func() ([]parley.Message, bool, error) { return s.run(ctx, channel, after, limit, s.maxAnswer) })
+	ms, err := s.run(ctx, channel, after, limit, most)
+	return s.page(c, b, ms, err)
 }
 
-// page reads, and counts what that cost.
-func (s *Service) page(c Caller, b parley.Bounds, read func() ([]parley.Message, bool, error)) (Page, error) {
-	ms, short, err := read()
+// page counts what an answer costs.
+func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
 	s.limits.Owe(c, size(ms)/answerUnit)
-	return Page{ms, b, short}, nil
+	return Page{ms, b}, nil
 }
 
 // size is about how many bytes messages take.
@@ -85,26 +85,23 @@ func size(ms []parley.Message) (n int) {
 // run reads up to limit messages, in as many reads as it takes, of which none is
 // large; no more when it has so many bytes. What retention takes away meanwhile is left
 // out.
-func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, short bool, err error) {
-	for bytes := 0; limit > 0; {
-		if bytes >= most {
-			return all, true, nil
-		}
+func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
+	for bytes := 0; limit > 0 && bytes < most; {
 		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
 		if errors.Is(err, parley.ErrTrimmed) && len(all) == 0 {
 			bs, err := s.store.Bounds(ctx, channel)
 			if err != nil {
-				return nil, false, err
+				return nil, err
 			}
 			gone := bs[0].First - 1 - after
 			if gone <= 0 {
-				return nil, false, parley.ErrTrimmed
+				return nil, parley.ErrTrimmed
 			}
 			after, limit = bs[0].First-1, int(max(int64(limit)-gone, 0))
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if len(ms) == 0 {
 			break
@@ -114,25 +111,25 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 		limit -= len(ms)
 		bytes += size(ms)
 	}
-	return all, false, nil
+	return all, nil
 }
 
-// backwards is how many messages are read at a time towards older ones.
-const backwards = 64
+// backwards is how many messages are read at a time towards older ones: few at first,
+// as nobody knows how large they are.
+const backwards = 32
 
-// before reads the messages between two ids, from the newest on.
-func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64) (all []parley.Message, short bool, err error) {
-	for bytes := 0; end-1 > after; {
-		if bytes >= s.maxAnswer {
-			return all, true, nil
-		}
-		from := max(after, end-1-backwards)
-		ms, _, err := s.run(ctx, channel, from, int(end-1-from), math.MaxInt)
+// before reads the messages between two ids, from the newest on, and no more when it has
+// so many bytes.
+func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64, most int) (all []parley.Message, err error) {
+	step := int64(backwards)
+	for bytes := 0; end-1 > after && bytes < most; {
+		from := max(after, end-1-step)
+		ms, err := s.run(ctx, channel, from, int(end-1-from), math.MaxInt)
 		if errors.Is(err, parley.ErrTrimmed) && len(all) > 0 {
 			break
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed meanwhile
 			break
@@ -140,8 +137,9 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 		all = append(ms[:len(ms):len(ms)], all...)
 		end = ms[0].ID
 		bytes += size(ms)
+		step = min(8*backwards, max(1, int64(most-bytes)*int64(len(all))/int64(bytes)))
 	}
-	return all, false, nil
+	return all, nil
 }
 
 // Bounds is what a channel holds.

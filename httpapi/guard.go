@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"parley"
 	"parley/auth"
@@ -15,7 +16,7 @@ import (
 )
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
-// rebinding a foreign page's requests are of its own origin.
+// rebinding a foreign page's requests are of its own origin. It gives each body its time.
 func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -23,6 +24,9 @@ func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer") // a token may stand in a URL
 		if hsts {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if r.ContentLength != 0 { // whether or not somebody reads it: net/http does before it answers
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
 		if hosts != nil && !hosts(r.Host) {
 			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),

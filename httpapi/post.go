@@ -115,7 +115,7 @@ func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
 	return it
 }
 
-// readBody reads a whole body within its time and size, without the mark that some
+// readBody reads a whole body, which guard gave its time, within a size, without the mark that some
 // editors put before UTF-8. With a cookie it has to say that it is JSON: a foreign page
 // can send that only after asking (CORS).
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
@@ -123,7 +123,6 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "the body is too large", Hint: "at most 1 MiB; a batch 8 MiB"}

@@ -20,11 +20,15 @@ func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ticket, err := a.cfg.Tickets.Make(caller)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, struct {
 		Ticket    string `json:"ticket"`
 		ExpiresIn int    `json:"expires_in"`
-	}{a.cfg.Tickets.Make(caller), int(auth.TicketLife.Seconds())})
+	}{ticket, int(auth.TicketLife.Seconds())})
 }
 
 // revoke makes a user's tokens void and cuts the user off.

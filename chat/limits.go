@@ -43,6 +43,16 @@ func (s *Service) spend(c Caller, channel parley.ChannelID) error {
 // Ask counts a request or a frame that reads, or refuses it.
 func (s *Service) Ask(c Caller, units int) error { return refusal(s.limits.Ask(c, units)) }
 
+// Waste counts what can't be used like messages, or refuses it.
+func (s *Service) Waste(c Caller, messages int) error {
+	for range messages {
+		if e := s.limits.Spend(c, ""); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
 // AskAbout counts that channels are looked at, beside the request.
 func (s *Service) AskAbout(c Caller, channels int) {
 	if n := channels / channelsUnit; n > 0 {

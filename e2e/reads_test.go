@@ -199,3 +199,31 @@ func TestAUserMakesOnlySoManyChannels(t *testing.T) {
 		t.Errorf("%d refusals were counted", n)
 	}
 }
+
+// What can't be read costs as much as a message, and counts like one.
+func TestBrokenRequestsCountToo(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--rate-user", "1", "--rate-ip", "0") // a burst of three
+	alice := p.hour("alice", "*")
+	for range 3 {
+		p.expect(400, "POST", "/api/messages", alice, `{"channel_id":`)
+	}
+	res, body := p.do("POST", "/api/messages", alice, `{"channel_id":`)
+	p.limited("broken JSON", res, body)
+	bob := p.hour("bob", "*")
+	p.expect(400, "POST", "/api/messages/batch", bob, "["+strings.Repeat(" ", 300<<10)) // as much as three
+	res, body = p.do("POST", "/api/messages", bob, `{"channel_id":"room:a","text":"x"}`)
+	p.limited("after a large one", res, body)
+	ws := p.dial("/ws", p.hour("carol", "room:*"), "")
+	seen := map[string]bool{}
+	for !seen["error rate_limited"] {
+		got, _ := told(t, ws, `{"type":"message","channel":"elsewhere","text":"x"}`)
+		seen[got] = true
+	}
+	if !seen["error forbidden"] {
+		t.Errorf("%v", seen)
+	}
+	if got, _ := told(t, ws, `{"type":"ping"}`); got != "pong" {
+		t.Errorf("the connection: %s", got)
+	}
+}

@@ -9,11 +9,7 @@ import (
 
 // ticket makes one for the caller, good for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
-	user, err := named(w, r)
-	if err != nil {
-		return err
-	}
-	caller, err := a.speaker(r, user)
+	caller, err := a.speaker(w, r, &actor{})
 	if err == nil {
 		err = a.chat.Ask(caller, 1)
 	}

@@ -73,3 +73,25 @@ func TestABackEndActsAsAnyUser(t *testing.T) {
 		t.Errorf("who polled for zed: %s", a.body)
 	}
 }
+
+// Who is not known has nothing read, parsed or kept of what they send.
+func TestCredentialsAreAskedForBeforeABodyIsRead(t *testing.T) {
+	s := production(t)
+	for _, path := range []string{"POST /api/messages", "POST /api/messages/batch", "POST /api/channels/general/events", "POST /api/channels/general/read", "PUT /api/channels/general/mute",
+		"PUT /api/channels/general", "PUT /api/channels/general/members/bob", "PATCH /api/messages/general/1"} {
+		method, path, _ := strings.Cut(path, " ")
+		s.do(method, path, `{"broken`).is(t, 401, "unauthorized")
+		s.do(method, path, `{"broken`, "Authorization: Bearer "+tokenFor(t, "alice", []string{"*"})).is(t, 400, "bad_json")
+	}
+}
+
+// A ticket is good for one request, whatever that holds.
+func TestATicketIsGoodForAWholeBatch(t *testing.T) {
+	s := production(t)
+	var ticket struct{ Ticket string }
+	s.do("POST", "/api/tickets", "", "Authorization: Bearer "+tokenFor(t, "alice", []string{"*"})).into(t, &ticket)
+	a := s.do("POST", "/api/messages/batch?ticket="+ticket.Ticket, `[{"channel_id":"general","text":"1"},{"channel_id":"general","text":"2"}]`)
+	if a.is(t, 200, ""); strings.Count(a.body, `"id":`) != 2 {
+		t.Errorf("%s", a.body)
+	}
+}

@@ -29,15 +29,19 @@ const (
 
 // post stores one message.
 func (a *API) post(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r, maxBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBody)
 	if err != nil {
 		return err
 	}
 	post, err := parsePost(r, body)
 	if err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
-	it := a.item(r, post)
+	it := item(caller, post)
 	var res parley.Result
 	if it.Err == nil {
 		res, err = a.chat.Post(r.Context(), it.Caller, it.Channel, it.Draft)
@@ -56,22 +60,23 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) error {
 
 // postBatch stores up to a thousand; one that can't be stored harms no other.
 func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r, maxBatchBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBatchBody)
 	if err != nil {
 		return err
 	}
 	var raw []json.RawMessage
 	if err := wire.Unmarshal(body, &raw); err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
 	if raw == nil {
 		return bad("the batch is null, not a list")
 	}
 	if len(raw) > maxBatch {
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the batch has more than 1000 messages", Hint: "send several batches"}
-	}
-	if _, err := a.caller(r); err != nil {
-		return err
 	}
 	items := make([]chat.Item, len(raw))
 	channel, user := query(r).get("channel_id"), query(r).get("user")
@@ -82,7 +87,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		post.Channel, post.User = cmp.Or(post.Channel, channel), cmp.Or(post.User, user)
-		items[i] = a.item(r, &post)
+		items[i] = item(caller, &post)
 	}
 	out := []byte{'['}
 	for i, res := range a.chat.PostAll(r.Context(), items) {
@@ -104,8 +109,8 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 }
 
 // item checks one message of a body.
-func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
-	if it.Caller, it.Err = a.speaker(r, post.User); it.Err != nil {
+func item(c chat.Caller, post *wire.Post) (it chat.Item) {
+	if it.Caller, it.Err = speakAs(c, post.User); it.Err != nil {
 		return it
 	}
 	if it.Channel, it.Err = parley.ParseChannel(post.Channel); it.Err != nil {
@@ -113,6 +118,26 @@ func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
 	}
 	it.Draft, it.Err = post.Draft()
 	return it
+}
+
+// body is readBody for who is known. Nothing is read for who is not.
+func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit int64) ([]byte, error) {
+	b, err := readBody(w, r, limit)
+	if err != nil {
+		return nil, a.wasted(c, int(limit), err)
+	}
+	return b, nil
+}
+
+// wasteUnit is how much of a body that can't be used counts as a message.
+const wasteUnit = 128 << 10
+
+// wasted counts a body that can't be used, because of err, like messages: it cost as much.
+func (a *API) wasted(c chat.Caller, size int, err error) error {
+	if late := a.chat.Waste(c, 1+size/wasteUnit); late != nil {
+		return late
+	}
+	return err
 }
 
 // readBody reads a whole body, which guard gave its time, within a size, without the mark that some
@@ -216,16 +241,19 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, maxBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBody)
 	if err != nil {
 		return err
 	}
 	var f wire.Frame
 	if err := wire.Unmarshal(body, &f); err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
-	caller, err := a.speaker(r, f.User)
-	if err != nil {
+	if caller, err = speakAs(caller, f.User); err != nil {
 		return err
 	}
 	data, err := f.ParseEvent()

@@ -31,6 +31,14 @@ const (
 	day       = 24 * time.Hour
 )
 
+// Saying no costs something too. Who goes on all the same is told so at once this often,
+// and then has to wait for it.
+const (
+	refusals     = 100 // per second and address
+	refusalBurst = 100 * time.Second
+	patience     = time.Second
+)
+
 // Limits is safe for concurrent use.
 type Limits struct {
 	clock      func() time.Time
@@ -41,6 +49,7 @@ type Limits struct {
 	userReads  *rates[parley.UserID]
 	ipReads    *rates[netip.Addr]
 	makers     *rates[parley.UserID]
+	refusals   *rates[netip.Addr]
 	seats      *seats
 }
 
@@ -55,10 +64,11 @@ func New(cfg Config) *Limits {
 	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
 		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
 		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
-		makers: newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day), seats: newSeats(cfg.PerIP, cfg.PerUser)}
+		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
+		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser)}
 }
 
-// Spend counts a message, or refuses it.
+// Spend counts a message, or refuses it; channel "" for what is none of a channel's.
 func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
 	if l == nil {
 		return nil
@@ -69,6 +79,9 @@ func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.Channel
 	}
 	if wait := l.addresses.take(ip, now); wait > 0 {
 		return refuse("rate_ip", "too much comes from your address", wait)
+	}
+	if channel == "" {
+		return nil
 	}
 	if wait := l.channels.take(channel, now); wait > 0 {
 		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
@@ -111,6 +124,14 @@ func (l *Limits) Make(user parley.UserID) *parley.Error {
 		return refuse("channels_user", fmt.Sprintf("%s makes too many channels", user), wait)
 	}
 	return nil
+}
+
+// Refused counts a refusal, and tells how long the refused is to wait for it.
+func (l *Limits) Refused(ip netip.Addr) (pause time.Duration) {
+	if l == nil || !ip.IsValid() || l.refusals.take(ip, l.clock().UnixNano()) == 0 {
+		return 0
+	}
+	return patience
 }
 
 // Handshake counts a stream that is opened, or refuses it.

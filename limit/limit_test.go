@@ -137,6 +137,28 @@ func TestChannelsThatAUserMakesAreCountedByTheDay(t *testing.T) {
 	}
 }
 
+func TestWhoIsRefusedOverAndOverHasToWait(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	l := limit.New(limit.Config{User: 1, Clock: func() time.Time { return now }})
+	n := 0
+	for ; l.Refused(here) == 0; n++ {
+	}
+	if n != 10_000 {
+		t.Errorf("%d refusals were told at once", n)
+	}
+	if l.Refused(here) != time.Second || l.Refused(there) != 0 || l.Refused(netip.Addr{}) != 0 {
+		t.Error("others wait, or the refused don't")
+	}
+	now = now.Add(10 * time.Millisecond)
+	if l.Refused(here) != 0 || l.Refused(here) == 0 {
+		t.Error("100 a second are not told at once")
+	}
+	var none *limit.Limits
+	if none.Refused(here) != 0 {
+		t.Error("without limits somebody waits")
+	}
+}
+
 func TestWhatIsOpenIsCounted(t *testing.T) {
 	l := limit.New(limit.Config{PerIP: 3, PerUser: 2})
 	reason := func(e *parley.Error) string {

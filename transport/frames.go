@@ -34,13 +34,32 @@ func (p *wsPeer) object(payload []byte) {
 	}
 }
 
-// refuse tells why a frame was not served.
+// refuse tells why a frame was not served. What can't be served counts like a message: it
+// cost as much.
 func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 	e := parley.AsError(err)
+	if e.Code != parley.CodeRateLimited {
+		if late := p.t.chat.Waste(p.who.caller(), 1); late != nil {
+			e = parley.AsError(late)
+		}
+	}
 	if p.t.cfg.Refused != nil {
 		p.t.cfg.Refused(p.who.caller(), f.Type, e)
 	}
 	p.send(wire.Error(nil, e, channel, f.Key))
+	if e.Code == parley.CodeRateLimited && p.t.cfg.Patience != nil {
+		p.pause(p.t.cfg.Patience(p.who.caller()))
+	}
+}
+
+// pause reads nothing from the client for a time.
+func (p *wsPeer) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	paused := &p.deal().paused
+	paused.Store(true)
+	time.AfterFunc(d, func() { paused.Store(false); p.conn.Ring() })
 }
 
 // channel is the one a frame is about. ping, pong and the like need none.

@@ -98,6 +98,9 @@ func (l *limits) take(c chat.Caller) *parley.Error {
 	return l.hint(l.callers.Take(c.User, c.Address), c.Address)
 }
 
+// patience is how long one who was refused is not listened to.
+func (l *limits) patience(c chat.Caller) time.Duration { return l.callers.Refused(c.Address) }
+
 func (l *limits) free(c chat.Caller) { l.callers.Free(c.User, c.Address) }
 
 // client is where a request comes from, as limits count it.

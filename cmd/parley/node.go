@@ -131,7 +131,7 @@ func (n *node) run(ctx context.Context) error {
 	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Refused: trail.request, Did: trail.deed,
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
 	if n.limits != nil {
-		cfg.Take, cfg.Free = n.limits.take, n.limits.free
+		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
 		face.Client, face.Limits = n.limits.client, n.limits.callers
 	}
 	ways := transport.New(c, e, cfg)

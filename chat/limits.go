@@ -11,8 +11,9 @@ import (
 // without an Address, such as back ends, are not limited. All methods may be called at
 // the same time.
 type Limits interface {
-	// Spend counts a message to a channel, or what costs others as much.
-	Spend(c Caller, channel parley.ChannelID) *parley.Error
+	// Spend counts messages to a channel, or what costs others as much; "" if that is of
+	// no channel. 0 asks whether one more would be refused.
+	Spend(c Caller, channel parley.ChannelID, messages int) *parley.Error
 	// Ask counts what is asked for: 1 for what reads little.
 	Ask(c Caller, units int) *parley.Error
 	// Owe counts what turned out to cost more than Ask was told.
@@ -24,10 +25,10 @@ type Limits interface {
 // unlimited limits nobody.
 type unlimited struct{}
 
-func (unlimited) Spend(Caller, parley.ChannelID) *parley.Error { return nil }
-func (unlimited) Ask(Caller, int) *parley.Error                { return nil }
-func (unlimited) Owe(Caller, int)                              {}
-func (unlimited) Make(Caller) *parley.Error                    { return nil }
+func (unlimited) Spend(Caller, parley.ChannelID, int) *parley.Error { return nil }
+func (unlimited) Ask(Caller, int) *parley.Error                     { return nil }
+func (unlimited) Owe(Caller, int)                                   {}
+func (unlimited) Make(Caller) *parley.Error                         { return nil }
 
 // What asking costs, beside the 1 of each request and frame.
 const (
@@ -37,20 +38,16 @@ const (
 
 // spend counts what a caller sends, or refuses it.
 func (s *Service) spend(c Caller, channel parley.ChannelID) error {
-	return refusal(s.limits.Spend(c, channel))
+	return refusal(s.limits.Spend(c, channel, 1))
 }
 
 // Ask counts a request or a frame that reads, or refuses it.
 func (s *Service) Ask(c Caller, units int) error { return refusal(s.limits.Ask(c, units)) }
 
-// Waste counts what can't be used like messages, or refuses it.
+// Waste counts what can't be used like messages, or refuses it; 0 asks whether anything
+// would be refused.
 func (s *Service) Waste(c Caller, messages int) error {
-	for range messages {
-		if e := s.limits.Spend(c, ""); e != nil {
-			return e
-		}
-	}
-	return nil
+	return refusal(s.limits.Spend(c, "", messages))
 }
 
 // AskAbout counts that channels are looked at, beside the request.

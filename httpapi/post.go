@@ -120,8 +120,12 @@ func item(c chat.Caller, post *wire.Post) (it chat.Item) {
 	return it
 }
 
-// body is readBody for who is known. Nothing is read for who is not.
+// body is readBody for who is known. Nothing is read of who is not, or has sent too much
+// already.
 func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit int64) ([]byte, error) {
+	if err := a.chat.Waste(c, 0); err != nil {
+		return nil, err
+	}
 	b, err := readBody(w, r, limit)
 	if err != nil {
 		return nil, a.wasted(c, int(limit), err)

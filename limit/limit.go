@@ -70,20 +70,26 @@ func New(cfg Config) *Limits {
 
 // Spend counts a message, or refuses it; channel "" for what is none of a channel's.
 func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
+	return l.SpendMany(user, ip, channel, 1)
+}
+
+// SpendMany is Spend for what costs as much as n messages, which is refused only when
+// nothing is left; 0 asks whether anything is.
+func (l *Limits) SpendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
 	if l == nil {
 		return nil
 	}
 	now := l.clock().UnixNano()
-	if wait := l.users.take(user, now); wait > 0 {
+	if wait := l.users.spend(user, now, int64(n)); wait > 0 {
 		return refuse("rate_user", fmt.Sprintf("%s sends too much", user), wait)
 	}
-	if wait := l.addresses.take(ip, now); wait > 0 {
+	if wait := l.addresses.spend(ip, now, int64(n)); wait > 0 {
 		return refuse("rate_ip", "too much comes from your address", wait)
 	}
 	if channel == "" {
 		return nil
 	}
-	if wait := l.channels.take(channel, now); wait > 0 {
+	if wait := l.channels.spend(channel, now, int64(n)); wait > 0 {
 		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
 	}
 	return nil

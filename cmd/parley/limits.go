@@ -66,11 +66,11 @@ func (f *limitFlags) limits(log *slog.Logger) (*limits, error) {
 var _ chat.Limits = (*limits)(nil)
 
 // Spend implements chat.Limits, as do the next three. Back ends have no address.
-func (l *limits) Spend(c chat.Caller, channel parley.ChannelID) *parley.Error {
+func (l *limits) Spend(c chat.Caller, channel parley.ChannelID, messages int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
-	return l.hint(l.callers.Spend(c.User, c.Address, channel), c.Address)
+	return l.hint(l.callers.SpendMany(c.User, c.Address, channel, messages), c.Address)
 }
 
 func (l *limits) Ask(c chat.Caller, units int) *parley.Error {

@@ -73,7 +73,8 @@ type Bounds struct {
 // Threads finds the replies to a message.
 type Threads interface {
 	// Thread returns the message root and those that reply to it, ascending by id,
-	// after an id, at most limit. A root that is not kept is left out.
+	// after an id, at most limit, and fewer if they grow beyond some megabytes. A root
+	// that is not kept is left out.
 	Thread(ctx context.Context, channel ChannelID, root, after int64, limit int) ([]Message, error)
 }
 

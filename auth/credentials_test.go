@@ -3,11 +3,14 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,13 +46,14 @@ func TestWhereCredentialsStand(t *testing.T) {
 	}{
 		"nothing":                             {"/", nil, ""},
 		"a header":                            {"/", []string{"Authorization: Bearer " + token("alice")}, "alice"},
+		"a header in small letters":           {"/", []string{"authorization: bearer " + token("alice")}, "alice"},
 		"a header with spaces":                {"/", []string{"Authorization: Bearer   " + token("alice") + " "}, "alice"},
 		"a header of another kind":            {"/?token=" + token("bob"), []string{"Authorization: Basic YTpi"}, ""},
 		"an empty header":                     {"/", []string{"Authorization: Bearer "}, ""},
 		"the query":                           {"/?token=" + token("bob"), nil, "bob"},
 		"the header goes before the query":    {"/?token=" + token("bob"), []string{"Authorization: Bearer " + token("alice")}, "alice"},
 		"a bad header is not made good":       {"/?token=" + token("bob"), []string{"Authorization: Bearer x"}, ""},
-		"a ticket":                            {"/?ticket=" + tickets.Make(chat.Caller{User: "dora"}), nil, "dora"},
+		"a ticket":                            {"/?ticket=" + made(t, tickets, chat.Caller{User: "dora"}), nil, "dora"},
 		"no such ticket":                      {"/?ticket=x&token=" + token("bob"), nil, ""},
 		"a cookie without Origin":             {"/", []string{cookie}, ""},
 		"a cookie with a foreign Origin":      {"/", []string{cookie, "Origin: https://evil.example"}, ""},
@@ -97,7 +101,7 @@ func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
 	clock := now
 	tickets := auth.NewTickets(func() time.Time { return clock })
 	c := chat.Caller{User: "alice", Name: "Alice"}
-	first, second := tickets.Make(c), tickets.Make(c)
+	first, second := made(t, tickets, c), made(t, tickets, c)
 	if first == second || len(first) < 20 {
 		t.Fatalf("%q and %q", first, second)
 	}
@@ -108,7 +112,7 @@ func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
 		t.Error("a ticket was good twice")
 	}
 	clock = clock.Add(auth.TicketLife - time.Nanosecond)
-	third := tickets.Make(c)
+	third := made(t, tickets, c)
 	if _, ok := tickets.Take(second); !ok {
 		t.Error("a ticket was not good for its whole life")
 	}
@@ -121,18 +125,85 @@ func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
 	}
 }
 
+func made(t *testing.T, tickets *auth.Tickets, c chat.Caller) string {
+	t.Helper()
+	text, err := tickets.Make(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestTicketsAreBounded(t *testing.T) {
 	tickets := auth.NewTickets(nil)
-	oldest := tickets.Make(chat.Caller{User: "alice"})
+	oldest := made(t, tickets, chat.Caller{User: "alice"})
 	latest := ""
-	for range 100_000 {
-		latest = tickets.Make(chat.Caller{User: "mallory"})
+	for i := range 100_000 {
+		latest = made(t, tickets, chat.Caller{User: parley.UserID(fmt.Sprint("mallory", i/100))})
 	}
 	if _, ok := tickets.Take(oldest); ok {
 		t.Error("a flood of tickets takes memory without bound")
 	}
 	if _, ok := tickets.Take(latest); !ok {
 		t.Error("the latest ticket is not good")
+	}
+}
+
+// One who asks for tickets without end takes nobody else's away.
+func TestOneUserHasOnlySoManyTickets(t *testing.T) {
+	clock := now
+	tickets := auth.NewTickets(func() time.Time { return clock })
+	good := made(t, tickets, chat.Caller{User: "alice"})
+	var first string
+	refused := 0
+	for i := range 100_001 {
+		text, err := tickets.Make(chat.Caller{User: "mallory"})
+		if i == 0 {
+			first = text
+		}
+		if err != nil {
+			if e := parley.AsError(err); e.Code != parley.CodeRateLimited || e.Reason != "tickets" || e.RetryAfter <= 0 || e.Hint == "" {
+				t.Fatalf("%+v", e)
+			}
+			refused++
+		}
+	}
+	if refused != 100_001-100 {
+		t.Errorf("%d were refused", refused)
+	}
+	if _, ok := tickets.Take(good); !ok {
+		t.Error("alice's ticket is gone")
+	}
+	if _, ok := tickets.Take(first); !ok {
+		t.Error("mallory's first ticket is gone")
+	}
+	made(t, tickets, chat.Caller{User: "mallory"}) // one was used
+	clock = clock.Add(auth.TicketLife + 1)
+	for range 100 {
+		made(t, tickets, chat.Caller{User: "mallory"}) // and those are too old
+	}
+	for range 200 {
+		made(t, tickets, chat.Caller{User: parley.Guest, As: &chat.Credentials{Any: true, Service: true}})
+	}
+}
+
+// However many use it at the same time.
+func TestATicketIsTakenOnce(t *testing.T) {
+	tickets := auth.NewTickets(nil)
+	for range 100 {
+		ticket := made(t, tickets, chat.Caller{User: "alice"})
+		var taken atomic.Int32
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, ok := tickets.Take(ticket); ok {
+					taken.Add(1)
+				}
+			})
+		}
+		if all.Wait(); taken.Load() != 1 {
+			t.Fatalf("it was taken %d times", taken.Load())
+		}
 	}
 }
 
@@ -146,7 +217,7 @@ func TestATicketEndsWithItsToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticket := tickets.Make(c)
+	ticket := made(t, tickets, c)
 	clock = now.Add(6 * time.Second)
 	_, err = a.Caller(request(t, "/?ticket="+ticket))
 	unauthorized(t, "a ticket of an expired token", err, "expired")

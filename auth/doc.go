@@ -64,9 +64,9 @@ func New(ctx context.Context, cfg Config) (*Authenticator, error) {
 // none, or none that is good; the reason names no secret.
 func (a *Authenticator) Caller(r *http.Request) (chat.Caller, error) {
 	q := r.URL.Query()
-	switch header, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); {
+	switch token, ok := BearerOf(r.Header); {
 	case ok:
-		return a.Bearer(r.Context(), strings.TrimSpace(header))
+		return a.Bearer(r.Context(), token)
 	case r.Header.Get("Authorization") != "":
 		return chat.Caller{}, refuse("the header Authorization is not Bearer", "send Authorization: Bearer TOKEN")
 	case q.Get("ticket") != "":
@@ -84,6 +84,13 @@ func (a *Authenticator) Caller(r *http.Request) (chat.Caller, error) {
 		return a.Bearer(r.Context(), cookie.Value)
 	}
 	return chat.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
+}
+
+// BearerOf is what the header Authorization holds, if its scheme is Bearer, in whatever
+// case (RFC 9110, section 11.1).
+func BearerOf(h http.Header) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
 // ByCookie tells whether a request's credentials are a cookie, which a browser sends

@@ -79,6 +79,7 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 		return t, nil
 	}
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{cfg.JWKS}, keyfunc.Override{
+		Client:            fetcher(),
 		HTTPTimeout:       10 * time.Second,
 		RefreshInterval:   15 * time.Minute,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), // a rotated key is found at once, a flood of made-up ones asks rarely
@@ -101,11 +102,11 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 	var claims Claims
 	err := error(jwt.ErrTokenUnverifiable)
 	if t.secret != nil {
-		_, err = t.secret.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return t.key, nil })
+		_, err = t.secret.ParseWithClaims(token, &claims, understood(func(*jwt.Token) (any, error) { return t.key, nil }))
 	}
 	if err != nil && t.public != nil && (t.secret == nil || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
 		claims = Claims{}
-		_, err = t.public.ParseWithClaims(token, &claims, t.keys.Keyfunc)
+		_, err = t.public.ParseWithClaims(token, &claims, understood(t.keys.Keyfunc))
 	}
 	if err != nil {
 		return chat.Caller{}, refuse(why(err), "get a new token")
@@ -132,6 +133,17 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		}
 	}
 	return c, nil
+}
+
+// understood refuses tokens that want something of their verifier that this one does not
+// know (RFC 7515, section 4.1.11).
+func understood(key jwt.Keyfunc) jwt.Keyfunc {
+	return func(t *jwt.Token) (any, error) {
+		if _, critical := t.Header["crit"]; critical {
+			return nil, errors.New("critical header")
+		}
+		return key(t)
+	}
 }
 
 // why tells what is wrong with a token, without a part of it.

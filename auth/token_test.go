@@ -351,6 +351,7 @@ func TestForgedTokens(t *testing.T) {
 		"jku, which names other keys":          sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "jku": elsewhere.URL + "/jku"}),
 		"x5u, which names another certificate": sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "x5u": elsewhere.URL + "/x5u"}),
 		"jwk, which brings its own key":        sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "jwk": evil.jwk}),
+		"crit, which has to be understood":     sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r", "crit": []string{"b64"}, "b64": false}),
 		"nothing":                              "",
 		"one part":                             "e30",
 		"five parts":                           "e30.e30.e30.e30.e30",
@@ -365,7 +366,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 	a := authenticator(t, auth.Config{Secret: secret})
 	for name, token := range forged {
-		if !strings.HasPrefix(name, "RS256 of") {
+		if !strings.HasPrefix(name, "RS256 of") { // those are good with public keys only
 			_, err := a.Bearer(t.Context(), token)
 			unauthorized(t, name+", with a secret alone", err, "")
 		}
@@ -416,6 +417,37 @@ func TestKeysThatCantBeFetchedRefuseEverybody(t *testing.T) {
 	unauthorized(t, "a token whose key can't be had", err, "")
 	if _, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(nil), nil)); err != nil {
 		t.Errorf("the secret's tokens: %v", err)
+	}
+}
+
+// The set of keys comes from the URL that was configured: not from where that redirects,
+// and not without end.
+func TestKeysAreFetchedFromTheirURLAlone(t *testing.T) {
+	p := rsaPair(t, "r")
+	set := serveKeys(t, p)
+	redirecting := httptest.NewServer(http.RedirectHandler(set.URL, http.StatusFound))
+	defer redirecting.Close()
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"keys":[],"x":"`))
+		for range 64 {
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+		_, _ = w.Write([]byte(`"}`))
+	}))
+	defer endless.Close()
+	padded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"x": strings.Repeat(" ", 1<<20), "keys": []any{p.jwk}})
+	}))
+	defer padded.Close()
+	for name, url := range map[string]string{"a redirect": redirecting.URL, "without end": endless.URL, "too large": padded.URL} {
+		a := authenticator(t, auth.Config{JWKS: url})
+		_, err := a.Bearer(t.Context(), sign(t, p.method, p.private, claims(nil), map[string]any{"kid": "r"}))
+		unauthorized(t, name, err, "")
+	}
+	if n, _ := set.asked(); n != 0 {
+		t.Errorf("a redirect was followed %d times", n)
 	}
 }
 

@@ -55,5 +55,5 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 		return Page{}, err
 	}
 	ms, err := s.store.Thread(ctx, channel, root, after, limit)
-	return Page{ms, b}, err
+	return s.page(c, b, ms, err)
 }

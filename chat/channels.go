@@ -48,6 +48,11 @@ func (s *Service) Configure(ctx context.Context, c Caller, channel parley.Channe
 	if err := s.spend(c, channel); err != nil {
 		return parley.Settings{}, err
 	}
+	if !a.made {
+		if err := s.make(ctx, c, channel); err != nil {
+			return parley.Settings{}, err
+		}
+	}
 	was, err := s.store.Channel(ctx, channel)
 	if err != nil {
 		return was, err
@@ -83,6 +88,9 @@ func (s *Service) Configure(ctx context.Context, c Caller, channel parley.Channe
 // Remove deletes a channel's messages, members and settings; its ids go on.
 func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID) error {
 	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
+		return err
+	}
+	if err := s.spend(c, channel); err != nil {
 		return err
 	}
 	var members []parley.UserID // to be told; there may be a hundred thousand

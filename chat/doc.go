@@ -26,24 +26,25 @@ type Config struct {
 	Presence   presence.Config
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
-	// Spend counts what a caller sends to a channel, or refuses it; nil: nobody is limited.
-	Spend func(Caller, parley.ChannelID) *parley.Error
+	Limits     Limits           // nil: nobody is limited
+	MaxAnswer  int              // bytes after which no message is added to an answer; 8 MiB
 }
 
 // Service is the use cases over a store and a hub.
 type Service struct {
-	store    Store
-	hub      *hub.Hub
-	known    *known
-	control  *control
-	inboxes  *inboxes
-	spaces   Namespaces
-	presence *presence.Tracker
-	keeper   *presence.Keeper
-	clock    func() time.Time
-	limit    func(Caller, parley.ChannelID) *parley.Error // nil: nobody is limited
-	typing   typing
-	sharers  sharers
+	store     Store
+	hub       *hub.Hub
+	known     *known
+	control   *control
+	inboxes   *inboxes
+	spaces    Namespaces
+	presence  *presence.Tracker
+	keeper    *presence.Keeper
+	clock     func() time.Time
+	limits    Limits
+	maxAnswer int
+	typing    typing
+	sharers   sharers
 }
 
 // New makes a service.
@@ -57,7 +58,13 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Presence.Tiers == nil {
 		cfg.Presence.Tiers = cfg.Namespaces.Tiers
 	}
-	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limit: cfg.Spend,
+	if cfg.MaxAnswer == 0 {
+		cfg.MaxAnswer = 8 << 20
+	}
+	if cfg.Limits == nil {
+		cfg.Limits = unlimited{}
+	}
+	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
 		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	h.OnStored(s.stored)

@@ -139,4 +139,9 @@ func service(t *testing.T, log parley.Log) (*chat.Service, *hub.Hub) {
 	return chat.New(store{log}, h, chat.Config{}), h
 }
 
+// answering is a service whose answers have so many bytes; 0: the usual.
+func answering(log parley.Log, most int) *chat.Service {
+	return chat.New(store{log}, hub.New(log, hub.Config{}), chat.Config{MaxAnswer: most})
+}
+
 func dev(user parley.UserID) chat.Caller { return chat.Caller{User: user, As: chat.Developer} }

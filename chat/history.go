@@ -1,9 +1,10 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"math"
 
 	"parley"
 )
@@ -15,6 +16,7 @@ type Query struct {
 	Before *int64            // the newest before an id
 	Since  *parley.Timestamp // those later than a moment
 	Limit  int               // at least 1
+	Bytes  int               // no message is added to so many; 0: what an answer may have
 }
 
 // Page is an answer to a Query: messages ascending by id, and the channel's bounds
@@ -24,8 +26,7 @@ type Page struct {
 	Bounds   parley.Bounds
 }
 
-// History reads a run of a channel. Long messages may make it shorter than asked
-// for. A cursor that is gone is CodeCursorGone.
+// History reads a run of a channel. A cursor that is gone is CodeCursorGone.
 func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelID, q Query) (Page, error) {
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return Page{}, err
@@ -35,7 +36,7 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		return Page{}, err
 	}
 	b := bs[0]
-	after, limit := b.First-1, q.Limit
+	after, limit, most := b.First-1, q.Limit, cmp.Or(q.Bytes, s.maxAnswer)
 	switch {
 	case q.After != nil:
 		if r := parley.CheckCursor(*q.After, b); r != nil {
@@ -54,20 +55,38 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		if q.Before != nil {
 			end = min(end, *q.Before)
 		}
-		after = max(after, end-1-int64(limit))
-		limit = int(end - 1 - after)
+		ms, err := s.before(ctx, channel, max(after, end-1-int64(limit)), end, most)
+		return s.page(c, b, ms, err)
 	}
-	ms, err := s.run(ctx, channel, after, limit)
+	ms, err := s.run(ctx, channel, after, limit, most)
+	return s.page(c, b, ms, err)
+}
+
+// page counts what an answer costs.
+func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	s.limits.Owe(c, size(ms)/answerUnit)
 	return Page{ms, b}, nil
 }
 
+// size is about how many bytes messages take.
+func size(ms []parley.Message) (n int) {
+	for i := range ms {
+		n += len(ms[i].Text) + len(ms[i].Data) + 128
+		if t := ms[i].Target; t != nil {
+			n += len(t.Text) + len(t.Data) + 128
+		}
+	}
+	return n
+}
+
 // run reads up to limit messages, in as many reads as it takes, of which none is
-// large. What retention takes away meanwhile is left out.
-func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit int) (all []parley.Message, err error) {
-	for limit > 0 {
+// large; no more when it has so many bytes. What retention takes away meanwhile is left
+// out.
+func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
+	for bytes := 0; limit > 0 && bytes < most; {
 		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
 		if errors.Is(err, parley.ErrTrimmed) && len(all) == 0 {
 			bs, err := s.store.Bounds(ctx, channel)
@@ -90,6 +109,35 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 		all = append(all, ms...)
 		after += int64(len(ms))
 		limit -= len(ms)
+		bytes += size(ms)
+	}
+	return all, nil
+}
+
+// backwards is how many messages are read at a time towards older ones: few at first,
+// as nobody knows how large they are.
+const backwards = 32
+
+// before reads the messages between two ids, from the newest on, and no more when it has
+// so many bytes.
+func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64, most int) (all []parley.Message, err error) {
+	step := int64(backwards)
+	for bytes := 0; end-1 > after && bytes < most; {
+		from := max(after, end-1-step)
+		ms, err := s.run(ctx, channel, from, int(end-1-from), math.MaxInt)
+		if errors.Is(err, parley.ErrTrimmed) && len(all) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed meanwhile
+			break
+		}
+		all = append(ms[:len(ms):len(ms)], all...)
+		end = ms[0].ID
+		bytes += size(ms)
+		step = min(8*backwards, max(1, int64(most-bytes)*int64(len(all))/int64(bytes)))
 	}
 	return all, nil
 }
@@ -113,37 +161,4 @@ func (s *Service) Epoch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return bs[0].Epoch, nil
-}
-
-// Merged reads several channels, in the order of their timestamps. It returns at most
-// about as many messages as the largest limit: the oldest of them, or if no channel
-// is read forwards the newest, and never cuts inside one timestamp.
-func (s *Service) Merged(ctx context.Context, c Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) ([]parley.Message, error) {
-	var all []parley.Message
-	limit, newest := 0, true
-	for _, channel := range channels {
-		q := each(channel)
-		limit, newest = max(limit, q.Limit), newest && q.Since == nil && q.After == nil
-		p, err := s.History(ctx, c, channel, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p.Messages...)
-	}
-	slices.SortStableFunc(all, func(a, b parley.Message) int { return int(min(max(a.Time-b.Time, -1), 1)) })
-	if len(all) <= limit {
-		return all, nil
-	}
-	if newest {
-		from := len(all) - limit
-		for from > 0 && all[from-1].Time == all[from].Time {
-			from--
-		}
-		return all[from:], nil
-	}
-	to := limit
-	for to < len(all) && all[to].Time == all[to-1].Time {
-		to++
-	}
-	return all[:to], nil
 }

@@ -103,11 +103,16 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 				times = append(times, at)
 				at += parley.Timestamp(1 + r.IntN(3))
 			}
-			all = append(all, log.with(channel, times...).messages...)
+			k := log.with(channel, times...)
+			k.most = r.IntN(4)
+			all = append(all, k.messages...)
 		}
 		slices.SortStableFunc(all, func(a, b parley.Message) int { return int(a.Time - b.Time) })
-		s, _ := service(t, log)
-		limit := 1 + r.IntN(8)
+		limit, most := 1+r.IntN(8), 0
+		if r.IntN(2) == 0 { // bytes, of which a message has about 130
+			most = 1 + r.IntN(1000)
+		}
+		s := answering(log, most)
 
 		// Pages since the last timestamp show each message once.
 		var got []parley.Message
@@ -131,12 +136,39 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := len(all) - len(page)
-		if len(page) < min(limit, len(all)) || len(page) > limit+2 || len(page) > 0 && !reflect.DeepEqual(page, all[from:]) {
+		if most == 0 && len(page) < min(limit, len(all)) || len(page) == 0 && len(all) > 0 || len(page) > limit+2 || len(page) > 0 && !reflect.DeepEqual(page, all[from:]) {
 			t.Fatalf("seed %d: the newest %d are %v of %v", seed, limit, page, all)
 		}
 		if from > 0 && from < len(all) && all[from-1].Time == all[from].Time {
 			t.Fatalf("seed %d: the newest %d cut inside the time %d", seed, limit, all[from].Time)
 		}
+	}
+}
+
+// An answer has its bounds in bytes too, whatever is asked for: it is shorter then, and
+// pages of it miss nothing.
+func TestAnswersAreBoundedInBytes(t *testing.T) {
+	log := &fake{}
+	k := log.with("c", rising(300)...)
+	k.most = 7
+	s := answering(log, 20*130)
+	var forward, backward []parley.Message
+	for after := int64(0); after < 300; after = forward[len(forward)-1].ID {
+		page, err := s.History(t.Context(), dev("u"), "c", chat.Query{After: &parley.Cursor{ID: after}, Limit: 1000})
+		if n := len(page.Messages); err != nil || n < 20 && after+int64(n) < 300 || n > 27 {
+			t.Fatalf("%d messages after %d, %v", n, after, err)
+		}
+		forward = append(forward, page.Messages...)
+	}
+	for before := int64(301); before > 1; before = backward[0].ID {
+		page, err := s.History(t.Context(), dev("u"), "c", chat.Query{Before: &before, Limit: 1000})
+		if n := len(page.Messages); err != nil || n < 20 && int64(n) < before-1 || n > 64 {
+			t.Fatalf("%d messages before %d, %v", n, before, err)
+		}
+		backward = append(page.Messages[:len(page.Messages):len(page.Messages)], backward...)
+	}
+	if !reflect.DeepEqual(forward, k.messages) || !reflect.DeepEqual(backward, k.messages) {
+		t.Errorf("forward %v, backward %v", idsOf(forward), idsOf(backward))
 	}
 }
 

@@ -52,6 +52,11 @@ func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.Channe
 	if err := s.spend(c, channel); err != nil {
 		return parley.Member{}, err
 	}
+	if !a.made {
+		if err := s.make(ctx, c, channel); err != nil {
+			return parley.Member{}, err
+		}
+	}
 	return s.setRole(ctx, channel, user, role)
 }
 
@@ -88,6 +93,9 @@ func (s *Service) RemoveMember(ctx context.Context, c Caller, channel parley.Cha
 	if a.role == parley.Banned {
 		return nil // and stays so
 	}
+	if err := s.spend(c, channel); err != nil {
+		return err
+	}
 	_, err = s.setRole(ctx, channel, user, parley.NoRole)
 	return err
 }
@@ -99,6 +107,9 @@ func (s *Service) SetBan(ctx context.Context, c Caller, channel parley.ChannelID
 		return err
 	}
 	if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
+		return err
+	}
+	if err := s.spend(c, channel); err != nil {
 		return err
 	}
 	switch {
@@ -163,11 +174,17 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID) erro
 // MarkRead moves a member's read pointer forward, and tells the channel if so few are
 // there that each coming and going is told too.
 func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (parley.Standing, error) {
+	if err := s.Ask(c, 1); err != nil { // a read pointer moves with what is read, and must not use up what may be sent
+		return parley.Standing{}, err
+	}
 	return s.setOwn(ctx, c, channel, parley.MemberChange{Read: &id})
 }
 
 // Mute says whether a member is pushed the messages of a channel.
 func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, muted bool) (parley.Standing, error) {
+	if err := s.spend(c, channel); err != nil {
+		return parley.Standing{}, err
+	}
 	return s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})
 }
 

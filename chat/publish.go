@@ -14,9 +14,6 @@ import (
 // another goroutine; done must not block. A refusal is returned and done not called.
 func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
 	a, err := s.authorize(ctx, c, Write, channel)
-	if err == nil && a.direct {
-		err = s.openDirect(ctx, channel)
-	}
 	if err != nil {
 		return err
 	}
@@ -30,8 +27,22 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
+	if !a.made {
+		generation := s.known.generation.Load()
+		if err := s.make(ctx, c, channel); err != nil {
+			return err
+		}
+		if a.made = true; !a.direct { // by the time that this is asked for again
+			s.known.put(channel, c.User, a, generation)
+		}
+	}
 	d.User, d.Name = c.User, c.Name
 	d.Join = a.kind == parley.Public
+	if a.direct {
+		if err := s.openDirect(ctx, channel); err != nil {
+			return err
+		}
+	}
 	s.hub.Publish(channel, d, done)
 	return nil
 }
@@ -120,17 +131,6 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 	return results
 }
 
-// spend counts what a caller sends, or refuses it.
-func (s *Service) spend(c Caller, channel parley.ChannelID) error {
-	if s.limit == nil {
-		return nil
-	}
-	if e := s.limit(c, channel); e != nil {
-		return e
-	}
-	return nil
-}
-
 // Event gives an application's event to the channel's streams, but not to those of
 // the identity skip.
 func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
@@ -147,6 +147,9 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 // Typing tells the others that a user is typing, at most once in two seconds.
 func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID, skip string) error {
 	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+		return err
+	}
+	if err := s.Ask(c, 1); err != nil {
 		return err
 	}
 	if s.typing.due(typist{channel, c.User}, s.clock()) {

@@ -98,6 +98,7 @@ type access struct {
 	kind   parley.Kind
 	role   parley.Role
 	direct bool // the role is only in the channel's name, not yet in the roster
+	made   bool // the channel is known to be there
 }
 
 // rights tells what a caller may do in a channel.
@@ -181,10 +182,10 @@ func (s *Service) authorize(ctx context.Context, c Caller, want Right, channel p
 }
 
 // MayWrite tells whether it is known without asking the store, which may block, that a
-// caller may write to a channel.
+// caller may write to a channel, and that it is there.
 func (s *Service) MayWrite(c Caller, channel parley.ChannelID) bool {
 	a, ok := s.known.get(channel, c.User)
-	return ok && rights(c, channel, a)&Write != 0
+	return ok && (a.made || !c.Address.IsValid()) && rights(c, channel, a)&Write != 0
 }
 
 func forbidden(c Caller, want Right, channel parley.ChannelID) *parley.Error {
@@ -214,7 +215,8 @@ func (s *Service) access(ctx context.Context, user parley.UserID, channel parley
 		return a, nil
 	}
 	m, err := s.store.Member(ctx, channel, user)
-	if a.role = m.Role; a.role == parley.NoRole {
+	a.role, a.made = m.Role, m.Role.In()
+	if a.role == parley.NoRole {
 		if x, y, ok := channel.Direct(); ok && (user == x || user == y) {
 			a.role, a.direct = parley.Regular, true
 		}

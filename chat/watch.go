@@ -14,7 +14,7 @@ const MaxWatched = 500
 
 // TooManyWatched refuses more than MaxWatched.
 func TooManyWatched() error {
-	return &parley.Error{Code: parley.CodeTooLarge, Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+	return &parley.Error{Code: parley.CodeTooLarge, Reason: "watched", Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
 }
 
 // unreadWatch is how many bytes of a stream's own may wait before it is told no more of
@@ -28,6 +28,9 @@ const unreadWatch = 32 << 10
 func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
 	if len(users) > MaxWatched {
 		return TooManyWatched()
+	}
+	if err := s.Ask(c, 1+len(users)); err != nil {
+		return err
 	}
 	s.presence.Watch(session, users)
 	if len(users) == 0 || c.knowsAll() {

@@ -54,7 +54,7 @@ func presentIn(t *testing.T, base, channel string) string {
 }
 
 // becomes waits until a question has an answer.
-func becomes[T comparable](t *testing.T, what string, want T, ask func() T) {
+func becomes[T comparable](t testing.TB, what string, want T, ask func() T) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

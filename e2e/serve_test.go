@@ -23,14 +23,14 @@ import (
 // production is a parley serve, with what its callers show.
 type production struct {
 	*testenv.Proc
-	t      *testing.T
+	t      testing.TB
 	secret []byte
 	key    string // an API key
 }
 
 const page = "https://chat.example.com"
 
-func serve(t *testing.T, flags ...string) *production {
+func serve(t testing.TB, flags ...string) *production {
 	t.Helper()
 	p := &production{t: t, secret: []byte(strings.Repeat("of the test ", 4)), key: "key-of-the-test"}
 	dir := t.TempDir()

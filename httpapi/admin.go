@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 
 	"parley"
+	"parley/auth"
 )
 
 // health answers whether the process lives, and whether it should get requests.
@@ -84,7 +84,7 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 	}
 	want := sha256.Sum256([]byte(cfg.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token, _ := auth.BearerOf(r.Header)
 		got := sha256.Sum256([]byte(token))
 		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			next.ServeHTTP(w, r)

@@ -8,21 +8,19 @@ import (
 	"unicode/utf8"
 
 	"parley"
+	"parley/chat"
 	"parley/wire"
 )
 
 // edit changes text or data of a message, or both, and answers with it as it is now.
 func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r, maxBody)
-	if err != nil {
-		return err
-	}
 	var in struct {
+		actor
 		Text *string         `json:"text"`
 		Data json.RawMessage `json:"data"`
-		User string          `json:"user"`
 	}
-	if err := wire.Unmarshal(body, &in); err != nil {
+	caller, err := a.speaker(w, r, &in)
+	if err != nil {
 		return err
 	}
 	c := parley.Change{Kind: parley.Edit, Text: in.Text}
@@ -41,7 +39,7 @@ func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
 	case c.Data != nil && len(*c.Data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less, or a link to it"}
 	}
-	res, err := a.change(r, in.User, c)
+	res, err := a.change(r, caller, c)
 	if err != nil {
 		return err
 	}
@@ -83,24 +81,19 @@ func printable(s string) bool {
 
 // done answers a change with nothing, or if it has changed nothing with the message.
 func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) error {
-	named, err := named(w, r)
+	caller, err := a.speaker(w, r, &actor{})
 	if err != nil {
 		return err
 	}
-	res, err := a.change(r, named, c)
+	res, err := a.change(r, caller, c)
 	if err == nil && res.Unchanged {
 		return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &res.Message), '\n'))
 	}
 	return noContent(w, err)
 }
 
-// change applies a change to the message in the address, by the user that the body
-// names if it does.
-func (a *API) change(r *http.Request, user string, c parley.Change) (parley.Result, error) {
-	caller, err := a.speaker(r, user)
-	if err != nil {
-		return parley.Result{}, err
-	}
+// change applies a change to the message in the address.
+func (a *API) change(r *http.Request, caller chat.Caller, c parley.Change) (parley.Result, error) {
 	channel, err := pathChannel(r)
 	if err != nil {
 		return parley.Result{}, err

@@ -104,37 +104,16 @@ func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
-	return a.speakerAndChannel(r, "")
-}
-
-// speakerAndChannel is whom a request speaks for, given the user that its body names, and
-// the channel in its address.
-func (a *API) speakerAndChannel(r *http.Request, named string) (chat.Caller, parley.ChannelID, error) {
-	caller, err := a.speaker(r, named)
-	if err != nil {
-		return caller, "", err
-	}
-	channel, err := pathChannel(r)
-	return caller, channel, err
-}
-
 // putChannel changes the settings that the body names. null is as absent, but for
 // data and retention, which it clears.
 func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
-	in := &struct {
+	var in struct {
+		actor
 		Title, Topic    *string
 		Kind            *parley.Kind
 		Data, Retention json.RawMessage
-		User            string
-	}{}
-	if err := readOptional(w, r, &in); err != nil {
-		return err
 	}
-	if in == nil {
-		return bad("the body is null")
-	}
-	caller, channel, err := a.speakerAndChannel(r, in.User)
+	caller, channel, err := a.speakerAndChannel(w, r, &in)
 	if err != nil {
 		return err
 	}
@@ -186,11 +165,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 
 // deleteChannel removes messages and settings; ids go on.
 func (a *API) deleteChannel(w http.ResponseWriter, r *http.Request) error {
-	user, err := named(w, r)
-	if err != nil {
-		return err
-	}
-	caller, channel, err := a.speakerAndChannel(r, user)
+	caller, channel, err := a.speakerAndChannel(w, r, &actor{})
 	if err != nil {
 		return err
 	}

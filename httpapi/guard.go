@@ -8,8 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
-
-	"github.com/rs/cors"
+	"time"
 
 	"parley"
 	"parley/auth"
@@ -17,7 +16,7 @@ import (
 )
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
-// rebinding a foreign page's requests are of its own origin.
+// rebinding a foreign page's requests are of its own origin. It gives each body its time.
 func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -26,14 +25,20 @@ func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 		if hsts {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		if r.ContentLength != 0 { // whether or not somebody reads it: net/http does before it answers
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
 		if hosts != nil && !hosts(r.Host) {
 			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
-				Hint: "it answers to localhost and loopback addresses only; for others run parley serve"})
+				Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// serveLine is the way on from a server for this machine alone.
+const serveLine = "parley serve --auth-hmac-secret-file FILE --allowed-origins URL, and parley token makes the tokens"
 
 // plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
 func plain(next http.Handler) http.Handler {
@@ -86,20 +91,11 @@ func (a *API) refuse(r *http.Request) *parley.Error {
 	if safe && r.Header.Get("Upgrade") == "" {
 		return nil // the browser keeps the answer from the page
 	}
-	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin),
-		Hint: "add the origin to --allowed-origins"}
-}
-
-// cors lets the pages of allowed origins read answers.
-func (a *API) cors(next http.Handler) http.Handler {
-	return cors.New(cors.Options{
-		AllowOriginFunc:  a.cfg.Origins,
-		AllowCredentials: true,
-		AllowedMethods:   []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"},
-		ExposedHeaders:   []string{"ETag", "Parley-Last-Id", "Parley-Epoch", "Retry-After"},
-		MaxAge:           600,
-	}).Handler(next)
+	hint := "add the origin to --allowed-origins"
+	if a.cfg.Hosts != nil {
+		hint = "parley dev is for pages of this machine; for others: " + serveLine
+	}
+	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin), Hint: hint}
 }
 
 // LoopbackHost allows the Host headers of a server on this machine.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 
@@ -48,10 +47,9 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// place is the channel and the user in the address, and who asks, given the user that the
-// body names.
-func (a *API) place(r *http.Request, named string) (c chat.Caller, channel parley.ChannelID, user parley.UserID, err error) {
-	if c, channel, err = a.speakerAndChannel(r, named); err != nil {
+// place is the channel and the user in the address, and who asks, whose body is read into in.
+func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (c chat.Caller, channel parley.ChannelID, user parley.UserID, err error) {
+	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {
 		return c, channel, user, err
 	}
 	if user, err = parley.ParseUser(r.PathValue("user")); err == nil && user == parley.Guest {
@@ -62,13 +60,10 @@ func (a *API) place(r *http.Request, named string) (c chat.Caller, channel parle
 
 func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
+		actor
 		Role parley.Role `json:"role"`
-		User string      `json:"user"`
 	}
-	if err := readOptional(w, r, &in); err != nil {
-		return err
-	}
-	caller, channel, user, err := a.place(r, in.User)
+	caller, channel, user, err := a.place(w, r, &in)
 	if err != nil {
 		return err
 	}
@@ -82,11 +77,7 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) deleteMember(w http.ResponseWriter, r *http.Request) error {
-	by, err := named(w, r)
-	if err != nil {
-		return err
-	}
-	caller, channel, user, err := a.place(r, by)
+	caller, channel, user, err := a.place(w, r, &actor{})
 	if err != nil {
 		return err
 	}
@@ -98,11 +89,7 @@ func (a *API) ban(w http.ResponseWriter, r *http.Request) error { return a.setBa
 func (a *API) unban(w http.ResponseWriter, r *http.Request) error { return a.setBan(w, r, false) }
 
 func (a *API) setBan(w http.ResponseWriter, r *http.Request, banned bool) error {
-	by, err := named(w, r)
-	if err != nil {
-		return err
-	}
-	caller, channel, user, err := a.place(r, by)
+	caller, channel, user, err := a.place(w, r, &actor{})
 	if err != nil {
 		return err
 	}
@@ -112,10 +99,10 @@ func (a *API) setBan(w http.ResponseWriter, r *http.Request, banned bool) error 
 // markRead moves the caller's read pointer forward.
 func (a *API) markRead(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		ID   wire.Number `json:"id"`
-		User string      `json:"user"`
+		actor
+		ID wire.Number `json:"id"`
 	}
-	caller, channel, err := a.member(w, r, &in, &in.User)
+	caller, channel, err := a.speakerAndChannel(w, r, &in)
 	if err != nil {
 		return err
 	}
@@ -138,10 +125,10 @@ func (a *API) markRead(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) mute(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Muted *bool  `json:"muted"`
-		User  string `json:"user"`
+		actor
+		Muted *bool `json:"muted"`
 	}
-	caller, channel, err := a.member(w, r, &in, &in.User)
+	caller, channel, err := a.speakerAndChannel(w, r, &in)
 	if err != nil {
 		return err
 	}
@@ -150,31 +137,6 @@ func (a *API) mute(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, err = a.chat.Mute(r.Context(), caller, channel, *in.Muted)
 	return noContent(w, err)
-}
-
-// member reads a body, and who asks for which channel; user is where the body names one.
-func (a *API) member(w http.ResponseWriter, r *http.Request, in any, user *string) (c chat.Caller, channel parley.ChannelID, err error) {
-	body, err := readBody(w, r, maxBody)
-	if err != nil {
-		return c, "", err
-	}
-	if err := wire.Unmarshal(body, in); err != nil {
-		return c, "", err
-	}
-	if c, err = a.speaker(r, *user); err != nil {
-		return c, "", err
-	}
-	channel, err = pathChannel(r)
-	return c, channel, err
-}
-
-// readOptional reads a JSON body if there is one.
-func readOptional(w http.ResponseWriter, r *http.Request, in any) error {
-	body, err := readBody(w, r, maxBody)
-	if err != nil || len(bytes.TrimSpace(body)) == 0 {
-		return err
-	}
-	return wire.Unmarshal(body, in)
 }
 
 func noContent(w http.ResponseWriter, err error) error {

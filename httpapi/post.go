@@ -29,15 +29,19 @@ const (
 
 // post stores one message.
 func (a *API) post(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r, maxBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBody)
 	if err != nil {
 		return err
 	}
 	post, err := parsePost(r, body)
 	if err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
-	it := a.item(r, post)
+	it := item(caller, post)
 	var res parley.Result
 	if it.Err == nil {
 		res, err = a.chat.Post(r.Context(), it.Caller, it.Channel, it.Draft)
@@ -56,22 +60,23 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) error {
 
 // postBatch stores up to a thousand; one that can't be stored harms no other.
 func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r, maxBatchBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBatchBody)
 	if err != nil {
 		return err
 	}
 	var raw []json.RawMessage
 	if err := wire.Unmarshal(body, &raw); err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
 	if raw == nil {
 		return bad("the batch is null, not a list")
 	}
 	if len(raw) > maxBatch {
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the batch has more than 1000 messages", Hint: "send several batches"}
-	}
-	if _, err := a.caller(r); err != nil {
-		return err
 	}
 	items := make([]chat.Item, len(raw))
 	channel, user := query(r).get("channel_id"), query(r).get("user")
@@ -82,7 +87,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		post.Channel, post.User = cmp.Or(post.Channel, channel), cmp.Or(post.User, user)
-		items[i] = a.item(r, &post)
+		items[i] = item(caller, &post)
 	}
 	out := []byte{'['}
 	for i, res := range a.chat.PostAll(r.Context(), items) {
@@ -104,8 +109,8 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 }
 
 // item checks one message of a body.
-func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
-	if it.Caller, it.Err = a.speaker(r, post.User); it.Err != nil {
+func item(c chat.Caller, post *wire.Post) (it chat.Item) {
+	if it.Caller, it.Err = speakAs(c, post.User); it.Err != nil {
 		return it
 	}
 	if it.Channel, it.Err = parley.ParseChannel(post.Channel); it.Err != nil {
@@ -115,14 +120,38 @@ func (a *API) item(r *http.Request, post *wire.Post) (it chat.Item) {
 	return it
 }
 
-// readBody reads a whole body within its time and size, without the mark that some
-// editors put before UTF-8.
+// body is readBody for who is known. Nothing is read of who is not, or has sent too much
+// already.
+func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit int64) ([]byte, error) {
+	if err := a.chat.Waste(c, 0); err != nil {
+		return nil, err
+	}
+	b, err := readBody(w, r, limit)
+	if err != nil {
+		return nil, a.wasted(c, int(limit), err)
+	}
+	return b, nil
+}
+
+// wasteUnit is how much of a body that can't be used counts as a message.
+const wasteUnit = 128 << 10
+
+// wasted counts a body that can't be used, because of err, like messages: it cost as much.
+func (a *API) wasted(c chat.Caller, size int, err error) error {
+	if late := a.chat.Waste(c, 1+size/wasteUnit); late != nil {
+		return late
+	}
+	return err
+}
+
+// readBody reads a whole body, which guard gave its time, within a size, without the mark that some
+// editors put before UTF-8. With a cookie it has to say that it is JSON: a foreign page
+// can send that only after asking (CORS).
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "the body is too large", Hint: "at most 1 MiB; a batch 8 MiB"}
@@ -130,8 +159,13 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
 	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(b) > 0 && kind != "application/json" && auth.ByCookie(r) {
+		return nil, errCookie
+	}
 	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
 }
+
+var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
 
 // parsePost reads a message from a JSON body whatever its type says (curl -d says
 // form), from a form, or from the query, which also fills what the body leaves out.
@@ -140,7 +174,7 @@ func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if auth.ByCookie(r) && kind != "application/json" {
-		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
+		return nil, errCookie // also without a body: the query may not post
 	}
 	switch {
 	case len(trimmed) == 0:
@@ -211,16 +245,19 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, maxBody)
+	caller, err := a.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r, caller, maxBody)
 	if err != nil {
 		return err
 	}
 	var f wire.Frame
 	if err := wire.Unmarshal(body, &f); err != nil {
-		return err
+		return a.wasted(caller, len(body), err)
 	}
-	caller, err := a.speaker(r, f.User)
-	if err != nil {
+	if caller, err = speakAs(caller, f.User); err != nil {
 		return err
 	}
 	data, err := f.ParseEvent()

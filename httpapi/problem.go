@@ -45,6 +45,9 @@ func (a *API) handle(h handler) http.Handler {
 		}
 		e := parley.AsError(err)
 		a.refused(r, e)
+		if e.Code == parley.CodeRateLimited {
+			a.ways.Pause(r.Context(), a.cfg.Limits.Refused(a.client(r)))
+		}
 		switch {
 		case r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/"):
 			return a.refuseSocket(w, r, err)

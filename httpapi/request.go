@@ -79,7 +79,7 @@ func (p params) channels() ([]parley.ChannelID, error) {
 		size += len(name)
 	}
 	if len(cs) > maxChannels || len(cs) > 1 && size > maxChannelNames {
-		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "too many channels for one request",
+		return nil, &parley.Error{Code: parley.CodeTooLarge, Reason: "channels", Detail: "too many channels for one request",
 			Hint: "at most 200, their names together at most 2 KiB; a WebSocket at /ws takes more"}
 	}
 	return cs, nil
@@ -151,15 +151,6 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message", Watch: watch}, err
 }
 
-// named is the user that a body names, if there is one and it does.
-func named(w http.ResponseWriter, r *http.Request) (string, error) {
-	var in struct {
-		User string `json:"user"`
-	}
-	err := readOptional(w, r, &in)
-	return in.User, err
-}
-
 // pathChannel is the channel in the address.
 func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))
@@ -178,6 +169,14 @@ func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
 	}
 	if c.As == nil || !c.As.Service {
 		c.Address = a.client(r)
+	}
+	if c, err = speakAs(c, query(r).get("user")); err != nil {
+		return c, err
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if err := a.chat.Ask(c, 1); err != nil {
+			return c, err
+		}
 	}
 	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
 		d.Caller = c
@@ -199,33 +198,4 @@ func (a *API) opening(r *http.Request) error {
 		return e
 	}
 	return nil
-}
-
-// speaker is whom a request speaks for, given the user that its body names.
-func (a *API) speaker(r *http.Request, named string) (chat.Caller, error) {
-	c, err := a.caller(r)
-	if err != nil {
-		return c, err
-	}
-	return speakAs(c, named)
-}
-
-func speakAs(c chat.Caller, named string) (chat.Caller, error) {
-	user, err := userOr(named, c.User)
-	switch {
-	case err != nil:
-		return c, err
-	case user == c.User:
-		return c, nil
-	case !c.Any():
-		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the body speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
-	}
-	return chat.Caller{User: user, As: c.As, Address: c.Address}, nil
-}
-
-func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {
-	if wire.Absent(s) {
-		return otherwise, nil
-	}
-	return parley.ParseUser(s)
 }

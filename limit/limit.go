@@ -16,10 +16,28 @@ type Config struct {
 	IP         float64          // messages from an address
 	Channel    float64          // messages in a channel, whoever sends them
 	Handshakes float64          // streams that an address opens, and bad credentials that it shows
+	UserReads  float64          // what a user asks for, in bursts of twenty times that
+	IPReads    float64          // what is asked for from an address, as well
+	Channels   int              // channels that a user makes in a day, at once if need be
 	PerIP      int              // streams and held polls of an address
 	PerUser    int              // streams and held polls of a user
 	Clock      func() time.Time // time.Now
 }
+
+// The bursts. Who comes back with many channels asks for all of them at once.
+const (
+	burst     = 3 * time.Second
+	readBurst = 20 * time.Second
+	day       = 24 * time.Hour
+)
+
+// Saying no costs something too. Who goes on all the same is told so at once this often,
+// and then has to wait for it.
+const (
+	refusals     = 100 // per second and address
+	refusalBurst = 100 * time.Second
+	patience     = time.Second
+)
 
 // Limits is safe for concurrent use.
 type Limits struct {
@@ -28,38 +46,98 @@ type Limits struct {
 	addresses  *rates[netip.Addr]
 	channels   *rates[parley.ChannelID]
 	handshakes *rates[netip.Addr]
+	userReads  *rates[parley.UserID]
+	ipReads    *rates[netip.Addr]
+	makers     *rates[parley.UserID]
+	refusals   *rates[netip.Addr]
 	seats      *seats
 }
 
 // New makes limits, nil if there are none.
 func New(cfg Config) *Limits {
-	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes == 0 && cfg.PerIP+cfg.PerUser == 0 {
+	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels == 0 {
 		return nil
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User), addresses: newRates[netip.Addr](cfg.IP),
-		channels: newRates[parley.ChannelID](cfg.Channel), handshakes: newRates[netip.Addr](cfg.Handshakes),
-		seats: newSeats(cfg.PerIP, cfg.PerUser)}
+	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
+		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
+		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
+		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
+		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser)}
 }
 
-// Spend counts a message, or refuses it.
+// Spend counts a message, or refuses it; channel "" for what is none of a channel's.
 func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
+	return l.SpendMany(user, ip, channel, 1)
+}
+
+// SpendMany is Spend for what costs as much as n messages, which is refused only when
+// nothing is left; 0 asks whether anything is.
+func (l *Limits) SpendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
 	if l == nil {
 		return nil
 	}
 	now := l.clock().UnixNano()
-	if wait := l.users.take(user, now); wait > 0 {
+	if wait := l.users.spend(user, now, int64(n)); wait > 0 {
 		return refuse("rate_user", fmt.Sprintf("%s sends too much", user), wait)
 	}
-	if wait := l.addresses.take(ip, now); wait > 0 {
+	if wait := l.addresses.spend(ip, now, int64(n)); wait > 0 {
 		return refuse("rate_ip", "too much comes from your address", wait)
 	}
-	if wait := l.channels.take(channel, now); wait > 0 {
+	if channel == "" {
+		return nil
+	}
+	if wait := l.channels.spend(channel, now, int64(n)); wait > 0 {
 		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
 	}
 	return nil
+}
+
+// Ask counts what is asked for, in units of what a small answer costs, or refuses it. It
+// is refused only when nothing is left: what a large answer costs too much is owed.
+func (l *Limits) Ask(user parley.UserID, ip netip.Addr, units int) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	now := l.clock().UnixNano()
+	if wait := l.userReads.spend(user, now, int64(units)); wait > 0 {
+		return refuse("reads_user", fmt.Sprintf("%s asks for too much", user), wait)
+	}
+	if wait := l.ipReads.spend(ip, now, int64(units)); wait > 0 {
+		return refuse("reads_ip", "too much is asked for from your address", wait)
+	}
+	return nil
+}
+
+// Owe counts what turned out to cost more than was counted before.
+func (l *Limits) Owe(user parley.UserID, ip netip.Addr, units int) {
+	if l == nil || units <= 0 {
+		return
+	}
+	now := l.clock().UnixNano()
+	l.userReads.owe(user, now, int64(units))
+	l.ipReads.owe(ip, now, int64(units))
+}
+
+// Make counts a channel that a user makes, or refuses it.
+func (l *Limits) Make(user parley.UserID) *parley.Error {
+	if l == nil {
+		return nil
+	}
+	if wait := l.makers.take(user, l.clock().UnixNano()); wait > 0 {
+		return refuse("channels_user", fmt.Sprintf("%s makes too many channels", user), wait)
+	}
+	return nil
+}
+
+// Refused counts a refusal, and tells how long the refused is to wait for it.
+func (l *Limits) Refused(ip netip.Addr) (pause time.Duration) {
+	if l == nil || !ip.IsValid() || l.refusals.take(ip, l.clock().UnixNano()) == 0 {
+		return 0
+	}
+	return patience
 }
 
 // Handshake counts a stream that is opened, or refuses it.

@@ -82,6 +82,83 @@ func TestEachLimitHasItsReason(t *testing.T) {
 	}
 }
 
+func TestReadingIsCountedByWhatItCosts(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	clock := func() time.Time { return now }
+	for reason, l := range map[string]*limit.Limits{
+		"reads_user": limit.New(limit.Config{UserReads: 10, Clock: clock}),
+		"reads_ip":   limit.New(limit.Config{IPReads: 10, Clock: clock}),
+	} {
+		n := 0
+		var e *parley.Error
+		for ; e == nil; n++ {
+			e = l.Ask("alice", here, 1)
+		}
+		if n != 201 || e.Code != parley.CodeRateLimited || e.Reason != reason || e.RetryAfter != 100*time.Millisecond { // bursts of twenty seconds
+			t.Errorf("%s: %d, then %+v", reason, n-1, e)
+		}
+		if other := l.Ask("bob", there, 1); other != nil {
+			t.Errorf("%s: another is refused: %v", reason, other)
+		}
+		// What costs much is served if anything is left, and owed; what is owed has its bounds.
+		now = now.Add(100 * time.Millisecond)
+		if e := l.Ask("alice", here, 50); e != nil {
+			t.Errorf("%s: %v", reason, e)
+		}
+		l.Owe("alice", here, 50)
+		if e := l.Ask("alice", here, 1); e == nil || e.RetryAfter != 10*time.Second {
+			t.Errorf("%s: owing 99: %+v", reason, e)
+		}
+		l.Owe("alice", here, 1_000_000)
+		now = now.Add(20*time.Second + 100*time.Millisecond)
+		if e := l.Ask("alice", here, 1); e != nil {
+			t.Errorf("%s: owing a million, after as long as a burst: %v", reason, e)
+		}
+		now = now.Add(time.Hour)
+	}
+}
+
+func TestChannelsThatAUserMakesAreCountedByTheDay(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	l := limit.New(limit.Config{Channels: 4, Clock: func() time.Time { return now }})
+	for i := range 5 {
+		if e := l.Make("alice"); (e != nil) != (i == 4) || e != nil && (e.Reason != "channels_user" || e.RetryAfter != 6*time.Hour) {
+			t.Errorf("channel %d: %v", i, e)
+		}
+	}
+	if e := l.Make("bob"); e != nil {
+		t.Errorf("another user: %v", e)
+	}
+	now = now.Add(24 * time.Hour)
+	for range 4 {
+		if e := l.Make("alice"); e != nil {
+			t.Errorf("the next day: %v", e)
+		}
+	}
+}
+
+func TestWhoIsRefusedOverAndOverHasToWait(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	l := limit.New(limit.Config{User: 1, Clock: func() time.Time { return now }})
+	n := 0
+	for ; l.Refused(here) == 0; n++ {
+	}
+	if n != 10_000 {
+		t.Errorf("%d refusals were told at once", n)
+	}
+	if l.Refused(here) != time.Second || l.Refused(there) != 0 || l.Refused(netip.Addr{}) != 0 {
+		t.Error("others wait, or the refused don't")
+	}
+	now = now.Add(10 * time.Millisecond)
+	if l.Refused(here) != 0 || l.Refused(here) == 0 {
+		t.Error("100 a second are not told at once")
+	}
+	var none *limit.Limits
+	if none.Refused(here) != 0 {
+		t.Error("without limits somebody waits")
+	}
+}
+
 func TestWhatIsOpenIsCounted(t *testing.T) {
 	l := limit.New(limit.Config{PerIP: 3, PerUser: 2})
 	reason := func(e *parley.Error) string {
@@ -120,7 +197,7 @@ func TestNoLimitsRefuseNothing(t *testing.T) {
 	if l != nil {
 		t.Error("limits without a limit are there")
 	}
-	if l.Spend("alice", here, "general") != nil || l.Handshake(here) != nil || l.Take("alice", here) != nil {
+	if l.Spend("alice", here, "general") != nil || l.Handshake(here) != nil || l.Take("alice", here) != nil || l.Ask("alice", here, 1) != nil || l.Make("alice") != nil {
 		t.Error("something was refused")
 	}
 	l.Free("alice", here)

@@ -27,17 +27,21 @@ type rates[K comparable] struct {
 
 const leastSweep = 1024
 
-// newRates makes a table for so many a second; nil, which refuses nobody, for 0.
-func newRates[K comparable](perSecond float64) *rates[K] {
+// newRates makes a table for so many a second, in bursts of what comes in a time; nil,
+// which refuses nobody, for 0.
+func newRates[K comparable](perSecond float64, burst time.Duration) *rates[K] {
 	if perSecond <= 0 {
 		return nil
 	}
 	each := int64(math.Max(1, float64(time.Second)/perSecond))
-	return &rates[K]{each: each, depth: max(int64(3*time.Second), each), full: map[K]int64{}, sweep: leastSweep}
+	return &rates[K]{each: each, depth: max(int64(burst), each), full: map[K]int64{}, sweep: leastSweep}
 }
 
 // take takes one token, or returns how long to wait for it.
-func (r *rates[K]) take(k K, now int64) (wait time.Duration) {
+func (r *rates[K]) take(k K, now int64) (wait time.Duration) { return r.spend(k, now, 1) }
+
+// spend takes n tokens if there is one; what is missing is owed.
+func (r *rates[K]) spend(k K, now, n int64) (wait time.Duration) {
 	if r == nil {
 		return 0
 	}
@@ -47,11 +51,25 @@ func (r *rates[K]) take(k K, now int64) (wait time.Duration) {
 	if ahead := full - now + r.each; ahead > r.depth {
 		return time.Duration(ahead - r.depth)
 	}
-	r.full[k] = full + r.each
+	r.addLocked(k, full, now, n)
+	return 0
+}
+
+// owe takes n tokens whether they are there or not.
+func (r *rates[K]) owe(k K, now, n int64) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.addLocked(k, max(r.full[k], now), now, n)
+}
+
+func (r *rates[K]) addLocked(k K, full, now, n int64) {
+	r.full[k] = min(full+n*r.each, now+2*r.depth) // what is owed is bounded too
 	if len(r.full) >= r.sweep {
 		r.sweepLocked(now)
 	}
-	return 0
 }
 
 // sweepLocked forgets who is full, and some others if there are too many.

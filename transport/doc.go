@@ -44,6 +44,9 @@ type Config struct {
 	// is counted.
 	Take func(chat.Caller) *parley.Error
 	Free func(chat.Caller)
+	// Patience tells how long a client that was refused as CodeRateLimited is not read
+	// from, since it does not stop; nil: it always is.
+	Patience func(chat.Caller) time.Duration
 	// Refused is told of a frame that was refused; nil: nobody.
 	Refused     func(c chat.Caller, frame string, e *parley.Error)
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
@@ -120,6 +123,20 @@ func (t *Transports) Begin() *parley.Error {
 
 // End ends a request that was begun.
 func (t *Transports) End() { t.requests.Done() }
+
+// Pause waits, but not for a drain.
+func (t *Transports) Pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.leave:
+	case <-ctx.Done():
+	}
+}
 
 // Finish waits until the requests that had begun before Drain have ended, or ctx has.
 func (t *Transports) Finish(ctx context.Context) {
@@ -227,6 +244,7 @@ func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.Ch
 	if e := t.cfg.Refusal(); e != nil {
 		return nil, e
 	}
+	t.chat.AskAbout(req.Caller, len(req.Follows))
 	for _, f := range req.Follows {
 		sees, err := t.chat.Admit(r.Context(), req.Caller, f.Channel)
 		if err != nil {

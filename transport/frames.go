@@ -34,13 +34,32 @@ func (p *wsPeer) object(payload []byte) {
 	}
 }
 
-// refuse tells why a frame was not served.
+// refuse tells why a frame was not served. What can't be served counts like a message: it
+// cost as much.
 func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 	e := parley.AsError(err)
+	if e.Code != parley.CodeRateLimited {
+		if late := p.t.chat.Waste(p.who.caller(), 1); late != nil {
+			e = parley.AsError(late)
+		}
+	}
 	if p.t.cfg.Refused != nil {
 		p.t.cfg.Refused(p.who.caller(), f.Type, e)
 	}
 	p.send(wire.Error(nil, e, channel, f.Key))
+	if e.Code == parley.CodeRateLimited && p.t.cfg.Patience != nil {
+		p.pause(p.t.cfg.Patience(p.who.caller()))
+	}
+}
+
+// pause reads nothing from the client for a time.
+func (p *wsPeer) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	paused := &p.deal().paused
+	paused.Store(true)
+	time.AfterFunc(d, func() { paused.Store(false); p.conn.Ring() })
 }
 
 // channel is the one a frame is about. ping, pong and the like need none.
@@ -81,6 +100,9 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "visibility": // it is for push, of which there is none yet: nobody is looked for
 		return p.done(f, "", nil)
 	case "auth":
+		if err := p.t.chat.Ask(caller, 1); err != nil {
+			return err
+		}
 		p.later(f, "", func() error { return p.auth(context.Background(), f) })
 		return nil
 	default:
@@ -88,6 +110,12 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	}
 	// A frame belongs to no request; what it waits for is bounded by the store.
 	ctx := context.Background()
+	switch f.Type {
+	case "history", "subscribe":
+		if err := p.t.chat.Ask(caller, 1); err != nil {
+			return err
+		}
+	}
 	switch f.Type {
 	case "read":
 		p.later(f, channel, func() error { return p.read(ctx, f, caller, channel) })
@@ -216,7 +244,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 		d.events = new(pace)
 	}
 	if !d.events.pass(millis(time.Now())) {
-		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
+		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
 	p.spoke = true
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
@@ -261,7 +289,7 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller,
 	if err != nil {
 		return err
 	}
-	q := chat.Query{Before: before, Limit: 50}
+	q := chat.Query{Before: before, Limit: 50, Bytes: answerBytes} // "more" tells that there is more
 	if limit != nil {
 		q.Limit = int(min(max(*limit, 1), 1000))
 	}
@@ -305,7 +333,7 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 	}
 	if !p.session.Follows(channel) {
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
-			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
+			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions", Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
 		p.t.chat.Enter(channel, p.who.caller(), parley.WebSocket)
 	}

@@ -12,7 +12,7 @@ import (
 	"parley/wire"
 )
 
-// answerBytes bounds the answer of one long poll.
+// answerBytes bounds the answer of one long poll, and of one history frame.
 const answerBytes = 1 << 20
 
 // LongPoll answers at once if there is anything after the cursors, else with the

@@ -25,6 +25,7 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 		if err != nil {
 			return err
 		}
+		t.chat.AskAbout(c, len(channels))
 		if ms, err = t.chat.Merged(r.Context(), c, channels, each); err != nil {
 			return err
 		}

@@ -145,11 +145,12 @@ type wsPeer struct {
 // dealings are what a connection has once its client did more than listen.
 type dealings struct {
 	frames  wire.FrameReader
-	closing []byte // the close frame; set: nothing more is read
-	closed  bool   // it was given to be written
-	warned  bool   // it was told that its token expires
-	work    func() // what the last frame asks for and may block
-	events  *pace  // nil for none
+	closing []byte      // the close frame; set: nothing more is read
+	closed  bool        // it was given to be written
+	warned  bool        // it was told that its token expires
+	work    func()      // what the last frame asks for and may block
+	paused  atomic.Bool // it was refused too often, and is not read from for a time
+	events  *pace       // nil for none
 }
 
 // pace lets so many events of a client pass in any second.
@@ -246,7 +247,7 @@ var misplaced = map[wire.Op]string{
 
 // full tells whether too much of what the client asked for is still under way.
 func (p *wsPeer) full() bool {
-	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers)
+	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers || p.dealings != nil && p.dealings.paused.Load())
 }
 
 // close ends the connection after its own answers and a close frame.

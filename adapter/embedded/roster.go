@@ -210,6 +210,9 @@ func (l *Log) Thread(ctx context.Context, channel parley.ChannelID, root, after 
 	return ms, nil
 }
 
+// maxThread is about how many bytes of a thread are read at once.
+const maxThread = 8 << 20
+
 func (l *Log) thread(channel parley.ChannelID, root, after int64, limit int) (ms []parley.Message, err error) {
 	h, err := l.hold(channel)
 	if err != nil {
@@ -224,8 +227,9 @@ func (l *Log) thread(channel parley.ChannelID, root, after int64, limit int) (ms
 	if root > after {
 		ids = append([]int64{root}, ids...)
 	}
+	size := 0
 	for _, id := range ids {
-		if len(ms) == limit {
+		if len(ms) == limit || size >= maxThread {
 			break
 		}
 		if id < b.first || id > b.last {
@@ -240,6 +244,7 @@ func (l *Log) thread(channel parley.ChannelID, root, after int64, limit int) (ms
 		}
 		if m.Change == "" {
 			ms = append(ms, m)
+			size += len(m.Text) + len(m.Data) + 128
 		}
 	}
 	return ms, nil

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ type limitFlags struct {
 	RateUser              float64  `default:"50" placeholder:"N" group:"Limits" help:"Messages per second that a user may send, in bursts of three times that; events, changes and settings count too. Back ends may send any number. 0: no limit."`
 	RateIP                float64  `name:"rate-ip" default:"500" placeholder:"N" group:"Limits" help:"Messages per second from one address (IPv6: a network of 64 bits)."`
 	RateChannel           float64  `default:"0" placeholder:"N" group:"Limits" help:"Messages per second in one channel, whoever sends them."`
+	RateReadsUser         float64  `name:"rate-reads-user" default:"500" placeholder:"N" group:"Limits" help:"Requests and frames per second with which a user may read, in bursts of twenty times that; 16 KiB of an answer count as one more."`
+	RateReadsIP           float64  `name:"rate-reads-ip" default:"5000" placeholder:"N" group:"Limits" help:"The same from one address."`
+	ChannelsPerUser       int      `name:"channels-per-user" default:"1000" placeholder:"N" group:"Limits" help:"Channels that a user may make per day. Back ends may make any number. 0: no limit."`
 	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"Connections and streams that one address may open per second; bad credentials count too."`
 	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"Streams and held polls of one address, and as many connections with requests. 0: no limit."`
 	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Streams and held polls of one user."`
@@ -29,7 +33,7 @@ type limitFlags struct {
 
 func (f *limitFlags) check() error {
 	switch {
-	case f.RateUser < 0 || f.RateIP < 0 || f.RateChannel < 0 || f.RateHandshakes < 0 || f.MaxConnectionsPerIP < 0 || f.MaxConnectionsPerUser < 0:
+	case min(f.RateUser, f.RateIP, f.RateChannel, f.RateHandshakes, f.RateReadsUser, f.RateReadsIP) < 0, min(f.MaxConnectionsPerIP, f.MaxConnectionsPerUser, f.ChannelsPerUser) < 0:
 		return refuse("a limit can't be less than nothing.")
 	case f.ProxyProtocol && len(f.TrustedProxies) == 0:
 		return refuse("--proxy-protocol needs --trusted-proxies: nobody else may say where a client is.", "Add --trusted-proxies 10.0.0.0/8, or what your proxies' addresses are.")
@@ -55,21 +59,47 @@ func (f *limitFlags) limits(log *slog.Logger) (*limits, error) {
 	}
 	return &limits{proxies: proxies, header: f.ProxyProtocol, log: log,
 		callers: limit.New(limit.Config{User: f.RateUser, IP: f.RateIP, Channel: f.RateChannel, Handshakes: f.RateHandshakes,
-			PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser}),
+			UserReads: f.RateReadsUser, IPReads: f.RateReadsIP, Channels: f.ChannelsPerUser, PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser}),
 		connections: limit.New(limit.Config{Handshakes: f.RateHandshakes, PerIP: f.MaxConnectionsPerIP})}, nil
 }
 
-// spend, take and free are limits of the caller, but not of back ends.
-func (l *limits) spend(c chat.Caller, channel parley.ChannelID) *parley.Error {
+var _ chat.Limits = (*limits)(nil)
+
+// Spend implements chat.Limits, as do the next three. Back ends have no address.
+func (l *limits) Spend(c chat.Caller, channel parley.ChannelID, messages int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
-	return l.hint(l.callers.Spend(c.User, c.Address, channel), c.Address)
+	return l.hint(l.callers.SpendMany(c.User, c.Address, channel, messages), c.Address)
 }
 
+func (l *limits) Ask(c chat.Caller, units int) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.hint(l.callers.Ask(c.User, c.Address, units), c.Address)
+}
+
+func (l *limits) Owe(c chat.Caller, units int) {
+	if c.Address.IsValid() {
+		l.callers.Owe(c.User, c.Address, units)
+	}
+}
+
+func (l *limits) Make(c chat.Caller) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.callers.Make(c.User)
+}
+
+// take and free are limits of a caller's open streams and polls.
 func (l *limits) take(c chat.Caller) *parley.Error {
 	return l.hint(l.callers.Take(c.User, c.Address), c.Address)
 }
+
+// patience is how long one who was refused is not listened to.
+func (l *limits) patience(c chat.Caller) time.Duration { return l.callers.Refused(c.Address) }
 
 func (l *limits) free(c chat.Caller) { l.callers.Free(c.User, c.Address) }
 
@@ -80,7 +110,7 @@ func (l *limits) client(r *http.Request) netip.Addr {
 
 // hint says once what a refusal of a near address may mean.
 func (l *limits) hint(e *parley.Error, ip netip.Addr) *parley.Error {
-	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && e.Reason != "rate_user" && e.Reason != "rate_channel" && e.Reason != "connections_user" {
+	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && (strings.HasSuffix(e.Reason, "_ip") || e.Reason == "rate_handshakes") {
 		l.warned.Do(func() {
 			l.log.Warn("a near address reached a limit; if it is a proxy's, name it in --trusted-proxies", "address", ip, "reason", e.Reason)
 		})

@@ -105,7 +105,7 @@ func (n *node) run(ctx context.Context) error {
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limits != nil {
-		use.Spend = n.limits.spend
+		use.Limits = n.limits
 	}
 	c := chat.New(store, h, use)
 	e, err := engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)})
@@ -131,7 +131,7 @@ func (n *node) run(ctx context.Context) error {
 	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Refused: trail.request, Did: trail.deed,
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
 	if n.limits != nil {
-		cfg.Take, cfg.Free = n.limits.take, n.limits.free
+		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
 		face.Client, face.Limits = n.limits.client, n.limits.callers
 	}
 	ways := transport.New(c, e, cfg)

@@ -408,3 +408,29 @@ func TestTheAdminListenerIsGuarded(t *testing.T) {
 		}
 	}
 }
+
+// Back ends alone may be whom a server is for.
+func TestServeTakesTheKeysOfItsDataDirectory(t *testing.T) {
+	data := t.TempDir()
+	serve := func(args ...string) []string {
+		return append([]string{"serve", "--allowed-origins", "https://a.example:443", "--data", data}, args...)
+	}
+	refused(t, []string{"--auth-hmac-secret-file", "parley keys add"}, serve()...)
+	if o := run(t, "keys", "add", "billing", "--data", data); o.code != 0 {
+		t.Fatal(o)
+	}
+	s := inProduction(t, serve()[1:]...)
+	r, err := http.NewRequest("GET", s.url+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", "https://a.example") // browsers leave the port out
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := res.Header.Get("Access-Control-Allow-Origin"); got != "https://a.example" {
+		t.Errorf("an origin with its scheme's own port: %q", got)
+	}
+}

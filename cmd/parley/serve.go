@@ -32,8 +32,9 @@ func (serveCmd) Help() string {
 
 // missing are the lines to add before serve knows who may connect.
 func (c *serveCmd) missing() (lines []string) {
-	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" {
-		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE")
+	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !hasKeys(c.Data) {
+		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
+			"    or --auth-jwks URL, or for back ends alone: parley keys add NAME --data "+c.Data)
 	}
 	if len(c.AllowedOrigins) == 0 {
 		lines = append(lines, "  --allowed-origins https://chat.example.com      # the pages that use it")
@@ -42,6 +43,13 @@ func (c *serveCmd) missing() (lines []string) {
 		lines = append(lines, "  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen 127.0.0.1:8081")
 	}
 	return lines
+}
+
+// hasKeys tells whether parley keys has made some, or has a file that can't be read, which
+// is said later.
+func hasKeys(data string) bool {
+	keys, err := auth.ListKeys(auth.KeyFile(data))
+	return err != nil || len(keys) > 0
 }
 
 // check refuses settings that can't work together.
@@ -106,7 +114,8 @@ func parseOrigins(list []string) (func(string) bool, error) {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil || strings.Contains(u.Host, "*") {
 			return nil, refuse(fmt.Sprintf("--allowed-origins: %q is no origin.", s), "Write scheme, host and port, such as https://chat.example.com; one for each.")
 		}
-		allowed[strings.ToLower(u.Scheme+"://"+u.Host)] = true
+		host := strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]) // browsers leave it out
+		allowed[strings.ToLower(u.Scheme+"://"+host)] = true
 	}
 	return func(origin string) bool { return allowed[strings.ToLower(origin)] }, nil
 }

@@ -1,0 +1,57 @@
+package chat
+
+import (
+	"context"
+	"slices"
+
+	"parley"
+)
+
+// Merged reads several channels, in the order of their timestamps. It returns at most
+// about as many messages as the largest limit, and as many bytes as an answer may have:
+// the oldest of them, or if no channel is read forwards the newest. It never cuts inside
+// one timestamp.
+func (s *Service) Merged(ctx context.Context, c Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) ([]parley.Message, error) {
+	m := merge{newest: true, bytes: s.maxAnswer}
+	for _, channel := range channels {
+		q := each(channel)
+		m.limit, m.newest = max(m.limit, q.Limit), m.newest && q.Since == nil && q.After == nil
+	}
+	for _, channel := range channels {
+		p, err := s.History(ctx, c, channel, each(channel))
+		if err != nil {
+			return nil, err
+		}
+		m.add(p.Messages)
+	}
+	return m.all, nil
+}
+
+// merge collects pages, and lets go at once of what will not be in the answer: what lies
+// behind that many messages, or bytes, only moves back when more come.
+type merge struct {
+	newest bool // the newest are wanted, not the oldest
+	limit  int  // messages
+	bytes  int
+	all    []parley.Message // in the order of their timestamps
+}
+
+// add takes a channel's page in.
+func (m *merge) add(page []parley.Message) {
+	m.all = append(m.all, page...)
+	slices.SortStableFunc(m.all, func(a, b parley.Message) int { return int(min(max(a.Time-b.Time, -1), 1)) })
+	if m.newest {
+		slices.Reverse(m.all)
+	}
+	keep, bytes := 0, 0
+	for ; keep < len(m.all); keep++ {
+		if (keep >= m.limit || bytes >= m.bytes) && m.all[keep].Time != m.all[keep-1].Time {
+			break
+		}
+		bytes += size(m.all[keep : keep+1])
+	}
+	clear(m.all[keep:])
+	if m.all = m.all[:keep]; m.newest {
+		slices.Reverse(m.all)
+	}
+}

@@ -1,0 +1,201 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// abuser is one who does to a server what should harm nobody else.
+type abuser struct {
+	url, token string
+	refused    *atomic.Int64 // what it was refused
+	rounds     *atomic.Int64 // of abuse
+}
+
+func newAbuser(url, token string) abuser {
+	return abuser{url, token, new(atomic.Int64), new(atomic.Int64)}
+}
+
+// run abuses the server in every way at the same time until ctx ends. The error says
+// that the server answered as it should not.
+func (a abuser) run(ctx context.Context) (failed error) {
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards failed
+	for _, attack := range []func(context.Context) error{a.flood, a.storm, a.bombs, a.deaf, a.guesses, a.reads} {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if err := attack(ctx); err != nil && ctx.Err() == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					failed = err
+					return
+				}
+				a.rounds.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return failed
+}
+
+// flood sends as fast as it can.
+func (a abuser) flood(ctx context.Context) error {
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.1"}}})
+	if err != nil {
+		return pause(ctx, a.refused) // it has opened too many
+	}
+	defer ws.CloseNow()
+	go func() {
+		for i := 0; i < 3000; i++ {
+			if ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"channel":"mine:%d","text":"%s","key":"k"}`, i%5, strings.Repeat("x", 1000))) != nil {
+				return
+			}
+		}
+	}()
+	for range 3000 {
+		_, b, err := ws.Read(ctx)
+		if err != nil {
+			return nil
+		}
+		if bytes.Contains(b, []byte("rate_limited")) {
+			a.refused.Add(1)
+		}
+	}
+	return nil
+}
+
+// storm opens connections and leaves at once.
+func (a abuser) storm(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, "GET", a.url+"/api/stream/room:0", nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("X-Forwarded-For", "198.51.100.2")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); bytes.Contains(b, []byte("rate_limited")) {
+		a.refused.Add(1)
+	}
+	return nil
+}
+
+// bombs sends what is dear to read: deep and broken JSON, large headers, compressed
+// nothing, broken frames.
+func (a abuser) bombs(ctx context.Context) error {
+	for _, body := range []string{strings.Repeat("[", 1<<20), `{"channel_id":"mine:0","data":` + strings.Repeat(`{"a":`, 100_000), strings.Repeat("x", 2<<20), `{"text":"` + strings.Repeat(`\ud800`, 100_000)} {
+		r, err := http.NewRequestWithContext(ctx, "POST", a.url+"/api/messages?token="+a.token, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			continue // the server may close before it has read all
+		}
+		res.Body.Close()
+		if res.StatusCode < 400 || res.StatusCode >= 500 {
+			return fmt.Errorf("a bomb is answered with %s", res.Status)
+		}
+	}
+	_, address, _ := strings.Cut(a.url, "://")
+	for _, bytes := range []string{
+		"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("a", 1<<20), "GET /" + strings.Repeat("a", 1<<20), strings.Repeat("A: b\r\n", 10_000),
+		"GET /ws?token=" + a.token + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+			"X-Forwarded-For: 198.51.100.3\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n" + "\xc1\xfe\xff\xff" + strings.Repeat("\x00", 4+0xffff) + "\xff\xff\xff\xff",
+	} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.WriteString(c, bytes)
+		_, _ = c.Read(make([]byte, 512))
+		c.Close()
+	}
+	return nil
+}
+
+// deaf follows a busy room and reads nothing.
+func (a abuser) deaf(ctx context.Context) error {
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws/chat/room:1?after=0&token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.4"}}})
+	if err != nil {
+		return pause(ctx, nil)
+	}
+	defer ws.CloseNow()
+	return pause(ctx, nil)
+}
+
+// guesses tries credentials.
+func (a abuser) guesses(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, "GET", a.url+"/api/channels?token=guess", nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("X-Forwarded-For", "198.51.100.5")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil
+	}
+	res.Body.Close()
+	if !slices.Contains([]int{401, 429}, res.StatusCode) {
+		return fmt.Errorf("a guess is answered with %s", res.Status)
+	}
+	a.refused.Add(1)
+	return nil
+}
+
+// reads asks for more than it may: all of a room, and rooms that are not there.
+func (a abuser) reads(ctx context.Context) error {
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.6"}}})
+	if err != nil {
+		return pause(ctx, a.refused)
+	}
+	defer ws.CloseNow()
+	ws.SetReadLimit(2 << 20)
+	const each = 3000
+	go func() {
+		for i := range each {
+			frame := `{"type":"history","channel":"room:0","limit":1000,"after":0}`
+			if i%2 == 0 {
+				frame = fmt.Sprintf(`{"type":"subscribe","channel":"mine:%d","after":0}`, i)
+			}
+			if ws.Write(ctx, websocket.MessageText, []byte(frame)) != nil {
+				return
+			}
+		}
+	}()
+	for range each {
+		_, b, err := ws.Read(ctx)
+		if err != nil {
+			return nil
+		}
+		if bytes.Contains(b, []byte("rate_limited")) {
+			a.refused.Add(1)
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, refused *atomic.Int64) error {
+	if refused != nil {
+		refused.Add(1)
+	}
+	select {
+	case <-time.After(200 * time.Millisecond):
+	case <-ctx.Done():
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+
+	"parley"
+	"parley/chat"
+	"parley/wire"
+)
+
+// actor is the part of a body that names whom a request speaks for.
+type actor struct {
+	User string `json:"user"`
+}
+
+func (a *actor) named() string { return a.User }
+
+// speaker is whom a request speaks for, whose body, if there is one, it reads into in. Who
+// it comes from is asked first: of strangers nothing is read.
+func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (chat.Caller, error) {
+	c, err := a.caller(r)
+	if err != nil {
+		return c, err
+	}
+	body, err := a.body(w, r, c, maxBody)
+	if err != nil {
+		return c, err
+	}
+	switch text := bytes.TrimSpace(body); {
+	case len(text) == 0:
+	case string(text) == "null":
+		return c, bad("the body is null")
+	default:
+		if err := wire.Unmarshal(body, in); err != nil {
+			return c, a.wasted(c, len(body), err)
+		}
+	}
+	return speakAs(c, in.named())
+}
+
+// speakerAndChannel is speaker, and the channel in the address.
+func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (chat.Caller, parley.ChannelID, error) {
+	c, err := a.speaker(w, r, in)
+	if err != nil {
+		return c, "", err
+	}
+	channel, err := pathChannel(r)
+	return c, channel, err
+}
+
+// callerAndChannel is for requests without a body.
+func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
+	c, err := a.caller(r)
+	if err != nil {
+		return c, "", err
+	}
+	channel, err := pathChannel(r)
+	return c, channel, err
+}
+
+// speakAs is whom a caller speaks for, given the user that a body names.
+func speakAs(c chat.Caller, named string) (chat.Caller, error) {
+	user, err := userOr(named, c.User)
+	switch {
+	case err != nil:
+		return c, err
+	case user == c.User:
+		return c, nil
+	case !c.Any():
+		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
+	}
+	return chat.Caller{User: user, As: c.As, Address: c.Address}, nil
+}
+
+func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {
+	if wire.Absent(s) {
+		return otherwise, nil
+	}
+	return parley.ParseUser(s)
+}

@@ -18,6 +18,10 @@ func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID
 			return parley.Result{}, err
 		}
 	}
+	space := s.spaces.Of(channel)
+	if err := space.fits(change.Text, change.Data); err != nil {
+		return parley.Result{}, err
+	}
 	if err := s.spend(c, channel); err != nil {
 		return parley.Result{}, err
 	}

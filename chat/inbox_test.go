@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -319,7 +320,7 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 }
 
 func TestNamespacesSayWhoPostsWhat(t *testing.T) {
-	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "news:", Publish: parley.Owner, MaxText: 5}, {Prefix: "news:open:", MaxText: 3}, {Prefix: "club:", Kind: parley.MembersOnly}})
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "news:", Publish: parley.Owner, MaxText: 5, MaxData: 10}, {Prefix: "news:open:", MaxText: 3}, {Prefix: "club:", Kind: parley.MembersOnly}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +341,12 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 		_, err := s.Post(t.Context(), dev(c.user), c.channel, parley.Draft{Text: c.text})
 		if c.code == "" && err != nil || c.code != "" && (err == nil || parley.AsError(err).Code != c.code) {
 			t.Errorf("%s to %s: %v, want %q", c.user, c.channel, err, c.code)
+		}
+	}
+	longer, data := "hello!", json.RawMessage(`{"a":"bcdefg"}`)
+	for _, c := range []parley.Change{{Of: 1, Kind: parley.Edit, Text: &longer}, {Of: 1, Kind: parley.Edit, Data: &data}} {
+		if _, err := s.Change(t.Context(), dev("alice"), "news:1", c); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+			t.Errorf("edited to more than the namespace allows: %v", err)
 		}
 	}
 	if in, err := s.Inbox(t.Context(), dev("carol"), "", 10); err != nil || len(in.Channels) != 1 || in.Channels[0].Channel != "dm:bob:carol" || in.Channels[0].Unread != 1 {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,12 +114,19 @@ func (ns Namespaces) Retention(channel parley.ChannelID) parley.Retention {
 	return ns.Of(channel).Retention
 }
 
-// fits refuses a draft that is larger than the namespace allows.
-func (n *Namespace) fits(d *parley.Draft) error {
-	for _, part := range []struct {
+// fits refuses text and data, nil for none, that are larger than the namespace allows.
+func (n *Namespace) fits(text *string, data *json.RawMessage) error {
+	sizes := [2]int{}
+	if text != nil {
+		sizes[0] = len(*text)
+	}
+	if data != nil {
+		sizes[1] = len(*data)
+	}
+	for _, part := range [...]struct {
 		name       string
 		size, most int
-	}{{"text", len(d.Text), n.MaxText}, {"data", len(d.Data), n.MaxData}} {
+	}{{"text", sizes[0], n.MaxText}, {"data", sizes[1], n.MaxData}} {
 		if part.most > 0 && part.size > part.most {
 			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("%s has %d bytes, the limit in %s… is %d", part.name, part.size, n.Prefix, part.most), Hint: "send less, or a link to it"}
 		}

@@ -21,7 +21,7 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	if !space.mayPublish(c, channel, a) {
 		return forbidden(c, Write, channel)
 	}
-	if err := space.fits(&d); err != nil {
+	if err := space.fits(&d.Text, &d.Data); err != nil {
 		return err
 	}
 	if err := s.spend(c, channel); err != nil {

@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -152,4 +153,10 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func notYet(http.ResponseWriter, *http.Request) error { return chat.NotYet("this") }
+func notYet(_ http.ResponseWriter, r *http.Request) error {
+	what := fmt.Sprintf("%s %.100s", r.Method, r.URL.Path)
+	if strings.HasPrefix(r.URL.Path, "/api/devices") || strings.HasPrefix(r.URL.Path, "/api/push") {
+		what = "push"
+	}
+	return chat.NotYet(what)
+}

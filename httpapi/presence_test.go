@@ -270,3 +270,48 @@ func TestOfWhomOneMayKnow(t *testing.T) {
 		end()
 	}
 }
+
+// The same on a WebSocket, where channels come one by one and credentials may change.
+func TestASocketIsToldWhoIsThereAsItsTokenSays(t *testing.T) {
+	s := production(t)
+	token := func(user string, list ...string) string { return tokenFor(t, user, list) }
+	others, _ := s.stream("/api/stream/hall?token=" + token("sue", "hall"))
+	s.data(others, `"welcome"`)
+	ws := s.socket(t, "/ws?token="+token("bea", "hall=r", "club"))
+	for _, channel := range []string{"club", "hall"} {
+		ws.send(`{"type":"subscribe","channel":"` + channel + `","key":"s"}`)
+		ws.answer()
+	}
+	visit := func(channel, end string) (told string) { // somebody comes and goes; what is told until an event
+		t.Helper()
+		lines, leave := s.stream("/api/stream/" + channel + "?token=" + token("guy", "hall", "club"))
+		s.data(lines, `"welcome"`)
+		leave()
+		if channel == "hall" {
+			s.data(others, `"user-left"`, `"guy"`)
+		}
+		s.do("POST", "/api/channels/"+channel+"/events", `{"event":"`+end+`"}`, "Authorization: Bearer "+apiKey).is(t, 202, "")
+		for {
+			f := ws.next()
+			if f.Event == end {
+				return told
+			}
+			told += f.Type + " "
+		}
+	}
+	if got := visit("hall", "a"); got != "" {
+		t.Errorf("with r alone the socket is told %s", got)
+	}
+	if got := visit("club", "b"); !strings.HasPrefix(got, "user-joined ") {
+		t.Errorf("in the other channel, where it may see, it is told %s", got)
+	}
+	ws.send(`{"type":"auth","token":"` + token("bea", "hall=rp", "club=r") + `","key":"auth"}`)
+	for f := ws.next(); f.Key != "auth"; f = ws.next() { // guy leaves the club
+	}
+	if got := visit("hall", "c"); !strings.Contains(got, "user-joined system user-left") {
+		t.Errorf("with p it is told %s", got)
+	}
+	if got := visit("club", "d"); got != "" {
+		t.Errorf("without it, %s", got)
+	}
+}

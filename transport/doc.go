@@ -217,6 +217,7 @@ func ConnState(nc net.Conn, state http.ConnState) {
 func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, error) {
 	if l, ok := r.Context().Value(connKey{}).(*engine.Leaver); ok && t.engine.Parks() {
 		if nc, ok := l.Leave(); ok {
+			clear(w.Header()) // net/http makes an answer of it for nobody
 			return hijacked{Conn: nc}, nil
 		}
 	}

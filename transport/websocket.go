@@ -57,11 +57,11 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	if err != nil {
 		return err
 	}
+	p := t.newPeer(chat.Caller{User: parley.Guest}, t.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
 	nc, err := t.detach(w, r)
 	if err != nil {
 		return err
 	}
-	p := t.newPeer(chat.Caller{User: parley.Guest}, t.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
 	p.send(wire.Error(nil, e, "", ""))
 	p.close(code, string(e.Code))
 	t.engine.Park(&p.conn, nc.Conn, nil, p, true, t.cfg.HeartbeatInterval)

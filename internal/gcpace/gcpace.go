@@ -19,7 +19,7 @@ const (
 	least = 2       // percent: the smallest GOGC
 	most  = 100     // and the largest, but that
 	room  = 4 << 20 // so many bytes are always to be had under load: a collection costs something however little lives
-	grown = 5       // percent per MiB allocated a second: about a fiftieth of a core goes into collecting
+	grown = 4       // percent per MiB allocated a second: about a fortieth of a core goes into collecting
 )
 
 // Run follows the process until ctx ends. With GOGC in the environment it leaves the

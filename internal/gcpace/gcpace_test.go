@@ -13,8 +13,8 @@ func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, 0, 2}, {mib / 10, 100 * mib, 2}, {mib, 100 * mib, 5}, {10 * mib, mib, 50}, {50 * mib, 100 * mib, 100},
-		{500 * mib, 2 * mib, 200}, {500 * mib, 0, 400}, {30 * mib, 0, 150},
+		{0, 0, 2}, {mib / 10, 100 * mib, 2}, {mib, 100 * mib, 4}, {10 * mib, mib, 40}, {50 * mib, 100 * mib, 100},
+		{500 * mib, 2 * mib, 200}, {500 * mib, 0, 400}, {30 * mib, 0, 120},
 	} {
 		if got := pace(c.rate, c.live); got != c.want {
 			t.Errorf("%.1f MiB/s, %d MiB live: %d, want %d", c.rate/mib, c.live/mib, got, c.want)

@@ -242,6 +242,14 @@ func TestTokensThatWereRevoked(t *testing.T) {
 	unauthorized(t, "a token from before", try(map[string]any{"iat": now.Add(-time.Hour).Unix()}), "revoked")
 	unauthorized(t, "a token of the same moment", try(nil), "revoked")
 	unauthorized(t, "a token that does not say", try(map[string]any{"iat": nil}), "revoked")
+	for _, later := range []float64{0.001, 0.5} {
+		if err := try(map[string]any{"iat": float64(now.Unix()) + later}); err != nil {
+			t.Errorf("a token of %v s later: %v", later, err)
+		}
+	}
+	for _, iat := range []any{"now", []int{1}, 1e300, true} {
+		unauthorized(t, fmt.Sprint("iat ", iat), try(map[string]any{"iat": iat}), "")
+	}
 	if err := try(map[string]any{"iat": now.Add(time.Second).Unix()}); err != nil {
 		t.Errorf("a later token: %v", err)
 	}

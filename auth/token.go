@@ -3,9 +3,12 @@ package auth
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +48,30 @@ type Claims struct {
 
 // Sign makes a token with HS256.
 func Sign(secret []byte, c Claims) (string, error) {
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(secret)
+	p := precise{Claims: c}
+	if at := c.IssuedAt; at != nil {
+		p.Issued = json.Number(strconv.FormatFloat(float64(at.UnixMicro())/1e6, 'f', -1, 64))
+	}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, p).SignedString(secret)
+}
+
+// precise are claims whose iat has its fraction of a second, which the library cuts: a
+// token that was issued just after a revocation is good.
+type precise struct {
+	Claims
+	Issued json.Number `json:"iat,omitempty"`
+}
+
+// GetIssuedAt implements jwt.Claims.
+func (p precise) GetIssuedAt() (*jwt.NumericDate, error) {
+	if p.Issued == "" {
+		return nil, nil
+	}
+	seconds, err := p.Issued.Float64()
+	if err != nil || math.Abs(seconds) > 1e12 {
+		return nil, jwt.ErrTokenMalformed
+	}
+	return &jwt.NumericDate{Time: time.UnixMicro(int64(seconds * 1e6))}, nil
 }
 
 // tokens verifies. The algorithm belongs to the key, whatever a token's header says: a
@@ -99,13 +125,13 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 
 // caller verifies a token and reads whose it is.
 func (t *tokens) caller(token string) (chat.Caller, error) {
-	var claims Claims
+	var claims precise
 	err := error(jwt.ErrTokenUnverifiable)
 	if t.secret != nil {
 		_, err = t.secret.ParseWithClaims(token, &claims, understood(func(*jwt.Token) (any, error) { return t.key, nil }))
 	}
 	if err != nil && t.public != nil && (t.secret == nil || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
-		claims = Claims{}
+		claims = precise{}
 		_, err = t.public.ParseWithClaims(token, &claims, understood(t.keys.Keyfunc))
 	}
 	if err != nil {
@@ -119,8 +145,8 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 	if len([]rune(c.Name)) > parley.MaxUser {
 		return chat.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
 	}
-	if claims.IssuedAt != nil {
-		c.As.Issued = claims.IssuedAt.Time
+	if at, err := claims.GetIssuedAt(); err == nil && at != nil {
+		c.As.Issued = at.Time
 	}
 	if claims.Channels != nil {
 		c.As.Listed = true

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hardened is a server with an admin token, an audit log and all that is logged.
+func hardened(t *testing.T, args ...string) (s *inProcess, audit string) {
+	t.Helper()
+	dir := t.TempDir()
+	keys, admin := filepath.Join(dir, "keys"), filepath.Join(dir, "admin")
+	for _, path := range []string{keys, admin} {
+		if err := os.WriteFile(path, []byte("of-the-test-and-long-enough\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	audit = filepath.Join(dir, "audit")
+	return inProduction(t, append([]string{"--data", t.TempDir(), "--api-keys-file", keys, "--admin-token-file", admin, "--audit-log", audit,
+		"--allowed-origins", "https://chat.example.com", "--log-level", "debug"}, args...)...), audit
+}
+
+func ask(t *testing.T, method, target string, header ...string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// What strangers choose can't begin a line of a log.
+func TestNobodyWritesLinesOfALog(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		s, audit := hardened(t, "--log-format", format)
+		const line = "\ntime=2000-01-01T00:00:00Z level=ERROR msg=forged\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\r\x1b[31m"
+		evil := url.PathEscape(line)
+		for _, path := range []string{"/" + evil, "/api/channels/" + evil, "/api/messages?channel_id=" + url.QueryEscape(line), "/api/users/" + evil + "/revoke", "/ws/" + evil, "/api/stream/" + evil} {
+			ask(t, "GET", s.url+path)
+			ask(t, "POST", s.url+path, "Authorization: Bearer of-the-test-and-long-enough")
+			ask(t, "DELETE", s.url+path, "Authorization: Bearer x", "Origin: https://"+url.QueryEscape(line))
+		}
+		ask(t, "GET", s.admin+"/"+evil)
+		s.stop()
+		written, err := os.ReadFile(audit)
+		if err != nil || len(written) == 0 {
+			t.Fatal("nothing was written down: ", err)
+		}
+		for name, log := range map[string]string{"the log": s.stderr.String(), "the audit log": string(written)} {
+			if found := regexp.MustCompile(`(?m)^(time=2000|.*"msg":"forged")|[\r\x1b]`).FindString(log); found != "" {
+				t.Errorf("%s, %s, has the line %q", name, format, found)
+			}
+		}
+	}
+}
+
+// The public listener has nothing of the admin's, and that gives nothing but health to
+// who has no token; there is no token but the one that was given.
+func TestTheAdminListenerIsItsOwn(t *testing.T) {
+	s, _ := hardened(t)
+	if got := ask(t, "GET", s.url+"/admin"); got != 404 { // the page itself, which asks for the token, is no secret
+		t.Errorf("/admin on the public listener: %d", got)
+	}
+	paths := []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/profile", "/debug/pprof/trace", "/debug/pprof/symbol"}
+	for _, path := range paths {
+		if got := ask(t, "GET", s.url+path, "Authorization: Bearer of-the-test-and-long-enough"); got != 404 {
+			t.Errorf("%s on the public listener: %d", path, got)
+		}
+		for _, token := range []string{"", "Authorization: Bearer", "Authorization: Bearer admin", "Authorization: Bearer parley", "Authorization: Basic YWRtaW46YWRtaW4=", "Authorization: of-the-test-and-long-enough"} {
+			if token == "" {
+				token = "X-Nothing: x"
+			}
+			if got := ask(t, "GET", s.admin+path, token); got != 401 {
+				t.Errorf("%s with %q: %d, want 401", path, token, got)
+			}
+		}
+	}
+	for _, path := range []string{"/admin/api/drain"} {
+		if public, admin := ask(t, "POST", s.url+path), ask(t, "POST", s.admin+path); public != 404 || admin != 401 {
+			t.Errorf("POST %s: %d and %d", path, public, admin)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if got := ask(t, "GET", s.admin+path); got != 200 {
+			t.Errorf("%s: %d", path, got)
+		}
+	}
+	if got := ask(t, "GET", s.admin+"/metrics", "Authorization: bearer of-the-test-and-long-enough"); got != 200 {
+		t.Errorf("with the token: %d", got)
+	}
+}

@@ -194,14 +194,21 @@ func (k *heads) intern(h http.Header) *answerHead {
 	if k.last != nil && maps.EqualFunc(k.last.header, h, slices.Equal) {
 		return k.last
 	}
-	var lines headBuffer
-	_ = h.Write(&lines)
-	if k.last = k.kinds[string(lines)]; k.last == nil {
+	var text headBuffer
+	_ = h.Write(&text) // sorted
+	if k.last = k.kinds[string(text)]; k.last == nil {
 		if len(k.kinds) >= maxHeads || k.kinds == nil {
 			k.kinds = map[string]*answerHead{}
 		}
-		k.last = &answerHead{h.Clone(), lines}
-		k.kinds[string(lines)] = k.last
+		k.last = &answerHead{h.Clone(), appendHeader(nil, h)}
+		k.kinds[string(text)] = k.last
 	}
 	return k.last
+}
+
+type headBuffer []byte
+
+func (b *headBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"parley"
@@ -66,18 +67,33 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 // responseHead is a response without a length, which ends with the connection (RFC
 // 9112, section 6.3), so that a parked stream's bytes need no chunks.
 func responseHead(status int, h http.Header) []byte {
-	var b headBuffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
-	if h.Get("Date") == "" {
-		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	}
-	_ = h.Write(&b)
-	return append(b, '\r', '\n')
+	b := strconv.AppendInt(append(make([]byte, 0, 512), "HTTP/1.1 "...), int64(status), 10)
+	b = append(append(append(b, ' '), http.StatusText(status)...), "\r\nDate: "...)
+	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\n"...)
+	return append(appendHeader(b, h), "\r\n"...)
 }
 
-type headBuffer []byte
-
-func (b *headBuffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
+// appendHeader writes a header's lines, but for Date, as net/http does: no value can
+// begin another line.
+func appendHeader(b []byte, h http.Header) []byte {
+	for name, values := range h {
+		if name == "Date" {
+			continue
+		}
+		for _, value := range values {
+			b = append(append(b, name...), ": "...)
+			from := len(b)
+			b = append(b, value...)
+			for i, c := range b[from:] {
+				if c == '\r' || c == '\n' {
+					b[from+i] = ' '
+				}
+			}
+			b = append(b, "\r\n"...)
+		}
+	}
+	return b
+}
 
 // flusher writes through an http.ResponseWriter and lets each write go at once.
 type flusher struct {

@@ -23,6 +23,9 @@ func (l *Log) Channel(_ context.Context, channel parley.ChannelID) (parley.Setti
 
 // settings reads a channel's settings, and whether it has any.
 func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool, err error) {
+	if !l.configured.may(channel) {
+		return s, false, nil
+	}
 	v, closer, err := l.db.Get(settingsKey(channel))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return s, false, nil
@@ -45,6 +48,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, s parley
 			if err := l.refusal(); err != nil {
 				return err
 			}
+			l.configured.add(channel)
 			must(b.batch.Set(settingsKey(channel), v, nil))
 			l.trims.changed(channel)
 			return nil

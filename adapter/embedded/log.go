@@ -31,10 +31,12 @@ type Log struct {
 	db    *pebble.DB
 	epoch string
 	heads *heads
-	queue *queue
-	space *space
-	trims *trims
-	gate  gate // of calls that use db
+
+	configured *configured
+	queue      *queue
+	space      *space
+	trims      *trims
+	gate       gate // of calls that use db
 
 	applied atomic.Uint64        // number of the last batch that reads of db see
 	recent  recent               // owned by the builder, like
@@ -67,7 +69,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), members: map[user]parley.Role{}}
+	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), configured: newConfigured(), members: map[user]parley.Role{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())
@@ -85,7 +87,10 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.epoch, err = l.openEpoch(); err == nil {
+	if err = l.configured.load(l.db); err == nil {
+		l.epoch, err = l.openEpoch()
+	}
+	if err == nil {
 		err = d.markRunning(cfg.Fsync)
 	}
 	if err != nil {

@@ -51,6 +51,7 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 		if _, found, err := row(build.getter(), settingsKey(channel), func(b []byte) ([]byte, error) { return b, nil }); err != nil || found || !b.Role.In() || h.next.exists {
 			return err
 		}
+		l.configured.add(channel)
 		must(build.batch.Set(settingsKey(channel), []byte("{}"), nil))
 		return nil
 	}})

@@ -1,0 +1,48 @@
+package embedded
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+
+	"parley"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// configured knows of most channels without settings that they have none: whoever opens
+// a connection asks for them, and looking for a row that is not there is dear. It has a bit
+// for each hash, which is set before the row can be seen, and not cleared again.
+type configured struct {
+	seed maphash.Seed
+	bits [1 << 14]atomic.Uint64 // a million, for some hundred thousand channels
+}
+
+func newConfigured() *configured { return &configured{seed: maphash.MakeSeed()} }
+
+func (c *configured) bit(channel parley.ChannelID) (word *atomic.Uint64, mask uint64) {
+	h := maphash.String(c.seed, string(channel))
+	return &c.bits[h>>6%uint64(len(c.bits))], 1 << (h & 63)
+}
+
+func (c *configured) add(channel parley.ChannelID) {
+	word, mask := c.bit(channel)
+	word.Or(mask)
+}
+
+// may tells whether a channel may have settings.
+func (c *configured) may(channel parley.ChannelID) bool {
+	word, mask := c.bit(channel)
+	return word.Load()&mask != 0
+}
+
+// load reads which channels have settings now.
+func (c *configured) load(db *pebble.DB) error {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{'s'}, UpperBound: []byte{'s' + 1}})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		c.add(parley.ChannelID(it.Key()[1:]))
+	}
+	return it.Close()
+}

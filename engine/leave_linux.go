@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 
@@ -21,9 +20,7 @@ type Leaver struct {
 	*net.TCPConn
 	raw syscall.RawConn
 
-	// its reader's
-	impatient bool // reading fails instead of waiting
-	roomy     bool // the reader's stack has grown
+	impatient bool // its reader's: reading fails instead of waiting
 
 	mu   sync.Mutex
 	read reading
@@ -56,9 +53,6 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if !c.roomy {
-		c.roomy = growStack()
-	}
 	waited := c.raw.Read(func(fd uintptr) (done bool) {
 		n, err = c.readOnce(int(fd), p)
 		return err != unix.EAGAIN || c.impatient
@@ -81,17 +75,6 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 }
 
 var headEnd = []byte("\r\n\r\n")
-
-// growStack makes room on the stack of net/http's goroutine for serving a request. A
-// stack grows by doubling, and each time all that stands on it is walked through: once,
-// near its beginning, is cheaper than thrice in the depth of handlers.
-//
-//go:noinline
-func growStack() bool {
-	var frame [14 << 10]byte
-	frame[runtime.NumCPU()&1] = 1 // so that no compiler leaves it out
-	return frame[0]|frame[1] != 0
-}
 
 // readOnce reads what is there. It excludes Leave, so that no byte is read and lost.
 func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {

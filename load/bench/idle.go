@@ -5,18 +5,27 @@ import (
 	"time"
 )
 
+// warming is how many connections have come and gone before the empty server is measured.
+const warming = 100
+
 // idle holds connections that say nothing and asks what the server's memory is.
 func (r *run) idle() error {
 	if r.server.PID == 0 {
 		return errNoPID
 	}
+	args := r.args()
+	args.Named = r.Layout == "own"
+	// What is read of the program's file when it is first needed is not the connections'.
+	first, err := r.fleet(args, warming, 0)
+	if err != nil {
+		return err
+	}
+	first.Stop()
 	r.Progress("waiting for the empty server to settle")
-	if err := r.sleep(min(r.Settle, 3*time.Second)); err != nil {
+	if err := r.sleep(min(r.Settle, 10*time.Second)); err != nil {
 		return err
 	}
 	empty := rss(r.server)
-	args := r.args()
-	args.Named = r.Layout == "own"
 	f, err := r.fleet(args, r.Connections, 0)
 	if err != nil {
 		return err

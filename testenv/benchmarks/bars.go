@@ -47,6 +47,7 @@ var parts = []struct {
 		{what: "allocations per delivery in steady state, text frames", run: "go", key: "BenchmarkDelivery/text", unit: "allocs/delivery", most: true, than: 0.01},
 		{what: "delivery p99 beside 1,000 stalled readers", run: "stalled", key: "p99_ratio", unit: "× the p99 without them", note: beside("grown", "the server grew by %s MiB meanwhile")},
 		{what: "delivery p99 of a hundred clients beside one who abuses the server", run: "go", key: "BenchmarkBesideAbuse", unit: "times-p99", most: true, than: 2},
+		{what: "the same against that abuse of another server on the same machine", run: "go", key: "BenchmarkBesideAbuse", unit: "times-p99-elsewhere", most: true, than: 2},
 		{what: "server CPU per delivery, 10,000 subscribers, one message at a time", run: "fanout", key: "ratio", unit: "× the bare loop", most: true, than: 1.10, note: beside("server_cpu_per_delivery", "%s µs")},
 		{what: "the same in bursts of ten", run: "fanout-burst", key: "ratio", unit: "× the bare loop", most: true, than: 0.20, note: beside("server_cpu_per_delivery", "%s µs")},
 		{what: "10,000 readers in 1,000 rooms, each 1,000 messages behind", run: "catchup", key: "deliveries_per_s", unit: "deliveries/s", than: 1.5e6, note: beside("load_cpu", "the readers took %s cores of the same two")},

@@ -147,7 +147,7 @@ func (b bar) line(reports map[string]*report, tests goOutput) string {
 	case !good:
 		verdict = "**wrong: see its problems below**; " + note
 	case !reached:
-		verdict = "**missed**; " + note
+		verdict = strings.TrimSuffix("**missed**; "+note, "; ")
 	}
 	return fmt.Sprintf("| %s | %s | %s %s | %s |", b.what, want, number(v), b.unit, verdict)
 }

@@ -180,7 +180,9 @@ func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
 	expect := func(what string, want ...string) {
 		t.Helper()
 		var got []string
-		for deadline := time.Now().Add(20 * time.Second); len(got) < len(want) && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(20 * time.Second); len(got) < len(want) && time.Now().Before(deadline); <-tick.C {
 			got = append(got, told()...)
 		}
 		if slices.Sort(got); !slices.Equal(got, want) {

@@ -63,15 +63,7 @@ func (a abuser) flood(ctx context.Context) error {
 			}
 		}
 	}()
-	for range 3000 {
-		_, b, err := ws.Read(ctx)
-		if err != nil {
-			return nil
-		}
-		if bytes.Contains(b, []byte("rate_limited")) {
-			a.refused.Add(1)
-		}
-	}
+	a.answers(ctx, ws, 3000)
 	return nil
 }
 
@@ -177,16 +169,21 @@ func (a abuser) reads(ctx context.Context) error {
 			}
 		}
 	}()
-	for range each {
+	a.answers(ctx, ws, each)
+	return nil
+}
+
+// answers reads so many answers, and counts the refusals among them.
+func (a abuser) answers(ctx context.Context, ws *websocket.Conn, n int) {
+	for range n {
 		_, b, err := ws.Read(ctx)
 		if err != nil {
-			return nil
+			return
 		}
 		if bytes.Contains(b, []byte("rate_limited")) {
 			a.refused.Add(1)
 		}
 	}
-	return nil
 }
 
 func pause(ctx context.Context, refused *atomic.Int64) error {

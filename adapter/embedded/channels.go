@@ -26,7 +26,7 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 	if !l.configured.may(channel) {
 		return s, false, nil
 	}
-	v, closer, err := l.db.Get(settingsKey(channel))
+	v, closer, err := l.rows.Get(settingsKey(channel))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return s, false, nil
 	}

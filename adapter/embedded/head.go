@@ -196,7 +196,7 @@ func (l *Log) load(h *head) error {
 
 // loadRecord reads a channel's record and moves it on to the last message.
 func (l *Log) loadRecord(ch parley.ChannelID) (record, error) {
-	v, closer, err := l.db.Get(headKey(ch))
+	v, closer, err := l.rows.Get(headKey(ch))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return record{first: 1}, nil
 	}

@@ -29,6 +29,7 @@ type Log struct {
 	cfg   Config
 	dir   *directory
 	db    *pebble.DB
+	rows  *getters // of db, for those who are not writing
 	epoch string
 	heads *heads
 
@@ -96,6 +97,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
+	l.rows = startGetters(l.db)
 	return l, nil
 }
 
@@ -148,6 +150,7 @@ func (l *Log) close() error {
 	}
 	l.queue.refuse(parley.ErrClosed) // what no Run will take
 	l.gate.close()
+	l.rows.stop()
 	broken := l.broken.Load()
 	var err error
 	if l.cfg.Fsync == FsyncMemory && broken == nil {

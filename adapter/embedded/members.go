@@ -53,7 +53,7 @@ type getter func(key []byte) ([]byte, func() error, error)
 
 func (l *Log) getter() getter {
 	return func(key []byte) ([]byte, func() error, error) {
-		v, c, err := l.db.Get(key)
+		v, c, err := l.rows.Get(key)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,65 @@
+package embedded
+
+import (
+	"io"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// getters are goroutines that look up rows. Pebble needs 8 KB of stack for it: the
+// goroutine of a new connection would have to grow for that alone, which takes several
+// times as long as the look-up, and theirs have grown.
+type getters struct {
+	db    *pebble.DB
+	asked chan *lookUp
+}
+
+// lookUp is one row that is looked up.
+type lookUp struct {
+	key    []byte
+	value  []byte
+	closer io.Closer
+	err    error
+	done   chan struct{}
+}
+
+var lookUps = sync.Pool{New: func() any { return &lookUp{done: make(chan struct{}, 1)} }}
+
+// idleGetters is how many wait; when all are busy everybody looks up for itself.
+const idleGetters = 8
+
+func startGetters(db *pebble.DB) *getters {
+	g := &getters{db, make(chan *lookUp)}
+	for range idleGetters {
+		go g.run()
+	}
+	return g
+}
+
+func (g *getters) run() {
+	for l := range g.asked {
+		l.value, l.closer, l.err = g.db.Get(l.key)
+		l.done <- struct{}{}
+	}
+}
+
+// Get is that of the database.
+func (g *getters) Get(key []byte) ([]byte, io.Closer, error) {
+	l := lookUps.Get().(*lookUp)
+	l.key = key
+	select {
+	case g.asked <- l:
+		<-l.done
+	default:
+		lookUps.Put(l)
+		return g.db.Get(key)
+	}
+	value, closer, err := l.value, l.closer, l.err
+	*l = lookUp{done: l.done}
+	lookUps.Put(l)
+	return value, closer, err
+}
+
+// stop ends the goroutines. Nobody may be looking up any more.
+func (g *getters) stop() { close(g.asked) }

@@ -3,10 +3,15 @@
 // thousand quiet connections. What collecting costs follows from the rate at which
 // memory is allocated and from how much it may grow in between, and hardly from how
 // much lives; so the less is allocated, the less it may grow.
+//
+// Under load it is the number of collections that hurts: all wait for them a little. What
+// was allocated in large pieces leaves no holes behind when it is collected, so while much
+// is, the heap may grow by more.
 package gcpace
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -16,10 +21,15 @@ import (
 
 const (
 	every = 2 * time.Second
-	least = 2       // percent: the smallest GOGC
-	most  = 100     // and the largest, but that
-	room  = 4 << 20 // so many bytes are always to be had under load: a collection costs something however little lives
-	grown = 4       // percent per MiB allocated a second: about a fortieth of a core goes into collecting
+	least = 2   // percent: the smallest GOGC
+	most  = 100 // and the largest, but that
+	grown = 4   // percent per MiB allocated a second: about a fortieth of a core goes into collecting
+
+	// So many bytes are always to be had under load: a collection costs something however
+	// little lives.
+	room     = 4 << 20
+	largest  = 64 << 20 // with large pieces
+	perPiece = 4        // so often a second it is the large pieces that make it collect
 )
 
 // Run follows the process until ctx ends. With GOGC in the environment it leaves the
@@ -40,12 +50,12 @@ func Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-collections: // a burst may have begun, and is not to wait for the tick
-			if rate, ok := justNow.rate(); ok {
-				want = max(pace(rate, live()), min(percent, limit(live())))
+			if r, ok := justNow.rates(); ok {
+				want = max(pace(r, live()), min(percent, limit(r, live())))
 			}
 		case <-tick.C:
-			if rate, ok := lately.rate(); ok {
-				want = pace(rate, live())
+			if r, ok := lately.rates(); ok {
+				want = pace(r, live())
 			}
 		}
 		if differ(want, percent) {
@@ -55,37 +65,62 @@ func Run(ctx context.Context) error {
 	}
 }
 
-// pace is what GOGC should be while so many bytes are allocated a second and so many
-// live.
-func pace(rate float64, live uint64) int {
-	return min(max(int(grown*rate/(1<<20)), least), limit(live))
+// rates are in bytes a second.
+type rates struct {
+	all   float64 // that was allocated
+	large float64 // of it, in pieces of more than 32 KiB
+}
+
+// pace is what GOGC should be while so much is allocated and so many bytes live.
+func pace(r rates, live uint64) int {
+	return min(max(int(grown*r.all/(1<<20)), least), limit(r, live))
 }
 
 // limit is the largest pace.
-func limit(live uint64) int { return max(most, int(100*room/max(live, 1<<20))) }
+func limit(r rates, live uint64) int {
+	return max(most, int(100*min(room+r.large/perPiece, largest)/float64(max(live, 1<<20))))
+}
 
 // differ tells whether two paces are so different that a change is worth stopping the
 // process for a moment.
 func differ(a, b int) bool { return 3*a <= 2*b || 2*a >= 3*b }
 
-// meter measures the rate of allocation from one look to the next.
+// meter measures the rates of allocation from one look to the next.
 type meter struct {
-	bytes uint64
-	at    time.Time
+	sample     [2]metrics.Sample
+	all, small float64
+	at         time.Time
 }
 
-func newMeter() *meter { return &meter{read("/gc/heap/allocs:bytes"), time.Now()} }
+func newMeter() *meter {
+	m := &meter{sample: [...]metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/allocs-by-size:bytes"}}}
+	m.look()
+	return m
+}
 
-// rate is in bytes a second; it is not ok if the last look was just now.
-func (m *meter) rate() (rate float64, ok bool) {
-	now := newMeter()
-	passed := now.at.Sub(m.at)
-	if passed < 10*time.Millisecond {
-		return 0, false
+func (m *meter) look() {
+	m.at = time.Now()
+	metrics.Read(m.sample[:])
+	m.all, m.small = float64(m.sample[0].Value.Uint64()), 0
+	sizes := m.sample[1].Value.Float64Histogram()
+	for i, count := range sizes.Counts {
+		if above := sizes.Buckets[i+1]; !math.IsInf(above, 1) { // one more than the size of the pieces
+			m.small += float64(count) * (above - 1)
+		}
 	}
-	rate = float64(now.bytes-m.bytes) / passed.Seconds()
-	*m = *now
-	return rate, true
+}
+
+// rates are not ok if the last look was just now.
+func (m *meter) rates() (r rates, ok bool) {
+	passed := time.Since(m.at).Seconds()
+	if passed < 0.01 {
+		return r, false
+	}
+	all, small := m.all, m.small
+	m.look()
+	r.all = (m.all - all) / passed
+	r.large = max(r.all-(m.small-small)/passed, 0)
+	return r, true
 }
 
 // live is what the last collection found alive.

@@ -9,15 +9,16 @@ import (
 func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		rate float64
-		live uint64
-		want int
+		rate, large float64
+		live        uint64
+		want        int
 	}{
-		{0, 0, 2}, {mib / 10, 100 * mib, 2}, {mib, 100 * mib, 4}, {10 * mib, mib, 40}, {50 * mib, 100 * mib, 100},
-		{500 * mib, 2 * mib, 200}, {500 * mib, 0, 400}, {30 * mib, 0, 120},
+		{0, 0, 0, 2}, {mib / 10, 0, 100 * mib, 2}, {mib, 0, 100 * mib, 4}, {10 * mib, 0, mib, 40}, {50 * mib, 0, 100 * mib, 100},
+		{500 * mib, 0, 2 * mib, 200}, {500 * mib, 0, 0, 400}, {30 * mib, 0, 0, 120},
+		{500 * mib, 40 * mib, 2 * mib, 700}, {500 * mib, 500 * mib, 8 * mib, 800}, {500 * mib, 500 * mib, 100 * mib, 100}, {10 * mib, 10 * mib, mib, 40},
 	} {
-		if got := pace(c.rate, c.live); got != c.want {
-			t.Errorf("%.1f MiB/s, %d MiB live: %d, want %d", c.rate/mib, c.live/mib, got, c.want)
+		if got := pace(rates{c.rate, c.large}, c.live); got != c.want {
+			t.Errorf("%.1f MiB/s, %.1f of it in large pieces, %d MiB live: %d, want %d", c.rate/mib, c.large/mib, c.live/mib, got, c.want)
 		}
 	}
 	if differ(10, 10) || differ(50, 60) || differ(60, 50) || !differ(100, 2) || !differ(2, 10) || !differ(2, 3) {
@@ -35,4 +36,24 @@ func TestEachCollectionIsNoticed(t *testing.T) {
 			t.Fatal("a collection was not noticed")
 		}
 	}
+}
+
+func TestLargePiecesAreToldFromSmallOnes(t *testing.T) {
+	m := newMeter()
+	m.at = m.at.Add(-time.Second)
+	keep := make([][]byte, 0, 1100)
+	for range 100 {
+		keep = append(keep, make([]byte, 1<<20))
+	}
+	for range 1000 {
+		keep = append(keep, make([]byte, 10<<10))
+	}
+	r, ok := m.rates()
+	if all, large := 110.0, 100.0; !ok || r.large/r.all < 0.9*large/all || r.large/r.all > 1.01*large/all {
+		t.Errorf("%.0f of %.0f in large pieces, want %.0f of %.0f", r.large, r.all, large, all)
+	}
+	if _, ok := m.rates(); ok {
+		t.Error("no time has passed")
+	}
+	runtime.KeepAlive(keep)
 }

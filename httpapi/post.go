@@ -152,7 +152,14 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	limited := http.MaxBytesReader(w, r.Body, limit)
+	var b []byte
+	var err error
+	if r.ContentLength > limit { // read all the same, since few clients read while they write
+		_, err = io.Copy(io.Discard, limited)
+	} else {
+		b, err = io.ReadAll(limited)
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "the body is too large", Hint: "at most 1 MiB; a batch 8 MiB"}
 	}

@@ -113,7 +113,13 @@ func AppendThread(dst []byte, ms []parley.Message) []byte {
 
 // AppendMessages appends a JSON array of messages.
 func AppendMessages(dst []byte, ms []parley.Message) []byte {
-	dst = append(dst, '[')
+	const others = 160 // bytes, about, that are neither of these
+	size := 0
+	for i := range ms {
+		m := &ms[i]
+		size += others + len(m.Channel) + len(m.User) + len(m.Text) + len(m.Data)
+	}
+	dst = append(slices.Grow(dst, size), '[')
 	for i := range ms {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -1,6 +1,9 @@
 package engine
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // pool does work that may block, on a bounded number of goroutines that end when
 // there is none.
@@ -8,6 +11,7 @@ type pool struct {
 	mu      sync.Mutex
 	waiting []func()
 	workers int
+	between int // workers that have done their work and look for more
 }
 
 const poolWorkers = 32
@@ -16,8 +20,9 @@ func (p *pool) do(work func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = append(p.waiting, work)
-	if p.workers < poolWorkers {
+	if len(p.waiting) > p.between && p.workers < poolWorkers {
 		p.workers++
+		p.between++
 		go p.run()
 	}
 }
@@ -25,6 +30,7 @@ func (p *pool) do(work func()) {
 func (p *pool) run() {
 	for {
 		p.mu.Lock()
+		p.between--
 		if len(p.waiting) == 0 {
 			p.workers--
 			p.waiting = nil
@@ -36,5 +42,9 @@ func (p *pool) run() {
 		p.waiting = p.waiting[1:]
 		p.mu.Unlock()
 		work()
+		p.mu.Lock()
+		p.between++
+		p.mu.Unlock()
+		runtime.Gosched() // who writes to many comes before the next work of one
 	}
 }

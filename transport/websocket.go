@@ -115,6 +115,7 @@ func hasToken(h http.Header, name, token string) bool {
 
 const (
 	maxUndurable = 64       // messages of one connection that are not yet stored
+	maxAtOnce    = 32       // frames of one connection before others have their turn
 	maxAnswers   = 64 << 10 // bytes of its own answers that are not yet written
 	eventsPerSec = 20
 )
@@ -204,7 +205,17 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 	if p.dealings != nil {
 		frames = p.dealings.frames
 	}
-	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, frame)
+	n := 0
+	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, func(op wire.Op, payload []byte) error {
+		if err := frame(op, payload); err != nil {
+			return err
+		}
+		if n++; n == maxAtOnce {
+			p.conn.Ring() // to go on
+			return wire.ErrPause
+		}
+		return nil
+	})
 	if p.dealings != nil || frames != (wire.FrameReader{}) {
 		p.deal().frames = frames
 	}

@@ -119,6 +119,8 @@ func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []by
 		switch {
 		case len(p) == 0:
 			k.partial = nil
+		case old && err == ErrPause:
+			k.partial = p // they will be asked for soon
 		case !old || len(p) < whole:
 			k.partial = append([]byte(nil), p...)
 		}

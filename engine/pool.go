@@ -3,6 +3,7 @@ package engine
 import (
 	"runtime"
 	"sync"
+	"time"
 )
 
 // pool does work that may block, on a bounded number of goroutines that end when
@@ -11,18 +12,20 @@ type pool struct {
 	mu      sync.Mutex
 	waiting []func()
 	workers int
-	between int // workers that have done their work and look for more
 }
 
 const poolWorkers = 32
+
+// longWork is so long that others who wait for a processor have theirs before the next
+// work: loops write to many.
+const longWork = 200 * time.Microsecond
 
 func (p *pool) do(work func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = append(p.waiting, work)
-	if len(p.waiting) > p.between && p.workers < poolWorkers {
+	if p.workers < poolWorkers {
 		p.workers++
-		p.between++
 		go p.run()
 	}
 }
@@ -30,7 +33,6 @@ func (p *pool) do(work func()) {
 func (p *pool) run() {
 	for {
 		p.mu.Lock()
-		p.between--
 		if len(p.waiting) == 0 {
 			p.workers--
 			p.waiting = nil
@@ -41,10 +43,10 @@ func (p *pool) run() {
 		p.waiting[0] = nil
 		p.waiting = p.waiting[1:]
 		p.mu.Unlock()
+		begun := time.Now()
 		work()
-		p.mu.Lock()
-		p.between++
-		p.mu.Unlock()
-		runtime.Gosched() // who writes to many comes before the next work of one
+		if time.Since(begun) > longWork {
+			runtime.Gosched()
+		}
 	}
 }

@@ -115,7 +115,7 @@ func hasToken(h http.Header, name, token string) bool {
 
 const (
 	maxUndurable = 64       // messages of one connection that are not yet stored
-	maxAtOnce    = 32       // frames of one connection before others have their turn
+	maxAtOnce    = 64       // frames of one connection before others have their turn
 	maxAnswers   = 64 << 10 // bytes of its own answers that are not yet written
 	eventsPerSec = 20
 )

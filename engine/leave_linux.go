@@ -99,6 +99,12 @@ func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {
 	return n, err
 }
 
+// Peek returns what has arrived, 0 for nothing, and leaves it to be read. It does not wait.
+func (c *Leaver) Peek(p []byte) (n int) {
+	_ = c.raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), p, unix.MSG_PEEK|unix.MSG_DONTWAIT) })
+	return max(n, 0)
+}
+
 // await waits until something can be read, or the end.
 func (c *Leaver) await() error {
 	return c.raw.Read(func(fd uintptr) (done bool) {

@@ -23,6 +23,7 @@ type listener struct {
 	limits   *limits     // of addresses; nil: none
 	secure   *tls.Config // of those who are turned away; nil: without TLS
 	refused  func(reason string)
+	first    *handshakes // serves new connections that bring a handshake; nil: nobody
 	accepted chan accepted
 	closing  sync.Once
 	closed   chan struct{}
@@ -70,6 +71,10 @@ func (l *listener) run() error {
 				continue
 			}
 			conn = engine.Leaving(conn)
+		}
+		if fresh, ok := conn.(peeking); ok && l.first != nil {
+			l.first.take(fresh, func() { l.hand(accepted{conn: conn}) })
+			continue
 		}
 		if !l.hand(accepted{conn, err}) {
 			return nil

@@ -139,6 +139,13 @@ func (n *node) run(ctx context.Context) error {
 	api := httpapi.New(c, ways, face)
 
 	server := n.server(api)
+	if secure == nil {
+		first := newHandshakes(api, limits.count, n.log)
+		defer first.close()
+		for _, l := range listeners {
+			l.first = first
+		}
+	}
 	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()

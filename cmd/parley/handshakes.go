@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"parley/transport"
+)
+
+// handshakes serves requests that open a WebSocket or an event stream and arrive whole with
+// their connection, as nearly all do, without making a connection of net/http first: that
+// costs half as much as the handshake, and in a storm all come at once. The request is
+// parsed by net/http and goes through the same handler. What is in any way unusual is left
+// to net/http, unread.
+type handshakes struct {
+	// fixed after construction
+	handler http.Handler
+	state   func(net.Conn, http.ConnState) // as of a http.Server
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	some    sync.Cond // there is something for who is idle
+	waiting []*arrival
+	workers int
+	idle    int
+	closed  bool
+}
+
+// arrival is a new connection; where to it goes if it brings no handshake.
+type arrival struct {
+	conn      peeking
+	otherwise func()
+}
+
+// peeking is a connection of which can be seen, without waiting, what has arrived.
+type peeking interface {
+	net.Conn
+	Peek(p []byte) int
+}
+
+// At most so many handshakes are served at a time. Some workers stay: their stacks have
+// grown.
+const (
+	mostWorkers = 1000
+	idleWorkers = 8
+	headRoom    = 4096 // bytes of a handshake
+)
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+func newHandshakes(h http.Handler, state func(net.Conn, http.ConnState), log *slog.Logger) *handshakes {
+	s := &handshakes{handler: h, state: state, log: log}
+	s.some.L = &s.mu
+	return s
+}
+
+// take serves a new connection soon, or lets it go on otherwise.
+func (s *handshakes) take(conn peeking, otherwise func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		conn.Close()
+		return
+	}
+	s.waiting = append(s.waiting, &arrival{conn, otherwise})
+	switch {
+	case s.idle >= len(s.waiting):
+		s.some.Signal()
+	case s.workers < mostWorkers:
+		s.workers++
+		go s.work()
+	}
+}
+
+// close ends the workers.
+func (s *handshakes) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.some.Broadcast()
+}
+
+func (s *handshakes) work() {
+	head, reader := make([]byte, headRoom), bufio.NewReaderSize(nil, headRoom)
+	for a := s.next(); a != nil; a = s.next() {
+		if n := a.conn.Peek(head); !s.serve(a.conn, head[:n], reader) {
+			a.otherwise()
+		}
+	}
+}
+
+// next waits for an arrival; nil if there are workers enough without this one.
+func (s *handshakes) next() *arrival {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.waiting) == 0 {
+		if s.closed || s.idle == idleWorkers {
+			s.workers--
+			return nil
+		}
+		s.idle++
+		s.some.Wait()
+		s.idle--
+	}
+	a := s.waiting[0]
+	s.waiting[0] = nil
+	s.waiting = s.waiting[1:]
+	return a
+}
+
+// serve answers a handshake, or tells that there is none and leaves all unread.
+func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (served bool) {
+	if !plainHead(head) {
+		return false
+	}
+	reader.Reset(bytes.NewReader(head))
+	r, err := http.ReadRequest(reader)
+	if err != nil || !opensStream(r) {
+		return false
+	}
+	if _, err := conn.Read(head); err != nil { // all of it is there
+		conn.Close()
+		return true
+	}
+	r.RemoteAddr = conn.RemoteAddr().String()
+	w := &answer{conn: conn, header: http.Header{}}
+	s.state(conn, http.StateNew)
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.log.Error("a handshake failed", "panic", p, "stack", string(debug.Stack()))
+		}
+		if !w.gone {
+			conn.Close()
+		}
+		s.state(conn, http.StateClosed)
+		served = true // also after a panic
+	}()
+	s.handler.ServeHTTP(w, r.WithContext(transport.ConnContext(context.Background(), conn)))
+	w.finish()
+	return true
+}
+
+// plainHead tells whether p is the whole head of a GET request of HTTP/1.1, without
+// anything beyond it and without a byte that needs a second look.
+func plainHead(p []byte) bool {
+	if !bytes.HasPrefix(p, []byte("GET /")) || bytes.Index(p, []byte("\r\n\r\n")) != len(p)-4 {
+		return false
+	}
+	line, fields, _ := bytes.Cut(p, []byte("\r\n"))
+	hosts := 0
+	for field := range bytes.SplitSeq(fields, []byte("\r\n")) {
+		name, _, ok := bytes.Cut(field, []byte(":"))
+		if ok && len(bytes.Trim(name, letters+"0123456789-_")) > 0 || !ok && len(field) > 0 {
+			return false
+		}
+		if bytes.EqualFold(name, []byte("Host")) {
+			hosts++
+		}
+	}
+	for _, c := range p {
+		if (c < ' ' || c > '~') && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return bytes.HasSuffix(line, []byte(" HTTP/1.1")) && hosts == 1
+}
+
+// opensStream tells whether a request asks for a stream and for nothing else.
+func opensStream(r *http.Request) bool {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && !strings.HasPrefix(r.URL.Path, "/api/stream/") {
+		return false
+	}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 || r.Header.Get("Expect") != "" {
+		return false
+	}
+	return strings.Trim(r.Host, letters+"0123456789.-:[]") == ""
+}
+
+// answer is a response that is written when the handler is done, unless the connection
+// has left by then.
+type answer struct {
+	conn   net.Conn
+	header http.Header
+	status int
+	body   bytes.Buffer
+	gone   bool
+}
+
+func (w *answer) Header() http.Header { return w.header }
+
+func (w *answer) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *answer) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
+
+// Hijack implements http.Hijacker.
+func (w *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.gone = true
+	return w.conn, bufio.NewReadWriter(bufio.NewReaderSize(w.conn, 16), bufio.NewWriterSize(w.conn, 16)), nil
+}
+
+// finish writes a refusal and closes the connection: its client asked for a stream and for
+// nothing else.
+func (w *answer) finish() {
+	if w.gone || w.status == 0 {
+		return
+	}
+	w.header.Set("Connection", "close")
+	w.header.Set("Content-Length", fmt.Sprint(w.body.Len()))
+	w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	out := bytes.NewBuffer(fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n", w.status, http.StatusText(w.status)))
+	_ = w.header.Write(out) // a buffer has no errors
+	out.WriteString("\r\n")
+	_ = w.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_, _ = w.conn.Write(append(out.Bytes(), w.body.Bytes()...))
+}

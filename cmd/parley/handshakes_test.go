@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/testenv"
+)
+
+const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+
+// Which requests are served at once, and which are left to net/http, unread.
+func TestWhatIsTakenForAHandshake(t *testing.T) {
+	for head, want := range map[string]bool{
+		"GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade:                                          true,
+		"GET /ws/chat/a%20b?user=x HTTP/1.1\r\nhost: [::1]:80\r\nupgrade: WebSocket\r\n\r\n": true,
+		"GET /api/stream/general HTTP/1.1\r\nHost: a\r\n\r\n":                                true,
+
+		"":                                     false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nUpgra": false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade + "\x81":                      false, // more than the head
+		"GET /ws HTTP/1.1\r\n" + upgrade:                                          false, // no host
+		"GET /ws HTTP/1.1\r\nHost: a\r\nHOST: b\r\n" + upgrade:                    false,
+		"GET /ws HTTP/1.1\r\nHost: a/b\r\n" + upgrade:                             false,
+		"GET /ws HTTP/1.0\r\nHost: a\r\n" + upgrade:                               false,
+		"POST /ws HTTP/1.1\r\nHost: a\r\n" + upgrade:                              false,
+		"GET http://b/ws HTTP/1.1\r\nHost: a\r\n" + upgrade:                       false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nX: \xc3\xa4\r\n" + upgrade:                false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nX: \x00\r\n" + upgrade:                    false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nX y: z\r\n" + upgrade:                     false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\n folded: z\r\n" + upgrade:                 false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nno colon\r\n" + upgrade:                   false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" + upgrade:          false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + upgrade: false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" + upgrade:       false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n":                                     false,
+		"GET /api/messages HTTP/1.1\r\nHost: a\r\n\r\n":                           false,
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                                       false,
+	} {
+		s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(net.Conn, http.ConnState) {}, slog.Default())
+		conn := &recorded{Reader: strings.NewReader(head)}
+		if got := s.serve(conn, []byte(head), bufio.NewReader(nil)); got != want || (conn.Len() < len(head)) != want {
+			t.Errorf("%q: taken %v with %d of %d bytes left, want %v", head, got, conn.Len(), len(head), want)
+		}
+	}
+}
+
+// recorded is a connection on which something has arrived.
+type recorded struct {
+	net.Conn
+	*strings.Reader
+}
+
+func (c *recorded) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+func (c *recorded) Peek([]byte) int            { panic("nobody peeks") }
+func (c *recorded) Close() error               { return nil }
+func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
+
+// handshaking serves on a socket, handshakes apart, and tells each connection's states.
+func handshaking(t *testing.T, h http.Handler) (address string, states func() []http.ConnState) {
+	t.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := engine.Leaving(&net.TCPConn{}).(peeking); !ok {
+		t.Skip("handshakes are net/http's on this system")
+	}
+	var mu sync.Mutex
+	var all []http.ConnState
+	l := newListener(socket, func() bool { return false }, nil, func(string) {})
+	l.first = newHandshakes(h, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) }, slog.New(slog.DiscardHandler))
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "net/http") })}
+	var running sync.WaitGroup
+	running.Go(func() { _ = l.run() })
+	running.Go(func() { _ = server.Serve(l) })
+	t.Cleanup(func() { server.Close(); running.Wait(); l.first.close() })
+	return socket.Addr().String(), func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
+}
+
+// send sends a request in pieces and returns all that comes back.
+func send(t *testing.T, address string, pieces ...string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(testenv.Patience))
+	for i, p := range pieces {
+		if i > 0 { // the first is seen alone
+			time.Sleep(20 * time.Millisecond)
+		}
+		if _, err := io.WriteString(c, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("%v after %q", err, b)
+	}
+	return string(b)
+}
+
+func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
+	address, states := handshaking(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || r.URL.Query().Get("user") != "alice" || r.Host != "a" {
+			t.Errorf("from %q to %q for %q", r.RemoteAddr, r.URL, r.Host)
+		}
+		w.Header().Set("X-Reason", "none")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "no")
+	}))
+	// The connection may be accepted before the request is there: then it is net/http's.
+	for range 100 {
+		got := send(t, address, "GET /ws?user=alice HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n")
+		if strings.HasSuffix(got, "net/http") {
+			continue
+		}
+		head, body, _ := strings.Cut(got, "\r\n\r\n")
+		for _, want := range []string{"HTTP/1.1 403 Forbidden\r\n", "\r\nConnection: close", "\r\nContent-Length: 2", "\r\nX-Reason: none", "\r\nDate: "} {
+			if !strings.Contains(head+"\r\n", want) {
+				t.Errorf("%q lacks %q", head, want)
+			}
+		}
+		if all := states(); body != "no" || len(all) != 2 || all[0] != http.StateNew || all[1] != http.StateClosed {
+			t.Errorf("body %q, states %v", body, all)
+		}
+		return
+	}
+	t.Error("no handshake of a hundred was served at once")
+}
+
+func TestWhatIsNoHandshakeGoesToNetHTTPWhole(t *testing.T) {
+	address, states := handshaking(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served as a handshake") }))
+	for _, pieces := range [][]string{
+		{"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"},
+		{"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgr", "ade: websocket\r\n\r\n"},
+		{"POST /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n", "abc"},
+	} {
+		if got := send(t, address, pieces...); !strings.HasSuffix(got, "\r\n\r\nnet/http") {
+			t.Errorf("%q: %q", pieces, got)
+		}
+	}
+	if all := states(); len(all) != 0 {
+		t.Errorf("states %v", all)
+	}
+}
+
+// A handler that panics ends its connection and nothing else.
+func TestAHandshakeThatPanicsEndsAlone(t *testing.T) {
+	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the test") }), func(net.Conn, http.ConnState) {}, slog.New(slog.DiscardHandler))
+	head := "GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade
+	if !s.serve(&recorded{Reader: strings.NewReader(head)}, []byte(head), bufio.NewReader(nil)) {
+		t.Error("not taken")
+	}
+}
+
+// Each arrival is served, however many block, and few workers stay.
+func TestHandshakesThatBlockHoldUpNobody(t *testing.T) {
+	release := make(chan struct{})
+	var inside sync.WaitGroup
+	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside.Done(); <-release }), func(net.Conn, http.ConnState) {}, slog.Default())
+	const many = 5 * idleWorkers
+	var served sync.WaitGroup
+	for range many {
+		inside.Add(1)
+		served.Add(1)
+		s.take(&whole{served: &served}, func() { t.Error("left to net/http") })
+	}
+	inside.Wait()
+	close(release)
+	served.Wait()
+	s.close()
+	served.Add(1)
+	s.take(&whole{served: &served}, nil) // which closes it
+	served.Wait()
+}
+
+// whole is a connection on which a handshake has arrived.
+type whole struct {
+	recorded
+	served *sync.WaitGroup
+	closed bool
+}
+
+func (c *whole) Peek(p []byte) int { return copy(p, "GET /ws HTTP/1.1\r\nHost: a\r\n"+upgrade) }
+func (c *whole) Read(p []byte) (int, error) {
+	return len(p), nil
+}
+
+func (c *whole) Close() error {
+	if !c.closed {
+		c.closed = true
+		c.served.Done()
+	}
+	return nil
+}

@@ -32,6 +32,19 @@ func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {
 	tabs.Rest()
 }
 
+func TestTheChatPageKnowsItsChannelsThoughNoEventTellsOfThem(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	bob := testenv.Browser(t, "clients/join.cjs", server.URL)
+	bob.Expect("kill")
+	server.Kill()
+	bob.Say("killed")
+	bob.Expect("restart")
+	server.Restart()
+	bob.Say("restarted")
+	bob.Rest()
+}
+
 func TestTheChatPageFindsATransportThatProxiesLetThrough(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/proxies.cjs", testenv.Server(t).URL).Rest()

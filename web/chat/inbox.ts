@@ -27,7 +27,8 @@ export class Inbox {
       own.on("unread", u => this.#unread(u)),
       own.on("member-added", () => this.refresh()),
       own.on("member-removed", () => this.refresh()),
-      own.on("subscribed", () => this.refresh()))
+      own.on("subscribed", () => this.refresh()),
+      client.on("outbox", ({ state, channel }) => { if (state === "acknowledged") this.posted(channel) }))
   }
 
   on(told: () => void): void {
@@ -50,6 +51,11 @@ export class Inbox {
       this.#timer = undefined
       void this.#read()
     }, this.loaded ? pause : 0)
+  }
+
+  /** The user has posted there, here or elsewhere: who posts becomes a member, and the event of it may have been missed. */
+  posted(channel: string): void {
+    if (!this.entries.has(channel)) this.refresh()
   }
 
   /** A message came by in a channel that is followed. */

@@ -164,7 +164,7 @@ export class Session {
 
   #heard(room: Room, m: Message): void {
     this.#inbox.touch(m)
-    if (m.user === this.me && this.me && !this.#inbox.entries.has(m.channel)) this.#inbox.refresh() // who posts becomes a member
+    if (m.user === this.me && this.me) this.#inbox.posted(m.channel)
     if (room === this.#room) this.#talk.heard(m)
   }
 

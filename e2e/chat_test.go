@@ -45,6 +45,11 @@ func TestTheChatPageKnowsItsChannelsThoughNoEventTellsOfThem(t *testing.T) {
 	bob.Rest()
 }
 
+func TestTheChatPageListsWhatItsVisitorSaidLast(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/last.cjs", testenv.Server(t).URL).Rest()
+}
+
 func TestTheChatPageFindsATransportThatProxiesLetThrough(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/proxies.cjs", testenv.Server(t).URL).Rest()

@@ -1,4 +1,5 @@
 import type { Client, InboxEntry, Message, Unread } from "/parley.js"
+import { durable } from "./outgoing.js"
 
 /** How often at most it is read anew, in milliseconds, and how many pages of it. */
 const pause = 500, mostPages = 5
@@ -28,7 +29,10 @@ export class Inbox {
       own.on("member-added", () => this.refresh()),
       own.on("member-removed", () => this.refresh()),
       own.on("subscribed", () => this.refresh()),
-      client.on("outbox", ({ state, channel }) => { if (state === "acknowledged") this.posted(channel) }))
+      client.on("outbox", o => {
+        const m = durable(o, client.user)
+        if (m) this.touch(m)
+      }))
   }
 
   on(told: () => void): void {
@@ -53,14 +57,13 @@ export class Inbox {
     }, this.loaded ? pause : 0)
   }
 
-  /** The user has posted there, here or elsewhere: who posts becomes a member, and the event of it may have been missed. */
-  posted(channel: string): void {
-    if (!this.entries.has(channel)) this.refresh()
-  }
-
-  /** A message came by in a channel that is followed. */
+  /**
+   * A message came by in a channel that is followed, or an own one is durable in any. Who posts
+   * becomes a member, and the event of it may have been missed; what is being read may be older.
+   */
   touch(m: Message): void {
     const entry = this.entries.get(m.channel)
+    if (entry ? this.#reading : m.user === this.#client.user) this.refresh()
     if (!entry || (entry.last_message?.id ?? 0) >= m.id) return
     this.entries.delete(m.channel)
     this.entries = new Map([[m.channel, { ...entry, last_message: m, last_id: m.id }], ...this.entries])

@@ -1,4 +1,5 @@
 import type { Channel, Message, Outgoing } from "/parley.js"
+import { durable } from "./outgoing.js"
 import type { Note } from "./room.js"
 import type { Source } from "./rows.js"
 
@@ -26,9 +27,9 @@ export class Replies implements Source {
     this.#off = [
       channel.subscribe(m => this.#merge([m])),
       channel.on("changed", ({ message }) => { if (this.get(message.id)) this.#merge([message]) }),
-      channel.on("outbox", ({ state, id, timestamp, user, text, data, thread, key }) => {
-        if (state === "acknowledged" && id && timestamp && !this.get(id))
-          this.#merge([{ type: "message", id, timestamp, channel: channel.name, user: user || me || "guest", text, data, thread, key }])
+      channel.on("outbox", o => {
+        const m = durable(o, me)
+        if (m && !this.get(m.id)) this.#merge([m])
         told()
       }),
       channel.on("reset", () => {

@@ -1,4 +1,5 @@
 import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange, Welcome } from "/parley.js"
+import { durable } from "./outgoing.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
 export interface Note { after: number; text: string }
@@ -188,9 +189,9 @@ export class Room {
   }
 
   /** What is durable stands in the channel at once, even if it has not come by yet. */
-  #outgoing({ state, id, timestamp, user, text, data, thread, key }: Outgoing): void {
-    if (state === "acknowledged" && id && timestamp && this.loaded && !this.get(id))
-      this.#merge([{ type: "message", id, timestamp, channel: this.name, user: user || this.me || "guest", text, data, thread, key }])
+  #outgoing(o: Outgoing): void {
+    const m = durable(o, this.me)
+    if (m && this.loaded && !this.get(m.id)) this.#merge([m])
     this.#tell("messages")
   }
 

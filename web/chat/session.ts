@@ -164,7 +164,6 @@ export class Session {
 
   #heard(room: Room, m: Message): void {
     this.#inbox.touch(m)
-    if (m.user === this.me && this.me) this.#inbox.posted(m.channel)
     if (room === this.#room) this.#talk.heard(m)
   }
 

@@ -27,7 +27,7 @@ type lookUp struct {
 var lookUps = sync.Pool{New: func() any { return &lookUp{done: make(chan struct{}, 1)} }}
 
 // idleGetters is how many wait; when all are busy everybody looks up for itself.
-const idleGetters = 8
+const idleGetters = 4
 
 func startGetters(db *pebble.DB) *getters {
 	g := &getters{db, make(chan *lookUp)}

@@ -51,7 +51,7 @@ type peeking interface {
 // grown.
 const (
 	mostWorkers = 1000
-	idleWorkers = 8
+	idleWorkers = 4
 	headRoom    = 4096 // bytes of a handshake
 )
 

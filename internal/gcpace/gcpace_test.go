@@ -13,9 +13,9 @@ func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
 		live        uint64
 		want        int
 	}{
-		{0, 0, 0, 2}, {mib / 10, 0, 100 * mib, 2}, {mib, 0, 100 * mib, 4}, {10 * mib, 0, mib, 40}, {50 * mib, 0, 100 * mib, 100},
+		{0, 0, 0, 2}, {mib / 10, 0, 100 * mib, 2}, {mib, 0, 100 * mib, 4}, {10 * mib, 0, mib, 40}, {50 * mib, 0, 100 * mib, 50},
 		{500 * mib, 0, 2 * mib, 200}, {500 * mib, 0, 0, 400}, {30 * mib, 0, 0, 120},
-		{500 * mib, 40 * mib, 2 * mib, 700}, {500 * mib, 500 * mib, 8 * mib, 800}, {500 * mib, 500 * mib, 100 * mib, 100}, {10 * mib, 10 * mib, mib, 40},
+		{500 * mib, 40 * mib, 2 * mib, 700}, {500 * mib, 500 * mib, 8 * mib, 800}, {500 * mib, 500 * mib, 100 * mib, 64}, {500 * mib, 0, 100 * mib, 50}, {10 * mib, 10 * mib, mib, 40},
 	} {
 		if got := pace(rates{c.rate, c.large}, c.live); got != c.want {
 			t.Errorf("%.1f MiB/s, %.1f of it in large pieces, %d MiB live: %d, want %d", c.rate/mib, c.large/mib, c.live/mib, got, c.want)

@@ -97,7 +97,7 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	c.peer = peer
 	entered := e.enter(c, first)
 	if entered {
-		e.goStart(c, w)
+		e.goStart(c, &goroutine{engine: e, out: w, done: make(chan struct{})})
 	} else {
 		peer.Gone()
 	}

@@ -30,22 +30,18 @@ type goroutine struct {
 
 // goPark serves a socket with goroutines.
 func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
-	g := e.goStart(c, nc)
-	g.in = waitingReader(nc)
+	g := &goroutine{engine: e}
+	g.out, g.in = waiting(nc)
+	e.goStart(c, g)
 	if !e.portable && e.loops.watch(c, nc) {
 		g.in.await = nil
 	}
 	go g.serve(c, early)
 }
 
-func (e *Engine) goStart(c *Conn, out io.WriteCloser) *goroutine {
-	g := &goroutine{engine: e, out: out}
-	if _, socket := out.(net.Conn); !socket {
-		g.done = make(chan struct{})
-	}
+func (e *Engine) goStart(c *Conn, g *goroutine) {
 	c.slow.Store(g)
 	go g.flush(c)
-	return g
 }
 
 // makeRoom lets a reader go on that waits for the peer to have room.

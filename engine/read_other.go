@@ -2,6 +2,10 @@
 
 package engine
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
-func waitingReader(nc net.Conn) reader { return keepingReader(nc) }
+// waiting returns how a socket is written and read.
+func waiting(nc net.Conn) (io.WriteCloser, reader) { return nc, keepingReader(nc) }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,16 +21,17 @@ func TuneListener(_, _ string, raw syscall.RawConn) error {
 // sentLocked tells how many bytes the client's TCP has acknowledged (the low bits
 // of it), and whether others wait.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
-	if c.slow.Load() == nil {
+	g := c.slow.Load()
+	if g == nil {
 		return sent(int(c.fd))
 	}
-	if c.slow.Load().blocked.Load() {
+	if g.blocked.Load() {
 		c.set(blocked)
 	} else {
 		c.clear(blocked)
 	}
-	if nc, ok := c.slow.Load().out.(net.Conn); ok {
-		control(nc, func(fd int) { acked, pending = sent(fd) })
+	if g.done == nil {
+		control(g.out, func(fd int) { acked, pending = sent(fd) })
 	}
 	return acked, pending
 }
@@ -41,14 +41,4 @@ func sent(fd int) (acked uint32, pending bool) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	return uint32(info.Bytes_acked), errno == 0 && (info.Unacked > 0 || info.Notsent_bytes > 0)
-}
-
-func control(nc net.Conn, do func(fd int)) {
-	sc, ok := netConn(nc).(syscall.Conn)
-	if !ok {
-		return
-	}
-	if raw, err := sc.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { do(int(fd)) })
-	}
 }

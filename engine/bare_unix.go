@@ -1,0 +1,94 @@
+//go:build unix
+
+package engine
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bare is a socket without what a net.TCPConn keeps of it, its two addresses above all.
+// It stays in Go's poller: closing it wakes who waits to read or write.
+type bare struct{ *os.File }
+
+// strip makes a bare socket of a connection, which is closed; but not when there is no
+// descriptor left.
+func strip(tcp *net.TCPConn) (b bare, ok bool) {
+	fd := -1
+	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
+	if fd < 0 {
+		return bare{}, false
+	}
+	_ = tcp.Close()
+	return bare{os.NewFile(uintptr(fd), "")}, true
+}
+
+// CloseWrite half-closes the socket.
+func (b bare) CloseWrite() error {
+	err := os.ErrClosed
+	control(b, func(fd int) { err = unix.Shutdown(fd, unix.SHUT_WR) })
+	return err
+}
+
+// await waits for bytes or the end on a stack that need not grow, and has nothing
+// allocated meanwhile.
+func (b bare) await() error {
+	raw, err := b.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(ready)
+}
+
+// ready tells whether a read would not block.
+func ready(fd uintptr) bool {
+	ask := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(ask[:], 0)
+	return n != 0 || err != nil
+}
+
+// read reads what there is.
+func (b bare) read(take func([]byte)) error {
+	raw, err := b.SyscallConn()
+	if err != nil {
+		return err
+	}
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	n := 0
+	closed := raw.Read(func(fd uintptr) bool {
+		for {
+			if n, err = unix.Read(int(fd), buf[:]); err != unix.EINTR {
+				return true
+			}
+		}
+	})
+	switch {
+	case closed != nil:
+		return closed
+	case err == unix.EAGAIN:
+		return errNothing
+	case err != nil:
+		return err
+	case n == 0:
+		return io.EOF
+	}
+	take(buf[:n])
+	return nil
+}
+
+// control does something with the descriptor of a connection, or of what it wraps.
+func control(socket any, do func(fd int)) {
+	if nc, ok := socket.(net.Conn); ok {
+		socket = netConn(nc)
+	}
+	if sc, ok := socket.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { do(int(fd)) })
+		}
+	}
+}

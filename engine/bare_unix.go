@@ -18,13 +18,20 @@ type bare struct{ *os.File }
 // strip makes a bare socket of a connection, which is closed; but not when there is no
 // descriptor left.
 func strip(tcp *net.TCPConn) (b bare, ok bool) {
-	fd := -1
-	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
+	fd := duplicate(tcp)
 	if fd < 0 {
 		return bare{}, false
 	}
 	_ = tcp.Close()
 	return bare{os.NewFile(uintptr(fd), "")}, true
+}
+
+// duplicate returns a second descriptor of a socket, of which Go's poller knows
+// nothing; -1 if there is none left.
+func duplicate(tcp *net.TCPConn) int {
+	fd := -1
+	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
+	return fd
 }
 
 // CloseWrite half-closes the socket.

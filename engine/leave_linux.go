@@ -147,14 +147,6 @@ func (c *Leaver) leave() (fd int) {
 	return fd
 }
 
-// duplicate returns a second descriptor of a socket, of which Go's poller knows
-// nothing; -1 if there is none left.
-func duplicate(tcp *net.TCPConn) int {
-	fd := -1
-	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
-	return fd
-}
-
 // loose is a socket on its way into the engine. All it can do is to be closed.
 type loose struct {
 	net.Conn

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/transport"
@@ -26,6 +27,8 @@ type handshakes struct {
 	handler http.Handler
 	state   func(net.Conn, http.ConnState) // as of a http.Server
 	log     *slog.Logger
+
+	arrived atomic.Int64 // connections of which state does not know yet
 
 	mu      sync.Mutex
 	some    sync.Cond // there is something for who is idle
@@ -71,6 +74,7 @@ func (s *handshakes) take(conn peeking, otherwise func()) {
 		conn.Close()
 		return
 	}
+	s.arrived.Add(1)
 	s.waiting = append(s.waiting, &arrival{conn, otherwise})
 	switch {
 	case s.idle >= len(s.waiting):
@@ -94,6 +98,7 @@ func (s *handshakes) work() {
 	for a := s.next(); a != nil; a = s.next() {
 		if n := a.conn.Peek(head); !s.serve(a.conn, head[:n], reader) {
 			a.otherwise()
+			s.arrived.Add(-1)
 		}
 	}
 }
@@ -113,7 +118,9 @@ func (s *handshakes) next() *arrival {
 	}
 	a := s.waiting[0]
 	s.waiting[0] = nil
-	s.waiting = s.waiting[1:]
+	if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
+		s.waiting = nil
+	}
 	return a
 }
 
@@ -128,12 +135,12 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 		return false
 	}
 	if _, err := conn.Read(head); err != nil { // all of it is there
-		conn.Close()
-		return true
+		return false
 	}
 	r.RemoteAddr = conn.RemoteAddr().String()
 	w := &answer{conn: conn, header: http.Header{}}
 	s.state(conn, http.StateNew)
+	s.arrived.Add(-1)
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
 			s.log.Error("a handshake failed", "panic", p, "stack", string(debug.Stack()))

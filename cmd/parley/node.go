@@ -142,6 +142,7 @@ func (n *node) run(ctx context.Context) error {
 	if secure == nil {
 		first := newHandshakes(api, limits.count, n.log)
 		defer first.close()
+		limits.first = first
 		for _, l := range listeners {
 			l.first = first
 		}

@@ -25,6 +25,7 @@ type shed struct {
 	short  atomic.Bool  // of memory
 	served atomic.Int64 // connections in net/http
 	limits *limits      // of addresses; nil: none
+	first  *handshakes  // which has connections of its own; nil: none
 }
 
 // spare is how many descriptors are kept for the store and for answering those who
@@ -33,8 +34,11 @@ const spare = 256
 
 // full tells whether the descriptors are used up but for the spare ones.
 func (s *shed) full() bool {
-	limit := descriptors()
-	return s.engine.Len()+int(s.served.Load()) >= limit-min(spare, limit/2)
+	limit, open := descriptors(), s.engine.Len()+int(s.served.Load())
+	if s.first != nil {
+		open += int(s.first.arrived.Load())
+	}
+	return open >= limit-min(spare, limit/2)
 }
 
 // count follows the connections of net/http; it is a http.Server's ConnState.

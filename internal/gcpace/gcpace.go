@@ -51,11 +51,12 @@ func Run(ctx context.Context) error {
 			return nil
 		case <-collections: // a burst may have begun, and is not to wait for the tick
 			if r, ok := justNow.rates(); ok {
-				want = max(pace(r, live()), min(percent, limit(r, live())))
+				scanned := scanned()
+				want = max(pace(r, scanned), min(percent, limit(r, scanned)))
 			}
 		case <-tick.C:
 			if r, ok := lately.rates(); ok {
-				want = pace(r, live())
+				want = pace(r, scanned())
 			}
 		}
 		if differ(want, percent) {
@@ -71,14 +72,19 @@ type rates struct {
 	large float64 // of it, in pieces of more than 32 KiB
 }
 
-// pace is what GOGC should be while so much is allocated and so many bytes live.
-func pace(r rates, live uint64) int {
-	return min(max(int(grown*r.all/(1<<20)), least), limit(r, live))
+// marked is what the last collection looked at, in bytes. GOGC is a part of all of it, also
+// of what does not grow by it.
+type marked struct{ live, others float64 }
+
+// pace is what GOGC should be while so much is allocated.
+func pace(r rates, m marked) int {
+	return min(max(int(grown*r.all/(1<<20)), least), limit(r, m))
 }
 
 // limit is the largest pace.
-func limit(r rates, live uint64) int {
-	return max(most, int(100*min(room+r.large/perPiece, largest)/float64(max(live, 1<<20))))
+func limit(r rates, m marked) int {
+	growth := max(most*m.live, 100*min(room+r.large/perPiece, largest))
+	return max(int(growth/max(m.live+m.others, 1<<20)), least)
 }
 
 // differ tells whether two paces are so different that a change is worth stopping the
@@ -123,13 +129,11 @@ func (m *meter) rates() (r rates, ok bool) {
 	return r, true
 }
 
-// live is what the last collection found alive.
-func live() uint64 { return read("/gc/heap/live:bytes") }
-
-func read(metric string) uint64 {
-	sample := [...]metrics.Sample{{Name: metric}}
+// scanned is what the last collection found alive, and the stacks and globals.
+func scanned() marked {
+	sample := [...]metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
 	metrics.Read(sample[:])
-	return sample[0].Value.Uint64()
+	return marked{float64(sample[0].Value.Uint64()), float64(sample[1].Value.Uint64() + sample[2].Value.Uint64())}
 }
 
 // watch tells of collections until ctx ends: each finds an object that nobody needs,

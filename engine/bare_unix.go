@@ -41,6 +41,11 @@ func (b bare) CloseWrite() error {
 	return err
 }
 
+var bareReader = reader{
+	func(b io.Closer, take func([]byte)) error { return b.(bare).read(take) },
+	func(b io.Closer) error { return b.(bare).await() },
+}
+
 // await waits for bytes or the end on a stack that need not grow, and has nothing
 // allocated meanwhile.
 func (b bare) await() error {

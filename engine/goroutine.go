@@ -19,7 +19,7 @@ type goroutine struct {
 	// fixed after construction
 	engine *Engine
 	out    io.WriteCloser // the socket, or a held stream
-	in     reader         // of a socket
+	in     *reader        // of a socket
 	done   chan struct{}  // of a held stream: closed when it is gone
 
 	reading atomic.Int32  // as Conn.dirty: busy while a goroutine reads or waits
@@ -34,7 +34,7 @@ func (e *Engine) goPark(c *Conn, nc net.Conn, early []byte) {
 	g.out, g.in = waiting(nc)
 	e.goStart(c, g)
 	if !e.portable && e.loops.watch(c, nc) {
-		g.in.await = nil
+		g.in = &reader{read: g.in.read}
 	}
 	go g.serve(c, early)
 }
@@ -199,7 +199,7 @@ func (g *goroutine) serve(c *Conn, early []byte) {
 		g.receive(c, early)
 	}
 	for {
-		switch err := g.in.read(func(p []byte) { g.receive(c, p) }); {
+		switch err := g.in.read(g.out, func(p []byte) { g.receive(c, p) }); {
 		case err == nil:
 		case err != errNothing:
 			g.end(c)
@@ -217,7 +217,7 @@ func (g *goroutine) serve(c *Conn, early []byte) {
 
 // wait waits for something to read.
 func (g *goroutine) wait(c *Conn) {
-	if err := g.in.await(); err != nil {
+	if err := g.in.await(g.out); err != nil {
 		g.end(c)
 		return
 	}

@@ -158,19 +158,24 @@ func (l *loose) Close() error { return unix.Close(l.fd) }
 // lendingReader reads what TLS makes of a Leaver's bytes. TLS needs a buffer to read
 // into, which it is lent only when there is something; a record of which the rest has
 // not arrived yet it keeps itself.
-func lendingReader(nc net.Conn) reader {
+func lendingReader(nc net.Conn) *reader {
 	l, ok := netConn(nc).(*Leaver)
 	if !ok {
 		return keepingReader(nc)
 	}
 	l.impatient = true
-	return reader{func(take func([]byte)) error {
-		err := readOnce(nc, take)
+	return &lending
+}
+
+var lending = reader{
+	func(nc io.Closer, take func([]byte)) error {
+		err := readOnce(nc.(net.Conn), take)
 		if os.IsTimeout(err) {
 			return errNothing
 		}
 		return err
-	}, l.await}
+	},
+	func(nc io.Closer) error { return netConn(nc.(net.Conn)).(*Leaver).await() },
 }
 
 func readOnce(nc net.Conn, take func([]byte)) error {

@@ -2,18 +2,20 @@ package engine
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 )
 
-// reader is how a connection with goroutines is read.
+// reader is how a connection with goroutines is read. Most are read in the same way, and
+// share one.
 type reader struct {
 	// read gives take what there is, once. errNothing: not now. What never says that waits
 	// by itself.
-	read func(take func([]byte)) error
+	read func(socket io.Closer, take func([]byte)) error
 	// await waits until there is something, without holding a buffer. nil: a loop watches
 	// the connection instead, or read never asks for it.
-	await func() error
+	await func(socket io.Closer) error
 }
 
 var errNothing = errors.New("nothing to read")
@@ -24,9 +26,9 @@ const readSize = 32 << 10
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // keepingReader reads into a buffer of its own.
-func keepingReader(nc net.Conn) reader {
+func keepingReader(nc net.Conn) *reader {
 	buf := make([]byte, 4<<10)
-	return reader{read: func(take func([]byte)) error {
+	return &reader{read: func(_ io.Closer, take func([]byte)) error {
 		n, err := nc.Read(buf)
 		if n > 0 {
 			take(buf[:n])

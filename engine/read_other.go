@@ -8,4 +8,4 @@ import (
 )
 
 // waiting returns how a socket is written and read.
-func waiting(nc net.Conn) (io.WriteCloser, reader) { return nc, keepingReader(nc) }
+func waiting(nc net.Conn) (io.WriteCloser, *reader) { return nc, keepingReader(nc) }

@@ -9,13 +9,13 @@ import (
 
 // waiting returns how a socket is written and read: without a buffer that is held while
 // nothing comes, if there is a way.
-func waiting(nc net.Conn) (io.WriteCloser, reader) {
+func waiting(nc net.Conn) (io.WriteCloser, *reader) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return nc, lendingReader(nc)
 	}
 	if b, ok := strip(tcp); ok {
-		return b, reader{b.read, b.await}
+		return b, &bareReader
 	}
 	return nc, keepingReader(nc)
 }

@@ -49,6 +49,6 @@ func (c *Leaver) Idle() {}
 // Leave fails.
 func (c *Leaver) Leave() (net.Conn, bool) { return nil, false }
 
-func lendingReader(nc net.Conn) reader { return keepingReader(nc) }
+func lendingReader(nc net.Conn) *reader { return keepingReader(nc) }
 
 func unwrap(nc net.Conn) net.Conn { return nc }

@@ -21,27 +21,28 @@ func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	tabs := testenv.Browser(t, "clients/chat.cjs", server.URL)
-	tabs.Expect("kill")
+	killFor(server, tabs, 5*time.Second)
+	tabs.Rest()
+}
+
+// killFor kills the server when the page's script says so, and starts it again when that
+// says so, but not before it was down for so long.
+func killFor(server *testenv.Proc, page *testenv.Client, down time.Duration) {
+	page.Expect("kill")
 	server.Kill()
-	dead := time.After(5 * time.Second)
-	tabs.Say("killed")
-	tabs.Expect("restart")
+	dead := time.After(down)
+	page.Say("killed")
+	page.Expect("restart")
 	<-dead
 	server.Restart()
-	tabs.Say("restarted")
-	tabs.Rest()
+	page.Say("restarted")
 }
 
 func TestTheChatPageKnowsItsChannelsThoughNoEventTellsOfThem(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	bob := testenv.Browser(t, "clients/join.cjs", server.URL)
-	bob.Expect("kill")
-	server.Kill()
-	bob.Say("killed")
-	bob.Expect("restart")
-	server.Restart()
-	bob.Say("restarted")
+	killFor(server, bob, 0)
 	bob.Rest()
 }
 

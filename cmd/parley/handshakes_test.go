@@ -64,8 +64,9 @@ func (c *recorded) Peek([]byte) int            { panic("nobody peeks") }
 func (c *recorded) Close() error               { return nil }
 func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 
-// handshaking serves on a socket, handshakes apart, and tells each connection's states.
-func handshaking(t *testing.T, h http.Handler) (address string, states func() []http.ConnState) {
+// handshaking serves on a socket, handshakes apart, and tells each of these connections'
+// states; left tells of each connection that came to net/http.
+func handshaking(t *testing.T, h http.Handler) (address string, left chan struct{}, states func() []http.ConnState) {
 	t.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,16 +79,26 @@ func handshaking(t *testing.T, h http.Handler) (address string, states func() []
 	var all []http.ConnState
 	l := newListener(socket, func() bool { return false }, nil, func(string) {})
 	l.first = newHandshakes(h, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) }, slog.New(slog.DiscardHandler))
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "net/http") })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "net/http")
+	})}
+	left = make(chan struct{}, 100)
+	server.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			left <- struct{}{}
+		}
+	}
 	var running sync.WaitGroup
 	running.Go(func() { _ = l.run() })
 	running.Go(func() { _ = server.Serve(l) })
 	t.Cleanup(func() { server.Close(); running.Wait(); l.first.close() })
-	return socket.Addr().String(), func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
+	return socket.Addr().String(), left, func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
 }
 
-// send sends a request in pieces and returns all that comes back.
-func send(t *testing.T, address string, pieces ...string) string {
+// send sends a request in pieces, those after the first when the connection was left to
+// net/http, and returns all that comes back.
+func send(t *testing.T, address string, left chan struct{}, pieces ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -96,8 +107,8 @@ func send(t *testing.T, address string, pieces ...string) string {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(testenv.Patience))
 	for i, p := range pieces {
-		if i > 0 { // the first is seen alone
-			time.Sleep(20 * time.Millisecond)
+		if i == 1 {
+			<-left
 		}
 		if _, err := io.WriteString(c, p); err != nil {
 			t.Fatal(err)
@@ -111,7 +122,7 @@ func send(t *testing.T, address string, pieces ...string) string {
 }
 
 func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
-	address, states := handshaking(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address, left, states := handshaking(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || r.URL.Query().Get("user") != "alice" || r.Host != "a" {
 			t.Errorf("from %q to %q for %q", r.RemoteAddr, r.URL, r.Host)
 		}
@@ -121,7 +132,7 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 	}))
 	// The connection may be accepted before the request is there: then it is net/http's.
 	for range 100 {
-		got := send(t, address, "GET /ws?user=alice HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n")
+		got := send(t, address, left, "GET /ws?user=alice HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n")
 		if strings.HasSuffix(got, "net/http") {
 			continue
 		}
@@ -140,13 +151,13 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 }
 
 func TestWhatIsNoHandshakeGoesToNetHTTPWhole(t *testing.T) {
-	address, states := handshaking(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served as a handshake") }))
+	address, left, states := handshaking(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served as a handshake") }))
 	for _, pieces := range [][]string{
-		{"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"},
 		{"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgr", "ade: websocket\r\n\r\n"},
+		{"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "\r\n"},
 		{"POST /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n", "abc"},
 	} {
-		if got := send(t, address, pieces...); !strings.HasSuffix(got, "\r\n\r\nnet/http") {
+		if got := send(t, address, left, pieces...); !strings.HasSuffix(got, "\r\n\r\nnet/http") {
 			t.Errorf("%q: %q", pieces, got)
 		}
 	}

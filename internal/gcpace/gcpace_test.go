@@ -52,6 +52,7 @@ func TestLargePiecesAreToldFromSmallOnes(t *testing.T) {
 	if all, large := 110.0, 100.0; !ok || r.large/r.all < 0.9*large/all || r.large/r.all > 1.01*large/all {
 		t.Errorf("%.0f of %.0f in large pieces, want %.0f of %.0f", r.large, r.all, large, all)
 	}
+	m.at = time.Now().Add(time.Hour)
 	if _, ok := m.rates(); ok {
 		t.Error("no time has passed")
 	}

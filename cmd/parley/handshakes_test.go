@@ -142,6 +142,9 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 				t.Errorf("%q lacks %q", head, want)
 			}
 		}
+		for deadline := time.Now().Add(testenv.Patience); len(states()) < 2 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond) // it is told after the connection was closed
+		}
 		if all := states(); body != "no" || len(all) != 2 || all[0] != http.StateNew || all[1] != http.StateClosed {
 			t.Errorf("body %q, states %v", body, all)
 		}

@@ -60,6 +60,9 @@ func (c *serveCmd) check() error {
 	if len(c.AcmeDomains) > 0 && c.TLSCert != "" {
 		return refuse("--acme-domains and --tls-cert are two ways to a certificate.", "Give one of them.")
 	}
+	if err := c.acmeFlags.check(); err != nil {
+		return err
+	}
 	return c.limitFlags.check()
 }
 
@@ -88,7 +91,8 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if cfg.Keys, err = auth.OpenKeys(auth.KeyFile(c.Data), c.APIKeysFile, nil); err != nil {
 		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), "Give --api-keys-file a file with one key per line, each of 8 characters at least.")
 	}
-	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins, acme: c.acme(c.Data)}
+	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	n.acme = c.acme(c.Data, n.log)
 	if n.limits, err = c.limits(n.log); err != nil {
 		return err
 	}

@@ -4,11 +4,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
 
@@ -76,10 +80,21 @@ func (c *certFiles) readLocked() error {
 type acmeFlags struct {
 	AcmeDomains []string `placeholder:"NAME,…" group:"Security" help:"Get certificates for these names from Let's Encrypt, whose terms you so accept; --listen has to be reachable as port 443."`
 	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Where they are kept; acme in the data directory by default."`
+	AcmeCA      string   `name:"acme-ca" placeholder:"URL" group:"Security" help:"Another authority: its ACME directory, by https, which this machine has to trust."`
+}
+
+func (f *acmeFlags) check() error {
+	if u, err := url.Parse(f.AcmeCA); f.AcmeCA != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		return refuse(fmt.Sprintf("--acme-ca: %q is no address of an ACME directory.", f.AcmeCA), "Write it as https://ca.example.com/directory.")
+	}
+	if len(f.AcmeDomains) == 0 && f.AcmeDir+f.AcmeCA != "" {
+		return refuse("--acme-dir and --acme-ca do nothing without --acme-domains.", "Name the domains too: --acme-domains chat.example.com")
+	}
+	return nil
 }
 
 // acme is the TLS that gets its own certificates, nil without it.
-func (f *acmeFlags) acme(data string) *tls.Config {
+func (f *acmeFlags) acme(data string, log *slog.Logger) *tls.Config {
 	if len(f.AcmeDomains) == 0 {
 		return nil
 	}
@@ -87,8 +102,20 @@ func (f *acmeFlags) acme(data string) *tls.Config {
 	if dir == "" {
 		dir = filepath.Join(data, "acme")
 	}
-	m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.AcmeDomains...), Cache: autocert.DirCache(dir)}
+	m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.AcmeDomains...), Cache: autocert.DirCache(dir),
+		Client: &acme.Client{DirectoryURL: f.AcmeCA}}
 	cfg := m.TLSConfig()
 	cfg.MinVersion = tls.VersionTLS12
+	var said atomic.Int64 // when, in seconds since 1970
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := m.GetCertificate(hello)
+		if err == nil || !slices.Contains(f.AcmeDomains, hello.ServerName) {
+			return cert, err
+		}
+		if last, now := said.Load(), time.Now().Unix(); now-last >= 60 && said.CompareAndSwap(last, now) { // not at each handshake
+			log.Warn("no certificate from the authority; it has to reach this server as port 443 of the name", "name", hello.ServerName, "err", err)
+		}
+		return cert, err
+	}
 	return cfg
 }

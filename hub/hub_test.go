@@ -235,6 +235,42 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 	}
 }
 
+// An event is for those who are there when it is told: who resumes gets the messages
+// after the cursor, and the events from then on.
+func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
+	h, _, _ := start(t, hub.Config{})
+	other := open(h, wire.FormWS) // keeps the channel's recent bytes
+	defer other.Close()
+	if _, err := other.Follow(t.Context(), "c", nil); err != nil {
+		t.Fatal(err)
+	}
+	event := func(name string) { h.Event("c", name, []byte(`{"type":"`+name+`"}`), "") }
+	for range 3 {
+		publish(t, h, "c", 2, "recent")
+		event("before")
+	}
+	for after := range int64(7) {
+		s := open(h, wire.FormWS)
+		if _, err := s.Follow(t.Context(), "c", &parley.Cursor{ID: after}); err != nil {
+			t.Fatal(err)
+		}
+		event("since")
+		publish(t, h, "c", 1, "live")
+		event("since")
+		got := ""
+		for b, err := s.Take("", 100, 1); len(b) > 0 || err != nil; b, err = s.Take("", 100, 1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += string(b)
+		}
+		if strings.Contains(got, `"before"`) || strings.Count(got, `"since"`) != 2 || s.Sum() != 7+after {
+			t.Errorf("after %d it was told %q", after, got)
+		}
+		s.Close()
+	}
+}
+
 func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")

@@ -226,7 +226,7 @@ func (c *chunk) start(k int32) uint32 {
 // run returns the longest span at pos that lies in one chunk, has at most count
 // entries and limit bytes (but at least one slot), none that stop names, and either
 // messages or events alone. next is the position after it, last the id of its last slot.
-func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) bool) (s span, next uint64, last int64) {
+func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(pos uint64, s slot) bool) (s span, next uint64, last int64) {
 	t := &r.tapes[f]
 	i := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].first > pos }) - 1
 	c := t.chunks[i]
@@ -234,7 +234,7 @@ func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(slot) 
 	event := r.at(pos).skip != nil
 	for k := from; int(k) < len(c.ends) && count > 0; k++ {
 		at := r.at(pos)
-		if stop(at) || (at.skip != nil) != event || k > from && int(c.ends[k]-c.start(from)) > limit {
+		if stop(pos, at) || (at.skip != nil) != event || k > from && int(c.ends[k]-c.start(from)) > limit {
 			break
 		}
 		last = at.id

@@ -30,11 +30,13 @@ type follow struct {
 
 	before, after *follow // in the topic's list
 
-	pointer bool // it is told only that there is more
-	live    bool // reads the recent bytes; else it has to find its place by id
-	blind   bool // it is not told who is here
-	left    bool // unfollowed, though perhaps still queued
-	queued  bool // it may have something for the session
+	begun   uint16 // the low bits of where the recent bytes ended when it began
+	early   bool   // it has not come to there: events up to it were before its time
+	pointer bool   // it is told only that there is more
+	live    bool   // reads the recent bytes; else it has to find its place by id
+	blind   bool   // it is not told who is here
+	left    bool   // unfollowed, though perhaps still queued
+	queued  bool   // it may have something for the session
 }
 
 // addLocked puts a follower in.
@@ -150,14 +152,15 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 	if !f.live && !t.findLocked(f, form) {
 		return span{}, nil, false, true
 	}
-	skipped := func(s slot) bool {
+	f.missed(f.pos)
+	skipped := func(pos uint64, s slot) bool {
 		if s.skip == nil {
 			return s.id <= f.id
 		}
-		return form == wire.FormJSON || *s.skip != "" && *s.skip == self || s.who && f.blind
+		return form == wire.FormJSON || f.missed(pos) || *s.skip != "" && *s.skip == self || s.who && f.blind
 	}
 	for ; f.pos < r.end(); f.pos++ {
-		if skipped(r.at(f.pos)) {
+		if skipped(f.pos, r.at(f.pos)) {
 			continue
 		}
 		var last int64
@@ -170,6 +173,13 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		return span{}, nil, false, true
 	}
 	return span{}, nil, false, false
+}
+
+// missed tells whether what stands at a position was told before the follower began. It
+// is asked of rising positions, which are near begun as long as it is early.
+func (f *follow) missed(pos uint64) bool {
+	f.early = f.early && int16(uint16(pos)-f.begun) < 0
+	return f.early
 }
 
 // findLocked puts a follower where its cursor is among the recent bytes, or at their
@@ -187,7 +197,7 @@ func (t *topic) findLocked(f *follow, form wire.Form) bool {
 }
 
 // place puts a follower that knows its cursor among the recent bytes, so that it
-// misses no event from now on.
+// misses no event from now on, and is told of none from before.
 func (h *Hub) place(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()
@@ -196,5 +206,6 @@ func (h *Hub) place(f *follow, b parley.Bounds) {
 		t.seen = b.Last
 		h.care(t)
 	}
+	f.begun, f.early = uint16(t.recent.end()), true
 	t.findLocked(f, f.session.form)
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +42,22 @@ func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 const serveLine = "parley serve --auth-hmac-secret-file FILE --allowed-origins URL, and parley token makes the tokens"
 
 // plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
+// Dots are a name that can't be, not the way to another address.
 func plain(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.EscapedPath()
+		if names := strings.Split(p, "/"); slices.Contains(names, ".") || slices.Contains(names, "..") {
+			for i, name := range names {
+				if name == "." || name == ".." {
+					names[i] = strings.ReplaceAll(name, ".", "%2E")
+				}
+			}
+			p = strings.Join(names, "/")
+			u := *r.URL
+			u.RawPath = p
+			r = r.WithContext(r.Context())
+			r.URL = &u
+		}
 		if clean := path.Clean("/" + p); p != clean && (p != clean+"/" || clean == "/") {
 			writeProblem(w, parley.AsError(notFound(w, r)))
 			return

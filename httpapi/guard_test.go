@@ -65,9 +65,10 @@ func TestNoAddressIsRedirected(t *testing.T) {
 	s := serve(t)
 	for path, code := range map[string]string{
 		"/api/users": "bad_request", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "bad_request",
-		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "not_found",
+		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "bad_channel", "/api/stream/.": "bad_channel",
+		"/api/channels/./members": "bad_channel", "/ws/chat/..": "bad_channel", "/api/users/../presence": "bad_request", "/..": "not_found", "/./": "not_found",
 		"/api/./messages": "not_found", "/api/channels/": "not_found", "/api/channels/%2e%2e": "bad_channel",
-		"/api/messages/": "not_found", "/api/stream/": "bad_channel", "/healthz/": "not_found",
+		"/api/messages/": "not_found", "/api/messages/./1": "bad_channel", "/api/stream/": "bad_channel", "/healthz/": "not_found",
 	} {
 		status := 400
 		if code == "not_found" {

@@ -10,7 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"parley"
 	"parley/chat"
+	"parley/httpapi"
 	"parley/hub"
 	"parley/transport"
 	"parley/web"
@@ -27,7 +29,9 @@ func pages() http.Handler {
 		}
 		body, csp, ok := web.Page(pageOf(r.URL.Path))
 		if !ok {
-			http.NotFound(w, r)
+			status, problem := httpapi.Problem(w.Header(), &parley.Error{Code: parley.CodeNotFound, Detail: "there is no such example", Hint: "see /examples/"})
+			w.WriteHeader(status)
+			_, _ = w.Write(problem)
 			return
 		}
 		h := w.Header()

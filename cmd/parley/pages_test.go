@@ -70,8 +70,8 @@ func TestTheExamplesAreServedBelowTheirIndex(t *testing.T) {
 	for _, path := range []string{"/examples/none", "/examples/../index"} {
 		w := httptest.NewRecorder()
 		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		if w.Code != http.StatusNotFound {
-			t.Errorf("%s: %d", path, w.Code)
+		if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d, %v", path, w.Code, w.Header())
 		}
 	}
 }

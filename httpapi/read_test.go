@@ -24,6 +24,12 @@ func TestNumbersBeyondTheirRangeAreClamped(t *testing.T) {
 	if s.get("/api/messages?channel_id=general&limit=-Infinity").into(t, &ms); len(ms) != 1 {
 		t.Errorf("limit=-Infinity gives %d messages", len(ms))
 	}
+	s.get("/api/messages?channel_id=general&after=1e30").is(t, 410, "cursor_gone")
+	s.get("/api/messages?channel_id=general&before=1e30").is(t, 200, "")
+	s.do("PUT", "/api/channels/general/members/zoe?user=zoe", "").is(t, 204, "")
+	if a := s.do("POST", "/api/channels/general/read?user=zoe", `{"id":1e30}`); a.body != `{"read_id":2,"unread":0}`+"\n" {
+		t.Errorf("a pointer far beyond the head: %s", a.body)
+	}
 }
 
 func TestACursorThatIsGoneNamesItsChannel(t *testing.T) {

@@ -22,8 +22,11 @@ func ParseID(name, s string) (int64, error) {
 	if errors.Is(err, strconv.ErrRange) {
 		err = nil // n is the nearest
 	}
-	if f, ferr := strconv.ParseFloat(s, 64); err != nil && ferr == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		n, err = int64(f), nil // 42.0, as some languages write it
+	if err != nil && !strings.ContainsAny(s, "xX_") { // 42.0 or 1e30, as some languages write it
+		f, ferr := strconv.ParseFloat(s, 64)
+		if f == math.Trunc(f) && (ferr == nil || errors.Is(ferr, strconv.ErrRange)) {
+			n, err = int64(max(min(f, 1<<62), 0)), nil
+		}
 	}
 	if err != nil {
 		return 0, badCursor("%s=%.40q is not an id", name, s)

@@ -88,12 +88,12 @@ func TestDraftsAreCheckedForWhatTheyHold(t *testing.T) {
 }
 
 func TestCursorsAreReadAsPeopleAndPagesWriteThem(t *testing.T) {
-	for in, want := range map[string]int64{"0": 0, "42": 42, "-3": 0, "42.0": 42, "99999999999999999999": 1<<63 - 1} {
+	for in, want := range map[string]int64{"0": 0, "42": 42, "-3": 0, "42.0": 42, "99999999999999999999": 1<<63 - 1, "1e3": 1000, "1e30": 1 << 62, "1e999": 1 << 62, "-1e30": 0} {
 		if got, err := wire.ParseID("after", in); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"a", "1.5", "1,2", "0x10", "NaN", " 1"} {
+	for _, in := range []string{"a", "1.5", "1,2", "0x10", "0x1p4", "1e-3", "NaN", " 1"} {
 		if got, err := wire.ParseID("after", in); err == nil || parley.AsError(err).Code != parley.CodeBadCursor {
 			t.Errorf("%s: %d, %v", in, got, err)
 		}

@@ -64,7 +64,8 @@ func TestEveryAnswerForbidsSniffing(t *testing.T) {
 func TestNoAddressIsRedirected(t *testing.T) {
 	s := serve(t)
 	for path, code := range map[string]string{
-		"/api/users": "bad_request", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "bad_request",
+		"/api/users": "not_found", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "not_found", "/api/users/bob/": "not_found",
+		"/api/channels/general/": "not_found", "/api/channels/general/members/": "not_found", "/api/channels/general/nothing": "not_found",
 		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "bad_channel", "/api/stream/.": "bad_channel",
 		"/api/channels/./members": "bad_channel", "/ws/chat/..": "bad_channel", "/api/users/../presence": "bad_request", "/..": "not_found", "/./": "not_found",
 		"/api/./messages": "not_found", "/api/channels/": "not_found", "/api/channels/%2e%2e": "bad_channel",

@@ -40,14 +40,8 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 // query reads since, after, before and limit, of which the first three exclude
 // each other, and returns what they ask of each channel.
 func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.Query, error) {
-	given := 0
-	for _, name := range []string{"since", "after", "before"} {
-		if p.get(name) != "" {
-			given++
-		}
-	}
-	if given > 1 {
-		return nil, bad("more than one of since, after and before")
+	if err := p.oneStart(); err != nil {
+		return nil, err
 	}
 	limit, err := p.limit()
 	if err != nil {

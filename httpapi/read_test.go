@@ -111,3 +111,14 @@ func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
 		}
 	}
 }
+
+func TestAtMostOneSaysWhereToBegin(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a", "b")
+	for _, address := range []string{"/api/messages?channel_id=general&", "/api/messages/poll?channel_id=general&timeout=0&", "/api/stream/general?", "/api/stream?channel_id=general&", "/ws/chat/general?"} {
+		for _, query := range []string{"since=1&after=1", "after=1&before=2", "since=1&before=2"} {
+			s.get(address+query).is(t, 400, "bad_request")
+		}
+	}
+	s.get("/api/messages/poll?channel_id=general&timeout=0&since=null&after=1&before=undefined").is(t, 200, "")
+}

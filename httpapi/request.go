@@ -56,6 +56,20 @@ func (p params) number(name string, otherwise, least, most float64) (float64, er
 	return min(max(v, least), most), nil
 }
 
+// oneStart refuses more than one of since, after and before.
+func (p params) oneStart() error {
+	given := 0
+	for _, name := range []string{"since", "after", "before"} {
+		if p.get(name) != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return bad("more than one of since, after and before")
+	}
+	return nil
+}
+
 func (p params) limit() (int, error) {
 	v, err := p.number("limit", 100, 1, 1000)
 	return int(v), err
@@ -134,6 +148,9 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		return nil, err
 	}
 	p := query(r)
+	if err := p.oneStart(); err != nil {
+		return nil, err
+	}
 	watch, err := p.watch()
 	if err != nil {
 		return nil, err

@@ -205,10 +205,6 @@ func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.Chan
 	if err != nil {
 		return err
 	}
-	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-		return nil
-	}
 	return a.ways.SSE(w, r, req)
 }
 

@@ -122,3 +122,19 @@ func TestAtMostOneSaysWhereToBegin(t *testing.T) {
 	}
 	s.get("/api/messages/poll?channel_id=general&timeout=0&since=null&after=1&before=undefined").is(t, 200, "")
 }
+
+func TestTheHeadOfAStreamIsThatOfTheStream(t *testing.T) {
+	s := serve(t)
+	s.do("PUT", "/api/channels/club?user=alice", `{"kind":"members"}`).is(t, 200, "")
+	for user, status := range map[string]int{"alice": 200, "bob": 403} {
+		for _, address := range []string{"/api/stream/club?user=", "/api/stream?channel_id=general&channel_id=club&user="} {
+			a := s.do("HEAD", address+user, "")
+			if a.StatusCode != status || status == 200 && (a.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || a.Header.Get("Cache-Control") != "no-cache, no-transform") {
+				t.Errorf("%s of %s: %s %v", address, user, a.Status, a.Header)
+			}
+		}
+	}
+	if got := s.get("/api/channels/club/presence?user=alice").body; got != `{"count":0,"users":[],"truncated":false}`+"\n" {
+		t.Errorf("who asked for a head is there: %s", got)
+	}
+}

@@ -25,13 +25,17 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	if req.Many {
 		form = wire.FormSSEMulti
 	}
-	p := &ssePeer{t: t, who: t.keep(req.Caller)}
-	s := &p.session
-	t.chat.Hub().Open(s, form, &p.conn)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead { // what the stream would be answered with
+		_, err := t.authorize(r, req)
+		return err
+	}
+	p := &ssePeer{t: t, who: t.keep(req.Caller)}
+	s := &p.session
+	t.chat.Hub().Open(s, form, &p.conn)
 
 	if r.ProtoMajor == 1 {
 		h.Set("Connection", "keep-alive")

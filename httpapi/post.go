@@ -68,8 +68,8 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var raw []json.RawMessage
-	if err := wire.Unmarshal(body, &raw); err != nil {
+	raw, err := wire.UnmarshalList(body)
+	if err != nil {
 		return a.wasted(caller, len(body), err)
 	}
 	if raw == nil {

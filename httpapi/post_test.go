@@ -105,6 +105,18 @@ func TestABatchIsAList(t *testing.T) {
 		s.do("POST", "/api/messages/batch", body).is(t, 400, "bad_request")
 	}
 	s.do("POST", "/api/messages/batch", "").is(t, 400, "bad_json")
+	deep := func(levels int) string {
+		return `{"channel_id":"general","data":` + strings.Repeat(`{"a":`, levels-1) + "1" + strings.Repeat("}", levels)
+	}
+	var items []struct {
+		ID   int64
+		Code string
+	}
+	s.do("POST", "/api/messages/batch", "["+deep(64)+","+deep(65)+","+deep(5000)+","+deep(64)+"]").into(t, &items)
+	if len(items) != 4 || items[0].ID != 1 || items[1].Code != "bad_json" || items[2].Code != "bad_json" || items[3].ID != 2 {
+		t.Errorf("deep and too deep items: %v", items)
+	}
+	s.do("POST", "/api/messages/batch", strings.Repeat("[", 100_000)).is(t, 400, "bad_json")
 	if a := s.do("POST", "/api/messages/batch", "[]"); a.body != "[]\n" {
 		t.Errorf("an empty batch: %s", a.body)
 	}

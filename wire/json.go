@@ -176,11 +176,22 @@ func AppendString(dst []byte, s string) []byte {
 // deeper than MaxDepth. The error is an *parley.Error: CodeBadJSON for what is
 // not JSON, CodeBadRequest for a field of the wrong type.
 func Unmarshal(b []byte, v any) error {
-	if !utf8.Valid(b) {
-		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the body is not valid UTF-8", Hint: "send JSON in UTF-8"}
-	}
 	if depth(b) > MaxDepth {
 		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the JSON is nested deeper than 64 levels", Hint: "send flatter data"}
+	}
+	return unmarshal(b, v)
+}
+
+// UnmarshalList is Unmarshal for a list of which each item is yet to be read by it: one
+// that is nested too deep harms no other. null is no list, and nil.
+func UnmarshalList(b []byte) (items []json.RawMessage, err error) {
+	err = unmarshal(b, &items)
+	return items, err
+}
+
+func unmarshal(b []byte, v any) error {
+	if !utf8.Valid(b) {
+		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the body is not valid UTF-8", Hint: "send JSON in UTF-8"}
 	}
 	err := json.Unmarshal(b, v)
 	switch e := err.(type) {

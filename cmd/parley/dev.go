@@ -12,8 +12,13 @@ import (
 	"parley/httpapi"
 )
 
+// devCmd takes what serve does of the settings that scripts may rely on, so that the same
+// lines start either.
 type devCmd struct {
 	nodeFlags
+	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"Of serve: dev asks nobody for a token."`
+	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Of serve too."`
+	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser beside those of this machine."`
 }
 
 func (devCmd) Help() string {
@@ -35,8 +40,12 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	listed, err := parseOrigins(c.AllowedOrigins)
+	if err != nil {
+		return err
+	}
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
-		origins: httpapi.LoopbackOrigin, hosts: httpapi.LoopbackHost}
+		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost}
 	n.authenticate = func(_ context.Context, _ *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil
 	}

@@ -251,6 +251,26 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	}
 }
 
+// The same lines start dev and serve.
+func TestDevTakesTheSettingsOfServe(t *testing.T) {
+	words := running(t, "--data", t.TempDir(), "--auth-hmac-secret-file", "nowhere", "--auth-jwks", "http://127.0.0.1:1/keys", "--allowed-origins", "https://chat.example.com")
+	for origin, status := range map[string]int{"https://chat.example.com": 201, "http://localhost:3000": 201, "https://evil.example": 403} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, words[1]+"/api/messages", strings.NewReader(`{"channel_id":"general","text":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", origin)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Body.Close(); res.StatusCode != status {
+			t.Errorf("a page of %s: %s", origin, res.Status)
+		}
+	}
+	refused(t, []string{"chat.example.com", "no origin"}, "dev", "--data", t.TempDir(), "--allowed-origins", "chat.example.com")
+}
+
 func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
@@ -286,9 +306,9 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	common := []string{"listen", "admin-listen", "data", "fsync", "store", "bus", "presence", "node", "config", "heartbeat-interval",
-		"heartbeat-timeout", "presence-ttl", "leave-grace", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
+		"heartbeat-timeout", "presence-ttl", "leave-grace", "auth-hmac-secret-file", "auth-jwks", "allowed-origins", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
 		"history-age", "recent-memory", "log-level"}
-	for verb, flags := range map[string][]string{"dev": common, "serve": append([]string{"auth-hmac-secret-file", "allowed-origins"}, common...)} {
+	for verb, flags := range map[string][]string{"dev": common, "serve": common} {
 		o := run(t, verb, "--help")
 		if o.code != 0 || o.stderr != "" {
 			t.Errorf("%s --help: exit %d, %q", verb, o.code, o.stderr)

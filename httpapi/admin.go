@@ -39,6 +39,7 @@ type AdminConfig struct {
 	Metrics http.Handler
 	Drain   func()                 // begins a drain and returns at once
 	Hosts   func(host string) bool // Host headers that are served; nil: all
+	Secret  func() string          // as in Config
 	Refused func(Refusal)          // is told of bad tokens; nil: nobody
 	Token   string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
 	Logger  *slog.Logger           // slog.Default()
@@ -74,7 +75,7 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
 			Hint: "use the admin listener's own pages, or curl"}
 	}))
-	return guard(cfg.Hosts, false, own.Handler(bearer(cfg, mux)))
+	return guard(cfg.Hosts, cfg.Secret, false, own.Handler(bearer(cfg, mux)))
 }
 
 // bearer asks for the admin token, but not for health.

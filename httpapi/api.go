@@ -28,6 +28,7 @@ type Config struct {
 	Auth    Authenticator
 	Origins func(origin string) bool        // pages that may use parley from a browser
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
+	Secret  func() string                   // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
 	Tickets *auth.Tickets                   // those that Auth takes
 	Client  func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
@@ -91,7 +92,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/examples/{$}", methods{"GET": a.page})
 	route("/examples/{name}", methods{"GET": a.page})
 	mux.Handle("/", a.undrained(a.handle(notFound)))
-	return guard(cfg.Hosts, cfg.HSTS, a.cors(a.foreign(plain(mux))))
+	return guard(cfg.Hosts, cfg.Secret, cfg.HSTS, a.cors(a.foreign(plain(mux))))
 }
 
 // later is what the wire describes and this version lacks. A path stands beside what

@@ -18,7 +18,7 @@ import (
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
 // rebinding a foreign page's requests are of its own origin. It gives each body its time.
-func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
+func guard(hosts func(string) bool, secret func() string, hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -31,15 +31,21 @@ func guard(hosts func(string) bool, hsts bool, next http.Handler) http.Handler {
 		}
 		if hosts != nil && !hosts(r.Host) {
 			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
-				Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine})
+				Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine(secret)})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// serveLine is the way on from a server for this machine alone.
-const serveLine = "parley serve --auth-hmac-secret-file FILE --allowed-origins URL, and parley token makes the tokens"
+// serveLine is the way on from a server for this machine alone, with the secret that is now there.
+func serveLine(secret func() string) string {
+	file := "FILE"
+	if secret != nil {
+		file = secret()
+	}
+	return fmt.Sprintf("parley serve --auth-hmac-secret-file %[1]s --allowed-origins URL, and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
+}
 
 // plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
 // Dots are a name that can't be, not the way to another address.
@@ -107,7 +113,7 @@ func (a *API) refuse(r *http.Request) *parley.Error {
 	}
 	hint := "add the origin to --allowed-origins"
 	if a.cfg.Hosts != nil {
-		hint = "parley dev is for pages of this machine; for others: " + serveLine
+		hint = "parley dev is for pages of this machine; for others: " + serveLine(a.cfg.Secret)
 	}
 	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin), Hint: hint}
 }

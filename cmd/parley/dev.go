@@ -45,7 +45,7 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
-		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost}
+		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost, secret: c.secret}
 	n.authenticate = func(_ context.Context, _ *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil
 	}
@@ -65,6 +65,15 @@ func (c *devCmd) wayOn(why, alone, together string) error {
 		"  parley serve "+together+" --auth-hmac-secret-file "+secret+" --allowed-origins https://chat.example.com",
 		"A token for one of them:",
 		"  parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file "+secret)
+}
+
+// secret writes a secret for serve, if there is none, and returns its file.
+func (c *devCmd) secret() string {
+	file, err := writeSecret(c.Data)
+	if err != nil {
+		return "FILE"
+	}
+	return file
 }
 
 // loopback tells whether a host to listen on is this machine alone.

@@ -50,6 +50,7 @@ type node struct {
 
 	origins func(string) bool
 	hosts   func(string) bool
+	secret  func() string // see httpapi.Config
 }
 
 // run serves until ctx ends, then drains. The error is why it could not start or
@@ -128,7 +129,7 @@ func (n *node) run(ctx context.Context) error {
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Token, cfg.Valid = a.Bearer, a.Valid
 	}
-	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Refused: trail.request, Did: trail.deed,
+	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Secret: n.secret, Refused: trail.request, Did: trail.deed,
 		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
 	if n.limits != nil {
 		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
@@ -153,7 +154,7 @@ func (n *node) run(ctx context.Context) error {
 	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, ways, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
-		adminConfig.Hosts = httpapi.LoopbackHost
+		adminConfig.Hosts, adminConfig.Secret = httpapi.LoopbackHost, n.secret
 	}
 	adminServer := n.server(httpapi.Admin(api, adminConfig))
 

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -248,6 +249,41 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:8080", "example.com:8080"} {
 		refused(t, []string{"parley dev --listen 127.0.0.1:8080", "parley serve --listen " + addr}, "dev", "--data", data, "--listen", addr)
 		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", addr)
+	}
+}
+
+// What dev refuses names the lines that let others in, with a secret that is there.
+func TestARefusalOfDevNamesTheSecretThatItWrote(t *testing.T) {
+	data := t.TempDir()
+	words := running(t, "--data", data)
+	secret := filepath.Join(data, "auth-secret")
+	for _, header := range []string{"Host", "Origin"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, words[1]+"/api/messages", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(header, "http://evil.example")
+		if header == "Host" {
+			r.Host = "evil.example"
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problem struct{ Hint string }
+		err = json.NewDecoder(res.Body).Decode(&problem)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusForbidden {
+			t.Fatalf("%s: %s, %v", header, res.Status, err)
+		}
+		for _, part := range []string{"parley serve --auth-hmac-secret-file " + secret, "parley token --user NAME --auth-hmac-secret-file " + secret} {
+			if !strings.Contains(problem.Hint, part) {
+				t.Errorf("%s: the hint %q lacks %s", header, problem.Hint, part)
+			}
+		}
+	}
+	if o := run(t, "token", "--user", "alice", "--auth-hmac-secret-file", secret); o.code != 0 || o.stdout == "" {
+		t.Errorf("a token of it: %+v", o)
 	}
 }
 

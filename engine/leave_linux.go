@@ -20,6 +20,10 @@ type Leaver struct {
 	*net.TCPConn
 	raw syscall.RawConn
 
+	// Instead returns what is to be written instead of p, which is whole, nil for p itself.
+	// It is to be set, if at all, before the connection is used.
+	Instead func(p []byte) []byte
+
 	impatient bool // its reader's: reading fails instead of waiting
 
 	mu   sync.Mutex
@@ -72,6 +76,17 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// Write implements net.Conn.
+func (c *Leaver) Write(p []byte) (int, error) {
+	if c.Instead != nil {
+		if b := c.Instead(p); b != nil {
+			_, err := c.TCPConn.Write(b)
+			return len(p), err
+		}
+	}
+	return c.TCPConn.Write(p)
 }
 
 var headEnd = []byte("\r\n\r\n")

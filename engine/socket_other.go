@@ -38,7 +38,10 @@ func (e *Engine) closeLocked(*Conn)                    {}
 
 // Leaver is a connection that can leave net/http without being hijacked. Here there is
 // none.
-type Leaver struct{ net.Conn }
+type Leaver struct {
+	net.Conn
+	Instead func(p []byte) []byte
+}
 
 // Leaving returns the connection as it is.
 func Leaving(nc net.Conn) net.Conn { return nc }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -86,6 +87,10 @@ func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
 	if e == transport.ErrVersion {
 		status = http.StatusUpgradeRequired
 	}
+	return status, render(h, status, e)
+}
+
+func render(h http.Header, status int, e *parley.Error) []byte {
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: string(e.Code), Hint: e.Hint, Channel: e.Channel}
 	if e.Reset != nil {
 		p.Reason, p.FirstID, p.LastID = e.Reset.Reason, &e.Reset.First, &e.Reset.Last
@@ -98,8 +103,37 @@ func Problem(h http.Header, e *parley.Error) (status int, body []byte) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
 	}
-	body, _ = json.Marshal(p) // of strings and numbers
-	return status, append(body, '\n')
+	body, _ := json.Marshal(p) // of strings and numbers
+	return append(body, '\n')
+}
+
+// malformed is how net/http answers what it can't read as a request, after the status line.
+var malformed = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
+
+// Malformed renders such an answer as a problem; nil if it is another.
+func Malformed(answer []byte) []byte {
+	const protocol = "HTTP/1.1 "
+	line, text, found := bytes.Cut(answer[:min(len(answer), 512)], malformed)
+	if !found || !bytes.HasPrefix(line, []byte(protocol)) || bytes.IndexByte(line, '\n') >= 0 {
+		return nil
+	}
+	status, err := strconv.Atoi(string(line[len(protocol):min(len(protocol)+3, len(line))]))
+	if err != nil {
+		return nil
+	}
+	e := parley.Error{Code: parley.CodeBadRequest, Detail: "the request can't be read", Hint: "see RFC 9112, or use an HTTP client"}
+	if _, why, ok := bytes.Cut(text, []byte(": ")); ok {
+		e.Detail += ": " + string(why)
+	}
+	if status == http.StatusRequestHeaderFieldsTooLarge {
+		e = parley.Error{Code: parley.CodeTooLarge, Detail: "the request's headers are too large", Hint: "send less in the address and the headers"}
+	}
+	h := http.Header{"Connection": {"close"}, "X-Content-Type-Options": {"nosniff"}}
+	body := render(h, status, &e)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	out := bytes.NewBuffer(append(bytes.Clone(line), "\r\n"...))
+	_ = h.Write(out) // a buffer has no errors
+	return append(append(out.Bytes(), "\r\n"...), body...)
 }
 
 // retryAfter is whole seconds, at least one.

@@ -60,7 +60,7 @@ func (l *listener) run() error {
 			apart(conn, func() { l.turnAway(conn, noDescriptors) })
 			continue
 		case l.limits == nil:
-			conn = engine.Leaving(conn)
+			conn = leaving(conn)
 		case l.limits.begins(conn):
 			go l.proxied(conn)
 			continue
@@ -70,7 +70,7 @@ func (l *listener) run() error {
 				apart(conn, func() { l.turnAway(conn, e) })
 				continue
 			}
-			conn = engine.Leaving(conn)
+			conn = leaving(conn)
 		}
 		if fresh, ok := conn.(peeking); ok && l.first != nil {
 			l.first.take(fresh, func() { l.hand(accepted{conn: conn}) })
@@ -80,6 +80,16 @@ func (l *listener) run() error {
 			return nil
 		}
 	}
+}
+
+// leaving makes of a connection one that can leave net/http, and whose malformed requests
+// are answered like others.
+func leaving(conn net.Conn) net.Conn {
+	conn = engine.Leaving(conn)
+	if l, ok := conn.(*engine.Leaver); ok {
+		l.Instead = httpapi.Malformed
+	}
+	return conn
 }
 
 // proxied hands on a proxy's connection when its header has said whose it is.
@@ -163,7 +173,7 @@ func (l *listener) giveBack(nc net.Conn, early []byte) {
 	if len(early) > 0 {
 		nc = &readAhead{nc, io.MultiReader(bytes.NewReader(early), nc)}
 	} else {
-		nc = engine.Leaving(nc)
+		nc = leaving(nc)
 	}
 	l.hand(accepted{conn: nc})
 }

@@ -37,7 +37,7 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	post, err := parsePost(r, body)
+	post, err := a.parsePost(r, body)
 	if err != nil {
 		return a.wasted(caller, len(body), err)
 	}
@@ -126,7 +126,7 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit 
 	if err := a.chat.Waste(c, 0); err != nil {
 		return nil, err
 	}
-	b, err := readBody(w, r, limit)
+	b, err := a.readBody(w, r, limit)
 	if err != nil {
 		return nil, a.wasted(c, int(limit), err)
 	}
@@ -147,7 +147,7 @@ func (a *API) wasted(c chat.Caller, size int, err error) error {
 // readBody reads a whole body, which guard gave its time, within a size, without the mark that some
 // editors put before UTF-8. With a cookie it has to say that it is JSON: a foreign page
 // can send that only after asking (CORS).
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
@@ -166,7 +166,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
 	}
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(b) > 0 && kind != "application/json" && auth.ByCookie(r) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(b) > 0 && kind != "application/json" && a.byCookie(r) {
 		return nil, errCookie
 	}
 	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
@@ -174,13 +174,19 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 
 var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
 
+// byCookie tells whether a cookie is the credential: in development nothing is.
+func (a *API) byCookie(r *http.Request) bool {
+	_, anybody := a.cfg.Auth.(Development)
+	return !anybody && auth.ByCookie(r)
+}
+
 // parsePost reads a message from a JSON body whatever its type says (curl -d says
 // form), from a form, or from the query, which also fills what the body leaves out.
-func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
+func (a *API) parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	post := &wire.Post{}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if auth.ByCookie(r) && kind != "application/json" {
+	if a.byCookie(r) && kind != "application/json" {
 		return nil, errCookie // also without a body: the query may not post
 	}
 	switch {
@@ -210,7 +216,7 @@ func parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	default:
 		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "a body of this type can't be read", Hint: "send JSON or a form"}
 	}
-	if !auth.ByCookie(r) { // a link that somebody was sent can't be made to post
+	if !a.byCookie(r) { // a link that somebody was sent can't be made to post
 		if err := fill(post, r.URL.Query()); err != nil {
 			return nil, err
 		}

@@ -85,6 +85,15 @@ func TestAKeyIsAnsweredInABatchAndOverAWebSocket(t *testing.T) {
 	}
 }
 
+// A cookie that another server on this machine has left is no credential in development.
+func TestACookieMeansNothingInDevelopment(t *testing.T) {
+	s := serve(t)
+	const cookie = "Cookie: parley_token=x"
+	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x"}`, cookie).is(t, 201, "")
+	s.do("POST", "/api/messages?channel_id=general&body=x", "", cookie).is(t, 201, "")
+	s.do("PUT", "/api/channels/general", `{"title":"x"}`, cookie).is(t, 200, "")
+}
+
 func TestAThreadIsAnID(t *testing.T) {
 	s := serve(t)
 	for _, thread := range []string{`"abc"`, `1.5`, `{}`, `[1]`, `-1`, `true`, `"-3"`} {

@@ -266,7 +266,7 @@ func (n *node) ready(public, admin net.Addr, secure bool) {
 	}
 	url := scheme + "://" + public.String()
 	fmt.Fprintf(n.stdout, "parley ready http=%s admin=http://%s node=%s\n", url, admin, n.flags.Node)
-	if n.hints != nil {
+	if n.hints != nil && n.flags.LogFormat != "json" { // each line is an object then
 		fmt.Fprint(n.hints, strings.NewReplacer("URL", url, "DIR", n.flags.Data).Replace(hintText))
 	}
 }

@@ -287,6 +287,26 @@ func TestARefusalOfDevNamesTheSecretThatItWrote(t *testing.T) {
 	}
 }
 
+func TestALogOfJSONHasNothingElse(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	var stderr bytes.Buffer // read when the program has ended
+	out := &lines{ready: make(chan []string, 1)}
+	p := &program{args: []string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(), "--log-format", "json"},
+		getenv: os.Getenv, stdin: strings.NewReader(""), stdout: out, stderr: &stderr}
+	go func() { <-out.ready; stop() }()
+	if code := p.run(ctx); code != 0 {
+		t.Fatalf("exit %d: %s", code, &stderr)
+	}
+	for line := range strings.Lines(stderr.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("%q is not JSON", line)
+		}
+	}
+	if stderr.Len() == 0 {
+		t.Error("nothing was logged, so the test tests nothing")
+	}
+}
+
 // The same lines start dev and serve.
 func TestDevTakesTheSettingsOfServe(t *testing.T) {
 	words := running(t, "--data", t.TempDir(), "--auth-hmac-secret-file", "nowhere", "--auth-jwks", "http://127.0.0.1:1/keys", "--allowed-origins", "https://chat.example.com")

@@ -138,8 +138,11 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		return chat.Caller{}, refuse(why(err), "get a new token")
 	}
 	user, err := parley.ParseUser(claims.Subject)
-	if err != nil || user == parley.Guest {
-		return chat.Caller{}, refuse("the token's sub is no user's name", "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub")
+	switch {
+	case claims.Subject == "" || user == parley.Guest:
+		return chat.Caller{}, refuse("the token's sub names nobody", "put a user's name into sub")
+	case err != nil: // the credentials are good, and another token of the kind would be no better
+		return chat.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name", Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
 	c := chat.Caller{User: user, Name: claims.Name, As: &chat.Credentials{Expires: claims.ExpiresAt.Time}}
 	if len([]rune(c.Name)) > parley.MaxUser {

@@ -39,7 +39,7 @@ type AdminConfig struct {
 	Metrics http.Handler
 	Drain   func()                 // begins a drain and returns at once
 	Hosts   func(host string) bool // Host headers that are served; nil: all
-	Secret  func() string          // as in Config
+	Secret  func() (string, error) // as in Config
 	Refused func(Refusal)          // is told of bad tokens; nil: nobody
 	Token   string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
 	Logger  *slog.Logger           // slog.Default()

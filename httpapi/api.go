@@ -28,7 +28,7 @@ type Config struct {
 	Auth    Authenticator
 	Origins func(origin string) bool        // pages that may use parley from a browser
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
-	Secret  func() string                   // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
+	Secret  func() (string, error)          // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
 	Tickets *auth.Tickets                   // those that Auth takes
 	Client  func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it

@@ -18,7 +18,7 @@ import (
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
 // rebinding a foreign page's requests are of its own origin. It gives each body its time.
-func guard(hosts func(string) bool, secret func() string, hsts bool, next http.Handler) http.Handler {
+func guard(hosts func(string) bool, secret func() (string, error), hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -39,10 +39,12 @@ func guard(hosts func(string) bool, secret func() string, hsts bool, next http.H
 }
 
 // serveLine is the way on from a server for this machine alone, with the secret that is now there.
-func serveLine(secret func() string) string {
+func serveLine(secret func() (string, error)) string {
 	file := "FILE"
 	if secret != nil {
-		file = secret()
+		if written, err := secret(); err == nil {
+			file = written
+		}
 	}
 	return fmt.Sprintf("parley serve --auth-hmac-secret-file %[1]s --allowed-origins URL, and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
 }

@@ -16,7 +16,7 @@ import (
 // lines start either.
 type devCmd struct {
 	nodeFlags
-	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"Of serve: dev asks nobody for a token."`
+	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret of serve, which refusals name; dev asks nobody for a token."`
 	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Of serve too."`
 	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser beside those of this machine."`
 }
@@ -45,17 +45,16 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
-		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost, secret: c.secret}
+		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost, secret: c.secretFile}
 	n.authenticate = func(_ context.Context, _ *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil
 	}
 	return n.run(ctx)
 }
 
-// wayOn refuses what would let others in, and shows how to: with a secret that it
-// writes, the line that serves, and the one that makes a token.
+// wayOn refuses what would let others in, and shows how to: with a secret, the line that serves, and the one that makes a token.
 func (c *devCmd) wayOn(why, alone, together string) error {
-	secret, err := writeSecret(c.Data)
+	secret, err := c.secretFile()
 	if err != nil {
 		return refuse(why, fmt.Sprintf("(A secret for serve could not be written: %v.)", err), "For development:", "  parley dev "+alone)
 	}
@@ -67,13 +66,12 @@ func (c *devCmd) wayOn(why, alone, together string) error {
 		"  parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file "+secret)
 }
 
-// secret writes a secret for serve, if there is none, and returns its file.
-func (c *devCmd) secret() string {
-	file, err := writeSecret(c.Data)
-	if err != nil {
-		return "FILE"
+// secretFile is the secret for serve that was named, or one that it writes if there is none.
+func (c *devCmd) secretFile() (string, error) {
+	if c.AuthHmacSecretFile != "" {
+		return c.AuthHmacSecretFile, nil
 	}
-	return file
+	return writeSecret(c.Data)
 }
 
 // loopback tells whether a host to listen on is this machine alone.

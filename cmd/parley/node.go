@@ -50,7 +50,7 @@ type node struct {
 
 	origins func(string) bool
 	hosts   func(string) bool
-	secret  func() string // see httpapi.Config
+	secret  func() (file string, err error) // see httpapi.Config
 }
 
 // run serves until ctx ends, then drains. The error is why it could not start or

@@ -333,6 +333,8 @@ func TestAProxySaysWhereAClientIs(t *testing.T) {
 		b = append(append(b, net.ParseIP(ip).To4()...), 192, 0, 2, 1)
 		return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, 5000), 80)
 	}
+	unix := append([]byte("\r\n\r\n\x00\r\nQUIT\n"), 0x21, 0x31, 0, 216) // from a socket of the proxy's own machine
+	unix = append(unix, make([]byte, 216)...)
 	send := func(header []byte, user string) (status int) {
 		t.Helper()
 		c, err := net.Dial("tcp", address)
@@ -358,7 +360,7 @@ func TestAProxySaysWhereAClientIs(t *testing.T) {
 		user   string
 		want   int
 	}{{v1("203.0.113.1"), "alice", 201}, {v2("203.0.113.1"), "bob", 429}, {v2("203.0.113.2"), "bob", 201}, {v1("203.0.113.2"), "carol", 429},
-		{nil, "dora", 0}, {[]byte("PROXY nonsense\r\n"), "dora", 0}} {
+		{nil, "dora", 0}, {[]byte("PROXY nonsense\r\n"), "dora", 0}, {unix, "eve", 201}, {unix, "frank", 429}} {
 		if got := send(step.header, step.user); got != step.want {
 			t.Errorf("step %d: %d, want %d", i, got, step.want)
 		}

@@ -156,9 +156,17 @@ func (l *limits) gone(conn net.Conn) {
 // begins tells whether a connection begins with a PROXY header.
 func (l *limits) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
 
-// proxied reads the header of a proxy's connection, which takes time.
+// proxied reads the header of a proxy's connection, which takes time. Who came to the
+// proxy by a Unix socket has no address there, and counts as the proxy itself does:
+// without any address nothing would limit them.
 func (l *limits) proxied(conn net.Conn) (net.Conn, error) {
-	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second))
+	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second),
+		proxyproto.ValidateHeader(func(h *proxyproto.Header) error {
+			if _, _, ok := h.IPs(); !ok {
+				h.SourceAddr = nil
+			}
+			return nil
+		}))
 	if _, err := c.Read(nil); err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func nearest(key string, known []string) string {
 		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(s))
 	}
 	for _, k := range known {
-		if plain(k) == plain(key) || strings.HasPrefix(plain(k), plain(key)) {
+		if strings.HasPrefix(plain(k), plain(key)) || strings.HasPrefix(plain(key), plain(k)) {
 			return fmt.Sprintf("; did you mean %q?", k)
 		}
 	}

@@ -76,8 +76,13 @@ func (f *nodeFlags) check() error {
 			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	case f.PresenceTTL < time.Second:
 		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL), "Try --presence-ttl 60s.")
-	case f.HistoryMessages < 0 || f.HistoryAge < 0 || f.RecentMemory < 0 || f.MemoryLimit < 0 || f.MaxConnections < 0 || f.MaxSubscriptions < 1 || f.LeaveGrace < 0 || f.DrainTimeout < 0:
-		return refuse("a limit can't be less than nothing.")
+	case f.MaxSubscriptions < 1:
+		return refuse("--max-subscriptions has to be 1 at least.")
+	}
+	if err := notNegative(amount{"history-messages", float64(f.HistoryMessages)}, amount{"history-age", float64(f.HistoryAge)},
+		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)}, amount{"max-connections", float64(f.MaxConnections)},
+		amount{"leave-grace", float64(f.LeaveGrace)}, amount{"drain-timeout", float64(f.DrainTimeout)}); err != nil {
+		return err
 	}
 	for _, addr := range []string{f.Listen, f.AdminListen} {
 		_, port, err := net.SplitHostPort(addr)
@@ -93,3 +98,18 @@ func (f *nodeFlags) check() error {
 
 // leastHeartbeat is what the engine's clock can tell apart.
 const leastHeartbeat = 10 * time.Millisecond
+
+// amount is a setting that can't be less than nothing.
+type amount struct {
+	flag string
+	of   float64
+}
+
+func notNegative(amounts ...amount) error {
+	for _, a := range amounts {
+		if a.of < 0 {
+			return refuse("--" + a.flag + " can't be less than nothing.")
+		}
+	}
+	return nil
+}

@@ -32,13 +32,25 @@ type limitFlags struct {
 }
 
 func (f *limitFlags) check() error {
-	switch {
-	case min(f.RateUser, f.RateIP, f.RateChannel, f.RateHandshakes, f.RateReadsUser, f.RateReadsIP) < 0, min(f.MaxConnectionsPerIP, f.MaxConnectionsPerUser, f.ChannelsPerUser) < 0:
-		return refuse("a limit can't be less than nothing.")
-	case f.ProxyProtocol && len(f.TrustedProxies) == 0:
+	if err := notNegative(amount{"rate-user", f.RateUser}, amount{"rate-ip", f.RateIP}, amount{"rate-channel", f.RateChannel},
+		amount{"rate-reads-user", f.RateReadsUser}, amount{"rate-reads-ip", f.RateReadsIP}, amount{"channels-per-user", float64(f.ChannelsPerUser)},
+		amount{"rate-handshakes", f.RateHandshakes}, amount{"max-connections-per-ip", float64(f.MaxConnectionsPerIP)},
+		amount{"max-connections-per-user", float64(f.MaxConnectionsPerUser)}); err != nil {
+		return err
+	}
+	if f.ProxyProtocol && len(f.TrustedProxies) == 0 {
 		return refuse("--proxy-protocol needs --trusted-proxies: nobody else may say where a client is.", "Add --trusted-proxies 10.0.0.0/8, or what your proxies' addresses are.")
 	}
-	return nil
+	_, err := f.proxies()
+	return err
+}
+
+func (f *limitFlags) proxies() (limit.Proxies, error) {
+	proxies, err := limit.ParseProxies(f.TrustedProxies)
+	if err != nil {
+		return nil, refuse("--trusted-proxies: "+err.Error()+".", "Write addresses or ranges, such as 10.0.0.0/8,fd00::/8.")
+	}
+	return proxies, nil
 }
 
 // limits are those of a node: of what callers do, and of connections before anybody
@@ -53,9 +65,9 @@ type limits struct {
 }
 
 func (f *limitFlags) limits(log *slog.Logger) (*limits, error) {
-	proxies, err := limit.ParseProxies(f.TrustedProxies)
+	proxies, err := f.proxies()
 	if err != nil {
-		return nil, refuse("--trusted-proxies: "+err.Error()+".", "Write addresses or ranges, such as 10.0.0.0/8,fd00::/8.")
+		return nil, err
 	}
 	return &limits{proxies: proxies, header: f.ProxyProtocol, log: log,
 		callers: limit.New(limit.Config{User: f.RateUser, IP: f.RateIP, Channel: f.RateChannel, Handshakes: f.RateHandshakes,

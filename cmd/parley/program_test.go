@@ -152,7 +152,7 @@ func TestAConfigurationThatIsGood(t *testing.T) {
 
 func TestAConfigurationThatIsBad(t *testing.T) {
 	for text, words := range map[string][]string{
-		"heartbeat-intervall: 5s\n":                             {"unknown key", "heartbeat-intervall"},
+		"heartbeat-intervall: 5s\n":                             {"unknown key", `did you mean "heartbeat-interval"?`},
 		"heartbeatInterval: 5s\n":                               {"unknown key", `did you mean "heartbeat-interval"?`},
 		"heartbeat-interval: 5\n":                               {"heartbeat-interval", "5 has no unit: write 5s"},
 		"leave-grace: 1.5\n":                                    {"leave-grace", "1.5 has no unit: write 1.5s"},
@@ -162,6 +162,8 @@ func TestAConfigurationThatIsBad(t *testing.T) {
 		"fsync: sometimes\n":                                    {"fsync"},
 		"tls-cert: a.pem\n":                                     {"tls-key"},
 		"bus: redis://127.0.0.1\n":                              {"--bus", "--store"},
+		"memory-limit: -1\n":                                    {"--memory-limit"},
+		"max-subscriptions: 0\n":                                {"--max-subscriptions"},
 		"- a\n":                                                 {"YAML"},
 		"listen: [\n":                                           {"YAML"},
 		"listen: localhost:x\n":                                 {"localhost:x", "HOST:PORT"},
@@ -176,6 +178,21 @@ func TestAConfigurationThatIsBad(t *testing.T) {
 		file := yamlFile(t, text)
 		refused(t, words, "config", "check", file)
 		refused(t, words, "dev", "--data", t.TempDir(), "--admin-listen", "127.0.0.1:0", "--config", file)
+	}
+	for text, words := range map[string][]string{ // dev has no such keys
+		"allowed-origins: https://a.example/page\n":          {"is no origin", "https://a.example/page"},
+		"allowed-origins: [https://a.example, nonsense]\n":   {"is no origin", "nonsense"},
+		"trusted-proxies: 10.0.0.0/99\n":                     {"--trusted-proxies", "10.0.0.0/99"},
+		"auth-jwks: nonsense\n":                              {"--auth-jwks", "nonsense", "https://"},
+		"auth-jwks: ftp://login.example.com/keys\n":          {"--auth-jwks", "ftp://login.example.com/keys"},
+		"rate-user: -1\n":                                    {"--rate-user"},
+		"max-connections-per-ip: -1\n":                       {"--max-connections-per-ip"},
+		"proxy-protocol: true\n":                             {"--trusted-proxies"},
+		"acme-domains: a.example\ntls-cert: a\ntls-key: b\n": {"--acme-domains", "--tls-cert"},
+	} {
+		file := yamlFile(t, text)
+		refused(t, words, "config", "check", file)
+		refused(t, words, "serve", "--data", t.TempDir(), "--admin-listen", "127.0.0.1:0", "--config", file)
 	}
 	refused(t, []string{"nowhere.yaml"}, "config", "check", filepath.Join(t.TempDir(), "nowhere.yaml"))
 }

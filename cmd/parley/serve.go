@@ -63,6 +63,12 @@ func (c *serveCmd) check() error {
 	if err := c.acmeFlags.check(); err != nil {
 		return err
 	}
+	if u, err := url.Parse(c.AuthJwks); c.AuthJwks != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		return refuse(fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks), "Write it as https://login.example.com/.well-known/jwks.json.")
+	}
+	if _, err := parseOrigins(c.AllowedOrigins); err != nil {
+		return err
+	}
 	return c.limitFlags.check()
 }
 

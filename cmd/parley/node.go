@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -89,8 +90,11 @@ func (n *node) run(ctx context.Context) error {
 	if errors.Is(err, embedded.ErrInUse) {
 		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
 	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS) {
+		return refuse(fmt.Sprintf("the data directory can't be used: %v.", err), "Give --data a directory that this user may write.")
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin anew: --data DIR", err)
 	}
 
 	// What serves outlives ctx: it goes on while the server drains.

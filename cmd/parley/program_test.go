@@ -366,6 +366,51 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	refused(t, []string{data, fmt.Sprintf("%d", os.Getpid()), "--data DIR"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
 }
 
+func TestADirectoryThatCantBeUsedIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closed := filepath.Join(dir, "closed")
+	if err := os.Mkdir(closed, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	unusable := []string{file, filepath.Join(file, "below")}
+	if os.Getuid() != 0 { // root may write anywhere
+		unusable = append(unusable, closed, filepath.Join(closed, "below"))
+	}
+	for _, data := range unusable {
+		refused(t, []string{data, "--data", "may write"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
+	}
+}
+
+func TestADamagedDirectorySaysTheWayOn(t *testing.T) {
+	data := t.TempDir()
+	t.Run("made", func(t *testing.T) { running(t, "--data", data) })
+	manifests, err := filepath.Glob(filepath.Join(data, "store", "MANIFEST-*"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatal(manifests, err)
+	}
+	for _, m := range manifests {
+		if err := os.Truncate(m, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := run(t, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
+	if o.code != 1 || !strings.Contains(o.stderr, data) || !strings.Contains(o.stderr, "restore a copy") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestDamagedKeysSayTheWayOn(t *testing.T) {
+	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "keys.json"), []byte("{broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, []string{"keys.json", "parley keys add"}, "serve", "--data", data, "--allowed-origins", "https://a.example")
+}
+
 func TestAnAddressInUseIsRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

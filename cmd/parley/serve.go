@@ -95,7 +95,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 		}
 	}
 	if cfg.Keys, err = auth.OpenKeys(auth.KeyFile(c.Data), c.APIKeysFile, nil); err != nil {
-		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), "Give --api-keys-file a file with one key per line, each of 8 characters at least.")
+		hint := "Give --api-keys-file a file with one key per line, each of 8 characters at least."
+		if _, err := auth.ListKeys(auth.KeyFile(c.Data)); err != nil {
+			hint = "Restore that file from a copy, or remove it and make the keys anew: parley keys add NAME --data " + c.Data
+		}
+		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 	}
 	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
 	n.acme = c.acme(c.Data, n.log)

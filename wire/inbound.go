@@ -34,6 +34,7 @@ func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 	if f == FormMsgpack {
 		obj, err := fromMsgpack(b)
 		if err != nil {
+			addressMsgpack(b, frame)
 			return err
 		}
 		b, frame.marked = obj, true

@@ -173,6 +173,53 @@ func badMsgpack(detail, hint string) error {
 	return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
 }
 
+// addressMsgpack reads the key and the channel of an object that can't be used, as far
+// as it is MessagePack: its error is told with them, as with JSON.
+func addressMsgpack(src []byte, f *Frame) {
+	fields, src, err := msgp.ReadMapHeaderBytes(src)
+	for ; err == nil && fields > 0; fields-- {
+		var name, value []byte
+		if name, src, err = takeMsgpack(src); err != nil {
+			return
+		}
+		if value, src, err = takeMsgpack(src); err != nil || msgp.NextType(value) != msgp.StrType {
+			continue
+		}
+		text, _, _ := msgp.ReadStringZC(value)
+		if !utf8.Valid(text) || msgp.NextType(name) != msgp.StrType {
+			continue
+		}
+		switch name, _, _ := msgp.ReadStringZC(name); string(name) {
+		case "key":
+			f.Key = string(text)
+		case "channel":
+			f.Channel = string(text)
+		}
+	}
+}
+
+// takeMsgpack cuts one value off, without recursion: it may be nested in any depth.
+func takeMsgpack(src []byte) (value, rest []byte, err error) {
+	rest = src
+	for left := int64(1); left > 0; left-- {
+		var n uint32
+		switch msgp.NextType(rest) {
+		case msgp.MapType:
+			n, rest, err = msgp.ReadMapHeaderBytes(rest)
+			left += 2 * int64(n)
+		case msgp.ArrayType:
+			n, rest, err = msgp.ReadArrayHeaderBytes(rest)
+			left += int64(n)
+		default:
+			rest, err = msgp.Skip(rest)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return src[:len(src)-len(rest)], rest, nil
+}
+
 // unpacker translates what may be wrong in any way. It allocates for what it has
 // read, never for what a header announces.
 type unpacker struct {

@@ -221,3 +221,35 @@ func FuzzJSONThroughMsgpack(f *testing.F) {
 		}
 	})
 }
+
+// Whoever sent a key is answered with it, whatever is wrong beside it.
+func TestWhatIsRefusedInMsgpackKeepsItsKey(t *testing.T) {
+	str := msgp.AppendString
+	addressed := func(name, value []byte, after ...byte) []byte { // a map of name, channel and key
+		b := append(append(msgp.AppendMapHeader(nil, 3), name...), value...)
+		return append(str(str(str(str(b, "channel"), "general"), "key"), "k"), after...)
+	}
+	deep := []byte{0xc0}
+	for range 100_000 {
+		deep = append([]byte{0x91}, deep...)
+	}
+	for what, b := range map[string][]byte{
+		"not finite":        addressed(str(nil, "data"), pack(t, map[string]any{"x": math.NaN()})),
+		"an extension":      addressed(str(nil, "data"), []byte{0xd4, 5, 0}),
+		"bytes as text":     addressed(str(nil, "text"), msgp.AppendBytes(nil, []byte("x"))),
+		"a number as a key": addressed(msgp.AppendInt(nil, 5), str(nil, "x")),
+		"no UTF-8":          addressed(str(nil, "text"), str(nil, "\xff")),
+		"too deep":          addressed(str(nil, "data"), deep),
+		"something follows": addressed(str(nil, "text"), str(nil, "x"), 0xc0),
+	} {
+		f, err := frameOf(b)
+		if err == nil || f.Key != "k" || f.Channel != "general" {
+			t.Errorf("%s: the key is %q, the channel %q, the error %v", what, f.Key, f.Channel, err)
+		}
+	}
+	for what, b := range map[string][]byte{"nothing": nil, "half a header": {0xdf, 0xff}, "more announced than there is": append(str(str([]byte{0xdf, 0xff, 0xff, 0xff, 0xff}, "user"), "u"), 0xdd, 0xff, 0xff, 0xff, 0xff)} {
+		if f, err := frameOf(b); err == nil || f.Key != "" {
+			t.Errorf("%s: %+v %v", what, f, err)
+		}
+	}
+}

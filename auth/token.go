@@ -169,11 +169,13 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 func understood(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(t *jwt.Token) (any, error) {
 		if _, critical := t.Header["crit"]; critical {
-			return nil, errors.New("critical header")
+			return nil, errCritical
 		}
 		return key(t)
 	}
 }
+
+var errCritical = errors.New("critical header")
 
 // why tells what is wrong with a token, without a part of it.
 func why(err error) string {
@@ -190,6 +192,10 @@ func why(err error) string {
 		return "the token lacks a claim: exp is required, and iss and aud if the server asks for them"
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return "the token is no JWT"
+	case errors.Is(err, errCritical):
+		return "the token has a critical header, which is not understood"
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return "the token's signature can't be checked: its kid names none of the keys that could be fetched, or one for another alg"
 	default:
 		return "the token's signature is not good"
 	}

@@ -83,7 +83,10 @@ func whence(what string, user parley.UserID, ip netip.Addr) []any {
 	if user != "" {
 		all = append(all, "user", string(user))
 	}
-	if ip.IsValid() {
+	switch {
+	case ip.Is6(): // of which only the network is known, see limit.Group
+		all = append(all, "address", netip.PrefixFrom(ip, 64).String())
+	case ip.IsValid():
 		all = append(all, "address", ip.String())
 	}
 	return all

@@ -107,3 +107,17 @@ func TestTheAdminListenerIsItsOwn(t *testing.T) {
 		t.Errorf("with the token: %d", got)
 	}
 }
+
+// An address of the audit log is one, or says that it is a network.
+func TestTheAuditLogDoesNotMakeUpAddresses(t *testing.T) {
+	for client, want := range map[string]string{"203.0.113.7": `"address":"203.0.113.7"`, "2001:db8::7": `"address":"2001:db8::/64"`} {
+		s, audit := hardened(t, "--trusted-proxies", "127.0.0.1")
+		if got := ask(t, "GET", s.url+"/api/channels", "Authorization: Bearer x", "X-Forwarded-For: "+client); got != 401 {
+			t.Errorf("%s got %d", client, got)
+		}
+		written, err := os.ReadFile(audit)
+		if err != nil || !strings.Contains(string(written), want) {
+			t.Errorf("%s: %s %v, without %s", client, written, err, want)
+		}
+	}
+}

@@ -68,6 +68,13 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	if c.Connections < 0 || c.Connections > 1_000_000 || c.For < 0 || c.For > time.Hour || c.Burst < 1 || c.Pairs < 1 || c.Window < 1 || c.Window > 63 {
 		return refuse("a number is out of its range.", "At most 1,000,000 connections, an hour, 63 messages in the window.")
 	}
+	var page *os.File
+	if c.HTML != "" { // before what may take long
+		if page, err = os.Create(c.HTML); err != nil {
+			return refuse(fmt.Sprintf("--html: %v.", err), "Give it a file that this user may write.")
+		}
+		defer page.Close()
+	}
 	live := newProgress(p)
 	report, err := bench.Run(ctx, bench.Config{Scenario: c.Scenario, Command: "parley " + strings.Join(p.args, " "), Binary: binary,
 		Server: c.Server, PID: c.PID, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
@@ -78,8 +85,8 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if c.HTML != "" {
-		if err := writeFile(c.HTML, report.HTML); err != nil {
+	if page != nil {
+		if err := errors.Join(report.HTML(page), page.Close()); err != nil {
 			return err
 		}
 	}
@@ -94,14 +101,6 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 		err = errors.New("not every delivery came once and in order; see the report")
 	}
 	return err
-}
-
-func writeFile(name string, write func(io.Writer) error) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
 }
 
 // progress is one line on a terminal that changes; elsewhere nothing.

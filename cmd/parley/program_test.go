@@ -385,6 +385,12 @@ func TestADirectoryThatCantBeUsedIsRefused(t *testing.T) {
 	}
 }
 
+// A long run is not thrown away because of where its page should have gone.
+func TestAPageThatCantBeWrittenIsRefusedBeforeTheRun(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "nowhere", "report.html")
+	refused(t, []string{"--html", nowhere}, "bench", "idle", "--settle", "1h", "--html", nowhere)
+}
+
 func TestADamagedDirectorySaysTheWayOn(t *testing.T) {
 	data := t.TempDir()
 	t.Run("made", func(t *testing.T) { running(t, "--data", data) })

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -95,5 +96,22 @@ func TestAServerThatDiesIsToldOf(t *testing.T) {
 	}
 	if r.OK {
 		t.Errorf("the server was killed and all is well: %+v", r)
+	}
+}
+
+func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	cfg := small(t, "fanout")
+	cfg.Server = "http://" + l.Addr().String()
+	r, err := bench.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK || !strings.Contains(strings.Join(r.Problems, "\n"), "connection refused") {
+		t.Errorf("%v %q", r.OK, r.Problems)
 	}
 }

@@ -176,8 +176,13 @@ func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byt
 		unix.Close(fd)
 		return fmt.Errorf("connect: %w", err)
 	}
-	if n, err := unix.Write(fd, request); err == nil {
+	switch n, err := unix.Write(fd, request); err {
+	case nil:
 		request = request[n:]
+	case unix.EAGAIN, unix.ENOTCONN: // it does not stand yet
+	default:
+		unix.Close(fd)
+		return fmt.Errorf("connect: %w", err)
 	}
 	interest := uint32(unix.EPOLLIN)
 	if len(request) > 0 {

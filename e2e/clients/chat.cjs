@@ -10,6 +10,7 @@ run(async ({ browser, say, heard, args: [base] }) => {
   // A visitor without a name sees how to fill the channel, and is asked for one.
   const alice = await visit({}, { viewport: { width: 1100, height: 800 } })
   await alice.page.waitForSelector('#curl')
+  assert.equal(await alice.page.evaluate(() => document.activeElement.id), 'name', 'who comes can not type at once')
   assert.match(await alice.text('#curl'), /curl .*"channel_id":"general"/)
   assert.equal((await alice.text('#curl')).split('\n').length, 3)
   await alice.page.fill('#name', 'not a name')
@@ -20,6 +21,7 @@ run(async ({ browser, say, heard, args: [base] }) => {
   await alice.connected('WebSocket')
   const bob = await visit({ user: 'bob' }, { viewport: { width: 390, height: 780 } })
   await bob.connected('WebSocket')
+  assert.equal(await bob.page.evaluate(() => document.activeElement.id), 'text', 'who comes can not type at once')
   await alice.wait(() => [...document.querySelectorAll('.note')].some(n => n.textContent.includes('bob joined')))
   await alice.wait(() => document.getElementById('count').textContent === 'Here now · 2')
 

@@ -66,4 +66,11 @@ the("my-name").onclick = () => {
   input.focus()
   input.select()
 }
+
+/** Whoever comes may type at once; on a touch screen no keyboard opens unasked. */
+function takeFocus(): void {
+  if (matchMedia("(hover: hover)").matches) (form.hidden ? session : input).focus()
+}
+
 begin(known())
+takeFocus()

@@ -425,6 +425,7 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 	defer l.Close()
 	addr := l.Addr().String()
 	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "dev", "--listen", addr, "--admin-listen", "127.0.0.1:0", "--data", t.TempDir())
+	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "demo", "--listen", addr)
 	refused(t, []string{"another process listens on " + addr, "--admin-listen 127.0.0.1:0"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", addr, "--data", t.TempDir())
 }
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"syscall"
 	"time"
 
 	"parley/demo"
@@ -17,7 +20,11 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr})
+	err = demo.Run(ctx, demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return refuse(fmt.Sprintf("another process listens on %s.", c.Listen), "Stop it, or choose another address: --listen 127.0.0.1:0 picks a free one.")
+	}
+	return err
 }
 
 // toolFlags are what the tools that talk to a server share.

@@ -134,6 +134,9 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		claims = precise{}
 		_, err = t.public.ParseWithClaims(token, &claims, understood(t.keys.Keyfunc))
 	}
+	if t.public != nil && errors.Is(err, jwt.ErrTokenUnverifiable) && t.keyless() {
+		return chat.Caller{}, errKeyless // another token would not help
+	}
 	if err != nil {
 		return chat.Caller{}, refuse(why(err), "get a new token")
 	}
@@ -162,6 +165,14 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		}
 	}
 	return c, nil
+}
+
+var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not yet got the keys that tokens are checked with", Hint: "come back after the time it gives", RetryAfter: 5 * time.Second}
+
+// keyless tells whether the public keys could not be fetched since the start.
+func (t *tokens) keyless() bool {
+	all, err := t.keys.Storage().KeyReadAll(context.Background()) // of what is in memory
+	return err == nil && len(all) == 0
 }
 
 // understood refuses tokens that want something of their verifier that this one does not

@@ -58,7 +58,7 @@ func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 	}
 }
 
-func start(t *testing.T, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
+func start(t testing.TB, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
 	t.Helper()
 	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
 	if err != nil {

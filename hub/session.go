@@ -48,8 +48,25 @@ var turns = sync.Pool{New: func() any { return new(turn) }}
 
 // many is what a session of more than one channel has.
 type many struct {
-	follows []*follow // the owner's: after the first, in the order they were asked for
-	queue   queue     // guarded by mu: those that may have something, in the order of their bells
+	follows []*follow                    // the owner's: after the first, in the order they were asked for
+	index   map[parley.ChannelID]*follow // the owner's: the same by channel, once they are too many to look through
+	queue   queue                        // guarded by mu: those that may have something, in the order of their bells
+}
+
+// tooMany are so many that one is not looked for among all.
+const tooMany = 32
+
+// note puts a follow that has its topic into the index, if there is one or it is time for one.
+func (m *many) note(f *follow) {
+	switch {
+	case m.index != nil:
+		m.index[f.topic.channel] = f
+	case len(m.follows) == tooMany:
+		m.index = make(map[parley.ChannelID]*follow, 2*tooMany)
+		for _, f := range m.follows {
+			m.index[f.topic.channel] = f
+		}
+	}
 }
 
 // queue is first in, first out, in an array that is used again.
@@ -103,6 +120,9 @@ func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *p
 	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
 	// First register, then look: what is stored in between rings.
 	s.hub.enter(channel, f)
+	if f != &s.first {
+		s.many.note(f)
+	}
 	bs, err := s.hub.log.Bounds(ctx, channel)
 	if err != nil {
 		s.Unfollow(channel)
@@ -176,6 +196,9 @@ func (s *Session) follows() iter.Seq[*follow] {
 
 // find returns the channel's follow, nil if there is none.
 func (s *Session) find(channel parley.ChannelID) *follow {
+	if m := s.many; m != nil && m.index != nil && (s.first.left || s.first.topic.channel != channel) {
+		return m.index[channel]
+	}
 	for f := range s.follows() {
 		if f.topic.channel == channel {
 			return f
@@ -198,6 +221,7 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 				break
 			}
 		}
+		delete(s.many.index, channel)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,8 +259,11 @@ func (s *Session) First() parley.ChannelID {
 
 // Len is how many channels the session follows.
 func (s *Session) Len() (n int) {
-	for range s.follows() {
+	if s.first.topic != nil && !s.first.left {
 		n++
+	}
+	if s.many != nil {
+		n += len(s.many.follows)
 	}
 	return n
 }
@@ -249,7 +276,7 @@ func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.many != nil {
-		s.many.follows = nil
+		s.many.follows, s.many.index = nil, nil
 	}
 	if t := s.turn; t != nil {
 		t.at, t.page, t.isBehind = nil, nil, false
@@ -257,12 +284,19 @@ func (s *Session) Close() {
 }
 
 // CursorText is where the session stands, as an id: line says it: a plain number,
-// or A:42,B:7 on a stream of many channels.
+// or A:42,B:7 on a stream of many channels; "" where there are no such lines.
 func (s *Session) CursorText() string {
-	if s.form != wire.FormSSEMulti && s.Len() == 1 {
+	switch s.form {
+	case wire.FormSSE:
+		if s.Len() == 0 {
+			return ""
+		}
 		return strconv.FormatInt(s.Sum(), 10)
+	case wire.FormSSEMulti:
+		return s.Positions()
+	default:
+		return ""
 	}
-	return s.Positions()
 }
 
 // Positions is the same with the channel's name even if there is just one.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,18 +48,24 @@ func serveLine(secret func() (string, error)) string {
 	return fmt.Sprintf("parley serve --auth-hmac-secret-file %[1]s --allowed-origins URL, and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
 }
 
+// spelled writes the dots of names that are nothing else as no part of a path's grammar.
+func spelled(path string) string {
+	names := strings.Split(path, "/")
+	for i, name := range names {
+		if name == "." || name == ".." {
+			names[i] = strings.ReplaceAll(name, ".", "%2E")
+		}
+	}
+	return strings.Join(names, "/")
+}
+
 // plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
 // Dots are a name that can't be, not the way to another address.
 func plain(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.EscapedPath()
-		if names := strings.Split(p, "/"); slices.Contains(names, ".") || slices.Contains(names, "..") {
-			for i, name := range names {
-				if name == "." || name == ".." {
-					names[i] = strings.ReplaceAll(name, ".", "%2E")
-				}
-			}
-			p = strings.Join(names, "/")
+		if strings.Contains(p, "/.") {
+			p = spelled(p)
 			u := *r.URL
 			u.RawPath = p
 			r = r.WithContext(r.Context())

@@ -20,7 +20,7 @@ type benchCmd struct {
 	Server string   `placeholder:"URL" group:"Server" help:"The server to measure. Without it one is started on this machine with temporary data, and ended afterwards."`
 	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"The process of that server, to measure its CPU and memory."`
 	Fsync  string   `default:"commit" enum:"commit,interval,memory" group:"Server" help:"--fsync of a server that is started."`
-	With   []string `placeholder:"FLAG,…" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
+	With   []string `placeholder:"FLAG" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
 
 	Transport   string        `default:"websocket" enum:"websocket,sse,long-poll,poll" group:"Load" help:"How readers read: websocket, sse, long-poll or poll."`
 	Connections int           `short:"n" placeholder:"N" group:"Load" help:"Readers; the scenario's own number by default. Processes are added as descriptors ask for it."`

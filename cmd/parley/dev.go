@@ -17,8 +17,8 @@ import (
 type devCmd struct {
 	nodeFlags
 	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret of serve, which refusals name; dev asks nobody for a token."`
-	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Of serve too."`
-	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser beside those of this machine."`
+	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"The public keys of serve; dev asks for none."`
+	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"Pages that may use parley from a browser beside those of this machine."`
 }
 
 func (devCmd) Help() string {

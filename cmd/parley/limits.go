@@ -27,7 +27,7 @@ type limitFlags struct {
 	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"Connections and streams that one address may open per second; bad credentials count too."`
 	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"Streams and held polls of one address, and as many connections with requests. 0: no limit."`
 	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Streams and held polls of one user."`
-	TrustedProxies        []string `placeholder:"CIDR,…" group:"Limits" help:"Proxies that are believed when they say in X-Forwarded-For where a client is."`
+	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies that are believed when they say in X-Forwarded-For where a client is."`
 	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
 }
 

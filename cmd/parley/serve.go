@@ -22,7 +22,7 @@ type serveCmd struct {
 	AuthIssuer         string   `placeholder:"NAME" group:"Security" help:"What a token's iss has to be."`
 	AuthAudience       string   `placeholder:"NAME" group:"Security" help:"What a token's aud has to contain."`
 	APIKeysFile        string   `name:"api-keys-file" placeholder:"FILE" group:"Security" help:"API keys of back ends, one per line, beside those of parley keys."`
-	AllowedOrigins     []string `placeholder:"URL,…" group:"Security" help:"Pages that may use parley from a browser, such as https://chat.example.com."`
+	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"Pages that may use parley from a browser, such as https://chat.example.com."`
 	AdminTokenFile     string   `placeholder:"FILE" group:"Security" help:"What the admin listener wants as Authorization: Bearer; needed if it is not on loopback."`
 }
 

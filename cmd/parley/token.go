@@ -22,7 +22,7 @@ import (
 type tokenCmd struct {
 	User               string        `required:"" placeholder:"NAME" help:"Whose token it is (sub)."`
 	Name               string        `placeholder:"TEXT" help:"What people read, if it differs from the user's name."`
-	Channels           []string      `placeholder:"PATTERN,…" help:"Channels it is for, such as room:*=rw, with the rights r read, w write, p see presence, a administer (rwp without =). Left out: those the user is a member of."`
+	Channels           []string      `placeholder:"PATTERN" help:"Channels it is for, such as room:*=rw, with the rights r read, w write, p see presence, a administer (rwp without =). Left out: those the user is a member of."`
 	For                time.Duration `default:"1h" placeholder:"TIME" help:"How long it is good."`
 	AuthHmacSecretFile string        `placeholder:"FILE" help:"The secret that serve was given; ./parley-data/auth-secret if that is there."`
 }

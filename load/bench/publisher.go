@@ -150,9 +150,13 @@ func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 			p.free = make(chan struct{}, max(s.plan.Window, 1))
 		}
 		done := make(chan error, 1)
-		go func() { done <- p.listen() }()
+		answered, stop := context.WithCancel(ctx) // until no answer comes any more
+		go func() {
+			defer stop()
+			done <- p.listen()
+		}()
 		wg.Go(func() {
-			err := p.send(ctx)
+			err := p.send(answered)
 			p.mu.Lock()
 			p.over = true
 			complete := p.acked == len(p.intended)

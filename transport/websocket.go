@@ -181,11 +181,15 @@ func (p *wsPeer) deal() *dealings {
 
 func (p *wsPeer) closing() bool { return p.dealings != nil && p.dealings.closing != nil }
 
-// millis is a moment in milliseconds; two less than 49 days apart can be compared by
+// millis is a moment in milliseconds; two less than 24 days apart can be compared by
 // their difference.
 func millis(t time.Time) uint32 { return uint32(t.UnixMilli()) }
 
-func since(now, then uint32) time.Duration { return time.Duration(now-then) * time.Millisecond }
+// since is what has passed from then to now. Nothing has if then is later: a tick that
+// waited for its connection has the older moment.
+func since(now, then uint32) time.Duration {
+	return time.Duration(max(int32(now-then), 0)) * time.Millisecond
+}
 
 var _ engine.Peer = (*wsPeer)(nil)
 

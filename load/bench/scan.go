@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -34,7 +35,10 @@ func (f *frames) scan(p []byte, see func([]byte)) (n int, err error) {
 		case 1, 2:
 			see(payload)
 		case 8:
-			return n, errClosed
+			if len(payload) < 2 {
+				return n, errClosed
+			}
+			return n, fmt.Errorf("%w: %d %s", errClosed, binary.BigEndian.Uint16(payload), payload[2:])
 		case 9:
 			f.ping(payload)
 		}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -46,7 +47,7 @@ func TestFramesInPieces(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, []string{message(1), message(2)}) || pings == 0 {
 		t.Errorf("%q, %d pings, %v", got, pings, err)
 	}
-	if _, err = pieces(t, frame(wire.OpText, "a")+frame(wire.OpClose, "\x03\xe9"), f); err != errClosed {
+	if _, err = pieces(t, frame(wire.OpText, "a")+frame(wire.OpClose, "\x03\xe9bye"), f); !errors.Is(err, errClosed) || !strings.HasSuffix(err.Error(), ": 1001 bye") {
 		t.Errorf("after a close frame: %v", err)
 	}
 	if _, err = f.scan([]byte{0x81, 0x81, 0, 0}, nil); err != errFrame {

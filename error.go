@@ -13,6 +13,9 @@ var (
 	ErrTrimmed     = errors.New("messages after the cursor are no longer kept")
 	ErrEpoch       = errors.New("the cursor is from another epoch")
 
+	// Of a condition: nothing was changed.
+	ErrChanged = errors.New("what was to be changed has changed meanwhile")
+
 	// Of a change.
 	ErrNoMessage = errors.New("there is no such message")
 	ErrDeleted   = errors.New("the message is deleted")

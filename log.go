@@ -21,7 +21,8 @@ type Log interface {
 	//
 	// Errors of a Result: ErrUnknown, the message may be there or come to be;
 	// anything else, such as ErrUnavailable or ErrClosed, it is not and never
-	// will be. ctx bounds the waiting only (its end yields ErrUnknown); a commit
+	// will be. Entries of the server's own channels (ChannelID.Internal) may use a reserve
+	// of room that messages may not. ctx bounds the waiting only (its end yields ErrUnknown); a commit
 	// that others share goes on. The log does not keep or change the drafts'
 	// bytes after Append has returned.
 	//
@@ -83,10 +84,15 @@ type Threads interface {
 type Directory interface {
 	// Channel returns a channel's settings. One that has none has zero Settings.
 	Channel(ctx context.Context, channel ChannelID) (Settings, error)
-	// SetChannel replaces a channel's settings, and so makes the channel exist.
-	SetChannel(ctx context.Context, channel ChannelID, s Settings) error
+	// SetChannel changes a channel's settings, and so makes the channel exist. change is
+	// given them as they are, where no other change of them can come between, on whatever
+	// node; it must be quick and must not call the store, and it may be called again with
+	// newer ones. Its error is returned, and nothing is stored. was and is are the settings
+	// before and after.
+	SetChannel(ctx context.Context, channel ChannelID, change func(*Settings) error) (was, is Settings, err error)
 	// RemoveChannel deletes messages, keys, members and settings. Ids go on after the last
-	// one used. Removing a channel that does not exist does nothing.
+	// one used. Removing a channel that does not exist does nothing. It works while messages
+	// are refused for lack of room.
 	RemoveChannel(ctx context.Context, channel ChannelID) error
 	// Channels lists the channels that exist (have a message or settings), in the
 	// order of their names, after the name given, at most limit.
@@ -109,6 +115,12 @@ type Settings struct {
 	Topic     string          `json:"topic,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"`
 	Retention *Retention      `json:"retention,omitempty"`
+}
+
+// Replace is a change to exactly these settings.
+func (s Settings) Replace(old *Settings) error {
+	*old = s
+	return nil
 }
 
 // Retention says how long messages are kept. At least the newest Messages are;

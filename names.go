@@ -34,7 +34,12 @@ func ParseChannel(s string) (ChannelID, error) {
 		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
 	}
-	return ChannelID(strings.Clone(s)), nil
+	c := ChannelID(strings.Clone(s))
+	if _, _, n := c.pairs(); n > 1 {
+		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the direct channel %s can be of several pairs of users", quote(s)),
+			Hint: "users whose names have colons need a channel of another name"}
+	}
+	return c, nil
 }
 
 // Owner returns the user to whom a channel of the form @user belongs.
@@ -45,19 +50,26 @@ func (c ChannelID) Owner() (UserID, bool) {
 	return "", false
 }
 
-// Direct returns the two users of a direct channel, dm:alice:bob, in their order. A
-// name with colons of its own is the second one's.
+// Direct returns the two users of a direct channel, dm:alice:bob, in their order. A name that
+// can be split in two ways is nobody's.
 func (c ChannelID) Direct() (a, b UserID, ok bool) {
+	a, b, n := c.pairs()
+	return a, b, n == 1
+}
+
+// pairs returns the last of the pairs of users whose direct channel the name can be, and how
+// many there are.
+func (c ChannelID) pairs() (a, b UserID, n int) {
 	rest, ok := strings.CutPrefix(string(c), "dm:")
 	if !ok {
-		return "", "", false
+		return "", "", 0
 	}
 	for i := 1; i < len(rest); i++ {
-		if left, right := rest[:i], rest[i+1:]; rest[i] == ':' && left < right && badName(left) == "" && badName(right) == "" {
-			return UserID(left), UserID(right), true
+		if left, right := rest[:i], rest[i+1:]; rest[i] == ':' && left < right && badUser(left) == "" && badUser(right) == "" {
+			a, b, n = UserID(left), UserID(right), n+1
 		}
 	}
-	return "", "", false
+	return a, b, n
 }
 
 // Internal tells whether the channel is the server's own, which no client can name.
@@ -65,15 +77,19 @@ func (c ChannelID) Internal() bool { return c[0] == '$' }
 
 // ParseUser checks a user's name and returns a copy. The error is an *Error with CodeBadRequest.
 func ParseUser(s string) (UserID, error) {
-	why := badName(s)
-	if why == "" && s == "channel" {
-		why = "is a reserved word"
-	}
-	if why != "" {
+	if why := badUser(s); why != "" {
 		return "", &Error{Code: CodeBadRequest, Detail: fmt.Sprintf("the user name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @, and not the word channel"}
 	}
 	return UserID(strings.Clone(s)), nil
+}
+
+// badUser says what is wrong with s as a user's name, or nothing.
+func badUser(s string) string {
+	if s == string(Everybody) {
+		return "is a reserved word"
+	}
+	return badName(s)
 }
 
 // badName says what is wrong with s as a name, or nothing.

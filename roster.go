@@ -5,18 +5,39 @@ import "context"
 // Role is what a user is in a channel.
 type Role string
 
-// The roles. NoRole is that of who is no member, Banned of who can't become one.
+// The roles. The last three are not a member's: NoRole of somebody about whom nothing was
+// decided, Restricted of a reader who left, and Banned of a user who cannot become a member.
 const (
-	NoRole  Role = ""
-	Owner   Role = "owner"
-	Admin   Role = "admin"
-	Regular Role = "member"
-	Reader  Role = "reader"
-	Banned  Role = "banned"
+	Owner      Role = "owner"
+	Admin      Role = "admin"
+	Regular    Role = "member"
+	Reader     Role = "reader"
+	NoRole     Role = ""
+	Restricted Role = "restricted"
+	Banned     Role = "banned"
 )
 
-// In tells whether the role is a member's.
-func (r Role) In() bool { return r != NoRole && r != Banned }
+// In reports whether the role is a member's.
+func (r Role) In() bool { return r != NoRole && r != Restricted && r != Banned }
+
+// Loses reports whether a user may have fewer rights with the role is than with r. A
+// reader does not write where everybody else does.
+func (r Role) Loses(is Role) bool {
+	switch {
+	case r == is || is == Owner:
+		return false
+	case r == Banned:
+		return false
+	case r == NoRole || r == Restricted:
+		return is == Banned || r == NoRole && (is == Reader || is == Restricted)
+	case r == Reader:
+		return !is.In()
+	case r == Regular:
+		return is != Admin
+	default:
+		return true
+	}
+}
 
 // Member is a user's place in a channel.
 type Member struct {
@@ -29,7 +50,8 @@ type Member struct {
 
 // MemberChange says what to change of a user's place; nil: leave it as it is.
 type MemberChange struct {
-	Role  *Role  // NoRole takes the user out, Banned also keeps the user out
+	Was   *Role  // the role on which the change was decided; ErrChanged if the user has another
+	Role  *Role  // NoRole takes the user out; Restricted and Banned do too, and remain
 	Muted *bool  // of members only
 	Read  *int64 // of members only; moves the pointer forward, at most to the head, and never back
 }
@@ -41,10 +63,12 @@ type Roster interface {
 	// Member returns a user's place in a channel; NoRole if there is none.
 	Member(ctx context.Context, channel ChannelID, user UserID) (Member, error)
 	// SetMember changes a user's place in a channel and returns it as it was and as
-	// it is, durably. The pointer of a new member is the head.
+	// it is, durably. The pointer of a new member is the head. A condition (Was) is checked
+	// in the same step as the change is made, on every node. A change that takes rights away
+	// may use a reserve that messages may not (see Log).
 	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
 	// Members lists a channel's members in the order of their names, after the one
-	// given, at most limit. Who is banned is not among them.
+	// given, at most limit.
 	Members(ctx context.Context, channel ChannelID, after UserID, limit int) ([]Member, error)
 	// Memberships lists the channels a user is a member of, in the order of their
 	// names, after the one given, at most limit.

@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"parley"
@@ -33,56 +35,85 @@ func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, 
 	return set, bs[0], nil
 }
 
-// Configure changes a channel's settings by a function that is given those it has. Who
-// makes a members-only channel owns it; a direct channel's two are its members from
-// then on.
-func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) (parley.Settings, error) {
-	a, err := s.authorize(ctx, c, Administer, channel)
+// Configure changes a channel's settings by a function that is given those it has, perhaps
+// more than once. A user who makes a channel members-only owns it; a direct channel's two are
+// its members from then on, and may set what they read about it, but not who reads how much.
+func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
+	return retryChanged(func() error { return s.configure(ctx, c, channel, change) })
+}
+
+// errKind refuses a change of a channel's kind that no order announced.
+var errKind = errors.New("the kind changes")
+
+func (s *Service) configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
+	a, denied := s.authorize(ctx, c, Administer, channel)
 	_, _, direct := channel.Direct()
 	if !direct && strings.HasPrefix(string(channel), "dm:") {
-		return parley.Settings{}, &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order", Hint: "such as dm:alice:bob"}
+		return &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order", Hint: "such as dm:alice:bob"}
 	}
-	if err != nil && !(direct && a.role.In()) {
-		return parley.Settings{}, err
+	if denied != nil && !(direct && a.role.In()) {
+		return denied
 	}
 	if err := s.spend(c, channel); err != nil {
-		return parley.Settings{}, err
+		return err
 	}
 	if !a.made {
 		if err := s.make(ctx, c, channel); err != nil {
-			return parley.Settings{}, err
+			return err
 		}
 	}
-	was, err := s.store.Channel(ctx, channel)
-	if err != nil {
-		return was, err
+	announced := false
+	apply := func(set *parley.Settings) error {
+		was := *set
+		change(set)
+		switch {
+		case direct && set.Kind == parley.Public:
+			return &parley.Error{Code: parley.CodeBadRequest, Detail: "a direct channel can't be public", Hint: "use another channel"}
+		case denied != nil && !sameRetention(set.Retention, was.Retention):
+			return denied
+		case s.kindOf(channel, set) != s.kindOf(channel, &was) && !announced:
+			return errKind
+		}
+		return nil
 	}
-	set := was
+	own, cancel := detached(ctx)
+	defer cancel()
+	_, _, err := s.store.SetChannel(own, channel, apply)
+	if errors.Is(err, errKind) {
+		// The owner first: nobody may be left outside of a channel that nobody can open again.
+		if err := s.own(own, c, channel, a, change); err != nil {
+			return err
+		}
+		announced = true
+		err = s.takeRights(own, order{Channel: channel}, func(ctx context.Context) error {
+			_, _, err := s.store.SetChannel(ctx, channel, apply)
+			return err
+		})
+	}
+	if err == nil && direct {
+		err = s.openDirect(own, channel, "")
+	}
+	return err
+}
+
+func sameRetention(a, b *parley.Retention) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// own makes the caller an owner if a change makes a channel members-only.
+func (s *Service) own(ctx context.Context, c Caller, channel parley.ChannelID, a access, change func(*parley.Settings)) error {
+	var set parley.Settings
 	change(&set)
-	if direct && set.Kind == parley.Public {
-		return set, &parley.Error{Code: parley.CodeBadRequest, Detail: "a direct channel can't be public", Hint: "use another channel"}
+	if s.kindOf(channel, &set) != parley.MembersOnly || !c.Named() || c.As != nil && c.As.Service {
+		return nil
 	}
-	if err := s.store.SetChannel(ctx, channel, set); err != nil {
-		return set, err
-	}
-	if direct {
-		if err := s.openDirect(ctx, channel); err != nil {
-			return set, err
-		}
-	}
-	if set.Kind == "" {
-		set.Kind = s.kind(channel)
-	}
-	if set.Kind != a.kind {
-		if set.Kind == parley.MembersOnly && c.Named() && !(c.As != nil && c.As.Service) {
-			if _, err := s.setRole(ctx, channel, c.User, parley.Owner); err != nil {
-				return set, err
-			}
-		}
-		s.known.generation.Add(1)
-		err = s.control.append(ctx, order{Channel: channel})
-	}
-	return set, err
+	_, err := s.setRole(ctx, channel, c.User, a.stored(), parley.Owner)
+	return err
+}
+
+// kindOf is a channel's kind, by its settings or its namespace.
+func (s *Service) kindOf(channel parley.ChannelID, set *parley.Settings) parley.Kind {
+	return cmp.Or(set.Kind, s.kind(channel))
 }
 
 // Remove deletes a channel's messages, members and settings; its ids go on.
@@ -106,15 +137,17 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 			break
 		}
 	}
-	if err := s.store.RemoveChannel(ctx, channel); err != nil {
+	return s.takeRights(ctx, order{Channel: channel}, func(ctx context.Context) error {
+		err := s.store.RemoveChannel(ctx, channel)
+		if err != nil && !errors.Is(err, parley.ErrUnknown) {
+			return err
+		}
+		s.hub.Forget(channel)
+		for _, user := range members {
+			s.tellMembership(channel, user, parley.Member{})
+		}
 		return err
-	}
-	s.known.generation.Add(1)
-	s.hub.Forget(channel)
-	for _, user := range members {
-		s.tellMembership(channel, user, parley.Member{})
-	}
-	return s.control.append(ctx, order{Channel: channel})
+	})
 }
 
 // Public lists the public channels that a caller may read or join, after the one named,

@@ -11,18 +11,33 @@ import (
 	"parley/hub"
 )
 
-// controlChannel is where what takes rights away is written down, in the log that all
-// nodes share. No client can name it.
+// controlChannel is where changes that take rights away are written down, in the log that
+// all nodes share. No client can name it.
 const controlChannel parley.ChannelID = "$control"
 
-// controlEvery is how often its head is looked at, beside being told of it: the
-// second that reliability.md gives a removal holds without any hint.
-const controlEvery = 300 * time.Millisecond
+const (
+	// controlEvery is how often its head is looked at, beside being told of it: the
+	// second that reliability.md gives a removal holds without any hint.
+	controlEvery = 300 * time.Millisecond
+	// orderTime is how long a change may take that an order announced.
+	orderTime = 10 * time.Second
+	// controlBack is how many orders before its start a node reads: the changes of the
+	// last ones may still be under way.
+	controlBack = 64
+)
 
-// order says whose rights may have become fewer. An empty field means all.
+// order says whose rights become fewer. An empty field means all. A change is announced
+// before it is made, and the order is closed after it:
+//
+//	order ──▶ the change ──▶ order with Done ──▶ every node asks again
+//	   └──▶ open: every node asks again with each tick, until Done or for orderTime
+//
+// So the change and its announcement need not be one step in a store: whatever happens
+// between them, no node serves for longer than a tick what the store no longer allows.
 type order struct {
 	Channel parley.ChannelID `json:"channel,omitempty"`
 	User    parley.UserID    `json:"user,omitempty"`
+	Done    int64            `json:"done,omitempty"` // the id of the order that it closes
 }
 
 // control follows the orders of all nodes.
@@ -31,35 +46,66 @@ type control struct {
 	hub  *hub.Hub
 	kick chan struct{} // holds a token if there is something new
 
+	open map[int64]openOrder // owned by run: orders whose change may be under way
+
 	mu        sync.Mutex
 	listeners []func(parley.ChannelID, parley.UserID)
 }
 
-func newControl(log parley.Log, h *hub.Hub) *control {
-	return &control{log: log, hub: h, kick: make(chan struct{}, 1)}
+type openOrder struct {
+	order
+	since time.Time
 }
 
-// append writes an order down; when it returns nil every node will follow it.
-func (c *control) append(ctx context.Context, o order) error {
+func newControl(log parley.Log, h *hub.Hub) *control {
+	return &control{log: log, hub: h, kick: make(chan struct{}, 1), open: map[int64]openOrder{}}
+}
+
+// append writes an order down and returns its id.
+func (c *control) append(ctx context.Context, o order) (id int64, err error) {
 	data, err := json.Marshal(o)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	// The change was made; that its maker goes away must not keep the others from it.
-	answer := make(chan error, 1)
+	answer := make(chan parley.Result, 1)
 	c.hub.Publish(controlChannel, parley.Draft{User: parley.Guest, Data: data}, func(r parley.Result) {
 		select {
 		case c.kick <- struct{}{}:
 		default:
 		}
-		answer <- r.Err
+		answer <- r
 	})
 	select {
-	case err = <-answer:
-		return err
+	case r := <-answer:
+		return r.Message.ID, r.Err
 	case <-ctx.Done():
-		return parley.ErrUnknown
+		return 0, parley.ErrUnknown
 	}
+}
+
+// detached is a context for what must not end with its caller's connection.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), orderTime)
+}
+
+// takeRights makes a change that takes rights away, and has every node follow it. The
+// error says what became of the change: if the order cannot be written, nothing was changed.
+func (s *Service) takeRights(ctx context.Context, o order, change func(context.Context) error) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	id, err := s.control.append(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = change(ctx)
+	s.obey(o) // also if the outcome is unknown
+	if errors.Is(err, parley.ErrUnknown) {
+		return err // the order stays open: the change may come to be
+	}
+	o.Done = id
+	// If this fails, every node goes on asking until the order is too old.
+	_, _ = s.control.append(ctx, o)
+	return err
 }
 
 // OnRights calls f after rights of a user in a channel may have become fewer; "" means
@@ -71,7 +117,7 @@ func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID))
 }
 
 // run follows the orders that come after its start: before it, there was no stream
-// that they could end.
+// that they could end, unless their change is still to come.
 func (c *control) run(ctx context.Context, do func(order)) {
 	tick := time.NewTicker(controlEvery)
 	defer tick.Stop()
@@ -79,7 +125,7 @@ func (c *control) run(ctx context.Context, do func(order)) {
 	for {
 		if !known {
 			if bs, err := c.log.Bounds(ctx, controlChannel); err == nil {
-				cursor.ID, known = bs[0].Last, true
+				cursor.ID, known = max(bs[0].First-1, bs[0].Last-controlBack), true
 			}
 		}
 		for known {
@@ -92,10 +138,7 @@ func (c *control) run(ctx context.Context, do func(order)) {
 				break
 			}
 			for i := range ms {
-				var o order
-				if json.Unmarshal(ms[i].Data, &o) == nil {
-					do(o)
-				}
+				c.follow(&ms[i], do)
 			}
 			cursor.ID += int64(len(ms))
 		}
@@ -103,8 +146,32 @@ func (c *control) run(ctx context.Context, do func(order)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			c.recheck(do)
 		case <-c.kick:
 		}
+	}
+}
+
+// follow takes in one entry of the channel.
+func (c *control) follow(m *parley.Message, do func(order)) {
+	var o order
+	switch err := json.Unmarshal(m.Data, &o); {
+	case err != nil:
+	case o.Done != 0:
+		delete(c.open, o.Done)
+		do(o)
+	default:
+		c.open[m.ID] = openOrder{o, time.Now()}
+	}
+}
+
+// recheck does what open orders say, as their change may have been made meanwhile.
+func (c *control) recheck(do func(order)) {
+	for id, o := range c.open {
+		if time.Since(o.since) > orderTime+controlEvery {
+			delete(c.open, id)
+		}
+		do(o.order)
 	}
 }
 

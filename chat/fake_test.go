@@ -92,8 +92,11 @@ func (f *fake) Close() error { return nil }
 type store struct{ parley.Log }
 
 func (store) Channel(context.Context, parley.ChannelID) (s parley.Settings, err error) { return s, nil }
-func (store) SetChannel(context.Context, parley.ChannelID, parley.Settings) error      { return nil }
-func (store) RemoveChannel(context.Context, parley.ChannelID) error                    { return nil }
+func (store) SetChannel(context.Context, parley.ChannelID, func(*parley.Settings) error) (was, is parley.Settings, err error) {
+	return was, is, nil
+}
+
+func (store) RemoveChannel(context.Context, parley.ChannelID) error { return nil }
 func (store) Channels(context.Context, parley.ChannelID, int) ([]parley.ChannelID, error) {
 	return nil, nil
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"parley"
@@ -24,20 +25,31 @@ func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelI
 
 // PutMember makes a user a member, or changes a member's role; "" is that of a member,
 // or the one a member has. Users may put themselves into a public channel that their
-// credentials don't keep them out of; all else is for administrators, and owners are
-// made by owners and by credentials.
-func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
+// credentials don't keep them out of, as the reader that they were if they were one; all else
+// is for administrators, and owners are made by owners and by credentials.
+func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (m parley.Member, err error) {
+	err = retryChanged(func() error {
+		m, err = s.putMember(ctx, c, channel, user, role)
+		return err
+	})
+	return m, err
+}
+
+func (s *Service) putMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
 	a, err := s.access(ctx, user, channel)
 	if err != nil {
 		return parley.Member{}, err
 	}
-	if role == "" {
-		if role = parley.Regular; a.role.In() {
-			role = a.role
-		}
+	switch {
+	case a.role == parley.Restricted && (role == "" || role == parley.Regular && user == c.User):
+		role = parley.Reader
+	case role == "" && a.role.In():
+		role = a.role
+	case role == "":
+		role = parley.Regular
 	}
-	mayJoin := user == c.User && role == parley.Regular && a.kind == parley.Public && a.role == parley.NoRole &&
-		(c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0)
+	mayJoin := user == c.User && (role == parley.Regular && a.role == parley.NoRole || role == parley.Reader && a.role == parley.Restricted) &&
+		a.kind == parley.Public && (c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0)
 	if user == c.User && role == a.role {
 		mayJoin = true // nothing changes
 	}
@@ -57,7 +69,17 @@ func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.Channe
 			return parley.Member{}, err
 		}
 	}
-	return s.setRole(ctx, channel, user, role)
+	return s.setRole(ctx, channel, user, a.stored(), role)
+}
+
+// retryChanged repeats what was decided on something that changed meanwhile.
+func retryChanged(do func() error) (err error) {
+	for range 10 {
+		if err = do(); !errors.Is(err, parley.ErrChanged) {
+			return err
+		}
+	}
+	return &parley.Error{Code: parley.CodeConflict, Detail: "others change the same at the same time", Hint: "try again", Err: err}
 }
 
 // administer asks for the right to make a user of one role one of another.
@@ -81,6 +103,10 @@ func (s *Service) administer(ctx context.Context, c Caller, channel parley.Chann
 // RemoveMember takes a user out of a channel: oneself, or anybody for administrators.
 // When it returns, the user's streams are about to end.
 func (s *Service) RemoveMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID) error {
+	return retryChanged(func() error { return s.removeMember(ctx, c, channel, user) })
+}
+
+func (s *Service) removeMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID) error {
 	a, err := s.access(ctx, user, channel)
 	if err != nil {
 		return err
@@ -90,18 +116,26 @@ func (s *Service) RemoveMember(ctx context.Context, c Caller, channel parley.Cha
 			return err
 		}
 	}
-	if a.role == parley.Banned {
-		return nil // and stays so
-	}
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
-	_, err = s.setRole(ctx, channel, user, parley.NoRole)
+	if !a.stored().In() {
+		return nil // and what remains of a role stays so
+	}
+	role := parley.NoRole
+	if a.role == parley.Reader {
+		role = parley.Restricted // until an administrator decides otherwise
+	}
+	_, err = s.setRole(ctx, channel, user, a.stored(), role)
 	return err
 }
 
 // SetBan takes every right in a channel from a user, or lifts that again.
 func (s *Service) SetBan(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
+	return retryChanged(func() error { return s.setBan(ctx, c, channel, user, banned) })
+}
+
+func (s *Service) setBan(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
 	a, err := s.access(ctx, user, channel)
 	if err != nil {
 		return err
@@ -114,28 +148,40 @@ func (s *Service) SetBan(ctx context.Context, c Caller, channel parley.ChannelID
 	}
 	switch {
 	case banned:
-		_, err = s.setRole(ctx, channel, user, parley.Banned)
+		_, err = s.setRole(ctx, channel, user, a.stored(), parley.Banned)
 	case a.role == parley.Banned:
-		_, err = s.setRole(ctx, channel, user, parley.NoRole)
+		_, err = s.setRole(ctx, channel, user, parley.Banned, parley.NoRole)
 	}
 	return err
 }
 
-// setRole changes a role, tells every node of it if it may take rights away, and the
-// user if it began or ended a membership.
-func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
-	was, is, err := s.store.SetMember(ctx, channel, user, parley.MemberChange{Role: &role})
-	if err != nil || was.Role == is.Role {
+// setRole changes the role that a user was found to have, has every node follow if that
+// takes rights away, and tells the user if it began or ended a membership. ErrChanged if the
+// user has another role by now.
+func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID, was, role parley.Role) (is parley.Member, err error) {
+	if was == role {
+		return s.store.Member(ctx, channel, user)
+	}
+	loses := was.Loses(role)
+	change := func(ctx context.Context) (err error) {
+		_, is, err = s.store.SetMember(ctx, channel, user, parley.MemberChange{Was: &was, Role: &role})
+		if err != nil && !(loses && errors.Is(err, parley.ErrUnknown)) {
+			return err
+		}
+		s.known.generation.Add(1)
+		if was.In() != role.In() {
+			s.tellMembership(channel, user, parley.Member{User: user, Role: role})
+		}
+		return err
+	}
+	if loses {
+		err = s.takeRights(ctx, order{Channel: channel, User: user}, change)
 		return is, err
 	}
-	s.known.generation.Add(1)
-	if was.Role.In() != is.Role.In() {
-		s.tellMembership(channel, user, is)
-	}
-	if was.Role == parley.NoRole && is.Role.In() {
-		return is, nil // rights were only added
-	}
-	return is, s.control.append(ctx, order{Channel: channel, User: user})
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err = change(ctx)
+	return is, err
 }
 
 // tellMembership tells a user's connections of a channel that was joined or left.
@@ -150,11 +196,15 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	s.membersChanged(user, is.Role.In())
 }
 
-// openDirect makes the two of a direct channel members, if they are not.
-func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID) error {
+// openDirect makes the two of a direct channel members, if they are not, the one named last:
+// until that one is, whoever sends as that user comes here again.
+func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID, last parley.UserID) error {
 	a, b, ok := channel.Direct()
 	if !ok {
 		return nil
+	}
+	if a == last {
+		a, b = b, a
 	}
 	for _, user := range []parley.UserID{a, b} {
 		m, err := s.store.Member(ctx, channel, user)
@@ -164,7 +214,7 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID) erro
 		if m.Role != parley.NoRole {
 			continue
 		}
-		if _, err := s.setRole(ctx, channel, user, parley.Regular); err != nil {
+		if _, err := s.setRole(ctx, channel, user, parley.NoRole, parley.Regular); err != nil && !errors.Is(err, parley.ErrChanged) {
 			return err
 		}
 	}
@@ -192,6 +242,8 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return parley.Standing{}, err
 	}
+	ctx, cancel := detached(ctx) // the others are told of what is stored
+	defer cancel()
 	was, is, err := s.store.SetMember(ctx, channel, c.User, change)
 	if err == nil && !is.Role.In() { // a message that makes a member of the caller may be on its way
 		s.hub.Settle(ctx, channel)

@@ -39,7 +39,7 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	d.User, d.Name = c.User, c.Name
 	d.Join = a.kind == parley.Public
 	if a.direct {
-		if err := s.openDirect(ctx, channel); err != nil {
+		if err := s.openDirect(ctx, channel, c.User); err != nil {
 			return err
 		}
 	}

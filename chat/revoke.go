@@ -14,10 +14,9 @@ func (s *Service) Revoke(ctx context.Context, c Caller, user parley.UserID) erro
 	if !c.everywhere() {
 		return &parley.Error{Code: parley.CodeForbidden, Detail: "the caller may not revoke tokens", Hint: "use an API key, or a token with *=a"}
 	}
-	if err := s.store.Revoke(ctx, user, parley.Timestamp(s.clock().UnixMicro())); err != nil {
-		return err
-	}
-	return s.control.append(ctx, order{User: user})
+	return s.takeRights(ctx, order{User: user}, func(ctx context.Context) error {
+		return s.store.Revoke(ctx, user, parley.Timestamp(s.clock().UnixMicro()))
+	})
 }
 
 // everywhere tells whether a caller administers every channel.

@@ -101,14 +101,22 @@ type access struct {
 	made   bool // the channel is known to be there
 }
 
+// stored is the role that the roster has.
+func (a access) stored() parley.Role {
+	if a.direct {
+		return parley.NoRole
+	}
+	return a.role
+}
+
 // rights tells what a caller may do in a channel.
 //
 //	              credentials list channels      they don't
 //	public        what the list gives            what the role gives
 //	members-only  that and what the role gives   what the role gives
 //
-// An owner or admin administers in any case, a reader never writes, who is banned does
-// nothing. @alice is alice's and the back ends'. In development a members-only channel
+// An owner or admin administers in any case, a reader never writes, also after leaving, and a
+// banned user does nothing. @alice is alice's and the back ends'. In development a members-only channel
 // gives those who are no members only the right to administer.
 func rights(c Caller, channel parley.ChannelID, a access) Right {
 	cred := c.As
@@ -141,7 +149,7 @@ func rights(c Caller, channel parley.ChannelID, a access) Right {
 	if mine&Administer != 0 {
 		r |= all
 	}
-	if a.role == parley.Reader {
+	if a.role == parley.Reader || a.role == parley.Restricted {
 		r &^= Write
 	}
 	return r

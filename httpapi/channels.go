@@ -137,7 +137,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	case in.Title != nil && len(*in.Title) > 1024 || in.Topic != nil && len(*in.Topic) > 4096:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the title or the topic is too long", Hint: "at most 1 KiB and 4 KiB"}
 	}
-	if _, err := a.chat.Configure(r.Context(), caller, channel, func(s *parley.Settings) {
+	if err := a.chat.Configure(r.Context(), caller, channel, func(s *parley.Settings) {
 		if in.Kind != nil {
 			s.Kind = *in.Kind
 		}

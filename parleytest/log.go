@@ -65,10 +65,13 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"Close answers all appends", testCloseAnswers},
 
 		{"settings are kept and listed", testSettings},
+		{"settings that are changed together are all changed", testSettingsTogether},
+		{"a change of settings that is refused stores nothing", testSettingsRefused},
 		{"channels are listed in order and in pages", testListing},
 		{"a removed channel goes on after its last id", testRemove},
 		{"trimming leaves the newest and says so", testTrim},
 		{"old messages go", testTrimAge},
+		{"what is kept forever stays", testTrimForever},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

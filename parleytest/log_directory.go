@@ -20,7 +20,7 @@ func testSettings(t *testing.T, h LogHarness) {
 		t.Fatalf("settings of a channel that has none: %+v, %v", s, err)
 	}
 	want := parley.Settings{Title: "Räume", Topic: "t", Data: json.RawMessage(`{"a":1}`), Retention: &parley.Retention{Messages: 5, Seconds: 6}}
-	if err := d.SetChannel(t.Context(), room, want); err != nil {
+	if _, _, err := d.SetChannel(t.Context(), room, want.Replace); err != nil {
 		t.Fatal(err)
 	}
 	if h.Reopen != nil {
@@ -30,7 +30,7 @@ func testSettings(t *testing.T, h LogHarness) {
 	if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("settings %+v, %v; want %+v", s, err, want)
 	}
-	if err := d.SetChannel(t.Context(), room, parley.Settings{Title: "x"}); err != nil {
+	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Title: "x"}.Replace); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, parley.Settings{Title: "x"}) {
@@ -50,7 +50,7 @@ func testListing(t *testing.T, h LogHarness) {
 			post(t, log, ch, "x")
 		}
 		if i%3 != 1 {
-			if err := d.SetChannel(t.Context(), ch, parley.Settings{}); err != nil {
+			if _, _, err := d.SetChannel(t.Context(), ch, parley.Settings{}.Replace); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,7 +83,7 @@ func testRemove(t *testing.T, h LogHarness) {
 	}
 	for _, ch := range names {
 		stored(t, log.Append(t.Context(), ch, keyed("u", "k1", "one"), keyed("u", "k2", "two")))
-		if err := d.SetChannel(t.Context(), ch, parley.Settings{Title: "x"}); err != nil {
+		if _, _, err := d.SetChannel(t.Context(), ch, parley.Settings{Title: "x"}.Replace); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,7 +132,7 @@ func testTrim(t *testing.T, h LogHarness) {
 	log := h.Open(t, nil)
 	d := directory(t, log)
 	const keep, n = 50, 300
-	if err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Messages: keep}}); err != nil {
+	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
 		t.Fatal(err)
 	}
 	post(t, log, "room-2", "stays")
@@ -184,7 +184,7 @@ func testTrimAge(t *testing.T, h LogHarness) {
 	now.Store(1_800_000_000_000_000)
 	log := h.Open(t, func() time.Time { return time.UnixMicro(now.Load()) })
 	d := directory(t, log)
-	if err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Seconds: 60}}); err != nil {
+	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Seconds: 60}}.Replace); err != nil {
 		t.Fatal(err)
 	}
 	post(t, log, room, numbers(25)...)

@@ -86,7 +86,8 @@ func testClose(t *testing.T, h LogHarness) {
 	if d, ok := log.(parley.Directory); ok {
 		_, err1 := d.Channel(t.Context(), room)
 		_, err2 := d.Channels(t.Context(), "", 1)
-		for i, err := range []error{err1, err2, d.SetChannel(t.Context(), room, parley.Settings{}), d.RemoveChannel(t.Context(), room)} {
+		_, _, err3 := d.SetChannel(t.Context(), room, parley.Settings{}.Replace)
+		for i, err := range []error{err1, err2, err3, d.RemoveChannel(t.Context(), room)} {
 			if !errors.Is(err, parley.ErrClosed) {
 				t.Errorf("directory, call %d: %v", i, err)
 			}

@@ -34,6 +34,8 @@ func RunRoster(t *testing.T, h RosterHarness) {
 	}{
 		{"members are put, changed, listed and taken out", testMembers},
 		{"who is banned is no member, and stays out", testBan},
+		{"a role changes only on its condition", testConditions},
+		{"a reader who left is no member, and remembered", testRestricted},
 		{"posting makes a member if it says so", testJoinByPosting},
 		{"read pointers never move back", testPointers},
 		{"a new member has read everything", testNewMember},

@@ -68,7 +68,7 @@ func (b *build) head(ch parley.ChannelID) (*head, error) {
 
 // append numbers the drafts of one call.
 func (b *build) append(r *request) {
-	if err := b.log.refusal(); err != nil {
+	if err := b.log.refusal(r.channel.Internal()); err != nil {
 		r.err = err
 		return
 	}

@@ -41,23 +41,38 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 }
 
 // SetChannel implements parley.Directory. It shares its sync with appends.
-func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, s parley.Settings) error {
-	v, err := json.Marshal(s)
-	if err == nil {
-		err = l.submit(ctx, &request{size: len(v), do: func(b *build) error {
-			if err := l.refusal(); err != nil {
-				return err
-			}
-			l.configured.add(channel)
-			must(b.batch.Set(settingsKey(channel), v, nil))
-			l.trims.changed(channel)
-			return nil
-		}})
-	}
+func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (was, is parley.Settings, err error) {
+	var before, after parley.Settings // the builder's until it has answered
+	err = l.submit(ctx, &request{size: 128, do: func(b *build) (err error) {
+		size := 0
+		before, _, err = row(b.getter(), settingsKey(channel), func(v []byte) (s parley.Settings, err error) {
+			size = len(v)
+			return s, json.Unmarshal(v, &s)
+		})
+		if err != nil {
+			return err
+		}
+		after = before
+		if err := change(&after); err != nil {
+			return err
+		}
+		v, err := json.Marshal(after)
+		if err != nil {
+			return err
+		}
+		// Another kind takes rights away; whoever adds nothing else to it may use the reserve.
+		if err := l.refusal(after.Kind != before.Kind && len(v) <= size+64); err != nil {
+			return err
+		}
+		l.configured.add(channel)
+		must(b.batch.Set(settingsKey(channel), v, nil))
+		l.trims.changed(channel)
+		return nil
+	}})
 	if err != nil {
-		return fmt.Errorf("settings of %s: %w", channel, err)
+		return was, is, fmt.Errorf("settings of %s: %w", channel, err)
 	}
-	return nil
+	return before, after, nil
 }
 
 // RemoveChannel implements parley.Directory. It stands in the same queue as appends.

@@ -173,14 +173,15 @@ func (l *Log) fail(err error) {
 
 // Ready returns nil if appends are taken, or else why not: the disk is almost full, or
 // the store is read-only since a write failed.
-func (l *Log) Ready() error { return l.refusal() }
+func (l *Log) Ready() error { return l.refusal(false) }
 
-// refusal is why nothing can be appended now, or nil.
-func (l *Log) refusal() error {
+// refusal is why nothing can be appended now, or nil; reserve: nothing that may use the
+// reserve of disk.
+func (l *Log) refusal(reserve bool) error {
 	if err := l.broken.Load(); err != nil {
 		return fmt.Errorf("%w: the store is read-only since a write failed: %w", parley.ErrUnavailable, *err)
 	}
-	if l.space.low.Load() {
+	if l.space.low.Load() && (!reserve || l.space.spent.Load()) {
 		return fmt.Errorf("%w: the disk is almost full", parley.ErrUnavailable)
 	}
 	return nil

@@ -22,7 +22,7 @@ type place struct {
 }
 
 // roles in the store; 0 is damaged.
-var roles = []parley.Role{1: parley.Owner, 2: parley.Admin, 3: parley.Regular, 4: parley.Reader, 5: parley.Banned}
+var roles = []parley.Role{1: parley.Owner, 2: parley.Admin, 3: parley.Regular, 4: parley.Reader, 5: parley.Banned, 6: parley.Restricted}
 
 func (p place) encode() []byte {
 	b := []byte{version, 0, 0}
@@ -150,8 +150,14 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 		was.ReadID, at = p.id, p
 	}
 	is = was
+	if c.Was != nil && *c.Was != was.Role {
+		return was, is, parley.ErrChanged
+	}
 	if c.Role != nil {
 		is.Role = *c.Role
+	}
+	if err := b.log.refusal(was.Role.Loses(is.Role)); err != nil {
+		return was, is, err
 	}
 	if is.Role != was.Role {
 		delete(b.log.members, user{ch, name})
@@ -189,12 +195,12 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 	return was, is, nil
 }
 
-// expel takes a user out of a channel, and keeps a ban.
+// expel takes a user out of a channel, and keeps what remains of a role.
 func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role) {
 	must(b.batch.Delete(membershipKey(name, ch), nil))
 	must(b.batch.Delete(pointerKey(ch, name), nil))
 	delete(b.posted, user{ch, name})
-	if role == parley.Banned {
+	if role != parley.NoRole {
 		must(b.batch.Set(memberKey(ch, name), place{role: role}.encode(), nil))
 		return
 	}

@@ -124,7 +124,7 @@ func (m *model) retain(t *rapid.T) {
 	c := m.channel(ch)
 	keep := rapid.Int64Range(0, 8).Draw(t, "keep")
 	c.settings, c.set = parley.Settings{Retention: &parley.Retention{Messages: keep}}, true
-	if err := m.log.SetChannel(context.Background(), ch, c.settings); err != nil {
+	if _, _, err := m.log.SetChannel(context.Background(), ch, c.settings.Replace); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.log.Retain(context.Background()); err != nil {

@@ -76,13 +76,20 @@ func (l *Log) retain(ctx context.Context) error {
 	for _, ch := range some {
 		channels[ch] = struct{}{}
 	}
+	var failed []error
 	for ch := range channels {
-		if err := l.trim(ctx, ch); err != nil {
-			return fmt.Errorf("trim %s: %w", ch, err)
+		if err := l.trim(ctx, ch); err != nil { // of this channel alone
+			l.trims.changed(ch)
+			if failed = append(failed, fmt.Errorf("trim %s: %w", ch, err)); ctx.Err() != nil || len(failed) == mostTrimErrors {
+				break
+			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
+
+// mostTrimErrors end a pass: then it is the store that fails, and not a channel.
+const mostTrimErrors = 100
 
 // trim removes what a channel need not keep.
 func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
@@ -125,13 +132,17 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 // a busy channel is not trimmed for each message.
 func (l *Log) target(ch parley.ChannelID, b bounds, keep parley.Retention) (int64, error) {
 	target := b.first
-	if n := keep.Messages; n > 0 && b.last-b.first+1 > n+max(10, n/10) {
+	if n := keep.Messages; n > 0 && b.last-b.first+1-n > max(10, n/10) {
 		target = b.last - n + 1
 	}
 	if keep.Seconds <= 0 || b.first > b.last {
 		return target, nil
 	}
-	oldest := parley.Timestamp(l.cfg.Clock().Add(-time.Duration(keep.Seconds) * time.Second).UnixMicro())
+	now := l.cfg.Clock().UnixMicro()
+	if keep.Seconds > now/1e6 {
+		return target, nil // since before 1970: the product below might be too large
+	}
+	oldest := parley.Timestamp(now - keep.Seconds*1e6)
 	low, high := target, b.last+1 // the first message that is young enough is in [low, high]
 	for first := true; low < high; first = false {
 		mid := low + (high-low)/2

@@ -12,7 +12,7 @@ func revocationKey(user parley.UserID) []byte { return append([]byte{'v'}, user.
 // Revoke implements parley.Revocations. It shares its sync with appends.
 func (l *Log) Revoke(ctx context.Context, user parley.UserID, until parley.Timestamp) error {
 	err := l.submit(ctx, &request{size: 64, do: func(b *build) error {
-		if err := l.refusal(); err != nil {
+		if err := l.refusal(true); err != nil {
 			return err
 		}
 		was, _, err := row(b.getter(), revocationKey(user), decodeID)

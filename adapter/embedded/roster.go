@@ -38,9 +38,6 @@ func (l *Log) inside(ctx context.Context, do func() error) error {
 func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
 	var a, b parley.Member // the builder's until it has answered
 	err = l.submit(ctx, &request{size: 128, do: func(build *build) error {
-		if err := l.refusal(); err != nil {
-			return err
-		}
 		h, err := build.head(channel)
 		if err != nil {
 			return err

@@ -15,8 +15,12 @@ import (
 // so appends are refused while there is still room for what is under way:
 //
 //	free > 2·floor   appends are taken, the ballast is there
-//	free < floor     appends are refused until free > 2·floor
+//	free < floor     appends are refused until free > 2·floor; what takes rights away is not
+//	free < floor/8   without the ballast: nothing is taken
 //	no space left    the ballast is given back, and the write is tried again
+//
+// So what is below the floor, and then the ballast, is the reserve of small writes that
+// must not wait for room: a ban has to hold while somebody fills the disk.
 type space struct {
 	// fixed after construction
 	log     Config
@@ -25,7 +29,8 @@ type space struct {
 	floor   uint64 // 0: not watched
 	free    func() (uint64, error)
 
-	low   atomic.Bool
+	low   atomic.Bool  // messages are refused
+	spent atomic.Bool  // and so is what may use the reserve
 	since atomic.Int64 // bytes appended since the last look
 
 	mu sync.Mutex // one look at a time
@@ -88,6 +93,9 @@ func (s *space) look() {
 	defer s.mu.Unlock()
 	s.since.Store(0)
 	free, err := s.free()
+	if err == nil {
+		s.spent.Store(free < s.floor/8 && !s.hasBallast())
+	}
 	switch {
 	case err != nil:
 		s.log.Logger.Error("the free space of the disk can't be read", "err", err)
@@ -118,9 +126,14 @@ func (s *space) dropBallast() {
 	}
 }
 
+func (s *space) hasBallast() bool {
+	_, err := s.fs.Stat(s.ballast)
+	return err == nil
+}
+
 // makeBallast reserves a quarter of the floor, unless it is there.
 func (s *space) makeBallast() error {
-	if _, err := s.fs.Stat(s.ballast); err == nil {
+	if s.hasBallast() {
 		return nil
 	}
 	f, err := s.fs.Create(s.ballast, vfs.WriteCategoryUnspecified)

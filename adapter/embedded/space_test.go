@@ -54,7 +54,7 @@ func TestAlmostFullDiskRefusesAppends(t *testing.T) {
 	if all := readChannel(t, log, "room"); len(all) != stored {
 		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
 	}
-	if err := log.SetChannel(t.Context(), "room", parley.Settings{}); !errors.Is(err, parley.ErrUnavailable) {
+	if _, _, err := log.SetChannel(t.Context(), "room", parley.Settings{}.Replace); !errors.Is(err, parley.ErrUnavailable) {
 		t.Fatalf("settings on a full disk: %v", err)
 	}
 	free.Store(3 * floor)

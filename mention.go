@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Everybody is whom @channel mentions. No user has the name.
@@ -12,39 +14,78 @@ const Everybody UserID = "channel"
 // maxMentions users of one message are told; more is no mention but a broadcast.
 const maxMentions = 100
 
-// Mentions returns whom a message names, each once: by @user as a whole word in the
+// Mentions returns whom a message names, each once: by @user as a word of its own in the
 // text, by @channel (Everybody), or in data.mentions, a list of names.
 func (m *Message) Mentions() (users []UserID) {
-	add := func(name string) {
-		if badName(name) == "" && len(users) < maxMentions && !slices.Contains(users, UserID(name)) {
+	add := func(name string) bool {
+		if badName(name) == "" && !slices.Contains(users, UserID(name)) {
 			users = append(users, UserID(name))
 		}
+		return len(users) < maxMentions
 	}
-	for rest, at := m.Text, 0; ; {
-		i := strings.IndexByte(rest[at:], '@')
-		if i < 0 {
-			break
-		}
-		at += i
-		end := at + 1
-		for end < len(rest) && inName(rest[end]) {
-			end++
-		}
-		if at == 0 || !inName(rest[at-1]) {
-			// A sentence's full stop or colon after the name is not a part of it.
-			add(strings.TrimRight(rest[at+1:end], ".:-@"))
-		}
-		at = end
+	if !mentioned(m.Text, add) || !strings.Contains(string(m.Data), `"mentions"`) {
+		return users
 	}
-	if strings.Contains(string(m.Data), `"mentions"`) {
-		var data struct {
-			Mentions []string `json:"mentions"`
-		}
-		if json.Unmarshal(m.Data, &data) == nil {
-			for _, name := range data.Mentions {
-				add(strings.TrimPrefix(name, "@"))
+	var data map[string]json.RawMessage // names are exact
+	var names []string
+	if json.Unmarshal(m.Data, &data) == nil && json.Unmarshal(data["mentions"], &names) == nil {
+		for _, name := range names {
+			if !add(strings.TrimPrefix(name, "@")) {
+				break
 			}
 		}
 	}
 	return users
+}
+
+// mentioned calls add with each name that stands after an @ in a text, in one pass, until
+// add returns false. What comes before the @ is the beginning, a space, an opening bracket or
+// a quote. What comes after the name is no letter. An address ends at a space.
+func mentioned(text string, add func(name string) bool) bool {
+	at := strings.IndexByte(text, '@')
+	if at < 0 {
+		return true
+	}
+	opens, address := true, false // what the last rune was, and what the word is
+	for i, word := 0, 0; i < len(text); {
+		c, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case unicode.IsSpace(c):
+			opens, address, word = true, false, i+size
+		case c == '@' && opens && !address:
+			end := i + 1
+			for end < len(text) && inName(text[end]) {
+				end++
+			}
+			// A sentence's full stop or colon after the name is not a part of it.
+			name := strings.TrimRight(text[i+1:end], ".:-@")
+			if next, _ := utf8.DecodeRuneInString(text[end:]); end == len(text) || !inWord(next) {
+				if !add(name) {
+					return false
+				}
+			}
+			i, opens = max(end, i+1), false
+			continue
+		case c == ':' && !address:
+			address = strings.HasPrefix(text[i:], "://") || foldedSuffix(text[word:i], "mailto")
+			opens = false
+		case c == '.' && !address:
+			address = foldedSuffix(text[word:i], "www")
+			opens = false
+		default:
+			opens = unicode.In(c, unicode.Ps, unicode.Pi, unicode.Pf) || c == '"' || c == '\''
+		}
+		i += size
+	}
+	return true
+}
+
+// foldedSuffix reports whether s ends in a lower-case ASCII word, in any case.
+func foldedSuffix(s, word string) bool {
+	return len(s) >= len(word) && strings.EqualFold(s[len(s)-len(word):], word)
+}
+
+// inWord reports whether a word goes on with a rune.
+func inWord(c rune) bool {
+	return unicode.In(c, unicode.L, unicode.N, unicode.M) || c == utf8.RuneError
 }

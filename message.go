@@ -48,6 +48,11 @@ const MaxReactors = 20
 // MaxReactions is how many kinds of reaction a message can have.
 const MaxReactions = 50
 
+// Receipt is what a caller without the right to read a channel gets of a message that it sent.
+func (m *Message) Receipt() Message {
+	return Message{ID: m.ID, Channel: m.Channel, User: m.User, Time: m.Time, Key: m.Key}
+}
+
 // Draft is an entry before the log has given it a number: a message, or a change if
 // Change is set.
 type Draft struct {

@@ -2,54 +2,74 @@ package chat
 
 import (
 	"context"
+	"errors"
 
 	"parley"
 )
 
-// Change edits, deletes or reacts to a message, and returns the entry that says so, or
-// with Unchanged the message if there was nothing to change. A caller edits and deletes
-// their own messages, an administrator all.
-func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID, change parley.Change) (parley.Result, error) {
+// Change edits, deletes or reacts to a message. It returns the message as it is after that,
+// nil for a caller without the right to read it, and whether anything changed. A caller edits
+// and deletes their own messages, an administrator all.
+func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID, change parley.Change) (m *parley.Message, changed bool, err error) {
 	if err := s.Authorize(ctx, c, Write, channel); err != nil {
-		return parley.Result{}, err
+		return nil, false, err
 	}
 	if change.Kind != parley.React {
 		if err := s.mayChange(ctx, c, channel, change.Of); err != nil {
-			return parley.Result{}, err
+			return nil, false, err
 		}
 	}
 	space := s.spaces.Of(channel)
 	if err := space.fits(change.Text, change.Data); err != nil {
-		return parley.Result{}, err
+		return nil, false, err
 	}
 	if err := s.spend(c, channel); err != nil {
-		return parley.Result{}, err
+		return nil, false, err
 	}
 	answer := make(chan parley.Result, 1)
 	s.hub.Publish(channel, parley.Draft{User: c.User, Name: c.Name, Change: &change}, func(r parley.Result) { answer <- r })
+	var r parley.Result
 	select {
-	case r := <-answer:
-		return r, r.Err
+	case r = <-answer:
 	case <-ctx.Done():
-		return parley.Result{}, parley.ErrUnknown
+		return nil, false, parley.ErrUnknown
 	}
+	if r.Err != nil {
+		return nil, false, r.Err
+	}
+	if m = r.Message.Target; r.Unchanged {
+		m = &r.Message
+	}
+	if !s.shows(ctx, c, channel) {
+		m = nil
+	}
+	return m, !r.Unchanged, nil
+}
+
+// shows reports whether an answer may show a caller more of a message than its receipt.
+func (s *Service) shows(ctx context.Context, c Caller, channel parley.ChannelID) bool {
+	return s.Authorize(ctx, c, Read, channel) == nil
 }
 
 // mayChange refuses who is neither the author of a message nor an administrator. An
-// author never changes, so nothing can happen between this and the change.
+// author never changes, so nothing can happen between this and the change. What is not there
+// is told to those who could have seen it.
 func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.ChannelID, id int64) error {
-	before := id + 1
-	page, err := s.History(ctx, c, channel, Query{Before: &before, Limit: 1})
-	if err != nil {
+	ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: id - 1}, 1)
+	if err != nil && !errors.Is(err, parley.ErrTrimmed) {
 		return err
 	}
-	if len(page.Messages) == 0 || page.Messages[0].ID != id || page.Messages[0].Change != "" {
-		return parley.ErrNoMessage
-	}
-	if c.Named() && page.Messages[0].User == c.User {
+	found := id > 0 && len(ms) == 1 && ms[0].Change == ""
+	if found && c.Named() && ms[0].User == c.User {
 		return nil
 	}
-	return s.Authorize(ctx, c, Administer, channel)
+	if denied := s.Authorize(ctx, c, Administer, channel); denied != nil && (found || !s.shows(ctx, c, channel)) {
+		return denied
+	}
+	if !found {
+		return parley.ErrNoMessage
+	}
+	return nil
 }
 
 // Thread reads a message and its replies, those after an id.

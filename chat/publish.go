@@ -69,6 +69,9 @@ func (s *Service) Post(ctx context.Context, c Caller, channel parley.ChannelID, 
 	}
 	select {
 	case r := <-answer:
+		if !s.shows(ctx, c, channel) {
+			r.Message = r.Message.Receipt()
+		}
 		return r, r.Err
 	case <-ctx.Done():
 		return parley.Result{}, parley.ErrUnknown
@@ -91,6 +94,9 @@ func (s *Service) Repeat(ctx context.Context, c Caller, channel parley.ChannelID
 	}
 	if !found {
 		return parley.Result{}, why
+	}
+	if !s.shows(ctx, c, channel) {
+		m = m.Receipt()
 	}
 	return parley.Result{Message: m, Duplicate: true}, nil
 }
@@ -121,7 +127,11 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 	}
 	wait.Wait()
 	for i := range items { // by now the first message may be there, from this very batch
-		if it := &items[i]; it.Err != nil {
+		it := &items[i]
+		if it.Err == nil && results[i].Err == nil && !s.shows(ctx, it.Caller, it.Channel) {
+			results[i].Message = results[i].Message.Receipt()
+		}
+		if it.Err != nil {
 			var err error
 			if results[i], err = s.Repeat(ctx, it.Caller, it.Channel, it.Draft.Key, it.Err); err != nil {
 				results[i].Err = err

@@ -39,13 +39,9 @@ func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
 	case c.Data != nil && len(*c.Data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less, or a link to it"}
 	}
-	res, err := a.change(r, caller, c)
-	if err != nil {
-		return err
-	}
-	m := &res.Message
-	if !res.Unchanged {
-		m = m.Target
+	m, _, err := a.change(r, caller, c)
+	if err != nil || m == nil {
+		return noContent(w, err)
 	}
 	return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, m), '\n'))
 }
@@ -79,27 +75,28 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// done answers a change with nothing, or if it has changed nothing with the message.
+// done answers a change with nothing, or if it has changed nothing with the message, unless
+// the caller may not read it.
 func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) error {
 	caller, err := a.speaker(w, r, &actor{})
 	if err != nil {
 		return err
 	}
-	res, err := a.change(r, caller, c)
-	if err == nil && res.Unchanged {
-		return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &res.Message), '\n'))
+	m, changed, err := a.change(r, caller, c)
+	if err == nil && !changed && m != nil {
+		return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, m), '\n'))
 	}
 	return noContent(w, err)
 }
 
 // change applies a change to the message in the address.
-func (a *API) change(r *http.Request, caller chat.Caller, c parley.Change) (parley.Result, error) {
+func (a *API) change(r *http.Request, caller chat.Caller, c parley.Change) (m *parley.Message, changed bool, err error) {
 	channel, err := pathChannel(r)
 	if err != nil {
-		return parley.Result{}, err
+		return nil, false, err
 	}
 	if c.Of, err = wire.ParseID("id", r.PathValue("id")); err != nil {
-		return parley.Result{}, err
+		return nil, false, err
 	}
 	return a.chat.Change(r.Context(), caller, channel, c)
 }

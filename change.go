@@ -27,8 +27,8 @@ type Change struct {
 }
 
 // Apply returns message m as it is after the change by a user. changed is false, and
-// m as it was, if that is what m is already. reacted tells whether the user has
-// reacted with the change's emoji. Errors: ErrDeleted; ErrEmpty, an edit that would
+// m as it was, if that is what m is already. reacted reports whether the user has
+// reacted with the change's emoji (KindOf). Errors: ErrDeleted; ErrEmpty, an edit that would
 // leave nothing; ErrFull, too many kinds of reactions. m's slices are not changed.
 func (c *Change) Apply(m Message, by UserID, reacted bool) (after Message, changed bool, err error) {
 	if m.Deleted {
@@ -67,7 +67,7 @@ func (c *Change) react(m Message, by UserID, reacted bool) (after Message, chang
 	}
 	after = m
 	after.Reactions = slices.Clone(m.Reactions)
-	i := slices.IndexFunc(after.Reactions, func(r Reaction) bool { return r.Emoji == c.Emoji })
+	i := m.Kind(c.Emoji)
 	if i < 0 {
 		if len(after.Reactions) >= MaxReactions {
 			return m, false, ErrFull

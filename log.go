@@ -19,6 +19,10 @@ type Log interface {
 	// of Change.Apply. One that would change nothing is not stored: the Result is the
 	// message as it is, and Unchanged.
 	//
+	// A draft with a Thread is a reply: to the message with this id, or if that is itself a
+	// reply to the one that it replies to, whose id is then the message's Thread. ErrNoThread
+	// if the channel does not hold the message.
+	//
 	// Errors of a Result: ErrUnknown, the message may be there or come to be;
 	// anything else, such as ErrUnavailable or ErrClosed, it is not and never
 	// will be. Entries of the server's own channels (ChannelID.Internal) may use a reserve
@@ -73,10 +77,17 @@ type Bounds struct {
 
 // Threads finds the replies to a message.
 type Threads interface {
-	// Thread returns the message root and those that reply to it, ascending by id,
-	// after an id, at most limit, and fewer if they grow beyond some megabytes. A root
-	// that is not kept is left out.
-	Thread(ctx context.Context, channel ChannelID, root, after int64, limit int) ([]Message, error)
+	// Thread returns the message root, if it is kept, and a run of those that reply to it,
+	// ascending by id. root may also be one of the replies. The run is shorter than the query
+	// asks for only at the end of the thread or when it grows beyond some megabytes.
+	Thread(ctx context.Context, channel ChannelID, root int64, q ThreadQuery) ([]Message, error)
+}
+
+// ThreadQuery asks for the first Limit replies after an id, or if After is nil for the last
+// before one, or if Before is nil too for the newest.
+type ThreadQuery struct {
+	After, Before *int64
+	Limit         int
 }
 
 // Directory holds what is known of channels beside their messages. All methods

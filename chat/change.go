@@ -72,12 +72,22 @@ func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.Channe
 	return nil
 }
 
-// Thread reads a message and its replies, those after an id.
-func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID, root, after int64, limit int) (Page, error) {
+// Thread reads a message and a run of its replies.
+func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (Page, error) {
 	b, err := s.Bounds(ctx, c, channel)
 	if err != nil {
 		return Page{}, err
 	}
-	ms, err := s.store.Thread(ctx, channel, root, after, limit)
+	ms, err := s.store.Thread(ctx, channel, root, q)
 	return s.page(c, b, ms, err)
+}
+
+// Reactors lists who reacted to a message with an emoji, after the one named, at most limit.
+func (s *Service) Reactors(ctx context.Context, c Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID, limit int) (parley.Reactors, error) {
+	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+		return parley.Reactors{}, err
+	}
+	r, err := s.store.Reactors(ctx, channel, of, emoji, c.User, after, limit)
+	s.limits.Owe(c, len(r.Users)*parley.MaxName/answerUnit)
+	return r, err
 }

@@ -18,6 +18,7 @@ type Store interface {
 	parley.Directory
 	parley.Roster
 	parley.Threads
+	parley.Reactions
 	parley.Revocations
 }
 

@@ -132,8 +132,12 @@ func (store) Revoke(context.Context, parley.UserID, parley.Timestamp) error { re
 
 func (store) Revoked(context.Context, parley.UserID) (parley.Timestamp, error) { return 0, nil }
 
-func (store) Thread(context.Context, parley.ChannelID, int64, int64, int) ([]parley.Message, error) {
+func (store) Thread(context.Context, parley.ChannelID, int64, parley.ThreadQuery) ([]parley.Message, error) {
 	return nil, nil
+}
+
+func (store) Reactors(context.Context, parley.ChannelID, int64, string, parley.UserID, parley.UserID, int) (r parley.Reactors, err error) {
+	return r, nil
 }
 
 func service(t *testing.T, log parley.Log) (*chat.Service, *hub.Hub) {

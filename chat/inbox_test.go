@@ -347,7 +347,7 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	}
 	longer, data := "hello!", json.RawMessage(`{"a":"bcdefg"}`)
 	for _, c := range []parley.Change{{Of: 1, Kind: parley.Edit, Text: &longer}, {Of: 1, Kind: parley.Edit, Data: &data}} {
-		if _, err := s.Change(t.Context(), dev("alice"), "news:1", c); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+		if _, _, err := s.Change(t.Context(), dev("alice"), "news:1", c); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
 			t.Errorf("edited to more than the namespace allows: %v", err)
 		}
 	}

@@ -60,7 +60,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/messages/batch", methods{"POST": a.postBatch})
 	route("/api/messages/poll", methods{"GET": a.longPoll})
 	route("/api/messages/{channel}/{id}", methods{"GET": a.message, "PATCH": a.edit, "DELETE": a.remove})
-	route("/api/messages/{channel}/{id}/reactions/{emoji}", methods{"PUT": a.react, "DELETE": a.unreact})
+	route("/api/messages/{channel}/{id}/reactions/{emoji}", methods{"GET": a.reactors, "PUT": a.react, "DELETE": a.unreact})
 	route("/api/stream", methods{"GET": a.streamMany})
 	route("/api/stream/{channel...}", methods{"GET": a.stream})
 	route("/ws", methods{"GET": a.socketMany})

@@ -59,11 +59,61 @@ func (a *API) unreact(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) reaction(w http.ResponseWriter, r *http.Request, remove bool) error {
-	emoji := r.PathValue("emoji")
-	if len(emoji) > parley.MaxEmoji || !utf8.ValidString(emoji) || !printable(emoji) {
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.80q can't be a reaction", emoji), Hint: "use 1–64 bytes of UTF-8 without control characters"}
+	emoji, err := pathEmoji(r)
+	if err != nil {
+		return err
 	}
 	return a.done(w, r, parley.Change{Kind: parley.React, Emoji: emoji, Remove: remove})
+}
+
+// reactors lists who reacted with an emoji.
+func (a *API) reactors(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.callerAndChannel(r)
+	if err != nil {
+		return err
+	}
+	id, err := wire.ParseID("id", r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	emoji, err := pathEmoji(r)
+	if err != nil {
+		return err
+	}
+	p := query(r)
+	limit, err := p.limit()
+	if err != nil {
+		return err
+	}
+	var after parley.UserID
+	if name := p.get("next"); name != "" {
+		if after, err = parley.ParseUser(name); err != nil {
+			return err
+		}
+	}
+	rs, err := a.chat.Reactors(r.Context(), caller, channel, id, emoji, after, limit)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Count int64           `json:"count"`
+		Mine  bool            `json:"mine"`
+		Users []parley.UserID `json:"users"`
+		Next  parley.UserID   `json:"next,omitempty"`
+	}{rs.Count, rs.Mine, append([]parley.UserID{}, rs.Users...), ""}
+	if rs.More {
+		list.Next = rs.Users[len(rs.Users)-1]
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+// pathEmoji is the emoji in the address.
+func pathEmoji(r *http.Request) (string, error) {
+	emoji := r.PathValue("emoji")
+	if len(emoji) > parley.MaxEmoji || !utf8.ValidString(emoji) || !printable(emoji) || parley.PlainEmoji(emoji) == "" {
+		return "", &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.80q can't be a reaction", emoji), Hint: "use 1–64 bytes of UTF-8 without control characters"}
+	}
+	return emoji, nil
 }
 
 func printable(s string) bool {

@@ -297,7 +297,13 @@ func operations() []operation {
 		frameOperation("typing", `{"type":"typing","channel":"CHANNEL","key":"k"}`, w),
 		httpOperation("POST", "/api/messages", `{"channel_id":"CHANNEL","text":"x"}`, mayPost),
 		httpOperation("POST", "/api/messages?channel_id=CHANNEL&text=x", "", mayPost),
-		httpOperation("POST", "/api/messages", `{"channel_id":"CHANNEL","text":"x","thread":1}`, mayPost),
+		{name: "reply", may: mayPost, try: func(t *testing.T, c *cell) string {
+			if c.absent { // there is nothing to reply to
+				return c.call("POST", "/api/messages", `{"channel_id":"CHANNEL","text":"x"}`).outcome(t)
+			}
+			return c.call("POST", "/api/messages", fmt.Sprintf(`{"channel_id":"CHANNEL","text":"x","thread":%d}`, c.others)).outcome(t)
+		}},
+		httpOperation("GET", "/api/messages/CHANNEL/OTHERS/reactions/x", "", r),
 		{name: "batch", may: mayPost, try: batch},
 		httpOperation("POST", "/api/channels/CHANNEL/events", `{"event":"e","data":{}}`, w),
 		httpOperation("PUT", "/api/messages/CHANNEL/OTHERS/reactions/x", "", w),

@@ -39,7 +39,7 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 		{"POST", "/api/channels/general/read?user=bob", `{"id":2}`, 200, "", `{"read_id":2,"unread":0}`},
 		{"POST", "/api/channels/general/read?user=bob", `{"id":1}`, 200, "", `{"read_id":2,"unread":0}`},
 		{"GET", "/api/messages?channel_id=general&thread=1", "", 200, "", `"replies":1},{"type":"message","id":2,`},
-		{"GET", "/api/messages?channel_id=general&thread=1&before=2", "", 400, "bad_request", ""},
+		{"GET", "/api/messages?channel_id=general&thread=1&before=2&after=1", "", 400, "bad_request", ""},
 		{"GET", "/api/messages?thread=1", "", 400, "bad_request", ""},
 
 		{"PATCH", "/api/messages/general/1", `{"text":"uno","user":"alice"}`, 200, "", `{"type":"message","id":1,"channel":"general","user":"alice","text":"uno",`},

@@ -96,7 +96,8 @@ func TestACookieMeansNothingInDevelopment(t *testing.T) {
 
 func TestAThreadIsAnID(t *testing.T) {
 	s := serve(t)
-	for _, thread := range []string{`"abc"`, `1.5`, `{}`, `[1]`, `-1`, `true`, `"-3"`} {
+	s.do("POST", "/api/messages", `{"channel_id":"general","text":"root"}`).is(t, 201, "")
+	for _, thread := range []string{`"abc"`, `1.5`, `{}`, `[1]`, `-1`, `true`, `"-3"`, `0`, `"0"`, `2`, `99`, `1e30`} {
 		a := s.do("POST", "/api/messages", `{"channel_id":"general","text":"x","thread":`+thread+`}`)
 		if a.is(t, 400, "bad_request"); !strings.Contains(a.problem(t).Detail, "thread") {
 			t.Errorf("%s: %s", thread, a.body)
@@ -105,7 +106,16 @@ func TestAThreadIsAnID(t *testing.T) {
 	for _, thread := range []string{`1`, `"1"`, `1.0`, `null`, `""`} {
 		s.do("POST", "/api/messages", `{"channel_id":"general","text":"x","thread":`+thread+`}`).is(t, 201, "")
 	}
-	s.do("POST", "/api/messages?channel_id=general&text=x&thread=abc", "").is(t, 400, "bad_request")
+	for _, thread := range []string{"abc", "0", "99", "-1"} {
+		s.do("POST", "/api/messages?channel_id=general&text=x&thread="+thread, "").is(t, 400, "bad_request")
+	}
+	s.do("POST", "/api/messages?channel_id=general&text=x&thread=", "").is(t, 201, "")
+	if a := s.do("POST", "/api/messages", `{"channel_id":"general","text":"to a reply","thread":2}`); !strings.Contains(a.body, `"thread":1`) {
+		t.Errorf("a reply to a reply is %s", a.body)
+	}
+	for _, path := range []string{"/api/messages/poll?channel_id=general&thread=1", "/api/stream/general?thread=1", "/api/stream?channel_id=general&thread=1", "/ws/chat/general?thread=1", "/ws?thread=1"} {
+		s.do("GET", path, "").is(t, 400, "bad_request")
+	}
 }
 
 func TestABatchIsAList(t *testing.T) {

@@ -107,27 +107,33 @@ func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, e
 	}
 }
 
-// thread answers with a message and its replies.
+// thread answers with a message and a run of its replies.
 func (a *API) thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID) error {
 	p := query(r)
-	if len(channels) != 1 || p.get("since") != "" || p.get("before") != "" {
-		return bad("thread needs one channel_id, and goes with after and limit only")
+	if len(channels) != 1 || p.get("since") != "" {
+		return bad("thread needs one channel_id, and goes with after, before and limit only")
+	}
+	if err := p.oneStart(); err != nil {
+		return err
 	}
 	root, err := wire.ParseID("thread", p.get("thread"))
 	if err != nil {
 		return err
 	}
-	after := int64(0)
-	if s := p.get("after"); s != "" {
-		if after, err = wire.ParseID("after", s); err != nil {
-			return err
-		}
-	}
-	limit, err := p.limit()
-	if err != nil {
+	var q parley.ThreadQuery
+	if q.Limit, err = p.limit(); err != nil {
 		return err
 	}
-	return a.ways.Thread(w, r, c, channels[0], root, after, limit)
+	for name, id := range map[string]**int64{"after": &q.After, "before": &q.Before} {
+		if s := p.get(name); s != "" {
+			n, err := wire.ParseID(name, s)
+			if err != nil {
+				return err
+			}
+			*id = &n
+		}
+	}
+	return a.ways.Thread(w, r, c, channels[0], root, q)
 }
 
 // message answers with one message.

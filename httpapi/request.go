@@ -151,6 +151,9 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 	if err := p.oneStart(); err != nil {
 		return nil, err
 	}
+	if p.get("thread") != "" {
+		return nil, bad("a thread can be read at /api/messages only")
+	}
 	watch, err := p.watch()
 	if err != nil {
 		return nil, err

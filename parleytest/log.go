@@ -58,6 +58,9 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"concurrent changes are all applied", testChangeConcurrent},
 		{"changes outlive a restart", testChangeReopen},
 		{"threads hold the message and its replies", testThread},
+		{"a reply is to a message that is there, or to its root", testReplies},
+		{"emoji are compared without variation selectors", testEmojiKinds},
+		{"all who reacted are listed", testReactors},
 
 		{"names that begin alike don't mix", testNames},
 		{"everything outlives a restart", testReopen},

@@ -208,38 +208,3 @@ func testChangeReopen(t *testing.T, h LogHarness) {
 		t.Errorf("%+v", m)
 	}
 }
-
-func testThread(t *testing.T, h LogHarness) {
-	log := h.Open(t, nil)
-	threads, ok := log.(parley.Threads)
-	if !ok {
-		t.Skip("this log knows no threads")
-	}
-	post(t, log, room, "root", "other")
-	for i := range 5 {
-		stored(t, log.Append(t.Context(), room, parley.Draft{User: "bob", Text: fmt.Sprint(i), Thread: 1}, parley.Draft{User: "bob", Text: "x", Thread: 2}))
-	}
-	change(t, log, deleting(5))
-	ids := func(root, after int64, limit int) (ids []int64) {
-		ms, err := threads.Thread(t.Context(), room, root, after, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range ms {
-			ids = append(ids, m.ID)
-		}
-		return ids
-	}
-	for _, c := range []struct {
-		root, after int64
-		limit       int
-		want        []int64
-	}{{1, 0, 10, []int64{1, 3, 5, 7, 9, 11}}, {1, 0, 2, []int64{1, 3}}, {1, 3, 2, []int64{5, 7}}, {1, 11, 2, nil}, {9, 0, 9, []int64{9}}, {99, 0, 9, nil}} {
-		if got := ids(c.root, c.after, c.limit); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("thread %d after %d, %d: %v, want %v", c.root, c.after, c.limit, got, c.want)
-		}
-	}
-	if m := readAll(t, log, room, 0)[0]; m.Replies != 4 {
-		t.Errorf("the root has %d replies, want 4", m.Replies)
-	}
-}

@@ -47,9 +47,9 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 	return nil
 }
 
-// Thread answers with a message and its replies, those after an id.
-func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channel parley.ChannelID, root, after int64, limit int) error {
-	page, err := t.chat.Thread(r.Context(), c, channel, root, after, limit)
+// Thread answers with a message and a run of its replies.
+func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) error {
+	page, err := t.chat.Thread(r.Context(), c, channel, root, q)
 	if err != nil {
 		return err
 	}

@@ -80,10 +80,9 @@ func AppendPosition(dst []byte, first bool, channel parley.ChannelID, id int64) 
 // holds one. null, "" and "undefined" count as absent. What is neither is kept until
 // somebody asks for it, so that the rest of the object is read all the same.
 type Number struct {
-	set   bool
-	below bool // it is less than nothing, and n is 0
-	n     int64
-	err   error
+	set bool
+	n   int64
+	err error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -98,7 +97,6 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 	if !Absent(s) {
 		n.set = true
 		n.n, n.err = ParseID("the number", s)
-		n.below = n.err == nil && n.n == 0 && s[0] == '-'
 	}
 	return nil
 }

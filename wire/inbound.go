@@ -97,7 +97,7 @@ func draft(text string, data json.RawMessage, noData error, thread Number, key s
 		return only, noData
 	}
 	reply, err := thread.Get()
-	if err != nil || thread.below {
+	if err != nil || reply != nil && *reply == 0 {
 		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "thread is not the id of a message", Hint: "send the id that is replied to, or leave thread out"}
 	}
 	if reply == nil {

@@ -95,6 +95,10 @@ func (b *build) append(r *request) {
 				continue
 			}
 		}
+		if err := b.reply(h, d); err != nil {
+			r.results[i].Err = err
+			continue
+		}
 		r.results[i].Message, r.results[i].Joined = b.store(h, d)
 	}
 }

@@ -61,7 +61,7 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	if err != nil {
 		return parley.Result{}, err
 	}
-	reactor := reactorKey(h.channel, c.Of, c.Emoji, d.User)
+	reactor := reactorKey(h.channel, c.Of, was.KindOf(c.Emoji), d.User)
 	reacted := false
 	if c.Kind == parley.React {
 		if reacted, err = b.has(reactor); err != nil {
@@ -136,6 +136,24 @@ func (b *build) bury(h *head, m *parley.Message) error {
 		gone := e.Target.Tombstone()
 		e.Target = &gone
 		b.rewrite(h, &e, row)
+	}
+	return nil
+}
+
+// reply finds the message to which a draft replies, and makes it the root of that thread.
+func (b *build) reply(h *head, d *draft) error {
+	if d.Thread == 0 {
+		return nil
+	}
+	m, _, err := b.target(h, d.Thread)
+	switch {
+	case errors.Is(err, parley.ErrNoMessage):
+		return parley.ErrNoThread
+	case err != nil:
+		return fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
+	case m.Thread != 0:
+		d.Thread = m.Thread
+		d.body = appendBody(nil, &d.Draft)
 	}
 	return nil
 }

@@ -91,6 +91,13 @@ func (h *head) cover(id int64, value []byte) {
 	h.shadows[id] = append(s, shadow{h.batch, append([]byte(nil), value...)})
 }
 
+// inFlight reports whether a row is being written anew.
+func (h *head) inFlight(id int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.shadows[id]) > 0
+}
+
 // covered returns the durable value of a row whose value was just read.
 func (h *head) covered(id int64, value []byte) []byte {
 	h.mu.Lock()

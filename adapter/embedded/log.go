@@ -18,6 +18,7 @@ var (
 	_ parley.Directory = (*Log)(nil)
 	_ parley.Roster    = (*Log)(nil)
 	_ parley.Threads   = (*Log)(nil)
+	_ parley.Reactions = (*Log)(nil)
 
 	_ parley.Revocations = (*Log)(nil)
 )

@@ -111,8 +111,8 @@ export class Channel {
     return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
   }
 
-  /** A message, with the number of its `replies`, and those after the entry `after`, ascending, at most `limit`. */
-  async thread(id: number, { after, limit = 1000 }: { after?: number; limit?: number } = {}): Promise<Message[]> {
+  /** A message, with the number of its `replies`, and at most `limit` of those after the entry `after`, ascending. */
+  async thread(id: number, { after = 0, limit = 1000 }: { after?: number; limit?: number } = {}): Promise<Message[]> {
     return (await this.#entries({ thread: id, after, limit })).json as Message[]
   }
 

@@ -92,6 +92,7 @@ type Revocations interface {
 type Standing struct {
 	Channel  ChannelID
 	Settings Settings
+	FirstID  int64 // the first id that was kept when Unread was counted
 	LastID   int64
 	Member   Member
 	Unread   int64    // messages after the read pointer that are not deleted

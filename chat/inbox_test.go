@@ -58,7 +58,7 @@ func (c *counting) Inbox(ctx context.Context, u parley.UserID, chs ...parley.Cha
 // real is a service over the embedded store, which runs until the test ends.
 func real(t *testing.T, cfg chat.Config) (*chat.Service, *hub.Hub, *counting) {
 	t.Helper()
-	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
+	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, TrimEvery: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

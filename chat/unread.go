@@ -28,11 +28,18 @@ type inboxes struct {
 
 	mu       sync.Mutex
 	users    map[parley.UserID]*inboxUser
-	readers  map[parley.ChannelID]map[parley.UserID]struct{}
+	readers  map[parley.ChannelID]*inboxReaders
+	turn     []parley.ChannelID             // of readers, those whose beginning is still to be looked at
 	channels map[parley.ChannelID]struct{}  // marked
 	places   map[inboxPlace]struct{}        // marked
 	arrived  map[parley.UserID]struct{}     // their channels are not yet known
 	pointed  map[parley.ChannelID]time.Time // when those that are not counted were told last
+}
+
+// inboxReaders are those who are told of a channel.
+type inboxReaders struct {
+	users map[parley.UserID]struct{}
+	first int64 // who was counted when the channel began before it is marked; 0: nobody was counted
 }
 
 type inboxUser struct {
@@ -58,7 +65,7 @@ const (
 )
 
 func newInboxes() *inboxes {
-	return &inboxes{users: map[parley.UserID]*inboxUser{}, readers: map[parley.ChannelID]map[parley.UserID]struct{}{},
+	return &inboxes{users: map[parley.UserID]*inboxUser{}, readers: map[parley.ChannelID]*inboxReaders{},
 		channels: map[parley.ChannelID]struct{}{}, places: map[inboxPlace]struct{}{}, arrived: map[parley.UserID]struct{}{}, pointed: map[parley.ChannelID]time.Time{}}
 }
 
@@ -95,7 +102,11 @@ func (in *inboxes) leave(user parley.UserID) {
 }
 
 func (in *inboxes) forgetLocked(user parley.UserID, channel parley.ChannelID) {
-	if delete(in.readers[channel], user); len(in.readers[channel]) == 0 {
+	r := in.readers[channel]
+	if r == nil {
+		return
+	}
+	if delete(r.users, user); len(r.users) == 0 {
 		delete(in.readers, channel)
 	}
 }
@@ -107,7 +118,7 @@ func (in *inboxes) posted(channel parley.ChannelID) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.readers[channel]) > 0 || len(in.arrived) > 0 {
+	if in.readers[channel] != nil || len(in.arrived) > 0 {
 		in.channels[channel] = struct{}{}
 	}
 }
@@ -148,10 +159,12 @@ func (in *inboxes) addLocked(user parley.UserID, u *inboxUser, channel parley.Ch
 		return
 	}
 	u.counts[channel] = inboxCount{}
-	if in.readers[channel] == nil {
-		in.readers[channel] = map[parley.UserID]struct{}{}
+	r := in.readers[channel]
+	if r == nil {
+		r = &inboxReaders{users: map[parley.UserID]struct{}{}}
+		in.readers[channel] = r
 	}
-	in.readers[channel][user] = struct{}{}
+	r.users[user] = struct{}{}
 }
 
 // run counts and tells, until ctx ends.
@@ -188,6 +201,7 @@ func (s *Service) tellInboxes(ctx context.Context) {
 		in.mu.Unlock()
 		s.countInboxes(ctx, user, channels, false)
 	}
+	s.checkTrimmed(ctx)
 	for channel, users := range in.point(s.clock(), func(c parley.ChannelID) bool { f := s.spaces.Of(c).Fanout; return f == OnRead || f == Tiered }) {
 		s.pointInboxes(ctx, channel, users)
 	}
@@ -218,7 +232,9 @@ func (in *inboxes) point(now time.Time, only func(parley.ChannelID) bool) map[pa
 			continue
 		}
 		in.pointed[channel] = now
-		taken[channel] = slices.Collect(maps.Keys(in.readers[channel]))
+		if r := in.readers[channel]; r != nil {
+			taken[channel] = slices.Collect(maps.Keys(r.users))
+		}
 		delete(in.channels, channel)
 	}
 	return taken
@@ -279,8 +295,10 @@ func (in *inboxes) take() map[parley.UserID][]parley.ChannelID {
 		if _, waits := in.pointed[channel]; waits {
 			continue
 		}
-		for user := range in.readers[channel] {
-			in.places[inboxPlace{user, channel}] = struct{}{}
+		if r := in.readers[channel]; r != nil {
+			for user := range r.users {
+				in.places[inboxPlace{user, channel}] = struct{}{}
+			}
 		}
 		delete(in.channels, channel)
 	}
@@ -322,6 +340,7 @@ func (in *inboxes) counted(user parley.UserID, all []parley.Standing, tell bool)
 		if !known {
 			continue
 		}
+		in.countedFromLocked(user, st.Channel, st.FirstID)
 		is := inboxCount{st.Unread, st.Mentions, tell || was.told}
 		u.total += is.unread - was.unread
 		if u.counts[st.Channel] = is; tell && is != was {

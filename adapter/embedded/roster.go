@@ -144,7 +144,7 @@ func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Sta
 	}
 	defer l.heads.release(h)
 	b := h.bounds()
-	s.LastID = b.last
+	s.FirstID, s.LastID = b.first, b.last
 	if s.Settings, _, err = l.settings(channel); err != nil {
 		return s, err
 	}

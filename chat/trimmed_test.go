@@ -1,0 +1,97 @@
+package chat_test
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/hub"
+	"parley/wire"
+)
+
+var totalOf = regexp.MustCompile(`"type":"unread".*"total":([0-9]+)`)
+
+// What retention takes away is not unread any more, and is told though nothing else happens;
+// in channels whose counts are not told the next total knows it.
+func TestRetentionCorrectsTheTotal(t *testing.T) {
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}, {Prefix: "feed:", Fanout: chat.OnRead}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, h, store := real(t, chat.Config{Namespaces: spaces})
+	channels := []parley.ChannelID{"room", "other", "big:1", "feed:1"}
+	for _, channel := range channels {
+		if _, err := s.PutMember(t.Context(), dev("bob"), channel, "bob", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := &hub.Session{}
+	h.Open(session, wire.FormWS, silent{})
+	t.Cleanup(session.Close)
+	if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Enter("@bob", dev("bob"), parley.WebSocket)
+	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	last := ""
+	look := func() {
+		t.Helper()
+		b, err := session.Take("", 1<<20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := totalOf.FindStringSubmatch(string(b)); m != nil {
+			last = m[1]
+		}
+	}
+	until := func(what string, total int, do func()) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); last != fmt.Sprint(total); <-tick.C {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: the total is %s, want %d", what, last, total)
+			}
+			do()
+			look()
+		}
+	}
+	trim := func(channel parley.ChannelID) {
+		t.Helper()
+		if _, _, err := store.SetChannel(t.Context(), channel, parley.Settings{Retention: &parley.Retention{Messages: 10}}.Replace); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+			if bs, err := store.Log.Bounds(t.Context(), channel); err != nil || bs[0].First > 1 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is not trimmed", channel)
+			}
+		}
+	}
+	nothing := func() {}
+	for i := range 60 {
+		say(t, s, "alice", "room", fmt.Sprint(i))
+	}
+	until("sixty messages", 60, nothing)
+	trim("room")
+	until("ten are kept", 10, nothing)
+	for i, channel := range channels[2:] {
+		for range 60 {
+			say(t, s, "alice", channel, "x")
+		}
+		say(t, s, "alice", "other", "x")
+		until("some that are not told", 10+10*i+60+1, nothing)
+		trim(channel)
+		until("and are trimmed", 10+10*(i+1), func() { // told with the next total after the channel was looked at
+			say(t, s, "alice", "other", "x")
+			if _, err := s.MarkRead(t.Context(), dev("bob"), "other", 1<<40); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -57,6 +57,8 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"reactions count each user once", testChangeReactions},
 		{"concurrent changes are all applied", testChangeConcurrent},
 		{"changes outlive a restart", testChangeReopen},
+		{"any history of changes is read as it was answered", testChangeHistory},
+		{"changes are read as they were answered while others come", testChangeWhileRead},
 		{"threads hold the message and its replies", testThread},
 		{"a reply is to a message that is there, or to its root", testReplies},
 		{"emoji are compared without variation selectors", testEmojiKinds},

@@ -180,8 +180,8 @@ func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, erro
 	if err != nil || id < h.next.first {
 		return parley.Message{}, false, err
 	}
-	m, _, err := b.entry(h, id)
-	return m, err == nil, err
+	t, err := b.entry(h, id)
+	return t.Message, err == nil, err
 }
 
 func (b *build) saveRecord(h *head) {

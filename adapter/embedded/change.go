@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,32 +12,69 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// entry reads an entry of a channel with all that is in flight, and its row.
-func (b *build) entry(h *head, id int64) (parley.Message, []byte, error) {
-	v, closer, err := b.get(messageKey(h.channel, id))
-	if err != nil {
-		return parley.Message{}, nil, fmt.Errorf("message %d: %w", id, err)
+// fold reads the rows of a channel with all that is in flight.
+func (b *build) fold(h *head) *fold {
+	return &fold{channel: h.channel, first: func() int64 { return h.next.first }, row: func(kind byte, id int64) ([]byte, error) {
+		v, closer, err := b.get(rowKey(kind, h.channel, id))
+		if errors.Is(err, pebble.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer closer.Close()
+		return append([]byte{}, v...), nil
+	}}
+}
+
+// target is a message that is to be changed, with all that is in flight.
+type target struct {
+	parley.Message
+	state  refs
+	base   []byte // its own row
+	stated []byte // its f row, nil if there is none
+}
+
+// entry reads an entry of a channel with all that is in flight.
+func (b *build) entry(h *head, id int64) (t target, err error) {
+	f := b.fold(h)
+	if t.base, err = f.row('m', id); err == nil && t.base == nil {
+		err = pebble.ErrNotFound
 	}
-	defer closer.Close()
-	row := append([]byte(nil), v...)
-	m, err := decodeMessage(h.channel, id, row)
-	return m, row, err
+	if err != nil {
+		return t, fmt.Errorf("message %d: %w", id, err)
+	}
+	e, err := decodeMessage(h.channel, id, t.base)
+	if err == nil && e.Change == "" {
+		if t.stated, err = f.row('f', id); err == nil && t.stated != nil {
+			t.state, err = decodeState(t.stated)
+		} else {
+			t.state = stateOf(&e.Message)
+		}
+	}
+	if err == nil {
+		t.Message, err = f.whole(&e, t.stated)
+	}
+	if err != nil {
+		err = fmt.Errorf("message %d: %w", id, err)
+	}
+	return t, err
 }
 
 // target reads a message that is to be changed.
-func (b *build) target(h *head, id int64) (parley.Message, []byte, error) {
+func (b *build) target(h *head, id int64) (target, error) {
 	if id < h.next.first || id > h.next.last {
-		return parley.Message{}, nil, parley.ErrNoMessage
+		return target{}, parley.ErrNoMessage
 	}
-	m, row, err := b.entry(h, id)
-	if err == nil && m.Change != "" {
+	t, err := b.entry(h, id)
+	if err == nil && t.Change != "" {
 		err = parley.ErrNoMessage
 	}
-	return m, row, err
+	return t, err
 }
 
-// change stores a change as an entry, and the message as it is then in the row where
-// it was (algorithms.md, "Folding": here both are one batch).
+// change stores a change as an entry, and the state of the message as it is then (algorithms.md,
+// "Folding": here both are one batch).
 func (b *build) change(h *head, d *draft) parley.Result {
 	r, err := b.tryChange(h, d)
 	if err != nil && !isChangeError(err) {
@@ -57,10 +95,11 @@ func isChangeError(err error) bool {
 
 func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	c := d.Change
-	was, row, err := b.target(h, c.Of)
+	t, err := b.target(h, c.Of)
 	if err != nil {
 		return parley.Result{}, err
 	}
+	was := t.Message
 	reactor := reactorKey(h.channel, c.Of, was.KindOf(c.Emoji), d.User)
 	reacted := false
 	if c.Kind == parley.React {
@@ -72,9 +111,16 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	if err != nil || !changed {
 		return parley.Result{Message: is, Unchanged: true}, err
 	}
+	n := &h.next
+	n.last++
+	n.time = max(parley.Timestamp(b.log.cfg.Clock().UnixMicro()), n.time+1)
+	e := parley.Message{ID: n.last, Channel: h.channel, User: d.User, Name: d.Name, Time: n.time, Count: n.count,
+		Change: c.Kind, Of: c.Of, Target: &is}
+	stores := changeOf(e.ID, &was, &is, t.state, c)
 	switch {
 	case c.Kind == parley.Delete:
-		if err := b.bury(h, &was); err != nil {
+		if err := b.bury(h, &t); err != nil {
+			n.last--
 			return parley.Result{}, err
 		}
 	case c.Remove:
@@ -83,60 +129,82 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 		must(b.batch.Set(reactor, nil, nil))
 	}
 	b.mention(h, &was, was.Mentions(), is.Mentions())
-	b.rewrite(h, &is, row)
-
-	n := &h.next
-	n.last++
-	n.time = max(parley.Timestamp(b.log.cfg.Clock().UnixMicro()), n.time+1)
-	e := parley.Message{ID: n.last, Channel: h.channel, User: d.User, Name: d.Name, Time: n.time, Count: n.count,
-		Change: c.Kind, Of: c.Of, Target: &is}
-	must(b.batch.Set(messageKey(h.channel, e.ID), encodeEntry(&e), nil))
-	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), nil, nil))
+	b.restate(h, &is, &stores.state, t.stated)
+	must(b.batch.Set(messageKey(h.channel, e.ID), encodeChange(&e, &stores), nil))
+	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), []byte{stores.parts}, nil))
 	b.exist(h)
 	return parley.Result{Message: e}, nil
 }
 
-// rewrite puts an entry as it is now where it was; row is what it was.
-func (b *build) rewrite(h *head, m *parley.Message, row []byte) {
-	h.cover(m.ID, row)
-	must(b.batch.Set(messageKey(h.channel, m.ID), encodeEntry(m), nil))
-	if m.Key != "" && b.keys != nil {
-		if k := string(senderKey(h.channel, m.User, m.Key)); b.keys[k].ID == m.ID {
-			b.keys[k] = *m
+// restate stores a message's state, which was a row before, and has the message as it is for
+// a repeat of its key in this batch.
+func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
+	h.cover('f', is.ID, was)
+	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.encode(nil), nil))
+	if is.Key != "" && b.keys != nil {
+		if k := string(senderKey(h.channel, is.User, is.Key)); b.keys[k].ID == is.ID {
+			b.keys[k] = *is
 		}
 	}
 }
 
+// rewrite puts another row of the log where one was.
+func (b *build) rewrite(h *head, id int64, was, is []byte) {
+	h.cover('m', id, was)
+	must(b.batch.Set(messageKey(h.channel, id), is, nil))
+}
+
 // bury takes the content of a message that is deleted out of everything that repeats
-// it: earlier changes of it, its reactions, the count of its root's replies.
-func (b *build) bury(h *head, m *parley.Message) error {
-	must(b.batch.Set(rowKey('d', h.channel, m.ID), nil, nil))
-	must(b.batch.DeleteRange(rowKey('x', h.channel, m.ID), rowKey('x', h.channel, m.ID+1), nil))
+// it: its own row, earlier changes of it that hold text or data, its reactions, the count of its
+// root's replies. What earlier changes tell of reactions is not read any more.
+func (b *build) bury(h *head, t *target) error {
+	m := &t.Message
+	type row struct {
+		id      int64
+		was, is []byte
+	}
+	var rows []row
+	it, err := b.batch.NewIter(&pebble.IterOptions{LowerBound: rowKey('c', h.channel, m.ID), UpperBound: rowKey('c', h.channel, m.ID+1)})
+	if err != nil {
+		return err
+	}
+	var changes []int64
+	for ok := it.First(); ok; ok = it.Next() {
+		if parts := it.Value(); len(parts) == 0 || parts[0]&(hasText|hasData) != 0 { // older ones don't say what they hold
+			changes = append(changes, messageID(it.Key()))
+		}
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return err
+	}
+	f := b.fold(h)
+	for _, id := range changes {
+		was, err := f.row('m', id)
+		if err != nil || was == nil {
+			return fmt.Errorf("change %d: %w", id, cmp.Or(err, pebble.ErrNotFound))
+		}
+		e, err := decodeMessage(h.channel, id, was)
+		if err != nil {
+			return fmt.Errorf("change %d: %w", id, err)
+		}
+		d := e.delta
+		if d == nil { // of an older form
+			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags, replies: e.Target.Replies}}
+		}
+		d.parts, d.text, d.data, d.reaction = wiped, "", "", parley.Reaction{}
+		rows = append(rows, row{id, was, encodeChange(&e.Message, d)})
+	}
 	if m.Thread != 0 {
 		if err := b.replies(h, m.Thread, -1); err != nil {
 			return err
 		}
 	}
-	var changes []int64
-	it, err := b.batch.NewIter(&pebble.IterOptions{LowerBound: rowKey('c', h.channel, m.ID), UpperBound: rowKey('c', h.channel, m.ID+1)})
-	if err != nil {
-		return err
+	for _, r := range rows {
+		b.rewrite(h, r.id, r.was, r.is)
 	}
-	for ok := it.First(); ok; ok = it.Next() {
-		changes = append(changes, messageID(it.Key()))
-	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return err
-	}
-	for _, id := range changes {
-		e, row, err := b.entry(h, id)
-		if err != nil {
-			return err
-		}
-		gone := e.Target.Tombstone()
-		e.Target = &gone
-		b.rewrite(h, &e, row)
-	}
+	must(b.batch.Set(rowKey('d', h.channel, m.ID), nil, nil))
+	must(b.batch.DeleteRange(rowKey('x', h.channel, m.ID), rowKey('x', h.channel, m.ID+1), nil))
+	b.rewrite(h, m.ID, t.base, encodeDeleted(m))
 	return nil
 }
 
@@ -145,7 +213,7 @@ func (b *build) reply(h *head, d *draft) error {
 	if d.Thread == 0 {
 		return nil
 	}
-	m, _, err := b.target(h, d.Thread)
+	m, err := b.target(h, d.Thread)
 	switch {
 	case errors.Is(err, parley.ErrNoMessage):
 		return parley.ErrNoThread
@@ -160,15 +228,16 @@ func (b *build) reply(h *head, d *draft) error {
 
 // replies counts a reply more or less at the message it replies to, if that is kept.
 func (b *build) replies(h *head, root int64, by int64) error {
-	m, row, err := b.target(h, root)
+	t, err := b.target(h, root)
 	if errors.Is(err, parley.ErrNoMessage) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	m.Replies = max(m.Replies+by, 0)
-	b.rewrite(h, &m, row)
+	t.Replies = max(t.Replies+by, 0)
+	t.state.replies = t.Replies
+	b.restate(h, &t.Message, &t.state, t.stated)
 	return nil
 }
 

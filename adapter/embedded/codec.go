@@ -17,12 +17,14 @@ import (
 // by the caller of Append, whose core is idle anyway. The version says what follows:
 //
 //	plain    nothing: the message is as it was sent
-//	folded   its state: see appendState
-//	change   it is no message: see appendChange
+//	folded   its state: see appendState. Such messages are deleted, or in an older form
+//	whole    it is a change in an older form: see wholeChange
+//	changed  it is a change: see delta
 const (
-	plain  = 1
-	folded = 2
-	change = 3
+	plain   = 1
+	folded  = 2
+	whole   = 3
+	changed = 4
 
 	version    = 1 // of records
 	prefixSize = 1 + 8 + 8
@@ -54,31 +56,34 @@ func putPrefix(dst []byte, t parley.Timestamp, count int64) {
 
 // decodePrefix reads what the head of a channel needs.
 func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
-	if len(b) < prefixSize || b[0] < plain || b[0] > change {
+	if len(b) < prefixSize || b[0] < plain || b[0] > changed {
 		return 0, 0, errCodec
 	}
 	return parley.Timestamp(binary.BigEndian.Uint64(b[1:])), int64(binary.BigEndian.Uint64(b[9:])), nil
 }
 
 // decodeMessage copies what it keeps, so b may be reused.
-func decodeMessage(ch parley.ChannelID, id int64, b []byte) (parley.Message, error) {
-	m := parley.Message{ID: id, Channel: ch}
-	var err error
+func decodeMessage(ch parley.ChannelID, id int64, b []byte) (e entry, err error) {
+	m := &e.Message
+	m.ID, m.Channel = id, ch
 	if m.Time, m.Count, err = decodePrefix(b); err != nil {
-		return m, err
+		return e, err
 	}
 	d := fields{rest: string(b[prefixSize:])} // one allocation for all strings
-	d.body(&m)
+	d.body(m)
 	switch b[0] {
 	case folded:
-		d.state(&m)
-	case change:
-		d.change(&m)
+		d.state(m)
+	case whole:
+		d.wholeChange(m)
+	case changed:
+		e.delta = d.delta()
+		m.Change, m.Of = e.delta.kind, e.delta.of
 	}
 	if d.bad || d.rest != "" {
-		return m, errCodec
+		return e, errCodec
 	}
-	return m, nil
+	return e, nil
 }
 
 func (d *fields) body(m *parley.Message) {

@@ -11,26 +11,152 @@ const (
 	deleted = 2
 )
 
-// appendState appends what became of a message after it was sent: flags, replies and
-// reactions.
-func appendState(dst []byte, m *parley.Message) []byte {
-	var flags byte
+// refs are what became of a message after it was sent. They hold no content: they name the
+// changes that hold it, so what a change stores does not grow with the message. They are kept of
+// the message as it is now (an 'f' row), and in each change of the message as it was after it.
+type refs struct {
+	flags   byte
+	replies int64
+	text    int64     // the change that set it last; 0: it is in the message's own row
+	data    int64     // the same
+	kinds   []kindRef // of reactions, in the order of their first use
+}
+
+// kindRef names the change after which a kind of reaction was as it is; at 0: it is the one
+// of an index in the message's own row (an older form).
+type kindRef struct{ at, index int64 }
+
+func (s *refs) encode(dst []byte) []byte {
+	dst = append(dst, s.flags)
+	for _, v := range [...]int64{s.replies, s.text, s.data, int64(len(s.kinds))} {
+		dst = binary.AppendUvarint(dst, uint64(v))
+	}
+	for _, k := range s.kinds {
+		if dst = binary.AppendUvarint(dst, uint64(k.at)); k.at == 0 {
+			dst = binary.AppendUvarint(dst, uint64(k.index))
+		}
+	}
+	return dst
+}
+
+func (d *fields) stateRefs() (s refs) {
+	s.flags = d.byte()
+	s.replies, s.text, s.data = int64(d.uvarint()), int64(d.uvarint()), int64(d.uvarint())
+	for range d.count() {
+		k := kindRef{at: int64(d.uvarint())}
+		if k.at == 0 {
+			k.index = int64(d.uvarint())
+		}
+		s.kinds = append(s.kinds, k)
+	}
+	return s
+}
+
+func decodeState(b []byte) (refs, error) {
+	d := fields{rest: string(b)}
+	s := d.stateRefs()
+	if d.bad || d.rest != "" {
+		return s, errCodec
+	}
+	return s, nil
+}
+
+// stateOf is the state of a message that has none of its own: what its row says.
+func stateOf(m *parley.Message) (s refs) {
 	if m.Edited {
-		flags |= edited
+		s.flags |= edited
 	}
 	if m.Deleted {
-		flags |= deleted
+		s.flags |= deleted
 	}
-	dst = append(dst, flags)
+	s.replies = m.Replies
+	for i := range m.Reactions {
+		s.kinds = append(s.kinds, kindRef{index: int64(i)})
+	}
+	return s
+}
+
+// delta is what a change stores beside its author and its place in the log: of which message
+// it is, what it did, and the message's state after it.
+type delta struct {
+	of     int64
+	kind   parley.ChangeKind
+	author parley.UserID    // of the message, for when that is no longer kept
+	sent   parley.Timestamp // the same
+	state  refs
+
+	parts    byte            // which of the following it set
+	text     string          // hasText
+	data     string          // hasData
+	reaction parley.Reaction // hasReaction: as it was after the change
+}
+
+const (
+	hasText     = 1
+	hasData     = 2
+	hasReaction = 4
+	wiped       = 8 // its content went with the message's
+)
+
+func (d *delta) encode(dst []byte) []byte {
+	dst = appendString(dst, string(d.kind))
+	dst = binary.AppendUvarint(dst, uint64(d.of))
+	dst = appendString(dst, string(d.author))
+	dst = binary.AppendUvarint(dst, uint64(d.sent))
+	dst = append(d.state.encode(dst), d.parts)
+	if d.parts&hasText != 0 {
+		dst = appendString(dst, d.text)
+	}
+	if d.parts&hasData != 0 {
+		dst = appendString(dst, d.data)
+	}
+	if d.parts&hasReaction != 0 {
+		dst = appendReaction(dst, &d.reaction)
+	}
+	return dst
+}
+
+func (d *fields) delta() *delta {
+	c := &delta{kind: parley.ChangeKind(d.string()), of: int64(d.uvarint()), author: parley.UserID(d.string()), sent: parley.Timestamp(d.uvarint())}
+	c.state = d.stateRefs()
+	c.parts = d.byte()
+	if c.parts&hasText != 0 {
+		c.text = d.string()
+	}
+	if c.parts&hasData != 0 {
+		c.data = d.string()
+	}
+	if c.parts&hasReaction != 0 {
+		c.reaction = d.reaction()
+	}
+	return c
+}
+
+// encodeChange encodes an entry that is a change.
+func encodeChange(m *parley.Message, d *delta) []byte {
+	b := make([]byte, prefixSize, prefixSize+len(d.text)+len(d.data)+256)
+	putPrefix(b, m.Time, m.Count)
+	b[0] = changed
+	return d.encode(appendBody(b, &parley.Draft{User: m.User, Name: m.Name}))
+}
+
+// encodeDeleted encodes a message whose content is gone.
+func encodeDeleted(m *parley.Message) []byte {
+	gone := m.Tombstone()
+	b := make([]byte, prefixSize, prefixSize+256)
+	putPrefix(b, m.Time, m.Count)
+	b[0] = folded
+	return appendState(appendBody(b, messageBody(&gone)), &gone)
+}
+
+// appendState appends what became of a message to its own row.
+func appendState(dst []byte, m *parley.Message) []byte {
+	s := stateOf(m)
+	dst = append(dst, s.flags)
 	dst = binary.AppendUvarint(dst, uint64(m.Replies))
 	dst = binary.AppendUvarint(dst, uint64(len(m.Reactions)))
-	for _, r := range m.Reactions {
-		dst = appendString(dst, r.Emoji)
-		dst = binary.AppendUvarint(dst, uint64(r.Count))
-		dst = binary.AppendUvarint(dst, uint64(len(r.Users)))
-		for _, u := range r.Users {
-			dst = appendString(dst, string(u))
-		}
+	for i := range m.Reactions {
+		dst = appendReaction(dst, &m.Reactions[i])
 	}
 	return dst
 }
@@ -40,44 +166,35 @@ func (d *fields) state(m *parley.Message) {
 	m.Edited, m.Deleted = flags&edited != 0, flags&deleted != 0
 	m.Replies = int64(d.uvarint())
 	for range d.count() {
-		r := parley.Reaction{Emoji: d.string(), Count: int64(d.uvarint())}
-		for range d.count() {
-			r.Users = append(r.Users, parley.UserID(d.string()))
-		}
-		m.Reactions = append(m.Reactions, r)
+		m.Reactions = append(m.Reactions, d.reaction())
 	}
 }
 
-// appendChange appends what makes an entry a change: its kind, and the message it
-// changed with its id, time, count and state.
-func appendChange(dst []byte, kind parley.ChangeKind, target *parley.Message) []byte {
-	dst = appendString(dst, string(kind))
-	for _, v := range [...]int64{target.ID, int64(target.Time), target.Count} {
-		dst = binary.AppendUvarint(dst, uint64(v))
+func appendReaction(dst []byte, r *parley.Reaction) []byte {
+	dst = appendString(dst, r.Emoji)
+	dst = binary.AppendUvarint(dst, uint64(r.Count))
+	dst = binary.AppendUvarint(dst, uint64(len(r.Users)))
+	for _, u := range r.Users {
+		dst = appendString(dst, string(u))
 	}
-	return appendState(appendBody(dst, messageBody(target)), target)
+	return dst
 }
 
-func (d *fields) change(m *parley.Message) {
+func (d *fields) reaction() parley.Reaction {
+	r := parley.Reaction{Emoji: d.string(), Count: int64(d.uvarint())}
+	for range d.count() {
+		r.Users = append(r.Users, parley.UserID(d.string()))
+	}
+	return r
+}
+
+// wholeChange reads the older form of a change, which has the message as it was after it.
+func (d *fields) wholeChange(m *parley.Message) {
 	m.Change = parley.ChangeKind(d.string())
 	t := &parley.Message{Channel: m.Channel, ID: int64(d.uvarint()), Time: parley.Timestamp(d.uvarint()), Count: int64(d.uvarint())}
 	d.body(t)
 	d.state(t)
 	m.Of, m.Target = t.ID, t
-}
-
-// encodeEntry encodes a message that was changed, or a change, whole.
-func encodeEntry(m *parley.Message) []byte {
-	d := messageBody(m)
-	b := make([]byte, prefixSize, prefixSize+2*d.Size())
-	putPrefix(b, m.Time, m.Count)
-	b = appendBody(b, d)
-	if m.Change != "" {
-		b[0] = change
-		return appendChange(b, m.Change, m.Target)
-	}
-	b[0] = folded
-	return appendState(b, m)
 }
 
 func messageBody(m *parley.Message) *parley.Draft {

@@ -1,7 +1,9 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 
 	"parley"
 
@@ -36,3 +38,64 @@ func (l *Log) Damage(ch parley.ChannelID) error {
 
 // Written is how many bytes were given to the write-ahead log so far.
 func (l *Log) Written() uint64 { return l.db.Metrics().WAL.BytesIn }
+
+// Age puts what was changed in a channel into the form that earlier versions stored, and
+// forgets what is in memory.
+func (l *Log) Age(ch parley.ChannelID) error {
+	h, err := l.hold(ch)
+	if err != nil {
+		return err
+	}
+	defer l.heads.release(h)
+	b := l.db.NewBatch()
+	defer b.Close()
+	bounds := h.bounds()
+	err = l.each(h, bounds.first, bounds.last, func(m parley.Message, _ int) bool {
+		row := make([]byte, prefixSize)
+		putPrefix(row, m.Time, m.Count)
+		switch {
+		case m.Change != "":
+			row[0] = whole
+			t := m.Target
+			row = appendString(appendBody(row, messageBody(&m)), string(m.Change))
+			for _, v := range [...]int64{t.ID, int64(t.Time), t.Count} {
+				row = binary.AppendUvarint(row, uint64(v))
+			}
+			row = appendState(appendBody(row, messageBody(t)), t)
+			must(b.Set(rowKey('c', ch, m.Of, m.ID), nil, nil))
+		case m.Edited || m.Deleted || m.Replies != 0 || len(m.Reactions) > 0:
+			row[0] = folded
+			row = appendState(appendBody(row, messageBody(&m)), &m)
+			must(b.Delete(rowKey('f', ch, m.ID), nil))
+		default:
+			must(b.Delete(rowKey('f', ch, m.ID), nil))
+			return true
+		}
+		must(b.Set(messageKey(ch, m.ID), row, nil))
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return b.Commit(pebble.Sync)
+}
+
+// Holds counts the rows of a channel that contain some bytes.
+func (l *Log) Holds(ch parley.ChannelID, what string) (rows int, err error) {
+	for _, kind := range inChannel {
+		from, to := span(kind, ch)
+		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		if err != nil {
+			return 0, err
+		}
+		for ok := it.First(); ok; ok = it.Next() {
+			if bytes.Contains(it.Value(), []byte(what)) || bytes.Contains(it.Key(), []byte(what)) {
+				rows++
+			}
+		}
+		if err := it.Close(); err != nil {
+			return 0, err
+		}
+	}
+	return rows, nil
+}

@@ -27,7 +27,7 @@ type head struct {
 	mu      sync.Mutex // guards the rest
 	loaded  bool
 	durable bounds
-	shadows map[int64][]shadow // of rows that are in flight anew, by id
+	shadows map[rowID][]shadow // of rows that are in flight anew
 }
 
 // bounds of what readers may see.
@@ -38,7 +38,13 @@ type bounds struct {
 	before      int64 // of the entry before first
 }
 
-// shadow is what a row was before a batch in flight wrote it anew. Reads of the
+// rowID is a row of the channel: 'm' or 'f', and an entry's id.
+type rowID struct {
+	kind byte
+	id   int64
+}
+
+// shadow is what a row was before a batch in flight wrote it anew, nil if there was none. Reads of the
 // database see the new row at once, readers of the log only when it is durable.
 type shadow struct {
 	batch uint64
@@ -77,32 +83,34 @@ func (h *head) advance(batch uint64, r record) {
 	}
 }
 
-// cover keeps what a row is before the batch that is being built writes it anew.
-func (h *head) cover(id int64, value []byte) {
+// cover keeps what a row is before the batch that is being built writes it anew; nil if
+// there is none.
+func (h *head) cover(kind byte, id int64, value []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.shadows[id]
+	at := rowID{kind, id}
+	s := h.shadows[at]
 	if n := len(s); n > 0 && s[n-1].batch == h.batch {
 		return // what it was before the batch is kept already
 	}
 	if h.shadows == nil {
-		h.shadows = map[int64][]shadow{}
+		h.shadows = map[rowID][]shadow{}
 	}
-	h.shadows[id] = append(s, shadow{h.batch, append([]byte(nil), value...)})
+	h.shadows[at] = append(s, shadow{h.batch, append([]byte(nil), value...)})
 }
 
-// inFlight reports whether a row is being written anew.
+// inFlight reports whether a message is being changed.
 func (h *head) inFlight(id int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.shadows[id]) > 0
+	return len(h.shadows[rowID{'f', id}]) > 0
 }
 
-// covered returns the durable value of a row whose value was just read.
-func (h *head) covered(id int64, value []byte) []byte {
+// covered returns the durable value of a row whose value was just read, nil for none.
+func (h *head) covered(kind byte, id int64, value []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.shadows[id]; len(s) > 0 {
+	if s := h.shadows[rowID{kind, id}]; len(s) > 0 {
 		return s[0].value
 	}
 	return value

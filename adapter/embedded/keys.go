@@ -44,8 +44,9 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 
 // The rows that are derived from entries, or belong to members, beside 'm' and 'k':
 //
-//	c channel NUL of id            the change id of message of
+//	c channel NUL of id            the change id of message of; the value says what it holds
 //	d channel NUL id               message id is deleted
+//	f channel NUL id               message id was changed, or replied to: its state
 //	n channel NUL user NUL id      message id mentions the user
 //	p channel NUL user             the user's place in the channel
 //	r channel NUL user             the user's read pointer
@@ -57,7 +58,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 // Ids are 8 bytes, big-endian.
 
 // inChannel are the kinds of rows that go with their channel.
-var inChannel = []byte("mkcdnprtx")
+var inChannel = []byte("mkcdfnprtx")
 
 func named(kind byte, name, rest string) []byte {
 	dst := make([]byte, 0, len(name)+len(rest)+2)

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"parley"
@@ -55,7 +56,6 @@ func (l *Log) read(ctx context.Context, channel parley.ChannelID, after parley.C
 
 // scan reads the entries from…to, fewer if they are large.
 func (l *Log) scan(h *head, from, to int64) ([]parley.Message, error) {
-	channel := h.channel
 	if from == to {
 		m, err := l.get(h, from)
 		if err != nil {
@@ -63,36 +63,86 @@ func (l *Log) scan(h *head, from, to int64) ([]parley.Message, error) {
 		}
 		return []parley.Message{m}, nil
 	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(channel, from), UpperBound: messageKey(channel, to+1)})
-	if err != nil {
-		return nil, err
-	}
-	defer it.Close()
 	run := make([]parley.Message, 0, min(to-from+1, 1024))
 	size := 0
-	for ok := it.First(); ok && size < maxRun; ok = it.Next() {
-		id := messageID(it.Key())
-		if id != from+int64(len(run)) {
-			break
+	err := l.each(h, from, to, func(m parley.Message, row int) bool {
+		if m.ID != from+int64(len(run)) {
+			return false
 		}
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return nil, err
+		if size += row; m.Target != nil {
+			size += len(m.Target.Text) + len(m.Target.Data)
 		}
-		m, err := decodeMessage(channel, id, h.covered(id, v))
-		if err != nil {
-			return nil, fmt.Errorf("message %d: %w", id, err)
-		}
-		size += len(v)
 		run = append(run, m)
-	}
-	if err := it.Error(); err != nil {
+		return size < maxRun
+	})
+	if err != nil {
 		return nil, err
 	}
 	if next := from + int64(len(run)); next <= to && size < maxRun {
 		return nil, fmt.Errorf("message %d is missing in the store", next)
 	}
 	return run, nil
+}
+
+// each calls do with the entries from…to that are there, as they durably are, and the size of
+// their rows, until it returns false.
+func (l *Log) each(h *head, from, to int64, do func(m parley.Message, size int) bool) error {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(h.channel, from), UpperBound: messageKey(h.channel, to+1)})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	states, err := l.db.NewIter(&pebble.IterOptions{LowerBound: rowKey('f', h.channel, from), UpperBound: rowKey('f', h.channel, to+1)})
+	if err != nil {
+		return err
+	}
+	defer states.Close()
+	f := l.fold(h)
+	stated := states.First()
+	for ok := it.First(); ok; ok = it.Next() {
+		id := messageID(it.Key())
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		for stated && messageID(states.Key()) < id {
+			stated = states.Next()
+		}
+		var state []byte
+		if stated && messageID(states.Key()) == id {
+			state = h.covered('f', id, states.Value())
+		}
+		e, err := decodeMessage(h.channel, id, h.covered('m', id, v))
+		if err != nil {
+			return fmt.Errorf("message %d: %w", id, err)
+		}
+		m, err := f.whole(&e, state)
+		if err != nil {
+			return fmt.Errorf("message %d: %w", id, err)
+		}
+		if !do(m, len(v)) {
+			break
+		}
+	}
+	return errors.Join(it.Error(), states.Error())
+}
+
+// fold reads the rows of a channel as they durably are.
+func (l *Log) fold(h *head) *fold {
+	return &fold{channel: h.channel, first: func() int64 { return h.bounds().first }, row: func(kind byte, id int64) ([]byte, error) {
+		v, closer, err := l.db.Get(rowKey(kind, h.channel, id))
+		if errors.Is(err, pebble.ErrNotFound) {
+			return h.covered(kind, id, nil), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer closer.Close()
+		if v = h.covered(kind, id, v); v == nil {
+			return nil, nil
+		}
+		return append([]byte{}, v...), nil
+	}}
 }
 
 // get reads one entry as it durably is.
@@ -102,7 +152,18 @@ func (l *Log) get(h *head, id int64) (parley.Message, error) {
 		return parley.Message{}, fmt.Errorf("message %d: %w", id, err)
 	}
 	defer closer.Close()
-	m, err := decodeMessage(h.channel, id, h.covered(id, v))
+	e, err := decodeMessage(h.channel, id, h.covered('m', id, v))
+	if err != nil {
+		return parley.Message{}, fmt.Errorf("message %d: %w", id, err)
+	}
+	f := l.fold(h)
+	var state []byte
+	if e.Change == "" {
+		if state, err = f.row('f', id); err != nil {
+			return parley.Message{}, fmt.Errorf("state of message %d: %w", id, err)
+		}
+	}
+	m, err := f.whole(&e, state)
 	if err != nil {
 		err = fmt.Errorf("message %d: %w", id, err)
 	}

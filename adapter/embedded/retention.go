@@ -116,7 +116,7 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 	target, err := l.target(ch, b, keep)
 	for from := b.first; err == nil && from < target; {
 		to := min(from+trimChunk, target)
-		err = l.cut(ctx, ch, from, to)
+		err = l.cut(ctx, h, from, to)
 		from = to
 	}
 	if target > b.first {
@@ -173,8 +173,9 @@ func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
 }
 
 // cut removes the entries from…to-1 with what was derived from them.
-func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) error {
-	keys, before, err := l.derivedOf(ch, from, to)
+func (l *Log) cut(ctx context.Context, pinned *head, from, to int64) error {
+	ch := pinned.channel
+	keys, before, err := l.derivedOf(pinned, from, to)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 		}
 		h.next.first, h.next.before, h.next.exists = to, before, to <= h.next.last
 		h.raise(to, before)
-		for _, kind := range []byte("mcdx") { // those that begin with the id of a message that goes
+		for _, kind := range []byte("mcdfx") { // those that begin with the id of a message that goes
 			must(b.batch.DeleteRange(rowKey(kind, ch, from), rowKey(kind, ch, to), nil))
 		}
 		for _, k := range keys {
@@ -198,31 +199,22 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 
 // derivedOf lists the other rows of entries from…to-1, and returns the count of the
 // last of them.
-func (l *Log) derivedOf(ch parley.ChannelID, from, to int64) (keys [][]byte, count int64, err error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(ch, from), UpperBound: messageKey(ch, to)})
-	if err != nil {
-		return nil, 0, err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		id := messageID(it.Key())
-		m, err := decodeMessage(ch, id, it.Value())
-		if err != nil {
-			return nil, 0, fmt.Errorf("message %d: %w", id, err)
-		}
-		count = m.Count
-		if m.Change != "" {
-			continue
+func (l *Log) derivedOf(h *head, from, to int64) (keys [][]byte, count int64, err error) {
+	ch := h.channel
+	err = l.each(h, from, to-1, func(m parley.Message, _ int) bool {
+		if count = m.Count; m.Change != "" {
+			return true
 		}
 		if m.Key != "" {
 			keys = append(keys, senderKey(ch, m.User, m.Key))
 		}
 		if m.Thread != 0 {
-			keys = append(keys, rowKey('t', ch, m.Thread, id))
+			keys = append(keys, rowKey('t', ch, m.Thread, m.ID))
 		}
 		for _, user := range m.Mentions() {
-			keys = append(keys, mentionKey(ch, user, id))
+			keys = append(keys, mentionKey(ch, user, m.ID))
 		}
-	}
-	return keys, count, it.Error()
+		return true
+	})
+	return keys, count, err
 }

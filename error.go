@@ -98,7 +98,8 @@ func changeError(err error) *Error {
 	case errors.Is(err, ErrNoMessage):
 		return &Error{Code: CodeNotFound, Detail: "the channel holds no message of this id", Hint: "it may have been removed by retention; a change can't be changed"}
 	case errors.Is(err, ErrNoThread):
-		return &Error{Code: CodeBadRequest, Detail: "thread is not the id of a message of the channel", Hint: "send the id that is replied to, or leave thread out"}
+		return &Error{Code: CodeBadRequest, Detail: "thread is not the id of a message of the channel",
+			Hint: "send the id that is replied to, or leave thread out"}
 	case errors.Is(err, ErrDeleted):
 		return &Error{Code: CodeConflict, Detail: "the message is deleted", Hint: "a deleted message can't be changed any more"}
 	case errors.Is(err, ErrEmpty):

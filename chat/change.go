@@ -10,7 +10,8 @@ import (
 // Change edits, deletes or reacts to a message. It returns the message as it is after that,
 // nil for a caller without the right to read it, and whether anything changed. A caller edits
 // and deletes their own messages, an administrator all.
-func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID, change parley.Change) (m *parley.Message, changed bool, err error) {
+func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID, change parley.Change) (
+	m *parley.Message, changed bool, err error) {
 	if err := s.Authorize(ctx, c, Write, channel); err != nil {
 		return nil, false, err
 	}
@@ -83,7 +84,8 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 }
 
 // Reactors lists who reacted to a message with an emoji, after the one named, at most limit.
-func (s *Service) Reactors(ctx context.Context, c Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID, limit int) (parley.Reactors, error) {
+func (s *Service) Reactors(ctx context.Context, c Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID,
+	limit int) (parley.Reactors, error) {
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return parley.Reactors{}, err
 	}

@@ -49,7 +49,8 @@ func (s *Service) configure(ctx context.Context, c Caller, channel parley.Channe
 	a, denied := s.authorize(ctx, c, Administer, channel)
 	_, _, direct := channel.Direct()
 	if !direct && strings.HasPrefix(string(channel), "dm:") {
-		return &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order", Hint: "such as dm:alice:bob"}
+		return &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order",
+			Hint: "such as dm:alice:bob"}
 	}
 	if denied != nil && !(direct && a.role.In()) {
 		return denied

@@ -24,7 +24,8 @@ func TestWhatIsKnownOfAChannelNeverRefuses(t *testing.T) {
 	if err := s.Authorize(t.Context(), dev("bob"), chat.Read, "room"); err != nil { // it is remembered
 		t.Fatal(err)
 	}
-	if _, _, err := store.SetChannel(t.Context(), "room", parley.Settings{Kind: parley.MembersOnly}.Replace); err != nil { // as another node does
+	if _, _, err := store.SetChannel(t.Context(), "room",
+		parley.Settings{Kind: parley.MembersOnly}.Replace); err != nil { // as another node does
 		t.Fatal(err)
 	}
 	if err := s.Authorize(t.Context(), token, chat.Read, "room"); err != nil {

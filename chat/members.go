@@ -27,7 +27,8 @@ func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelI
 // or the one a member has. Users may put themselves into a public channel that their
 // credentials don't keep them out of, as the reader that they were if they were one; all else
 // is for administrators, and owners are made by owners and by credentials.
-func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (m parley.Member, err error) {
+func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID,
+	role parley.Role) (m parley.Member, err error) {
 	err = retryChanged(func() error {
 		m, err = s.putMember(ctx, c, channel, user, role)
 		return err
@@ -35,7 +36,8 @@ func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.Channe
 	return m, err
 }
 
-func (s *Service) putMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, role parley.Role) (parley.Member, error) {
+func (s *Service) putMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID,
+	role parley.Role) (parley.Member, error) {
 	a, err := s.access(ctx, user, channel)
 	if err != nil {
 		return parley.Member{}, err
@@ -48,7 +50,8 @@ func (s *Service) putMember(ctx context.Context, c Caller, channel parley.Channe
 	case role == "":
 		role = parley.Regular
 	}
-	mayJoin := user == c.User && (role == parley.Regular && a.role == parley.NoRole || role == parley.Reader && a.role == parley.Restricted) &&
+	asNew, asBefore := role == parley.Regular && a.role == parley.NoRole, role == parley.Reader && a.role == parley.Restricted
+	mayJoin := user == c.User && (asNew || asBefore) &&
 		a.kind == parley.Public && (c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0)
 	if user == c.User && role == a.role {
 		mayJoin = true // nothing changes
@@ -158,7 +161,8 @@ func (s *Service) setBan(ctx context.Context, c Caller, channel parley.ChannelID
 // setRole changes the role that a user was found to have, has every node follow if that
 // takes rights away, and tells the user if it began or ended a membership. ErrChanged if the
 // user has another role by now.
-func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID, was, role parley.Role) (is parley.Member, err error) {
+func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID,
+	was, role parley.Role) (is parley.Member, err error) {
 	if was == role {
 		return s.store.Member(ctx, channel, user)
 	}

@@ -77,7 +77,8 @@ func TestRights(t *testing.T) {
 
 func TestADirectChannelIsOfItsTwo(t *testing.T) {
 	for channel, want := range map[parley.ChannelID]string{
-		"dm:alice:bob": "alice bob", "dm:bob:alice": "", "dm:a:a": "", "dm:a": "", "dm::a": "", "dm:a:": "", "room:a:b": "", "dm:a:b:c": "", "dm:a:channel": "", "dm:b:a:c": "b:a c",
+		"dm:alice:bob": "alice bob", "dm:bob:alice": "", "dm:a:a": "", "dm:a": "", "dm::a": "", "dm:a:": "", "room:a:b": "",
+		"dm:a:b:c": "", "dm:a:channel": "", "dm:b:a:c": "b:a c",
 	} {
 		a, b, ok := channel.Direct()
 		if got := string(a + " " + b); ok != (want != "") || ok && got != want {

@@ -54,12 +54,14 @@ func (h *hooked) Append(ctx context.Context, channel parley.ChannelID, ds ...par
 	return h.Log.Append(ctx, channel, ds...)
 }
 
-func (h *hooked) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
+func (h *hooked) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (
+	was, is parley.Member, err error) {
 	err = h.around(func() (err error) { was, is, err = h.Log.SetMember(ctx, channel, user, c); return err })
 	return was, is, err
 }
 
-func (h *hooked) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (was, is parley.Settings, err error) {
+func (h *hooked) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
+	was, is parley.Settings, err error) {
 	err = h.around(func() (err error) { was, is, err = h.Log.SetChannel(ctx, channel, change); return err })
 	return was, is, err
 }
@@ -215,7 +217,8 @@ func roleIs(role parley.Role) func(*testing.T, *cluster) bool {
 	}
 }
 
-func eachTaking(t *testing.T, test func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool)) {
+func eachTaking(t *testing.T, test func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string,
+	done func() bool)) {
 	for _, way := range taking {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
@@ -353,7 +356,8 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 		}
 		together.Wait()
 		set, err := c.store.Channel(t.Context(), "room")
-		if err != nil || set.Kind != parley.MembersOnly || set.Title != "title" || set.Topic != "topic" || set.Data == nil || set.Retention == nil {
+		if err != nil || set.Kind != parley.MembersOnly || set.Title != "title" || set.Topic != "topic" || set.Data == nil ||
+			set.Retention == nil {
 			t.Fatalf("%+v, %v", set, err)
 		}
 	}
@@ -363,7 +367,8 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true, Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
+	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true,
+		Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
 	ban := parley.Banned
 	c.store.before = func() error { // after it was asked whether bob may join
 		_, _, err := c.store.Log.SetMember(context.Background(), "room", "bob", parley.MemberChange{Role: &ban})
@@ -382,7 +387,8 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	s := c.nodes[0]
-	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true, Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
+	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true,
+		Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
 	may := func(want bool, when string) {
 		t.Helper()
 		if err := s.Authorize(t.Context(), bob, chat.Write, "room"); (err == nil) != want {
@@ -426,7 +432,8 @@ func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	alice := chat.Caller{User: "alice", As: &chat.Credentials{}}
-	boss := chat.Caller{User: "alice", As: &chat.Credentials{Listed: true, Grants: []chat.Grant{{Pattern: "dm:*", Rights: chat.Administer}}}}
+	boss := chat.Caller{User: "alice", As: &chat.Credentials{Listed: true,
+		Grants: []chat.Grant{{Pattern: "dm:*", Rights: chat.Administer}}}}
 	const room = "dm:alice:bob"
 	for _, step := range []struct {
 		by     chat.Caller
@@ -448,7 +455,8 @@ func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 	if err := c.nodes[0].Remove(t.Context(), alice, room); err == nil {
 		t.Error("a member removed a direct channel")
 	}
-	if set, err := c.store.Channel(t.Context(), room); err != nil || set.Title != "us" || set.Topic != "t" || set.Retention == nil || set.Retention.Messages != 100 {
+	if set, err := c.store.Channel(t.Context(), room); err != nil || set.Title != "us" || set.Topic != "t" ||
+		set.Retention == nil || set.Retention.Messages != 100 {
 		t.Errorf("%+v, %v", set, err)
 	}
 }

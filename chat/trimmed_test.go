@@ -61,7 +61,8 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 	}
 	trim := func(channel parley.ChannelID) {
 		t.Helper()
-		if _, _, err := store.SetChannel(t.Context(), channel, parley.Settings{Retention: &parley.Retention{Messages: 10}}.Replace); err != nil {
+		if _, _, err := store.SetChannel(t.Context(), channel,
+			parley.Settings{Retention: &parley.Retention{Messages: 10}}.Replace); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {

@@ -111,7 +111,8 @@ func (a *API) reactors(w http.ResponseWriter, r *http.Request) error {
 func pathEmoji(r *http.Request) (string, error) {
 	emoji := r.PathValue("emoji")
 	if len(emoji) > parley.MaxEmoji || !utf8.ValidString(emoji) || !printable(emoji) || parley.PlainEmoji(emoji) == "" {
-		return "", &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.80q can't be a reaction", emoji), Hint: "use 1–64 bytes of UTF-8 without control characters"}
+		return "", &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.80q can't be a reaction", emoji),
+			Hint: "use 1–64 bytes of UTF-8 without control characters"}
 	}
 	return emoji, nil
 }

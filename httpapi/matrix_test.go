@@ -182,7 +182,8 @@ func (c *cell) inPlace(places ...int) bool { return slices.Contains(places, c.pl
 // call is a request with the caller's token.
 func (c *cell) call(method, path, body string) *answer {
 	c.t.Helper()
-	a := c.do(method, strings.NewReplacer("CHANNEL", c.channel, "USER", c.user, "OTHERS", fmt.Sprint(c.others), "OWN", fmt.Sprint(c.own)).Replace(path),
+	a := c.do(method, strings.NewReplacer("CHANNEL", c.channel, "USER", c.user, "OTHERS", fmt.Sprint(c.others), "OWN",
+		fmt.Sprint(c.own)).Replace(path),
 		strings.NewReplacer("CHANNEL", c.channel, "USER", c.user).Replace(body), "Authorization: Bearer "+c.token)
 	c.shows(a)
 	return a

@@ -110,10 +110,12 @@ func TestAThreadIsAnID(t *testing.T) {
 		s.do("POST", "/api/messages?channel_id=general&text=x&thread="+thread, "").is(t, 400, "bad_request")
 	}
 	s.do("POST", "/api/messages?channel_id=general&text=x&thread=", "").is(t, 201, "")
-	if a := s.do("POST", "/api/messages", `{"channel_id":"general","text":"to a reply","thread":2}`); !strings.Contains(a.body, `"thread":1`) {
+	if a := s.do("POST", "/api/messages", `{"channel_id":"general","text":"to a reply","thread":2}`); !strings.Contains(a.body,
+		`"thread":1`) {
 		t.Errorf("a reply to a reply is %s", a.body)
 	}
-	for _, path := range []string{"/api/messages/poll?channel_id=general&thread=1", "/api/stream/general?thread=1", "/api/stream?channel_id=general&thread=1", "/ws/chat/general?thread=1", "/ws?thread=1"} {
+	for _, path := range []string{"/api/messages/poll?channel_id=general&thread=1", "/api/stream/general?thread=1",
+		"/api/stream?channel_id=general&thread=1", "/ws/chat/general?thread=1", "/ws?thread=1"} {
 		s.do("GET", path, "").is(t, 400, "bad_request")
 	}
 }

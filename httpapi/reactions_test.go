@@ -29,13 +29,16 @@ func TestAllWhoReactedAreListed(t *testing.T) {
 		}
 	}
 	s.do("DELETE", "/api/messages/general/1/reactions/"+plain, `{"user":"u22"}`).is(t, 204, "")
-	if a := s.do("GET", "/api/messages/general/1/reactions/"+heart+"?user=u22", ""); !strings.HasPrefix(a.body, `{"count":24,"mine":false,`) {
+	if a := s.do("GET", "/api/messages/general/1/reactions/"+heart+"?user=u22", ""); !strings.HasPrefix(a.body,
+		`{"count":24,"mine":false,`) {
 		t.Error(a.body)
 	}
-	for path, code := range map[string]string{"general/2/reactions/x": "not_found", "general/99/reactions/x": "not_found", "nowhere/1/reactions/x": "not_found"} {
+	for path, code := range map[string]string{"general/2/reactions/x": "not_found", "general/99/reactions/x": "not_found",
+		"nowhere/1/reactions/x": "not_found"} {
 		s.do("GET", "/api/messages/"+path, "").is(t, 404, code)
 	}
-	for _, path := range []string{"general/x/reactions/x", "general/1/reactions/%EF%B8%8F", "general/1/reactions/x?next=a%20b", "general/1/reactions/%01"} {
+	for _, path := range []string{"general/x/reactions/x", "general/1/reactions/%EF%B8%8F", "general/1/reactions/x?next=a%20b",
+		"general/1/reactions/%01"} {
 		if a := s.do("GET", "/api/messages/"+path, ""); a.StatusCode != 400 {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}

@@ -19,7 +19,8 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 		a.is(t, status, "")
 		var m struct{ Timestamp any }
 		a.into(t, &m)
-		if want := fmt.Sprintf(`{"type":"message","id":%d,"channel":"drop","user":"eve","timestamp":`, id); !strings.HasPrefix(a.body, want) || strings.Contains(a.body, "text") {
+		if want := fmt.Sprintf(`{"type":"message","id":%d,"channel":"drop","user":"eve","timestamp":`,
+			id); !strings.HasPrefix(a.body, want) || strings.Contains(a.body, "text") {
 			t.Errorf("the answer is %s, want %s…%s}", a.body, want, more)
 		}
 		if rest := strings.TrimLeft(a.body[strings.Index(a.body, `"timestamp":`)+12:], "0123456789."); strings.TrimSpace(rest) != more+"}" {
@@ -28,7 +29,8 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	}
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"mine","key":"k","data":{"a":1}}`, writer), 201, 3, `,"key":"k"`)
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"again","key":"k"}`, writer), 200, 3, `,"key":"k"`)
-	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","key":"k"}`, writer), 200, 3, `,"key":"k"`) // what could not be stored, and is a repeat
+	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","key":"k"}`, writer), 200, 3,
+		`,"key":"k"`) // what could not be stored, and is a repeat
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"reply","thread":1}`, writer), 201, 4, "")
 	a := s.do("POST", "/api/messages/batch", `[{"channel_id":"drop","text":"x"},{"channel_id":"drop","text":"x","key":"k"},{"channel_id":"drop","key":"k"},{"channel_id":"drop","user":"bob","text":"x"}]`, writer)
 	a.is(t, 200, "")
@@ -39,7 +41,8 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	}
 	for _, change := range []struct{ method, path, body string }{
 		{"DELETE", "1/reactions/x", ""}, {"DELETE", "1/reactions/secret", ""}, {"PUT", "1/reactions/x", ""}, {"PUT", "1/reactions/x", ""},
-		{"PATCH", "3", `{"text":"mine"}`}, {"PATCH", "3", `{"text":"other"}`}, {"PATCH", "3", `{"text":"other"}`}, {"DELETE", "3", ""}, {"DELETE", "3", ""},
+		{"PATCH", "3", `{"text":"mine"}`}, {"PATCH", "3", `{"text":"other"}`}, {"PATCH", "3", `{"text":"other"}`}, {"DELETE", "3",
+			""}, {"DELETE", "3", ""},
 	} {
 		a := s.do(change.method, "/api/messages/drop/"+change.path, change.body, writer)
 		a.is(t, 204, "")
@@ -48,7 +51,8 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 		}
 	}
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"again","key":"k"}`, writer), 200, 3, `,"key":"k"`)
-	for _, refused := range []struct{ method, path, body string }{{"PATCH", "1", `{"text":"y"}`}, {"DELETE", "1", ""}, {"PATCH", "99", `{"text":"y"}`}, {"GET", "1", ""}, {"GET", "1/reactions/secret", ""}} {
+	for _, refused := range []struct{ method, path, body string }{{"PATCH", "1", `{"text":"y"}`}, {"DELETE", "1", ""}, {"PATCH",
+		"99", `{"text":"y"}`}, {"GET", "1", ""}, {"GET", "1/reactions/secret", ""}} {
 		a := s.do(refused.method, "/api/messages/drop/"+refused.path, refused.body, writer)
 		if a.is(t, 403, "forbidden"); strings.Contains(a.body, "alice") {
 			t.Errorf("%s %s tells %s", refused.method, refused.path, a.body)

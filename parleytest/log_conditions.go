@@ -42,7 +42,8 @@ func testSettingsRefused(t *testing.T, h LogHarness) {
 	d := directory(t, h.Open(t, nil))
 	no := errors.New("no")
 	for _, want := range []parley.Settings{{}, {Title: "t", Data: json.RawMessage(`{}`)}} {
-		if _, _, err := d.SetChannel(t.Context(), room, func(s *parley.Settings) error { s.Title = "other"; return no }); !errors.Is(err, no) {
+		if _, _, err := d.SetChannel(t.Context(), room,
+			func(s *parley.Settings) error { s.Title = "other"; return no }); !errors.Is(err, no) {
 			t.Errorf("the change's error is %v", err)
 		}
 		if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, want) && want.Title != "" || s.Title == "other" {
@@ -65,7 +66,8 @@ func testTrimForever(t *testing.T, h LogHarness) {
 	const n = 40
 	forever := []parley.Retention{
 		{Seconds: 10_000_000_000}, {Seconds: math.MaxInt64}, {Messages: math.MaxInt64}, {Messages: math.MaxInt64, Seconds: math.MaxInt64},
-		{Seconds: math.MaxInt64 / 1_000_000}, {Seconds: math.MaxInt64 / 1_000_000_000}, {Seconds: math.MaxInt64/1_000_000_000 + 1}, {Messages: math.MaxInt64 - 10}, {Messages: math.MaxInt64 / 11 * 10, Seconds: 3600},
+		{Seconds: math.MaxInt64 / 1_000_000}, {Seconds: math.MaxInt64 / 1_000_000_000}, {Seconds: math.MaxInt64/1_000_000_000 + 1},
+		{Messages: math.MaxInt64 - 10}, {Messages: math.MaxInt64 / 11 * 10, Seconds: 3600},
 	}
 	for i, keep := range forever {
 		ch := parley.ChannelID(fmt.Sprintf("a%d", i))

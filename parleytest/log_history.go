@@ -141,7 +141,8 @@ func testChangeWhileRead(t *testing.T, h LogHarness) {
 		writing.Go(func() {
 			for i := range n {
 				text := fmt.Sprint(i + 1)
-				for _, r := range log.Append(t.Context(), room, editing(of+1, text), reacting("u", of+1, text[len(text)-1:]), unreacting("u", of+1, text[len(text)-1:])) {
+				for _, r := range log.Append(t.Context(), room, editing(of+1, text), reacting("u", of+1, text[len(text)-1:]),
+					unreacting("u", of+1, text[len(text)-1:])) {
 					if r.Err != nil || r.Message.Target.Text != text {
 						t.Errorf("%+v", r)
 					}

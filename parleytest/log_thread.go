@@ -18,7 +18,8 @@ func testThread(t *testing.T, h LogHarness) {
 	}
 	post(t, log, room, "root", "other")
 	for i := range 5 {
-		stored(t, log.Append(t.Context(), room, parley.Draft{User: "bob", Text: fmt.Sprint(i), Thread: 1}, parley.Draft{User: "bob", Text: "x", Thread: 2}))
+		stored(t, log.Append(t.Context(), room, parley.Draft{User: "bob", Text: fmt.Sprint(i), Thread: 1}, parley.Draft{User: "bob",
+			Text: "x", Thread: 2}))
 	}
 	change(t, log, deleting(5))
 	ids := func(root int64, q parley.ThreadQuery) (ids []int64) {
@@ -38,12 +39,16 @@ func testThread(t *testing.T, h LogHarness) {
 		limit         int
 		want          []int64
 	}{
-		{1, nil, nil, 10, []int64{1, 3, 5, 7, 9, 11}}, {1, nil, nil, 2, []int64{1, 9, 11}}, {1, nil, at(9), 2, []int64{1, 5, 7}}, {1, nil, at(4), 2, []int64{1, 3}},
-		{1, at(0), nil, 2, []int64{1, 3, 5}}, {1, at(3), nil, 2, []int64{1, 5, 7}}, {1, at(9), nil, 2, []int64{1, 11}}, {1, at(11), nil, 2, []int64{1}},
-		{1, nil, at(3), 2, []int64{1}}, {1, nil, at(0), 2, []int64{1}}, {1, at(math.MaxInt64), nil, 2, []int64{1}}, {1, nil, at(math.MaxInt64), 1, []int64{1, 11}},
+		{1, nil, nil, 10, []int64{1, 3, 5, 7, 9, 11}}, {1, nil, nil, 2, []int64{1, 9, 11}}, {1, nil, at(9), 2, []int64{1, 5,
+			7}}, {1, nil, at(4), 2, []int64{1, 3}},
+		{1, at(0), nil, 2, []int64{1, 3, 5}}, {1, at(3), nil, 2, []int64{1, 5, 7}}, {1, at(9), nil, 2, []int64{1, 11}}, {1, at(11),
+			nil, 2, []int64{1}},
+		{1, nil, at(3), 2, []int64{1}}, {1, nil, at(0), 2, []int64{1}}, {1, at(math.MaxInt64), nil, 2, []int64{1}}, {1, nil,
+			at(math.MaxInt64), 1, []int64{1, 11}},
 		{1, at(math.MinInt64), nil, 1, []int64{1, 3}}, {1, nil, at(math.MinInt64), 1, []int64{1}},
 		{7, nil, nil, 1, []int64{1, 11}}, // a reply stands for its root
-		{2, nil, nil, 1, []int64{2, 12}}, {13, nil, nil, 9, nil}, {99, nil, nil, 9, nil}, {0, nil, nil, 9, nil}, {math.MaxInt64, nil, nil, 9, nil},
+		{2, nil, nil, 1, []int64{2, 12}}, {13, nil, nil, 9, nil}, {99, nil, nil, 9, nil}, {0, nil, nil, 9, nil}, {math.MaxInt64,
+			nil, nil, 9, nil},
 	} {
 		if got := ids(c.root, parley.ThreadQuery{After: c.after, Before: c.before, Limit: c.limit}); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("thread %d %+v: %v, want %v", c.root, c, got, c.want)
@@ -61,11 +66,13 @@ func testReplies(t *testing.T, h LogHarness) {
 	if r := log.Append(t.Context(), "other", replying(1))[0]; !errors.Is(r.Err, parley.ErrNoThread) {
 		t.Errorf("a reply in an empty channel: %+v", r)
 	}
-	rs := log.Append(t.Context(), room, replying(1), parley.Draft{User: "bob", Text: "root"}, replying(1), replying(2), replying(3), editing(1, "edited"), replying(5), replying(4))
+	rs := log.Append(t.Context(), room, replying(1), parley.Draft{User: "bob", Text: "root"}, replying(1), replying(2), replying(3),
+		editing(1, "edited"), replying(5), replying(4))
 	for i, want := range []struct {
 		id, thread int64
 		err        error
-	}{{err: parley.ErrNoThread}, {id: 1}, {id: 2, thread: 1}, {id: 3, thread: 1}, {id: 4, thread: 1}, {id: 5}, {err: parley.ErrNoThread}, {id: 6, thread: 1}} {
+	}{{err: parley.ErrNoThread}, {id: 1}, {id: 2, thread: 1}, {id: 3, thread: 1}, {id: 4,
+		thread: 1}, {id: 5}, {err: parley.ErrNoThread}, {id: 6, thread: 1}} {
 		if r := rs[i]; !errors.Is(r.Err, want.err) || r.Err == nil && (r.Message.ID != want.id || r.Message.Thread != want.thread) {
 			t.Errorf("draft %d: %+v, want %+v", i, r, want)
 		}
@@ -83,7 +90,8 @@ func testReplies(t *testing.T, h LogHarness) {
 		}
 	}
 	first := stored(t, log.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Thread: 3, Key: "k"}))[0]
-	if r := log.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Thread: 99, Key: "k"})[0]; !r.Duplicate || !reflect.DeepEqual(r.Message, first) {
+	if r := log.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Thread: 99, Key: "k"})[0]; !r.Duplicate ||
+		!reflect.DeepEqual(r.Message, first) {
 		t.Errorf("a repeat that replies to nothing: %+v, want %+v", r, first)
 	}
 	if h.Reopen != nil {
@@ -101,7 +109,8 @@ func testEmojiKinds(t *testing.T, h LogHarness) {
 	const text, picture = "\u2764", "\u2764\ufe0f"
 	change(t, log, reacting("alice", 1, picture))
 	change(t, log, reacting("bob", 1, text))
-	for _, d := range []parley.Draft{reacting("alice", 1, text), reacting("bob", 1, picture), unreacting("carol", 1, "\u2764\ufe0e"), unreacting("alice", 1, "\ufe0f")} {
+	for _, d := range []parley.Draft{reacting("alice", 1, text), reacting("bob", 1, picture), unreacting("carol", 1,
+		"\u2764\ufe0e"), unreacting("alice", 1, "\ufe0f")} {
 		if r := log.Append(t.Context(), room, d)[0]; r.Err != nil || !r.Unchanged {
 			t.Errorf("%+v: %+v", d.Change, r)
 		}
@@ -110,7 +119,7 @@ func testEmojiKinds(t *testing.T, h LogHarness) {
 		t.Errorf("%+v", m.Reactions)
 	}
 	change(t, log, unreacting("alice", 1, text))
-	if m := change(t, log, unreacting("bob", 1, picture)); m.Target.Reactions != nil && len(m.Target.Reactions) != 0 {
+	if m := change(t, log, unreacting("bob", 1, picture)); len(m.Target.Reactions) != 0 {
 		t.Errorf("%+v", m.Target.Reactions)
 	}
 	if m := change(t, log, reacting("bob", 1, text)); m.Target.Reactions[0].Emoji != text {
@@ -147,7 +156,8 @@ func testReactors(t *testing.T, h LogHarness) {
 		{1, "\u2764", "u00", "v", 10, parley.Reactors{Count: n, Mine: true}},
 		{1, "x", "u00", "", 10, parley.Reactors{}}, {2, "\u2764", "u00", "", 10, parley.Reactors{}},
 	} {
-		if got, err := reactions.Reactors(t.Context(), room, c.of, c.emoji, c.user, c.after, c.limit); err != nil || !reflect.DeepEqual(got, c.want) {
+		if got, err := reactions.Reactors(t.Context(), room, c.of, c.emoji, c.user, c.after, c.limit); err != nil ||
+			!reflect.DeepEqual(got, c.want) {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
 	}
@@ -157,7 +167,8 @@ func testReactors(t *testing.T, h LogHarness) {
 		}
 	}
 	change(t, log, deleting(1))
-	if got, err := reactions.Reactors(t.Context(), room, 1, "\u2764", "u00", "", 10); err != nil || got.Count != 0 || got.Mine || got.Users != nil {
+	if got, err := reactions.Reactors(t.Context(), room, 1, "\u2764", "u00", "", 10); err != nil || got.Count != 0 || got.Mine ||
+		got.Users != nil {
 		t.Errorf("of a deleted message: %+v, %v", got, err)
 	}
 }

@@ -189,7 +189,8 @@ func (b *build) bury(h *head, t *target) error {
 		}
 		d := e.delta
 		if d == nil { // of an older form
-			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags, replies: e.Target.Replies}}
+			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags,
+				replies: e.Target.Replies}}
 		}
 		d.parts, d.text, d.data, d.reaction = wiped, "", "", parley.Reaction{}
 		rows = append(rows, row{id, was, encodeChange(&e.Message, d)})

@@ -26,7 +26,8 @@ func changing(t *testing.T, log parley.Log, user parley.UserID, c parley.Change)
 // A change stores what it changes, and not the message once more.
 func TestAChangeStoresTheDifference(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
-	large := parley.Draft{User: "eve", Text: strings.Repeat("x", parley.MaxText), Data: json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`)}
+	large := parley.Draft{User: "eve", Text: strings.Repeat("x", parley.MaxText),
+		Data: json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`)}
 	if r := log.Append(t.Context(), "room", large, large)[0]; r.Err != nil {
 		t.Fatal(r.Err)
 	}
@@ -51,7 +52,8 @@ func TestAChangeStoresTheDifference(t *testing.T) {
 			if i == 0 {
 				for k := range parley.MaxReactions - 2 {
 					for u := range parley.MaxReactors {
-						changing(t, log, parley.UserID(fmt.Sprint(strings.Repeat("u", 120), u)), parley.Change{Of: 2, Kind: parley.React, Emoji: fmt.Sprint(k)})
+						changing(t, log, parley.UserID(fmt.Sprint(strings.Repeat("u", 120), u)), parley.Change{Of: 2,
+							Kind: parley.React, Emoji: fmt.Sprint(k)})
 					}
 				}
 			}
@@ -79,14 +81,17 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	cfg := embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour}
 	log := start(t, "data", cfg)
 	for i := range 4 {
-		if r := log.Append(t.Context(), "room", parley.Draft{User: "alice", Name: "Alice", Text: fmt.Sprint("secret ", i), Data: json.RawMessage(`{"a":"secret"}`), Key: fmt.Sprint(i)})[0]; r.Err != nil {
+		if r := log.Append(t.Context(), "room", parley.Draft{User: "alice", Name: "Alice", Text: fmt.Sprint("secret ", i),
+			Data: json.RawMessage(`{"a":"secret"}`), Key: fmt.Sprint(i)})[0]; r.Err != nil {
 			t.Fatal(r.Err)
 		}
 	}
 	text, none := "edited secret @bob", json.RawMessage(nil)
 	for _, c := range []parley.Change{
-		{Of: 1, Kind: parley.React, Emoji: "a"}, {Of: 1, Kind: parley.React, Emoji: "b"}, {Of: 1, Kind: parley.Edit, Text: &text}, {Of: 1, Kind: parley.React, Emoji: "c"},
-		{Of: 1, Kind: parley.React, Emoji: "b", Remove: true}, {Of: 2, Kind: parley.Edit, Text: &text, Data: &none}, {Of: 3, Kind: parley.Edit, Text: &text}, {Of: 3, Kind: parley.Delete},
+		{Of: 1, Kind: parley.React, Emoji: "a"}, {Of: 1, Kind: parley.React, Emoji: "b"}, {Of: 1, Kind: parley.Edit,
+			Text: &text}, {Of: 1, Kind: parley.React, Emoji: "c"},
+		{Of: 1, Kind: parley.React, Emoji: "b", Remove: true}, {Of: 2, Kind: parley.Edit, Text: &text, Data: &none}, {Of: 3,
+			Kind: parley.Edit, Text: &text}, {Of: 3, Kind: parley.Delete},
 	} {
 		changing(t, log, "bob", c)
 	}
@@ -110,14 +115,17 @@ func TestChangesInTheOlderForm(t *testing.T) {
 		t.Fatalf("read as %+v, want %+v", got, want)
 	}
 	m := changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.React, Emoji: "c"}).Target
-	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "a" || m.Reactions[1].Count != 2 || m.Text != text || !m.Edited || m.Replies != 1 || m.Data == nil {
+	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "a" || m.Reactions[1].Count != 2 || m.Text != text || !m.Edited ||
+		m.Replies != 1 || m.Data == nil {
 		t.Errorf("%+v", m)
 	}
-	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.React, Emoji: "a", Remove: true}).Target; len(m.Reactions) != 1 || m.Reactions[0].Emoji != "c" {
+	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.React, Emoji: "a",
+		Remove: true}).Target; len(m.Reactions) != 1 || m.Reactions[0].Emoji != "c" {
 		t.Errorf("%+v", m)
 	}
 	other := "other"
-	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.Edit, Text: &other}).Target; m.Text != other || len(m.Reactions) != 1 || m.Data == nil {
+	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.Edit, Text: &other}).Target; m.Text != other ||
+		len(m.Reactions) != 1 || m.Data == nil {
 		t.Errorf("%+v", m)
 	}
 	if r := log.Append(t.Context(), "room", parley.Draft{User: "bob", Text: "reply", Thread: 1})[0]; r.Err != nil {
@@ -177,7 +185,8 @@ func TestAChangeOfATrimmedMessage(t *testing.T) {
 		t.Fatalf("%+v, %v", kept, err)
 	}
 	for _, m := range kept {
-		if g := m.Target; g == nil || g.ID != 1 || g.User != "alice" || g.Time == 0 || g.Text != "" || g.Reactions != nil || !g.Deleted || m.User == "" || m.Of != 1 {
+		if g := m.Target; g == nil || g.ID != 1 || g.User != "alice" || g.Time == 0 || g.Text != "" || g.Reactions != nil ||
+			!g.Deleted || m.User == "" || m.Of != 1 {
 			t.Errorf("%+v of %+v", m, m.Target)
 		}
 	}

@@ -41,7 +41,8 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 }
 
 // SetChannel implements parley.Directory. It shares its sync with appends.
-func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (was, is parley.Settings, err error) {
+func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
+	was, is parley.Settings, err error) {
 	var before, after parley.Settings // the builder's until it has answered
 	err = l.submit(ctx, &request{size: 128, do: func(b *build) (err error) {
 		size := 0

@@ -117,7 +117,8 @@ func (d *delta) encode(dst []byte) []byte {
 }
 
 func (d *fields) delta() *delta {
-	c := &delta{kind: parley.ChangeKind(d.string()), of: int64(d.uvarint()), author: parley.UserID(d.string()), sent: parley.Timestamp(d.uvarint())}
+	c := &delta{kind: parley.ChangeKind(d.string()), of: int64(d.uvarint()), author: parley.UserID(d.string()),
+		sent: parley.Timestamp(d.uvarint())}
 	c.state = d.stateRefs()
 	c.parts = d.byte()
 	if c.parts&hasText != 0 {

@@ -23,7 +23,8 @@ func TestRoster(t *testing.T) {
 			return start(t, r.dir, r.cfg)
 		},
 		Trim: func(t *testing.T, s parleytest.Store, keep int64) {
-			if _, _, err := s.SetChannel(t.Context(), "room", parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
+			if _, _, err := s.SetChannel(t.Context(), "room",
+				parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.(*running).Retain(t.Context()); err != nil {

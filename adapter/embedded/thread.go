@@ -101,7 +101,8 @@ func (l *Log) kept(h *head, id int64) (*parley.Message, error) {
 }
 
 // Reactors implements parley.Reactions.
-func (l *Log) Reactors(ctx context.Context, channel parley.ChannelID, of int64, emoji string, user, after parley.UserID, limit int) (r parley.Reactors, err error) {
+func (l *Log) Reactors(ctx context.Context, channel parley.ChannelID, of int64, emoji string, user, after parley.UserID,
+	limit int) (r parley.Reactors, err error) {
 	inFlight := false
 	err = l.inside(ctx, func() error {
 		h, err := l.hold(channel)

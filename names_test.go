@@ -1,0 +1,23 @@
+package parley_test
+
+import (
+	"testing"
+
+	"parley"
+)
+
+// The name of a direct channel belongs to one pair of users, or is refused wherever it is used.
+func TestADirectNameThatFitsSeveralPairsIsRefused(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"dm:alice:bob": true, "dm:a:b:c": false, "dm:a:b:c:d": false, "dm:b:a:c": true, "dm:a::b": true, "dm:a:b:": true, "dm:a:channel": true,
+		"dm:a": true, "dm:": true, "room:a:b:c": true, "dma:b:c:d": true, "@dm:a:b:c": true,
+	} {
+		c, err := parley.ParseChannel(name)
+		if (err == nil) != ok || err != nil && parley.AsError(err).Code != parley.CodeBadChannel {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, direct := c.Direct(); !ok && direct {
+			t.Errorf("%s is a direct channel", name)
+		}
+	}
+}

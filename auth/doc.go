@@ -12,6 +12,7 @@ import (
 
 	"parley"
 	"parley/chat"
+	"parley/internal/clock"
 )
 
 // Cookie is the cookie that may hold a token.
@@ -27,7 +28,7 @@ type Config struct {
 	Tickets  *Tickets                 // required
 	Origins  func(origin string) bool // pages whose cookies count
 	Revoked  Revoked                  // nil: nobody ever is
-	Clock    func() time.Time         // time.Now
+	Clock    func() time.Time         // time.Now, which is read once: then what passes counts, and no jump of the system's clock
 	Logger   *slog.Logger             // slog.Default()
 }
 
@@ -43,9 +44,7 @@ type Authenticator struct {
 // New makes an authenticator. With a JWKS it fetches the keys, and again from time to
 // time, until ctx ends; that they can't be had yet is only logged.
 func New(ctx context.Context, cfg Config) (*Authenticator, error) {
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
+	cfg.Clock = clock.Steady(cfg.Clock)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}

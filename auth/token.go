@@ -81,10 +81,11 @@ type tokens struct {
 	public *jwt.Parser
 	key    []byte
 	keys   keyfunc.Keyfunc
+	clock  func() time.Time
 }
 
 func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
-	t := &tokens{}
+	t := &tokens{clock: cfg.Clock}
 	parser := func(algorithms ...string) *jwt.Parser {
 		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Clock)}
 		if cfg.Issuer != "" {
@@ -147,7 +148,8 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 	case err != nil: // the credentials are good, and another token of the kind would be no better
 		return chat.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name", Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
-	c := chat.Caller{User: user, Name: claims.Name, As: &chat.Credentials{Expires: claims.ExpiresAt.Time}}
+	now := t.clock() // with its monotonic reading: an open connection is not moved by a jump either
+	c := chat.Caller{User: user, Name: claims.Name, As: &chat.Credentials{Expires: now.Add(claims.ExpiresAt.Sub(now))}}
 	if len([]rune(c.Name)) > parley.MaxUser {
 		return chat.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
 	}

@@ -46,7 +46,12 @@ type control struct {
 	hub  *hub.Hub
 	kick chan struct{} // holds a token if there is something new
 
-	open map[int64]openOrder // owned by run: orders whose change may be under way
+	asked chan chan error // to read the head at once, and say so
+
+	// owned by run
+	open   map[int64]openOrder // orders whose change may be under way
+	cursor parley.Cursor       // the last order that was followed
+	known  bool                // the cursor is set
 
 	mu        sync.Mutex
 	listeners []func(parley.ChannelID, parley.UserID)
@@ -58,7 +63,7 @@ type openOrder struct {
 }
 
 func newControl(log parley.Log, h *hub.Hub) *control {
-	return &control{log: log, hub: h, kick: make(chan struct{}, 1), open: map[int64]openOrder{}}
+	return &control{log: log, hub: h, kick: make(chan struct{}, 1), asked: make(chan chan error), open: map[int64]openOrder{}}
 }
 
 // append writes an order down and returns its id.
@@ -121,34 +126,58 @@ func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID))
 func (c *control) run(ctx context.Context, do func(order)) {
 	tick := time.NewTicker(controlEvery)
 	defer tick.Stop()
-	cursor, known := parley.Cursor{}, false
 	for {
-		if !known {
-			if bs, err := c.log.Bounds(ctx, controlChannel); err == nil {
-				cursor.ID, known = max(bs[0].First-1, bs[0].Last-controlBack), true
-			}
-		}
-		for known {
-			ms, err := c.log.Read(ctx, controlChannel, cursor, 1000)
-			if errors.Is(err, parley.ErrTrimmed) || errors.Is(err, parley.ErrEpoch) {
-				known = false
-				do(order{}) // what was missed may be about anybody
-			}
-			if err != nil || len(ms) == 0 {
-				break
-			}
-			for i := range ms {
-				c.follow(&ms[i], do)
-			}
-			cursor.ID += int64(len(ms))
-		}
+		_ = c.read(ctx, do) // with the next tick again
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			c.recheck(do)
 		case <-c.kick:
+		case answer := <-c.asked:
+			answer <- c.read(ctx, do)
 		}
+	}
+}
+
+// read follows the orders up to the head.
+func (c *control) read(ctx context.Context, do func(order)) error {
+	if !c.known {
+		bs, err := c.log.Bounds(ctx, controlChannel)
+		if err != nil {
+			return err
+		}
+		c.cursor, c.known = parley.Cursor{ID: max(bs[0].First-1, bs[0].Last-controlBack)}, true
+	}
+	for {
+		ms, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)
+		if errors.Is(err, parley.ErrTrimmed) || errors.Is(err, parley.ErrEpoch) {
+			c.known = false
+			do(order{}) // what was missed may be about anybody
+		}
+		if err != nil || len(ms) == 0 {
+			return err
+		}
+		for i := range ms {
+			c.follow(&ms[i], do)
+		}
+		c.cursor.ID += int64(len(ms))
+	}
+}
+
+// CatchUp returns when the orders of all nodes up to now have been followed.
+func (s *Service) CatchUp(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case s.control.asked <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

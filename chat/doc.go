@@ -9,6 +9,7 @@ import (
 
 	"parley"
 	"parley/hub"
+	"parley/internal/clock"
 	"parley/presence"
 )
 
@@ -42,6 +43,7 @@ type Service struct {
 	presence  *presence.Tracker
 	keeper    *presence.Keeper
 	clock     func() time.Time
+	steady    func() time.Time // which no jump of the system's clock moves, as that of tokens
 	limits    Limits
 	maxAnswer int
 	typing    typing
@@ -65,7 +67,7 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Limits == nil {
 		cfg.Limits = unlimited{}
 	}
-	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
+	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
 		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	h.OnStored(s.stored)

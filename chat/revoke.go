@@ -15,7 +15,7 @@ func (s *Service) Revoke(ctx context.Context, c Caller, user parley.UserID) erro
 		return &parley.Error{Code: parley.CodeForbidden, Detail: "the caller may not revoke tokens", Hint: "use an API key, or a token with *=a"}
 	}
 	return s.takeRights(ctx, order{User: user}, func(ctx context.Context) error {
-		return s.store.Revoke(ctx, user, parley.Timestamp(s.clock().UnixMicro()))
+		return s.store.Revoke(ctx, user, parley.Timestamp(s.steady().UnixMicro()))
 	})
 }
 

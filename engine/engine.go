@@ -11,8 +11,9 @@ import (
 
 // Config of an Engine. The zero value works.
 type Config struct {
-	Grain    time.Duration // how exactly ticks are met; 100 ms
-	Portable bool          // a goroutine for every connection, also where descriptors could be parked
+	Grain    time.Duration    // how exactly ticks are met; 100 ms
+	Portable bool             // a goroutine for every connection, also where descriptors could be parked
+	Clock    func() time.Time // time.Now; what passes is measured, not what it says
 }
 
 // Engine holds the connections of a process.
@@ -22,6 +23,7 @@ type Engine struct {
 	table    table
 	loops    loops
 	pool     pool
+	pause    pause
 	ctx      context.Context // of loads; ended by Close. Not a caller's
 	stop     context.CancelFunc
 
@@ -35,7 +37,10 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Grain == 0 {
 		cfg.Grain = 100 * time.Millisecond
 	}
-	e := &Engine{portable: cfg.Portable, table: table{grain: cfg.Grain}}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	e := &Engine{portable: cfg.Portable, table: table{grain: cfg.Grain, clock: cfg.Clock, begin: cfg.Clock()}}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e, e.loops.open(e)
 }
@@ -48,12 +53,16 @@ func (e *Engine) Run(ctx context.Context) error {
 	t := time.NewTicker(e.table.grain)
 	defer t.Stop()
 	var due []*Conn
+	defer e.serveAgain(0)
+	e.begun(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-t.C:
-			due = e.table.turn(due[:0])
+		case <-t.C:
+			e.begun(ctx)
+			now := e.Now()
+			due = e.table.turn(now, due[:0])
 			for _, c := range due {
 				e.tick(c, now)
 			}

@@ -104,6 +104,11 @@ func (g *goroutine) flush(c *Conn) {
 			g.settle(c)
 			return
 		}
+		if g.engine.held() {
+			c.mu.Unlock()
+			g.engine.Await(g.engine.ctx)
+			continue
+		}
 		b, err := c.peer.Output()
 		if err == ErrLoad {
 			err = c.peer.Load(g.engine.ctx)
@@ -229,6 +234,12 @@ func (g *goroutine) receive(c *Conn, p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.is(finished|deaf) && !g.dead.Load() {
+		if g.engine.held() {
+			c.mu.Unlock()
+			g.engine.Await(g.engine.ctx)
+			c.mu.Lock()
+			continue
+		}
 		work, isFull := c.peer.Receive(p)
 		switch {
 		case work != nil:

@@ -217,6 +217,9 @@ const turns = 8
 // serveLocked reads and writes until neither can go on. c.mu is held.
 func (l *loop) serveLocked(c *Conn) {
 	for turn := 0; !c.is(gone); turn++ {
+		if l.engine.held() {
+			return // all are rung when it ends
+		}
 		if turn == turns {
 			c.Ring()
 			return

@@ -8,12 +8,16 @@ import (
 // table holds the connections of an engine, each under a number, and a timing wheel
 // of when each is to be looked at: one list of them per slot of time. Adding, moving
 // and removing cost the same however many there are. A deadline is met at most two
-// slots late and never early; one beyond the wheel's turn waits in its last slot.
+// slots late and never early, also by a wheel that stood still for a while; one beyond
+// the wheel's turn waits in its last slot.
 //
 // A list runs through the numbers next and previous of its connections, since a
 // quiet connection is to cost as little as it can. 0 is no number.
 type table struct {
-	grain time.Duration // fixed
+	// fixed
+	grain time.Duration
+	clock func() time.Time
+	begin time.Time // of slot 0
 
 	mu     sync.Mutex
 	closed bool
@@ -21,7 +25,7 @@ type table struct {
 	free   []int32  // numbers below made that are nobody's
 	made   int32    // the highest number so far
 	births uint32   // how many connections there have been, modulo 2³²
-	now    int32    // the slot that was turned to last
+	turned int64    // the slot that was turned to last, counted from the beginning
 	slots  [wheelSlots]int32
 }
 
@@ -112,8 +116,8 @@ func (t *table) put(c *Conn, after time.Duration) {
 }
 
 func (t *table) putLocked(c *Conn, after time.Duration) {
-	n := max(1, min(int32((after+t.grain-1)/t.grain)+1, wheelSlots-1))
-	slot := (t.now + n) % wheelSlots
+	at := int64((t.clock().Sub(t.begin)+after)/t.grain) + 1
+	slot := int32(max(t.turned+1, min(at, t.turned+wheelSlots-1)) % wheelSlots)
 	first := t.slots[slot]
 	c.slot, c.previous, c.next = int16(slot)+1, 0, first
 	if first != 0 {
@@ -138,16 +142,24 @@ func (t *table) takeLocked(c *Conn) {
 	c.slot = 0
 }
 
-// turn moves on by one slot and appends the connections in it, now off the wheel.
-func (t *table) turn(due []*Conn) []*Conn {
+// turn moves on by as many slots as time has passed and appends the connections in them,
+// now off the wheel.
+func (t *table) turn(now time.Time, due []*Conn) []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.now = (t.now + 1) % wheelSlots
-	for n := t.slots[t.now]; n != 0; {
-		c := *t.at(n)
-		due = append(due, c)
-		c.slot, n = 0, c.next
+	last := int64(now.Sub(t.begin) / t.grain)
+	if last-t.turned > wheelSlots {
+		t.turned = last - wheelSlots // each slot once
 	}
-	t.slots[t.now] = 0
+	for t.turned < last {
+		t.turned++
+		slot := &t.slots[t.turned%wheelSlots]
+		for n := *slot; n != 0; {
+			c := *t.at(n)
+			due = append(due, c)
+			c.slot, n = 0, c.next
+		}
+		*slot = 0
+	}
 	return due
 }

@@ -94,7 +94,7 @@ func (a *API) foreign(next http.Handler) http.Handler {
 // undrained refuses everything while the server drains.
 func (a *API) undrained(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := a.ways.Begin(); err != nil {
+		if err := a.ways.Begin(r.Context()); err != nil {
 			w.Header().Set("Connection", "close")
 			a.refused(r, err)
 			if acceptsStream(r) {

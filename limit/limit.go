@@ -42,6 +42,7 @@ const (
 // Limits is safe for concurrent use.
 type Limits struct {
 	clock      func() time.Time
+	begin      time.Time // rates count from here, so that no jump of the clock moves them
 	users      *rates[parley.UserID]
 	addresses  *rates[netip.Addr]
 	channels   *rates[parley.ChannelID]
@@ -61,12 +62,15 @@ func New(cfg Config) *Limits {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Limits{clock: cfg.Clock, users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
+	return &Limits{clock: cfg.Clock, begin: cfg.Clock(), users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
 		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
 		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
 		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
 		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser)}
 }
+
+// now is in nanoseconds since the beginning.
+func (l *Limits) now() int64 { return int64(l.clock().Sub(l.begin)) }
 
 // Spend counts a message, or refuses it; channel "" for what is none of a channel's.
 func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
@@ -79,7 +83,7 @@ func (l *Limits) SpendMany(user parley.UserID, ip netip.Addr, channel parley.Cha
 	if l == nil {
 		return nil
 	}
-	now := l.clock().UnixNano()
+	now := l.now()
 	if wait := l.users.spend(user, now, int64(n)); wait > 0 {
 		return refuse("rate_user", fmt.Sprintf("%s sends too much", user), wait)
 	}
@@ -101,7 +105,7 @@ func (l *Limits) Ask(user parley.UserID, ip netip.Addr, units int) *parley.Error
 	if l == nil {
 		return nil
 	}
-	now := l.clock().UnixNano()
+	now := l.now()
 	if wait := l.userReads.spend(user, now, int64(units)); wait > 0 {
 		return refuse("reads_user", fmt.Sprintf("%s asks for too much", user), wait)
 	}
@@ -116,7 +120,7 @@ func (l *Limits) Owe(user parley.UserID, ip netip.Addr, units int) {
 	if l == nil || units <= 0 {
 		return
 	}
-	now := l.clock().UnixNano()
+	now := l.now()
 	l.userReads.owe(user, now, int64(units))
 	l.ipReads.owe(ip, now, int64(units))
 }
@@ -126,7 +130,7 @@ func (l *Limits) Make(user parley.UserID) *parley.Error {
 	if l == nil {
 		return nil
 	}
-	if wait := l.makers.take(user, l.clock().UnixNano()); wait > 0 {
+	if wait := l.makers.take(user, l.now()); wait > 0 {
 		return refuse("channels_user", fmt.Sprintf("%s makes too many channels", user), wait)
 	}
 	return nil
@@ -134,7 +138,7 @@ func (l *Limits) Make(user parley.UserID) *parley.Error {
 
 // Refused counts a refusal, and tells how long the refused is to wait for it.
 func (l *Limits) Refused(ip netip.Addr) (pause time.Duration) {
-	if l == nil || !ip.IsValid() || l.refusals.take(ip, l.clock().UnixNano()) == 0 {
+	if l == nil || !ip.IsValid() || l.refusals.take(ip, l.now()) == 0 {
 		return 0
 	}
 	return patience
@@ -145,7 +149,7 @@ func (l *Limits) Handshake(ip netip.Addr) *parley.Error {
 	if l == nil {
 		return nil
 	}
-	if wait := l.handshakes.take(ip, l.clock().UnixNano()); wait > 0 {
+	if wait := l.handshakes.take(ip, l.now()); wait > 0 {
 		return refuse("rate_handshakes", "too many connections are opened from your address", wait)
 	}
 	return nil

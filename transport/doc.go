@@ -54,10 +54,11 @@ type Config struct {
 
 // Transports serves all of them.
 type Transports struct {
-	chat   *chat.Service
-	engine *engine.Engine
-	cfg    Config
-	heads  heads
+	chat    *chat.Service
+	engine  *engine.Engine
+	cfg     Config
+	started time.Time // milliseconds count from here
+	heads   heads
 
 	callers  shared[chat.Caller] // but for their users; see keep
 	epochs   shared[string]
@@ -91,8 +92,9 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = 128 << 10
 	}
-	t := &Transports{chat: c, engine: e, cfg: cfg, leave: make(chan struct{}), reconsider: make(chan struct{})}
+	t := &Transports{chat: c, engine: e, cfg: cfg, started: e.Now(), leave: make(chan struct{}), reconsider: make(chan struct{})}
 	c.OnRights(t.order)
+	e.OnPause(t.resume)
 	return t
 }
 
@@ -111,7 +113,8 @@ func (t *Transports) Drain(retry func() time.Duration) {
 }
 
 // Begin counts a request until End, or refuses it because the server is draining.
-func (t *Transports) Begin() *parley.Error {
+func (t *Transports) Begin(ctx context.Context) *parley.Error {
+	t.engine.Await(ctx) // after a pause: nothing is served before it is known what was missed
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.draining {

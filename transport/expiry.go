@@ -95,7 +95,7 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	c.Address = p.who.caller().Address
 	p.who, p.doubtful = p.t.keep(c), true
 	p.deal().warned = false
-	if left := p.who.left(time.Now()); left < p.t.cfg.HeartbeatInterval { // maybe before the next tick
+	if left := p.who.left(p.t.engine.Now()); left < p.t.cfg.HeartbeatInterval { // maybe before the next tick
 		time.AfterFunc(left, func() {
 			p.t.engine.VisitOne(&p.conn, func(engine.Peer) bool { p.doubtful = true; return true })
 		})

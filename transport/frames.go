@@ -243,7 +243,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	if d.events == nil {
 		d.events = new(pace)
 	}
-	if !d.events.pass(millis(time.Now())) {
+	if !d.events.pass(p.t.millis(p.t.engine.Now())) {
 		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
 	p.spoke = true

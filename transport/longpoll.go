@@ -178,7 +178,7 @@ func (t *Transports) refused(ctx context.Context, p *poll) (refused *parley.Erro
 // there had been when the right to read was asked for. The error is the store's, or that
 // the right was lost.
 func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, limit time.Duration, orders uint64) error {
-	left := p.who.left(time.Now())
+	left := p.who.left(t.engine.Now())
 	timer := time.NewTimer(min(limit, left))
 	defer timer.Stop()
 	for {

@@ -64,7 +64,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if len(nc.early) > 0 {
 		p.has().early = nc.early
 	}
-	t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(req.Timeout, p.who.left(time.Now())))
+	t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(req.Timeout, p.who.left(t.engine.Now())))
 	t.settled(&p.conn, orders)
 	return nil
 }

@@ -42,6 +42,31 @@ func (t *Transports) order(channel parley.ChannelID, user parley.UserID) {
 	t.reconsider = make(chan struct{})
 }
 
+// resume has every stream ask again for its rights after the process did not run for a
+// while, when it has followed the orders that it missed: a token may have expired. What
+// clients sent meanwhile is still unread, so none counts as silent.
+func (t *Transports) resume(ctx context.Context) error {
+	if err := t.chat.CatchUp(ctx); err != nil {
+		return err
+	}
+	now := t.millis(t.engine.Now())
+	t.engine.Visit(func(p engine.Peer) bool {
+		if p, ok := p.(sleeper); ok {
+			p.slept(now)
+		}
+		return false
+	})
+	t.order("", "")
+	return nil
+}
+
+// sleeper is a peer that measures its client's silence.
+type sleeper interface{ slept(now uint32) }
+
+func (p *wsPeer) slept(now uint32) { p.lastHeard = now }
+
+func (p *ssePeer) slept(now uint32) { p.silent = now }
+
 // nextOrder is closed with the next order.
 func (t *Transports) nextOrder() <-chan struct{} {
 	t.mu.Lock()

@@ -51,7 +51,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 			p.Gone()
 			return err
 		}
-		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.untilLook(time.Now())))
+		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.untilLook(t.engine.Now())))
 		t.settled(&p.conn, orders)
 		return nil
 	}
@@ -64,7 +64,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.untilLook(time.Now())))
+	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.untilLook(t.engine.Now())))
 	return nil
 }
 
@@ -178,8 +178,8 @@ func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 		p.waits = false
 		p.session.Send(comment)
 	case s.Progress || !p.waits:
-		p.waits, p.silent = true, millis(now)
-	case since(millis(now), p.silent) >= p.t.cfg.HeartbeatTimeout:
+		p.waits, p.silent = true, p.t.millis(now)
+	case since(p.t.millis(now), p.silent) >= p.t.cfg.HeartbeatTimeout:
 		return engine.Dead
 	}
 	return min(p.t.cfg.Comment, p.expire(now))

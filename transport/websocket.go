@@ -36,14 +36,14 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 		p.Gone()
 		return err
 	}
-	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, min(t.cfg.HeartbeatInterval, p.who.untilLook(time.Now())))
+	t.engine.Park(&p.conn, nc.Conn, nc.early, p, true, min(t.cfg.HeartbeatInterval, p.who.untilLook(t.engine.Now())))
 	t.settled(&p.conn, orders)
 	return nil
 }
 
 // newPeer makes the peer of a connection whose first bytes are head.
 func (t *Transports) newPeer(c chat.Caller, form wire.Form, head []byte) *wsPeer {
-	now := millis(time.Now())
+	now := t.millis(t.engine.Now())
 	p := &wsPeer{t: t, who: t.keep(c), lastHeard: now, lastPing: now - uint32(t.cfg.HeartbeatInterval.Milliseconds())}
 	t.chat.Hub().Open(&p.session, form, &p.conn)
 	p.session.Send(head)
@@ -181,9 +181,9 @@ func (p *wsPeer) deal() *dealings {
 
 func (p *wsPeer) closing() bool { return p.dealings != nil && p.dealings.closing != nil }
 
-// millis is a moment in milliseconds; two less than 24 days apart can be compared by
-// their difference.
-func millis(t time.Time) uint32 { return uint32(t.UnixMilli()) }
+// millis is a moment in milliseconds, which no jump of the clock moves; two less than 24
+// days apart can be compared by their difference.
+func (t *Transports) millis(at time.Time) uint32 { return uint32(at.Sub(t.started).Milliseconds()) }
 
 // since is what has passed from then to now. Nothing has if then is later: a tick that
 // waited for its connection has the older moment.
@@ -203,7 +203,7 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 		return nil, true // it is asked only when it was full before: b is nil
 	}
 	if len(b) > 0 {
-		p.lastHeard = millis(time.Now())
+		p.lastHeard = p.t.millis(p.t.engine.Now())
 	}
 	var frames wire.FrameReader
 	if p.dealings != nil {
@@ -312,7 +312,7 @@ func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 // beat looks after signs of life.
 func (p *wsPeer) beat(now time.Time, s engine.Sending) time.Duration {
 	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout
-	ms := millis(now)
+	ms := p.t.millis(now)
 	if s.Pending && s.Progress {
 		p.lastHeard = ms
 	}

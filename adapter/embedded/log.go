@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"parley"
+	"parley/internal/clock"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,6 +30,7 @@ var (
 type Log struct {
 	// fixed after construction
 	cfg   Config
+	aged  func() time.Time // what ages are compared with
 	dir   *directory
 	db    *pebble.DB
 	rows  *getters // of db, for those who are not writing
@@ -71,7 +74,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), configured: newConfigured(), members: map[user]parley.Role{}}
+	l := &Log{cfg: cfg, aged: clock.Earlier(cfg.Clock), dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), configured: newConfigured(), members: map[user]parley.Role{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())

@@ -138,7 +138,7 @@ func (l *Log) target(ch parley.ChannelID, b bounds, keep parley.Retention) (int6
 	if keep.Seconds <= 0 || b.first > b.last {
 		return target, nil
 	}
-	now := l.cfg.Clock().UnixMicro()
+	now := l.aged().UnixMicro()
 	if keep.Seconds > now/1e6 {
 		return target, nil // since before 1970: the product below might be too large
 	}

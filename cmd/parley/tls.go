@@ -106,13 +106,14 @@ func (f *acmeFlags) acme(data string, log *slog.Logger) *tls.Config {
 		Client: &acme.Client{DirectoryURL: f.AcmeCA}}
 	cfg := m.TLSConfig()
 	cfg.MinVersion = tls.VersionTLS12
-	var said atomic.Int64 // when, in seconds since 1970
+	begin := time.Now()
+	var said atomic.Int64 // when, since the beginning; 0: never
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := m.GetCertificate(hello)
 		if err == nil || !slices.Contains(f.AcmeDomains, hello.ServerName) {
 			return cert, err
 		}
-		if last, now := said.Load(), time.Now().Unix(); now-last >= 60 && said.CompareAndSwap(last, now) { // not at each handshake
+		if last, now := said.Load(), int64(time.Since(begin)); (last == 0 || now-last >= int64(time.Minute)) && said.CompareAndSwap(last, now) { // not at each handshake
 			log.Warn("no certificate from the authority; it has to reach this server as port 443 of the name", "name", hello.ServerName, "err", err)
 		}
 		return cert, err

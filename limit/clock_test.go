@@ -1,0 +1,46 @@
+package limit_test
+
+import (
+	"testing"
+	"time"
+
+	"parley/internal/clock"
+	"parley/limit"
+)
+
+// Setting the system's clock neither refuses those who were active nor forgives anything.
+func TestJumpsOfTheClockChangeNoLimit(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
+		now := clock.NewJumping()
+		l := limit.New(limit.Config{User: 10, Handshakes: 10, UserReads: 10, Clock: now.Now})
+		for range 20 {
+			if e := l.Spend("alice", here, "general"); e != nil {
+				t.Fatal(e)
+			}
+			if e := l.Handshake(here); e != nil {
+				t.Fatal(e)
+			}
+			if e := l.Ask("alice", here, 1); e != nil {
+				t.Fatal(e)
+			}
+		}
+		now.Jump(jump)
+		if n, e := spent(l, "alice", here, "general"); n != 10 || e.RetryAfter > 100*time.Millisecond {
+			t.Errorf("jump of %v: %d messages, then %v; want the 10 that were left", jump, n, e.RetryAfter)
+		}
+		for i := range 11 {
+			if e := l.Handshake(here); (e != nil) != (i == 10) {
+				t.Errorf("jump of %v: handshake %d: %v", jump, i, e)
+			}
+		}
+		for i := range 181 {
+			if e := l.Ask("alice", here, 1); (e != nil) != (i == 180) {
+				t.Errorf("jump of %v: read %d: %v", jump, i, e)
+			}
+		}
+		now.Advance(time.Minute)
+		if e := l.Spend("alice", here, "general"); e != nil {
+			t.Errorf("jump of %v: a minute later: %v", jump, e)
+		}
+	}
+}

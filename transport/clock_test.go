@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+	"parley/internal/clock"
+	"parley/wire"
+)
+
+func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
+		now := clock.NewJumping()
+		e, err := engine.New(engine.Config{Clock: now.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		h := hub.New(nil, hub.Config{})
+		ways := New(chat.New(nil, h, chat.Config{}), e, Config{})
+		socket := ways.newPeer(chat.Caller{User: "alice"}, wire.FormWS, nil)
+		stream := &ssePeer{t: ways, who: ways.keep(chat.Caller{User: "alice"})}
+		h.Open(&stream.session, wire.FormSSE, &stream.conn)
+		waiting := engine.Sending{Pending: true}
+		stream.Tick(now.Now(), waiting)
+
+		now.Jump(jump)
+		now.Advance(10 * time.Second)
+		if next := socket.Tick(now.Now(), engine.Sending{}); socket.closing() || next != 20*time.Second {
+			t.Errorf("jump of %v: a socket closes: %t, its next tick comes after %v", jump, socket.closing(), next)
+		}
+		if stream.Tick(now.Now(), waiting) == engine.Dead {
+			t.Errorf("jump of %v: a stream that waits for an acknowledgement ends", jump)
+		}
+		now.Advance(80 * time.Second)
+		if socket.Tick(now.Now(), engine.Sending{}); !socket.closing() {
+			t.Errorf("jump of %v: a socket that is silent for 90 s stays open", jump)
+		}
+		if stream.Tick(now.Now(), waiting) != engine.Dead {
+			t.Errorf("jump of %v: a stream that acknowledges nothing for 90 s stays open", jump)
+		}
+	}
+}
+
+// A process that was stopped while a token expired gives its socket nothing more. A client
+// that could not be heard meanwhile stays.
+func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
+	now := clock.NewJumping()
+	e, err := engine.New(engine.Config{Clock: now.Now, Grain: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), Fsync: embedded.FsyncMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hub.New(store, hub.Config{})
+	c := chat.New(store, h, chat.Config{})
+	ways := New(c, e, Config{Valid: func(_ context.Context, c chat.Caller) error {
+		if left := c.As.Expires; !left.IsZero() && !now.Now().Before(left) {
+			return errExpired
+		}
+		return nil
+	}})
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{store.Run, h.Run, c.Run, e.Run} {
+		running.Go(func() { _ = run(ctx) })
+	}
+	defer func() { e.Close(); stop(); running.Wait(); store.Close() }()
+
+	open := func(user parley.UserID, expires time.Time) *net.TCPConn {
+		as := *chat.Developer
+		as.Expires = expires
+		p := ways.newPeer(chat.Caller{User: user, As: &as}, wire.FormWS, nil)
+		if _, err := p.session.Follow(t.Context(), "general", nil); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+		e.Park(&p.conn, server, nil, p, true, time.Hour)
+		return client.(*net.TCPConn)
+	}
+	expired, good := open("alice", now.Now().Add(20*time.Second)), open("bob", time.Time{})
+	now.Advance(10 * time.Minute)
+	stored := make(chan parley.Result, 1)
+	carol := chat.Caller{User: "carol", As: chat.Developer}
+	if err := c.Publish(t.Context(), carol, "general", parley.Draft{Text: "not for alice"}, func(r parley.Result) { stored <- r }); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-stored; r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	got, err := io.ReadAll(expired)
+	if err != nil || bytes.Contains(got, []byte("not for alice")) || !bytes.Contains(got, []byte("\x11\x31unauthorized")) { // 4401
+		t.Errorf("the expired one read %q, %v", got, err)
+	}
+	text := make([]byte, 4096)
+	n, err := good.Read(text)
+	if err != nil || !bytes.Contains(text[:n], []byte("not for alice")) {
+		t.Errorf("the other read %q, %v", text[:n], err)
+	}
+}

@@ -302,6 +302,23 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 	})
 }
 
+// The last bytes and the end may come at once, in the middle of a line, or while the peer
+// is at work or takes nothing.
+func TestLastBytesAndTheEndInOneEventEndTheConnection(t *testing.T) {
+	each(t, func(t *testing.T, e subject) {
+		for _, last := range []string{"a\n", "half", "work\n", "work\nhalf", "load\n", "busy\nb\n"} {
+			client, server := pair(t)
+			fmt.Fprint(client, last)
+			if err := client.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
+			e.Park(p.conn, server, nil, p, true, time.Hour)
+			wait(t, fmt.Sprintf("the peer is gone after %q", last), p.gone)
+		}
+	})
+}
+
 func TestADeafConnectionReadsNothing(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", false)

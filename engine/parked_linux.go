@@ -249,8 +249,8 @@ func (l *loop) readLocked(c *Conn) bool {
 	n, err := unix.Read(int(c.fd), buf[:])
 	switch {
 	case n > 0:
-		if n < len(buf) {
-			c.clear(readable) // more would be another event
+		if n < len(buf) && !c.is(hungUp) {
+			c.clear(readable) // more would be another event, but the end was announced with these
 		}
 		return l.receiveLocked(c, buf[:n])
 	case err == unix.EAGAIN:

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"parley"
 	"parley/auth"
@@ -54,18 +55,19 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	}
 	a := &API{chat: c, ways: ways, cfg: cfg}
 	mux := http.NewServeMux()
-	route := func(path string, m methods) { mux.Handle(path, a.serve(m)) }
+	route := func(path string, m methods) { mux.Handle(path, a.serve(m.atOnce)) }
+	waits := func(path string, m methods) { mux.Handle(path, a.serve(m.serve)) } // as long as its client is there
 
 	route("/api/messages", methods{"GET": a.poll, "POST": a.post})
 	route("/api/messages/batch", methods{"POST": a.postBatch})
-	route("/api/messages/poll", methods{"GET": a.longPoll})
+	waits("/api/messages/poll", methods{"GET": a.longPoll})
 	route("/api/messages/{channel}/{id}", methods{"GET": a.message, "PATCH": a.edit, "DELETE": a.remove})
 	route("/api/messages/{channel}/{id}/reactions/{emoji}", methods{"GET": a.reactors, "PUT": a.react, "DELETE": a.unreact})
-	route("/api/stream", methods{"GET": a.streamMany})
-	route("/api/stream/{channel...}", methods{"GET": a.stream})
-	route("/ws", methods{"GET": a.socketMany})
-	route("/ws/chat", methods{"GET": a.socketMany})
-	route("/ws/chat/{channel...}", methods{"GET": a.socket})
+	waits("/api/stream", methods{"GET": a.streamMany})
+	waits("/api/stream/{channel...}", methods{"GET": a.stream})
+	waits("/ws", methods{"GET": a.socketMany})
+	waits("/ws/chat", methods{"GET": a.socketMany})
+	waits("/ws/chat/{channel...}", methods{"GET": a.socket})
 	route("/api/channels", methods{"GET": a.channels})
 	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.deed(a.putChannel), "DELETE": a.deed(a.deleteChannel)})
 	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
@@ -123,6 +125,17 @@ func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
 	return &parley.Error{Code: parley.CodeMethodNotAllowed, Detail: "this address does not take the method", Hint: "use " + m.allow()}
 }
 
+// answerTime is how long a request that is answered at once may take.
+const answerTime = 30 * time.Second
+
+// atOnce is serve for requests that wait for the store alone. A client that has closed its
+// side of the connection still reads the answer, while net/http takes it for gone.
+func (m methods) atOnce(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerTime)
+	defer cancel()
+	return m.serve(w, r.WithContext(ctx))
+}
+
 func (m methods) allow() string {
 	names := []string{http.MethodOptions}
 	for name := range m {
@@ -136,14 +149,14 @@ func (m methods) allow() string {
 
 // serve is a path's handler, for requests whose query can be read and while the
 // server is not draining.
-func (a *API) serve(m methods) http.Handler {
+func (a *API) serve(h handler) http.Handler {
 	return a.undrained(a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
 			return bad("the query can't be read: %v", err)
 		}
 		r.Form = values // parsed once; the forms of bodies are read by who wants them
-		return m.serve(w, r)
+		return h(w, r)
 	}))
 }
 

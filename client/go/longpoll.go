@@ -16,6 +16,7 @@ type longPollStream struct {
 	from    Cursor
 	queue   []Event // answered and not yet returned
 	met     bool    // welcome was given
+	head    int64   // the newest id when the stream began: an answer says only how far it reaches
 }
 
 // held is the answer to a long poll.
@@ -30,25 +31,27 @@ func (c *Client) openLongPoll(channel string, from Cursor) *longPollStream {
 	return &longPollStream{c: c, channel: channel, from: from}
 }
 
-// Next asks the head first if it has no cursor, since a poll without one misses
-// what comes before it arrives. The first poll is not held, so that welcome
-// comes at once.
+// Next asks for the head first: welcome names it, and a poll without a cursor misses
+// what comes before it arrives. The first poll is not held, so that welcome comes at once.
 func (s *longPollStream) Next(ctx context.Context) (Event, error) {
 	for len(s.queue) == 0 {
-		if s.from.ID == nil {
+		if !s.met {
 			head, err := s.c.Head(ctx, s.channel)
 			if err != nil {
 				return Event{}, err
+			}
+			s.head = head.Last
+			if s.from.ID != nil {
+				if err := s.poll(ctx, 0); err != nil {
+					return Event{}, err
+				}
+				break
 			}
 			s.from = Cursor{ID: &head.Last, Epoch: head.Epoch}
 			s.welcome(head.Last, head.Epoch, false)
 			break
 		}
-		hold := s.c.cfg.PollHold
-		if !s.met {
-			hold = 0
-		}
-		if err := s.poll(ctx, hold); err != nil {
+		if err := s.poll(ctx, s.c.cfg.PollHold); err != nil {
 			return Event{}, err
 		}
 	}
@@ -98,5 +101,5 @@ func (s *longPollStream) poll(ctx context.Context, hold time.Duration) error {
 func (s *longPollStream) welcome(at int64, epoch string, resumed bool) {
 	s.met = true
 	s.queue = append(s.queue, Event{Type: "welcome",
-		Welcome: &Welcome{Last: at, Cursor: at, Epoch: epoch, Resumed: resumed}})
+		Welcome: &Welcome{Last: max(at, s.head), Cursor: at, Epoch: epoch, Resumed: resumed}})
 }

@@ -62,6 +62,27 @@ func TestSubscriptionBeginsNow(t *testing.T) {
 	})
 }
 
+func TestWelcomeNamesTheHead(t *testing.T) {
+	for name, from := range map[string]client.Options{
+		"from the first":  {After: ptr(0)},
+		"resumed":         {After: ptr(2), Epoch: "e1"},
+		"from now on":     {},
+		"of another time": {After: ptr(2), Epoch: "e0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
+				f.add(3)
+				from.Transport = tr
+				s := f.client().Subscribe("room", from)
+				defer s.Close()
+				if e, err := s.Next(ctxFor(t)); err != nil || e.Welcome == nil || e.Welcome.Last != 3 {
+					t.Errorf("got %+v, %v; want a welcome whose head is 3", e.Welcome, err)
+				}
+			})
+		})
+	}
+}
+
 func TestSubscriptionResumesAfterEachCut(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
 		f.add(20)

@@ -100,7 +100,8 @@ func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool
 func (e *Engine) Parks() bool { return !e.portable && e.loops.parks() }
 
 // Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when
-// the peer has finished or ctx, which is the client's, has ended.
+// the peer has finished or ctx, which is the client's, has ended. w is closed only to break
+// off a write.
 func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer, first time.Duration) {
 	c.mu.Lock()
 	c.peer = peer

@@ -26,6 +26,7 @@ type goroutine struct {
 	room    chan struct{} // guarded by the connection's mu: closed when the peer may have room again; nil if nobody waits
 	blocked atomic.Bool   // a write is under way
 	dead    atomic.Bool   // the connection was closed; Gone follows
+	pieces  atomic.Uint32 // of a held stream: how many were written, as nobody else knows what its client takes
 }
 
 // goPark serves a socket with goroutines.
@@ -133,7 +134,7 @@ func (g *goroutine) flush(c *Conn) {
 			g.abort(c)
 		case len(b) > 0:
 			g.blocked.Store(true)
-			_, err = g.out.Write(b)
+			err = g.write(b)
 			g.blocked.Store(false)
 			if err != nil {
 				g.abort(c)
@@ -145,6 +146,24 @@ func (g *goroutine) flush(c *Conn) {
 			c.dirty.Store(busy)
 		}
 	}
+}
+
+// piece is so little that a slow client takes it within a heartbeat timeout; it is a frame
+// of HTTP/2.
+const piece = 16 << 10
+
+// write writes all, to a held stream in pieces, so that progress can be seen.
+func (g *goroutine) write(b []byte) error {
+	for g.done != nil && len(b) > piece {
+		if _, err := g.out.Write(b[:piece]); err != nil {
+			return err
+		}
+		b = b[piece:]
+		g.pieces.Add(1)
+	}
+	_, err := g.out.Write(b)
+	g.pieces.Add(1)
+	return err
 }
 
 // pause waits a second before the store is asked again.
@@ -159,6 +178,11 @@ func (g *goroutine) pause(c *Conn) {
 // finish half-closes the socket, so that the last bytes are not lost in a reset, and
 // leaves the rest to the reader or to the next tick.
 func (g *goroutine) finish(c *Conn) {
+	if g.done != nil { // its handler ends it
+		g.dead.Store(true)
+		g.settle(c)
+		return
+	}
 	half, ok := g.out.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		g.abort(c)
@@ -186,7 +210,9 @@ func (g *goroutine) end(c *Conn) {
 	}
 	c.set(gone)
 	g.dead.Store(true)
-	g.out.Close()
+	if g.done == nil {
+		g.out.Close()
+	}
 	c.peer.Gone()
 	c.dirty.Store(again) // later rings find it busy for ever
 	c.mu.Unlock()

@@ -30,9 +30,10 @@ func (c *Conn) sentLocked() (acked uint32, pending bool) {
 	} else {
 		c.clear(blocked)
 	}
-	if g.done == nil {
-		control(g.out, func(fd int) { acked, pending = sent(fd) })
+	if g.done != nil {
+		return g.pieces.Load(), false
 	}
+	control(g.out, func(fd int) { acked, pending = sent(fd) })
 	return acked, pending
 }
 

@@ -54,10 +54,9 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 	}
 }
 
-// A process that was stopped while a token expired gives its socket nothing more. A client
-// that could not be heard meanwhile stays.
-func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
-	now := clock.NewJumping()
+// running are transports over a store in memory, with a clock that stands still.
+func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.Service, *engine.Engine) {
+	t.Helper()
 	e, err := engine.New(engine.Config{Clock: now.Now, Grain: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -68,18 +67,26 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	}
 	h := hub.New(store, hub.Config{})
 	c := chat.New(store, h, chat.Config{})
-	ways := New(c, e, Config{Valid: func(_ context.Context, c chat.Caller) error {
+	ways := New(c, e, cfg)
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for _, run := range []func(context.Context) error{store.Run, h.Run, c.Run, e.Run} {
+		all.Go(func() { _ = run(ctx) })
+	}
+	t.Cleanup(func() { e.Close(); stop(); all.Wait(); store.Close() })
+	return ways, c, e
+}
+
+// A process that was stopped while a token expired gives its socket nothing more. A client
+// that could not be heard meanwhile stays.
+func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
+	now := clock.NewJumping()
+	ways, c, e := running(t, now, Config{Valid: func(_ context.Context, c chat.Caller) error {
 		if left := c.As.Expires; !left.IsZero() && !now.Now().Before(left) {
 			return errExpired
 		}
 		return nil
 	}})
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{store.Run, h.Run, c.Run, e.Run} {
-		running.Go(func() { _ = run(ctx) })
-	}
-	defer func() { e.Close(); stop(); running.Wait(); store.Close() }()
 
 	open := func(user parley.UserID, expires time.Time) *net.TCPConn {
 		as := *chat.Developer

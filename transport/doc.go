@@ -82,7 +82,7 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	}
 	def(&cfg.HeartbeatInterval, 30*time.Second)
 	def(&cfg.HeartbeatTimeout, 90*time.Second)
-	def(&cfg.Comment, 20*time.Second)
+	def(&cfg.Comment, min(20*time.Second, cfg.HeartbeatTimeout/3)) // with it a stalled stream is noticed
 	if cfg.MaxSubscriptions == 0 {
 		cfg.MaxSubscriptions = 10_000
 	}

@@ -113,7 +113,8 @@ func (f *flusher) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *flusher) Close() error { return nil }
+// Close breaks off what waits for the client, and resets the stream.
+func (f *flusher) Close() error { return f.rc.SetWriteDeadline(time.Unix(1, 0)) }
 
 // ssePeer is an event stream: what the client sends is nothing.
 type ssePeer struct {

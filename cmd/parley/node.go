@@ -217,7 +217,8 @@ func (n *node) drain(ways *transport.Transports, e *engine.Engine, server *http.
 
 func (n *node) server(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		DisableGeneralOptionsHandler: true, // OPTIONS * is answered like any address that is not there
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: n.flags.HeartbeatTimeout}, // for all of its streams at once
+		DisableGeneralOptionsHandler: true,                                                          // OPTIONS * is answered like any address that is not there
 		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 }
 

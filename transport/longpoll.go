@@ -27,6 +27,9 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead { // an answer without a body is not worth waiting for
+		return nil
+	}
 	if t.parks(r) {
 		return t.parkPoll(w, r, req, orders)
 	}

@@ -16,8 +16,11 @@ import (
 	"parley/wire"
 )
 
-// parks tells whether a request's connection can wait in the engine and come back.
+// parks reports whether a request's connection can wait in the engine and come back.
 func (t *Transports) parks(r *http.Request) bool {
+	if !consumed(r) {
+		return false
+	}
 	if _, stays := r.Context().Value(connKey{}).(stays); stays {
 		return false
 	}

@@ -37,7 +37,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	s := &p.session
 	t.chat.Hub().Open(s, form, &p.conn)
 
-	if r.ProtoMajor == 1 {
+	if r.ProtoMajor == 1 && consumed(r) {
 		h.Set("Connection", "keep-alive")
 		head := responseHead(http.StatusOK, h)
 		s.Send(append(head, retryField...))
@@ -56,7 +56,11 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		return nil
 	}
 
-	// One stream among others of a connection: it stays in the handler.
+	// One stream among others of a connection, or the request has a body, which nobody
+	// reads: it stays in the handler.
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "close")
+	}
 	s.Send([]byte(retryField))
 	p.doubtful = true // it asks once more when the engine knows it: no order passes between
 	if err := t.begin(r, s, form, parley.SSE, req); err != nil {

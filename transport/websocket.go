@@ -74,6 +74,8 @@ func handshake(w http.ResponseWriter, r *http.Request) (accept string, err error
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
 	}
 	switch key := r.Header.Get("Sec-WebSocket-Key"); {
+	case !consumed(r):
+		return "", bad("a WebSocket handshake is a GET without a body", "use a WebSocket client")
 	case r.ProtoMajor != 1 || !r.ProtoAtLeast(1, 1):
 		return "", bad("a WebSocket needs HTTP/1.1", "connect without HTTP/2")
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):

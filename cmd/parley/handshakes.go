@@ -173,8 +173,8 @@ func plainHead(p []byte) bool {
 			hosts++
 		}
 	}
-	for _, c := range p {
-		if (c < ' ' || c > '~') && c != '\r' && c != '\n' {
+	for i, c := range p { // net/http takes a bare line feed for the end of a line
+		if (c < ' ' || c > '~') && (c != '\r' || p[i+1] != '\n') && (c != '\n' || p[i-1] != '\r') {
 			return false
 		}
 	}

@@ -52,13 +52,26 @@ func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 	}
 }
 
+// charge counts what reading from the client costs by itself. If its user asks for too
+// much, it is not read from until more may be asked for.
+func (p *wsPeer) charge(units int) {
+	if units == 0 {
+		return
+	}
+	if err := p.t.chat.Ask(p.who.caller(), units); err != nil {
+		p.pause(min(parley.AsError(err).RetryAfter, time.Second))
+	}
+}
+
 // pause reads nothing from the client for a time.
 func (p *wsPeer) pause(d time.Duration) {
 	if d <= 0 {
 		return
 	}
 	paused := &p.deal().paused
-	paused.Store(true)
+	if paused.Swap(true) {
+		return
+	}
 	time.AfterFunc(d, func() { paused.Store(false); p.conn.Ring() })
 }
 
@@ -82,6 +95,10 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	caller, err := p.speaker(f)
 	if err != nil {
 		return err
+	}
+	switch f.Type {
+	case "ping", "pong", "unsubscribe", "visibility": // others have their price
+		p.charge(1)
 	}
 	switch f.Type {
 	case "pong":

@@ -119,6 +119,7 @@ const (
 	maxUndurable = 64       // messages of one connection that are not yet stored
 	maxAtOnce    = 64       // frames of one connection before others have their turn
 	maxAnswers   = 64 << 10 // bytes of its own answers that are not yet written
+	frameUnit    = 16 << 10 // bytes of a client that cost as much as one thing that it asks for
 	eventsPerSec = 20
 )
 
@@ -148,6 +149,7 @@ type wsPeer struct {
 // dealings are what a connection has once its client did more than listen.
 type dealings struct {
 	frames  wire.FrameReader
+	read    int         // bytes that are not charged yet, fewer than frameUnit
 	closing []byte      // the close frame; set: nothing more is read
 	closed  bool        // it was given to be written
 	warned  bool        // it was told that its token expires
@@ -208,8 +210,12 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 		p.lastHeard = p.t.millis(p.t.engine.Now())
 	}
 	var frames wire.FrameReader
-	if p.dealings != nil {
-		frames = p.dealings.frames
+	if p.dealings != nil || len(b) > 1<<10 { // who only answers pings needs none
+		d := p.deal()
+		frames = d.frames
+		d.read += len(b)
+		p.charge(d.read / frameUnit)
+		d.read %= frameUnit
 	}
 	n := 0
 	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, func(op wire.Op, payload []byte) error {
@@ -241,8 +247,14 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 		if msgpack := p.session.Form() == wire.FormMsgpack; msgpack != (op == wire.OpBinary) {
 			return &wire.CloseError{Code: 1003, Reason: misplaced[op]}
 		}
+		if p.session.Form() == wire.FormWSDeflate {
+			p.charge(len(payload) / frameUnit)
+		}
 		p.object(payload)
+	case wire.OpPong:
+		p.charge(1)
 	case wire.OpPing:
+		p.charge(1)
 		p.session.Send(append(wire.AppendFrameHeader(nil, wire.OpPong, len(payload)), payload...))
 	case wire.OpClose:
 		code, err := wire.CloseCode(payload)

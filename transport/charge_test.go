@@ -1,0 +1,116 @@
+package transport
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"parley"
+	"parley/chat"
+	"parley/engine"
+	"parley/hub"
+	"parley/wire"
+)
+
+// counted are limits that let a number of units be asked for.
+type counted struct{ left, asked int }
+
+func (*counted) Spend(chat.Caller, parley.ChannelID, int) *parley.Error { return nil }
+func (*counted) Make(chat.Caller) *parley.Error                         { return nil }
+func (l *counted) Owe(_ chat.Caller, units int)                         { l.left -= units; l.asked += units }
+func (l *counted) Ask(_ chat.Caller, units int) *parley.Error {
+	if l.asked += units; l.left <= 0 {
+		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: 200 * time.Millisecond}
+	}
+	l.left -= units
+	return nil
+}
+
+// Every frame and every byte that is read or inflated is charged, and who asks for too much
+// is not read from for a time.
+func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
+	text := func(s string) ws.Frame { return ws.NewTextFrame([]byte(s)) }
+	inflated := func(s string) ws.Frame {
+		raw := wire.AppendDeflated(nil, []byte(s))
+		f, err := ws.ReadFrame(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	long := strings.Repeat(" ", 100<<10)
+	part := ws.NewFrame(ws.OpText, false, []byte("{"))
+	for name, c := range map[string]struct {
+		form   wire.Form
+		frames []ws.Frame
+		units  int // at least
+	}{
+		"ping":            {wire.FormWS, []ws.Frame{text(`{"type":"ping"}`)}, 1},
+		"pong":            {wire.FormWS, []ws.Frame{text(`{"type":"pong"}`)}, 1},
+		"unsubscribe":     {wire.FormWS, []ws.Frame{text(`{"type":"unsubscribe","channel":"general"}`)}, 1},
+		"visibility":      {wire.FormWS, []ws.Frame{text(`{"type":"visibility","state":"hidden"}`)}, 1},
+		"control ping":    {wire.FormWS, []ws.Frame{ws.NewPingFrame(nil)}, 1},
+		"control pong":    {wire.FormWS, []ws.Frame{ws.NewPongFrame([]byte("x"))}, 1},
+		"large":           {wire.FormWS, []ws.Frame{text(`{"type":"pong"}`), text(`{"type":"pong"` + long + `}`)}, 8},
+		"inflated":        {wire.FormWSDeflate, []ws.Frame{inflated(`{"type":"pong"` + long + `}`)}, 7},
+		"unknown":         {wire.FormWSDeflate, []ws.Frame{inflated(`{"type":"nonsense"` + long + `}`)}, 6},
+		"in small pieces": {wire.FormWS, append([]ws.Frame{part}, many(3000)...), 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			limits := &counted{left: 1000}
+			h := hub.New(nil, hub.Config{})
+			e, err := engine.New(engine.Config{Portable: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			ways := New(chat.New(nil, h, chat.Config{Limits: limits}), e, Config{})
+			p := ways.newPeer(chat.Caller{User: "alice", As: chat.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
+			p.many = true
+			receive := func() (full bool) {
+				for _, f := range c.frames {
+					var sent bytes.Buffer
+					if err := ws.WriteFrame(&sent, ws.MaskFrame(f)); err != nil {
+						t.Fatal(err)
+					}
+					if _, full = p.Receive(sent.Bytes()); full {
+						return true
+					}
+				}
+				return false
+			}
+			if receive(); limits.asked < c.units {
+				t.Errorf("%s: %d units were charged, want at least %d", name, limits.asked, c.units)
+			}
+			if p.closing() {
+				t.Fatalf("%s: the connection closes", name)
+			}
+			if p.dealings != nil {
+				p.dealings.frames = wire.FrameReader{} // in a new message
+			}
+			limits.left = 0
+			if !receive() {
+				t.Errorf("%s: it is read from though its user asks for too much", name)
+			}
+			time.Sleep(time.Second) // of the test's own clock
+			synctest.Wait()
+			if p.full() {
+				t.Errorf("%s: it is not read from any more", name)
+			}
+		})
+	}
+}
+
+// many are empty frames in the middle of a message.
+func many(n int) []ws.Frame {
+	fs := make([]ws.Frame, n)
+	for i := range fs {
+		fs[i] = ws.NewFrame(ws.OpContinuation, false, nil)
+	}
+	return fs
+}

@@ -108,6 +108,10 @@ type Directory interface {
 	// Channels lists the channels that exist (have a message or settings), in the
 	// order of their names, after the name given, at most limit.
 	Channels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
+	// OpenChannels lists in the same way those that a user who is not a member may find: not those whose
+	// settings make them members-only, direct ones, users' own and the server's. It costs
+	// what it lists, however many others there are.
+	OpenChannels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
 }
 
 // Kind says whom a channel is for.

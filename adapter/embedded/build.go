@@ -129,6 +129,9 @@ func (b *build) exist(h *head) {
 	if !h.next.exists {
 		h.next.exists = true
 		b.saveRecord(h)
+		if err := b.listed(h); err != nil {
+			b.log.cfg.Logger.Error("a channel is not listed", "channel", string(h.channel), "err", err)
+		}
 	}
 }
 
@@ -136,6 +139,7 @@ func (b *build) exist(h *head) {
 // that read also with what was put into it.
 func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	if b.batch.Indexed() {
+		b.log.db.read.Add(1)
 		return b.batch.Get(key)
 	}
 	return b.log.db.Get(key)

@@ -128,7 +128,10 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	case c.Kind == parley.React:
 		must(b.batch.Set(reactor, nil, nil))
 	}
-	b.mention(h, &was, was.Mentions(), is.Mentions())
+	if err := b.mention(h, &was, was.Mentions(), is.Mentions()); err != nil {
+		n.last--
+		return parley.Result{}, err
+	}
 	b.restate(h, &is, &stores.state, t.stated)
 	must(b.batch.Set(messageKey(h.channel, e.ID), encodeChange(&e, &stores), nil))
 	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), []byte{stores.parts}, nil))
@@ -200,10 +203,12 @@ func (b *build) bury(h *head, t *target) error {
 			return err
 		}
 	}
+	if err := b.count(h, m.ID, []parley.UserID{deletions}, 1); err != nil {
+		return err
+	}
 	for _, r := range rows {
 		b.rewrite(h, r.id, r.was, r.is)
 	}
-	must(b.batch.Set(rowKey('d', h.channel, m.ID), nil, nil))
 	must(b.batch.DeleteRange(rowKey('x', h.channel, m.ID), rowKey('x', h.channel, m.ID+1), nil))
 	b.rewrite(h, m.ID, t.base, encodeDeleted(m))
 	return nil
@@ -243,23 +248,22 @@ func (b *build) replies(h *head, root int64, by int64) error {
 }
 
 // mention changes whom a message mentions.
-func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) {
-	for _, user := range was {
-		if !slices.Contains(is, user) {
-			must(b.batch.Delete(mentionKey(h.channel, user, m.ID), nil))
-		}
+func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) error {
+	was, is = counted(m, was), counted(m, is)
+	gone := slices.DeleteFunc(slices.Clone(was), func(user parley.UserID) bool { return slices.Contains(is, user) })
+	come := slices.DeleteFunc(slices.Clone(is), func(user parley.UserID) bool { return slices.Contains(was, user) })
+	if err := b.count(h, m.ID, come, 1); err != nil {
+		return err
 	}
-	for _, user := range is {
-		if user != m.User && !slices.Contains(was, user) {
-			must(b.batch.Set(mentionKey(h.channel, user, m.ID), []byte(m.User), nil))
-		}
-	}
+	return b.count(h, m.ID, gone, -1)
 }
 
 // derive writes what follows from a new message: mentions, its place in a thread, and
 // its author's membership and read pointer.
 func (b *build) derive(h *head, d *draft, m *parley.Message) (joined bool) {
-	b.mention(h, m, nil, d.mentions)
+	if err := b.mention(h, m, nil, d.mentions); err != nil {
+		b.log.cfg.Logger.Error("a mention was not counted", "channel", string(h.channel), "id", m.ID, "err", err)
+	}
 	if m.Thread != 0 && m.Thread < m.ID {
 		must(b.batch.Set(rowKey('t', h.channel, m.Thread, m.ID), nil, nil))
 		if err := b.replies(h, m.Thread, 1); err != nil {

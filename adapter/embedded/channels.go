@@ -68,7 +68,11 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 		l.configured.add(channel)
 		must(b.batch.Set(settingsKey(channel), v, nil))
 		l.trims.changed(channel)
-		return nil
+		h, err := b.head(channel)
+		if err != nil {
+			return err
+		}
+		return b.listed(h)
 	}})
 	if err != nil {
 		return was, is, fmt.Errorf("settings of %s: %w", channel, err)
@@ -105,6 +109,7 @@ func (b *build) remove(channel parley.ChannelID) error {
 		return err
 	}
 	must(b.batch.Delete(settingsKey(channel), nil))
+	must(b.batch.Delete(openKey(channel), nil))
 	if err := b.dismiss(h); err != nil {
 		return err
 	}
@@ -180,7 +185,7 @@ func (l *Log) channels(ctx context.Context, after parley.ChannelID, limit int) (
 }
 
 // names iterates over the keys of one kind that end in a channel's name.
-func (l *Log) names(kind byte, after parley.ChannelID) (*pebble.Iterator, error) {
+func (l *Log) names(kind byte, after parley.ChannelID) (*iterator, error) {
 	from := append(append([]byte{kind}, after...), 0) // no name has a NUL
-	return l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{kind + 1}})
+	return l.db.rowsOf(from, []byte{kind + 1})
 }

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 
 	"parley"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // configured knows of most channels without settings that they have none: whoever opens
@@ -36,13 +34,17 @@ func (c *configured) may(channel parley.ChannelID) bool {
 }
 
 // load reads which channels have settings now.
-func (c *configured) load(db *pebble.DB) error {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{'s'}, UpperBound: []byte{'s' + 1}})
-	if err != nil {
-		return err
+func (c *configured) load(db *table) {
+	it, err := db.rowsOf([]byte{'s'}, []byte{'s' + 1})
+	if err == nil {
+		for ok := it.First(); ok; ok = it.Next() {
+			c.add(parley.ChannelID(it.Key()[1:]))
+		}
+		err = it.Close()
 	}
-	for ok := it.First(); ok; ok = it.Next() {
-		c.add(parley.ChannelID(it.Key()[1:]))
+	if err != nil { // damaged, which has been said: then every channel may have some
+		for i := range c.bits {
+			c.bits[i].Store(^uint64(0))
+		}
 	}
-	return it.Close()
 }

@@ -17,7 +17,7 @@ func (l *Log) Retain(ctx context.Context) error { return l.retain(ctx) }
 func (l *Log) Stored(ch parley.ChannelID) (messages, keys int, err error) {
 	for i, n := range []*int{&messages, &keys} {
 		from, to := span("mk"[i], ch)
-		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		it, err := l.db.rowsOf(from, to)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -84,7 +84,7 @@ func (l *Log) Age(ch parley.ChannelID) error {
 func (l *Log) Holds(ch parley.ChannelID, what string) (rows int, err error) {
 	for _, kind := range inChannel {
 		from, to := span(kind, ch)
-		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		it, err := l.db.rowsOf(from, to)
 		if err != nil {
 			return 0, err
 		}
@@ -99,3 +99,37 @@ func (l *Log) Holds(ch parley.ChannelID, what string) (rows int, err error) {
 	}
 	return rows, nil
 }
+
+// AgeIndexes puts what a channel's tallies count into the form that earlier versions stored, and
+// takes away what they did not have.
+func (l *Log) AgeIndexes(ch parley.ChannelID) error {
+	h, err := l.hold(ch)
+	if err != nil {
+		return err
+	}
+	defer l.heads.release(h)
+	b := l.db.NewBatch()
+	defer b.Close()
+	bounds := h.bounds()
+	err = l.each(h, bounds.first, bounds.last, func(m parley.Message, _ int) bool {
+		if m.Deleted {
+			must(b.Set(rowKey('d', ch, m.ID), nil, nil))
+		}
+		for _, user := range m.Mentions() {
+			key := append(named('n', string(ch), string(user)), 0)
+			must(b.Set(binary.BigEndian.AppendUint64(key, uint64(m.ID)), []byte(m.User), nil))
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range []byte("yo") {
+		must(b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil))
+	}
+	must(b.Delete(indexesKey, nil))
+	return b.Commit(pebble.Sync)
+}
+
+// Flush writes what is in memory to the store's files.
+func (l *Log) Flush() error { return l.db.Flush() }

@@ -3,15 +3,13 @@ package embedded
 import (
 	"io"
 	"sync"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // getters are goroutines that look up rows. Pebble needs 8 KB of stack for it: the
 // goroutine of a new connection would have to grow for that alone, which takes several
 // times as long as the look-up, and theirs have grown.
 type getters struct {
-	db    *pebble.DB
+	db    *table
 	asked chan *lookUp
 }
 
@@ -29,7 +27,7 @@ var lookUps = sync.Pool{New: func() any { return &lookUp{done: make(chan struct{
 // idleGetters is how many wait; when all are busy everybody looks up for itself.
 const idleGetters = 4
 
-func startGetters(db *pebble.DB) *getters {
+func startGetters(db *table) *getters {
 	g := &getters{db, make(chan *lookUp)}
 	for range idleGetters {
 		go g.run()

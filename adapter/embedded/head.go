@@ -224,7 +224,7 @@ func (l *Log) loadRecord(ch parley.ChannelID) (record, error) {
 		return record{}, err
 	}
 	_, end := span('m', ch)
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(ch, r.last+1), UpperBound: end})
+	it, err := l.db.rowsOf(messageKey(ch, r.last+1), end)
 	if err != nil {
 		return record{}, err
 	}

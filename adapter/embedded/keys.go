@@ -45,20 +45,20 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 // The rows that are derived from entries, or belong to members, beside 'm' and 'k':
 //
 //	c channel NUL of id            the change id of message of; the value says what it holds
-//	d channel NUL id               message id is deleted
 //	f channel NUL id               message id was changed, or replied to: its state
-//	n channel NUL user NUL id      message id mentions the user
+//	o channel                      the channel is open: see open.go
 //	p channel NUL user             the user's place in the channel
 //	r channel NUL user             the user's read pointer
 //	t channel NUL root id          message id replies to root
 //	v user                         the user's tokens of until then are void
 //	u user NUL channel             the user is a member of the channel
 //	x channel NUL of emoji NUL user    the user reacted to message of
+//	y channel NUL user NUL level run   how many messages of a run mention the user, or, of no user, are deleted: see tally.go
 //
 // Ids are 8 bytes, big-endian.
 
 // inChannel are the kinds of rows that go with their channel.
-var inChannel = []byte("mkcdfnprtx")
+var inChannel = []byte("mkcfprtxy")
 
 func named(kind byte, name, rest string) []byte {
 	dst := make([]byte, 0, len(name)+len(rest)+2)
@@ -83,10 +83,6 @@ func rowKey(kind byte, ch parley.ChannelID, ids ...int64) []byte {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(id))
 	}
 	return dst
-}
-
-func mentionKey(ch parley.ChannelID, user parley.UserID, id int64) []byte {
-	return binary.BigEndian.AppendUint64(append(named('n', string(ch), string(user)), 0), uint64(id))
 }
 
 func reactorKey(ch parley.ChannelID, of int64, emoji string, user parley.UserID) []byte {

@@ -32,7 +32,7 @@ type Log struct {
 	cfg   Config
 	aged  func() time.Time // what ages are compared with
 	dir   *directory
-	db    *pebble.DB
+	db    *table
 	rows  *getters // of db, for those who are not writing
 	epoch string
 	heads *heads
@@ -88,12 +88,16 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err = d.reportTornTail(); err != nil {
 		return nil, err
 	}
-	l.db, err = pebble.Open(d.store, options(cfg, vfs.OnDiskFull(cfg.FS, l.space.full), d.lock))
+	l.db = &table{damage: &damage{log: cfg.Logger}}
+	l.db.DB, err = pebble.Open(d.store, options(cfg, vfs.OnDiskFull(cfg.FS, l.space.full), d.lock, l.db.damage.found))
 	if err != nil {
 		return nil, err
 	}
-	if err = l.configured.load(l.db); err == nil {
-		l.epoch, err = l.openEpoch()
+	if l.epoch, err = l.openEpoch(); err == nil {
+		err = l.buildIndexes()
+	}
+	if err == nil {
+		l.configured.load(l.db)
 	}
 	if err == nil {
 		err = d.markRunning(cfg.Fsync)

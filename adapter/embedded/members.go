@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"parley"
 
@@ -51,9 +52,11 @@ func (p place) member(user parley.UserID, at pointer) parley.Member {
 // getter reads rows: of the database, or of a batch over it.
 type getter func(key []byte) ([]byte, func() error, error)
 
-func (l *Log) getter() getter {
+func (l *Log) getter() getter { return getterOf(l.rows.Get) }
+
+func getterOf(get func(key []byte) ([]byte, io.Closer, error)) getter {
 	return func(key []byte) ([]byte, func() error, error) {
-		v, c, err := l.rows.Get(key)
+		v, c, err := get(key)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -61,15 +64,7 @@ func (l *Log) getter() getter {
 	}
 }
 
-func (b *build) getter() getter {
-	return func(key []byte) ([]byte, func() error, error) {
-		v, c, err := b.get(key)
-		if err != nil {
-			return nil, nil, err
-		}
-		return v, c.Close, nil
-	}
-}
+func (b *build) getter() getter { return getterOf(b.get) }
 
 // row reads and decodes one row; found is false if there is none.
 func row[T any](get getter, key []byte, decode func([]byte) (T, error)) (v T, found bool, err error) {

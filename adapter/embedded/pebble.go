@@ -13,7 +13,7 @@ import (
 )
 
 // options for a database of small, mostly appended values.
-func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
+func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataCorruptionInfo)) *pebble.Options {
 	o := &pebble.Options{
 		FS:   fs,
 		Lock: lock,
@@ -34,6 +34,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		Logger:                     pebbleLogger{cfg.Logger},
 		EventListener: &pebble.EventListener{
+			DataCorruption:  damaged, // without it Pebble ends the process
 			BackgroundError: func(err error) { cfg.Logger.Error("the store's background work failed", "err", err) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 				cfg.Logger.Warn("the store waits for the disk", "reason", i.Reason)

@@ -30,7 +30,7 @@ const (
 // reads tells whether the request looks at rows that its own batch may write.
 func (r *request) reads() bool {
 	for i := range r.drafts {
-		if d := &r.drafts[i]; d.Change != nil || d.Thread != 0 {
+		if d := &r.drafts[i]; d.Change != nil || d.Thread != 0 || len(d.mentions) > 0 {
 			return true
 		}
 	}

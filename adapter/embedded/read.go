@@ -87,12 +87,12 @@ func (l *Log) scan(h *head, from, to int64) ([]parley.Message, error) {
 // each calls do with the entries from…to that are there, as they durably are, and the size of
 // their rows, until it returns false.
 func (l *Log) each(h *head, from, to int64, do func(m parley.Message, size int) bool) error {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(h.channel, from), UpperBound: messageKey(h.channel, to+1)})
+	it, err := l.db.rowsOf(messageKey(h.channel, from), messageKey(h.channel, to+1))
 	if err != nil {
 		return err
 	}
 	defer it.Close()
-	states, err := l.db.NewIter(&pebble.IterOptions{LowerBound: rowKey('f', h.channel, from), UpperBound: rowKey('f', h.channel, to+1)})
+	states, err := l.db.rowsOf(rowKey('f', h.channel, from), rowKey('f', h.channel, to+1))
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
 // cut removes the entries from…to-1 with what was derived from them.
 func (l *Log) cut(ctx context.Context, pinned *head, from, to int64) error {
 	ch := pinned.channel
-	keys, before, err := l.derivedOf(pinned, from, to)
+	keys, trimmed, before, err := l.derivedOf(pinned, from, to)
 	if err != nil {
 		return err
 	}
@@ -186,21 +186,25 @@ func (l *Log) cut(ctx context.Context, pinned *head, from, to int64) error {
 		}
 		h.next.first, h.next.before, h.next.exists = to, before, to <= h.next.last
 		h.raise(to, before)
-		for _, kind := range []byte("mcdfx") { // those that begin with the id of a message that goes
+		for _, kind := range []byte("mcfx") { // those that begin with the id of a message that goes
 			must(b.batch.DeleteRange(rowKey(kind, ch, from), rowKey(kind, ch, to), nil))
 		}
 		for _, k := range keys {
 			must(b.batch.Delete(k, nil))
 		}
 		b.saveRecord(h)
-		return nil
+		if err := b.trimTallies(h, trimmed, to); err != nil || h.next.exists {
+			return err
+		}
+		return b.listed(h)
 	}})
 }
 
-// derivedOf lists the other rows of entries from…to-1, and returns the count of the
-// last of them.
-func (l *Log) derivedOf(h *head, from, to int64) (keys [][]byte, count int64, err error) {
+// derivedOf lists the other rows of entries from…to-1, and in which rows of tallies how many of them
+// are counted, and returns the count of the last of them.
+func (l *Log) derivedOf(h *head, from, to int64) (keys [][]byte, trimmed map[tallyRow]int64, count int64, err error) {
 	ch := h.channel
+	trimmed = map[tallyRow]int64{}
 	err = l.each(h, from, to-1, func(m parley.Message, _ int) bool {
 		if count = m.Count; m.Change != "" {
 			return true
@@ -211,10 +215,10 @@ func (l *Log) derivedOf(h *head, from, to int64) (keys [][]byte, count int64, er
 		if m.Thread != 0 {
 			keys = append(keys, rowKey('t', ch, m.Thread, m.ID))
 		}
-		for _, user := range m.Mentions() {
-			keys = append(keys, mentionKey(ch, user, m.ID))
+		for _, of := range tallies(&m) {
+			tallyRows(m.ID, func(level int, run int64) { trimmed[tallyRow{of, level, run}]++ })
 		}
 		return true
 	})
-	return keys, count, err
+	return keys, trimmed, count, err
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"parley"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // Member implements parley.Roster.
@@ -50,7 +48,7 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 		}
 		l.configured.add(channel)
 		must(build.batch.Set(settingsKey(channel), []byte("{}"), nil))
-		return nil
+		return build.listed(h)
 	}})
 	if err != nil {
 		return was, is, fmt.Errorf("%s in %s: %w", user, channel, err)
@@ -73,13 +71,13 @@ func (l *Log) Members(ctx context.Context, channel parley.ChannelID, after parle
 func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, err error) {
 	from, to := span('p', channel)
 	name := len(from)
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: append(memberKey(channel, after), 0), UpperBound: to})
+	it, err := l.db.rowsOf(append(memberKey(channel, after), 0), to)
 	if err != nil {
 		return nil, err
 	}
 	defer it.Close()
 	pfrom, pto := span('r', channel)
-	at, err := l.db.NewIter(&pebble.IterOptions{LowerBound: pfrom, UpperBound: pto})
+	at, err := l.db.rowsOf(pfrom, pto)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +106,7 @@ func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit i
 func (l *Log) Memberships(ctx context.Context, user parley.UserID, after parley.ChannelID, limit int) (channels []parley.ChannelID, err error) {
 	err = l.inside(ctx, func() error {
 		from := membershipKey(user, "")
-		it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: append(membershipKey(user, after), 0), UpperBound: append(append([]byte{'u'}, user...), 1)})
+		it, err := l.db.rowsOf(append(membershipKey(user, after), 0), append(append([]byte{'u'}, user...), 1))
 		if err != nil {
 			return err
 		}
@@ -162,36 +160,19 @@ func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Sta
 	if at.id >= b.last {
 		return s, nil
 	}
-	gone, err := l.ids(rowKey('d', channel, at.id+1), rowKey('d', channel, b.last+1), nil)
+	from, to := span('y', channel)
+	it, err := l.db.rowsOf(from, to)
 	if err != nil {
 		return s, err
 	}
-	s.Unread = b.count - at.count - int64(len(gone))
-	mentioned := map[int64]bool{}
-	for _, who := range []parley.UserID{user, parley.Everybody} {
-		ids, err := l.ids(mentionKey(channel, who, at.id+1), mentionKey(channel, who, b.last+1), func(author []byte) bool { return string(author) != string(user) })
-		if err != nil {
+	defer it.Close()
+	var n [3]int64
+	for i, of := range []parley.UserID{deletions, user, parley.Everybody} {
+		if n[i], err = tallied(it, channel, of, at.id, b.last); err != nil {
 			return s, err
 		}
-		for _, id := range ids {
-			mentioned[id] = true
-		}
 	}
-	s.Mentions = int64(len(mentioned))
+	s.Unread = max(b.count-at.count-n[0], 0) // a deletion may be seen before the message that it is about is durable
+	s.Mentions = min(n[1]+n[2], s.Unread)    // and so may a mention
 	return s, nil
-}
-
-// ids lists the ids in which the keys of a range end, if keep says so of their values.
-func (l *Log) ids(from, to []byte, keep func(value []byte) bool) (ids []int64, err error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
-	if err != nil {
-		return nil, err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		if keep == nil || keep(it.Value()) {
-			ids = append(ids, messageID(it.Key()))
-		}
-	}
-	return ids, it.Error()
 }

@@ -39,9 +39,9 @@ func TestAMessageCostsNothingPerMember(t *testing.T) {
 	cost := func(members int) uint64 {
 		log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 		drafts := make([]parley.Draft, 0, 500)
-		for i := range members {
-			drafts = append(drafts, parley.Draft{User: parley.UserID(fmt.Sprintf("u%06d", i)), Text: "x", Join: true})
-			if len(drafts) == cap(drafts) || i == members-1 {
+		for i := range 100_000 { // as many messages, as longer ids take more room
+			drafts = append(drafts, parley.Draft{User: parley.UserID(fmt.Sprintf("u%06d", i%members)), Text: "x", Join: true})
+			if len(drafts) == cap(drafts) || i == 99_999 {
 				log.Append(t.Context(), "room", drafts...)
 				drafts = drafts[:0]
 			}

@@ -51,7 +51,7 @@ func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery)
 	if from >= to-1 {
 		return some(first, nil), nil
 	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: rowKey('t', channel, root, from+1), UpperBound: rowKey('t', channel, root, to)})
+	it, err := l.db.rowsOf(rowKey('t', channel, root, from+1), rowKey('t', channel, root, to))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (l *Log) reactors(h *head, of int64, emoji string, user, after parley.UserI
 	if after != "" {
 		from = append(reactorKey(h.channel, of, emoji, after), 0)
 	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	it, err := l.db.rowsOf(from, to)
 	if err != nil {
 		return r, err
 	}

@@ -1,0 +1,89 @@
+package embedded
+
+import (
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// table is the database, which counts the rows that are read from it and knows which of its
+// files were found damaged.
+type table struct {
+	*pebble.DB
+	read   atomic.Int64 // rows that were asked for or stepped to
+	damage *damage
+}
+
+// Get is that of the database.
+func (t *table) Get(key []byte) ([]byte, io.Closer, error) {
+	t.read.Add(1)
+	return t.DB.Get(key)
+}
+
+// rowsOf iterates over the rows from one key up to another.
+func (t *table) rowsOf(from, to []byte) (*iterator, error) {
+	it, err := t.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return nil, err
+	}
+	return &iterator{Iterator: it, table: t}, nil
+}
+
+// iterator counts its steps. It adds them to the table's when it is closed, as many
+// iterators run at a time.
+type iterator struct {
+	*pebble.Iterator
+	table *table
+	steps int64
+}
+
+func (i *iterator) First() bool            { i.steps++; return i.Iterator.First() }
+func (i *iterator) Last() bool             { i.steps++; return i.Iterator.Last() }
+func (i *iterator) Next() bool             { i.steps++; return i.Iterator.Next() }
+func (i *iterator) Prev() bool             { i.steps++; return i.Iterator.Prev() }
+func (i *iterator) SeekGE(key []byte) bool { i.steps++; return i.Iterator.SeekGE(key) }
+
+func (i *iterator) Close() error {
+	i.table.read.Add(i.steps)
+	return i.Iterator.Close()
+}
+
+// RowsRead counts the rows that were read from the store, those that were asked for and not
+// there too.
+func (l *Log) RowsRead() int64 { return l.db.read.Load() }
+
+// Damaged lists the files of the store of which a part could not be read since it was
+// opened. What they hold elsewhere, and all other files, are read as ever.
+func (l *Log) Damaged() []string { return l.db.damage.list() }
+
+// damage is what reading found damaged. Nothing is done about it here: the file stays as it is
+// for whoever repairs it.
+type damage struct {
+	log *slog.Logger
+
+	mu    sync.Mutex // guards files
+	files []string
+}
+
+// found is called by Pebble each time a block can't be read.
+func (d *damage) found(i pebble.DataCorruptionInfo) {
+	d.mu.Lock()
+	known := slices.Contains(d.files, i.Path)
+	if !known {
+		d.files = append(d.files, i.Path)
+	}
+	d.mu.Unlock()
+	if !known {
+		d.log.Error("a file of the store is damaged; what needs the damaged part answers unavailable", "file", i.Path, "err", i.Details)
+	}
+}
+
+func (d *damage) list() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.files)
+}

@@ -68,8 +68,9 @@ type Roster interface {
 	// may use a reserve that messages may not (see Log).
 	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
 	// Members lists a channel's members in the order of their names, after the one
-	// given, at most limit.
-	Members(ctx context.Context, channel ChannelID, after UserID, limit int) ([]Member, error)
+	// given, at most limit. It passes over at most a thousand who are not members, so there may be
+	// fewer. next is where to go on, "" at the end.
+	Members(ctx context.Context, channel ChannelID, after UserID, limit int) (ms []Member, next UserID, err error)
 	// Memberships lists the channels a user is a member of, in the order of their
 	// names, after the one given, at most limit.
 	Memberships(ctx context.Context, user UserID, after ChannelID, limit int) ([]ChannelID, error)

@@ -126,15 +126,15 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 		return err
 	}
 	var members []parley.UserID // to be told; there may be a hundred thousand
-	for after := parley.UserID(""); ; after = members[len(members)-1] {
-		ms, err := s.store.Members(ctx, channel, after, 1000)
+	for after := parley.UserID(""); ; {
+		ms, next, err := s.store.Members(ctx, channel, after, 1000)
 		if err != nil {
 			return err
 		}
 		for i := range ms {
 			members = append(members, ms[i].User)
 		}
-		if len(ms) < 1000 {
+		if after = next; next == "" {
 			break
 		}
 	}
@@ -151,19 +151,25 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 	})
 }
 
+// mostPassed are the channels that a list of others passes over.
+const mostPassed = 1000
+
 // Public lists the public channels that a caller may read or join, after the one named,
-// at most limit. next is where to go on, "" at the end.
+// at most limit, and fewer if it would have to pass over many others. next is where to go on, ""
+// at the end.
 func (s *Service) Public(ctx context.Context, c Caller, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
-	for {
-		names, err := s.store.Channels(ctx, after, limit+1)
+	for looked := 0; ; {
+		names, err := s.store.OpenChannels(ctx, after, limit+1)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, name := range names {
-			if len(channels) == limit {
-				return channels, channels[limit-1], nil
+			if len(channels) == limit || looked == limit+mostPassed {
+				s.AskAbout(c, looked)
+				return channels, after, nil
 			}
 			after = name
+			looked++
 			visible, err := s.visible(ctx, c, name)
 			if err != nil {
 				return nil, "", err
@@ -173,6 +179,7 @@ func (s *Service) Public(ctx context.Context, c Caller, after parley.ChannelID, 
 			}
 		}
 		if len(names) <= limit {
+			s.AskAbout(c, looked)
 			return channels, "", nil
 		}
 	}

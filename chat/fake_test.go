@@ -109,7 +109,11 @@ func (store) SetMember(context.Context, parley.ChannelID, parley.UserID, parley.
 	return was, is, nil
 }
 
-func (store) Members(context.Context, parley.ChannelID, parley.UserID, int) ([]parley.Member, error) {
+func (store) Members(context.Context, parley.ChannelID, parley.UserID, int) ([]parley.Member, parley.UserID, error) {
+	return nil, "", nil
+}
+
+func (store) OpenChannels(context.Context, parley.ChannelID, int) ([]parley.ChannelID, error) {
 	return nil, nil
 }
 

@@ -21,8 +21,8 @@ const mostMemberships = 10_000
 
 // Inbox lists the caller's channels as they stand: in the order of their newest
 // entries, the newest first, after the place a page before named. Those that a list in the
-// credentials leaves out are not there, so a page may be shorter. The reads of the store
-// grow with the pages of a thousand memberships, not with the channels.
+// credentials leaves out are not there, so a page may be shorter. To find the newest, all of the
+// caller's memberships are looked at, which is charged; how they stand is read of the page alone.
 func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) (Inbox, error) {
 	if !c.Named() {
 		return Inbox{}, nil
@@ -31,6 +31,7 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 	if err != nil {
 		return Inbox{}, err
 	}
+	s.AskAbout(c, len(bs))
 	slices.SortFunc(bs, func(a, b parley.Bounds) int {
 		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Channel, b.Channel))
 	})
@@ -94,6 +95,7 @@ func (s *Service) MineToRead(ctx context.Context, c Caller) (channels []parley.C
 	if err != nil || c.As == nil || !c.As.Listed {
 		return all, err
 	}
+	s.AskAbout(c, len(all))
 	for _, channel := range all {
 		switch err := s.Authorize(ctx, c, Read, channel); {
 		case err == nil:

@@ -15,12 +15,7 @@ func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelI
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
 		return nil, "", err
 	}
-	ms, err = s.store.Members(ctx, channel, after, limit+1)
-	if err == nil && len(ms) > limit {
-		ms = ms[:limit]
-		next = ms[limit-1].User
-	}
-	return ms, next, err
+	return s.store.Members(ctx, channel, after, limit)
 }
 
 // PutMember makes a user a member, or changes a member's role; "" is that of a member,

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"path/filepath"
 
 	"parley"
 	"parley/auth"
@@ -28,7 +29,13 @@ func (a *API) health() map[string]handler {
 					return &parley.Error{Code: parley.CodeUnavailable, Detail: "not ready: " + err.Error(), Hint: "see the server's log"}
 				}
 			}
-			_, err := w.Write([]byte("ready\n"))
+			text := "ready\n"
+			if a.cfg.Damaged != nil {
+				for _, file := range a.cfg.Damaged() {
+					text += "damaged: " + filepath.Base(file) + "; what needs the damaged part is unavailable, see the server's log\n"
+				}
+			}
+			_, err := w.Write([]byte(text))
 			return err
 		},
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Hosts   func(host string) bool          // Host headers that are served; nil: all
 	Secret  func() (string, error)          // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
 	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
+	Damaged func() []string                 // files of the store of which a part can't be read, which /readyz names; nil: none are known
 	Tickets *auth.Tickets                   // those that Auth takes
 	Client  func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
 	Limits  *limit.Limits                   // of what is opened and of bad credentials; nil: none

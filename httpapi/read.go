@@ -96,16 +96,20 @@ func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, e
 	if c.Named() || !c.Any() {
 		return a.chat.MineToRead(r.Context(), c)
 	}
-	for next := parley.ChannelID(""); ; {
+	for next := parley.ChannelID(""); len(all) < mostMerged; {
 		var cs []parley.ChannelID
 		if cs, next, err = a.chat.Public(r.Context(), c, next, 1000); err != nil {
 			return nil, err
 		}
 		if all = append(all, cs...); next == "" {
-			return all, nil
+			break
 		}
 	}
+	return all, nil
 }
+
+// mostMerged channels are read for who names neither channels nor a user.
+const mostMerged = 10_000
 
 // thread answers with a message and a run of its replies.
 func (a *API) thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID) error {

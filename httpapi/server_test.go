@@ -34,8 +34,9 @@ type server struct {
 	ways  *transport.Transports
 
 	mu       sync.Mutex
-	notReady error // what the store says; guarded by mu
-	drained  int   // how often the admin asked for it; guarded by mu
+	damaged  []string // what the store says; guarded by mu
+	notReady error    // what the store says; guarded by mu
+	drained  int      // how often the admin asked for it; guarded by mu
 }
 
 func serve(t testing.TB) *server {
@@ -67,9 +68,10 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth
 	}
 	s := &server{t: t, ways: transport.New(c, e, cfg)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
-		Ready:  func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
-		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
-		Logger: quiet})
+		Ready:   func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
+		Damaged: func() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.damaged },
+		Pages:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
+		Logger:  quiet})
 	s.api = api
 	public := httptest.NewServer(api)
 	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,

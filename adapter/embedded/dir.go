@@ -33,6 +33,8 @@ type state struct {
 	Running bool  `json:"running"`
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
+
+	Epoch string `json:"epoch,omitempty"` // beside its row, which damage may make unreadable
 }
 
 // openDirectory makes the directory if need be and locks it.
@@ -125,13 +127,13 @@ func syncDir(fs vfs.FS, path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (d *directory) markRunning(f Fsync) error {
-	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid()})
+func (d *directory) markRunning(f Fsync, epoch string) error {
+	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid(), Epoch: epoch})
 }
 
 // close marks a clean stop and lets others in.
-func (d *directory) close(f Fsync) error {
-	return errors.Join(d.writeState(state{Fsync: f}), d.lock.Close())
+func (d *directory) close(f Fsync, epoch string) error {
+	return errors.Join(d.writeState(state{Fsync: f, Epoch: epoch}), d.lock.Close())
 }
 
 // abandon lets others in without a mark.
@@ -140,14 +142,17 @@ func (d *directory) abandon() error { return d.lock.Close() }
 // openEpoch reads the epoch, and makes one if the store is new or a stop may have
 // taken messages that were already read.
 func (l *Log) openEpoch() (string, error) {
-	v, closer, err := l.db.Get(epochKey)
+	old, found, err := row(getterOf(l.db.Get), epochKey, func(v []byte) (string, error) { return string(v), nil })
+	if err != nil && pebble.IsCorruptionError(err) {
+		old, found, err = l.dir.was.Epoch, l.dir.was.Epoch != "", nil
+		if !found {
+			l.cfg.Logger.Warn("the store's epoch can't be read; a new one begins")
+		}
+	}
 	switch {
-	case errors.Is(err, pebble.ErrNotFound):
 	case err != nil:
 		return "", err
-	default:
-		old := string(v)
-		closer.Close()
+	case found:
 		if !l.dir.was.Running || l.dir.was.Fsync == FsyncCommit {
 			return old, nil
 		}

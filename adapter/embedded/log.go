@@ -96,11 +96,15 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if l.epoch, err = l.openEpoch(); err == nil {
 		err = l.buildIndexes()
 	}
+	if err != nil && pebble.IsCorruptionError(err) {
+		cfg.Logger.Error("mentions, deletions and open channels are not counted as far as the damage goes", "err", err)
+		err = nil
+	}
 	if err == nil {
 		l.configured.load(l.db)
 	}
 	if err == nil {
-		err = d.markRunning(cfg.Fsync)
+		err = d.markRunning(cfg.Fsync, l.epoch)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.db.Close())
@@ -168,7 +172,7 @@ func (l *Log) close() error {
 	if err != nil || broken != nil {
 		return errors.Join(err, l.dir.abandon())
 	}
-	return l.dir.close(l.cfg.Fsync)
+	return l.dir.close(l.cfg.Fsync, l.epoch)
 }
 
 // fail makes the store read-only until a restart: after a failed sync nobody

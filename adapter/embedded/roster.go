@@ -57,49 +57,59 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 }
 
 // Members implements parley.Roster.
-func (l *Log) Members(ctx context.Context, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, err error) {
+func (l *Log) Members(ctx context.Context, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member,
+	next parley.UserID, err error) {
 	err = l.inside(ctx, func() error {
-		ms, err = l.listMembers(channel, after, limit)
+		ms, next, err = l.listMembers(channel, after, limit)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("members of %s: %w", channel, err)
+		return nil, "", fmt.Errorf("members of %s: %w", channel, err)
 	}
-	return ms, nil
+	return ms, next, nil
 }
 
-func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, err error) {
+// mostPassed are the rows of others that a list passes over.
+const mostPassed = 1000
+
+func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {
 	from, to := span('p', channel)
 	name := len(from)
 	it, err := l.db.rowsOf(append(memberKey(channel, after), 0), to)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer it.Close()
 	pfrom, pto := span('r', channel)
 	at, err := l.db.rowsOf(pfrom, pto)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer at.Close()
-	for ok := it.First(); ok && len(ms) < limit; ok = it.Next() {
-		p, err := decodePlace(it.Value())
-		if err != nil {
-			return nil, err
-		}
-		if !p.role.In() {
-			continue
+	passed := 0
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(ms) == limit || passed == mostPassed {
+			return ms, next, errors.Join(it.Error(), at.Error())
 		}
 		user := parley.UserID(it.Key()[name:])
+		next = user
+		p, err := decodePlace(it.Value())
+		if err != nil {
+			return nil, "", err
+		}
+		if !p.role.In() {
+			passed++
+			continue
+		}
 		var read pointer
 		if key := pointerKey(channel, user); at.SeekGE(key) && string(at.Key()) == string(key) {
 			if read, err = decodePointer(at.Value()); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 		}
 		ms = append(ms, p.member(user, read))
 	}
-	return ms, errors.Join(it.Error(), at.Error())
+	return ms, "", errors.Join(it.Error(), at.Error())
 }
 
 // Memberships implements parley.Roster.

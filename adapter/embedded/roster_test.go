@@ -46,7 +46,7 @@ func TestAMessageCostsNothingPerMember(t *testing.T) {
 				drafts = drafts[:0]
 			}
 		}
-		if ms, err := log.Members(t.Context(), "room", "", members+1); err != nil || len(ms) != members {
+		if ms, _, err := log.Members(t.Context(), "room", "", members+1); err != nil || len(ms) != members {
 			t.Fatalf("%d members, %v", len(ms), err)
 		}
 		before := log.Written()

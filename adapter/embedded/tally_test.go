@@ -82,7 +82,8 @@ func TestTalliesEqualARecount(t *testing.T) {
 				t.Fatal(err)
 			}
 		case 7:
-			if _, _, err := log.SetChannel(t.Context(), "room", parley.Settings{Retention: &parley.Retention{Messages: 200 + r.Int64N(200)}}.Replace); err != nil {
+			keep := parley.Settings{Retention: &parley.Retention{Messages: 200 + r.Int64N(200)}}
+			if _, _, err := log.SetChannel(t.Context(), "room", keep.Replace); err != nil {
 				t.Fatal(err)
 			}
 			if err := log.Retain(t.Context()); err != nil {

@@ -134,7 +134,8 @@ func (n *node) run(ctx context.Context) error {
 		cfg.Token, cfg.Valid = a.Bearer, a.Valid
 	}
 	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Secret: n.secret, Refused: trail.request, Did: trail.deed,
-		Ready: func(context.Context) error { return store.Ready() }, Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
+		Ready: func(context.Context) error { return store.Ready() }, Damaged: store.Damaged,
+		Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
 	if n.limits != nil {
 		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
 		face.Client, face.Limits = n.limits.client, n.limits.callers
@@ -155,7 +156,7 @@ func (n *node) run(ctx context.Context) error {
 	server.TLSConfig, server.ConnState, server.ConnContext = secure, limits.count, transport.ConnContext
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
-	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, ways, c, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	adminConfig := httpapi.AdminConfig{Metrics: metrics(h, ways, c, store, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		adminConfig.Hosts, adminConfig.Secret = httpapi.LoopbackHost, n.secret

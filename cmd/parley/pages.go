@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley"
+	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/httpapi"
 	"parley/hub"
@@ -77,7 +78,7 @@ func script(name string) http.HandlerFunc {
 }
 
 // metrics is what Prometheus reads.
-func metrics(h *hub.Hub, ways *transport.Transports, c *chat.Service, more ...prometheus.Collector) http.Handler {
+func metrics(h *hub.Hub, ways *transport.Transports, c *chat.Service, store *embedded.Log, more ...prometheus.Collector) http.Handler {
 	r := prometheus.NewRegistry()
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
@@ -90,6 +91,9 @@ func metrics(h *hub.Hub, ways *transport.Transports, c *chat.Service, more ...pr
 		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }),
 		gauge("parley_users", "Users that are online.", func() float64 { return float64(c.Users()) }),
 		gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(c.Watchers()) }),
+		gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.",
+			func() float64 { return float64(len(store.Damaged())) }),
+		counter("parley_store_rows_read_total", "Rows that were read from the store.", store.RowsRead),
 		counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return c.PresenceTold().Messages }),
 		counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return c.PresenceTold().Deferred }))
 	r.MustRegister(more...)

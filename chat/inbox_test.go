@@ -363,3 +363,58 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A message right after a user's own channel was opened is announced, wherever the user became a
+// member meanwhile.
+func TestAMessageBeforeTheFirstCountIsAnnounced(t *testing.T) {
+	for name, join := range map[string]struct{ before, after, again bool }{
+		"a member before": {before: true}, "a member after": {after: true}, "one who left and came back": {before: true, again: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h, _ := real(t, chat.Config{})
+			put := func() {
+				t.Helper()
+				if _, err := s.PutMember(t.Context(), dev("root"), "room", "bob", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if join.before {
+				put()
+			}
+			session := &hub.Session{}
+			h.Open(session, wire.FormWS, silent{})
+			t.Cleanup(session.Close)
+			if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
+				t.Fatal(err)
+			}
+			s.Enter("@bob", dev("bob"), parley.WebSocket)
+			t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+			if join.again {
+				if err := s.RemoveMember(t.Context(), dev("root"), "room", "bob"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if join.after || join.again {
+				put()
+			}
+			say(t, s, "alice", "room", "x")
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
+				b, err := session.Take("", 1<<20, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(string(b), `"type":"unread"`) {
+					if !strings.Contains(string(b), `"unread":1`) || !strings.Contains(string(b), `"total":1`) {
+						t.Fatalf("%s", b)
+					}
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the message was not announced")
+				}
+			}
+		})
+	}
+}

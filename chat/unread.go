@@ -341,7 +341,8 @@ func (in *inboxes) counted(user parley.UserID, all []parley.Standing, tell bool)
 			continue
 		}
 		in.countedFromLocked(user, st.Channel, st.FirstID)
-		is := inboxCount{st.Unread, st.Mentions, tell || was.told}
+		is := inboxCount{st.Unread, st.Mentions, tell}
+		is.told = tell || was.told && is.unread == was.unread && is.mentions == was.mentions // else the user knows another count
 		u.total += is.unread - was.unread
 		if u.counts[st.Channel] = is; tell && is != was {
 			changed = append(changed, st)

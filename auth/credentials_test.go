@@ -63,6 +63,8 @@ func TestWhereCredentialsStand(t *testing.T) {
 		"a cookie, the origin with a port":    {"/", []string{cookie, "Origin: " + allowed + ":8443"}, ""},
 		"a cookie, a longer origin":           {"/", []string{cookie, "Origin: " + allowed + ".evil.example"}, ""},
 		"a cookie from the server's own page": {"/", []string{cookie, "Sec-Fetch-Site: same-origin"}, "carol"},
+		"a stale cookie, then a good one":     {"/", []string{"Cookie: parley_token=stale; parley_token=" + token("carol"), "Sec-Fetch-Site: same-origin"}, "carol"},
+		"a good cookie among five":            {"/", []string{"Cookie: parley_token=1; parley_token=2; parley_token=3; parley_token=4; " + cookie[8:], "Sec-Fetch-Site: same-origin"}, ""},
 		"a cookie from a sister's page":       {"/", []string{cookie, "Sec-Fetch-Site: same-site"}, ""},
 		"a cookie from a foreign page":        {"/", []string{cookie, "Sec-Fetch-Site: cross-site"}, ""},
 		"a cookie from a link":                {"/", []string{cookie, "Sec-Fetch-Site: none"}, ""},
@@ -242,6 +244,16 @@ func TestTokensThatWereRevoked(t *testing.T) {
 	unauthorized(t, "a token from before", try(map[string]any{"iat": now.Add(-time.Hour).Unix()}), "revoked")
 	unauthorized(t, "a token of the same moment", try(nil), "revoked")
 	unauthorized(t, "a token that does not say", try(map[string]any{"iat": nil}), "revoked")
+	for _, c := range []struct {
+		iat   any
+		retry time.Duration
+		hint  string
+	}{{now.Unix(), time.Second, "in a second"}, {nil, time.Second, "iat"}, {now.Unix() - 1, 0, "new one"}} {
+		e := parley.AsError(try(map[string]any{"iat": c.iat}))
+		if e.RetryAfter != c.retry || !strings.Contains(e.Hint, c.hint) {
+			t.Errorf("iat %v: retry after %v, hint %q", c.iat, e.RetryAfter, e.Hint)
+		}
+	}
 	for _, later := range []float64{0.001, 0.5} {
 		if err := try(map[string]any{"iat": float64(now.Unix()) + later}); err != nil {
 			t.Errorf("a token of %v s later: %v", later, err)
@@ -317,10 +329,15 @@ func TestAPIKeys(t *testing.T) {
 		t.Errorf("%v %v", list, err)
 	}
 
-	write("another-of-the-operators\n")
+	before, err := a.Bearer(t.Context(), "one-of-the-operators")
+	if err != nil || a.Valid(t.Context(), before) != nil {
+		t.Errorf("a key that is there: %v", err)
+	}
+	write("\ufeffanother-of-the-operators\n") // some editors begin a file so
 	clock = clock.Add(time.Second)
 	takes("one-of-the-operators", false)
 	takes("another-of-the-operators", true)
+	unauthorized(t, "what was made with a removed key", a.Valid(t.Context(), before), "removed")
 
 	write("short\n")
 	clock = clock.Add(time.Second)
@@ -333,7 +350,7 @@ func TestAPIKeys(t *testing.T) {
 	if err := auth.RemoveKey(hashed, "nobody's"); !errors.Is(err, auth.ErrKey) {
 		t.Errorf("a key that is not there was removed: %v", err)
 	}
-	write("another-of-the-operators\n")
+	write("another-of-the-operators\n") // some editors begin a file so
 	if err := auth.RemoveKey(hashed, "billing"); err != nil {
 		t.Fatal(err)
 	}

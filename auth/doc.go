@@ -76,13 +76,32 @@ func (a *Authenticator) Caller(r *http.Request) (chat.Caller, error) {
 	case q.Get("token") != "":
 		return a.Bearer(r.Context(), q.Get("token"))
 	}
-	if cookie, err := r.Cookie(Cookie); err == nil {
-		if !a.fromOwnPage(r) {
-			return chat.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
-		}
-		return a.Bearer(r.Context(), cookie.Value)
+	cookies := r.CookiesNamed(Cookie)
+	if len(cookies) == 0 {
+		return chat.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
 	}
-	return chat.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
+	if !a.fromOwnPage(r) {
+		return chat.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
+	}
+	return a.firstGood(r.Context(), cookies)
+}
+
+// maxCookies bounds how many cookies of the name one request can have checked.
+const maxCookies = 4
+
+// firstGood takes the first cookie that is good: a browser sends one for each path and
+// domain, the stale ones too. The error is the first one's.
+func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (c chat.Caller, err error) {
+	for i, cookie := range cookies[:min(len(cookies), maxCookies)] {
+		c, wrong := a.Bearer(ctx, cookie.Value)
+		if wrong == nil || parley.AsError(wrong).Code != parley.CodeUnauthorized {
+			return c, wrong
+		}
+		if i == 0 {
+			err = wrong
+		}
+	}
+	return chat.Caller{}, err
 }
 
 // BearerOf is what the header Authorization holds, if its scheme is Bearer, in whatever
@@ -115,8 +134,10 @@ func (a *Authenticator) fromOwnPage(r *http.Request) bool {
 
 // Bearer tells whose token or API key it is.
 func (a *Authenticator) Bearer(ctx context.Context, token string) (chat.Caller, error) {
-	if a.cfg.Keys != nil && a.cfg.Keys.Has(token) {
-		return chat.Caller{User: parley.Guest, As: backEnd}, nil
+	if a.cfg.Keys != nil {
+		if as := a.cfg.Keys.Credentials(token); as != nil {
+			return chat.Caller{User: parley.Guest, As: as}, nil
+		}
 	}
 	if strings.HasPrefix(token, keyPrefix) {
 		return chat.Caller{}, refuse("the API key is not known", "make one: parley keys add NAME")
@@ -128,13 +149,16 @@ func (a *Authenticator) Bearer(ctx context.Context, token string) (chat.Caller, 
 	return c, a.Valid(ctx, c)
 }
 
-// backEnd is what API keys allow.
-var backEnd = &chat.Credentials{Any: true, Service: true}
-
 // Valid refuses credentials that were good once: a token that has expired, or whose
-// user's tokens were revoked since it was issued.
+// user's tokens were revoked since it was issued, or an API key that was removed.
 func (a *Authenticator) Valid(ctx context.Context, c chat.Caller) error {
-	if c.As == nil || c.As.Service {
+	if c.As == nil {
+		return nil
+	}
+	if c.As.Service {
+		if a.cfg.Keys == nil || !a.cfg.Keys.Has(c.As) {
+			return refuse("the API key was removed", "use another key: parley keys add NAME")
+		}
 		return nil
 	}
 	if !c.As.Expires.IsZero() && !a.cfg.Clock().Before(c.As.Expires) {
@@ -145,9 +169,23 @@ func (a *Authenticator) Valid(ctx context.Context, c chat.Caller) error {
 		return err
 	}
 	if at != 0 && c.As.Issued.UnixMicro() <= int64(at) {
-		return refuse("the user's tokens were revoked", "get a new one")
+		return revoked(c.As.Issued, time.UnixMicro(int64(at)))
 	}
 	return nil
+}
+
+// revoked refuses a token that may be older than its user's revocation. One whose iat is of
+// the same second may be newer, since many issuers write whole seconds: another one, a
+// second later, is not in doubt.
+func revoked(issued, at time.Time) *parley.Error {
+	e := refuse("the user's tokens were revoked", "get a new one")
+	switch {
+	case issued.IsZero():
+		e.RetryAfter, e.Hint = time.Second, "after a revocation tokens need iat: issue one with the time of issue in it"
+	case issued.Unix() == at.Unix():
+		e.RetryAfter, e.Hint = time.Second, "the token's iat is in the second of the revocation: request another one in a second"
+	}
+	return e
 }
 
 func refuse(detail, hint string) *parley.Error {

@@ -3,6 +3,7 @@ package auth
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,12 +17,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley/chat"
 )
 
 const keyPrefix = "key_"
 
 // lookEvery is how often, at most, the files of keys are looked at.
-const lookEvery = time.Second
+const lookEvery = time.Second / 4
 
 // Keys are the API keys of back ends: hashes in a file that parley keys writes, and one
 // key per line in a file that the operator does. Files that change are read anew within
@@ -33,7 +36,7 @@ type Keys struct {
 	mu     sync.Mutex
 	looked time.Time
 	stamps [2]time.Time // when the files were last changed
-	known  map[[32]byte]bool
+	known  map[[32]byte]*chat.Credentials
 }
 
 // KeyFile is where parley keys keeps hashes in a data directory.
@@ -50,10 +53,46 @@ func OpenKeys(hashed, plain string, clock func() time.Time) (*Keys, error) {
 	return k, k.readLocked()
 }
 
-// Has tells whether a key is one of them. Only hashes are compared, which tell nothing
-// by the time it takes.
-func (k *Keys) Has(key string) bool {
-	h := sha256.Sum256([]byte(key))
+// Credentials are what a key allows, nil for a key that is not one of them. Only hashes
+// are compared, which reveal nothing by the time it takes.
+func (k *Keys) Credentials(key string) *chat.Credentials { return k.of(sha256.Sum256([]byte(key))) }
+
+// Has reports whether the key of some credentials is still one of them.
+func (k *Keys) Has(c *chat.Credentials) bool {
+	return len(c.Key) == sha256.Size && k.of([32]byte([]byte(c.Key))) != nil
+}
+
+// Watch calls removed after a key was removed, within a second, until ctx ends.
+func (k *Keys) Watch(ctx context.Context, removed func()) error {
+	tick := time.NewTicker(lookEvery / 2)
+	defer tick.Stop()
+	last := k.all()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := k.all()
+		for h := range last {
+			if now[h] == nil {
+				removed()
+				break
+			}
+		}
+		last = now
+	}
+}
+
+// all are the keys as they are now. The map is not changed again.
+func (k *Keys) all() map[[32]byte]*chat.Credentials {
+	k.of([32]byte{})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known
+}
+
+func (k *Keys) of(h [32]byte) *chat.Credentials {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now := k.clock(); now.Sub(k.looked) >= lookEvery {
@@ -75,20 +114,25 @@ func (k *Keys) readLocked() error {
 	if stamps == k.stamps && k.known != nil {
 		return nil
 	}
-	known := map[[32]byte]bool{}
+	known := map[[32]byte]*chat.Credentials{}
+	add := func(h [32]byte) {
+		if known[h] = k.known[h]; known[h] == nil {
+			known[h] = &chat.Credentials{Any: true, Service: true, Key: string(h[:])}
+		}
+	}
 	entries, err := readEntries(k.hashed)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		known[e.hash] = true
+		add(e.hash)
 	}
 	if k.plain != "" {
 		b, err := os.ReadFile(k.plain)
 		if err != nil {
 			return err
 		}
-		lines := bufio.NewScanner(bytes.NewReader(b))
+		lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
 		for lines.Scan() {
 			line := strings.TrimSpace(lines.Text())
 			if line == "" || strings.HasPrefix(line, "#") {
@@ -97,7 +141,7 @@ func (k *Keys) readLocked() error {
 			if len(line) < 8 {
 				return fmt.Errorf("%s has a key of fewer than 8 characters", k.plain)
 			}
-			known[sha256.Sum256([]byte(line))] = true
+			add(sha256.Sum256([]byte(line)))
 		}
 		if err := lines.Err(); err != nil {
 			return err

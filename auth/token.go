@@ -18,6 +18,7 @@ import (
 
 	"parley"
 	"parley/chat"
+	"parley/internal/exactjson"
 )
 
 // leeway is by how much the clocks of those who sign may differ (RFC 7519, section 4.1.4).
@@ -60,6 +61,12 @@ func Sign(secret []byte, c Claims) (string, error) {
 type precise struct {
 	Claims
 	Issued json.Number `json:"iat,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler: claims have their exact names, each once.
+func (p *precise) UnmarshalJSON(b []byte) error {
+	type claims precise // without this method
+	return exactjson.Unmarshal(b, (*claims)(p))
 }
 
 // GetIssuedAt implements jwt.Claims.

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -485,5 +486,36 @@ func TestASecretIsLongEnough(t *testing.T) {
 	}
 	if _, err := auth.New(t.Context(), auth.Config{Secret: make([]byte, 31)}); err == nil {
 		t.Error("a short secret was taken")
+	}
+}
+
+// A claim has one name: in any other case it is another claim.
+func TestClaimsHaveExactNames(t *testing.T) {
+	a := authenticator(t, auth.Config{})
+	good := fmt.Sprintf(`"sub":"alice","exp":%d`, now.Add(time.Hour).Unix())
+	for payload, user := range map[string]parley.UserID{
+		`{` + good + `,"SUB":"bob"}`:                 "alice",
+		`{"Sub":"bob",` + good + `}`:                 "alice",
+		`{` + good + `,"Channels":"web","EXP":1}`:    "alice",
+		`{` + good + `,"Channels":["*=a"]}`:          "alice",
+		`{` + good + `,"sub":"bob"}`:                 "",
+		`{` + good + `,"channels":[],"channels":[]}`: "",
+		`{"SUB":"bob","exp":9999999999}`:             "",
+	} {
+		head := b64([]byte(`{"alg":"HS256"}`)) + "." + b64([]byte(payload))
+		signature, err := jwt.SigningMethodHS256.Sign(head, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := a.Bearer(t.Context(), head+"."+b64(signature))
+		if user == "" {
+			if err == nil {
+				t.Errorf("%s is taken, as %s", payload, c.User)
+			}
+			continue
+		}
+		if err != nil || c.User != user || c.As.Listed {
+			t.Errorf("%s is %s, listed %v (%v), want %s", payload, c.User, c.As != nil && c.As.Listed, err, user)
+		}
 	}
 }

@@ -53,9 +53,10 @@ func (c Caller) Identity() string {
 // Credentials are what a caller has shown. Many callers may share them; they are not
 // changed.
 type Credentials struct {
-	Any         bool // speaks as any user: development, and back ends
-	Development bool // everybody administers; bans and membership still hold
-	Service     bool // a back end, which may do everything
+	Any         bool   // speaks as any user: development, and back ends
+	Development bool   // everybody administers; bans and membership still hold
+	Service     bool   // a back end, which may do everything
+	Key         string // the hash of its API key
 
 	Listed bool    // the token lists channels: outside of them it allows nothing
 	Grants []Grant // the list

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -444,5 +446,66 @@ func TestATicketOpensOneConnection(t *testing.T) {
 	defer ws.CloseNow()
 	if _, res, err := websocket.Dial(ctx, p.URL+"/ws/chat/general?ticket="+ticket.Ticket, nil); err == nil || res.StatusCode != 401 {
 		t.Errorf("the second connection: %v %v", res, err)
+	}
+}
+
+// What an API key opened ends when the key is removed, tickets that it made are void.
+func TestARemovedKeyEndsItsStreams(t *testing.T) {
+	t.Parallel()
+	p := serve(t)
+	keys := func(args ...string) string {
+		out, err := exec.Command(testenv.Binary(t), append(append([]string{"keys"}, args...), "--data", p.Data)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	added := keys("add", "billing")
+	key := added[strings.Index(added, "key_"):]
+	key, _, _ = strings.Cut(key, "\n")
+	for known := time.Now().Add(testenv.Patience); ; { // within a second
+		res, _ := p.do("GET", "/api/channels", key, "")
+		if res.StatusCode == http.StatusOK {
+			break
+		}
+		if time.Now().After(known) {
+			t.Fatal("the key is never known: " + res.Status)
+		}
+		<-time.After(100 * time.Millisecond) // a refused key counts as a handshake
+	}
+	var ticket struct{ Ticket string }
+	if _, body := p.do("POST", "/api/tickets", key, ""); json.Unmarshal([]byte(body), &ticket) != nil || ticket.Ticket == "" {
+		t.Fatal(body)
+	}
+	streams := map[string]io.Reader{}
+	for _, path := range []string{"/api/stream/general", "/api/stream?channel_id=general&channel_id=other", "/api/messages/poll?channel_id=general&timeout=60"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
+		write(t, conn, rawHead("GET", path, "Authorization: Bearer "+key, "Connection: close")+"\r\n")
+		streams[path] = conn
+	}
+	ws, _, err := websocket.Dial(t.Context(), p.URL+"/ws/chat/general", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	keys("remove", "billing")
+	for path, stream := range streams {
+		if _, err := io.Copy(io.Discard, stream); err != nil {
+			t.Errorf("%s does not end with its key: %v", path, err)
+		}
+	}
+	for err = nil; err == nil; {
+		_, _, err = ws.Read(t.Context())
+	}
+	if code := websocket.CloseStatus(err); code != 4401 {
+		t.Errorf("the WebSocket ends with %d %v", code, err)
+	}
+	if got := fetch(t, p.URL+"/api/channels?ticket="+ticket.Ticket); !strings.Contains(got, `"unauthorized"`) {
+		t.Errorf("a ticket of the removed key: %s", got)
 	}
 }

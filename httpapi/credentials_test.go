@@ -95,3 +95,10 @@ func TestATicketIsGoodForAWholeBatch(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 }
+
+func TestATicketMakesNoTicket(t *testing.T) {
+	s := production(t)
+	var ticket struct{ Ticket string }
+	s.do("POST", "/api/tickets", "", "Authorization: Bearer "+tokenFor(t, "alice", []string{"*"})).into(t, &ticket)
+	s.do("POST", "/api/tickets?ticket="+ticket.Ticket, "").is(t, 403, "forbidden")
+}

@@ -114,7 +114,10 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
 		}
 	case "watch":
-	case "visibility": // it is for push, of which there is none yet: nobody is looked for
+	case "visibility": // for push, which is not there yet
+		if f.State != "hidden" && f.State != "visible" {
+			return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.40q is not a state of visibility", f.State), Hint: "send hidden or visible"}
+		}
 		return p.done(f, "", nil)
 	case "auth":
 		if err := p.t.chat.Ask(caller, 1); err != nil {

@@ -67,6 +67,9 @@ func (p *wsPeer) slept(now uint32) { p.lastHeard = now }
 
 func (p *ssePeer) slept(now uint32) { p.silent = now }
 
+// Recheck has every stream ask again for its credentials and rights: some were removed.
+func (t *Transports) Recheck() { t.order("", "") }
+
 // nextOrder is closed with the next order.
 func (t *Transports) nextOrder() <-chan struct{} {
 	t.mu.Lock()

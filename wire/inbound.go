@@ -2,10 +2,14 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"parley"
+	"parley/internal/exactjson"
 )
 
 // Frame is what a client sends over a WebSocket: one JSON object (api.md, "WebSocket").
@@ -25,6 +29,7 @@ type Frame struct {
 	Limit   Number          `json:"limit"`
 	Epoch   string          `json:"epoch"`
 	Token   string          `json:"token"`
+	State   string          `json:"state"`
 
 	marked bool // Data is compact, and its bytes are marked
 }
@@ -40,10 +45,38 @@ func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 		b, frame.marked = obj, true
 	}
 	err := Unmarshal(b, frame)
-	if err != nil { // whoever sent a key, or named a channel, is told with it
-		_ = json.Unmarshal(b, &struct{ Key, Channel *string }{&frame.Key, &frame.Channel})
+	for unused := frame.unused(err); unused != ""; unused = frame.unused(err) {
+		b = exactjson.Without(b, unused)
+		*frame = Frame{marked: frame.marked}
+		err = Unmarshal(b, frame)
+	}
+	if err != nil { // the error names the frame's key and channel, if they can be read
+		_ = exactjson.Unmarshal(b, &struct{ Key, Channel *string }{&frame.Key, &frame.Channel})
 	}
 	return err
+}
+
+// reads are the fields that a frame of a type has beside type, channel, user and key.
+// Others are ignored, whatever is in them.
+var reads = map[string]string{
+	"": "text data thread", "message": "text data thread", "event": "event data", "read": "id",
+	"history": "before after limit epoch", "subscribe": "after epoch", "watch": "users", "visibility": "state", "auth": "token",
+	"typing": "", "ping": "", "pong": "", "unsubscribe": "",
+}
+
+// unused is the field of the wrong type because of which a frame could not be read, if a
+// frame of its type does not have it; else "".
+func (f *Frame) unused(err error) string {
+	wrong := new(json.UnmarshalTypeError)
+	if !errors.As(err, &wrong) {
+		return ""
+	}
+	field, _, _ := strings.Cut(wrong.Field, ".")
+	fields, ok := reads[f.Type]
+	if !ok || field == "" || slices.Contains([]string{"type", "channel", "user", "key"}, field) || slices.Contains(strings.Fields(fields), field) {
+		return ""
+	}
+	return field
 }
 
 // object is the frame's data, checked, nil if there is none.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"parley"
+	"parley/internal/exactjson"
 )
 
 // MaxDepth is how deep objects and arrays of a request may be nested.
@@ -173,7 +174,7 @@ func AppendString(dst []byte, s string) []byte {
 }
 
 // Unmarshal reads one JSON value of a request into v: valid UTF-8, not nested
-// deeper than MaxDepth. The error is an *parley.Error: CodeBadJSON for what is
+// deeper than MaxDepth, fields by their exact names (exactjson). The error is an *parley.Error: CodeBadJSON for what is
 // not JSON, CodeBadRequest for a field of the wrong type.
 func Unmarshal(b []byte, v any) error {
 	if depth(b) > MaxDepth {
@@ -193,16 +194,22 @@ func unmarshal(b []byte, v any) error {
 	if !utf8.Valid(b) {
 		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the body is not valid UTF-8", Hint: "send JSON in UTF-8"}
 	}
-	err := json.Unmarshal(b, v)
+	return asError(exactjson.Unmarshal(b, v))
+}
+
+// asError says what is wrong with a client's JSON.
+func asError(err error) error {
 	switch e := err.(type) {
 	case nil:
 		return nil
+	case *exactjson.ErrDuplicate:
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: e.Error(), Hint: "send each field once"}
 	case *json.UnmarshalTypeError:
 		what := "the value"
 		if e.Field != "" {
 			what = e.Field
 		}
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md"}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md", Err: err}
 	case *parley.Error:
 		return e
 	default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"reflect"
@@ -24,6 +25,7 @@ var _ kong.Resolver = (*configFile)(nil)
 
 func readConfig(path string, getenv func(string) string) (*configFile, error) {
 	b, err := os.ReadFile(path)
+	b = bytes.TrimPrefix(b, []byte("\ufeff")) // some editors put it before UTF-8
 	if err != nil {
 		return nil, refuse(fmt.Sprintf("read the configuration: %v", err))
 	}

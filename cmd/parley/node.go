@@ -43,6 +43,7 @@ type node struct {
 	portable bool // see program
 
 	spaces chat.Namespaces
+	keys   *auth.Keys // of back ends; nil: none
 
 	authenticate func(context.Context, *embedded.Log, *auth.Tickets) (httpapi.Authenticator, error)
 	adminToken   string      // what the admin listener asks for; "": nothing
@@ -170,6 +171,9 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return e.Run(work) })
 	g.Go(func() error { return gcpace.Run(work) })
 	g.Go(func() error { return limits.run(work) })
+	if n.keys != nil {
+		g.Go(func() error { return n.keys.Watch(work, ways.Recheck) })
+	}
 	g.Go(func() error { return served(adminServer.Serve(admin)) })
 	for _, l := range listeners {
 		g.Go(l.run)

@@ -101,7 +101,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 		}
 		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 	}
-	n := &node{flags: &c.nodeFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	n := &node{flags: &c.nodeFlags, keys: cfg.Keys, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
 	n.acme = c.acme(c.Data, n.log)
 	if n.limits, err = c.limits(n.log); err != nil {
 		return err

@@ -23,7 +23,7 @@ var internal = strings.Fields(`
 	accept accepted ack ahead alive ask backoff base behind calm changed check dropped flush framed header
 	http items json leads leave link list listens live lost memory names onToken over pause position
 	positions query refuse renew restore retry shared start stop store tell timer tokens tries trip update url
-	waits wake wanted way`)
+	waits wake wanted way ways emit take renewed recall remember guard current proven follow framed paused most forget held who`)
 
 // Bundle makes one ES module of a TypeScript file and all that it imports, but for
 // /parley.js, the client, which is a file of its own. The bytes depend on nothing but the

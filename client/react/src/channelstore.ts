@@ -1,4 +1,5 @@
-import type { Channel, Message, Outgoing } from "@parley/client"
+import type { Channel, Client, Message, Outgoing } from "@parley/client"
+import { MessageView, ReactionView } from "@parley/client/views"
 import { Store } from "./store.js"
 
 /** How long somebody counts as typing after the last notice, in milliseconds: two of them. */
@@ -23,44 +24,62 @@ export interface ChannelState {
 export class ChannelStore extends Store<ChannelState> {
   readonly #room: Channel
   readonly #limit: number
+  readonly #user: () => string
+  readonly #view = new MessageView()
+  readonly #reactions: ReactionView
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>()
-  #before: number | undefined // where older history goes on
-  #generation = 0 // counts resets: what was asked before one is of no use
+  #before: number | undefined // where older history goes on; undefined: nothing is loaded
+  #asked: symbol | undefined // the question for history that is under way
 
-  constructor(room: Channel, limit: number) {
+  constructor(client: Client, name: string, limit: number) {
+    const room = client.channel(name)
     super({ messages: [], pending: room.outbox, typing: [], more: false, loading: true, error: undefined })
     this.#room = room
     this.#limit = limit
+    this.#user = () => client.user
+    this.#reactions = new ReactionView((method, path) => client.request(method, path), room, () => this.#show([...this.#view.messages]))
   }
 
   /** Fetches the page before what is loaded. */
   readonly loadMore = async (): Promise<void> => {
-    const generation = this.#generation
+    const asked = this.#asked = Symbol()
+    const take = this.#view.asking()
     this.set({ loading: true })
     try {
       const page = await this.#room.history({ before: this.#before, limit: this.#limit })
-      if (generation !== this.#generation) return
+      if (asked !== this.#asked || !take(page)) return
       this.#before = page.before
-      this.#merge(page.messages)
+      this.#show()
       this.set({ more: page.more, loading: false, error: undefined })
     } catch (e) {
-      if (generation === this.#generation) this.set({ loading: false, error: e as Error })
+      if (asked === this.#asked) this.set({ loading: false, error: e as Error })
     }
   }
+
+  /** Whether the user has given a message this reaction. Where more than twenty have, the server is asked once, and the store changes when it answers. */
+  readonly reacted = (message: Message, emoji: string): boolean => this.#reactions.mine(message, emoji, this.#user())
 
   protected start(): (() => void)[] {
     const room = this.#room
     const offs = [
       room.subscribe(m => {
         this.#quiet(m.user)
-        this.#merge([m])
+        this.#view.add(m)
+        this.#show()
       }),
-      room.on("changed", c => this.#replace(c.message)),
+      room.on("changed", c => {
+        if (c.change === "reaction" && c.user === this.#user()) this.#reactions.reacted(c.of)
+        if (this.#view.change(c)) this.#show()
+      }),
       room.on("typing", p => this.#hear(p.user)),
       room.on("user-left", p => this.#quiet(p.user)),
       room.on("outbox", () => this.set({ pending: room.outbox })),
       room.on("refused", error => this.set({ error })),
       room.on("reset", () => this.#reload()),
+      room.on("subscribed", () => {
+        this.#reactions.again()
+        if (this.#before === undefined && !this.get().loading) void this.loadMore()
+      }),
       () => { for (const user of [...this.#typing.keys()]) this.#quiet(user) },
     ]
     if (this.#before === undefined) void this.loadMore()
@@ -68,22 +87,15 @@ export class ChannelStore extends Store<ChannelState> {
   }
 
   #reload(): void {
-    this.#generation++
+    this.#view.clear()
+    this.#reactions.clear()
     this.#before = undefined
-    this.set({ messages: [], more: false })
+    this.set({ messages: [], pending: this.#room.outbox, more: false })
     void this.loadMore()
   }
 
-  /** Takes messages in, each once, by id. History is as things are now and wins. */
-  #merge(some: readonly Message[]): void {
-    const byId = new Map(this.get().messages.map(m => [m.id, m]))
-    for (const m of some) byId.set(m.id, m)
-    this.set({ messages: [...byId.values()].sort((a, b) => a.id - b.id) })
-  }
-
-  #replace(message: Message): void {
-    const { messages } = this.get()
-    if (messages.some(m => m.id === message.id)) this.set({ messages: messages.map(m => m.id === message.id ? message : m) })
+  #show(messages = this.#view.messages): void {
+    this.set({ messages })
   }
 
   #hear(user: string): void {

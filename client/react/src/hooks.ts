@@ -1,5 +1,5 @@
 import { createContext, createElement, useCallback, useContext, useSyncExternalStore, type ReactElement, type ReactNode } from "react"
-import type { Channel, Client, ConnectionState } from "@parley/client"
+import type { Channel, Client, ConnectionState, Message } from "@parley/client"
 import type { ChannelState } from "./channelstore.js"
 import type { PresenceState } from "./presencestore.js"
 import { Stores } from "./stores.js"
@@ -31,13 +31,15 @@ export interface ChannelHook extends ChannelState {
   /** To publish, edit, mark as read, and the rest. */
   readonly channel: Channel
   readonly loadMore: () => Promise<void>
+  /** Whether the user has given a message this reaction, also where more than twenty have. */
+  readonly reacted: (message: Message, emoji: string) => boolean
 }
 
 /** A channel's messages, live, from the newest `limit` (50) on. It is followed while a component uses it. */
 export function useChannel(name: string, { limit = 50 }: { limit?: number } = {}): ChannelHook {
   const client = useParley()
   const store = Stores.of(client).channel(name, limit)
-  return { ...useSyncExternalStore(store.subscribe, store.get, store.get), channel: client.channel(name), loadMore: store.loadMore }
+  return { ...useSyncExternalStore(store.subscribe, store.get, store.get), channel: client.channel(name), loadMore: store.loadMore, reacted: store.reacted }
 }
 
 /** Who is in a channel. */

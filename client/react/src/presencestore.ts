@@ -1,4 +1,5 @@
 import type { Channel } from "@parley/client"
+import { PresenceView } from "@parley/client/views"
 import { Store } from "./store.js"
 
 export interface PresenceState {
@@ -11,6 +12,7 @@ export interface PresenceState {
 /** Who is in a channel: asked at each connection, then kept by events. */
 export class PresenceStore extends Store<PresenceState> {
   readonly #room: Channel
+  readonly #view = new PresenceView()
 
   constructor(room: Channel) {
     super({ count: 0, users: [] })
@@ -19,24 +21,27 @@ export class PresenceStore extends Store<PresenceState> {
 
   protected start(): (() => void)[] {
     const room = this.#room
-    if (room.cursor !== undefined) this.#ask()
-    return [
+    const view = this.#view
+    const offs = [
       room.on("subscribed", () => this.#ask()),
-      room.on("user-joined", p => this.#move([p.user], [])),
-      room.on("user-left", p => this.#move([], [p.user])),
-      room.on("presence", p => this.#move(p.joined ?? [], p.left ?? [], p.count)),
+      room.on("user-joined", p => this.#show(view.joined(p.user))),
+      room.on("user-left", p => this.#show(view.left(p.user))),
+      room.on("presence", p => this.#show(view.moved(p))),
+      room.on("reset", r => { if (r.reason === "user") this.#show(view.clear()) }),
     ]
+    if (room.cursor !== undefined) this.#ask()
+    return offs
   }
 
   #ask(): void {
+    const take = this.#view.asking()
     this.#room.presence().then(
-      p => this.set({ count: p.count, users: p.users.map(u => u.user) }),
+      answer => { if (take(answer)) this.#show() },
       () => {}) // the next connection asks again; until then events tell
   }
 
-  #move(joined: readonly string[], left: readonly string[], count?: number): void {
-    const before = this.get()
-    const users = [...before.users.filter(u => !left.includes(u)), ...joined.filter(u => !before.users.includes(u))]
-    this.set({ users, count: count ?? before.count + users.length - before.users.length })
+  #show(_?: void): void {
+    const { count, users } = this.#view
+    this.set({ count, users })
   }
 }

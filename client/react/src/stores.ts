@@ -24,7 +24,7 @@ export class Stores {
   /** `limit` is that of who asks first. */
   channel(name: string, limit: number): ChannelStore {
     let store = this.#channels.get(name)
-    if (!store) this.#channels.set(name, store = new ChannelStore(this.#client.channel(name), limit))
+    if (!store) this.#channels.set(name, store = new ChannelStore(this.#client, name, limit))
     return store
   }
 

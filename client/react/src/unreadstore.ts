@@ -1,7 +1,8 @@
-import type { Client } from "@parley/client"
+import type { Client, InboxEntry } from "@parley/client"
+import { UnreadView, type Counts } from "@parley/client/views"
 import { Store } from "./store.js"
 
-export interface Counts { readonly unread: number; readonly mentions: number }
+export type { Counts }
 
 export interface UnreadState {
   /** The sum over all channels. */
@@ -12,6 +13,7 @@ export interface UnreadState {
 /** The user's unread counts: the inbox at each connection, then what the own channel tells. */
 export class UnreadStore extends Store<UnreadState> {
   readonly #client: Client
+  readonly #view = new UnreadView()
 
   constructor(client: Client) {
     super({ total: 0, channels: {} })
@@ -19,33 +21,45 @@ export class UnreadStore extends Store<UnreadState> {
   }
 
   protected start(): (() => void)[] {
-    const own = this.#client.notifications()
-    if (own.cursor !== undefined) void this.#load()
+    const view = this.#view
+    let offs: (() => void)[] = []
+    const listen = (): void => {
+      const own = this.#client.notifications()
+      offs = [
+        own.on("subscribed", () => void this.#load()),
+        own.on("member-added", () => void this.#load()),
+        own.on("member-removed", m => this.#show(view.removed(m))),
+        own.on("unread", u => this.#show(view.told(u))),
+      ]
+      if (own.cursor !== undefined) void this.#load()
+    }
+    const leave = (): void => { for (const off of offs) off() }
+    listen()
     return [
-      own.on("subscribed", () => void this.#load()),
-      own.on("member-added", () => void this.#load()),
-      own.on("member-removed", m => {
-        const { [m.channel]: _, ...channels } = this.get().channels
-        this.#take(channels)
+      leave,
+      this.#client.on("user", () => { // another own channel
+        leave()
+        this.#show(view.clear())
+        listen()
       }),
-      own.on("unread", ({ channel, unread, mentions, total }) =>
-        this.set({ total, channels: { ...this.get().channels, [channel]: { unread, mentions } } })),
     ]
   }
 
   async #load(): Promise<void> {
-    const channels: Record<string, Counts> = {}
+    const take = this.#view.asking()
+    const entries: InboxEntry[] = []
     try {
       for (let next: string | undefined, first = true; first || next; first = false) {
         const page = await this.#client.inbox({ next })
-        for (const { channel, unread = 0, mentions = 0 } of page.channels) channels[channel] = { unread, mentions }
+        entries.push(...page.channels)
         next = page.next
       }
-      this.#take(channels)
+      if (take(entries)) this.#show()
     } catch { /* the next connection asks again */ }
   }
 
-  #take(channels: Record<string, Counts>): void {
-    this.set({ channels, total: Object.values(channels).reduce((sum, c) => sum + c.unread, 0) })
+  #show(_?: void): void {
+    const { total, channels } = this.#view
+    this.set({ total, channels })
   }
 }

@@ -135,3 +135,87 @@ test("useConnection tells the state; hooks without a provider say what they need
   await assert.rejects(async () => act(async () => void create(createElement(orphan))), /ParleyProvider/)
   console.error = error
 })
+
+test("snapshots that come 2.5 s late, after live events, undo nothing: history, presence, unread", async () => {
+  const env = new FakeEnv()
+  const late: (() => void)[] = []
+  const people = { count: 2, users: [{ user: "alice", since: 1, transports: [] }, { user: "bob", since: 1, transports: [] }], truncated: false }
+  env.serve = r => new Promise(resolve => late.push(() => resolve(r.path === "/api/messages"
+    ? answer(200, r.query.has("before") ? [] : [message(1), message(2), message(3)], { "Parley-Last-Id": "3", "Parley-Epoch": "e1" })
+    : r.path.endsWith("/presence") ? answer(200, people) : answer(200, { channels: [{ channel: "general", unread: 1 }] }))))
+  const { client, tree, step, text } = await render(env, () => {
+    const { messages } = useChannel("general"), { count, users } = usePresence("general"), { unread } = useUnread("general")
+    return `${messages.map(m => m.deleted ? "deleted" : m.text).join(" ")} | ${count} ${users.join(" ")} | ${unread}`
+  })
+  await step(() => env.socket.welcome({ general: 3 }))
+  const change = (id: number, of: number, more: object): void => env.socket.receive({ type: "message-changed", id, channel: "general", user: "bob", timestamp: id, of, change: "edit", message: message(of, more) })
+  await step(() => change(4, 1, { text: "M1", edited: true }))
+  await step(() => change(5, 2, { text: undefined, deleted: true }))
+  await step(() => env.socket.receive({ type: "user-left", user: "bob", channel: "general" }))
+  await step(() => env.socket.receive({ type: "unread", channel: "general", unread: 3, mentions: 0, total: 3 }))
+  for (let i = 0; i < 4; i++) await step(() => { for (const go of late.splice(0)) go() })
+  assert.equal(text(), '"M1 deleted m3 | 1 alice | 3"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("history that could not be had is asked for again with the next connection", async () => {
+  const env = new FakeEnv()
+  let up = false
+  env.serve = () => up ? answer(200, [message(1)], { "Parley-Last-Id": "1", "Parley-Epoch": "e1" }) : answer(503, { code: "unavailable" })
+  const { client, tree, step, text } = await render(env, () => {
+    const { messages, error } = useChannel("general")
+    return error ? "failed" : messages.map(m => m.text).join(" ")
+  })
+  assert.equal(text(), '"failed"')
+  up = true
+  await step(() => env.socket.welcome())
+  await step()
+  assert.equal(text(), '"m1"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("reacted: the 23rd of 25 is asked for once and remembered", async () => {
+  const env = new FakeEnv()
+  const reactions = { "👍": { count: 25, users: Array.from({ length: 20 }, (_, i) => `u${i}`) } }
+  env.serve = r => r.path.includes("/reactions/") ? answer(200, { count: 25, mine: true, users: ["u0"], next: "u0" })
+    : answer(200, [message(1, { reactions })], { "Parley-Last-Id": "1", "Parley-Epoch": "e1" })
+  const { client, tree, step, text } = await render(env, () => {
+    const { messages, reacted } = useChannel("general")
+    return messages.map(m => String(reacted(m, "👍"))).join()
+  })
+  await step(() => env.socket.welcome({ general: 1 }))
+  await step()
+  assert.equal(text(), '"true"')
+  await step(() => env.socket.receive(message(2, { reactions: {} })))
+  assert.equal(env.requests.filter(r => r.path.includes("/reactions/")).length, 1)
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("another user sees nothing of what the one before was shown", async () => {
+  const env = new FakeEnv()
+  let user = "alice", n = 0
+  const token = (): string => `h.${Buffer.from(JSON.stringify({ sub: user, n: ++n, iat: 0, exp: 20 })).toString("base64url")}.s`
+  const who = (r: { headers: Record<string, string> }): string => JSON.parse(Buffer.from(r.headers["Authorization"]!.split(".")[1]!, "base64url").toString()).sub as string
+  env.serve = r => r.path === "/api/tickets" ? answer(200, { ticket: "t" }) : r.path === "/api/channels" ? answer(200, { channels: [{ channel: `of-${who(r)}`, unread: 1 }] })
+    : answer(200, [message(1, { text: `for ${who(r)}` })], { "Parley-Last-Id": "1", "Parley-Epoch": "e1" })
+  const client = new Client("http://parley.test", { env, token: token(), getToken: token })
+  let tree!: ReactTestRenderer
+  const Shown = (): string => {
+    const { messages } = useChannel("general"), { channels } = useUnread()
+    return `${messages.map(m => m.text).join()} ${Object.keys(channels).join()}`
+  }
+  const step = (ms: number): Promise<void> => act(async () => env.advance(ms))
+  await act(async () => { tree = create(createElement(ParleyProvider, { client }, createElement(Shown))) })
+  await step(0)
+  await act(async () => { env.socket.welcome(); await settle() })
+  assert.equal(JSON.stringify(tree.toJSON()), '"for alice of-alice"')
+  user = "bob"
+  await step(11_000)
+  await act(async () => { env.socket.welcome(); await settle() })
+  assert.equal(JSON.stringify(tree.toJSON()), '"for bob of-bob"')
+  await act(async () => tree.unmount())
+  client.close()
+})

@@ -2,7 +2,6 @@ import type { Channel } from "./channel.js"
 import type { Env } from "./env.js"
 import type { Http } from "./http.js"
 import { pollOnce } from "./polls.js"
-import type { Host } from "./stream.js"
 
 /** Before it is asked again for what must be there, in milliseconds. */
 const pause = 1_000
@@ -24,16 +23,14 @@ async function ask(env: Env, http: Http, channel: Channel, signal: AbortSignal):
   for (let from: number | null | undefined = null; from !== channel.cursor;) {
     from = channel.cursor
     let moved = false // by another reset; what this answer says belongs to a cursor that is no more
-    const host: Host = {
+    await pollOnce({
       env, http,
       wanted: () => [channel.position],
-      frame: f => {
+      take: f => {
         moved ||= f.type === "reset" && channel.cursor !== from
         if (!moved) channel.accept(f, true)
       },
-      alive: () => {}, trip: () => {}, shared: () => {}, lost: () => {},
-    }
-    await pollOnce(host, [channel.name], 0, signal, false)
+    }, [channel.name], 0, signal, false)
   }
   return !channel.ahead
 }

@@ -1,10 +1,11 @@
-import { Emitter } from "./emitter.js"
+import { emitter } from "./emitter.js"
 import type { Env } from "./env.js"
 import type { ParleyError } from "./error.js"
-import type { Answer, Http } from "./http.js"
+import type { Http } from "./http.js"
 import { iterate } from "./iterate.js"
+import { serialize } from "./limit.js"
 import type { Outbox } from "./outbox.js"
-import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, MessageChanged, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
+import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
 
 /** What a channel needs of its client. */
 export interface Core {
@@ -26,192 +27,93 @@ const typingEvery = 2_000
  * somebody listens (`subscribe`, `messages`, `on`), each entry once and in order, over
  * whatever connections there are. Requests reject with a ParleyError.
  */
-export class Channel {
+export interface Channel {
   readonly name: string
-  readonly #core: Core
-  readonly #events = new Emitter<ChannelEvents>()
-  #listeners = 0
-  #cursor: number | undefined
-  #epoch: string | undefined
-  #welcomed: string | undefined // the epoch that the latest connection named
-  #ahead = 0 // the highest id that came too early
-  #refused: ParleyError | undefined
-  #typed = -Infinity
-  #read = 0
-
-  constructor(name: string, core: Core) {
-    this.name = name
-    this.#core = core
-  }
-
   /** The id of the last entry that was delivered; undefined until the channel is followed. */
-  get cursor(): number | undefined {
-    return this.#cursor
-  }
-
+  readonly cursor: number | undefined
   /** Why the server does not let the caller follow the channel, if so. */
-  get refused(): ParleyError | undefined {
-    return this.#refused
-  }
-
+  readonly refused: ParleyError | undefined
   /** Own messages that are not yet acknowledged, in order; also what an earlier page left in the storage. */
-  get outbox(): Outgoing[] {
-    return this.#core.outbox.list(this.name)
-  }
-
+  readonly outbox: Outgoing[]
   /** Calls back with each new message, until the returned function is called. */
-  subscribe(listener: (message: Message) => void): () => void {
-    return this.on("message", listener)
-  }
-
+  subscribe(listener: (message: Message) => void): () => void
   /** Calls back with each event of this name, until the returned function is called. */
-  on<K extends keyof ChannelEvents>(name: K, listener: (value: ChannelEvents[K]) => void): () => void {
-    const off = this.#events.on(name, listener)
-    this.#listeners++
-    this.#refused = undefined
-    this.#core.listens()
-    let on = true
-    return () => {
-      if (!on) return
-      on = false
-      off()
-      this.#listeners--
-      this.#core.listens()
-    }
-  }
-
+  on<K extends keyof ChannelEvents>(name: K, listener: (value: ChannelEvents[K]) => void): () => void
   /**
    * The new messages from now on: `for await (const m of room.messages())`. Ends when the client is
    * closed, throws when the server refuses. Leaving the loop ends it; what comes meanwhile is kept.
    */
-  messages(): AsyncGenerator<Message, void, undefined> {
-    return iterate(this)
-  }
-
+  messages(): AsyncGenerator<Message, void, undefined>
   /** Sends a message, now or as soon as there is a connection. Resolves when it is durable. */
-  publish(draft: Draft): Promise<Ack> {
-    return this.#core.outbox.publish(this.name, draft)
-  }
-
+  publish(draft: Draft): Promise<Ack>
   /** Forgets an own message that is queued or failed. */
-  discard(key: string): boolean {
-    return this.#core.outbox.discard(this.name, key)
-  }
-
+  discard(key: string): boolean
   /**
-   * The newest messages, or those before the entry `before`, at most `limit` (50) entries. If nothing
+   * The newest messages, or those before the entry `before`, at most `limit` (50). If nothing
    * was delivered yet, without `before`, the channel then goes on after what this returns.
    */
-  async history({ before, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
-    const answer = await this.#entries({ before, limit })
-    const entries = answer.json as Entry[]
-    const first = entries[0]?.id ?? 0
-    const last = answer.header("Parley-Last-Id")
-    if (before === undefined && last) this.start(Number(last), answer.header("Parley-Epoch") || undefined)
-    return { messages: entries.filter(e => e.type === "message"), before: first, more: first > 1 && entries.length >= limit }
-  }
-
+  history(query?: { before?: number; limit?: number }): Promise<Page>
   /** A message, with the number of its `replies`, and at most `limit` of those after the entry `after`, ascending. */
-  async thread(id: number, { after = 0, limit = 1000 }: { after?: number; limit?: number } = {}): Promise<Message[]> {
-    return (await this.#entries({ thread: id, after, limit })).json as Message[]
-  }
-
+  thread(id: number, query?: { after?: number; limit?: number }): Promise<Message[]>
   /** Replaces text and data of an own message. Returns it as it is now. */
-  edit(id: number, change: { text?: string; data?: Data }): Promise<Message> {
-    return this.#core.http.json("PATCH", this.#path(id), change)
-  }
-
-  async delete(id: number): Promise<void> {
-    await this.#core.http.json("DELETE", this.#path(id))
-  }
-
+  edit(id: number, change: { text?: string; data?: Data }): Promise<Message>
+  delete(id: number): Promise<void>
   /** Adds the caller's reaction, or with `on` false takes it away. */
-  async react(id: number, emoji: string, on = true): Promise<void> {
-    await this.#core.http.json(on ? "PUT" : "DELETE", `${this.#path(id)}/reactions/${encodeURIComponent(emoji)}`)
-  }
-
+  react(id: number, emoji: string, on?: boolean): Promise<void>
   /** An application's own event to the others: not stored, may be dropped. `name`: a-z 0-9 . _ -, at most 64. */
-  async event(name: string, data?: Data): Promise<void> {
-    if (this.#core.link.send({ type: "event", channel: this.name, event: name, data })) return
-    await this.#core.http.json("POST", this.#about("events"), { event: name, data })
-  }
-
+  event(name: string, data?: Data): Promise<void>
   /** Tells the others that the user is typing: at most every two seconds, and only where frames can be sent. */
-  typing(): void {
-    const now = this.#core.env.now()
-    if (now - this.#typed < typingEvery) return
-    this.#typed = now
-    this.#core.link.send({ type: "typing", channel: this.name })
-  }
-
+  typing(): void
   /** Moves the caller's read pointer forward. Returns what is unread then; undefined if it stood there already. */
-  async markRead(id: number): Promise<number | undefined> {
-    if (id <= this.#read) return undefined
-    this.#read = id
-    try {
-      return (await this.#core.http.json<{ unread: number }>("POST", this.#about("read"), { id })).unread
-    } catch (e) {
-      if (this.#read === id) this.#read = 0
-      throw e
-    }
-  }
-
+  markRead(id: number): Promise<number | undefined>
   /** Who is here. */
-  presence(): Promise<Presence> {
-    return this.#core.http.json("GET", this.#about("presence"))
-  }
+  presence(): Promise<Presence>
 
   // What follows is for the client.
 
   /** @internal Whether to follow it, and from where. */
-  get wanted(): boolean {
-    return this.#listeners > 0
-  }
-
+  readonly wanted: boolean
   /** @internal */
-  get position(): Position {
-    return { name: this.name, cursor: this.#cursor, epoch: this.#epoch }
-  }
-
+  readonly position: Position
   /** @internal Whether something came that does not follow from the cursor. */
-  get ahead(): boolean {
-    return this.#ahead > (this.#cursor ?? 0)
-  }
-
+  readonly ahead: boolean
   /** @internal */
-  start(cursor: number | undefined, epoch: string | undefined): void {
-    if (this.#cursor !== undefined || cursor === undefined) return
-    this.#cursor = cursor
-    this.#epoch = epoch
-  }
-
+  start(cursor: number | undefined, epoch: string | undefined): void
+  /** @internal Another user has signed in: nothing that this channel knows is theirs. */
+  forget(): void
   /** @internal */
-  emit<K extends keyof ChannelEvents>(name: K, value: ChannelEvents[K]): void {
-    this.#events.emit(name, value)
-  }
-
+  emit<K extends keyof ChannelEvents>(name: K, value: ChannelEvents[K]): void
   /** @internal */
-  refuse(why: ParleyError): void {
-    this.#refused = why
-    this.emit("refused", why)
-  }
-
+  refuse(why: ParleyError): void
   /** @internal Takes a frame about this channel. `sure`: it answers a question for what follows from the cursor. */
-  accept(frame: Frame, sure = false): void {
-    const { type } = frame
-    if (type === "welcome") this.#welcome(frame as unknown as Welcome)
-    else if (type === "reset") this.#reset(frame as unknown as Reset & { epoch?: string })
-    else if (type === "message" || type === "message-changed") this.#entry(frame as unknown as Entry, sure)
-    else this.emit(type as "system", frame as unknown as ChannelEvents["system"]) // nobody listens to what is not known
-  }
+  accept(frame: Frame, sure?: boolean): void
+}
+
+export function createChannel(name: string, { env, http, link, outbox, listens, behind }: Core): Channel {
+  const { on, emit } = emitter<ChannelEvents>()
+  let listeners = 0
+  let cursor: number | undefined
+  let epoch: string | undefined
+  let welcomed: string | undefined // the epoch that the latest connection named
+  let origin = 0 // where the cursor began
+  let again = 0 // answers in a row that end before that
+  let ahead = 0 // the highest id that came too early
+  let refused: ParleyError | undefined
+  let typed = -Infinity
+  let read = 0
+
+  const ask = <T>(method: string, kind: "messages" | "channels", rest: string | number, body?: object): Promise<T> =>
+    http.json(method, `/api/${kind}/${encodeURIComponent(name)}/${rest}`, body)
+  const entries = (query: Record<string, number | undefined>): ReturnType<Http["ask"]> =>
+    http.ask("GET", "/api/messages", { query: { channel_id: name, ...query } })
 
   /** It may begin after the cursor: if this is another tab's, or history set the cursor meanwhile. */
-  #welcome(w: Welcome): void {
-    this.#welcomed = w.epoch
-    this.start(w.cursor, w.epoch)
-    this.#epoch ??= w.epoch
-    this.emit("subscribed", w)
-    if (w.cursor > this.#cursor!) this.#core.behind(this)
+  const welcome = (w: Welcome): void => {
+    welcomed = w.epoch
+    self.start(w.cursor, welcomed)
+    epoch ??= welcomed
+    emit("subscribed", w)
+    if (w.cursor > cursor!) behind(self)
   }
 
   /**
@@ -219,39 +121,128 @@ export class Channel {
    * welcome's before it: a cursor of the old epoch under the name of the new one would
    * resume without a word. A reset in mid-stream names none; the next welcome will.
    */
-  #reset(r: Reset & { epoch?: string }): void {
+  const reset = (r: Reset & { epoch?: string }): void => {
     const expired = r.reason === "expired"
-    const cursor = expired ? r.first_id - 1 : r.last_id
-    if (expired && this.#cursor !== undefined && this.#cursor >= cursor) return // it is past that
-    this.#epoch = r.epoch ?? (this.#welcomed !== this.#epoch ? this.#welcomed : r.reason === "epoch" ? undefined : this.#epoch)
-    this.#cursor = cursor
-    this.#ahead = 0
-    this.emit("reset", r)
+    const to = expired ? r.first_id - 1 : r.last_id
+    if (expired && cursor !== undefined && cursor >= to) return // it is past that
+    epoch = r.epoch ?? (welcomed !== epoch ? welcomed : r.reason === "epoch" ? undefined : epoch)
+    cursor = origin = to
+    ahead = 0
+    emit("reset", r)
   }
 
   /** Ids have no gaps. What comes again is dropped; what comes too early is asked for, with what is before it. */
-  #entry(entry: Entry, sure: boolean): void {
-    const expected = (this.#cursor ?? entry.id - 1) + 1
-    if (entry.id < expected) return
-    if (entry.id > expected && !sure) {
-      this.#ahead = Math.max(this.#ahead, entry.id)
-      return this.#core.behind(this)
+  const take = (entry: Entry, sure: boolean): void => {
+    const { id } = entry
+    const expected = (cursor ?? id - 1) + 1
+    if (id < expected) return
+    if (id > expected && !sure) {
+      ahead = Math.max(ahead, id)
+      return behind(self)
     }
-    this.#cursor = entry.id
-    if (entry.id > expected) this.emit("reset", { type: "reset", channel: this.name, reason: "gap", first_id: entry.id, last_id: entry.id })
-    if (entry.type === "message") this.emit("message", entry as Message)
-    else this.emit("changed", entry as MessageChanged)
+    cursor = id
+    if (id > expected) emit("reset", { type: "reset", channel: name, reason: "gap", first_id: id, last_id: id })
+    if (entry.type === "message") emit("message", entry)
+    else emit("changed", entry)
   }
 
-  #entries(query: Record<string, number | undefined>): Promise<Answer> {
-    return this.#core.http.ask("GET", "/api/messages", { query: { channel_id: this.name, ...query } })
+  const self: Channel = {
+    name, emit,
+    get cursor() { return cursor },
+    get refused() { return refused },
+    get outbox() { return outbox.list(name) },
+    get wanted() { return listeners > 0 },
+    get position() { return { name, cursor, epoch } },
+    get ahead() { return ahead > (cursor ?? 0) },
+    subscribe: listener => self.on("message", listener),
+    on(event, listener) {
+      let off: (() => void) | undefined = on(event, listener)
+      listeners++
+      refused = undefined
+      listens()
+      return () => {
+        if (!off) return
+        off()
+        off = undefined
+        listeners--
+        listens()
+      }
+    },
+    messages: () => iterate(self),
+    publish: draft => outbox.publish(name, draft),
+    discard: key => outbox.discard(name, key),
+    async history({ before, limit = 50 } = {}) {
+      let messages: Message[] = [], more = true, last: number | undefined
+      for (let n = limit, from = before; more && messages.length < limit; n = 1000) { // entries that are changes do not count
+        const { json, header } = await entries({ before: from, limit: n })
+        const page = json as Entry[]
+        const head = header("Parley-Last-Id")
+        last ??= +head
+        if (from === undefined && head) {
+          self.start(last, header("Parley-Epoch") || undefined)
+          if (last < origin && again++ < 3) return self.history({ limit }) // what came between this answer and the stream would be missing
+          again = 0
+        }
+        messages = [...page.filter(e => e.type === "message"), ...messages]
+        before = page[0]?.id ?? 0
+        more = before > 1 && before !== from
+        from = before
+      }
+      if (messages.length > limit) {
+        messages = messages.slice(-limit)
+        before = messages[0]!.id
+        more = true
+      }
+      return { messages, before: before!, more, last: last! }
+    },
+    async thread(id, { after = 0, limit = 1000 } = {}) {
+      return (await entries({ thread: id, after, limit })).json as Message[]
+    },
+    edit: (id, change) => ask("PATCH", "messages", id, change),
+    delete: id => ask("DELETE", "messages", id),
+    react: (id, emoji, on = true) => ask(on ? "PUT" : "DELETE", "messages", `${id}/reactions/${encodeURIComponent(emoji)}`),
+    async event(event, data) {
+      data = data && JSON.parse(serialize(data)) as Data
+      if (!link.send({ type: "event", channel: name, event, data })) await ask("POST", "channels", "events", { event, data })
+    },
+    typing() {
+      const now = env.now()
+      if (Math.abs(now - typed) < typingEvery) return
+      typed = now
+      link.send({ type: "typing", channel: name })
+    },
+    async markRead(id) {
+      if (id <= read) return undefined
+      read = id
+      try {
+        return (await ask<{ unread: number }>("POST", "channels", "read", { id })).unread
+      } catch (e) {
+        if (read === id) read = 0
+        throw e
+      }
+    },
+    presence: () => ask("GET", "channels", "presence"),
+    start(at, of) {
+      if (cursor !== undefined || at === undefined) return
+      cursor = origin = at
+      epoch = of
+    },
+    forget() {
+      cursor = epoch = welcomed = refused = undefined
+      origin = ahead = read = 0
+      emit("reset", { type: "reset", channel: name, reason: "user", first_id: 0, last_id: 0 })
+    },
+    refuse(why) {
+      refused = why
+      emit("refused", why)
+    },
+    accept(frame, sure = false) {
+      const { type } = frame
+      if (type === "welcome") welcome(frame as unknown as Welcome)
+      else if (type === "reset") reset(frame as unknown as Reset)
+      else if (type === "message" || type === "message-changed") take(frame as unknown as Entry, sure)
+      else emit(type as "system", frame as unknown as ChannelEvents["system"]) // nobody listens to what is not known
+    },
   }
-
-  #path(id: number): string {
-    return `/api/messages/${encodeURIComponent(this.name)}/${id}`
-  }
-
-  #about(what: string): string {
-    return `/api/channels/${encodeURIComponent(this.name)}/${what}`
-  }
+  return self
 }

@@ -1,20 +1,21 @@
 import { catchUp } from "./catchup.js"
-import { Channel, type Core } from "./channel.js"
-import { Credentials, type CredentialOptions } from "./credentials.js"
-import { Emitter } from "./emitter.js"
+import { createChannel, type Channel } from "./channel.js"
+import { createCredentials, type CredentialOptions } from "./credentials.js"
+import { emitter } from "./emitter.js"
 import { hostEnv, type Env } from "./env.js"
 import { ParleyError } from "./error.js"
-import { Http } from "./http.js"
-import { IndexedStore } from "./indexedstore.js"
-import { Link } from "./link.js"
-import { Outbox } from "./outbox.js"
+import { guard, type Part } from "./guard.js"
+import { createHttp } from "./http.js"
+import { indexedStore } from "./indexedstore.js"
+import { createLink } from "./link.js"
+import { createOutbox } from "./outbox.js"
 import { openLongPoll, openPoll } from "./polls.js"
 import { openSSE } from "./sse.js"
 import type { Store } from "./store.js"
-import { Tabs } from "./tabs.js"
-import { Timer } from "./timer.js"
+import { createTabs, type Tabs } from "./tabs.js"
+import { timer } from "./timer.js"
 import type { Ack, ConnectionState, Frame, Inbox, Message, Outgoing, TransportName, Way } from "./types.js"
-import { WebSocketStream } from "./websocket.js"
+import { openWebSocket } from "./websocket.js"
 
 export interface ClientOptions extends CredentialOptions {
   /** What may be used, best first. Default: websocket, sse, long-poll, poll. */
@@ -34,6 +35,10 @@ export interface ClientEvents {
   state: ConnectionState
   /** One of this client's messages changed its state, in any channel. */
   outbox: Outgoing
+  /** Another user has signed in: what was shown to the one before is not for this one. */
+  user: string
+  /** The browser refused something, which the client does without from now on. Each part is reported once. */
+  lost: { part: Part; why: unknown }
 }
 
 const all: readonly TransportName[] = ["websocket", "sse", "long-poll", "poll"]
@@ -42,230 +47,236 @@ const all: readonly TransportName[] = ["websocket", "sse", "long-poll", "poll"]
  * A client of one parley server, for one user. It connects when a channel is listened to,
  * keeps one connection for all channels, and stays connected until `close`.
  */
-export class Client {
-  readonly #env: Env
-  readonly #credentials: Credentials
-  readonly #http: Http
-  readonly #link: Link
-  readonly #outbox: Outbox
-  readonly #tabs: Tabs | undefined
-  readonly #events = new Emitter<ClientEvents>()
-  readonly #channels = new Map<string, Channel>()
-  readonly #followed = new Set<Channel>()
-  readonly #life = new AbortController()
-  readonly #core: Core
-  readonly #unlisten: () => void
-  readonly #ways: readonly TransportName[]
-  #shown: ConnectionState = { status: "idle" }
-  #forced: readonly TransportName[] | undefined // by use
-  #restored: Promise<unknown> | undefined
-  readonly #changed: Timer
-
-  /** `url`: the server, such as `https://chat.example.com` or `location.origin`. */
-  constructor(url: string, options: ClientOptions = {}) {
-    const env = this.#env = options.env ?? hostEnv()
-    this.#changed = new Timer(env)
-    const credentials = this.#credentials = new Credentials(env, options)
-    const http = this.#http = new Http(url, env, credentials)
-    this.#ways = this.#usable(options.transports ?? all)
-    const { storage } = options
-    this.#outbox = new Outbox({
-      env, http,
-      store: typeof storage === "object" ? storage : storage === "indexeddb" && env.indexedDB ? new IndexedStore(env.indexedDB) : undefined,
-      user: () => credentials.user,
-      way: () => this.#way(),
-      changed: item => {
-        this.#channels.get(item.channel)?.emit("outbox", item)
-        this.#events.emit("outbox", item)
-      },
-    })
-    this.#link = new Link({
-      env, http, credentials,
-      open: {
-        websocket: host => new WebSocketStream(host, credentials),
-        sse: openSSE,
-        "long-poll": openLongPoll,
-        poll: openPoll,
-        tab: host => this.#tabs!.open(host),
-      },
-      memory: `parley ${http.base}`,
-      maxRetries: options.maxRetries ?? Infinity,
-      wanted: () => [...this.#followed].filter(c => !c.refused).map(c => c.position),
-      frame: f => this.#frame(f),
-      state: s => this.#state(s),
-      dropped: () => this.#outbox.dropped(),
-    })
-    this.#core = { env, http, link: this.#link, outbox: this.#outbox, listens: () => this.#update(), behind: c => this.#behind(c) }
-    credentials.onToken = token => this.#link.token(token)
-    if (options.shareTabs && env.locks && env.BroadcastChannel) this.#tabs = this.#share(`${http.base} ${credentials.user}`)
-    this.#link.use(this.#order())
-    this.#unlisten = env.listen(what => {
-      if (what === "pagehide") return this.#tabs?.leave()
-      if (what === "visible" || what === "hidden") this.#link.send({ type: "visibility", state: what })
-      if (what === "hidden") return
-      this.#link.wake(what !== "visible")
-      this.#outbox.flush()
-    })
-    this.#restore()
-  }
-
+export interface Client {
   /** How the client is connected. `on("state")` tells each change. */
-  get state(): ConnectionState {
-    return this.#shown
-  }
-
+  readonly state: ConnectionState
   /** Whom the token is for, or the user that was named; "" while that is not known. */
-  get user(): string {
-    return this.#credentials.user
-  }
-
+  readonly user: string
   /** A channel; always the same object. `after`: the last id that was seen, 0 for all that is kept. Default: from now on. */
-  channel(name: string, { after, epoch }: { after?: number; epoch?: string } = {}): Channel {
-    let channel = this.#channels.get(name)
-    if (!channel) this.#channels.set(name, channel = new Channel(name, this.#core))
-    channel.start(after, epoch)
-    return channel
-  }
-
+  channel(name: string, from?: { after?: number; epoch?: string }): Channel
   /** The user's own channel: notifications are its messages; `unread`, `member-added` and `member-removed` its events. */
-  notifications(): Channel {
-    if (!this.user) throw new ParleyError("bad_request", "the client needs a user")
-    return this.channel("@" + this.user)
-  }
-
+  notifications(): Channel
   /** The caller's channels, newest first, a page at a time; with `all` the public ones that could be joined. */
-  async inbox(query: { next?: string; all?: boolean } = {}): Promise<Inbox> {
-    return (await this.#http.ask("GET", "/api/channels", { query })).json as Inbox
-  }
-
+  inbox(query?: { next?: string; all?: boolean }): Promise<Inbox>
   /** Any other request of docs/api.md, with the caller's credentials. Returns what the JSON of the answer holds. */
-  request(method: string, path: string, body?: object): Promise<unknown> {
-    return this.#http.json(method, path, body)
-  }
-
+  request(method: string, path: string, body?: object): Promise<unknown>
   /** Calls back with each event of this name, until the returned function is called. */
-  on<K extends keyof ClientEvents>(name: K, listener: (value: ClientEvents[K]) => void): () => void {
-    return this.#events.on(name, listener)
-  }
-
+  on<K extends keyof ClientEvents>(name: K, listener: (value: ClientEvents[K]) => void): () => void
   /** Uses one transport only from now on, or, without a name, again those of the options. */
-  use(transport?: TransportName): void {
-    this.#forced = transport && this.#usable([transport])
-    this.#link.use(this.#order())
-  }
-
+  use(transport?: TransportName): void
   /** Drops the connection, as a network would; the client comes back by itself. */
-  cut(): void {
-    this.#link.cut()
-  }
-
+  cut(): void
   /** Connects anew at once, also after a refusal. */
-  reconnect(): void {
-    this.#link.reconnect()
-  }
-
+  reconnect(): void
   /** Ends the connection and all waiting. Messages that were not acknowledged reject, and stay in the storage. */
-  close(): void {
-    if (this.#life.signal.aborted) return
-    this.#life.abort()
-    this.#unlisten()
-    this.#changed.clear()
-    this.#tabs?.close()
-    this.#link.close()
-    this.#outbox.close()
-    this.#credentials.close()
-  }
+  close(): void
+}
 
-  #usable(ways: readonly TransportName[]): readonly TransportName[] {
-    return ways.filter(w => w !== "websocket" || this.#env.WebSocket)
-  }
+function createClient(url: string, { env = hostEnv(), transports = all, shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
+  const { on, emit } = emitter<ClientEvents>()
+  const credentials = createCredentials(env, who)
+  const http = createHttp(url, env, credentials)
+  const channels = new Map<string, Channel>()
+  const followed = new Set<Channel>()
+  const life = new AbortController()
+  const changed = timer(env)
+  const memory = `parley ${http.base}`
+  const sharable = shareTabs && env.locks && env.BroadcastChannel
+  const factory = storage === "indexeddb" ? env.indexedDB as IDBFactory | undefined : undefined
+  let shown: ConnectionState = { status: "idle" }
+  let forced: TransportName | undefined // by use
+  let tabs: Tabs | undefined
+  let sharing = "" // the name under which the tabs share
+  let user = credentials.user // whose channels these are
 
-  #order(): readonly Way[] {
-    return this.#tabs && !this.#tabs.leads ? ["tab"] : this.#forced ?? this.#ways
-  }
+  const lost = (part: Part, why: unknown): void => void Promise.resolve().then(() => emit("lost", { part, why }))
+  const safe = guard(lost)
+  if (shareTabs && !sharable) lost("tabs", "missing")
+  if (storage === "indexeddb" && !factory) lost("storage", "missing")
 
-  #share(name: string): Tabs {
-    return new Tabs({
-      env: this.#env,
-      name: `parley ${name}`,
-      lead: () => {
-        this.#link.use(this.#order())
-        this.#state(this.#link.state)
-      },
-      wanted: () => this.#update(),
-      positions: names => [...this.#followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
-      state: () => this.#link.state,
-      send: frame => void this.#link.send(frame),
-    })
-  }
+  /** Uses the transports that there are now. */
+  const use = (): void => link.use(tabs && !tabs.leads ? ["tab"] : (forced ? [forced] : transports).filter(w => w !== "websocket" || env.WebSocket))
 
   /** Follows what is listened to here and in other tabs. Waits a moment for more of the kind. */
-  #update(): void {
-    if (this.#life.signal.aborted) return
-    this.#changed.set(0, () => {
-      const others = this.#tabs?.names ?? new Set<string>()
-      for (const name of others) this.#followed.add(this.channel(name))
-      for (const c of this.#channels.values()) c.wanted || others.has(c.name) ? this.#followed.add(c) : this.#followed.delete(c)
-      this.#link.update()
+  const update = (): void => {
+    if (!life.signal.aborted) changed(0, () => {
+      const others = tabs?.names ?? new Set()
+      for (const name of others) followed.add(client.channel(name))
+      for (const c of channels.values()) c.wanted || others.has(c.name) ? followed.add(c) : followed.delete(c)
+      link.update()
     })
   }
 
-  #state(state: ConnectionState): void {
-    this.#tabs?.tell({ state })
+  const told = (state: ConnectionState): void => {
+    tabs?.tell({ state })
     if (state.status === "connected") {
-      this.#restore()
-      this.#outbox.flush()
+      restore()
+      outbox.flush()
     }
-    const leader = this.#tabs?.leads
-    this.#shown = leader === undefined ? state : { ...state, leader }
-    this.#events.emit("state", this.#shown)
-    for (const c of this.#channels.values()) c.emit("state", this.#shown)
+    shown = tabs ? { ...state, leader: tabs.leads } : state
+    emit("state", shown)
+    for (const c of channels.values()) c.emit("state", shown)
   }
 
-  #frame(frame: Frame): void {
-    this.#tabs?.tell({ frame })
+  const take = (frame: Frame): void => {
+    tabs?.tell({ frame })
     const { type, channel = "", key } = frame
-    const room = this.#channels.get(channel)
+    const room = channels.get(channel)
     switch (type) {
       case "ack":
-        if (key) this.#outbox.ack(channel, key, frame as unknown as Ack)
+        if (key) outbox.ack(channel, key, frame as unknown as Ack)
         return
       case "error":
-        if (key) this.#outbox.refuse(key, ParleyError.of(frame))
+        if (key) outbox.refuse(key, ParleyError.of(frame))
         return
       case "token-expiring":
-        return void this.#credentials.renew().catch(() => {}) // then the close says so
+        return void credentials.renew().catch(() => {}) // then the close says so
       case "forbidden":
         room?.refuse(ParleyError.of(frame))
-        return this.#update()
+        return update()
       case "more":
-        return room && this.#behind(room)
+        return room && behind(room)
       case "unread": // these name the channel that they are about, not the one they came by
       case "member-added":
       case "member-removed":
-        for (const c of this.#followed) if (c.name.startsWith("@")) c.accept(frame)
+        for (const c of followed) if (c.name.startsWith("@")) c.accept(frame)
         return
       case "message":
-        if (key && (!this.user || frame.user === this.user)) this.#outbox.ack(channel, key, frame as unknown as Message)
+        if (key && (!client.user || frame.user === client.user)) outbox.ack(channel, key, frame as unknown as Message)
     }
-    if (room && this.#followed.has(room)) room.accept(frame)
+    if (room && followed.has(room)) room.accept(frame)
   }
 
-  #behind(channel: Channel): void {
-    catchUp(this.#env, this.#http, channel, this.#life.signal)
-  }
+  const behind = (channel: Channel): void => catchUp(env, http, channel, life.signal)
 
   /** How to send a message: over the WebSocket of this tab, else by POST, but not while there is no connection. */
-  #way(): ((frame: object) => void) | "post" | undefined {
-    const { status, transport } = this.#link.state
+  const way = (): ((frame: object) => void) | "post" | undefined => {
+    const { status, transport } = link.state
     if (status === "connecting" || status === "waiting" || status === "closed") return undefined
-    return status === "connected" && transport === "websocket" && this.#tabs?.leads !== false ? frame => void this.#link.send(frame) : "post"
+    return status === "connected" && transport === "websocket" && tabs?.leads !== false ? link.send : "post"
   }
 
   /** Takes up what an earlier page left, once it is known for whom. */
-  #restore(): void {
-    const { user, tokens } = this.#credentials
-    this.#restored ??= (user || !tokens ? Promise.resolve() : this.#credentials.token())
-      .then(() => this.#outbox.restore(`${this.#http.base} ${this.#credentials.user}`), () => this.#restored = undefined)
+  const restore = (): void => {
+    void (credentials.user || !credentials.tokens ? Promise.resolve() : credentials.token()).then(outbox.restore, () => {})
   }
+
+  /** Shares a connection with the tabs of the same user, once it is sure who that is. Reports whether that changed. */
+  const share = (): boolean => {
+    const name = sharable && credentials.proven ? `${memory} ${credentials.user}` : ""
+    if (name === sharing) return false
+    sharing = name
+    unshare()
+    if (name) tabs = safe("tabs", () => createTabs({
+      env, name,
+      lead() {
+        use()
+        told(link.state)
+      },
+      wanted: update,
+      positions: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
+      state: () => link.state,
+      send: frame => void safe("tabs", () => link.send(frame)),
+      acked: m => outbox.ack(m.channel, m.key, m as unknown as Ack),
+      fail(why) {
+        safe("tabs", () => { throw why })
+        unshare()
+        use()
+      },
+    })) as Tabs | undefined
+    return true
+  }
+
+  const unshare = (): void => {
+    tabs?.close()
+    tabs = undefined
+  }
+
+  const outbox = createOutbox({
+    env, http, way,
+    guard: safe,
+    store: typeof storage === "object" ? storage : factory && indexedStore(factory),
+    user: () => credentials.user,
+    changed(item) {
+      channels.get(item.channel)?.emit("outbox", item)
+      emit("outbox", item)
+      if (item.state === "acknowledged") tabs?.acked(item)
+    },
+  })
+  const link = createLink({
+    env, http, maxRetries, take,
+    who: credentials,
+    ways: {
+      websocket: openWebSocket,
+      sse: openSSE,
+      "long-poll": openLongPoll,
+      poll: openPoll,
+      tab: host => tabs!.follow(host),
+    },
+    recall: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
+    remember: way => void safe("session", () => env.session?.setItem(memory, way)),
+    wanted: () => [...followed].filter(c => !c.refused).map(c => c.position),
+    changed: told,
+    dropped: outbox.dropped,
+  })
+
+  const client: Client = {
+    on,
+    get state() { return shown },
+    get user() { return credentials.user },
+    channel(name, { after, epoch } = {}) {
+      let channel = channels.get(name)
+      if (!channel) channels.set(name, channel = createChannel(name, { env, http, link, outbox, behind, listens: update }))
+      channel.start(after, epoch)
+      return channel
+    },
+    notifications() {
+      if (!client.user) throw new ParleyError("bad_request", "the client needs a user")
+      return client.channel("@" + client.user)
+    },
+    inbox: query => http.json("GET", "/api/channels", undefined, query),
+    request: http.json,
+    use(transport) {
+      forced = transport
+      use()
+    },
+    cut: link.cut,
+    reconnect: link.reconnect,
+    close() {
+      if (life.signal.aborted) return
+      life.abort()
+      unlisten()
+      changed()
+      tabs?.close()
+      for (const part of [link, outbox, credentials]) part.close()
+    },
+  }
+
+  credentials.onToken = (token, first) => {
+    const was = user
+    user = credentials.user
+    const other = was && was !== user
+    if (other) for (const c of channels.values()) c.forget()
+    if (!share() && !other) return first || link.renewed(token)
+    use()
+    if (other) emit("user", user)
+    restore()
+    outbox.flush()
+  }
+  share()
+  use()
+  const unlisten = env.listen(what => {
+    if (what === "pagehide") return tabs?.leave()
+    if (what === "visible" || what === "hidden") link.send({ type: "visibility", state: what })
+    if (what === "hidden") return
+    link.wake(what !== "visible")
+    outbox.flush()
+  })
+  restore()
+  return client
 }
+
+/** `url`: the server, such as `https://chat.example.com` or `location.origin`. */
+export const Client = function (url: string, options: ClientOptions = {}): Client {
+  return createClient(url, options)
+} as unknown as new (url: string, options?: ClientOptions) => Client

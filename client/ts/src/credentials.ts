@@ -1,11 +1,17 @@
+import { backoff } from "./backoff.js"
 import type { Env } from "./env.js"
-import { ParleyError } from "./error.js"
-import { Timer } from "./timer.js"
+import { failure, ParleyError } from "./error.js"
+import { within } from "./limit.js"
+import { timer } from "./timer.js"
 
 /** How long before its end a token is renewed, in milliseconds; half its life if that is less. */
 const margin = 60_000
-/** How long to wait if that failed. */
+/** After so long without a question for a token the waits begin anew; a quarter of its life if that is less. */
+const calm = 10_000
+/** How long to wait for the next try if a planned renewal failed. */
 const again = 5_000
+/** How many tokens in a row may be refused before the trying stops. */
+const most = 3
 
 export interface CredentialOptions {
   token?: string
@@ -13,95 +19,106 @@ export interface CredentialOptions {
   user?: string
 }
 
-/** Who is calling: a token and its successors, or in development a user's bare name. */
-export class Credentials {
-  /** Called with each token but the first. */
-  onToken: (token: string) => void = () => {}
-  readonly #env: Env
-  readonly #get: CredentialOptions["getToken"]
-  #user: string | undefined
-  #token: string | undefined
-  #refused = 0 // how many tokens in a row were
-  #renewing: Promise<string> | undefined
-  #closed = false
-  readonly #timer: Timer
-
-  constructor(env: Env, options: CredentialOptions) {
-    this.#env = env
-    this.#get = options.getToken
-    this.#user = options.user
-    this.#timer = new Timer(env)
-    if (options.token) this.#take(options.token)
-  }
-
+/**
+ * Who is calling: a token and its successors, or in development a user's bare name. However
+ * often a new token is wanted, by the server or by a clock, getToken is called once at a time
+ * and, from the third call in a row on, after a wait that grows until there is calm.
+ */
+export interface Credentials {
+  /** Called with each token that getToken gave; `first`: there was none before. */
+  onToken(token: string, first: boolean): unknown
   /** Whom the token is for, else the user that was named; "" if nobody is known. */
-  get user(): string {
-    return this.#user ?? ""
-  }
-
+  user: string
+  /** That is sure: the token says so, or there are none. */
+  proven: boolean
+  /** The token in use. */
+  current: string | undefined
   /** Whether tokens are used; without them `user` goes into queries and bodies. */
-  get tokens(): boolean {
-    return this.#token !== undefined || this.#get !== undefined
-  }
-
+  readonly tokens: boolean
   /** The token to use now. Asks for the first one if there is none. */
-  async token(): Promise<string | undefined> {
-    return this.#token ?? (this.#get ? this.renew() : undefined)
-  }
-
-  /** The server took the token. */
-  accepted(): void {
-    this.#refused = 0
-  }
-
-  /** The server refuses the token in use. Resolves when there is another. */
-  refused(): Promise<string> {
-    return this.renew(this.#token ?? "")
-  }
-
+  token(): Promise<string | undefined>
+  /** The server took a token, by default the one in use. */
+  accepted(token?: string): void
   /**
    * A token after `refused`. Rejects with a terminal `unauthorized` if there is no way to a
-   * new one, or the new one was refused too, and with what getToken rejects with.
+   * new one, or several were refused in a row, and with what getToken rejects with. `after`:
+   * how long the server asks to wait, in milliseconds.
    */
-  renew(refused?: string): Promise<string> {
-    if (refused !== undefined && this.#token !== undefined && this.#token !== refused) return Promise.resolve(this.#token)
-    if (refused !== undefined && ++this.#refused > 2) return Promise.reject(denied("the server refuses new tokens too"))
-    return this.#renewing ??= this.#fetch().finally(() => this.#renewing = undefined)
-  }
+  renew(refused?: string, after?: number): Promise<string>
+  close(): void
+}
 
-  close(): void {
-    this.#closed = true
-    this.#timer.clear()
-  }
+export function createCredentials(env: Env, { token, getToken, user = "" }: CredentialOptions): Credentials {
+  const waits = backoff(env.random)
+  const wait = timer(env) // before the next call; then for calm
+  const plan = timer(env) // of the next renewal
+  let refusals = 0 // how many tokens in a row were refused
+  let calls = 0 // without calm between
+  let renewing: Promise<string> | undefined
+  let closed = false
+  let go = (): void => {} // ends the wait
 
-  async #fetch(): Promise<string> {
-    if (!this.#get) throw denied("the server wants another token")
-    const token = await Promise.resolve().then(this.#get).catch(e => {
+  const fetch = async (after: number): Promise<string> => {
+    if (!getToken) throw denied("the server wants another token")
+    const ms = calls++ < 2 ? after : waits.next(after)
+    wait()
+    if (ms) await new Promise<void>(resolve => wait(ms, go = resolve))
+    const token = closed || await within(env, getToken).catch(e => {
       throw e instanceof ParleyError ? e : new ParleyError("network", `getToken: ${e}`)
     })
+    if (closed || token === true) throw failure("closed")
     if (!token) throw denied("getToken gave no token")
-    const first = this.#token === undefined
-    this.#take(token)
-    if (!first) this.onToken(token)
+    const first = !self.current
+    wait(Math.max(500, Math.min(calm, take(token) / 4)), () => calls = waits.tries = 0)
+    self.onToken(token, first)
     return token
   }
 
-  #take(token: string): void {
-    this.#token = token
-    const { sub, exp } = claims(token)
-    if (sub) this.#user = sub
-    if (!exp || !this.#get || this.#closed) return
-    const left = exp * 1000 - this.#env.now()
-    this.#plan(left - Math.min(margin, left / 2))
+  /** Uses a token, plans its successor, and returns its life in milliseconds: by `iat` and `exp`, which are of one clock; the device's may be wrong. */
+  const take = (token: string): number => {
+    const { sub, exp = Infinity, iat = env.now() / 1000 } = claims(token)
+    const life = Math.max(0, exp - iat) * 1000
+    self.current = token
+    self.proven = !!sub
+    self.user = sub || self.user
+    plan()
+    if (life && life < Infinity && getToken) renewIn(life - Math.min(margin, life / 2))
+    return life
   }
 
-  #plan(ms: number): void {
-    this.#timer.set(ms, () => {
-      this.renew().catch((e: ParleyError) => {
-        if (!this.#closed && !e.terminal) this.#plan(again)
-      })
-    })
+  const renewIn = (ms: number): void => plan(ms, () => void self.renew().catch((e: ParleyError) => {
+    if (!closed && !e.terminal) renewIn(again)
+  }))
+
+  const self: Credentials = {
+    onToken() {},
+    user,
+    proven: !(token || getToken || !user),
+    current: undefined,
+    tokens: !!(token || getToken),
+    async token() {
+      if (closed) throw failure("closed")
+      return self.current ?? (getToken && self.renew())
+    },
+    accepted(token = self.current) {
+      if (token === self.current) refusals = 0
+    },
+    async renew(refused, after = 0) {
+      if (refused !== undefined && !renewing) {
+        if (self.current && self.current !== refused) return self.current
+        if (++refusals > most) throw denied("the server rejected the new tokens too")
+      }
+      return renewing ??= fetch(after).finally(() => renewing = undefined)
+    },
+    close() {
+      closed = true
+      wait()
+      plan()
+      go()
+    },
   }
+  if (token) take(token)
+  return self
 }
 
 function denied(why: string): ParleyError {
@@ -109,9 +126,9 @@ function denied(why: string): ParleyError {
 }
 
 /** A JWT's claims (RFC 7519), unverified; none of what is not one. What is not ASCII is garbled. */
-function claims(token: string): { sub?: string; exp?: number } {
+function claims(token: string): { sub?: string; exp?: number; iat?: number } {
   try {
-    return JSON.parse(atob(token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))) as { sub?: string; exp?: number }
+    return JSON.parse(atob(token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))) as { sub?: string }
   } catch {
     return {}
   }

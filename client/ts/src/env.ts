@@ -68,26 +68,26 @@ export function hostEnv(): Env {
     document?: { visibilityState: string } & EventTarget
   }
   return {
-    fetch: (url, init) => g.fetch(url, init as RequestInit),
+    fetch: (url, init) => fetch(url, init as RequestInit),
     WebSocket: g.WebSocket as Env["WebSocket"],
-    setTimeout: (call, ms) => g.setTimeout(call, ms),
-    clearTimeout: timer => g.clearTimeout(timer as number),
-    now: () => Date.now(),
-    random: () => Math.random(),
+    setTimeout: (call, ms) => setTimeout(call, ms),
+    clearTimeout: timer => clearTimeout(timer as number),
+    now: Date.now,
+    random: Math.random,
     unique,
     listen,
     visible: () => g.document?.visibilityState !== "hidden",
-    session: storage(),
-    locks: g.navigator?.locks,
+    session: { getItem: key => sessionStorage.getItem(key), setItem: (key, value) => sessionStorage.setItem(key, value) },
+    locks: named(() => g.navigator?.locks),
     BroadcastChannel: g.BroadcastChannel as Env["BroadcastChannel"],
-    indexedDB: g.indexedDB,
+    indexedDB: named(() => g.indexedDB),
   }
 }
 
-/** It may be forbidden, and then throws where it is only named. */
-function storage(): Env["session"] {
+/** What may be forbidden, and then throws where it is only named. */
+function named<T>(name: () => T): T | undefined {
   try {
-    return globalThis.sessionStorage
+    return name()
   } catch {
     return undefined
   }
@@ -95,7 +95,7 @@ function storage(): Env["session"] {
 
 /** 128 random bits. (crypto.randomUUID is missing on pages without TLS.) */
 function unique(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-")
+  return crypto.getRandomValues(new Uint32Array(4)).join("-")
 }
 
 function listen(call: (what: Sign) => void): () => void {

@@ -3,42 +3,45 @@
  * `code` is stable: the server's (`forbidden`, `rate_limited`, …; docs/api.md, "Errors"),
  * or one of the client's own: `network` (no connection), `timeout` (no answer in time),
  * `bad_answer` (not a parley server's: a proxy's page), `gone` (the stream ended), `closed`
- * (by the application), `gave_up` (after `maxRetries`).
+ * (by the application), `user_changed` (another user signed in), `gave_up` (after `maxRetries`).
  */
 export class ParleyError extends Error {
-  readonly code: string
+  declare readonly code: string
   /** HTTP status or close code, 0 if there was none. */
-  readonly status: number
+  declare readonly status: number
   /** What the server asks to wait before another try, in milliseconds. */
-  readonly retryAfter: number
+  declare readonly retryAfter: number
   /** The server's answer as it came; `hint` says what to do. */
-  readonly body: { readonly hint?: string; readonly [field: string]: unknown }
+  declare readonly body: { readonly hint?: string; readonly [field: string]: unknown }
 
   constructor(code: string, message: string, status = 0, retryAfter = 0, body: object = {}) {
     super(message)
-    this.name = "ParleyError"
-    this.code = code
-    this.status = status
-    this.retryAfter = retryAfter
-    this.body = body as ParleyError["body"]
+    Object.assign(this, { name: "ParleyError", code, status, retryAfter, body })
   }
 
   /** The same request would be refused again. (`unauthorized` is, unless a new token helps.) */
   get terminal(): boolean {
-    return !passing.includes(this.code) && (this.status < 500 || this.status >= 600)
+    return !passing.test(this.code) && (this.status / 100 | 0) !== 5
   }
 
   /** An error from the body of an answer, an error frame or a draining event. */
   static of(body: { readonly [field: string]: unknown }, status = 0, retryAfter = 0): ParleyError {
     const { code, detail, retry_after_ms: ms } = body
-    return new ParleyError(String(code ?? "bad_answer"), String(detail ?? `the server answered ${status}`), status, Number(ms ?? retryAfter) || 0, body)
+    return new ParleyError(`${code ?? "bad_answer"}`, `${detail ?? `the server answered ${status}`}`, status, +(ms ?? retryAfter)! || 0, body)
   }
 }
 
-/** There was no answer in time. */
-export function silence(): ParleyError {
-  return new ParleyError("timeout", "the server is silent")
+const words = {
+  timeout: "the server did not respond",
+  closed: "the client was closed",
+  user_changed: "another user has signed in",
+  gone: "the connection was lost",
+}
+
+/** A failure that the client finds itself. */
+export function failure(code: keyof typeof words): ParleyError {
+  return new ParleyError(code, words[code])
 }
 
 /** Codes of what may go better next time. */
-const passing = ["network", "timeout", "bad_answer", "gone", "rate_limited", "overloaded", "draining", "unavailable"]
+const passing = /^(network|timeout|bad_answer|gone|rate_limited|overloaded|draining|unavailable|user_changed)$/

@@ -1,6 +1,6 @@
 import { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
-import type { Position } from "./types.js"
+import type { Frame, Position } from "./types.js"
 
 /** What one request may follow, and how many bytes of names (docs/api.md, "Errors"). */
 const maxChannels = 200, maxNames = 2048
@@ -8,63 +8,49 @@ const maxChannels = 200, maxNames = 2048
 /** Follows channels until `signal` is aborted; throws what ended it. */
 export type Run = (host: Host, names: string[], signal: AbortSignal) => Promise<void>
 
-interface Group { names: string[]; stop: AbortController }
-
 /**
  * A transport that names its channels in requests: one for each group of channels that fit
  * into one and stand in the same epoch. When the channels change, the groups that changed
  * begin again from their cursors.
  */
-export class Groups implements Stream {
-  readonly #host: Host
-  readonly #run: Run
-  #groups = new Map<string, Group>()
-
-  constructor(host: Host, run: Run) {
-    this.#host = host
-    this.#run = run
-    this.update()
+export function groups(host: Host, run: Run): Stream {
+  let all = new Map<string, AbortController>() // by names
+  const begin = (names: string[]): AbortController => {
+    const stop = new AbortController()
+    const { signal } = stop
+    run(host, names, signal).catch(async e => {
+      const why = e instanceof ParleyError ? e : new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
+      if (!signal.aborted && !(forbids(why) && await ban(names, signal))) host.lost(why)
+    })
+    return stop
   }
-
-  update(): void {
-    const was = this.#groups
-    this.#groups = new Map()
-    for (const names of split(this.#host.wanted())) {
+  /** Finds the channels because of which a request was refused, and gives them up. */
+  const ban = async (names: string[], signal: AbortSignal): Promise<boolean> => {
+    const banned: Frame[] = []
+    for (const channel of names)
+      await host.http.ask("GET", "/api/messages", { query: { channel_id: channel, limit: 1 }, signal })
+        .catch((e: ParleyError) => { if (forbids(e)) banned.push({ ...e.body, type: "forbidden", channel }) })
+    if (signal.aborted) return true
+    all.delete(names.join())
+    banned.map(host.take)
+    return banned.length > 0
+  }
+  const update = (wanted = host.wanted()): void => {
+    const was = all
+    all = new Map()
+    for (const names of split(wanted)) {
       const id = names.join()
-      this.#groups.set(id, was.get(id) ?? this.#begin(names))
+      all.set(id, was.get(id) ?? begin(names))
       was.delete(id)
     }
-    for (const g of was.values()) g.stop.abort()
+    for (const stop of was.values()) stop.abort()
   }
+  update()
+  return { update: () => update(), close: () => update([]) }
+}
 
-  close(): void {
-    for (const g of this.#groups.values()) g.stop.abort()
-    this.#groups.clear()
-  }
-
-  #begin(names: string[]): Group {
-    const group: Group = { names, stop: new AbortController() }
-    this.#run(this.#host, names, group.stop.signal)
-      .catch(async (e: ParleyError) => {
-        if (!(e instanceof ParleyError)) e = new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
-        if (group.stop.signal.aborted || (e.terminal && e.code !== "unauthorized" && await this.#ban(group))) return
-        this.#host.lost(e)
-      })
-    return group
-  }
-
-  /** Finds the channels because of which a request was refused, and gives them up. */
-  async #ban(group: Group): Promise<boolean> {
-    const banned = new Map<string, ParleyError>()
-    for (const channel of group.names)
-      await this.#host.http.ask("GET", "/api/messages", { query: { channel_id: channel, limit: 1 }, signal: group.stop.signal })
-        .catch((e: ParleyError) => { if (e.terminal && e.code !== "unauthorized") banned.set(channel, e) })
-    if (group.stop.signal.aborted) return true
-    this.#groups.delete(group.names.join())
-    for (const [channel, e] of banned)
-      this.#host.frame({ ...e.body, type: "forbidden", channel })
-    return banned.size > 0
-  }
+function forbids(e: ParleyError): boolean {
+  return e.terminal && e.code !== "unauthorized"
 }
 
 /** Parts channels into what one request can follow. One of no known epoch goes with any. */
@@ -85,7 +71,7 @@ function split(all: Position[]): string[][] {
 }
 
 /** The query that names channels and their cursors. */
-export function following(host: Host, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
+export function following(host: Pick<Host, "wanted">, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
   const at = host.wanted().filter(p => names.includes(p.name) && p.cursor !== undefined)
   if (!at.length) return { channel_id: names }
   const epoch = at.find(p => p.epoch)?.epoch

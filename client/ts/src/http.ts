@@ -1,10 +1,7 @@
 import type { Credentials } from "./credentials.js"
 import type { Env, FetchAnswer } from "./env.js"
-import { ParleyError, silence } from "./error.js"
-import { Timer } from "./timer.js"
-
-/** How long an answer that needs no waiting may take, in milliseconds. */
-export const patience = 15_000
+import { failure, ParleyError } from "./error.js"
+import { serialize, within } from "./limit.js"
 
 type Value = string | number | boolean | undefined | readonly string[]
 
@@ -13,11 +10,13 @@ export interface Ask {
   /** Becomes JSON. */
   body?: object
   /** Milliseconds until the whole answer, for a stream until its head. Default 15 s. */
-  limit?: number
+  most?: number
   signal?: AbortSignal
+  /** Whose request it is; nobody else's token goes with it. Default: whoever is signed in. */
+  user?: string
   headers?: Record<string, string>
   /** The body is left to be read by the caller. */
-  stream?: boolean
+  held?: boolean
 }
 
 export interface Answer {
@@ -28,81 +27,86 @@ export interface Answer {
 }
 
 /** Requests with the caller's credentials. Whatever is not 2xx is a ParleyError. */
-export class Http {
+export interface Http {
   readonly base: string
-  readonly #env: Env
-  readonly #credentials: Credentials
-
-  constructor(base: string, env: Env, credentials: Credentials) {
-    this.base = base.replace(/\/+$/, "")
-    this.#env = env
-    this.#credentials = credentials
-  }
-
-  /** Asks, and once more with a new token if the first was refused. */
-  async ask(method: string, path: string, ask: Ask = {}): Promise<Answer> {
-    const token = await this.#credentials.token()
-    try {
-      return await this.#once(method, path, ask, token)
-    } catch (e) {
-      if ((e as ParleyError).code !== "unauthorized") throw e
-      return this.#once(method, path, ask, await this.#credentials.renew(token ?? ""))
-    }
-  }
-
+  /** Asks, and again with a new token if one was refused. An answer to another user than the one who asked is dropped. */
+  ask(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Asks, and returns what the JSON of the answer holds: of the type that the caller knows. */
-  async json<T>(method: string, path: string, body?: object): Promise<T> {
-    return (await this.ask(method, path, { body })).json as T
-  }
-
+  json<T>(method: string, path: string, body?: object, query?: Ask["query"]): Promise<T>
   /** The address of a path, with the user where there are no tokens. */
-  url(path: string, query: Ask["query"] = {}): string {
-    const q = new URLSearchParams()
-    if (!this.#credentials.tokens && this.#credentials.user) q.set("user", this.#credentials.user)
-    for (const [name, value] of Object.entries(query))
-      for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
-    const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
-    return this.base + path + (text && (path.includes("?") ? "&" : "?") + text)
-  }
+  url(path: string, query?: Ask["query"]): string
+}
 
-  async #once(method: string, path: string, ask: Ask, token: string | undefined): Promise<Answer> {
+export function createHttp(url: string, env: Env, credentials: Credentials): Http {
+  const once = async (method: string, path: string, { query, most, signal, headers, held }: Ask, body: string | undefined, token: string | undefined): Promise<Answer> => {
     const stop = new AbortController()
     const abort = (): void => stop.abort()
-    let late = false
-    const timer = new Timer(this.#env)
-    timer.set(ask.limit ?? patience, () => {
-      late = true
-      abort()
-    })
-    if (ask.signal?.aborted) abort()
-    ask.signal?.addEventListener("abort", abort)
+    if (signal?.aborted) throw failure("closed")
+    signal?.addEventListener("abort", abort)
     try {
-      const answer = await this.#env.fetch(this.url(path, ask.query), {
-        method,
-        headers: {
-          ...ask.headers,
-          ...token && { Authorization: `Bearer ${token}` },
-          ...ask.body && { "Content-Type": "application/json" },
-        },
-        ...ask.body && { body: JSON.stringify(ask.body) },
-        signal: stop.signal,
-        credentials: token ? "same-origin" : "include",
-      })
-      const ok = answer.status >= 200 && answer.status < 300
-      const text = ok && ask.stream ? "" : await answer.text()
-      if (!ok) throw problem(answer, text, this.#env.now())
-      this.#credentials.accepted()
-      return { status: answer.status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
+      return await within(env, async () => {
+        const answer = await env.fetch(http.url(path, query), {
+          method,
+          headers: {
+            ...headers,
+            ...token && { Authorization: `Bearer ${token}` },
+            ...body && { "Content-Type": "application/json" },
+          },
+          body,
+          signal: stop.signal,
+          credentials: token ? "same-origin" : "include",
+        })
+        const { status } = answer
+        const ok = status >= 200 && status < 300
+        const text = ok && held ? "" : await answer.text()
+        if (!ok) throw problem(answer, text, env.now())
+        credentials.accepted(token)
+        return { status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
+      }, most)
     } catch (e) {
-      if (e instanceof ParleyError) throw e
-      if (late) throw silence()
-      if (ask.signal?.aborted) throw new ParleyError("closed", "the request was stopped")
-      throw new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e}`)
+      abort()
+      if (signal?.aborted) throw failure("closed")
+      throw e instanceof ParleyError ? e : new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e}`)
     } finally {
-      timer.clear()
-      if (!ask.stream) ask.signal?.removeEventListener("abort", abort) // a stream that is read on can still be stopped
+      if (!held) signal?.removeEventListener("abort", abort) // a stream that is read on can still be stopped
     }
   }
+
+  const http: Http = {
+    base: url.replace(/\/+$/, ""),
+    async ask(method, path, ask = {}) {
+      const body = ask.body && serialize(ask.body)
+      let token = await credentials.token()
+      const user = ask.user ?? credentials.user
+      const same = (): void => {
+        if (user !== credentials.user) throw failure("user_changed")
+      }
+      for (;;) {
+        same()
+        try {
+          const answer = await once(method, path, ask, body, token)
+          if (!ask.user) same()
+          return answer
+        } catch (e) {
+          const { code, retryAfter } = e as ParleyError
+          if (code !== "unauthorized") throw e
+          token = await credentials.renew(token ?? "", retryAfter)
+        }
+      }
+    },
+    async json<T>(method: string, path: string, body?: object, query?: Ask["query"]) {
+      return (await http.ask(method, path, { body, query })).json as T
+    },
+    url(path, query = {}) {
+      const q = new URLSearchParams()
+      if (!credentials.tokens && credentials.user) q.set("user", credentials.user)
+      for (const [name, value] of Object.entries(query))
+        for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
+      const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
+      return http.base + path + (text && (path.includes("?") ? "&" : "?") + text)
+    },
+  }
+  return http
 }
 
 function problem(answer: FetchAnswer, text: string, now: number): ParleyError {

@@ -3,6 +3,7 @@ export type { Channel } from "./channel.js"
 export type { CredentialOptions } from "./credentials.js"
 export { hostEnv, type Broadcast, type Env, type FetchAnswer, type FetchInit, type Locks, type Socket } from "./env.js"
 export { ParleyError } from "./error.js"
+export type { Part } from "./guard.js"
 export type { Store, Stored } from "./store.js"
 export type {
   Ack, AppEvent, ChannelEvents, ConnectionState, Data, Draft, Entry, Inbox, InboxEntry, Membership, Message, MessageChanged,

@@ -9,6 +9,7 @@ export function iterate(channel: Channel): AsyncGenerator<Message, void, undefin
   const end = (why?: unknown): void => {
     over = true
     failure = why
+    for (const off of offs) off()
     wake()
   }
   const offs = [
@@ -21,15 +22,21 @@ export function iterate(channel: Channel): AsyncGenerator<Message, void, undefin
       if (s.status === "closed" || s.status === "refused") end(s.error)
     }),
   ]
-  return async function* () {
-    try {
-      while (queue.length || !over) {
-        if (queue.length) yield queue.shift()!
-        else await new Promise<void>(resolve => wake = resolve)
-      }
-      if (failure) throw failure
-    } finally {
-      for (const off of offs) off()
+  const all = async function* (): AsyncGenerator<Message, void, undefined> {
+    while (queue.length || !over) {
+      if (queue.length) yield queue.shift()!
+      else await new Promise<void>(resolve => wake = resolve)
     }
+    if (failure) throw failure
   }()
+  // A generator that waits hears of return only when it goes on, one that has not begun never.
+  for (const name of ["return", "throw"] as const) {
+    const own = all[name].bind(all)
+    all[name] = (value: never) => {
+      queue.length = 0
+      end()
+      return own(value)
+    }
+  }
+  return all
 }

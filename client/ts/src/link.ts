@@ -1,9 +1,9 @@
-import { Backoff } from "./backoff.js"
+import { backoff } from "./backoff.js"
 import type { Credentials } from "./credentials.js"
 import type { Env } from "./env.js"
-import { ParleyError, silence } from "./error.js"
+import { failure, ParleyError } from "./error.js"
 import type { Http } from "./http.js"
-import { Timer } from "./timer.js"
+import { timer, type Timer } from "./timer.js"
 import type { Host, Open, Stream } from "./stream.js"
 import type { ConnectionState, Frame, Position, Way } from "./types.js"
 
@@ -19,27 +19,29 @@ const forgiven = 5
 export interface LinkConfig {
   env: Env
   http: Http
-  credentials: Credentials
-  open: Record<Way, Open>
-  /** Where to remember what worked. */
-  memory: string
+  who: Credentials
+  ways: Record<Way, Open>
+  /** What worked in this session of the page, and that this way did. */
+  recall(): Way | null | undefined
+  remember(way: Way): void
   maxRetries: number
   wanted(): Position[]
-  frame(frame: Frame): void
+  take(frame: Frame): void
   /** The state has changed. */
-  state(state: ConnectionState): void
+  changed(state: ConnectionState): void
   /** Frames that were sent may not have arrived. */
-  dropped(): void
+  dropped(why?: ParleyError): void
 }
 
 interface Attempt {
   way: Way
   stream?: Stream
-  live: boolean
-  over: boolean
-  calm: boolean
+  live?: boolean
+  over?: boolean
+  calm?: boolean
   timer: Timer // the probe's, then that of calm
-  trip?: number
+  roundTrip?: number
+  token?: string // the last one that it showed to the server
 }
 
 /**
@@ -54,248 +56,238 @@ interface Attempt {
  * A better transport, or a fresh one of the same kind, is opened beside the current one and
  * takes its place with its first frame.
  */
-export class Link {
-  state: ConnectionState = { status: "idle" }
-  readonly #cfg: LinkConfig
-  readonly #backoff: Backoff
-  readonly #proven = new Set<Way>()
-  #order: readonly Way[] = []
-  #at = 0 // in #order
-  #strikes = 0 // failures in a row, without calm between
-  #current: Attempt | undefined
-  #rival: Attempt | undefined // opened beside the current one
-  #notBefore = 0 // the server asked for it
-  #doubt = false // the current one is to be opened anew, if nothing better is
-  readonly #next: Timer // try
-  readonly #beat: Timer
-  readonly #better: Timer
-  #betterWait = soonBetter
-
-  constructor(cfg: LinkConfig) {
-    this.#cfg = cfg
-    this.#backoff = new Backoff(cfg.env.random)
-    this.#next = new Timer(cfg.env)
-    this.#beat = new Timer(cfg.env)
-    this.#better = new Timer(cfg.env)
-  }
-
+export interface Link {
+  state: ConnectionState
   /** Uses these from now on, best first, and connects anew if it was connected or about to. */
-  use(order: readonly Way[]): void {
-    this.#order = order
-    const worked = this.#cfg.env.session?.getItem(this.#cfg.memory) as Way | null | undefined
-    if (worked) this.#proven.add(worked)
-    this.#at = Math.max(0, order.indexOf(worked as Way))
-    this.#strikes = 0
-    if (this.state.status !== "idle") this.reconnect()
-  }
-
+  use(order: readonly Way[]): void
   /** The wanted channels have changed. */
-  update(): void {
-    const { status } = this.state
-    if (status === "closed" || status === "refused" && !this.#current) return
-    if (!this.#cfg.wanted().length) this.#stop({ status: "idle" })
-    else if (status === "idle") this.#connect()
-    else for (const a of [this.#current, this.#rival]) a?.stream?.update()
-  }
-
+  update(): void
   /**
    * Somebody looks again: tries at once what waits, and asks what is open whether it is
    * alive. `doubt`: the network or the page was away; what can't be asked is opened anew.
    */
-  wake(doubt: boolean): void {
-    if (this.state.status === "waiting" && !this.#current && this.#cfg.env.now() >= this.#notBefore) return this.#connect()
-    if (!this.#current?.live) return
-    this.#current.stream?.check?.()
-    this.#doubt = doubt && !this.#current.stream?.send
-    if (doubt && this.#at > 0 || this.#doubt) this.#compete(0)
-  }
-
+  wake(doubt: boolean): void
   /** Begins anew, whatever the state. */
-  reconnect(): void {
-    if (this.state.status === "closed") return
-    this.#stop({ status: "idle" })
-    this.#backoff.reset()
-    this.update()
-  }
-
+  reconnect(): void
   /** Loses the connection, as a network would. */
-  cut(): void {
-    if (this.#current) this.#lost(this.#current, new ParleyError("gone", "the connection was cut"))
-  }
-
+  cut(): void
   /** Sends a frame if that is possible now. */
-  send(frame: object): boolean {
-    const stream = this.#current?.live ? this.#current.stream : undefined
-    stream?.send?.(frame)
-    return stream?.send !== undefined
-  }
-
+  send(frame: object): boolean
   /** There is a new token: it is shown to the server, or taken to it by a new stream. */
-  token(token: string): void {
-    if (!this.send({ type: "auth", token }) && this.#current?.live) this.#compete(this.#at)
+  renewed(token: string): void
+  close(): void
+}
+
+export function createLink(cfg: LinkConfig): Link {
+  const { env, who, wanted, maxRetries } = cfg
+  const waits = backoff(env.random)
+  const proven = new Set<Way>()
+  const next = timer(env), pulse = timer(env), better = timer(env)
+  let order: readonly Way[] = []
+  let at = 0 // in order
+  let strikes = 0 // failures in a row, without calm between
+  let current: Attempt | undefined
+  let rival: Attempt | undefined // opened beside the current one
+  let notBefore = 0 // the server asked for it
+  let doubtful = false // the current one is to be opened anew, if nothing better is
+  let betterWait = soonBetter
+
+  const set = (state: ConnectionState): void => {
+    if (state.status === link.state.status && state.status === "idle") return
+    link.state = state
+    cfg.changed(state)
   }
 
-  close(): void {
-    this.#stop({ status: "closed" })
-  }
-
-  #connect(): void {
-    this.#next.clear()
-    const way = this.#order[this.#at]
-    if (!way) return this.#refuse(new ParleyError("bad_request", "no transport is left"))
-    this.#set({ status: "connecting", transport: way, error: this.state.error })
-    this.#current = this.#begin(way)
-  }
-
-  #begin(way: Way): Attempt {
-    const { env, http, open, wanted } = this.#cfg
-    const a: Attempt = { way, live: false, over: false, calm: false, timer: new Timer(env) }
-    a.timer.set(Math.min(probe * (1 + this.#backoff.tries), longProbe),
-      () => host.lost(silence()))
-    const host: Host = {
-      env, http, wanted,
-      frame: f => {
-        host.alive()
-        if (!a.over) this.#cfg.frame(f)
-      },
-      alive: () => {
-        if (!a.over && !a.live) this.#live(a)
-      },
-      trip: ms => {
-        a.trip = ms
-        if (a === this.#current && a.live) this.#set({ ...this.state, roundTrip: ms })
-      },
-      shared: state => {
-        if (!a.over) this.#set(state)
-      },
-      lost: why => {
-        if (!a.over) this.#lost(a, why)
-      },
-    }
-    a.stream = open[way](host)
-    return a
-  }
-
-  #live(a: Attempt): void {
-    const { env, credentials, memory } = this.#cfg
-    a.live = true
-    this.#doubt = false
-    a.timer.set(calm, () => {
-      a.calm = true
-      this.#strikes = 0
-      this.#backoff.reset()
-    })
-    if (a === this.#rival) {
-      this.#rival = undefined
-      if (this.#current) {
-        this.#end(this.#current)
-        this.#cfg.dropped()
-      }
-      this.#current = a
-    }
-    if (a.way !== "tab") {
-      this.#at = Math.max(0, this.#order.indexOf(a.way))
-      this.#proven.add(a.way)
-      if (this.#order.length > 1) env.session?.setItem(memory, a.way)
-    }
-    credentials.accepted()
-    this.#set({ status: "connected", transport: a.way, ...a.trip !== undefined && { roundTrip: a.trip } })
-    this.#watch()
-    this.#planBetter()
-  }
-
-  /** Looks now and then whether the connection is alive. */
-  #watch(): void {
-    this.#beat.set(beat, () => {
-      this.#current?.stream?.check?.()
-      this.#watch()
-    })
-  }
-
-  /** Plans to try what is better than the transport in use. */
-  #planBetter(): void {
-    this.#better.clear()
-    if (this.#at === 0) return void (this.#betterWait = soonBetter)
-    this.#better.set(this.#betterWait, () => this.#compete(0))
-    this.#betterWait = Math.min(this.#betterWait * 2, lateBetter)
-  }
-
-  /** Opens a transport beside the current one, if none is being tried. */
-  #compete(at: number): void {
-    const way = this.#order[at]
-    if (this.#rival || !way) return
-    this.#better.clear()
-    this.#rival = this.#begin(way)
-  }
-
-  #lost(a: Attempt, why: ParleyError): void {
-    this.#end(a)
-    if (a === this.#rival) {
-      this.#rival = undefined
-      const next = this.#order.indexOf(a.way) + 1
-      if (next > 0 && next < this.#at + +this.#doubt) this.#compete(next)
-      else this.#planBetter()
-      return
-    }
-    this.#cfg.dropped()
-    this.#current = this.#rival // it may come through
-    this.#rival = undefined
-    if (this.#current) return this.#set({ status: "connecting", transport: this.#current.way, error: why })
-    if (why.code === "unauthorized") return this.#renew(why)
-    if (why.terminal) return this.#refuse(why)
-    if (!why.retryAfter && !a.calm && this.#advance(a)) return this.#connect()
-    this.#wait(why)
-  }
-
-  /** Moves to the next transport if this one has failed too often. Tells whether to try that at once. */
-  #advance(a: Attempt): boolean {
-    if (++this.#strikes < forgiven && this.#proven.has(a.way)) return false
-    this.#strikes = 0
-    this.#at = (this.#at + 1) % this.#order.length
-    return this.#at > 0
-  }
-
-  #wait(why: ParleyError): void {
-    const { env, maxRetries } = this.#cfg
-    if (this.#backoff.tries >= maxRetries) return this.#refuse(new ParleyError("gave_up", `${maxRetries} tries failed: ${why.message}`))
-    this.#notBefore = env.now() + why.retryAfter
-    const wait = this.#backoff.next(why.retryAfter)
-    this.#next.set(wait, () => this.#connect())
-    this.#set({ status: "waiting", transport: this.#order[this.#at], retryAt: env.now() + wait, error: why })
-  }
-
-  /** The token was refused: goes on with another, if there is one. */
-  #renew(why: ParleyError): void {
-    const { credentials } = this.#cfg
-    this.#set({ ...this.state, status: "connecting", error: why })
-    const renewing = this.state
-    credentials.refused().then(
-      () => { if (this.state === renewing) this.#wait(why) },
-      (e: ParleyError) => { if (this.state === renewing) e.terminal ? this.#refuse(e) : this.#wait(e) })
-  }
-
-  #refuse(why: ParleyError): void {
-    this.#stop({ status: "refused", error: why })
-  }
-
-  #stop(state: ConnectionState): void {
-    for (const a of [this.#current, this.#rival]) if (a) this.#end(a)
-    if (this.#current) this.#cfg.dropped()
-    this.#current = this.#rival = undefined
-    for (const timer of [this.#next, this.#beat, this.#better]) timer.clear()
-    this.#set(state)
-  }
-
-  #end(a: Attempt): void {
+  const end = (a: Attempt): void => {
     a.over = true
-    a.timer.clear()
+    a.timer()
     a.stream?.close()
   }
 
-  #set(state: ConnectionState): void {
-    if (state.status === this.state.status && state.status === "idle") return
-    this.state = state
-    this.#cfg.state(state)
+  const stop = (state: ConnectionState): void => {
+    for (const a of [current, rival]) if (a) end(a)
+    if (current) cfg.dropped()
+    current = rival = undefined
+    for (const plan of [next, pulse, better]) plan()
+    set(state)
   }
-}
 
+  const refuse = (error: ParleyError): void => stop({ status: "refused", error })
+
+  const connect = (): void => {
+    next()
+    const way = order[at]
+    if (!way) return refuse(new ParleyError("bad_request", "no transport is left"))
+    set({ status: "connecting", transport: way, error: link.state.error })
+    current = begin(way)
+  }
+
+  const begin = (way: Way): Attempt => {
+    const a: Attempt = { way, timer: timer(env) }
+    const fail = (why: ParleyError): void => {
+      if (!a.over) lost(a, why)
+    }
+    const alive = (): void => {
+      if (!a.over && !a.live) live(a)
+    }
+    a.timer(Math.min(probe * (1 + waits.tries), longProbe), () => fail(failure("timeout")))
+    const host: Host = {
+      ...cfg, alive,
+      take: f => {
+        alive()
+        if (!a.over) cfg.take(f)
+      },
+      trip: roundTrip => {
+        a.roundTrip = roundTrip
+        if (a === current && a.live) set({ ...link.state, roundTrip })
+      },
+      shared: state => {
+        if (!a.over) set(state)
+      },
+      lost: fail,
+    }
+    a.stream = cfg.ways[way](host)
+    return a
+  }
+
+  const live = (a: Attempt): void => {
+    const { way, roundTrip } = a
+    a.live = true
+    a.token ??= who.current
+    doubtful = false
+    a.timer(calm, () => {
+      a.calm = true
+      strikes = waits.tries = 0
+    })
+    if (a === rival) {
+      rival = undefined
+      if (current) {
+        end(current)
+        cfg.dropped()
+      }
+      current = a
+    }
+    if (way !== "tab") {
+      at = Math.max(0, order.indexOf(way))
+      proven.add(way)
+      if (order.length > 1) cfg.remember(way)
+    }
+    who.accepted(a.token)
+    set({ status: "connected", transport: way, ...roundTrip !== undefined && { roundTrip } })
+    watch()
+    planBetter()
+  }
+
+  /** Looks now and then whether the connection is alive. */
+  const watch = (): void => pulse(beat, () => {
+    current?.stream?.check?.()
+    watch()
+  })
+
+  /** Plans to try what is better than the transport in use. */
+  const planBetter = (): void => {
+    better()
+    if (!at) return void (betterWait = soonBetter)
+    better(betterWait, () => compete(0))
+    betterWait = Math.min(betterWait * 2, lateBetter)
+  }
+
+  /** Opens a transport beside the current one, if none is being tried. */
+  const compete = (at: number): void => {
+    const way = order[at]
+    if (rival || !way) return
+    better()
+    rival = begin(way)
+  }
+
+  const lost = (a: Attempt, why: ParleyError): void => {
+    end(a)
+    if (a === rival) {
+      rival = undefined
+      const next = order.indexOf(a.way) + 1
+      return next > 0 && next < at + +doubtful ? compete(next) : planBetter()
+    }
+    cfg.dropped(why)
+    current = rival // it may come through
+    rival = undefined
+    if (current) return set({ status: "connecting", transport: current.way, error: why })
+    if (why.code === "unauthorized") return renew(a, why)
+    if (why.terminal) return refuse(why)
+    if (!why.retryAfter && !a.calm && advance(a)) return connect()
+    wait(why)
+  }
+
+  /** Moves to the next transport if this one has failed too often. Reports whether to try that at once. */
+  const advance = (a: Attempt): boolean => {
+    if (++strikes < forgiven && proven.has(a.way)) return false
+    strikes = 0
+    at = (at + 1) % order.length
+    return at > 0
+  }
+
+  const wait = (error: ParleyError): void => {
+    const { retryAfter, message } = error
+    if (waits.tries >= maxRetries) return refuse(new ParleyError("gave_up", `gave up after ${maxRetries} attempts: ${message}`))
+    notBefore = env.now() + retryAfter
+    const ms = waits.next(retryAfter)
+    next(ms, connect)
+    set({ status: "waiting", transport: order[at], retryAt: env.now() + ms, error })
+  }
+
+  /** The token was refused: goes on with another, if there is one. */
+  const renew = ({ token }: Attempt, why: ParleyError): void => {
+    set({ ...link.state, status: "connecting", error: why })
+    const renewing = link.state
+    who.renew(token ?? who.current ?? "", why.retryAfter).then(
+      () => why, (e: ParleyError) => e).then(e => {
+      if (link.state === renewing) e !== why && e.terminal ? refuse(e) : wait(e)
+    })
+  }
+
+  const link: Link = {
+    state: { status: "idle" },
+    use(ways) {
+      order = ways
+      const worked = cfg.recall()
+      if (worked) proven.add(worked)
+      at = Math.max(0, order.indexOf(worked!))
+      strikes = 0
+      if (link.state.status !== "idle") link.reconnect()
+    },
+    update() {
+      const { status } = link.state
+      if (status === "closed" || status === "refused" && !current) return
+      if (!wanted().length) stop({ status: "idle" })
+      else if (status === "idle") connect()
+      else for (const a of [current, rival]) a?.stream?.update()
+    },
+    wake(doubt) {
+      if (link.state.status === "waiting" && !current && env.now() >= notBefore) return connect()
+      if (!current?.live) return
+      current.stream!.check?.()
+      doubtful = doubt && !current.stream!.send
+      if (doubt && at > 0 || doubtful) compete(0)
+    },
+    reconnect() {
+      if (link.state.status === "closed") return
+      stop({ status: "idle" })
+      waits.tries = 0
+      who.accepted()
+      link.update()
+    },
+    cut() {
+      if (current) lost(current, failure("gone"))
+    },
+    send(frame) {
+      const stream = current?.live ? current.stream : undefined
+      stream?.send?.(frame)
+      return !!stream?.send
+    },
+    renewed(token) {
+      if (link.send({ type: "auth", token })) current!.token = token
+      else if (current?.live) compete(at)
+    },
+    close: () => stop({ status: "closed" }),
+  }
+  return link
+}

@@ -1,16 +1,23 @@
-import { Backoff } from "./backoff.js"
+import { backoff, type Backoff } from "./backoff.js"
 import type { Env } from "./env.js"
-import { ParleyError } from "./error.js"
-import { patience, type Http } from "./http.js"
+import { failure, type ParleyError } from "./error.js"
+import type { Guard } from "./guard.js"
+import type { Http } from "./http.js"
+import { fits, patience, serialize, within } from "./limit.js"
 import type { Store } from "./store.js"
-import { Timer } from "./timer.js"
-import type { Ack, Draft, Outgoing } from "./types.js"
+import { timer, type Timer } from "./timer.js"
+import type { Ack, Data, Draft, Outgoing } from "./types.js"
+
+/** The most bytes of a message's text, data and key (docs/api.md, "Errors"). */
+const maxText = 16 << 10, maxData = 64 << 10, maxKey = 128
 
 export interface OutboxConfig {
   env: Env
   http: Http
   store: Store | undefined
   user(): string
+  /** Calls something that may fail; what is lost by that is reported once. */
+  guard: Guard
   /** How to send now: as a frame, by POST, or not at all. */
   way(): ((frame: object) => void) | "post" | undefined
   changed(message: Outgoing): void
@@ -21,16 +28,16 @@ type AckOrEcho = Omit<Ack, "duplicate"> & Partial<Ack>
 
 interface Item {
   message: Outgoing // replaced when its state changes
-  seq: number
-  limit: Timer // of the answer
-  framed?: boolean // it went as a frame, whose fate is the connection's
+  seq?: number // once the store was read
+  framed?: boolean // it is under way as a frame, whose fate is the connection's
+  post?: boolean // a frame may be too small for it
   done?: Promise<Ack>
   resolve?: (ack: Ack) => void
   reject?: (why: ParleyError) => void
 }
 
-/** The messages of one channel, in their order, and when the first may be tried again. */
-interface Lane { items: Item[]; backoff: Backoff; pause: Timer }
+/** The messages of one channel, in their order. `timer`: when the first may be tried again, or must be answered. */
+interface Lane { items: Item[]; waits: Backoff; timer: Timer; paused: boolean }
 
 /**
  * Messages on their way out. In each channel one is under way at a time, so that they are
@@ -41,171 +48,196 @@ interface Lane { items: Item[]; backoff: Backoff; pause: Timer }
  *        ▲        │ └───▶ failed (stays until it is published again or discarded)
  *        └────────┘ no answer, lost, come back later
  *
- * Two tabs that restore the same messages both send them in the same order: stored once.
+ * A message belongs to the user who wrote it: it is sent and listed while that user is signed
+ * in, and waits while another is. Messages are numbered in the order of publish, after those that the
+ * store holds. Two tabs that restore the same messages both send them in the same order: stored once.
  */
-export class Outbox {
-  readonly #cfg: OutboxConfig
-  readonly #lanes = new Map<string, Lane>()
-  #scope = ""
-  #seq = 0
-  #restored: boolean
-
-  constructor(cfg: OutboxConfig) {
-    this.#cfg = cfg
-    this.#restored = !cfg.store
-  }
-
-  /** Takes up what an earlier page left. Nothing is sent before. `scope`: whose messages. */
-  async restore(scope: string): Promise<void> {
-    if (this.#restored) return
-    this.#scope = scope
-    const kept = await this.#cfg.store!.load(scope).catch(() => [])
-    for (const { seq, message } of kept.sort((a, b) => b.seq - a.seq)) {
-      const { items } = this.#lane(message.channel)
-      if (!find(items, message.key)) items.unshift({ seq, message: { ...message, state: message.error ? "failed" : "queued" }, limit: new Timer(this.#cfg.env) })
-      this.#seq = Math.max(this.#seq, seq)
-    }
-    this.#restored = true
-    for (const { items } of this.#lanes.values()) for (const item of items) this.#set(item, {})
-    this.flush()
-  }
-
+export interface Outbox {
+  /** Takes up what an earlier page left of the user's messages. Nothing is sent before. */
+  restore(): Promise<void>
   /** Sends a message. Resolves when it is durable, rejects when it is refused for good or discarded. */
-  publish(channel: string, { key = this.#cfg.env.unique(), text, data, thread }: Draft): Promise<Ack> {
-    const { env, user } = this.#cfg
-    const lane = this.#lane(channel)
-    const known = find(lane.items, key)
-    if (known?.done && known.message.state !== "failed") return known.done
-    if (known) this.#remove(lane, known)
-    const seq = this.#seq = Math.max(this.#seq + 1, env.now())
-    const item: Item = { seq, message: { channel, key, user: user(), text, data, thread, state: "queued" }, limit: new Timer(env) }
-    const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
-    done.catch(() => {}) // who does not ask hears it from the outbox event
-    lane.items.push(item)
-    this.#set(item, {})
-    this.#pump(lane)
-    return done
-  }
-
-  /** What is not yet acknowledged in a channel, in order. */
-  list(channel: string): Outgoing[] {
-    return this.#lane(channel).items.map(i => i.message)
-  }
-
-  /** Forgets a message that is not under way. Tells whether it did. */
-  discard(channel: string, key: string): boolean {
-    const lane = this.#lane(channel)
-    const item = find(lane.items, key)
-    if (!item || item.message.state === "sent") return false
-    this.#remove(lane, item)
-    item.reject?.(new ParleyError("closed", "the message was discarded"))
-    return true
-  }
-
-  /** A message of ours is durable: its ack came, or the message itself. */
-  ack(channel: string, key: string, { id, timestamp, duplicate = false }: AckOrEcho): void {
-    const lane = this.#lane(channel)
-    const item = find(lane.items, key)
-    if (!item) return
-    this.#remove(lane, item)
-    item.message = { ...item.message, state: "acknowledged", id, timestamp, error: undefined }
-    this.#cfg.changed(item.message)
-    item.resolve?.({ id, timestamp, duplicate })
-    lane.backoff.reset()
-    this.#pump(lane)
-  }
-
-  /** The server answered with an error. Frames name the key, not always the channel. */
-  refuse(key: string, why: ParleyError, channel?: string): void {
-    for (const [name, lane] of this.#lanes) {
-      const item = find(lane.items, key)
-      if (item?.message.state !== "sent" || (channel ?? name) !== name) continue
-      item.limit.clear()
-      if (why.terminal) {
-        this.#set(item, { state: "failed", error: { code: why.code, message: why.message } })
-        item.reject?.(why)
-        this.#pump(lane)
-      } else {
-        this.#set(item, { state: "queued" })
-        lane.pause.set(lane.backoff.next(why.retryAfter), () => this.#pump(lane))
-      }
-    }
-  }
-
-  /** The connection is lost: what went over it goes again. */
-  dropped(): void {
-    for (const { items } of this.#lanes.values())
-      for (const item of items) if (item.message.state === "sent" && item.framed) this.#set(item, { state: "queued" })
-  }
-
+  publish(channel: string, draft: Draft): Promise<Ack>
+  /** What the user has in a channel that is not yet acknowledged, in order. */
+  list(channel: string): Outgoing[]
+  /** Forgets a message that is not under way. Reports whether it did. */
+  discard(channel: string, key: string): boolean
+  /** A message of the user's is durable: its ack came, or the message itself. */
+  ack(channel: string, key: string, ack: AckOrEcho): void
+  /** A frame was answered with an error, which names the key but not always the channel. */
+  refuse(key: string, why: ParleyError): void
+  /** The connection is lost: what went over it goes again, by POST if the connection ended because a frame was too large. */
+  dropped(why?: ParleyError): void
   /** There is a connection, or a reason to hope: tries at once. */
-  flush(): void {
-    for (const lane of this.#lanes.values()) {
-      lane.pause.clear()
-      this.#pump(lane)
-    }
-  }
-
+  flush(): void
   /** Ends. What a store keeps is sent by the next client. */
-  close(): void {
-    for (const { items, pause } of this.#lanes.values()) {
-      pause.clear()
-      for (const item of items) {
-        item.limit.clear()
-        item.reject?.(new ParleyError("closed", "the client was closed"))
-      }
-    }
-    this.#lanes.clear()
-  }
+  close(): void
+}
 
-  #lane(channel: string): Lane {
-    let lane = this.#lanes.get(channel)
-    if (!lane) this.#lanes.set(channel, lane = { items: [], backoff: new Backoff(this.#cfg.env.random), pause: new Timer(this.#cfg.env) })
+export function createOutbox({ env, http, store, user, guard, way: wayNow, changed }: OutboxConfig): Outbox {
+  const lanes = new Map<string, Lane>()
+  const restored = new Set<string>() // users
+  let last = 0 // number
+
+  const scope = (user: string): string => `${http.base} ${user}`
+  const id = ({ message: { channel, key, user } }: Item): string => `${scope(user)} ${channel} ${key}`
+  const keep = <T>(what: (store: Store) => Promise<T>): Promise<T | undefined> | undefined =>
+    store && guard("storage", () => within(env, () => what(store!))) as Promise<T | undefined>
+
+  /** The message is the user's, or of the time before the user was known. */
+  const own = ({ message }: Item): boolean => !message.user || message.user === user()
+
+  const laneOf = (channel: string): Lane => {
+    let lane = lanes.get(channel)
+    if (!lane) lanes.set(channel, lane = { items: [], waits: backoff(env.random), timer: timer(env), paused: false })
     return lane
   }
 
-  #pump(lane: Lane): void {
-    const item = lane.items.find(i => i.message.state !== "failed")
-    if (!this.#restored || lane.pause.waits || item?.message.state !== "queued") return
-    const way = this.#cfg.way()
-    if (!way) return
-    const { channel, key, text, data, thread } = item.message
-    item.framed = way !== "post"
-    this.#set(item, { state: "sent" })
-    if (way !== "post") {
-      item.limit.set(patience, () => {
-        this.#set(item, { state: "queued" })
-        this.#pump(lane)
-      })
-      return way({ type: "message", channel, text, data, thread, key })
-    }
-    const still = (): boolean => lane.items.includes(item) // it may have come by, and its key be used again
-    this.#cfg.http.ask("POST", "/api/messages", { body: { channel_id: channel, text, data, thread, key } }).then(
-      ({ status, json }) => still() && this.ack(channel, key, { ...json as Ack, duplicate: status === 200 }),
-      (e: ParleyError) => still() && this.refuse(key, e, channel))
-  }
+  const find = (channel: string, key: string): Item | undefined => laneOf(channel).items.find(i => i.message.key === key && own(i))
 
   /** Changes a message, keeps it, and tells so. */
-  #set(item: Item, change: Partial<Outgoing>): void {
+  const set = (item: Item, change: Partial<Outgoing>): void => {
     const { state } = item.message
     const message = item.message = { ...item.message, ...change }
-    if (message.state === "queued") item.limit.clear()
-    if (this.#restored && message.state !== "sent" && state !== "sent" || message.error) // being sent changes nothing about it
-      void this.#cfg.store?.put({ id: this.#id(item), scope: this.#scope, seq: item.seq, message }).catch(() => {})
-    this.#cfg.changed(message)
+    item.framed &&= message.state === "sent"
+    if (restored.has(message.user) && (message.state !== "sent" && state !== "sent" || message.error)) { // being sent changes nothing about it
+      const stored = { id: id(item), scope: scope(message.user), seq: item.seq ??= ++last, message }
+      void keep(s => s.put(stored))
+    }
+    if (own(item)) changed(message)
   }
 
-  #remove(lane: Lane, item: Item): void {
-    item.limit.clear()
-    lane.items.splice(lane.items.indexOf(item), 1)
-    void this.#cfg.store?.remove(this.#id(item)).catch(() => {})
+  const remove = (item: Item): void => {
+    const { items } = laneOf(item.message.channel)
+    items.splice(items.indexOf(item), 1)
+    void keep(s => s.remove(id(item)))
   }
 
-  #id({ message: { channel, key } }: Item): string {
-    return `${this.#scope} ${channel} ${key}`
+  const pump = (lane: Lane): void => {
+    const item = lane.items.find(i => own(i) && i.message.state !== "failed")
+    if (store && !restored.has(user()) || lane.paused || item?.message.state !== "queued") return
+    const way = wayNow()
+    if (!way) return
+    const { channel, key, text, data, thread } = item.message
+    set(item, { state: "sent" })
+    if (way !== "post" && !item.post) try {
+      const frame = { type: "message", channel, text, data, thread, key }
+      fits(JSON.stringify(frame))
+      item.framed = true
+      lane.timer(patience, () => {
+        set(item, { state: "queued" })
+        pump(lane)
+      })
+      return way(frame)
+    } catch { /* by POST, which may be larger */ }
+    item.framed = false
+    const still = (): boolean => lane.items.includes(item) // it may have come by, and its key be used again
+    http.ask("POST", "/api/messages", { user: item.message.user, body: { channel_id: channel, text, data, thread, key } }).then(
+      ({ status, json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
+      (e: ParleyError) => still() && refused(item, e))
   }
-}
 
-function find(items: Item[], key: string): Item | undefined {
-  return items.find(i => i.message.key === key)
+  const acked = (item: Item, { id, timestamp, duplicate = false }: AckOrEcho): void => {
+    const lane = laneOf(item.message.channel)
+    lane.timer()
+    remove(item)
+    item.message = { ...item.message, state: "acknowledged", id, timestamp, error: undefined }
+    changed(item.message)
+    item.resolve?.({ id, timestamp, duplicate })
+    lane.waits.tries = 0
+    pump(lane)
+  }
+
+  const refused = (item: Item, why: ParleyError): void => {
+    const lane = laneOf(item.message.channel)
+    lane.timer()
+    if (why.terminal) {
+      set(item, { state: "failed", error: { code: why.code, message: why.message } })
+      item.reject?.(why)
+      return pump(lane)
+    }
+    set(item, { state: "queued" })
+    lane.paused = true
+    lane.timer(lane.waits.next(why.retryAfter), () => resume(lane))
+  }
+
+  const resume = (lane: Lane): void => {
+    if (lane.paused) lane.timer()
+    lane.paused = false
+    pump(lane)
+  }
+
+  const flush = (): void => {
+    for (const lane of lanes.values()) resume(lane)
+  }
+
+  return {
+    flush,
+    async restore() {
+      const who = user()
+      if (restored.has(who)) return
+      const kept = await keep(s => s.load(scope(who)))
+      if (restored.has(who)) return
+      restored.add(who)
+      if (!kept) store = undefined // its numbers are not known
+      for (const { seq, message } of kept?.sort((a, b) => b.seq - a.seq) ?? []) {
+        if (!find(message.channel, message.key))
+          laneOf(message.channel).items.unshift({ seq, message: { ...message, user: who, state: message.error ? "failed" : "queued" } })
+        last = Math.max(last, seq)
+      }
+      for (const { items } of lanes.values()) for (const item of items) if (own(item)) set(item, { user: who })
+      flush()
+    },
+    publish(channel, { key = env.unique(), text, data, thread }) {
+      const lane = laneOf(channel)
+      const known = find(channel, key)
+      if (known?.done && known.message.state !== "failed") return known.done
+      if (known) remove(known)
+      const item: Item = { message: { channel, key, user: user(), text, thread, state: "queued" } }
+      const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
+      done.catch(() => {}) // who does not ask hears it from the outbox event
+      lane.items.push(item)
+      try {
+        fits(key, maxKey)
+        fits(text, maxText)
+        if (data) data = JSON.parse(fits(serialize(data), maxData)) as Data // once: it may change, or not be JSON
+        set(item, { data })
+        pump(lane)
+      } catch (e) {
+        refused(item, e as ParleyError)
+      }
+      return done
+    },
+    list: channel => laneOf(channel).items.filter(own).map(i => i.message),
+    discard(channel, key) {
+      const item = find(channel, key)
+      if (!item || item.message.state === "sent") return false
+      remove(item)
+      item.reject?.(failure("closed"))
+      return true
+    },
+    ack(channel, key, ack) {
+      const item = find(channel, key)
+      if (item) acked(item, ack)
+    },
+    refuse(key, why) {
+      for (const channel of lanes.keys()) {
+        const item = find(channel, key)
+        if (item?.message.state === "sent") refused(item, why)
+      }
+    },
+    dropped(why) {
+      for (const { items, timer } of lanes.values()) for (const item of items) if (item.framed) {
+        item.post ||= why?.status === 1009
+        timer()
+        set(item, { state: "queued" })
+      }
+    },
+    close() {
+      for (const { items, timer } of lanes.values()) {
+        timer()
+        for (const item of items) item.reject?.(failure("closed"))
+      }
+      lanes.clear()
+    },
+  }
 }

@@ -1,8 +1,8 @@
 import type { ParleyError } from "./error.js"
-import { following, Groups } from "./groups.js"
-import { patience } from "./http.js"
+import { following, groups, type Run } from "./groups.js"
+import { patience } from "./limit.js"
 import type { Host, Stream } from "./stream.js"
-import { Timer } from "./timer.js"
+import { timer } from "./timer.js"
 import type { Frame } from "./types.js"
 
 /** How long the server holds a poll at first, and at least, in seconds. */
@@ -22,38 +22,38 @@ interface Held {
 
 /** GET /api/messages/poll, again and again, each held until there is something. */
 export function openLongPoll(host: Host): Stream {
-  return new Groups(host, runLong)
+  return groups(host, run(longest))
 }
 
 /** The same, never held, every two seconds: what gets through everywhere. */
 export function openPoll(host: Host): Stream {
-  return new Groups(host, runShort)
+  return groups(host, run(0))
 }
 
 /**
  * The first poll is not held: it shows quickly whether polls come through. One that was held
  * and failed may have been cut by a proxy, so the next is not held, and those after it shorter.
  */
-async function runLong(host: Host, names: string[], signal: AbortSignal): Promise<void> {
-  let most = longest
-  for (let hold = 0, first = true; !signal.aborted; first = false) {
-    try {
-      await pollOnce(host, names, hold, signal, first)
-      hold = most
-    } catch (e) {
-      if (!hold || (e as ParleyError).terminal || (e as ParleyError).retryAfter) throw e
-      most = Math.max(most / 2, shortest)
-      hold = 0
+function run(most: number): Run {
+  return async (host, names, signal) => {
+    const { env } = host
+    const next = timer(env)
+    signal.addEventListener("abort", () => next())
+    for (let hold = 0, first = true; !signal.aborted; first = false) {
+      const began = env.now()
+      try {
+        const found = await pollOnce(host, names, hold, signal, first)
+        if (signal.aborted) return
+        if (!hold) host.trip(env.now() - began)
+        host.alive()
+        hold = most
+        if (!most && !found) await new Promise<void>(resolve => next(interval, resolve))
+      } catch (e) {
+        if (!hold || (e as ParleyError).terminal || (e as ParleyError).retryAfter) throw e
+        most = Math.max(most / 2, shortest)
+        hold = 0
+      }
     }
-  }
-}
-
-async function runShort(host: Host, names: string[], signal: AbortSignal): Promise<void> {
-  const timer = new Timer(host.env)
-  signal.addEventListener("abort", () => timer.clear())
-  for (let first = true; !signal.aborted; first = false) {
-    const more = await pollOnce(host, names, 0, signal, first)
-    if (!more && !signal.aborted) await new Promise<void>(resolve => timer.set(interval, resolve))
   }
 }
 
@@ -61,24 +61,21 @@ async function runShort(host: Host, names: string[], signal: AbortSignal): Promi
  * Asks once for what is after the cursors, waiting at most `hold` seconds, and hands on the
  * frames that a stream would carry; a welcome only at the `first`. Returns how many entries came.
  */
-export async function pollOnce(host: Host, names: string[], hold: number, signal: AbortSignal, first: boolean): Promise<number> {
-  const began = host.env.now()
+export async function pollOnce(host: Pick<Host, "env" | "http" | "wanted" | "take">, names: string[], hold: number, signal: AbortSignal, first: boolean): Promise<number> {
   const cursors = new Map(host.wanted().map(p => [p.name, p.cursor]))
   const { json } = await host.http.ask("GET", "/api/messages/poll",
-    { query: { ...following(host, names), timeout: hold, limit: pageSize }, limit: hold * 1000 + patience, signal })
+    { query: { ...following(host, names), timeout: hold, limit: pageSize }, most: hold * 1000 + patience, signal })
   const { messages, last_id, cursor, epoch, reset = [] } = json as Held
   if (signal.aborted) return 0
-  if (!hold) host.trip(host.env.now() - began)
   const resets = [reset].flat()
   if (first) for (const channel of names) {
     const gone = resets.some(r => r.channel === channel)
     const last = cursor === undefined ? last_id : partOf(cursor, channel)
     const at = gone ? last : cursors.get(channel) ?? last
-    host.frame({ type: "welcome", channel, cursor: at, last_id: last, epoch, resumed: at === cursors.get(channel) })
+    host.take({ type: "welcome", channel, cursor: at, last_id: last, epoch, resumed: at === cursors.get(channel) })
   }
-  for (const r of resets) host.frame({ channel: names[0], ...r, type: "reset", epoch })
-  for (const m of messages) host.frame(m)
-  host.alive()
+  for (const r of resets) host.take({ channel: names[0], ...r, type: "reset", epoch })
+  for (const m of messages) host.take(m)
   return messages.length
 }
 

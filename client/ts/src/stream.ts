@@ -1,3 +1,4 @@
+import type { Credentials } from "./credentials.js"
 import type { Env } from "./env.js"
 import type { ParleyError } from "./error.js"
 import type { Http } from "./http.js"
@@ -21,10 +22,11 @@ export interface Stream {
 export interface Host {
   readonly env: Env
   readonly http: Http
+  readonly who: Credentials
   /** What to follow, from where. A channel without a cursor begins at its head. */
   wanted(): Position[]
   /** A frame came. The first one proves that the transport works here. */
-  frame(frame: Frame): void
+  take(frame: Frame): void
   /** Something came that is no frame. */
   alive(): void
   /** A round trip took so many milliseconds. */

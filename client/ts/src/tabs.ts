@@ -1,9 +1,11 @@
-import type { Broadcast, Env } from "./env.js"
-import { ParleyError, silence } from "./error.js"
+import type { Env } from "./env.js"
+import { failure, ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
-import { Timer } from "./timer.js"
-import type { ConnectionState, Frame, Position } from "./types.js"
+import { timer } from "./timer.js"
+import type { ConnectionState, Frame, Outgoing, Position } from "./types.js"
 
+/** How often the lock may be stolen in a row without a word from the other tabs. */
+const mostSteals = 3
 /** How long the tab with the connection may take to answer, in milliseconds. */
 const answerLimit = 3_000
 
@@ -15,19 +17,24 @@ type Note =
   | { lead: true } // this tab has the connection now
   | { state: ConnectionState; at?: Position[] } // of the connection; where the channels stand
   | { frame: Frame } // came from the server
+  | { acked: Outgoing } // is durable; the other tabs may hold a copy of it
 
 export interface TabsConfig {
   env: Env
   /** The same for tabs that share: server and user. */
   name: string
   /** This tab has the connection from now on, or has it no longer. */
-  lead(leads: boolean): void
+  lead(): void
   /** The channels that other tabs want have changed. */
   wanted(): void
   /** Where these channels stand here. */
   positions(names: Set<string>): Position[]
   state(): ConnectionState
   send(frame: object): void
+  /** A message that another tab sent is durable. */
+  acked(message: Outgoing): void
+  /** The browser does not let the tabs share. */
+  fail(why: unknown): void
 }
 
 /**
@@ -35,127 +42,140 @@ export interface TabsConfig {
  * and passes on every frame. The others' channels keep cursors of their own, so that when the
  * leader dies the next one, and everybody after it, goes on where it was.
  */
-export class Tabs {
-  readonly #cfg: TabsConfig
-  readonly #id: string
-  readonly #air: Broadcast
-  readonly #wants = new Map<string, string[]>() // by tab
-  #leads = false
-  #closed = false
-  #release: (() => void) | undefined
-  #stop = new AbortController()
-  #follower: ((note: Note) => void) | undefined
-
-  constructor(cfg: TabsConfig) {
-    this.#cfg = cfg
-    this.#id = cfg.env.unique()
-    this.#air = new cfg.env.BroadcastChannel!(cfg.name)
-    this.#air.onmessage = ({ data }) => this.#receive(data as Note)
-    this.#elect({ signal: this.#stop.signal })
-  }
-
-  get leads(): boolean {
-    return this.#leads
-  }
-
+export interface Tabs {
+  readonly leads: boolean
   /** The channels that other tabs want. */
-  get names(): Set<string> {
-    return new Set([...this.#wants.values()].flat())
-  }
-
+  readonly names: Set<string>
   /** Passes on what the leader learned. */
-  tell(note: { frame: Frame } | { state: ConnectionState }): void {
-    if (this.#leads) this.#post(note)
-  }
-
+  tell(note: { frame: Frame } | { state: ConnectionState }): void
+  /** Passes on that a message of the user's is durable. */
+  acked(message: Outgoing): void
   /** The stream of a tab that does not lead. */
-  open(host: Host): Stream {
-    const limit = new Timer(host.env)
-    const hi = (): void => this.#post({ hi: this.#id, want: host.wanted().map(p => p.name) })
-    const check = (): void => {
-      limit.set(answerLimit, () => {
-        if (host.env.visible()) this.#elect({ steal: true }) // its page is frozen: nobody looks at it
-        host.lost(silence())
-      })
-      hi()
-    }
-    this.#follower = note => {
-      limit.clear()
-      if ("lead" in note) return check()
-      if ("frame" in note) return host.frame(note.frame)
-      if (!("state" in note)) return
-      host.alive()
-      const { status, error } = note.state // a leader without a connection is about to have one
-      host.shared({
-        ...note.state, leader: false,
-        status: status === "idle" || status === "closed" ? "connecting" : status,
-        error: error && new ParleyError(error.code, error.message),
-      })
-      for (const { name, cursor, epoch } of note.at ?? [])
-        host.frame({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
-    }
-    check()
-    return {
-      update: hi,
-      check,
-      send: frame => this.#post({ send: frame }),
-      close: () => {
-        limit.clear()
-        this.#follower = undefined
-      },
-    }
-  }
-
+  follow(host: Host): Stream
   /** The page goes away; should it come back, its stream says hi again. */
-  leave(): void {
-    if (!this.#leads) this.#post({ bye: this.#id })
+  leave(): void
+  close(): void
+}
+
+export function createTabs(cfg: TabsConfig): Tabs {
+  const { env, name } = cfg
+  const id = env.unique()
+  const wants = new Map<string, string[]>() // by tab
+  const over = new AbortController()
+  const { signal } = over
+  const air = new env.BroadcastChannel!(name)
+  let leads = false
+  let release = (): void => {}
+  let follower: ((note: Note) => void) | undefined
+  let steals = 0 // since the last word
+
+  /** An error that is cloned loses its code, so it goes as plain fields. */
+  const post = (note: Note): void => {
+    if (signal.aborted) return
+    const { error } = "state" in note ? note.state : {} as ConnectionState
+    try {
+      air.postMessage(error ? { ...note, state: { ...(note as { state: object }).state, error: { code: error.code, message: error.message } } } : note)
+    } catch (e) {
+      fail(e)
+    }
   }
 
-  close(): void {
-    if (this.#closed) return
-    this.leave()
-    this.#closed = true
-    this.#leads = false
-    this.#release?.()
-    this.#stop.abort()
-    this.#air.close()
+  const fail = (why: unknown): void => {
+    if (signal.aborted) return
+    over.abort()
+    cfg.fail(why)
   }
 
-  #elect(options: { signal?: AbortSignal; steal?: boolean }): void {
-    if (this.#closed) return
-    this.#cfg.env.locks!.request(this.#cfg.name, options, () => new Promise(release => {
-      if (this.#closed) return release()
-      this.#release = release
-      this.#set(true)
-    })).catch(() => {
-      if (this.#closed || !this.#leads) return
-      this.#set(false) // another tab has stolen the lock
-      this.#elect({ signal: this.#stop.signal })
+  const elect = (options: { signal?: AbortSignal; steal?: boolean }): void => {
+    if (signal.aborted) return
+    Promise.resolve().then(() => env.locks!.request(name, options, () => new Promise(resolve => {
+      release = resolve
+      signal.aborted ? resolve() : lead(true)
+    }))).catch(e => {
+      if (!leads) return fail(e)
+      lead(false) // another tab has stolen the lock
+      elect({ signal })
     })
   }
 
-  #set(leads: boolean): void {
-    if (this.#leads === leads) return
-    this.#leads = leads
-    this.#wants.clear()
-    this.#cfg.lead(leads)
-    if (leads) this.#post({ lead: true })
+  const lead = (now: boolean): void => {
+    if (leads === now || signal.aborted) return
+    leads = now
+    wants.clear()
+    cfg.lead()
+    if (now) post({ lead: true })
   }
 
-  #receive(note: Note): void {
-    if (!this.#leads) return this.#follower?.(note)
-    if ("send" in note) return this.#cfg.send(note.send)
-    if ("bye" in note) this.#wants.delete(note.bye)
+  air.onmessage = ({ data }) => {
+    const note = data as Note
+    steals = 0
+    if ("acked" in note) return cfg.acked(note.acked)
+    if (!leads) return follower?.(note)
+    if ("send" in note) return cfg.send(note.send)
+    if ("bye" in note) wants.delete(note.bye)
     else if ("hi" in note) {
-      this.#wants.set(note.hi, note.want)
-      this.#post({ state: this.#cfg.state(), at: this.#cfg.positions(new Set(note.want)) })
+      wants.set(note.hi, note.want)
+      post({ state: cfg.state(), at: cfg.positions(new Set(note.want)) })
     } else return
-    this.#cfg.wanted()
+    cfg.wanted()
   }
+  elect({ signal })
 
-  /** An error that is cloned loses its code, so it goes as plain fields. */
-  #post(note: Note): void {
-    const { error } = "state" in note ? note.state : {} as ConnectionState
-    if (!this.#closed) this.#air.postMessage(error ? { ...note, state: { ...(note as { state: object }).state, error: { code: error.code, message: error.message } } } : note)
+  const tabs: Tabs = {
+    get leads() { return leads },
+    get names() { return new Set([...wants.values()].flat()) },
+    tell(note) {
+      if (leads) post(note)
+    },
+    acked: acked => post({ acked }),
+    follow(host) {
+      const limit = timer(env)
+      const hi = (): void => post({ hi: id, want: host.wanted().map(p => p.name) })
+      const check = (): void => {
+        limit(answerLimit, () => {
+          if (env.visible()) { // the other's page is frozen: nobody looks at it
+            if (++steals > mostSteals) return fail(failure("timeout"))
+            elect({ steal: true })
+          }
+          host.lost(failure("timeout"))
+        })
+        hi()
+      }
+      follower = note => {
+        limit()
+        if ("lead" in note) return check()
+        if ("frame" in note) return host.take(note.frame)
+        if (!("state" in note)) return
+        host.alive()
+        const { status, error } = note.state // a leader without a connection is about to have one
+        host.shared({
+          ...note.state, leader: false,
+          status: status === "idle" || status === "closed" ? "connecting" : status,
+          error: error && new ParleyError(error.code, error.message),
+        })
+        for (const { name, cursor, epoch } of note.at ?? [])
+          host.take({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
+      }
+      check()
+      return {
+        update: hi, check,
+        send: frame => post({ send: frame }),
+        close() {
+          limit()
+          follower = undefined
+        },
+      }
+    },
+    leave() {
+      if (!leads) post({ bye: id })
+    },
+    close() {
+      tabs.leave()
+      leads = false
+      over.abort()
+      release()
+      air.close()
+    },
   }
+  return tabs
 }

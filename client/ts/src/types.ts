@@ -86,7 +86,7 @@ export interface Welcome {
   type: "welcome"
   channel: string
   cursor: number
-  /** The head. */
+  /** The head; over polls what the first answer reaches. */
   last_id: number
   /** The first id that is kept; polls don't tell. */
   first_id?: number
@@ -98,11 +98,12 @@ export interface Welcome {
  * What lay between the cursor and what follows is not delivered. `expired`: entries go on
  * with `first_id`; `ahead` and `epoch` (the store lost messages or began again): after
  * `last_id`. `gap`: the server left out what came before `first_id`; it should not happen.
+ * `user`: another user has signed in; what was shown is not theirs.
  */
 export interface Reset {
   type: "reset"
   channel: string
-  reason: "expired" | "ahead" | "epoch" | "gap"
+  reason: "expired" | "ahead" | "epoch" | "gap" | "user"
   first_id: number
   last_id: number
 }
@@ -151,8 +152,11 @@ export interface InboxEntry {
 /** A page of the inbox, newest first; `next` asks for the following one. */
 export interface Inbox { channels: InboxEntry[]; next?: string }
 
-/** A page of history, ascending. Give `before` to the next call while there is `more`. */
-export interface Page { messages: Message[]; before: number; more: boolean }
+/**
+ * A page of history, ascending. Give `before` to the next call while there is `more`. It shows all
+ * changes up to the entry `last`, and maybe later ones.
+ */
+export interface Page { messages: Message[]; before: number; more: boolean; last: number }
 
 /** How the client is connected. */
 export interface ConnectionState {

@@ -169,12 +169,12 @@ test("the iterator throws when the server refuses", async () => {
 
 test("history hands its end over as cursor to a channel that has none", async () => {
   const env = new FakeEnv()
-  env.serve = () => answer(200, [message(4), { type: "message-changed", id: 5, of: 4 }, message(6)], { "Parley-Last-Id": "6", "Parley-Epoch": "e1" })
+  env.serve = r => answer(200, r.query.has("before") ? [message(3)] : [message(4), { type: "message-changed", id: 5, of: 4 }, message(6)], { "Parley-Last-Id": "6", "Parley-Epoch": "e1" })
   const client = new Client("http://parley.test", { env })
   const room = client.channel("general")
-  const page = await room.history({ limit: 3 })
-  assert.deepEqual([page.messages.map(m => m.id), page.before, page.more], [[4, 6], 4, true])
-  assert.equal(env.requests[0]!.query.toString(), "channel_id=general&limit=3")
+  const page = await room.history({ limit: 2 })
+  assert.deepEqual([page.messages.map(m => m.id), page.before, page.more, page.last], [[4, 6], 4, true, 6])
+  assert.equal(env.requests[0]!.query.toString(), "channel_id=general&limit=2")
   room.subscribe(() => {})
   await env.advance(0)
   env.socket.open()
@@ -193,7 +193,7 @@ test("a thread is a message and its replies", async () => {
   const [first, reply] = await room.thread(4)
   assert.deepEqual([first!.replies, reply!.thread, room.cursor], [1, 4, undefined])
   await room.thread(4, { after: 6, limit: 10 })
-  assert.deepEqual(env.requests.map(r => r.query.toString()), ["channel_id=general&thread=4&limit=1000", "channel_id=general&thread=4&after=6&limit=10"])
+  assert.deepEqual(env.requests.map(r => r.query.toString()), ["channel_id=general&thread=4&after=0&limit=1000", "channel_id=general&thread=4&after=6&limit=10"])
   client.close()
 })
 
@@ -276,9 +276,80 @@ test("a channel is one object, and an after that comes late changes nothing", ()
   client.close()
 })
 
+test("history that was asked for before a subscription, and is answered after it, leaves no gap either", async () => {
+  const env = new FakeEnv()
+  const answers: ((a: ReturnType<typeof answer>) => void)[] = []
+  env.serve = () => new Promise(resolve => answers.push(resolve))
+  const client = new Client("http://parley.test", { env })
+  const room = client.channel("general")
+  const ids: number[] = []
+  room.subscribe(m => ids.push(m.id))
+  await env.advance(0)
+  const page = room.history()
+  await settle()
+  env.socket.welcome({ general: 6 })
+  answers[0]!(answer(200, [message(1)], { "Parley-Last-Id": "1", "Parley-Epoch": "e1" }))
+  await settle()
+  answers[1]!(answer(200, [1, 2, 3, 4, 5, 6].map(id => message(id)), { "Parley-Last-Id": "6", "Parley-Epoch": "e1" }))
+  env.socket.receive(message(7))
+  assert.deepEqual([(await page).messages.map(m => m.id), ids], [[1, 2, 3, 4, 5, 6], [7]])
+  client.close()
+})
+
+test("a page of history counts messages, not entries", async () => {
+  const env = new FakeEnv()
+  const log: object[] = [message(1), message(2), message(3)]
+  for (let id = 4; id <= 63; id++) log.push({ type: "message-changed", id, of: 3, change: "reaction", message: message(3) })
+  env.serve = r => answer(200, log.slice(0, Number(r.query.get("before") ?? 64) - 1).slice(-Number(r.query.get("limit"))), { "Parley-Last-Id": "63" })
+  const client = new Client("http://parley.test", { env })
+  const room = client.channel("general")
+  const page = await room.history({ limit: 2 })
+  assert.deepEqual([page.messages.map(m => m.id), page.before, page.more, page.last], [[2, 3], 2, true, 63])
+  const older = await room.history({ before: page.before, limit: 2 })
+  assert.deepEqual([older.messages.map(m => m.id), older.more], [[1], false])
+  assert.ok(env.requests.length <= 4, `${env.requests.length} requests`)
+  client.close()
+})
+
+test("history ends where nothing older is kept, also if the pages are shorter than was asked for", async () => {
+  const env = new FakeEnv()
+  env.serve = r => answer(200, Number(r.query.get("before") ?? 99) > 40 ? [message(40), message(41)].filter(m => (m as { id: number }).id < Number(r.query.get("before") ?? 99)) : [], { "Parley-Last-Id": "41" })
+  const client = new Client("http://parley.test", { env })
+  const page = await client.channel("general").history()
+  assert.deepEqual([page.messages.map(m => m.id), page.more], [[40, 41], false])
+  client.close()
+})
+
+for (const begun of [false, true]) {
+  test(`return ends the iterator at once, ${begun ? "while next waits" : "before the first next"}, and the channel is no longer followed`, async () => {
+    const env = new FakeEnv()
+    const client = new Client("http://parley.test", { env })
+    const it = client.channel("general").messages()
+    const next = begun ? it.next() : undefined
+    await env.advance(0)
+    env.socket.welcome()
+    assert.equal((await it.return()).done, true)
+    assert.equal((await next)?.done, begun ? true : undefined)
+    assert.equal((await it.next()).done, true)
+    await env.advance(0)
+    assert.equal(client.state.status, "idle")
+    client.close()
+  })
+}
+
+test("throw into the iterator ends it as return does", async () => {
+  const env = new FakeEnv()
+  const client = new Client("http://parley.test", { env })
+  const it = client.channel("general").messages()
+  await assert.rejects(it.throw(new Error("enough")), { message: "enough" })
+  await env.advance(0)
+  assert.equal(client.state.status, "idle")
+  client.close()
+})
+
 test("history that ends before a subscription begins leaves no gap between them", async () => {
   const env = new FakeEnv()
-  env.serve = r => r.path === "/api/messages" ? answer(200, [message(4)], { "Parley-Last-Id": "4", "Parley-Epoch": "e1" })
+  env.serve = r => r.path === "/api/messages" ? answer(200, r.query.has("before") ? [] : [message(4)], { "Parley-Last-Id": "4", "Parley-Epoch": "e1" })
     : answer(200, { messages: [5, 6].filter(id => id > Number(r.query.get("after"))).map(id => message(id)), last_id: 6, epoch: "e1" })
   const client = new Client("http://parley.test", { env })
   const room = client.channel("general")

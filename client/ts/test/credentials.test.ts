@@ -1,12 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Client, type ParleyError } from "../src/index.js"
-import { answer, Body, FakeEnv, problem, settle, type Request } from "./fake.js"
+import { answer, Body, FakeEnv, jwt, problem, settle, type Request } from "./fake.js"
 
-/** A token as the client sees one: nobody checks the signature here. */
-function jwt(claims: object): string {
-  return `h.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s`
-}
 
 const bearer = (r: Request): string => (r.headers["Authorization"] ?? "").replace("Bearer ", "")
 const tickets = (r: Request): ReturnType<typeof answer> => r.path === "/api/tickets" ? answer(200, { ticket: `t-${bearer(r)}`, expires_in: 30 }) : problem(404, "not_found")
@@ -159,7 +155,7 @@ test("getToken: nothing means signed out; a failure is tried again", async () =>
   assert.equal(client.state.status, "connected")
   give = null
   env.socket.end(4401)
-  await settle()
+  await env.advance(1_000)
   assert.deepEqual([client.state.status, client.state.error?.code], ["refused", "unauthorized"])
   await assert.rejects(new Client("http://parley.test", { env, getToken }).inbox(), (e: ParleyError) => e.code === "unauthorized" && e.terminal)
   client.close()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { EventStream } from "../src/eventstream.js"
+import { eventStream } from "../src/eventstream.js"
 
 const cases: Record<string, [string, [string, string][]]> = {
   "one": ["id: 4\nevent: e\ndata: x\n\n", [["e", "x"]]],
@@ -22,15 +22,15 @@ for (const [name, [text, want]] of Object.entries(cases)) {
     const bytes = new TextEncoder().encode(text)
     for (const size of [1, 2, 3, bytes.length]) {
       const got: [string, string][] = []
-      const s = new EventStream((event, data) => got.push([event, data]))
-      for (let i = 0; i < bytes.length; i += size) s.push(bytes.slice(i, i + size))
+      const push = eventStream((event, data) => got.push([event, data]))
+      for (let i = 0; i < bytes.length; i += size) push(bytes.slice(i, i + size))
       assert.deepEqual(got, want, `in pieces of ${size}`)
     }
   })
 }
 
 test("an event stream: retry is kept if it is a number", () => {
-  const s = new EventStream(() => {})
-  s.push(new TextEncoder().encode("retry: 2500\nretry: soon\ndata: x\n\n"))
-  assert.equal(s.retry, 2500)
+  const got: number[] = []
+  eventStream((_, __, retry) => got.push(retry))(new TextEncoder().encode("data: x\n\nretry: 2500\nretry: soon\ndata: x\n\n"))
+  assert.deepEqual(got, [0, 2500])
 })

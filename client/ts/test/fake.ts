@@ -1,8 +1,8 @@
 import type { Broadcast, Env, FetchAnswer, FetchInit, Locks, Sign, Socket } from "../src/env.js"
 
 /** Lets all that is ready run. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise(resolve => setImmediate(resolve))
+export async function settle(turns = 8): Promise<void> {
+  for (let i = 0; i < turns; i++) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** Random numbers that are the same each time (mulberry32). */
@@ -13,6 +13,11 @@ export function seeded(seed: number): () => number {
     t ^= t + Math.imul(t ^ t >>> 7, t | 61)
     return ((t ^ t >>> 14) >>> 0) / 2 ** 32
   }
+}
+
+/** A token as the client sees one: nobody checks the signature here. */
+export function jwt(claims: object): string {
+  return `h.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s`
 }
 
 export interface Request {
@@ -135,13 +140,15 @@ interface Planned { at: number; call: () => void }
 /** A world without network and clock: the test is both. */
 export class FakeEnv implements Env {
   time = 1_700_000_000_000
+  /** What the device's clock is wrong by. Timers do not follow it. */
+  skew = 0
   seen = true
   readonly sockets: FakeSocket[] = []
   readonly requests: Request[] = []
   /** Answers requests; null leaves them without an answer until they are aborted. */
   serve: (r: Request) => FetchAnswer | null | Promise<FetchAnswer | null> = () => { throw new Error("no network") }
   WebSocket: Env["WebSocket"]
-  session: NonNullable<Env["session"]>
+  session: Env["session"]
   locks: Locks | undefined
   BroadcastChannel: (new (name: string) => Broadcast) | undefined
   indexedDB: object | undefined
@@ -176,7 +183,7 @@ export class FakeEnv implements Env {
     return this.#timers.size
   }
 
-  now = (): number => this.time
+  now = (): number => this.time + this.skew
   unique = (): string => `${this.#name}${++this.#unique}`
   visible = (): boolean => this.seen
 
@@ -232,4 +239,89 @@ export class FakeEnv implements Env {
   asked(path: string, method = "GET"): Request[] {
     return this.requests.filter(r => r.path === path && r.method === method)
   }
+}
+
+interface Opening { result?: unknown; onsuccess?: () => void; onupgradeneeded?: () => void; onerror?: () => void; error?: unknown }
+interface Asked { result?: unknown; onsuccess?: () => void }
+interface Work { oncomplete?: () => void; onabort?: () => void; error: Error; objectStore: () => object }
+
+/** As much of IndexedDB as is used, with faults on demand. */
+export function database(): {
+  factory: IDBFactory; rows: Map<string, { id: string }>; made: string[]; handles: { close: () => void }[]
+  now: { fault: "throws" | "hangs" | "refuses" | "aborts" | undefined }
+} {
+  const rows = new Map<string, { id: string }>(), made: string[] = [], handles: { close: () => void }[] = []
+  const now: { fault: "throws" | "hangs" | "refuses" | "aborts" | undefined } = { fault: undefined }
+  const open = (): Opening => {
+    if (now.fault === "throws") throw new Error("the operation is insecure")
+    let closed = false
+    const db = {
+      createObjectStore: (name: string, { keyPath }: { keyPath: string }) => made.push(`${name} by ${keyPath}`),
+      close: () => { closed = true },
+      transaction: (): Work => {
+        if (closed) throw new Error("the connection is closing")
+        const asks: (() => void)[] = []
+        const ask = (what: () => unknown): Asked => {
+          const a: Asked = {}
+          asks.push(() => {
+            a.result = what()
+            a.onsuccess?.()
+          })
+          return a
+        }
+        const table = {
+          getAll: () => ask(() => structuredClone([...rows.values()])),
+          put: (row: { id: string }) => ask(() => void rows.set(row.id, structuredClone(row))),
+          delete: (id: string) => ask(() => void rows.delete(id)),
+        }
+        const work: Work = { error: new Error("quota"), objectStore: () => table }
+        setImmediate(() => {
+          if (now.fault === "aborts") return work.onabort?.()
+          for (const run of asks) run()
+          work.oncomplete?.()
+        })
+        return work
+      },
+    }
+    handles.push(db)
+    const asked: Opening = { result: db, error: new Error("refused") }
+    const fault = now.fault
+    setImmediate(() => {
+      if (fault === "hangs") return
+      if (fault === "refuses") return asked.onerror?.()
+      if (!made.length) asked.onupgradeneeded?.()
+      asked.onsuccess?.()
+    })
+    return asked
+  }
+  return { factory: { open } as unknown as IDBFactory, rows, made, handles, now }
+}
+
+/** Gives an environment WebSockets that answer by themselves: pings, subscriptions, and messages, which are acknowledged and come by. */
+export function serve(env: FakeEnv): { log: Record<string, unknown>[]; live: () => number } {
+  const log: Record<string, unknown>[] = []
+  const all: FakeSocket[] = []
+  env.WebSocket = class extends FakeSocket {
+    constructor(url: string) {
+      super(url)
+      env.sockets.push(this)
+      all.push(this)
+      queueMicrotask(() => this.open())
+    }
+    override send(data: string): void {
+      super.send(data)
+      const f = this.sent.at(-1)!
+      const answer = (frame: object): void => queueMicrotask(() => { if (!this.closed) this.receive(frame) })
+      if (f["type"] === "ping") answer({ type: "pong", key: f["key"] })
+      if (f["type"] === "subscribe")
+        answer({ type: "welcome", channel: f["channel"], cursor: f["after"] ?? log.length, first_id: 1, last_id: log.length, epoch: "e1", resumed: f["after"] !== undefined, key: f["key"] })
+      if (f["type"] !== "message") return
+      const known = log.find(m => m["key"] === f["key"])
+      const m = known ?? { ...f, id: log.length + 1, timestamp: log.length + 1, user: "alice" }
+      if (!known) log.push(m)
+      answer({ type: "ack", channel: f["channel"], key: f["key"], id: m["id"], timestamp: m["timestamp"], duplicate: !!known })
+      if (!known) for (const s of all) if (!s.closed) queueMicrotask(() => s.receive(m))
+    }
+  }
+  return { log, live: () => all.filter(s => !s.closed).length }
 }

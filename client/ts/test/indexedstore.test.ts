@@ -1,54 +1,59 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Client } from "../src/index.js"
-import { IndexedStore } from "../src/indexedstore.js"
-import { FakeEnv, settle } from "./fake.js"
+import { indexedStore } from "../src/indexedstore.js"
+import { database, FakeEnv, settle } from "./fake.js"
 
-interface Asked { result?: unknown; onsuccess?: () => void; onupgradeneeded?: () => void; onerror?: () => void; error?: unknown }
+type Item = Parameters<ReturnType<typeof indexedStore>["put"]>[0]
 
-/** As much of IndexedDB as is used. */
-function database(fails = false): { factory: IDBFactory; rows: Map<string, { id: string }>; made: string[] } {
-  const rows = new Map<string, { id: string }>(), made: string[] = []
-  const table = {
-    getAll: () => ({ result: structuredClone([...rows.values()]) }),
-    put: (row: { id: string }) => (rows.set(row.id, structuredClone(row)), {}),
-    delete: (id: string) => (rows.delete(id), {}),
-  }
-  const db = {
-    createObjectStore: (name: string, { keyPath }: { keyPath: string }) => made.push(`${name} by ${keyPath}`),
-    transaction: () => {
-      const work: { oncomplete?: () => void; onerror?: () => void; error: Error; objectStore: () => typeof table } = { error: new Error("quota"), objectStore: () => table }
-      setImmediate(() => fails ? work.onerror?.() : work.oncomplete?.())
-      return work
-    },
-  }
-  const open = (): Asked => {
-    const asked: Asked = { result: db }
-    setImmediate(() => {
-      asked.onupgradeneeded?.()
-      asked.onsuccess?.()
-    })
-    return asked
-  }
-  return { factory: { open } as unknown as IDBFactory, rows, made }
-}
+const item = (id: string, scope: string, seq = 1): Item =>
+  ({ id, scope, seq, message: { channel: "general", key: id, user: "alice", text: "hi", state: "queued" } })
 
-const item = (id: string, scope: string): Parameters<IndexedStore["put"]>[0] =>
-  ({ id, scope, seq: 1, message: { channel: "general", key: id, user: "alice", text: "hi", state: "queued" } })
-
-test("IndexedDB keeps items by scope, through a database that is opened once", async () => {
+test("IndexedDB keeps items by scope", async () => {
   const { factory, rows, made } = database()
-  const store = new IndexedStore(factory)
+  const store = indexedStore(factory)
   await Promise.all([store.put(item("1", "a")), store.put(item("2", "b"))])
-  assert.deepEqual((await new IndexedStore(factory).load("a")).map(i => i.id), ["1"])
+  assert.deepEqual((await indexedStore(factory).load("a")).map(i => i.id), ["1"])
   await store.remove("1")
   assert.deepEqual([...rows.keys()], ["2"])
-  assert.deepEqual(made, ["outbox by id", "outbox by id"]) // by two stores
+  assert.deepEqual(made, ["outbox by id"])
 })
 
-test("what IndexedDB refuses rejects", async () => {
-  const { factory } = database(true)
-  await assert.rejects(new IndexedStore(factory).put(item("1", "a")), { message: "quota" })
+test("items are numbered in the order in which they were kept, by whichever tab, and keep their numbers", async () => {
+  const { factory, rows } = database()
+  const one = indexedStore(factory), two = indexedStore(factory)
+  await one.put(item("a", "s", 1))
+  await one.put(item("b", "s", 2))
+  await two.put(item("c", "s", 1)) // it had read nothing yet
+  await one.put(item("d", "s", 3))
+  await one.put(item("a", "s", 1)) // its state changed
+  const all = (await two.load("s")).sort((a, b) => a.seq - b.seq)
+  assert.deepEqual(all.map(i => i.id), ["a", "b", "c", "d"])
+  assert.equal(new Set(all.map(i => i.seq)).size, rows.size)
+})
+
+for (const fault of ["throws", "hangs", "refuses", "aborts"] as const) {
+  test(`an IndexedDB that ${fault} does not keep, and works again when it does`, async () => {
+    const { factory, rows, now } = database()
+    const store = indexedStore(factory)
+    now.fault = fault
+    let outcome = "none"
+    store.put(item("1", "a")).then(() => outcome = "kept", () => outcome = "rejected")
+    await settle()
+    assert.equal(outcome, fault === "hangs" ? "none" : "rejected")
+    now.fault = undefined
+    await store.put(item("2", "a"))
+    assert.deepEqual([...rows.keys()], ["2"])
+  })
+}
+
+test("a handle that the browser closes between two messages loses nothing", async () => {
+  const { factory, rows, handles } = database()
+  const store = indexedStore(factory)
+  await store.put(item("1", "a"))
+  for (const h of handles) h.close()
+  await store.put(item("2", "a"))
+  assert.deepEqual([...rows.keys()], ["1", "2"])
 })
 
 test("with the option indexeddb what waits survives a reload", async () => {

@@ -1,0 +1,33 @@
+import type { Env } from "./env.js"
+import { failure, ParleyError } from "./error.js"
+import { timer } from "./timer.js"
+
+/** How long an answer that needs no waiting may take, in milliseconds. */
+export const patience = 15_000
+
+/** The most bytes of a WebSocket frame (docs/api.md, "Errors"). */
+export const maxFrame = 128 << 10
+
+/** What `work` brings; a `timeout` if that takes longer than `ms` milliseconds. */
+export function within<T>(env: Env, work: () => T | Promise<T>, ms = patience): Promise<T> {
+  const late = timer(env)
+  return new Promise<T>((resolve, reject) => {
+    late(ms, () => reject(failure("timeout")))
+    Promise.resolve().then(work).then(resolve, reject)
+  }).finally(late)
+}
+
+/** A value as JSON. What JSON cannot hold (a bigint, a circle) is refused. */
+export function serialize(value: object): string {
+  try {
+    return JSON.stringify(value)
+  } catch (e) {
+    throw new ParleyError("bad_json", `${e}`)
+  }
+}
+
+/** Refuses what has more than `most` bytes in UTF-8. */
+export function fits(text = "", most = maxFrame): string {
+  if (new Blob([text]).size > most) throw new ParleyError("too_large", `more than ${most} bytes`, 413)
+  return text
+}

@@ -80,6 +80,14 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 		return Page{}, err
 	}
 	ms, err := s.store.Thread(ctx, channel, root, q)
+	if err == nil && len(ms) > 0 {
+		most := s.maxAnswer - size(&ms[0])
+		if fit, _ := fitting(ms[1:], most, true); q.After != nil {
+			ms = ms[:1+fit]
+		} else if fit, _ := fittingLast(ms[1:], most, true); fit < len(ms)-1 { // the first is the root
+			ms = append(ms[:1:1], ms[len(ms)-fit:]...)
+		}
+	}
 	return s.page(c, b, ms, err)
 }
 

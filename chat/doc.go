@@ -29,7 +29,7 @@ type Config struct {
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
 	Limits     Limits           // nil: nobody is limited
-	MaxAnswer  int              // bytes after which no message is added to an answer; 8 MiB
+	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
 }
 
 // Service is the use cases over a store and a hub.
@@ -62,7 +62,7 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 		cfg.Presence.Tiers = cfg.Namespaces.Tiers
 	}
 	if cfg.MaxAnswer == 0 {
-		cfg.MaxAnswer = 8 << 20
+		cfg.MaxAnswer = 8<<20 - 4<<10
 	}
 	if cfg.Limits == nil {
 		cfg.Limits = unlimited{}

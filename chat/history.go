@@ -67,19 +67,8 @@ func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error
 	if err != nil {
 		return Page{}, err
 	}
-	s.limits.Owe(c, size(ms)/answerUnit)
+	s.limits.Owe(c, sizes(ms)/answerUnit)
 	return Page{ms, b}, nil
-}
-
-// size is about how many bytes messages take.
-func size(ms []parley.Message) (n int) {
-	for i := range ms {
-		n += len(ms[i].Text) + len(ms[i].Data) + 128
-		if t := ms[i].Target; t != nil {
-			n += len(t.Text) + len(t.Data) + 128
-		}
-	}
-	return n
 }
 
 // run reads up to limit messages, in as many reads as it takes, of which none is
@@ -106,10 +95,14 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 		if len(ms) == 0 {
 			break
 		}
-		all = append(all, ms...)
+		fit, n := fitting(ms, most-bytes, len(all) == 0)
+		all = append(all, ms[:fit]...)
+		if fit < len(ms) {
+			break
+		}
 		after += int64(len(ms))
 		limit -= len(ms)
-		bytes += size(ms)
+		bytes += n
 	}
 	return all, nil
 }
@@ -134,9 +127,13 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed meanwhile
 			break
 		}
-		all = append(ms[:len(ms):len(ms)], all...)
+		fit, n := fittingLast(ms, most-bytes, len(all) == 0)
+		all = append(ms[len(ms)-fit:len(ms):len(ms)], all...)
+		if fit < len(ms) {
+			break
+		}
 		end = ms[0].ID
-		bytes += size(ms)
+		bytes += n
 		step = min(8*backwards, max(1, int64(most-bytes)*int64(len(all))/int64(bytes)))
 	}
 	return all, nil

@@ -151,18 +151,18 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 	log := &fake{}
 	k := log.with("c", rising(300)...)
 	k.most = 7
-	s := answering(log, 20*130)
+	s := answering(log, 20*410)
 	var forward, backward []parley.Message
 	for after := int64(0); after < 300; after = forward[len(forward)-1].ID {
 		page, err := s.History(t.Context(), dev("u"), "c", chat.Query{After: &parley.Cursor{ID: after}, Limit: 1000})
-		if n := len(page.Messages); err != nil || n < 20 && after+int64(n) < 300 || n > 27 {
+		if n := len(page.Messages); err != nil || n < 19 && after+int64(n) < 300 || n > 20 {
 			t.Fatalf("%d messages after %d, %v", n, after, err)
 		}
 		forward = append(forward, page.Messages...)
 	}
 	for before := int64(301); before > 1; before = backward[0].ID {
 		page, err := s.History(t.Context(), dev("u"), "c", chat.Query{Before: &before, Limit: 1000})
-		if n := len(page.Messages); err != nil || n < 20 && int64(n) < before-1 || n > 64 {
+		if n := len(page.Messages); err != nil || n < 19 && int64(n) < before-1 || n > 20 {
 			t.Fatalf("%d messages before %d, %v", n, before, err)
 		}
 		backward = append(page.Messages[:len(page.Messages):len(page.Messages)], backward...)

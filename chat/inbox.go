@@ -48,16 +48,50 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 		}
 	}
 	page := bs[from:min(from+limit, len(bs))]
-	names := make([]parley.ChannelID, len(page))
-	for i := range page {
-		names[i] = page[i].Channel
-	}
 	in := Inbox{}
-	if in.Channels, err = s.store.Inbox(ctx, c.User, names...); err != nil {
-		return Inbox{}, err
+	bytes := 0
+	for at := 0; at < len(page); at += inboxPart {
+		part := page[at:min(at+inboxPart, len(page))]
+		all, err := s.inboxPart(ctx, c, part)
+		if err != nil {
+			return Inbox{}, err
+		}
+		fit := 0
+		for ; fit < len(all); fit++ {
+			n := standingSize(&all[fit])
+			if bytes+n > s.maxAnswer && len(in.Channels)+fit > 0 {
+				break
+			}
+			bytes += n
+		}
+		if in.Channels = append(in.Channels, all[:fit]...); fit < len(all) { // the rest has no room
+			cut := slices.IndexFunc(part, func(b parley.Bounds) bool { return b.Channel == all[fit].Channel })
+			page = page[:at+cut]
+		}
 	}
-	readable := in.Channels[:0]
-	for _, st := range in.Channels {
+	s.limits.Owe(c, bytes/answerUnit)
+	if from+len(page) < len(bs) {
+		last := page[len(page)-1]
+		in.Next = strconv.FormatInt(int64(last.Time), 10) + "/" + string(last.Channel)
+	}
+	return in, nil
+}
+
+// inboxPart is how many channels are read at once, each with its last message.
+const inboxPart = 64
+
+// inboxPart reads some channels, without those that the caller may not read.
+func (s *Service) inboxPart(ctx context.Context, c Caller, part []parley.Bounds) ([]parley.Standing, error) {
+	names := make([]parley.ChannelID, len(part))
+	for i := range part {
+		names[i] = part[i].Channel
+	}
+	all, err := s.store.Inbox(ctx, c.User, names...)
+	if err != nil {
+		return nil, err
+	}
+	readable := all[:0]
+	for _, st := range all {
 		if st.Settings.Kind == "" {
 			st.Settings.Kind = s.kind(st.Channel)
 		}
@@ -65,12 +99,16 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 			readable = append(readable, st)
 		}
 	}
-	in.Channels = readable
-	if from+len(page) < len(bs) {
-		last := page[len(page)-1]
-		in.Next = strconv.FormatInt(int64(last.Time), 10) + "/" + string(last.Channel)
+	return readable, nil
+}
+
+// standingSize is size for a line of the inbox.
+func standingSize(st *parley.Standing) int {
+	n := 300 + len(st.Channel) + quoted(st.Settings.Title)
+	if st.Last != nil {
+		n += size(st.Last)
 	}
-	return in, nil
+	return n
 }
 
 // Mine lists the channels that a user is a member of.

@@ -50,6 +50,9 @@ func (s *Service) Waste(c Caller, messages int) error {
 	return refusal(s.limits.Spend(c, "", messages))
 }
 
+// OweAnswer counts the bytes of an answer that was made of other things than messages.
+func (s *Service) OweAnswer(c Caller, bytes int) { s.limits.Owe(c, bytes/answerUnit) }
+
 // AskAbout counts that channels are looked at, beside the request.
 func (s *Service) AskAbout(c Caller, channels int) {
 	if n := channels / channelsUnit; n > 0 {

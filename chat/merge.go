@@ -45,10 +45,11 @@ func (m *merge) add(page []parley.Message) {
 	}
 	keep, bytes := 0, 0
 	for ; keep < len(m.all); keep++ {
-		if (keep >= m.limit || bytes >= m.bytes) && m.all[keep].Time != m.all[keep-1].Time {
+		n := size(&m.all[keep])
+		if (keep >= m.limit || bytes+n > m.bytes) && keep > 0 && m.all[keep].Time != m.all[keep-1].Time {
 			break
 		}
-		bytes += size(m.all[keep : keep+1])
+		bytes += n
 	}
 	clear(m.all[keep:])
 	if m.all = m.all[:keep]; m.newest {

@@ -7,7 +7,9 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +26,12 @@ type Leaver struct {
 	// It is to be set, if at all, before the connection is used.
 	Instead func(p []byte) []byte
 
-	impatient bool // its reader's: reading fails instead of waiting
+	// Patience is for how long a client may take nothing of what is written to it before the
+	// write fails; 0: any. It is to be set like Instead.
+	Patience time.Duration
+
+	impatient bool        // its reader's: reading fails instead of waiting
+	bounded   atomic.Bool // somebody else has set a deadline for writes
 
 	mu   sync.Mutex
 	read reading
@@ -82,11 +89,71 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 func (c *Leaver) Write(p []byte) (int, error) {
 	if c.Instead != nil {
 		if b := c.Instead(p); b != nil {
-			_, err := c.TCPConn.Write(b)
+			_, err := c.write(b)
 			return len(p), err
 		}
 	}
-	return c.TCPConn.Write(p)
+	return c.write(p)
+}
+
+// write writes all. Only if the client is slow it takes a deadline, which moves with each
+// byte that the client takes.
+func (c *Leaver) write(p []byte) (all int, err error) {
+	waits := false
+	for all < len(p) && err == nil {
+		n := 0
+		var failed error
+		waited := c.raw.Write(func(fd uintptr) (done bool) {
+			for {
+				if n, failed = unix.Write(int(fd), p[all:min(len(p), all+1<<30)]); failed != unix.EINTR {
+					break
+				}
+			}
+			return failed != unix.EAGAIN || !waits
+		})
+		all += max(n, 0)
+		switch {
+		case waited != nil:
+			err = &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: reason(waited)}
+		case failed != nil && failed != unix.EAGAIN:
+			err = &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("write", failed)}
+		case all < len(p):
+			waits = true
+			if c.Patience > 0 && !c.bounded.Load() {
+				_ = c.TCPConn.SetWriteDeadline(time.Now().Add(c.Patience))
+			}
+		}
+	}
+	if waits && c.Patience > 0 && !c.bounded.Load() && err == nil {
+		_ = c.TCPConn.SetWriteDeadline(time.Time{})
+	}
+	return all, err
+}
+
+// reason is what a net.OpError wraps.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// ReadFrom implements io.ReaderFrom, for net/http, by Write.
+func (c *Leaver) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{c}, r)
+}
+
+// SetWriteDeadline implements net.Conn. While there is a deadline, it counts instead of Patience.
+func (c *Leaver) SetWriteDeadline(t time.Time) error {
+	c.bounded.Store(!t.IsZero())
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *Leaver) SetDeadline(t time.Time) error {
+	c.bounded.Store(!t.IsZero())
+	return c.TCPConn.SetDeadline(t)
 }
 
 var headEnd = []byte("\r\n\r\n")

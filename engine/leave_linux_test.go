@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -157,4 +158,34 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 	}
 	secure.Close()
 	wait(t, "the peer is gone", p.gone)
+}
+
+// A client that takes nothing of what is written to it, for as long as there is patience,
+// fails the write; one that takes some gets all.
+func TestAWriteThatMakesNoProgressFails(t *testing.T) {
+	for name, inside := range map[string]bool{"plain": false, "read from": true} {
+		l, client := leaver(t, aHead)
+		l.Patience = 10 * time.Second
+		write := func(p []byte) error {
+			if inside {
+				_, err := io.Copy(l, bytes.NewReader(p))
+				return err
+			}
+			_, err := l.Write(p)
+			return err
+		}
+		const size = 64 << 20
+		done := make(chan error)
+		go func() { done <- write(make([]byte, size)) }()
+		if n, err := io.CopyN(io.Discard, client, size); err != nil {
+			t.Fatalf("%s: read %d bytes, %v", name, n, err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: the client reads: %v", name, err)
+		}
+		l.Patience = 20 * time.Millisecond
+		if err := write(make([]byte, size)); !os.IsTimeout(err) {
+			t.Errorf("%s: the client does not read: %v", name, err)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // TuneListener does nothing where the options are not known.
@@ -40,7 +41,8 @@ func (e *Engine) closeLocked(*Conn)                    {}
 // none.
 type Leaver struct {
 	net.Conn
-	Instead func(p []byte) []byte
+	Instead  func(p []byte) []byte
+	Patience time.Duration
 }
 
 // Leaving returns the connection as it is.

@@ -26,20 +26,22 @@ type Authenticator interface {
 
 // Config of an API. Auth, Tickets and Origins are required.
 type Config struct {
-	Auth    Authenticator
-	Origins func(origin string) bool        // pages that may use parley from a browser
-	Hosts   func(host string) bool          // Host headers that are served; nil: all
-	Secret  func() (string, error)          // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
-	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
-	Damaged func() []string                 // files of the store of which a part can't be read, which /readyz names; nil: none are known
-	Tickets *auth.Tickets                   // those that Auth takes
-	Client  func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
-	Limits  *limit.Limits                   // of what is opened and of bad credentials; nil: none
-	Refused func(Refusal)                   // is told of what was refused; nil: nobody
-	Did     func(Deed)                      // is told of what was administered; nil: nobody
-	HSTS    bool                            // browsers are to come over TLS only (RFC 6797)
-	Pages   http.Handler                    // what is at /, /chat.js, /parley.js and /examples/
-	Logger  *slog.Logger                    // slog.Default()
+	Auth     Authenticator
+	Origins  func(origin string) bool        // pages that may use parley from a browser
+	Hosts    func(host string) bool          // Host headers that are served; nil: all
+	Secret   func() (string, error)          // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
+	Ready    func(ctx context.Context) error // what /readyz asks; nil: nothing
+	Damaged  func() []string                 // files of the store of which a part can't be read, which /readyz names; nil: none are known
+	Tickets  *auth.Tickets                   // those that Auth takes
+	Client   func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
+	Answers  *limit.Answers                  // of what is on its way to clients; nil: any
+	Patience time.Duration                   // for which a client of HTTP/2 may take nothing of its answer; 0: any
+	Limits   *limit.Limits                   // of what is opened and of bad credentials; nil: none
+	Refused  func(Refusal)                   // is told of what was refused; nil: nobody
+	Did      func(Deed)                      // is told of what was administered; nil: nobody
+	HSTS     bool                            // browsers are to come over TLS only (RFC 6797)
+	Pages    http.Handler                    // what is at /, /chat.js, /parley.js and /examples/
+	Logger   *slog.Logger                    // slog.Default()
 }
 
 // API is an http.Handler for everything on the public listener.
@@ -56,12 +58,12 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	}
 	a := &API{chat: c, ways: ways, cfg: cfg}
 	mux := http.NewServeMux()
-	route := func(path string, m methods) { mux.Handle(path, a.serve(m.atOnce)) }
+	route := func(path string, m methods) { mux.Handle(path, a.account(false, a.serve(m.atOnce))) }
 	waits := func(path string, m methods) { mux.Handle(path, a.serve(m.serve)) } // as long as its client is there
 
 	route("/api/messages", methods{"GET": a.poll, "POST": a.post})
 	route("/api/messages/batch", methods{"POST": a.postBatch})
-	waits("/api/messages/poll", methods{"GET": a.longPoll})
+	mux.Handle("/api/messages/poll", a.account(true, a.serve(methods{"GET": a.longPoll}.serve)))
 	route("/api/messages/{channel}/{id}", methods{"GET": a.message, "PATCH": a.edit, "DELETE": a.remove})
 	route("/api/messages/{channel}/{id}/reactions/{emoji}", methods{"GET": a.reactors, "PUT": a.react, "DELETE": a.unreact})
 	waits("/api/stream", methods{"GET": a.streamMany})

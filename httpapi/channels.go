@@ -66,19 +66,36 @@ func (a *API) publicChannels(w http.ResponseWriter, r *http.Request, caller chat
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Channels []channelView    `json:"channels"`
-		Next     parley.ChannelID `json:"next,omitempty"`
-	}{make([]channelView, 0, len(names)), next}
-	for _, name := range names {
+	a.chat.AskAbout(caller, len(names))
+	out := []byte(`{"channels":[`)
+	for i, name := range names {
 		v, err := a.view(r, caller, name, true)
 		if err != nil {
 			return err
 		}
-		list.Channels = append(list.Channels, *v)
+		line, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if len(out)+len(line)+2*parley.MaxName > maxAnswer && i > 0 {
+			next = names[i-1]
+			break
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, line...)
 	}
-	return writeJSON(w, http.StatusOK, list)
+	out = append(out, ']')
+	if next != "" {
+		out = wire.AppendString(append(out, `,"next":`...), string(next))
+	}
+	a.chat.OweAnswer(caller, len(out))
+	return writeBody(w, http.StatusOK, append(out, '}', '\n'))
 }
+
+// maxAnswer is how many bytes an answer has at most.
+const maxAnswer = 8 << 20
 
 // view is what a caller sees of a channel; listed: by its place in a list of public ones,
 // which one need not be able to read to join it.

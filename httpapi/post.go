@@ -95,7 +95,12 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 			out = append(out, ',')
 		}
 		if res.Err == nil {
-			out = wire.AppendMessage(out, &res.Message)
+			if m := wire.AppendMessage(nil, &res.Message); len(out)+len(m) < maxAnswer-receipts {
+				out = append(out, m...)
+			} else { // many repeats of large messages
+				receipt := res.Message.Receipt()
+				out = wire.AppendMessage(out, &receipt)
+			}
 			continue
 		}
 		e := parley.AsError(res.Err)
@@ -107,6 +112,9 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	}
 	return writeBody(w, http.StatusOK, append(out, ']', '\n'))
 }
+
+// receipts is the room that an answer keeps for receipts and refusals of a whole batch.
+const receipts = maxBatch * 1536
 
 // item checks one message of a body.
 func item(c chat.Caller, post *wire.Post) (it chat.Item) {

@@ -198,6 +198,11 @@ func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
 			return c, err
 		}
 	}
+	if acc, ok := r.Context().Value(answeringKey{}).(*answering); ok {
+		if err := acc.begin(r, c); err != nil {
+			return c, err
+		}
+	}
 	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
 		d.Caller = c
 	}

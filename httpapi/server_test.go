@@ -31,6 +31,7 @@ type server struct {
 	api   http.Handler
 	url   string
 	admin string // the admin listener's handler, which refuses foreign hosts
+	chat  *chat.Service
 	ways  *transport.Transports
 
 	mu       sync.Mutex
@@ -66,7 +67,7 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth
 	if a, ok := authenticator.(*auth.Authenticator); ok {
 		cfg.Token, cfg.Valid = a.Bearer, a.Valid
 	}
-	s := &server{t: t, ways: transport.New(c, e, cfg)}
+	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
 		Ready:   func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
 		Damaged: func() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.damaged },

@@ -45,6 +45,10 @@ type Config struct {
 	// is counted.
 	Take func(chat.Caller) *parley.Error
 	Free func(chat.Caller)
+	// Charge counts the bytes of an answer on its way until Discharge, or refuses them; nil:
+	// none are counted.
+	Charge    func(c chat.Caller, bytes int) *parley.Error
+	Discharge func(c chat.Caller, bytes int)
 	// Patience tells how long a client that was refused as CodeRateLimited is not read
 	// from, since it does not stop; nil: it always is.
 	Patience func(chat.Caller) time.Duration

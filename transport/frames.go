@@ -309,7 +309,7 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller,
 	if err != nil {
 		return err
 	}
-	q := chat.Query{Before: before, Limit: 50, Bytes: answerBytes} // "more" tells that there is more
+	q := chat.Query{Before: before, Limit: 50, Bytes: historyBytes} // "more" tells that there is more
 	if limit != nil {
 		q.Limit = int(min(max(*limit, 1), 1000))
 	}

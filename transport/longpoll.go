@@ -12,7 +12,7 @@ import (
 	"parley/wire"
 )
 
-// answerBytes bounds the answer of one long poll, and of one history frame.
+// answerBytes bounds the answer of one long poll.
 const answerBytes = 1 << 20
 
 // LongPoll answers at once if there is anything after the cursors, else with the
@@ -101,6 +101,7 @@ type got struct {
 	refused          *parley.Error // a right was lost, or the credentials, which is the answer
 	early            []byte        // what was read of the client's next request
 	rest             []byte        // what a short write left of the answer
+	charged          int           // bytes of the answer, on its way
 }
 
 func (p *poll) has() *got {

@@ -118,7 +118,14 @@ func (p *pollPeer) Output() ([]byte, error) {
 	if p.leave && !p.done {
 		return p.problem(p.t.Draining()), nil
 	}
-	return p.head.before(p.answer(), p.leave), nil
+	body := p.answer()
+	if t := p.t; t.cfg.Charge != nil {
+		if e := t.cfg.Charge(p.who.caller(), len(body)); e != nil {
+			return p.problem(e), nil
+		}
+		p.has().charged = len(body)
+	}
+	return p.head.before(body, p.leave), nil
 }
 
 // problem is the answer to a poll that can't be served any more.
@@ -154,7 +161,12 @@ func (p *pollPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 
 func (p *pollPeer) Drain(time.Duration) { p.due, p.leave = true, true }
 
-func (p *pollPeer) Gone() { p.t.end(&p.poll, p.got == nil || p.got.refused == nil) }
+func (p *pollPeer) Gone() {
+	if p.got != nil && p.got.charged > 0 {
+		p.t.cfg.Discharge(p.who.caller(), p.got.charged)
+	}
+	p.t.end(&p.poll, p.got == nil || p.got.refused == nil)
+}
 
 func (p *pollPeer) Return(nc net.Conn) {
 	if p.leave {

@@ -116,10 +116,11 @@ func hasToken(h http.Header, name, token string) bool {
 }
 
 const (
-	maxUndurable = 64       // messages of one connection that are not yet stored
-	maxAtOnce    = 64       // frames of one connection before others have their turn
-	maxAnswers   = 64 << 10 // bytes of its own answers that are not yet written
-	frameUnit    = 16 << 10 // bytes of a client that cost as much as one thing that it asks for
+	maxUndurable = 64        // messages of one connection that are not yet stored
+	maxAtOnce    = 64        // frames of one connection before others have their turn
+	maxAnswers   = 64 << 10  // bytes of its own answers that are not yet written
+	historyBytes = 256 << 10 // of one history frame, which waits until its client takes it
+	frameUnit    = 16 << 10  // bytes of a client that cost as much as one thing that it asks for
 	eventsPerSec = 20
 )
 

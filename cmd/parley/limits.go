@@ -171,7 +171,7 @@ func (l *limits) begins(conn net.Conn) bool { return l.header && !l.end(conn).Is
 // proxied reads the header of a proxy's connection, which takes time. Who came to the
 // proxy by a Unix socket has no address there, and counts as the proxy itself does:
 // without any address nothing would limit them.
-func (l *limits) proxied(conn net.Conn) (net.Conn, error) {
+func (l *limits) proxied(conn net.Conn) (*proxyproto.Conn, error) {
 	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second),
 		proxyproto.ValidateHeader(func(h *proxyproto.Header) error {
 			if _, _, ok := h.IPs(); !ok {

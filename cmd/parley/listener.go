@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pires/go-proxyproto"
+
 	"parley"
 	"parley/engine"
 	"parley/httpapi"
@@ -23,7 +25,8 @@ type listener struct {
 	limits   *limits     // of addresses; nil: none
 	secure   *tls.Config // of those who are turned away; nil: without TLS
 	refused  func(reason string)
-	first    *handshakes // serves new connections that bring a handshake; nil: nobody
+	first    *handshakes   // serves new connections that bring a handshake; nil: nobody
+	patience time.Duration // for which a client may take nothing of what is written to it; 0: any
 	accepted chan accepted
 	closing  sync.Once
 	closed   chan struct{}
@@ -60,7 +63,7 @@ func (l *listener) run() error {
 			apart(conn, func() { l.turnAway(conn, noDescriptors) })
 			continue
 		case l.limits == nil:
-			conn = leaving(conn)
+			conn = l.leaving(conn)
 		case l.limits.begins(conn):
 			go l.proxied(conn)
 			continue
@@ -70,7 +73,7 @@ func (l *listener) run() error {
 				apart(conn, func() { l.turnAway(conn, e) })
 				continue
 			}
-			conn = leaving(conn)
+			conn = l.leaving(conn)
 		}
 		if fresh, ok := conn.(peeking); ok && l.first != nil {
 			l.first.take(fresh, func() { l.hand(accepted{conn: conn}) })
@@ -84,10 +87,10 @@ func (l *listener) run() error {
 
 // leaving makes of a connection one that can leave net/http, and whose malformed requests
 // are answered like others.
-func leaving(conn net.Conn) net.Conn {
+func (l *listener) leaving(conn net.Conn) net.Conn {
 	conn = engine.Leaving(conn)
-	if l, ok := conn.(*engine.Leaver); ok {
-		l.Instead = httpapi.Malformed
+	if own, ok := conn.(*engine.Leaver); ok {
+		own.Instead, own.Patience = httpapi.Malformed, l.patience
 	}
 	return conn
 }
@@ -105,7 +108,34 @@ func (l *listener) proxied(raw net.Conn) {
 		l.turnAway(conn, e)
 		return
 	}
-	l.hand(accepted{conn: conn})
+	l.hand(accepted{conn: &patient{conn, l.patience}})
+}
+
+// patient is a proxy's connection whose writes fail if the proxy takes none of a part for
+// so long, as those of an engine.Leaver do.
+type patient struct {
+	*proxyproto.Conn
+	patience time.Duration
+}
+
+func (c *patient) Write(p []byte) (n int, err error) {
+	for err == nil && n < len(p) {
+		m := 0
+		if c.patience > 0 {
+			_ = c.SetWriteDeadline(time.Now().Add(c.patience))
+		}
+		m, err = c.Conn.Write(p[n:min(len(p), n+64<<10)])
+		n += m
+	}
+	if err == nil && c.patience > 0 {
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom, for net/http, by Write.
+func (c *patient) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
 var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left", Hint: "come back after the time in Retry-After", RetryAfter: 5 * time.Second}
@@ -171,9 +201,9 @@ func (l *listener) giveBack(nc net.Conn, early []byte) {
 		l.limits.back(nc)
 	}
 	if len(early) > 0 {
-		nc = &readAhead{nc, io.MultiReader(bytes.NewReader(early), nc)}
+		nc = &readAhead{l.leaving(nc), io.MultiReader(bytes.NewReader(early), nc)}
 	} else {
-		nc = leaving(nc)
+		nc = l.leaving(nc)
 	}
 	l.hand(accepted{conn: nc})
 }

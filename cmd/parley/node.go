@@ -29,6 +29,7 @@ import (
 	"parley/httpapi"
 	"parley/hub"
 	"parley/internal/gcpace"
+	"parley/limit"
 	"parley/presence"
 	"parley/transport"
 )
@@ -122,6 +123,7 @@ func (n *node) run(ctx context.Context) error {
 	var listeners []*listener
 	for _, l := range sockets {
 		own := newListener(l, limits.full, n.limits, trail.count)
+		own.patience = f.HeartbeatTimeout
 		if secure != nil {
 			own.secure = secure.Clone()
 			own.secure.NextProtos = []string{"http/1.1"}
@@ -137,6 +139,10 @@ func (n *node) run(ctx context.Context) error {
 	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Secret: n.secret, Refused: trail.request, Did: trail.deed,
 		Ready: func(context.Context) error { return store.Ready() }, Damaged: store.Damaged,
 		Pages: pages(), Logger: n.log, HSTS: secure != nil && n.hosts == nil}
+	answers := limit.NewAnswers(limit.AnswersConfig{})
+	cfg.Charge, cfg.Discharge = func(c chat.Caller, n int) *parley.Error { return answers.Charge(httpapi.Limited(c), n) },
+		func(c chat.Caller, n int) { answers.Discharge(httpapi.Limited(c), n) }
+	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limits != nil {
 		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
 		face.Client, face.Limits = n.limits.client, n.limits.callers

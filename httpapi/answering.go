@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"parley"
+	"parley/chat"
+	"parley/limit"
+)
+
+// answering is the account of an answer: it is built among few others, its bytes are
+// charged before the first is written, and over HTTP/2 its client must take some of them
+// within each patience. A plain connection sees to that itself (engine.Leaver).
+type answering struct {
+	http.ResponseWriter
+	answers  *limit.Answers // nil: nothing is counted
+	patience time.Duration  // of an HTTP/2 stream; 0: any
+
+	user    parley.UserID // "" for back ends and nobody, who share what the node has
+	builds  bool          // it has a place to build in
+	charged int
+	refused bool // another answer was written instead
+	waits   bool // it takes no place, since it waits before it builds
+}
+
+type answeringKey struct{}
+
+// account counts the answers of a path. waits: its handler waits, but builds little.
+func (a *API) account(waits bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		acc := &answering{ResponseWriter: w, answers: a.cfg.Answers, waits: waits}
+		if r.ProtoMajor > 1 {
+			acc.patience = a.cfg.Patience
+		}
+		defer acc.end()
+		next.ServeHTTP(acc, r.WithContext(context.WithValue(r.Context(), answeringKey{}, acc)))
+	})
+}
+
+// begin waits for a place to build the answer to a caller in. Only what reads can be large.
+func (acc *answering) begin(r *http.Request, c chat.Caller) error {
+	if acc.answers == nil || acc.builds {
+		return nil
+	}
+	acc.user = Limited(c)
+	if acc.waits || r.Method != http.MethodGet {
+		return nil
+	}
+	if e := acc.answers.Build(r.Context(), acc.user); e != nil {
+		return e
+	}
+	acc.builds = true
+	return nil
+}
+
+// Limited is the user whose limits a caller has; "" for back ends, whose only limits are
+// the node's.
+func Limited(c chat.Caller) parley.UserID {
+	if c.As != nil && c.As.Service {
+		return ""
+	}
+	return c.User
+}
+
+func (acc *answering) built() {
+	if acc.builds {
+		acc.builds = false
+		acc.answers.Built(acc.user)
+	}
+}
+
+func (acc *answering) end() {
+	acc.built()
+	if acc.charged > 0 {
+		acc.answers.Discharge(acc.user, acc.charged)
+	}
+}
+
+// WriteHeader charges a body whose length was set, or answers that it can't be taken now.
+func (acc *answering) WriteHeader(status int) {
+	if acc.answers != nil && acc.charged == 0 && !acc.refused {
+		n, _ := strconv.Atoi(acc.Header().Get("Content-Length"))
+		if e := acc.answers.Charge(acc.user, n); e != nil {
+			acc.refused = true
+			h := acc.Header()
+			h.Del("ETag")
+			h.Del("Content-Length")
+			var body []byte
+			status, body = Problem(h, e)
+			h.Set("Content-Length", strconv.Itoa(len(body)))
+			defer func() { _, _ = acc.ResponseWriter.Write(body) }()
+		} else {
+			acc.charged = n
+		}
+	}
+	acc.built()
+	acc.extend()
+	acc.ResponseWriter.WriteHeader(status)
+}
+
+// extend gives the client of an HTTP/2 stream time for what is written next.
+func (acc *answering) extend() {
+	if acc.patience > 0 {
+		_ = http.NewResponseController(acc.ResponseWriter).SetWriteDeadline(time.Now().Add(acc.patience))
+	}
+}
+
+// part is how much of an answer must be taken within a patience.
+const part = 64 << 10
+
+func (acc *answering) Write(p []byte) (n int, err error) {
+	if acc.refused {
+		return len(p), nil
+	}
+	for acc.patience > 0 && len(p)-n > part && err == nil {
+		var m int
+		m, err = acc.ResponseWriter.Write(p[n : n+part])
+		n += m
+		acc.extend()
+	}
+	if err != nil {
+		return n, err
+	}
+	m, err := acc.ResponseWriter.Write(p[n:])
+	return n + m, err
+}
+
+// Unwrap is for http.ResponseController.
+func (acc *answering) Unwrap() http.ResponseWriter { return acc.ResponseWriter }

@@ -1,0 +1,170 @@
+package limit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// AnswersConfig bounds the memory of answers. 0 is the default, below 0 no limit.
+type AnswersConfig struct {
+	User      int // bytes that wait for a user's clients to take them; 16 MiB: two whole answers
+	Node      int // for all clients; 64 MiB
+	UserBuild int // answers to a user that are being built at once, others wait; 4
+	NodeBuild int // to all; 16
+}
+
+// SmallAnswer is what costs nothing, in bytes: as much waits in buffers anyway.
+const SmallAnswer = 16 << 10
+
+// Answers counts the answers that are being built, and the bytes of those on their way to
+// clients that may read slowly or never. It is safe for concurrent use.
+//
+//	wait for a place ──Build──▶ being built ──Built──▶ Charge ──▶ being written ──Discharge──▶
+//	                                                     └──▶ refused: overloaded
+type Answers struct {
+	cfg AnswersConfig // fixed
+
+	mu       sync.Mutex
+	users    map[parley.UserID]*answers
+	bytes    int
+	building int
+	waiting  []*builder // in their order
+}
+
+// answers are those of a user. Who has none is not kept.
+type answers struct{ bytes, building int }
+
+type builder struct {
+	user parley.UserID
+	turn chan struct{} // closed when it has a place
+}
+
+// NewAnswers makes limits of answers.
+func NewAnswers(cfg AnswersConfig) *Answers {
+	def := func(n *int, otherwise int) {
+		switch {
+		case *n == 0:
+			*n = otherwise
+		case *n < 0:
+			*n = int(^uint(0) >> 1)
+		}
+	}
+	def(&cfg.User, 16<<20)
+	def(&cfg.Node, 64<<20)
+	def(&cfg.UserBuild, 4)
+	def(&cfg.NodeBuild, 16)
+	return &Answers{cfg: cfg, users: map[parley.UserID]*answers{}}
+}
+
+// Build waits for a place to build an answer in, until Built; "" is a user without a limit
+// of their own. The error is that none became free before ctx ended.
+func (a *Answers) Build(ctx context.Context, user parley.UserID) *parley.Error {
+	a.mu.Lock()
+	if a.buildLocked(user) {
+		a.mu.Unlock()
+		return nil
+	}
+	b := &builder{user, make(chan struct{})}
+	a.waiting = append(a.waiting, b)
+	a.mu.Unlock()
+	select {
+	case <-b.turn:
+		return nil
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := slices.Index(a.waiting, b); i >= 0 {
+		a.waiting = slices.Delete(a.waiting, i, i+1)
+		return overloaded("answers", "too many answers are being built")
+	}
+	return nil // its turn came at the same time
+}
+
+func (a *Answers) buildLocked(user parley.UserID) bool {
+	u := a.userLocked(user)
+	if a.building >= a.cfg.NodeBuild || user != "" && u.building >= a.cfg.UserBuild {
+		a.forgetLocked(user, u)
+		return false
+	}
+	a.building++
+	u.building++
+	return true
+}
+
+// Built ends what Build began, and lets the next ones in.
+func (a *Answers) Built(user parley.UserID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := a.userLocked(user)
+	a.building--
+	u.building--
+	a.forgetLocked(user, u)
+	for i := 0; i < len(a.waiting) && a.building < a.cfg.NodeBuild; {
+		b := a.waiting[i]
+		if !a.buildLocked(b.user) {
+			i++
+			continue
+		}
+		a.waiting = slices.Delete(a.waiting, i, i+1)
+		close(b.turn)
+	}
+}
+
+// Charge counts the bytes of an answer until Discharge, or refuses them.
+func (a *Answers) Charge(user parley.UserID, n int) *parley.Error {
+	if n <= SmallAnswer {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := a.userLocked(user)
+	switch {
+	case user != "" && u.bytes+n > a.cfg.User:
+		a.forgetLocked(user, u)
+		return overloaded("answers_user", fmt.Sprintf("%s has not read the answers before this one", user))
+	case a.bytes+n > a.cfg.Node:
+		a.forgetLocked(user, u)
+		return overloaded("answers", "too many answers wait to be read")
+	}
+	a.bytes += n
+	u.bytes += n
+	return nil
+}
+
+// Discharge ends what Charge counted.
+func (a *Answers) Discharge(user parley.UserID, n int) {
+	if n <= SmallAnswer {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := a.userLocked(user)
+	a.bytes -= n
+	u.bytes -= n
+	a.forgetLocked(user, u)
+}
+
+func (a *Answers) userLocked(user parley.UserID) *answers {
+	u := a.users[user]
+	if u == nil {
+		u = &answers{}
+		a.users[user] = u
+	}
+	return u
+}
+
+func (a *Answers) forgetLocked(user parley.UserID, u *answers) {
+	if *u == (answers{}) {
+		delete(a.users, user)
+	}
+}
+
+func overloaded(reason, detail string) *parley.Error {
+	return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, Detail: detail, RetryAfter: 2 * time.Second, Hint: "read the answers, and retry after the given delay"}
+}

@@ -59,15 +59,22 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
     bar.replaceChildren(react, ...events.reply ? [reply] : [], ...events.thread ? [thread] : [], ...shown.user === me ? [edit, remove] : [])
     node.append(bar)
   }
-  const over = (e: Event): void => {
+  const over = (e: PointerEvent): void => {
+    if (e.pointerType === "touch") return // a finger shows them by its click, or they would be under it
     if (!bar.contains(document.activeElement) && !picker.matches(":popover-open")) show(e.target)
   }
   const focus = (e: Event): void => show(e.target)
-  const away = (): void => { if (!bar.contains(document.activeElement) && !picker.matches(":popover-open")) bar.remove() }
+  // A finger that lifts leaves the list before its click arrives: with touch only a tap elsewhere puts the tools away.
+  const away = (e: PointerEvent): void => {
+    if (e.type === "pointerleave" ? e.pointerType === "touch" : e.composedPath().some(n => n === log || n === picker)) return
+    if (!bar.contains(document.activeElement) && !picker.matches(":popover-open")) bar.remove()
+  }
   const off = new AbortController()
   log.addEventListener("pointerover", over, off)
+  log.addEventListener("click", focus, off)
   log.addEventListener("focusin", focus, off)
   log.addEventListener("pointerleave", away, off)
+  document.addEventListener("pointerdown", away, off)
   return {
     drawn: () => {
       if (!shown || bar.isConnected) return

@@ -509,3 +509,42 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 		t.Errorf("a ticket of the removed key: %s", got)
 	}
 }
+
+// parley send and tail speak to a server that requires a token, given as a flag or in the
+// environment.
+func TestSendAndTailTakeAToken(t *testing.T) {
+	t.Parallel()
+	p := serve(t)
+	token := p.hour("alice", "*")
+	command := func(env string, args ...string) *exec.Cmd {
+		ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
+		t.Cleanup(cancel)
+		cmd := exec.CommandContext(ctx, testenv.Binary(t), append(args, "--server", p.URL)...)
+		cmd.Env = append(os.Environ(), "PARLEY_TOKEN="+env)
+		return cmd
+	}
+	if out, err := command("", "send", "general", "nobody's").CombinedOutput(); err == nil || !strings.Contains(string(out), "credentials") {
+		t.Errorf("without a token: %v %s", err, out)
+	}
+	for env, args := range map[string][]string{"": {"--token", token}, token: nil} {
+		if out, err := command(env, append([]string{"send", "general", "hello"}, args...)...).CombinedOutput(); err != nil {
+			t.Errorf("send: %v %s", err, out)
+		}
+	}
+	tail := command(token, "tail", "--after", "0", "--json", "general")
+	out, err := tail.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { tail.Process.Kill(); tail.Wait() }()
+	lines := bufio.NewScanner(out)
+	for n := range 2 {
+		var m message
+		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &m) != nil || m.User != "alice" || m.Text != "hello" {
+			t.Fatalf("line %d: %q %v", n, lines.Text(), lines.Err())
+		}
+	}
+}

@@ -31,6 +31,7 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 type toolFlags struct {
 	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
 	User   string `placeholder:"NAME" help:"Who speaks; nobody by default."`
+	Token  string `placeholder:"TOKEN" help:"A token (parley token) or an API key, for a server that requires one."`
 	JSON   bool   `name:"json" help:"Print one JSON object per line."`
 }
 
@@ -42,7 +43,7 @@ type sendCmd struct {
 }
 
 func (c *sendCmd) Run(ctx context.Context, p *program) error {
-	return terminal.Send(ctx, terminal.SendConfig{Server: c.Server, User: c.User, Channel: c.Channel, Text: c.Text,
+	return terminal.Send(ctx, terminal.SendConfig{Server: c.Server, User: c.User, Token: c.Token, Channel: c.Channel, Text: c.Text,
 		JSON: c.JSON, Timeout: c.Timeout, Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr})
 }
 
@@ -54,6 +55,6 @@ type tailCmd struct {
 }
 
 func (c *tailCmd) Run(ctx context.Context, p *program) error {
-	return terminal.Tail(ctx, terminal.TailConfig{Server: c.Server, User: c.User, Channel: c.Channel, Transport: c.Transport,
+	return terminal.Tail(ctx, terminal.TailConfig{Server: c.Server, User: c.User, Token: c.Token, Channel: c.Channel, Transport: c.Transport,
 		After: c.After, JSON: c.JSON, Color: terminal.Color(p.stdout, p.getenv), Stdout: p.stdout, Stderr: p.stderr})
 }

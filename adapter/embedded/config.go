@@ -56,6 +56,8 @@ type Config struct {
 	// MaxHeads is the number of channels whose head is kept in memory. 0: 100,000,
 	// at about 200 bytes each.
 	MaxHeads int
+	// MaxFiles is how many files are kept open, at least about 64. 0: 1000.
+	MaxFiles int
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -89,6 +91,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 128 << 20
+	}
+	if c.MaxFiles <= 0 {
+		c.MaxFiles = 1000
 	}
 	if c.MaxHeads <= 0 {
 		c.MaxHeads = 100_000

@@ -15,7 +15,7 @@ import (
 // options for a database of small, mostly appended values.
 func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataCorruptionInfo)) *pebble.Options {
 	o := &pebble.Options{
-		FS:   fs,
+		FS:   backingOff{fs, time.Sleep},
 		Lock: lock,
 		// Write-ahead logs that say how far they were synced: damage before that
 		// point is refused at start, only what comes after it may be dropped.
@@ -28,7 +28,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               64 << 20,
-		MaxOpenFiles:                1000,
+		MaxOpenFiles:                cfg.MaxFiles,
 		// What was trimmed gives its space back soon, also if nothing else is written.
 		FlushDelayDeleteRange:      10 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -27,6 +28,7 @@ type listener struct {
 	refused  func(reason string)
 	first    *handshakes   // serves new connections that bring a handshake; nil: nobody
 	patience time.Duration // for which a client may take nothing of what is written to it; 0: any
+	pending  *atomic.Int64 // connections of proxies whose header is being read
 	accepted chan accepted
 	closing  sync.Once
 	closed   chan struct{}
@@ -45,7 +47,7 @@ func newListener(l net.Listener, full func() bool, limits *limits, refused func(
 // too many, are told to come back. Other errors pass, and http.Server waits a little
 // after each.
 func (l *listener) run() error {
-	busy := make(chan struct{}, turningAway)
+	busy := make(chan struct{}, share(descriptors()).away)
 	apart := func(conn net.Conn, do func()) { // some at a time, others are closed
 		select {
 		case busy <- struct{}{}:
@@ -65,6 +67,7 @@ func (l *listener) run() error {
 		case l.limits == nil:
 			conn = l.leaving(conn)
 		case l.limits.begins(conn):
+			l.pending.Add(1)
 			go l.proxied(conn)
 			continue
 		default:
@@ -97,6 +100,7 @@ func (l *listener) leaving(conn net.Conn) net.Conn {
 
 // proxied hands on a proxy's connection when its header has said whose it is.
 func (l *listener) proxied(raw net.Conn) {
+	defer l.pending.Add(-1) // by then it is served, or gone
 	conn, err := l.limits.proxied(raw)
 	if err != nil {
 		l.refused("proxy_header")
@@ -139,9 +143,6 @@ func (c *patient) ReadFrom(r io.Reader) (int64, error) {
 }
 
 var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left", Hint: "come back after the time in Retry-After", RetryAfter: 5 * time.Second}
-
-// turningAway is how many are being turned away at once; others are closed unanswered.
-const turningAway = 64
 
 // turnAway answers with an error whatever is asked. It waits a little for the request: a
 // client takes an answer that comes first for none.

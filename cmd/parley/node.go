@@ -87,7 +87,7 @@ func (n *node) run(ctx context.Context) error {
 	for _, l := range sockets {
 		defer l.Close()
 	}
-	store, err := embedded.Open(f.Data, embedded.Config{Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
+	store, err := embedded.Open(f.Data, embedded.Config{MaxFiles: share(descriptors()).files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
 		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	if errors.Is(err, embedded.ErrInUse) {
 		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
@@ -123,7 +123,7 @@ func (n *node) run(ctx context.Context) error {
 	var listeners []*listener
 	for _, l := range sockets {
 		own := newListener(l, limits.full, n.limits, trail.count)
-		own.patience = f.HeartbeatTimeout
+		own.patience, own.pending = f.HeartbeatTimeout, &limits.proxied
 		if secure != nil {
 			own.secure = secure.Clone()
 			own.secure.NextProtos = []string{"http/1.1"}
@@ -169,6 +169,7 @@ func (n *node) run(ctx context.Context) error {
 		adminConfig.Hosts, adminConfig.Secret = httpapi.LoopbackHost, n.secret
 	}
 	adminServer := n.server(httpapi.Admin(api, adminConfig))
+	adminServer.ConnState = (&adminConns{most: share(descriptors()).admin}).count
 
 	g, failed := errgroup.WithContext(work)
 	g.Go(func() error { return store.Run(work) })

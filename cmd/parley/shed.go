@@ -22,23 +22,40 @@ type shed struct {
 	most    int        // streams; 0: as many as there are descriptors
 	memory  int64      // bytes; 0: not watched
 
-	short  atomic.Bool  // of memory
-	served atomic.Int64 // connections in net/http
-	limits *limits      // of addresses; nil: none
-	first  *handshakes  // which has connections of its own; nil: none
+	short   atomic.Bool  // of memory
+	served  atomic.Int64 // connections in net/http
+	proxied atomic.Int64 // those whose PROXY header is being read
+	limits  *limits      // of addresses; nil: none
+	first   *handshakes  // which has connections of its own; nil: none
 }
 
-// spare is how many descriptors are kept for the store and for answering those who
-// can't be served. A process that may have few keeps half.
-const spare = 256
+// shares are the descriptors of a process: the store's, with listeners and the like, those
+// of the admin listener, those for answering clients that cannot be served, and the rest.
+type shares struct{ store, admin, away, public int }
 
-// full tells whether the descriptors are used up but for the spare ones.
+// share divides a limit. The store gets an eighth, at least 256 and at most what it can
+// use; a process that may have few keeps half for it.
+func share(limit int) (s shares) {
+	s.store = max(min(limit/8, maxFiles+64), min(limit/2, 256))
+	s.admin = max(1, min(limit/16, 32))
+	s.away = max(1, min(limit/16, 64))
+	s.public = limit - s.store - s.admin - s.away
+	return s
+}
+
+// maxFiles is how many files a store may keep open.
+const maxFiles = 1000
+
+// files is how many of its descriptors the store uses for what it reads; it opens at least 64.
+func (s shares) files() int { return max(64, s.store-64) }
+
+// full reports whether the descriptors for clients are used up.
 func (s *shed) full() bool {
-	limit, open := descriptors(), s.engine.Len()+int(s.served.Load())
+	open := s.engine.Len() + int(s.served.Load()) + int(s.proxied.Load())
 	if s.first != nil {
 		open += int(s.first.arrived.Load())
 	}
-	return open >= limit-min(spare, limit/2)
+	return open >= share(descriptors()).public
 }
 
 // count follows the connections of net/http; it is a http.Server's ConnState.

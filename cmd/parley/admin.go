@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// adminConns bounds the connections of the admin listener. For one too many, the one that
+// has waited longest for its client is closed, so that idle ones keep nobody out.
+type adminConns struct {
+	most int // fixed
+
+	mu    sync.Mutex
+	all   int
+	quiet []net.Conn // new or idle, the longest first
+}
+
+// count follows the connections; it is a http.Server's ConnState.
+func (a *adminConns) count(nc net.Conn, state http.ConnState) {
+	if close := a.follow(nc, state); close != nil {
+		close.Close() // net/http then says so, and it no longer counts
+	}
+}
+
+func (a *adminConns) follow(nc net.Conn, state http.ConnState) (close net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := slices.Index(a.quiet, nc); i >= 0 {
+		a.quiet = slices.Delete(a.quiet, i, i+1)
+	}
+	switch state {
+	case http.StateNew:
+		a.all++
+		a.quiet = append(a.quiet, nc)
+	case http.StateIdle:
+		a.quiet = append(a.quiet, nc)
+	case http.StateHijacked, http.StateClosed:
+		a.all--
+	}
+	if state != http.StateNew || a.all <= a.most {
+		return nil
+	}
+	close, a.quiet = a.quiet[0], a.quiet[1:] // at least the new one
+	return close
+}

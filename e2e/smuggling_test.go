@@ -215,7 +215,7 @@ func (a *attack) run(address string, plain bool) {
 			if strings.HasPrefix(line, "HTTP/1.1 101") {
 				return // a socket's input is served in order, and is not a request: its frames are broken
 			}
-			go post(a.t, a.base, a.channel, "the barrier")
+			post(a.t, a.base, a.channel, "the barrier")
 		}
 	}
 }

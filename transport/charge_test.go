@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -36,12 +37,16 @@ func (l *counted) Ask(_ chat.Caller, units int) *parley.Error {
 func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 	text := func(s string) ws.Frame { return ws.NewTextFrame([]byte(s)) }
 	inflated := func(s string) ws.Frame {
-		raw := wire.AppendDeflated(nil, []byte(s))
-		f, err := ws.ReadFrame(bytes.NewReader(raw))
+		raw := bytes.NewReader(wire.AppendDeflated(nil, []byte(s)))
+		head, err := ws.ReadHeader(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f
+		payload, err := io.ReadAll(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ws.Frame{Header: head, Payload: payload}
 	}
 	long := strings.Repeat(" ", 100<<10)
 	part := ws.NewFrame(ws.OpText, false, []byte("{"))

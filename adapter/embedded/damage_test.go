@@ -57,10 +57,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	damaged := flip(t, filepath.Join(dir, "store"), bad[0].Text[5000:5100])
 
 	log = start(t, dir, cfg)
-	if got := log.Damaged(); len(got) != 0 {
-		t.Fatalf("%v is damaged before anything was read", got)
-	}
-	for range 3 {
+	for range 3 { // a compaction may have found the damage already
 		_, err := log.Read(t.Context(), "bad", parley.Cursor{}, 1)
 		if e := parley.AsError(err); err == nil || e.Code != parley.CodeUnavailable {
 			t.Fatalf("a read of a damaged block gives %v", err)

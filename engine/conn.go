@@ -130,11 +130,13 @@ func (e *Engine) VisitOne(c *Conn, f func(Peer) bool) {
 
 // abortLocked closes the connection without another byte.
 func (e *Engine) abortLocked(c *Conn) {
-	if g := c.slow.Load(); g != nil {
+	g := c.slow.Load()
+	switch {
+	case g == nil:
+		e.closeLocked(c)
+	case !c.is(gone):
 		g.abort(c)
-		return
 	}
-	e.closeLocked(c)
 }
 
 // forget takes a connection that is gone out of everything.

@@ -68,7 +68,12 @@ func (g *goroutine) awaitRoomLocked(c *Conn) {
 
 // hold waits until a held stream is gone, or its client.
 func (g *goroutine) hold(ctx context.Context, c *Conn) {
-	defer context.AfterFunc(ctx, func() { g.abort(c); c.Ring() })()
+	defer context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		g.engine.abortLocked(c) // not when its handler has ended, whose writer is closed with it
+		c.mu.Unlock()
+		c.Ring()
+	})()
 	<-g.done
 }
 

@@ -39,9 +39,8 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 	after, limit, most := b.First-1, q.Limit, cmp.Or(q.Bytes, s.maxAnswer)
 	switch {
 	case q.After != nil:
-		if r := parley.CheckCursor(*q.After, b); r != nil {
-			return Page{}, &parley.Error{Code: parley.CodeCursorGone, Reset: r, Channel: channel,
-				Detail: "the cursor can't be served: " + r.Reason, Hint: "go on from first_id - 1, or from last_id"}
+		if err := served(*q.After, b); err != nil {
+			return Page{}, err
 		}
 		after = max(after, q.After.ID)
 	case q.Since != nil:
@@ -58,8 +57,38 @@ func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelI
 		ms, err := s.before(ctx, channel, max(after, end-1-int64(limit)), end, most)
 		return s.page(c, b, ms, err)
 	}
-	ms, err := s.run(ctx, channel, after, limit, most)
-	return s.page(c, b, ms, err)
+	for {
+		ms, err := s.run(ctx, channel, after, limit, most)
+		trimmed := errors.Is(err, parley.ErrTrimmed)
+		if trimmed && len(ms) > 0 {
+			return s.page(c, b, ms, nil) // whoever reads on from the last of them learns it
+		}
+		if !trimmed {
+			return s.page(c, b, ms, err)
+		}
+		// Retention took away what follows since the bounds were read: a cursor is now gone.
+		now, err := s.store.Bounds(ctx, channel)
+		if err == nil && now[0].First-1 <= after {
+			err = parley.ErrTrimmed
+		}
+		if err == nil && q.After != nil {
+			err = served(*q.After, now[0])
+		}
+		if err != nil {
+			return Page{}, err
+		}
+		b, after = now[0], now[0].First-1
+	}
+}
+
+// served refuses a cursor that the channel's bounds leave behind.
+func served(c parley.Cursor, b parley.Bounds) error {
+	r := parley.CheckCursor(c, b)
+	if r == nil {
+		return nil
+	}
+	return &parley.Error{Code: parley.CodeCursorGone, Reset: r, Channel: b.Channel,
+		Detail: "the cursor can't be served: " + r.Reason, Hint: "resume from first_id - 1, or from last_id"}
 }
 
 // page counts what an answer costs.
@@ -71,26 +100,14 @@ func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error
 	return Page{ms, b}, nil
 }
 
-// run reads up to limit messages, in as many reads as it takes, of which none is
-// large; no more when it has so many bytes. What retention takes away meanwhile is left
-// out.
+// run reads up to limit messages, in as many reads as it takes, of which none is large; no
+// more when it has so many bytes. The error is ErrTrimmed, beside what had been read, if
+// retention took away what follows.
 func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
 	for bytes := 0; limit > 0 && bytes < most; {
 		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
-		if errors.Is(err, parley.ErrTrimmed) && len(all) == 0 {
-			bs, err := s.store.Bounds(ctx, channel)
-			if err != nil {
-				return nil, err
-			}
-			gone := bs[0].First - 1 - after
-			if gone <= 0 {
-				return nil, parley.ErrTrimmed
-			}
-			after, limit = bs[0].First-1, int(max(int64(limit)-gone, 0))
-			continue
-		}
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		if len(ms) == 0 {
 			break
@@ -118,8 +135,19 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 	for bytes := 0; end-1 > after && bytes < most; {
 		from := max(after, end-1-step)
 		ms, err := s.run(ctx, channel, from, int(end-1-from), math.MaxInt)
-		if errors.Is(err, parley.ErrTrimmed) && len(all) > 0 {
-			break
+		if errors.Is(err, parley.ErrTrimmed) {
+			if len(all) > 0 {
+				break
+			}
+			bs, err := s.store.Bounds(ctx, channel)
+			if err != nil {
+				return nil, err
+			}
+			if bs[0].First-1 <= from {
+				return nil, parley.ErrTrimmed
+			}
+			after = bs[0].First - 1 // older ones have gone since the bounds were read
+			continue
 		}
 		if err != nil {
 			return nil, err

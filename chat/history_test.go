@@ -59,7 +59,12 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 		"trimmed meanwhile, backwards":            {before(6), 4, 1, 4, []int64{4, 5}, ""},
 		"trimmed meanwhile, all that was asked":   {before(6), 4, 1, 9, nil, ""},
 		"trimmed meanwhile, the newest":           {chat.Query{}, 4, 1, 9, []int64{9, 10}, ""},
-		"trimmed meanwhile, forwards":             {after(2), 4, 1, 5, []int64{5, 6}, ""},
+		"trimmed meanwhile, forwards":             {after(2), 4, 1, 5, nil, "expired"},
+		"trimmed meanwhile, far forwards":         {after(2), 4, 1, 9, nil, "expired"},
+		"trimmed meanwhile, all that follows":     {after(2), 4, 1, 11, nil, "expired"},
+		"trimmed meanwhile up to the cursor":      {after(2), 4, 1, 3, []int64{3, 4, 5, 6}, ""},
+		"trimmed meanwhile, from 0":               {after(0), 4, 1, 5, []int64{5, 6, 7, 8}, ""},
+		"trimmed meanwhile, since a moment":       {since(25), 4, 1, 5, []int64{5, 6, 7, 8}, ""},
 		"trimmed meanwhile, everything there was": {after(0), 100, 1, 11, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +81,7 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 				page, err := s.History(t.Context(), dev("u"), "c", q)
 				if c.gone != "" {
 					e, ok := errors.AsType[*parley.Error](err)
-					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone || e.Reset.First != c.first || e.Reset.Last != 10 {
+					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone || e.Reset.First != max(c.first, c.during) || e.Reset.Last != 10 {
 						t.Errorf("%+v", err)
 					}
 					continue

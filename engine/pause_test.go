@@ -27,7 +27,9 @@ func eachWith(t *testing.T, now *clock.Jumping, resume func(context.Context) err
 			var running sync.WaitGroup
 			running.Go(func() { _ = e.Run(ctx) })
 			defer func() { e.Close(); stop(); running.Wait() }()
-			test(t, subject{e, c.inside})
+			of := subject{e, c.inside}
+			goOn(t, now, "the wheel turns", ticking(t, of, time.Millisecond).gone) // a pause before it does is none
+			test(t, of)
 		})
 	}
 }

@@ -88,7 +88,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 		route(path, methods{"GET": notYet, "POST": notYet, "PUT": notYet, "PATCH": notYet, "DELETE": notYet})
 	}
 	for path, h := range a.health() {
-		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.serve))
+		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.atOnce))
 	}
 	route("/{$}", methods{"GET": a.page})
 	route("/parley.js", methods{"GET": a.page})
@@ -134,10 +134,22 @@ const answerTime = 30 * time.Second
 // atOnce is serve for requests that wait for the store alone. A client that has closed its
 // side of the connection still reads the answer, while net/http takes it for gone.
 func (m methods) atOnce(w http.ResponseWriter, r *http.Request) error {
+	fresh(w, r)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerTime)
 	defer cancel()
 	return m.serve(w, r.WithContext(ctx))
 }
+
+// fresh forbids caches to keep the answer to a GET, unless its handler says otherwise: what it
+// shows depends on the caller's rights and may be deleted a moment later. An answer to any
+// other method is not kept anyway (RFC 9110, section 9.2.3).
+func fresh(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		w.Header()["Cache-Control"] = noStore
+	}
+}
+
+var noStore = []string{"no-store"} // shared: a handler that wants another value sets another slice
 
 func (m methods) allow() string {
 	names := []string{http.MethodOptions}

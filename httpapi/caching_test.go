@@ -1,0 +1,93 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// caching is what each GET tells caches, by route. What depends on the caller's rights, or on
+// what is deleted a moment later, is never kept (RFC 9111, section 5.2.2.5); what has an entity tag
+// is kept by the caller's own cache only, which asks each time; the description is the same for
+// everybody. A route that is not here fails the test.
+var caching = map[string]string{
+	"GET /openapi.json":                "no-cache",
+	"GET /healthz":                     "no-store",
+	"GET /readyz":                      "no-store",
+	"GET /api/messages":                "private, no-cache",
+	"GET /api/messages/poll":           "no-store",
+	"GET /api/messages/{channel}/{id}": "no-store",
+	"GET /api/messages/{channel}/{id}/reactions/{emoji}": "no-store",
+	"GET /api/channels":                    "no-store",
+	"GET /api/channels/{channel}":          "no-store",
+	"GET /api/channels/{channel}/members":  "no-store",
+	"GET /api/channels/{channel}/presence": "no-store",
+	"GET /api/users/{user}/presence":       "no-store",
+	"GET /api/stream":                      "no-cache, no-transform",
+	"GET /api/stream/{channel}":            "no-cache, no-transform",
+	"GET /ws":                              "", // 101 Switching Protocols is never kept
+	"GET /ws/chat":                         "",
+	"GET /ws/chat/{channel}":               "",
+}
+
+// pageRoutes are answered by Config.Pages, which says itself how long a page may be kept.
+var pageRoutes = map[string]bool{"GET /": true, "GET /parley.js": true, "GET /chat.js": true,
+	"GET /examples": true, "GET /examples/": true, "GET /examples/{name}": true}
+
+func TestWhatCachesMayKeep(t *testing.T) {
+	s := serve(t)
+	s.post("room", "hello")
+	s.do("PUT", "/api/messages/room/1/reactions/x", `{"user":"bob"}`).is(t, 204, "")
+	for _, route := range routes(t, s) {
+		if !strings.HasPrefix(route, "GET ") || pageRoutes[route] {
+			continue
+		}
+		want, ok := caching[route]
+		if !ok {
+			t.Errorf("%s is not in caching", route)
+			continue
+		}
+		path := strings.NewReplacer("{channel}", "room", "{id}", "1", "{emoji}", "x", "{user}", "bob").Replace(strings.TrimPrefix(route, "GET "))
+		header := []string{}
+		if strings.HasPrefix(path, "/ws") {
+			header = append(header, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+		}
+		for _, method := range []string{"GET", "HEAD"} {
+			if method == "HEAD" && (strings.HasPrefix(path, "/ws") || strings.HasPrefix(path, "/api/stream")) {
+				continue
+			}
+			a := s.head(method, path+"?channel_id=room&user=bob&timeout=0", header...)
+			if a.StatusCode >= 300 {
+				t.Errorf("%s %s: %s", method, path, a.Status)
+			}
+			if got := a.Header.Get("Cache-Control"); got != want {
+				t.Errorf("%s %s: Cache-Control is %q, want %q", method, path, got, want)
+			}
+		}
+	}
+	// A refusal may be another answer a moment later.
+	for _, path := range []string{"/api/channels/%20", "/api/messages/room/9", "/nothing"} {
+		if a := s.get(path); a.StatusCode < 400 || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %s with Cache-Control %q", path, a.Status, a.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+// head sends a request and returns the answer without its body, which may have no end.
+func (s *server) head(method, path string, headers ...string) *http.Response {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res
+}

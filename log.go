@@ -31,17 +31,19 @@ type Log interface {
 	// bytes after Append has returned.
 	//
 	// After id n was returned on any node, Read on every node sees 1…n, and Read
-	// never returns what a crash could take back.
+	// never returns what a crash could take back. A store that lost entries after all
+	// begins a new epoch: ids continue from what survived, under another Epoch. In a new epoch
+	// nothing that is derived lies beyond the head: positions and read pointers are at most the head.
 	Append(ctx context.Context, channel ChannelID, drafts ...Draft) []Result
 
 	// Read returns a run of entries, messages as they are now and changes, a deleted
 	// message's without its content. It begins at after.ID+1, without holes, at
 	// most limit long and shorter only at the head or when the run grows beyond
-	// about a megabyte; it never is empty below the head. ErrTrimmed: messages
+	// about a megabyte; it is never empty below the head. ErrTrimmed: messages
 	// after the cursor are no longer kept (also for
 	// after.ID 0, once the first message is gone). ErrEpoch: the cursor names another
 	// epoch. The caller owns what is returned.
-	Read(ctx context.Context, channel ChannelID, after Cursor, limit int) ([]Message, error)
+	Read(ctx context.Context, channel ChannelID, after Cursor, limit int) (Run, error)
 
 	// Lookup returns the message that a user stored in a channel with a key, as a
 	// repeat of it is answered; found is false if there is none, or none that is
@@ -57,13 +59,20 @@ type Log interface {
 	Close() error
 }
 
+// Run is what a read returned.
+type Run struct {
+	Epoch   string // the one that the entries belong to, also if there are none
+	Entries []Message
+}
+
 // Result is what became of one draft.
 type Result struct {
 	Message   Message
-	Duplicate bool  // Message was stored by an earlier append with the same key
-	Joined    bool  // the author became a member of the channel
-	Unchanged bool  // nothing was stored: Message is what the change would have made of it
-	Err       error // Message is not valid if set
+	Epoch     string // the one that Message.ID belongs to; "" with Err
+	Duplicate bool   // Message was stored by an earlier append with the same key
+	Joined    bool   // the author became a member of the channel
+	Unchanged bool   // nothing was stored: Message is what the change would have made of it
+	Err       error  // Message is not valid if set
 }
 
 // Bounds says what a channel holds: the ids First…Last, none if First > Last.

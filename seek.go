@@ -40,10 +40,10 @@ func seekTime(ctx context.Context, log Log, channel ChannelID, t Timestamp) (Cur
 		if err != nil {
 			return Cursor{}, err
 		}
-		if len(run) == 0 {
+		if len(run.Entries) == 0 {
 			return Cursor{}, fmt.Errorf("message %d is missing below the head", mid)
 		}
-		if run[0].Time <= t {
+		if run.Entries[0].Time <= t {
 			low = mid
 		} else {
 			high = mid

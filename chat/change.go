@@ -56,10 +56,11 @@ func (s *Service) shows(ctx context.Context, c Caller, channel parley.ChannelID)
 // author never changes, so nothing can happen between this and the change. What is not there
 // is told to those who could have seen it.
 func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.ChannelID, id int64) error {
-	ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: id - 1}, 1)
+	run, err := s.store.Read(ctx, channel, parley.Cursor{ID: id - 1}, 1)
 	if err != nil && !errors.Is(err, parley.ErrTrimmed) {
 		return err
 	}
+	ms := run.Entries
 	found := id > 0 && len(ms) == 1 && ms[0].Change == ""
 	if found && c.Named() && ms[0].User == c.User {
 		return nil

@@ -150,11 +150,12 @@ func (c *control) read(ctx context.Context, do func(order)) error {
 		c.cursor, c.known = parley.Cursor{ID: max(bs[0].First-1, bs[0].Last-controlBack)}, true
 	}
 	for {
-		ms, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)
+		run, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)
 		if errors.Is(err, parley.ErrTrimmed) || errors.Is(err, parley.ErrEpoch) {
 			c.known = false
 			do(order{}) // what was missed may be about anybody
 		}
+		ms := run.Entries
 		if err != nil || len(ms) == 0 {
 			return err
 		}

@@ -42,23 +42,23 @@ func (f *fake) Append(_ context.Context, _ parley.ChannelID, drafts ...parley.Dr
 	return make([]parley.Result, len(drafts))
 }
 
-func (f *fake) Read(_ context.Context, channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+func (f *fake) Read(_ context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	k := f.channels[channel]
 	if k == nil {
-		return nil, nil
+		return parley.Run{Epoch: "e"}, nil
 	}
 	if do := f.onRead; do != nil {
 		f.onRead = nil
 		do(k)
 	}
 	if after.ID+1 < k.first {
-		return nil, parley.ErrTrimmed
+		return parley.Run{}, parley.ErrTrimmed
 	}
 	if k.most > 0 {
 		limit = min(limit, k.most)
 	}
 	from := min(int(after.ID), len(k.messages))
-	return k.messages[from:min(from+limit, len(k.messages))], nil
+	return parley.Run{Epoch: "e", Entries: k.messages[from:min(from+limit, len(k.messages))]}, nil
 }
 
 func (f *fake) Lookup(_ context.Context, channel parley.ChannelID, user parley.UserID, key string) (parley.Message, bool, error) {

@@ -105,10 +105,11 @@ func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error
 // retention took away what follows.
 func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
 	for bytes := 0; limit > 0 && bytes < most; {
-		ms, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
+		run, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)
 		if err != nil {
 			return all, err
 		}
+		ms := run.Entries
 		if len(ms) == 0 {
 			break
 		}

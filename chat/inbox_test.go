@@ -25,7 +25,7 @@ type counting struct {
 	asked atomic.Int64
 }
 
-func (c *counting) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+func (c *counting) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	c.asked.Add(1)
 	return c.Log.Read(ctx, ch, after, limit)
 }

@@ -26,7 +26,7 @@ type counted struct {
 	reads int
 }
 
-func (c *counted) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+func (c *counted) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	c.mu.Lock()
 	c.reads++
 	c.mu.Unlock()
@@ -448,9 +448,9 @@ type trimmed struct {
 	first, until int64
 }
 
-func (l *trimmed) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+func (l *trimmed) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	if after.ID < l.first-1 {
-		return nil, parley.ErrTrimmed
+		return parley.Run{}, parley.ErrTrimmed
 	}
 	return l.Log.Read(ctx, ch, after, limit)
 }

@@ -147,7 +147,7 @@ func (p *pages) drop(key pageKey, pg *page) {
 func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int64) {
 	pg.after = key.start - 1
 	limit := func() int { return int(pageIDs - pg.after%pageIDs) }
-	ms, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
+	run, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
 	for errors.Is(err, parley.ErrTrimmed) && after > pg.after {
 		// The page's beginning is gone, but perhaps not what is asked for. It may move on
 		// before it is read.
@@ -160,9 +160,10 @@ func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int
 			break
 		}
 		pg.after = b[0].First - 1
-		ms, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
+		run, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
 	}
 	pg.err = err
+	ms := run.Entries
 	pg.last = pg.after + int64(len(ms))
 	pg.json = &chunk{}
 	for i := range ms {

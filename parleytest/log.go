@@ -116,7 +116,7 @@ func readAll(t *testing.T, log parley.Log, ch parley.ChannelID, after int64) []p
 	t.Helper()
 	var all []parley.Message
 	for {
-		run, err := log.Read(t.Context(), ch, parley.Cursor{ID: after}, 100)
+		run, err := runOf(t.Context(), log, ch, parley.Cursor{ID: after}, 100)
 		if err != nil {
 			t.Fatalf("read %s after %d: %v", ch, after, err)
 		}
@@ -135,6 +135,12 @@ func readAll(t *testing.T, log parley.Log, ch parley.ChannelID, after int64) []p
 		t.Fatalf("read %s ends at %d, below the head %d", ch, after, b.Last)
 	}
 	return all
+}
+
+// runOf is Read for those who look at the entries alone.
+func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	run, err := log.Read(ctx, ch, after, limit)
+	return run.Entries, err
 }
 
 func boundsOf(t *testing.T, log parley.Log, ch parley.ChannelID) parley.Bounds {

@@ -182,7 +182,7 @@ func testReadYourAppend(t *testing.T, h LogHarness) {
 	for range 4 {
 		readers.Go(func() {
 			for id := range ids {
-				run, err := log.Read(t.Context(), room, parley.Cursor{ID: id - 1}, 1)
+				run, err := runOf(t.Context(), log, room, parley.Cursor{ID: id - 1}, 1)
 				b, berr := log.Bounds(t.Context(), room)
 				if err != nil || len(run) != 1 || run[0].ID != id || berr != nil || b[0].Last < id {
 					t.Errorf("id %d was returned, but read as %v, %v; bounds %v, %v", id, run, err, b, berr)

@@ -97,10 +97,10 @@ func testRemove(t *testing.T, h LogHarness) {
 		if b := boundsOf(t, log, gone); b.First != 3 || b.Last != 2 || b.Time != before.Time {
 			t.Fatalf("bounds of a removed channel: %+v, before %+v", b, before)
 		}
-		if _, err := log.Read(t.Context(), gone, parley.Cursor{}, 10); !errors.Is(err, parley.ErrTrimmed) {
+		if _, err := runOf(t.Context(), log, gone, parley.Cursor{}, 10); !errors.Is(err, parley.ErrTrimmed) {
 			t.Fatalf("read of a removed channel: %v", err)
 		}
-		if run, err := log.Read(t.Context(), gone, parley.Cursor{ID: 2}, 10); err != nil || len(run) != 0 {
+		if run, err := runOf(t.Context(), log, gone, parley.Cursor{ID: 2}, 10); err != nil || len(run) != 0 {
 			t.Fatalf("read after the head of a removed channel: %v, %v", run, err)
 		}
 		if s, err := d.Channel(t.Context(), gone); err != nil || s.Title != "" {
@@ -150,7 +150,7 @@ func testTrim(t *testing.T, h LogHarness) {
 		t.Helper()
 		b := boundsOf(t, log, room)
 		for _, after := range []int64{0, 1, b.First - 2} {
-			if _, err := log.Read(t.Context(), room, parley.Cursor{ID: after}, 10); !errors.Is(err, parley.ErrTrimmed) {
+			if _, err := runOf(t.Context(), log, room, parley.Cursor{ID: after}, 10); !errors.Is(err, parley.ErrTrimmed) {
 				t.Fatalf("read after %d, kept from %d on: %v", after, b.First, err)
 			}
 		}
@@ -201,7 +201,7 @@ func testTrimAge(t *testing.T, h LogHarness) {
 	if b := boundsOf(t, log, room); b.Last != 30 || b.Time != last.Time {
 		t.Fatalf("bounds %+v when all are gone, before %+v", b, last)
 	}
-	if run, err := log.Read(t.Context(), room, parley.Cursor{ID: 30}, 10); err != nil || len(run) != 0 {
+	if run, err := runOf(t.Context(), log, room, parley.Cursor{ID: 30}, 10); err != nil || len(run) != 0 {
 		t.Fatalf("read at the head when all are gone: %v, %v", run, err)
 	}
 	if m := post(t, log, room, "on")[0]; m.ID != 31 || m.Count != 31 || m.Time <= last.Time {

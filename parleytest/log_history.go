@@ -49,7 +49,7 @@ func (hs *history) check(t *testing.T, log parley.Log, when string) {
 			gone := want.Target.Tombstone()
 			want.Target = &gone
 		}
-		one, err := log.Read(t.Context(), room, parley.Cursor{ID: int64(i)}, 1)
+		one, err := runOf(t.Context(), log, room, parley.Cursor{ID: int64(i)}, 1)
 		if err != nil || len(one) != 1 {
 			t.Fatalf("%s: entry %d: %+v, %v", when, i+1, one, err)
 		}
@@ -158,7 +158,7 @@ func testChangeWhileRead(t *testing.T, h LogHarness) {
 			for {
 				last := boundsOf(t, log, room).Last
 				texts := map[int64]string{}
-				all, err := log.Read(t.Context(), room, parley.Cursor{}, 10_000)
+				all, err := runOf(t.Context(), log, room, parley.Cursor{}, 10_000)
 				if err != nil {
 					t.Error(err)
 					return

@@ -77,7 +77,7 @@ func testClose(t *testing.T, h LogHarness) {
 			t.Errorf("append: %v", r.Err)
 		}
 	}
-	if _, err := log.Read(t.Context(), room, parley.Cursor{}, 10); !errors.Is(err, parley.ErrClosed) {
+	if _, err := runOf(t.Context(), log, room, parley.Cursor{}, 10); !errors.Is(err, parley.ErrClosed) {
 		t.Errorf("read: %v", err)
 	}
 	if _, err := log.Bounds(t.Context(), room); !errors.Is(err, parley.ErrClosed) {

@@ -24,13 +24,22 @@ func testRead(t *testing.T, h LogHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, numbers(30)...)
 	epoch := boundsOf(t, log, room).Epoch
+	for _, ch := range []parley.ChannelID{room, "unknown"} {
+		if run, err := log.Read(t.Context(), ch, parley.Cursor{ID: 30}, 10); err != nil || run.Epoch != epoch {
+			t.Errorf("an empty run of %s is %+v, %v, want the epoch %s", ch, run, err, epoch)
+		}
+	}
+	if r := log.Append(t.Context(), "other", keyed("u", "k", "x"), keyed("u", "k", "x"), deleting(7)); r[0].Epoch != epoch ||
+		r[1].Epoch != epoch || r[2].Epoch != "" {
+		t.Errorf("results have other epochs than %s: %+v", epoch, r)
+	}
 	for _, c := range []struct {
 		after     int64
 		limit     int
 		from, len int64
 	}{{0, 10, 1, 10}, {0, 1, 1, 1}, {0, 1000, 1, 30}, {10, 5, 11, 5}, {29, 10, 30, 1}, {25, 5, 26, 5}, {30, 5, 0, 0}, {7, 0, 0, 0}} {
 		for _, e := range []string{"", epoch} {
-			run, err := log.Read(t.Context(), room, parley.Cursor{ID: c.after, Epoch: e}, c.limit)
+			run, err := runOf(t.Context(), log, room, parley.Cursor{ID: c.after, Epoch: e}, c.limit)
 			if err != nil || int64(len(run)) != c.len {
 				t.Fatalf("read after %d limit %d: %d messages, %v; want %d", c.after, c.limit, len(run), err, c.len)
 			}
@@ -50,7 +59,7 @@ func testReadLarge(t *testing.T, h LogHarness) {
 	for range n {
 		stored(t, log.Append(t.Context(), room, parley.Draft{User: "u", Data: data}))
 	}
-	run, err := log.Read(t.Context(), room, parley.Cursor{}, 1000)
+	run, err := runOf(t.Context(), log, room, parley.Cursor{}, 1000)
 	if err != nil || len(run) == 0 || len(run) > 2*(1<<20)/parley.MaxData {
 		t.Fatalf("a run of %d messages of 64 KiB, %v; want about 16", len(run), err)
 	}
@@ -63,7 +72,7 @@ func testReadEpoch(t *testing.T, h LogHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "a")
 	for _, ch := range []parley.ChannelID{room, "unknown"} {
-		if _, err := log.Read(t.Context(), ch, parley.Cursor{ID: 0, Epoch: "another"}, 10); !errors.Is(err, parley.ErrEpoch) {
+		if _, err := runOf(t.Context(), log, ch, parley.Cursor{ID: 0, Epoch: "another"}, 10); !errors.Is(err, parley.ErrEpoch) {
 			t.Fatalf("read %s with another epoch: %v", ch, err)
 		}
 	}
@@ -76,7 +85,7 @@ func testReadNothing(t *testing.T, h LogHarness) {
 		ch    parley.ChannelID
 		after int64
 	}{{room, 2}, {room, 3}, {room, 1 << 50}, {"unknown", 0}, {"unknown", 7}} {
-		run, err := log.Read(t.Context(), c.ch, parley.Cursor{ID: c.after}, 10)
+		run, err := runOf(t.Context(), log, c.ch, parley.Cursor{ID: c.after}, 10)
 		if err != nil || len(run) != 0 {
 			t.Fatalf("read %s after %d: %v, %v", c.ch, c.after, run, err)
 		}

@@ -96,7 +96,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	i := int64(0)
 	for b.Loop() {
-		run, err := log.Read(b.Context(), "room", parley.Cursor{ID: i % 9700}, 256)
+		run, err := runOf(b.Context(), log, "room", parley.Cursor{ID: i % 9700}, 256)
 		if err != nil || len(run) != 256 {
 			b.Fatal(len(run), err)
 		}

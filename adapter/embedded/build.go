@@ -79,28 +79,33 @@ func (b *build) append(r *request) {
 	}
 	r.results = make([]parley.Result, len(r.drafts))
 	for i := range r.drafts {
-		d := &r.drafts[i]
-		if d.Change != nil {
-			r.results[i] = b.change(h, d)
-			continue
+		res := b.one(h, &r.drafts[i], r.seen)
+		if res.Err == nil {
+			res.Epoch = b.log.epoch
 		}
-		if d.key != nil {
-			first, found, err := b.find(h, d, r.seen)
-			if err != nil {
-				r.results[i].Err = fmt.Errorf("look for the key of a message to %s: %w: %w", r.channel, parley.ErrUnavailable, err)
-				continue
-			}
-			if found {
-				r.results[i] = parley.Result{Message: first, Duplicate: true}
-				continue
-			}
-		}
-		if err := b.reply(h, d); err != nil {
-			r.results[i].Err = err
-			continue
-		}
-		r.results[i].Message, r.results[i].Joined = b.store(h, d)
+		r.results[i] = res
 	}
+}
+
+// one stores one draft of a call that had looked for its key after the batch seen.
+func (b *build) one(h *head, d *draft, seen uint64) (r parley.Result) {
+	if d.Change != nil {
+		return b.change(h, d)
+	}
+	if d.key != nil {
+		first, found, err := b.find(h, d, seen)
+		if err != nil {
+			return parley.Result{Err: fmt.Errorf("look for the key of a message to %s: %w: %w", h.channel, parley.ErrUnavailable, err)}
+		}
+		if found {
+			return parley.Result{Message: first, Duplicate: true}
+		}
+	}
+	if err := b.reply(h, d); err != nil {
+		return parley.Result{Err: err}
+	}
+	r.Message, r.Joined = b.store(h, d)
+	return r
 }
 
 // store puts one message at the end of its channel.

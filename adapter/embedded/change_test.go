@@ -180,7 +180,7 @@ func TestAChangeOfATrimmedMessage(t *testing.T) {
 	if err := log.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := log.Read(t.Context(), "room", parley.Cursor{ID: last.ID - 2}, 10)
+	kept, err := runOf(t.Context(), log, "room", parley.Cursor{ID: last.ID - 2}, 10)
 	if err != nil || len(kept) != 2 {
 		t.Fatalf("%+v, %v", kept, err)
 	}
@@ -197,7 +197,7 @@ func TestAChangeOfATrimmedMessage(t *testing.T) {
 
 func entries(t *testing.T, log parley.Log) []parley.Message {
 	t.Helper()
-	all, err := log.Read(t.Context(), "room", parley.Cursor{}, 1000)
+	all, err := runOf(t.Context(), log, "room", parley.Cursor{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

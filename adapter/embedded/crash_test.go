@@ -84,7 +84,7 @@ func TestPowerCut(t *testing.T) {
 		wg.Go(func() {
 			ch, after := parley.ChannelID(fmt.Sprint("c", c)), int64(0)
 			for ctx.Err() == nil {
-				run, err := log.Read(t.Context(), ch, parley.Cursor{ID: after}, 50)
+				run, err := runOf(t.Context(), log, ch, parley.Cursor{ID: after}, 50)
 				if err != nil {
 					t.Error(err)
 					return
@@ -142,7 +142,7 @@ func checkAfterCut(t *testing.T, fs *vfs.MemFS, seen map[string]parley.Message, 
 func readChannel(t testing.TB, log parley.Log, ch parley.ChannelID) (all []parley.Message) {
 	t.Helper()
 	for {
-		run, err := log.Read(t.Context(), ch, parley.Cursor{ID: int64(len(all))}, 1000)
+		run, err := runOf(t.Context(), log, ch, parley.Cursor{ID: int64(len(all))}, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

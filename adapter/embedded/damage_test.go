@@ -46,7 +46,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 			t.Fatal(res.Err)
 		}
 	}
-	bad, err := log.Read(t.Context(), "bad", parley.Cursor{}, 1)
+	bad, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 1)
 	if err != nil || len(bad) != 1 {
 		t.Fatal(bad, err)
 	}
@@ -58,18 +58,18 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 
 	log = start(t, dir, cfg)
 	for range 3 { // a compaction may have found the damage already
-		_, err := log.Read(t.Context(), "bad", parley.Cursor{}, 1)
+		_, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 1)
 		if e := parley.AsError(err); err == nil || e.Code != parley.CodeUnavailable {
 			t.Fatalf("a read of a damaged block gives %v", err)
 		}
 	}
-	if _, err := log.Read(t.Context(), "bad", parley.Cursor{}, 10); err == nil {
+	if _, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 10); err == nil {
 		t.Fatal("a run over a damaged block is read")
 	}
 	if res := log.Append(t.Context(), "bad", parley.Draft{User: "bob", Change: &parley.Change{Of: 1, Kind: parley.React, Emoji: "x"}})[0]; !errors.Is(res.Err, parley.ErrUnavailable) {
 		t.Fatalf("a change of what can't be read gives %v", res.Err)
 	}
-	if ms, err := log.Read(t.Context(), "good", parley.Cursor{}, 10); err != nil || len(ms) != 4 {
+	if ms, err := runOf(t.Context(), log, "good", parley.Cursor{}, 10); err != nil || len(ms) != 4 {
 		t.Fatalf("another channel gives %d messages, %v", len(ms), err)
 	}
 	for _, ch := range []parley.ChannelID{"bad", "good"} {
@@ -77,7 +77,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 		if res.Err != nil {
 			t.Fatalf("append to %s: %v", ch, res.Err)
 		}
-		if ms, err := log.Read(t.Context(), ch, parley.Cursor{ID: res.Message.ID - 2}, 10); err != nil || len(ms) != 2 {
+		if ms, err := runOf(t.Context(), log, ch, parley.Cursor{ID: res.Message.ID - 2}, 10); err != nil || len(ms) != 2 {
 			t.Fatalf("%s gives %d new messages, %v", ch, len(ms), err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestDamagedSettingsDoNotStopTheStore(t *testing.T) {
 	if set, err := log.Channel(t.Context(), "good"); err != nil || set.Topic != "short" {
 		t.Fatalf("settings of another channel: %+v, %v", set, err)
 	}
-	if ms, err := log.Read(t.Context(), "room", parley.Cursor{}, 10); err != nil || len(ms) != 1 {
+	if ms, err := runOf(t.Context(), log, "room", parley.Cursor{}, 10); err != nil || len(ms) != 1 {
 		t.Fatalf("%d messages, %v", len(ms), err)
 	}
 	if got := log.Damaged(); len(got) != 1 {

@@ -48,7 +48,7 @@ func TestEpoch(t *testing.T) {
 			if c.keeps && len(readChannel(t, next, "room")) != 1 {
 				t.Fatal("the message is gone")
 			}
-			if run, err := next.Read(t.Context(), "room", parley.Cursor{Epoch: old}, 1); errors.Is(err, parley.ErrEpoch) == c.keeps {
+			if run, err := runOf(t.Context(), next, "room", parley.Cursor{Epoch: old}, 1); errors.Is(err, parley.ErrEpoch) == c.keeps {
 				t.Fatalf("a cursor of the old epoch: %v, %v", run, err)
 			}
 		})

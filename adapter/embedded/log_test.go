@@ -53,6 +53,12 @@ func (r *running) stop(t testing.TB) {
 	r.ran.Wait()
 }
 
+// runOf is Read for those who look at the entries alone.
+func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+	run, err := log.Read(ctx, ch, after, limit)
+	return run.Entries, err
+}
+
 func TestLog(t *testing.T) {
 	for _, fsync := range []embedded.Fsync{embedded.FsyncCommit, embedded.FsyncInterval, embedded.FsyncMemory} {
 		t.Run(string(fsync), func(t *testing.T) {

@@ -105,7 +105,7 @@ func (m *model) read(t *rapid.T) {
 	c := m.channel(ch)
 	after := rapid.Int64Range(0, int64(len(c.all))+2).Draw(t, "after")
 	limit := rapid.IntRange(0, 30).Draw(t, "limit")
-	run, err := m.log.Read(context.Background(), ch, parley.Cursor{ID: after, Epoch: m.epoch}, limit)
+	run, err := runOf(context.Background(), m.log, ch, parley.Cursor{ID: after, Epoch: m.epoch}, limit)
 	if after+1 < c.first {
 		if !errors.Is(err, parley.ErrTrimmed) {
 			t.Fatalf("read after %d, first is %d: %v", after, c.first, err)

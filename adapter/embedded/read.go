@@ -14,12 +14,12 @@ import (
 const maxRun = 1 << 20
 
 // Read implements parley.Log. It costs one seek, and a step per message.
-func (l *Log) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
+func (l *Log) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	run, err := l.read(ctx, channel, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("read %s after %d: %w", channel, after.ID, err)
+		return parley.Run{}, fmt.Errorf("read %s after %d: %w", channel, after.ID, err)
 	}
-	return run, nil
+	return parley.Run{Epoch: l.epoch, Entries: run}, nil
 }
 
 func (l *Log) read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {

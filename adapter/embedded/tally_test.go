@@ -31,7 +31,7 @@ func TestTalliesEqualARecount(t *testing.T) {
 		}
 		var all []parley.Message
 		for after := b[0].First - 1; after < b[0].Last; {
-			run, err := log.Read(t.Context(), "room", parley.Cursor{ID: after}, 1000)
+			run, err := runOf(t.Context(), log, "room", parley.Cursor{ID: after}, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -64,8 +64,7 @@ func mentioned(text string, add func(name string) bool) bool {
 					return false
 				}
 			}
-			i, opens = max(end, i+1), false
-			continue
+			opens = false // on to the name itself: it may begin an address
 		case c == ':' && !address:
 			address = strings.HasPrefix(text[i:], "://") || foldedSuffix(text[word:i], "mailto")
 			opens = false

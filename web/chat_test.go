@@ -9,7 +9,9 @@ import (
 
 func TestTheChatPagesTypesAreStrictAndRight(t *testing.T) {
 	tsc := testenv.Need(t, "typescript")
-	if out, err := exec.CommandContext(t.Context(), tsc, "-p", "chat").CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, settings := range []string{"chat", "chat/test"} {
+		if out, err := exec.CommandContext(t.Context(), tsc, "-p", settings).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", settings, err, out)
+		}
 	}
 }

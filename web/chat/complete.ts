@@ -1,14 +1,12 @@
 import { h, the } from "./dom.js"
 import { face } from "./faces.js"
+import { begun } from "./parse.js"
 
 /** Somebody who can be named, and whether they are here now. */
 export interface Named { user: string; name: string; here: boolean }
 
 /** How many names are offered. */
 const most = 6
-
-/** What stands before the caret if a name is being written. As in text.ts: no letter before the @. */
-const begun = /(?<![\w.@:-])@([A-Za-z0-9._:@-]*)$/
 
 /**
  * Offers names while one is written after an @. The list has no focus of its own: Up and Down
@@ -40,7 +38,7 @@ export class Completion {
   /** The text or the caret has changed. */
   look(): void {
     const before = this.#before
-    const typed = before === this.#dismissed || document.activeElement !== this.#text ? undefined : begun.exec(before)?.[1]?.toLowerCase()
+    const typed = before === this.#dismissed || document.activeElement !== this.#text ? undefined : begun(before)?.toLowerCase()
     const was = this.#found.map(n => n.user).join()
     this.#found = typed === undefined ? [] : this.#names().filter(n => begins(n, typed)).slice(0, most)
     if (this.#found.length === 1 && this.#found[0]!.user.toLowerCase() === typed) this.#found = [] // it stands there already
@@ -80,7 +78,7 @@ export class Completion {
 
   #take({ user }: Named): void {
     const { value, selectionStart: end } = this.#text
-    const typed = begun.exec(this.#before)?.[0] ?? ""
+    const typed = `@${begun(this.#before) ?? ""}`
     this.close()
     this.#text.setRangeText(`@${user}${/^\s/.test(value.slice(end)) ? "" : " "}`, end - typed.length, end, "end")
     this.#taken()

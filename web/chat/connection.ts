@@ -100,7 +100,7 @@ function sentence(s: ConnectionState, way: string): string {
 }
 
 function tidy(text: string): string {
-  const s = text.replace(/[.\s]+$/, "").slice(0, 160)
+  const s = text.slice(0, 160).replace(/[.\s]+$/, "")
   return s.charAt(0).toUpperCase() + s.slice(1)
 }
 

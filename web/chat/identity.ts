@@ -1,8 +1,9 @@
+import { validName } from "./names.js"
+
 /** Who the visitor is: in development a name, on a server that asks for one a token. */
 export type Identity = { user?: string; token?: undefined } | { token: string; user?: undefined }
 
 const nameKey = "parley-name", tokenKey = "parley-token"
-const grammar = /^(?!\.{1,2}$)[A-Za-z0-9._:-][A-Za-z0-9._:@-]{0,127}$/
 
 /** The address wins, then a token of this tab, then the name that was given last. */
 export function known(): Identity {
@@ -10,11 +11,12 @@ export function known(): Identity {
   const token = read(() => sessionStorage.getItem(tokenKey))
   if (token) return { token }
   const user = asked || read(() => localStorage.getItem(nameKey))
-  return user && validName(user) ? { user } : {}
+  return user && validUser(user) ? { user } : {}
 }
 
-export function validName(name: string): boolean {
-  return grammar.test(name) && name !== "channel"
+/** Whether a user can have the name. */
+export function validUser(name: string): boolean {
+  return validName(name) && name !== "channel"
 }
 
 /** Remembers a name for later visits, a token for as long as the tab lives. */

@@ -1,9 +1,7 @@
 import { h, the } from "./dom.js"
 import type { Inbox } from "./inbox.js"
 import { label } from "./channels.js"
-
-/** What the server takes for a channel's name. */
-const name = /^(?!\.{1,2}$)[A-Za-z0-9._:-][A-Za-z0-9._:@-]{0,127}$/
+import { validName } from "./names.js"
 
 interface Choice { channel: string; words: string; hint: string }
 
@@ -68,7 +66,7 @@ export class Jump {
     for (const e of this.#inbox.entries.values()) add(e.channel, e.title, e.unread ? `${e.unread} unread` : "")
     for (const e of this.#inbox.publics) add(e.channel, e.title, "not joined")
     this.#choices = [...found.values()].slice(0, 50)
-    if (typed && !found.has(typed) && name.test(typed)) this.#choices.push({ channel: typed, words: `Go to #${typed}`, hint: "new" })
+    if (typed && !found.has(typed) && validName(typed)) this.#choices.push({ channel: typed, words: `Go to #${typed}`, hint: "new" })
     this.#list.replaceChildren(...this.#choices.length ? this.#choices.map((c, i) => h("li", {
       class: "line", role: "option", id: `choice${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(c.channel),
     }, h("span", { class: "cut" }, c.words), h("span", { class: "small" }, c.hint)))

@@ -1,6 +1,6 @@
 import { the } from "./dom.js"
 import { face } from "./faces.js"
-import { forgetToken, known, remember, validName, type Identity } from "./identity.js"
+import { forgetToken, known, remember, validUser, type Identity } from "./identity.js"
 import { mountPage } from "./page.js"
 import { Session } from "./session.js"
 
@@ -47,7 +47,7 @@ input.oninput = () => input.setCustomValidity("")
 form.onsubmit = e => {
   e.preventDefault()
   const value = input.value.trim()
-  if (!asksToken && !validName(value)) {
+  if (!asksToken && !validUser(value)) {
     input.setCustomValidity(value ? "Letters, digits and . _ - : @" : "A name, please")
     return void input.reportValidity()
   }

@@ -1,8 +1,9 @@
 import type { Message, Outgoing } from "/parley.js"
 import { h } from "./dom.js"
 import { face } from "./faces.js"
+import { mentions } from "./parse.js"
 import type { Row } from "./rows.js"
-import { mentions, textNodes } from "./text.js"
+import { textNodes } from "./text.js"
 import { brief, clock, dayName, whole } from "./times.js"
 
 /** What one can do with what a row shows. */
@@ -31,7 +32,6 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
 
 function message({ message: m, first, parent, replies, inThread }: Row & { kind: "message" }, me: string, events: MessageEvents): HTMLElement {
   const name = m.name ?? m.user
-  const said = m.text ?? ""
   const body = h("div", {})
   if (first) body.append(h("p", { class: "by" }, h("b", {}, name), h("time", { datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp))))
   if (m.thread !== undefined && !m.deleted && !inThread) body.append(quote(m.thread, parent, events))
@@ -39,7 +39,8 @@ function message({ message: m, first, parent, replies, inThread }: Row & { kind:
   else body.append(...content(m, me, events))
   if (m.reactions && Object.keys(m.reactions).length) body.append(marks(m, me, events))
   if (replies) body.append(threadLink(m, replies, events))
-  const other = m.user !== me && !m.deleted && mentions(said, me)
+  const names = mentions(m)
+  const other = m.user !== me && !m.deleted && (names.has(me) || names.has("channel"))
   const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${name}, ${clock(m.timestamp)}` },
     first ? face(m.user, name) : h("time", { "aria-hidden": "true" }, clock(m.timestamp)), body)
   return node

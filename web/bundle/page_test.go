@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"parley/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// TestThePagesUnits runs web/chat/test in Node.
+func TestThePagesUnits(t *testing.T) {
+	node := testenv.Need(t, "node")
+	sources, err := filepath.Glob("../chat/test/*.test.ts")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no tests (%v)", err)
+	}
+	dir := t.TempDir()
+	args := []string{"--test", "--test-reporter=tap"}
+	for _, source := range sources {
+		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), ".ts")+".mjs")
+		result := api.Build(api.BuildOptions{EntryPoints: []string{source}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNode,
+			Target: api.ES2022, Outfile: file, Write: true})
+		if len(result.Errors) > 0 {
+			t.Fatal(strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+		}
+		args = append(args, file)
+	}
+	cmd := exec.CommandContext(t.Context(), node, args...)
+	cmd.Env = append(os.Environ(), "PARLEY_ROOT="+testenv.Root())
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "# pass 0") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { test } from "node:test"
+import { begun, mentions, parts } from "../parse.js"
+
+const shown = (text: string): string => parts(text).map(p => p.kind === "text" ? p.text : `<${p.kind} ${p.kind === "mention" ? p.user : p.text}>`).join("")
+
+test("a message mentions whom the server says that it mentions", () => {
+  const cases = JSON.parse(readFileSync(`${process.env.PARLEY_ROOT}/testdata/mentions.json`, "utf8")) as { text: string; data?: Record<string, unknown>; mentions: string[] }[]
+  assert.ok(cases.length > 50)
+  for (const { text, data, mentions: want } of cases) assert.deepEqual([...mentions({ text, data })], want, JSON.stringify({ text, data }))
+})
+
+test("a text is read as code, links and mentions", () => {
+  for (const [text, want] of [
+    ["", ""], ["plain", "plain"], ["a `b` c", "a <code b> c"], ["`a\nb`", "`a\nb`"], ["``", "``"], ["`a``b`", "<code a><code b>"], ["a ` b", "a ` b"],
+    ["```go\nx\n```\nrest", "<block x\n>rest"], ["```x```", "<block x>"], ["```\n```", "<block \n>"], ["```a\n```", "<block a\n>"], ["```go\nx", "```go\nx"], ["``````", "``````"],
+    ["```a``` `b` ```c", "<block a> <code b> ```c"], ["` @alice ` @bob", "<code  @alice > <mention bob>"],
+    ["see http://a.example/x.", "see <link http://a.example/x>."], ["(http://a.example/(x))", "(<link http://a.example/(x)>)"], ["http://a.example/x)]}.", "<link http://a.example/x>)]}."],
+    ["http://a.example/(x", "<link http://a.example/(x>"], ["http://a.example/x).)", "<link http://a.example/x>).)"], ["http://", "http://"], ["http://[", "http://["],
+    ["\"https://a.example/\"", "\"<link https://a.example/>\""], ["http://a.example/@alice", "<link http://a.example/@alice>"], ["javascript://a", "javascript://a"],
+    ["@alice. @bob: x@carol", "<mention alice>. <mention bob>: x@carol"], ["(@alice)", "(<mention alice>)"], ["@http://a.example/", "<mention http>://a.example/"],
+  ] as const) assert.equal(shown(text), want, JSON.stringify(text))
+})
+
+test("a name is offered where it would be a mention", () => {
+  for (const [text, want] of [["@", ""], ["@al", "al"], ["hi (@al", "al"], ["a@al", undefined], ["@al ", undefined], ["http://a/(@al", undefined], ["é@al", undefined], ["", undefined], ["@a.", "a."]] as const)
+    assert.equal(begun(text), want, text)
+})
+
+/** A text that counts how often one of its characters is looked at. */
+class Counted extends String {
+  looked = 0
+  override charCodeAt(i: number): number { this.looked++; return super.charCodeAt(i) }
+  override codePointAt(i: number): number | undefined { this.looked++; return super.codePointAt(i) }
+  override charAt(i: number): string { this.looked++; return super.charAt(i) }
+  override startsWith(s: string, i?: number): boolean { this.looked += s.length; return super.startsWith(s, i) }
+  override slice(from = 0, to = this.length): string { this.looked += Math.max(0, to - from); return super.slice(from, to) }
+  override indexOf(s: string, from = 0): number {
+    const at = super.indexOf(s, from)
+    this.looked += (at < 0 ? this.length : at) - from + s.length
+    return at
+  }
+}
+
+/** Everything else would be looked at without being counted. */
+for (const name of Object.getOwnPropertyNames(String.prototype)) {
+  if (Object.hasOwn(Counted.prototype, name) || ["constructor", "length", "toString", "valueOf"].includes(name)) continue
+  Object.defineProperty(Counted.prototype, name, { get() { throw Error(`${name} is not counted`) } })
+}
+
+test("whatever the text, each character is looked at a bounded number of times", () => {
+  const shapes = {
+    "brackets after a link": ["http://a", ")"], "closing and opening": ["http://a", ")("], "square brackets": ["http://a", "]"], "nested": ["http://a", "(", ")"],
+    "full stops after a link": ["http://a", "."], "full stops and a letter": ["http://a", ".", "a"], "full stops and brackets": ["http://a", ".)"],
+    "schemes": ["", "http://"], "links": ["", "http://a "], "links in brackets": ["", "(http://a) "], "h": ["", "h"], "https:/": ["", "https:/"], "refused addresses": ["", "http://[ "],
+    "backticks": ["", "`"], "single code": ["", "`a"], "code to the line": ["", "`a\n"], "fences": ["", "```"], "fences with a language": ["", "```go\n"], "one fence": ["```", "a"],
+    "fences in words": ["", "```a`"], "language without end": ["```", "a", "\n"], "fence after fence": ["", "```\n`"],
+    "at signs": ["", "@"], "spaced at signs": ["", " @"], "quoted at signs": ["", "\"@"], "names": ["", "@user "], "one name": ["@", "a"], "name of stops": ["@", ".-:"],
+    "names of stops": ["", " @.-:"], "colons": ["", "a:"], "hosts": ["", "www."], "mail": ["", "mailto:@"], "combining": ["e", "\u0301"], "pairs": ["", "😀@"], "half pairs": ["", "\ud83d"],
+  } satisfies Record<string, string[]>
+  for (const [name, [head, unit, tail = ""]] of Object.entries(shapes) as [string, [string, string, string?]][]) {
+    const cost = (n: number): number => {
+      const text = new Counted(head + unit.repeat(Math.ceil(n / unit.length)) + tail)
+      parts(text as unknown as string)
+      mentions({ text: text as unknown as string })
+      begun(text as unknown as string)
+      return text.looked / text.length
+    }
+    const [few, many] = [cost(4_096), cost(16_384)]
+    assert.ok(many < 40 && many < few * 1.2 + 1, `${name}: ${few} looks at each of 4,096 characters, ${many} at each of 16,384`)
+  }
+})

@@ -12,6 +12,7 @@ var (
 	ErrClosed      = errors.New("the store is closed")
 	ErrTrimmed     = errors.New("messages after the cursor are no longer kept")
 	ErrEpoch       = errors.New("the cursor is from another epoch")
+	ErrGap         = errors.New("entries are missing before those that were given")
 
 	// Of a condition: nothing was changed.
 	ErrChanged = errors.New("what was to be changed has changed meanwhile")

@@ -70,7 +70,7 @@ type Result struct {
 	Message   Message
 	Epoch     string // the one that Message.ID belongs to; "" with Err
 	Duplicate bool   // Message was stored by an earlier append with the same key
-	Joined    bool   // the author became a member of the channel
+	Facts     []Fact // what the store derived from it in the same step; see Index
 	Unchanged bool   // nothing was stored: Message is what the change would have made of it
 	Err       error  // Message is not valid if set
 }
@@ -82,21 +82,6 @@ type Bounds struct {
 	First   int64     // the first id that is kept; 1 if nothing was ever stored
 	Last    int64     // the head: the last id given, 0 if none
 	Time    Timestamp // of the head, 0 if none; kept when the messages are gone
-}
-
-// Threads finds the replies to a message.
-type Threads interface {
-	// Thread returns the message root, if it is kept, and a run of those that reply to it,
-	// ascending by id. root may also be one of the replies. The run is shorter than the query
-	// asks for only at the end of the thread or when it grows beyond some megabytes.
-	Thread(ctx context.Context, channel ChannelID, root int64, q ThreadQuery) ([]Message, error)
-}
-
-// ThreadQuery asks for the first Limit replies after an id, or if After is nil for the last
-// before one, or if Before is nil too for the newest.
-type ThreadQuery struct {
-	After, Before *int64
-	Limit         int
 }
 
 // Directory holds what is known of channels beside their messages. All methods

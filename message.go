@@ -22,13 +22,13 @@ type Message struct {
 	Data    json.RawMessage // a JSON object, compact but for one space before each string that stands for bytes, or nil
 	Thread  int64           // the message this one replies to, or 0
 	Key     string          // the sender's idempotency key, or ""
+	Join    bool            // its author joins the channel by it (Draft.Join); a store that derives that in Append need not keep it
 	Time    Timestamp       // strictly rising within the channel
 	Count   int64           // messages (not changes) in the channel up to and with this entry
 
 	Edited    bool
 	Deleted   bool       // Text, Data and Reactions are gone
 	Reactions []Reaction // in the order of their first use
-	Replies   int64      // messages that reply to this one and are not deleted
 
 	Change ChangeKind // "" for a message
 	Of     int64      // of a change: the id of the message that was changed

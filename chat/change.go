@@ -74,22 +74,30 @@ func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.Channe
 	return nil
 }
 
-// Thread reads a message and a run of its replies.
-func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (Page, error) {
+// Thread reads a message and a run of its replies, and counts all of them.
+func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (p Page, replies int64, err error) {
 	b, err := s.Bounds(ctx, c, channel)
 	if err != nil {
-		return Page{}, err
+		return Page{}, 0, err
 	}
-	ms, err := s.store.Thread(ctx, channel, root, q)
-	if err == nil && len(ms) > 0 {
-		most := s.maxAnswer - size(&ms[0])
-		if fit, _ := fitting(ms[1:], most, true); q.After != nil {
-			ms = ms[:1+fit]
-		} else if fit, _ := fittingLast(ms[1:], most, true); fit < len(ms)-1 { // the first is the root
-			ms = append(ms[:1:1], ms[len(ms)-fit:]...)
-		}
+	t, err := s.store.Thread(ctx, channel, root, q)
+	if err != nil {
+		return Page{}, 0, err
 	}
-	return s.page(c, b, ms, err)
+	var ms []parley.Message
+	most := s.maxAnswer
+	if t.Root != nil {
+		ms = append(ms, *t.Root)
+		most -= size(t.Root)
+	}
+	if fit, _ := fitting(t.Replies, most, true); q.After != nil {
+		ms = append(ms, t.Replies[:fit]...)
+	} else {
+		fit, _ = fittingLast(t.Replies, most, true)
+		ms = append(ms, t.Replies[len(t.Replies)-fit:]...)
+	}
+	p, err = s.page(c, b, ms, nil)
+	return p, t.Count, err
 }
 
 // Reactors lists who reacted to a message with an emoji, after the one named, at most limit.

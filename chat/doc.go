@@ -18,7 +18,7 @@ type Store interface {
 	parley.Log
 	parley.Directory
 	parley.Roster
-	parley.Threads
+	parley.Index
 	parley.Reactions
 	parley.Revocations
 }

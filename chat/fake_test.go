@@ -136,8 +136,14 @@ func (store) Revoke(context.Context, parley.UserID, parley.Timestamp) error { re
 
 func (store) Revoked(context.Context, parley.UserID) (parley.Timestamp, error) { return 0, nil }
 
-func (store) Thread(context.Context, parley.ChannelID, int64, parley.ThreadQuery) ([]parley.Message, error) {
-	return nil, nil
+func (store) Thread(context.Context, parley.ChannelID, int64, parley.ThreadQuery) (t parley.Thread, err error) {
+	return t, nil
+}
+
+func (store) Project(context.Context, parley.ChannelID, parley.Run) ([]parley.Fact, error) { return nil, nil }
+
+func (store) Position(_ context.Context, cs ...parley.ChannelID) ([]int64, error) {
+	return make([]int64, len(cs)), nil
 }
 
 func (store) Reactors(context.Context, parley.ChannelID, int64, string, parley.UserID, parley.UserID, int) (r parley.Reactors, err error) {

@@ -54,9 +54,10 @@ func (s *Service) stored(channel parley.ChannelID, rs []parley.Result) {
 	}
 	s.inboxes.posted(channel)
 	for i := range rs {
-		if rs[i].Joined && rs[i].Err == nil {
-			user := rs[i].Message.User
-			s.tellMembership(channel, user, parley.Member{User: user, Role: parley.Regular})
+		for _, f := range rs[i].Facts {
+			if f.Kind == parley.FactJoined {
+				s.tellMembership(channel, f.User, parley.Member{User: f.User, Role: parley.Regular})
+			}
 		}
 	}
 }

@@ -168,6 +168,26 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// index returns the log as an Index, or skips the test.
+func index(t *testing.T, log parley.Log) parley.Index {
+	t.Helper()
+	x, ok := log.(parley.Index)
+	if !ok {
+		t.Skip("this log is no index")
+	}
+	return x
+}
+
+// replies counts those to a message.
+func replies(t *testing.T, log parley.Log, root int64) int64 {
+	t.Helper()
+	th, err := index(t, log).Thread(t.Context(), room, root, parley.ThreadQuery{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return th.Count
+}
+
 // directory returns the log as a Directory, or skips the test.
 func directory(t *testing.T, log parley.Log) parley.Directory {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 type history struct {
 	entries []parley.Message // as they were answered; messages as they are now
 	gone    map[int64]bool   // messages that were deleted
+	replies map[int64]int64  // by root
 }
 
 // plain is an entry with nothing that is only another form of the same.
@@ -42,6 +43,11 @@ func (hs *history) check(t *testing.T, log parley.Log, when string) {
 	all := readAll(t, log, room, 0)
 	if len(all) != len(hs.entries) {
 		t.Fatalf("%s: %d entries, want %d", when, len(all), len(hs.entries))
+	}
+	for root, want := range hs.replies {
+		if got := replies(t, log, root); got != want {
+			t.Fatalf("%s: message %d has %d replies, want %d", when, root, got, want)
+		}
 	}
 	for i := range all {
 		want := hs.entries[i]
@@ -96,13 +102,13 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 		case m.Change == "":
 			hs.entries = append(hs.entries, m)
 			if m.Thread != 0 {
-				hs.entries[m.Thread-1].Replies++
+				hs.replies[m.Thread]++
 			}
 		default:
 			hs.entries = append(hs.entries, m)
 			if was := hs.entries[m.Of-1]; m.Change == parley.Delete {
 				if hs.gone[m.Of] = true; was.Thread != 0 {
-					hs.entries[was.Thread-1].Replies--
+					hs.replies[was.Thread]--
 				}
 			}
 			hs.entries[m.Of-1] = *m.Target
@@ -116,7 +122,7 @@ func testChangeHistory(t *testing.T, h LogHarness) {
 	for seed := range uint64(6) {
 		log := h.Open(t, nil)
 		rnd := rand.New(rand.NewPCG(seed, 9))
-		hs := &history{gone: map[int64]bool{}}
+		hs := &history{gone: map[int64]bool{}, replies: map[int64]int64{}}
 		hs.entries = post(t, log, room, "first")
 		for round := range 3 {
 			hs.grow(t, log, rnd, 150)

@@ -174,7 +174,7 @@ func testJoinByPosting(t *testing.T, h RosterHarness) {
 		parley.Draft{User: "alice", Text: "x", Join: true}, parley.Draft{User: "bob", Text: "x"},
 		parley.Draft{User: parley.Guest, Text: "x", Join: true}, parley.Draft{User: "alice", Text: "x", Join: true})
 	stored(t, rs)
-	if !rs[0].Joined || rs[1].Joined || rs[2].Joined || rs[3].Joined {
+	if got := facts(rs); !slices.Equal(got, []parley.Fact{{Kind: parley.FactJoined, User: "alice", ID: 1}}) {
 		t.Fatalf("%+v", rs)
 	}
 	if got := roles(t, s, room); got != "alice:member " {
@@ -194,6 +194,14 @@ func testJoinByPosting(t *testing.T, h RosterHarness) {
 	if got := roles(t, s, room); got != "" {
 		t.Fatal(got)
 	}
+}
+
+// facts are those of results.
+func facts(rs []parley.Result) (all []parley.Fact) {
+	for i := range rs {
+		all = append(all, rs[i].Facts...)
+	}
+	return all
 }
 
 func testPointers(t *testing.T, h RosterHarness) {

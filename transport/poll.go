@@ -50,12 +50,12 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 // Thread answers with a message and a run of its replies.
 func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channel parley.ChannelID, root int64,
 	q parley.ThreadQuery) error {
-	page, err := t.chat.Thread(r.Context(), c, channel, root, q)
+	page, replies, err := t.chat.Thread(r.Context(), c, channel, root, q)
 	if err != nil {
 		return err
 	}
 	setBounds(w.Header(), page.Bounds)
-	writeTagged(w, r, append(wire.AppendThread(nil, page.Messages), '\n'))
+	writeTagged(w, r, append(wire.AppendThread(nil, page.Messages, replies), '\n'))
 	return nil
 }
 

@@ -101,14 +101,14 @@ func appendReactions(dst []byte, rs []parley.Reaction) []byte {
 }
 
 // AppendThread appends a JSON array of a message and its replies, the first with their
-// number. Elsewhere that is left out: it would differ from reader to reader.
-func AppendThread(dst []byte, ms []parley.Message) []byte {
+// number if there are any. Elsewhere that is left out: it would differ from reader to reader.
+func AppendThread(dst []byte, ms []parley.Message, replies int64) []byte {
 	dst = AppendMessages(dst, ms)
-	if len(ms) == 0 || ms[0].Replies == 0 {
+	if len(ms) == 0 || replies == 0 {
 		return dst
 	}
 	first := len(AppendMessage(nil, &ms[0]))
-	counted := strconv.AppendInt([]byte(`,"replies":`), ms[0].Replies, 10)
+	counted := strconv.AppendInt([]byte(`,"replies":`), replies, 10)
 	return slices.Insert(dst, len(dst)-len(AppendMessages(nil, ms))+first, counted...)
 }
 

@@ -104,12 +104,12 @@ func (b *build) one(h *head, d *draft, seen uint64) (r parley.Result) {
 	if err := b.reply(h, d); err != nil {
 		return parley.Result{Err: err}
 	}
-	r.Message, r.Joined = b.store(h, d)
+	r.Message, r.Facts = b.store(h, d)
 	return r
 }
 
 // store puts one message at the end of its channel.
-func (b *build) store(h *head, d *draft) (m parley.Message, joined bool) {
+func (b *build) store(h *head, d *draft) (m parley.Message, facts []parley.Fact) {
 	n := &h.next
 	n.last++
 	n.count++

@@ -50,6 +50,7 @@ func (b *build) entry(h *head, id int64) (t target, err error) {
 			t.state, err = decodeState(t.stated)
 		} else {
 			t.state = stateOf(&e.Message)
+			t.state.replies = e.replies
 		}
 	}
 	if err == nil {
@@ -128,7 +129,8 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	case c.Kind == parley.React:
 		must(b.batch.Set(reactor, nil, nil))
 	}
-	if err := b.mention(h, &was, was.Mentions(), is.Mentions()); err != nil {
+	mentioned, err := b.mention(h, &was, was.Mentions(), is.Mentions())
+	if err != nil {
 		n.last--
 		return parley.Result{}, err
 	}
@@ -136,7 +138,7 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	must(b.batch.Set(messageKey(h.channel, e.ID), encodeChange(&e, &stores), nil))
 	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), []byte{stores.parts}, nil))
 	b.exist(h)
-	return parley.Result{Message: e}, nil
+	return parley.Result{Message: e, Facts: mentions(nil, e.ID, mentioned)}, nil
 }
 
 // restate stores a message's state, which was a row before, and has the message as it is for
@@ -192,8 +194,7 @@ func (b *build) bury(h *head, t *target) error {
 		}
 		d := e.delta
 		if d == nil { // of an older form
-			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags,
-				replies: e.Target.Replies}}
+			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags}}
 		}
 		d.parts, d.text, d.data, d.reaction = wiped, "", "", parley.Reaction{}
 		rows = append(rows, row{id, was, encodeChange(&e.Message, d)})
@@ -241,27 +242,27 @@ func (b *build) replies(h *head, root int64, by int64) error {
 	if err != nil {
 		return err
 	}
-	t.Replies = max(t.Replies+by, 0)
-	t.state.replies = t.Replies
+	t.state.replies = max(t.state.replies+by, 0)
 	b.restate(h, &t.Message, &t.state, t.stated)
 	return nil
 }
 
-// mention changes whom a message mentions.
-func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) error {
+// mention changes whom a message mentions, and returns who was not mentioned before.
+func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) (come []parley.UserID, err error) {
 	was, is = counted(m, was), counted(m, is)
 	gone := slices.DeleteFunc(slices.Clone(was), func(user parley.UserID) bool { return slices.Contains(is, user) })
-	come := slices.DeleteFunc(slices.Clone(is), func(user parley.UserID) bool { return slices.Contains(was, user) })
+	come = slices.DeleteFunc(slices.Clone(is), func(user parley.UserID) bool { return slices.Contains(was, user) })
 	if err := b.count(h, m.ID, come, 1); err != nil {
-		return err
+		return nil, err
 	}
-	return b.count(h, m.ID, gone, -1)
+	return come, b.count(h, m.ID, gone, -1)
 }
 
 // derive writes what follows from a new message: mentions, its place in a thread, and
 // its author's membership and read pointer.
-func (b *build) derive(h *head, d *draft, m *parley.Message) (joined bool) {
-	if err := b.mention(h, m, nil, d.mentions); err != nil {
+func (b *build) derive(h *head, d *draft, m *parley.Message) (facts []parley.Fact) {
+	mentioned, err := b.mention(h, m, nil, d.mentions)
+	if err != nil {
 		b.log.cfg.Logger.Error("a mention was not counted", "channel", string(h.channel), "id", m.ID, "err", err)
 	}
 	if m.Thread != 0 && m.Thread < m.ID {
@@ -271,13 +272,24 @@ func (b *build) derive(h *head, d *draft, m *parley.Message) (joined bool) {
 		}
 	}
 	if m.User == parley.Guest {
-		return false
+		return mentions(nil, m.ID, mentioned)
 	}
 	joined, err := b.post(h, m, d.Join)
 	if err != nil {
 		b.log.cfg.Logger.Error("a read pointer did not move with its author's message", "channel", string(h.channel), "id", m.ID, "err", err)
 	}
-	return joined
+	if joined {
+		facts = append(facts, parley.Fact{Kind: parley.FactJoined, User: m.User, ID: m.ID})
+	}
+	return mentions(facts, m.ID, mentioned)
+}
+
+// mentions appends that an entry mentions users.
+func mentions(facts []parley.Fact, id int64, users []parley.UserID) []parley.Fact {
+	for _, user := range users {
+		facts = append(facts, parley.Fact{Kind: parley.FactMentioned, User: user, ID: id})
+	}
+	return facts
 }
 
 func (b *build) has(key []byte) (bool, error) {

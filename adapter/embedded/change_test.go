@@ -99,6 +99,14 @@ func TestChangesInTheOlderForm(t *testing.T) {
 		t.Fatal(r.Err)
 	}
 	want := entries(t, log)
+	replies := func() int64 {
+		t.Helper()
+		th, err := log.Thread(t.Context(), "room", 1, parley.ThreadQuery{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return th.Count
+	}
 	age := func() {
 		t.Helper()
 		if err := log.Age("room"); err != nil {
@@ -111,12 +119,12 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	if rows, err := log.Holds("room", "secret"); err != nil || rows < 5 {
 		t.Fatalf("the older form has content in %d rows, %v", rows, err)
 	}
-	if got := entries(t, log); !reflect.DeepEqual(got, want) {
+	if got := entries(t, log); !reflect.DeepEqual(got, want) || replies() != 1 {
 		t.Fatalf("read as %+v, want %+v", got, want)
 	}
 	m := changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.React, Emoji: "c"}).Target
 	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "a" || m.Reactions[1].Count != 2 || m.Text != text || !m.Edited ||
-		m.Replies != 1 || m.Data == nil {
+		m.Data == nil {
 		t.Errorf("%+v", m)
 	}
 	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.React, Emoji: "a",
@@ -132,7 +140,7 @@ func TestChangesInTheOlderForm(t *testing.T) {
 		t.Fatal(r.Err)
 	}
 	all := entries(t, log)
-	if all[0].Text != other || all[0].Replies != 2 || !reflect.DeepEqual(all[4:13], want[4:13]) {
+	if all[0].Text != other || replies() != 2 || !reflect.DeepEqual(all[4:13], want[4:13]) {
 		t.Errorf("%+v, want after the first %+v", all, want[1:])
 	}
 	log.stop(t)

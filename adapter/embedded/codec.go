@@ -73,7 +73,7 @@ func decodeMessage(ch parley.ChannelID, id int64, b []byte) (e entry, err error)
 	d.body(m)
 	switch b[0] {
 	case folded:
-		d.state(m)
+		e.replies = d.state(m)
 	case whole:
 		d.wholeChange(m)
 	case changed:

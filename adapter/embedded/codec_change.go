@@ -69,7 +69,6 @@ func stateOf(m *parley.Message) (s refs) {
 	if m.Deleted {
 		s.flags |= deleted
 	}
-	s.replies = m.Replies
 	for i := range m.Reactions {
 		s.kinds = append(s.kinds, kindRef{index: int64(i)})
 	}
@@ -147,14 +146,14 @@ func encodeDeleted(m *parley.Message) []byte {
 	b := make([]byte, prefixSize, prefixSize+256)
 	putPrefix(b, m.Time, m.Count)
 	b[0] = folded
-	return appendState(appendBody(b, messageBody(&gone)), &gone)
+	return appendState(appendBody(b, messageBody(&gone)), &gone, 0) // its f row counts them
 }
 
 // appendState appends what became of a message to its own row.
-func appendState(dst []byte, m *parley.Message) []byte {
+func appendState(dst []byte, m *parley.Message, replies int64) []byte {
 	s := stateOf(m)
 	dst = append(dst, s.flags)
-	dst = binary.AppendUvarint(dst, uint64(m.Replies))
+	dst = binary.AppendUvarint(dst, uint64(replies))
 	dst = binary.AppendUvarint(dst, uint64(len(m.Reactions)))
 	for i := range m.Reactions {
 		dst = appendReaction(dst, &m.Reactions[i])
@@ -162,13 +161,14 @@ func appendState(dst []byte, m *parley.Message) []byte {
 	return dst
 }
 
-func (d *fields) state(m *parley.Message) {
+func (d *fields) state(m *parley.Message) (replies int64) {
 	flags := d.byte()
 	m.Edited, m.Deleted = flags&edited != 0, flags&deleted != 0
-	m.Replies = int64(d.uvarint())
+	replies = int64(d.uvarint())
 	for range d.count() {
 		m.Reactions = append(m.Reactions, d.reaction())
 	}
+	return replies
 }
 
 func appendReaction(dst []byte, r *parley.Reaction) []byte {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 
 	"parley"
 
@@ -50,7 +51,12 @@ func (l *Log) Age(ch parley.ChannelID) error {
 	b := l.db.NewBatch()
 	defer b.Close()
 	bounds := h.bounds()
+	var failed error
 	err = l.each(h, bounds.first, bounds.last, func(m parley.Message, _ int) bool {
+		replies := int64(0)
+		if m.Change == "" {
+			replies, failed = l.countReplies(h, m.ID)
+		}
 		row := make([]byte, prefixSize)
 		putPrefix(row, m.Time, m.Count)
 		switch {
@@ -61,20 +67,20 @@ func (l *Log) Age(ch parley.ChannelID) error {
 			for _, v := range [...]int64{t.ID, int64(t.Time), t.Count} {
 				row = binary.AppendUvarint(row, uint64(v))
 			}
-			row = appendState(appendBody(row, messageBody(t)), t)
+			row = appendState(appendBody(row, messageBody(t)), t, 0)
 			must(b.Set(rowKey('c', ch, m.Of, m.ID), nil, nil))
-		case m.Edited || m.Deleted || m.Replies != 0 || len(m.Reactions) > 0:
+		case m.Edited || m.Deleted || replies != 0 || len(m.Reactions) > 0:
 			row[0] = folded
-			row = appendState(appendBody(row, messageBody(&m)), &m)
+			row = appendState(appendBody(row, messageBody(&m)), &m, replies)
 			must(b.Delete(rowKey('f', ch, m.ID), nil))
 		default:
 			must(b.Delete(rowKey('f', ch, m.ID), nil))
 			return true
 		}
 		must(b.Set(messageKey(ch, m.ID), row, nil))
-		return true
+		return failed == nil
 	})
-	if err != nil {
+	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
 	return b.Commit(pebble.Sync)

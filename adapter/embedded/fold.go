@@ -29,7 +29,8 @@ type fold struct {
 // entry is a row of the log, decoded: a message as it was sent or in an older form, or a change.
 type entry struct {
 	parley.Message
-	delta *delta // of a change that is not in the older form
+	delta   *delta // of a change that is not in the older form
+	replies int64  // of a message in an older form that has no f row
 }
 
 // whole is an entry as the log returns it. state is the message's f row, nil if it has none.
@@ -83,7 +84,7 @@ func (f *fold) older(e *entry) (parley.Message, error) {
 // message is a message in a state.
 func (f *fold) message(base *parley.Message, s *refs) (parley.Message, error) {
 	m := *base
-	m.Edited, m.Replies = s.flags&edited != 0, s.replies
+	m.Edited = s.flags&edited != 0
 	if base.Deleted || s.flags&deleted != 0 {
 		return m.Tombstone(), nil
 	}

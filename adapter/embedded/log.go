@@ -19,7 +19,7 @@ var (
 	_ parley.Log       = (*Log)(nil)
 	_ parley.Directory = (*Log)(nil)
 	_ parley.Roster    = (*Log)(nil)
-	_ parley.Threads   = (*Log)(nil)
+	_ parley.Index     = (*Log)(nil)
 	_ parley.Reactions = (*Log)(nil)
 
 	_ parley.Revocations = (*Log)(nil)

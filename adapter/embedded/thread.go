@@ -12,35 +12,38 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Thread implements parley.Threads.
-func (l *Log) Thread(ctx context.Context, channel parley.ChannelID, root int64, q parley.ThreadQuery) (ms []parley.Message, err error) {
+// Thread implements parley.Index.
+func (l *Log) Thread(ctx context.Context, channel parley.ChannelID, root int64, q parley.ThreadQuery) (t parley.Thread, err error) {
 	err = l.inside(ctx, func() error {
-		ms, err = l.thread(channel, root, q)
+		t, err = l.thread(channel, root, q)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("thread %d of %s: %w", root, channel, err)
+		return parley.Thread{}, fmt.Errorf("thread %d of %s: %w", root, channel, err)
 	}
-	return ms, nil
+	return t, nil
 }
 
 // maxThread is about how many bytes of a thread are read at once.
 const maxThread = 8 << 20
 
-func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery) ([]parley.Message, error) {
+func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery) (t parley.Thread, err error) {
 	h, err := l.hold(channel)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	defer l.heads.release(h)
 	b := h.bounds()
-	first, err := l.kept(h, root)
-	if err == nil && first != nil && first.Thread != 0 {
-		root = first.Thread
-		first, err = l.kept(h, root)
+	t.Root, err = l.kept(h, root)
+	if err == nil && t.Root != nil && t.Root.Thread != 0 {
+		root = t.Root.Thread
+		t.Root, err = l.kept(h, root)
+	}
+	if err == nil && t.Root != nil {
+		t.Count, err = l.countReplies(h, root)
 	}
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	from, to := max(root, b.first-1), b.last+1 // the replies between them
 	if q.After != nil {
@@ -49,40 +52,48 @@ func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery)
 		to = min(to, max(*q.Before, 0))
 	}
 	if from >= to-1 {
-		return some(first, nil), nil
+		return t, nil
 	}
 	it, err := l.db.rowsOf(rowKey('t', channel, root, from+1), rowKey('t', channel, root, to))
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	defer it.Close()
 	begin, next := it.Last, it.Prev
 	if q.After != nil {
 		begin, next = it.First, it.Next
 	}
-	var ms []parley.Message
 	size := 0
-	for ok := begin(); ok && len(ms) < q.Limit && size < maxThread; ok = next() {
+	for ok := begin(); ok && len(t.Replies) < q.Limit && size < maxThread; ok = next() {
 		m, err := l.kept(h, messageID(it.Key()))
 		if err != nil {
-			return nil, err
+			return t, err
 		}
 		if m != nil {
-			ms = append(ms, *m)
+			t.Replies = append(t.Replies, *m)
 			size += len(m.Text) + len(m.Data) + 128
 		}
 	}
 	if q.After == nil {
-		slices.Reverse(ms)
+		slices.Reverse(t.Replies)
 	}
-	return some(first, ms), it.Error()
+	return t, it.Error()
 }
 
-func some(first *parley.Message, ms []parley.Message) []parley.Message {
-	if first == nil {
-		return ms
+// countReplies counts the replies to a message that is kept, those that are not deleted.
+func (l *Log) countReplies(h *head, root int64) (int64, error) {
+	f := l.fold(h)
+	if state, err := f.row('f', root); err != nil {
+		return 0, err
+	} else if state != nil {
+		s, err := decodeState(state)
+		return s.replies, err
 	}
-	return slices.Insert(ms, 0, *first)
+	e, err := f.read(root)
+	if err != nil || e == nil {
+		return 0, err
+	}
+	return e.replies, nil
 }
 
 // kept reads a message; nil if the channel does not hold it.

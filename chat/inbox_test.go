@@ -345,6 +345,22 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 			t.Errorf("%s to %s: %v, want %q", c.user, c.channel, err, c.code)
 		}
 	}
+	for _, c := range []struct {
+		user parley.UserID
+		data string
+		code parley.Code
+	}{{"alice", `{"a":1}`, ""}, {"alice", `{"a":"bcdefg"}`, parley.CodeTooLarge}, {"bob", `{"a":1}`, parley.CodeForbidden}} {
+		err := s.Event(t.Context(), dev(c.user), "news:1", "score", json.RawMessage(c.data), "")
+		if c.code == "" && err != nil || c.code != "" && (err == nil || parley.AsError(err).Code != c.code) {
+			t.Errorf("an event %s of %s: %v, want %q", c.data, c.user, err, c.code)
+		}
+	}
+	if err := s.Typing(t.Context(), dev("bob"), "news:1", ""); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
+		t.Errorf("typing in a channel where one may not post: %v", err)
+	}
+	if err := s.Typing(t.Context(), dev("alice"), "news:1", ""); err != nil {
+		t.Errorf("typing in a channel where one may post: %v", err)
+	}
 	longer, data := "hello!", json.RawMessage(`{"a":"bcdefg"}`)
 	for _, c := range []parley.Change{{Of: 1, Kind: parley.Edit, Text: &longer}, {Of: 1, Kind: parley.Edit, Data: &data}} {
 		if _, _, err := s.Change(t.Context(), dev("alice"), "news:1", c); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {

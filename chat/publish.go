@@ -13,15 +13,8 @@ import (
 // Publish stores a caller's draft and calls done when its outcome is known, from
 // another goroutine; done must not block. A refusal is returned and done not called.
 func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
-	a, err := s.authorize(ctx, c, Write, channel)
+	a, err := s.mayPost(ctx, c, channel, &d.Text, &d.Data)
 	if err != nil {
-		return err
-	}
-	space := s.spaces.Of(channel)
-	if !space.mayPublish(c, channel, a) {
-		return forbidden(c, Write, channel)
-	}
-	if err := space.fits(&d.Text, &d.Data); err != nil {
 		return err
 	}
 	if err := s.spend(c, channel); err != nil {
@@ -45,6 +38,21 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 	}
 	s.hub.Publish(channel, d, done)
 	return nil
+}
+
+// mayPost asks for the right to write to a channel and for what its namespace says of those who
+// post there: who they are, and the sizes of text and data, nil for none. Everything that reaches
+// other clients in a caller's name passes here, stored or not.
+func (s *Service) mayPost(ctx context.Context, c Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (access, error) {
+	a, err := s.authorize(ctx, c, Write, channel)
+	if err != nil {
+		return a, err
+	}
+	space := s.spaces.Of(channel)
+	if !space.mayPublish(c, channel, a) {
+		return a, forbidden(c, Write, channel)
+	}
+	return a, space.fits(text, data)
 }
 
 // stored tells of what follows from entries that were just stored.
@@ -145,7 +153,7 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 // Event gives an application's event to the channel's streams, but not to those of
 // the identity skip.
 func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
-	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+	if _, err := s.mayPost(ctx, c, channel, nil, &data); err != nil {
 		return err
 	}
 	if err := s.spend(c, channel); err != nil {
@@ -157,7 +165,7 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 
 // Typing tells the others that a user is typing, at most once in two seconds.
 func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID, skip string) error {
-	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+	if _, err := s.mayPost(ctx, c, channel, nil, nil); err != nil {
 		return err
 	}
 	if err := s.Ask(c, 1); err != nil {

@@ -74,6 +74,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	route("/api/channels", methods{"GET": a.channels})
 	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.deed(a.putChannel), "DELETE": a.deed(a.deleteChannel)})
 	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
+	route("/api/channels/{channel}/typing", methods{"POST": a.postTyping})
 	route("/api/channels/{channel}/members", methods{"GET": a.members})
 	route("/api/channels/{channel}/members/{user}", methods{"PUT": a.deed(a.putMember), "DELETE": a.deed(a.deleteMember)})
 	route("/api/channels/{channel}/bans/{user}", methods{"PUT": a.deed(a.ban), "DELETE": a.deed(a.unban)})

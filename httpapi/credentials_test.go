@@ -19,6 +19,7 @@ func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 		"POST /api/messages?channel_id=general&text": "",
 		"POST /api/messages/batch":                   `[{"channel_id":"general","text":"x"}]`,
 		"POST /api/channels/general/events":          `{"event":"e","data":{}}`,
+		"POST /api/channels/general/typing":          `{}`,
 		"POST /api/channels/general/read":            `{"id":1}`,
 		"PUT /api/channels/general/mute":             `{"muted":true}`,
 		"PUT /api/channels/general":                  `{"title":"t"}`,

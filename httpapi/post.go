@@ -291,3 +291,16 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
+
+// postTyping tells a channel's streams that the caller is typing.
+func (a *API) postTyping(w http.ResponseWriter, r *http.Request) error {
+	caller, channel, err := a.speakerAndChannel(w, r, &actor{})
+	if err != nil {
+		return err
+	}
+	if err := a.chat.Typing(r.Context(), caller, channel, caller.Identity()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}

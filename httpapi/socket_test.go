@@ -173,3 +173,18 @@ func TestAnEventCarriesTheName(t *testing.T) {
 		t.Errorf("without a name: %s", got)
 	}
 }
+
+func TestTypingOverHTTP(t *testing.T) {
+	s := production(t)
+	lines, _ := s.stream("/api/stream/hall?token=" + tokenFor(t, "bob", []string{"hall"}))
+	s.data(lines, `"welcome"`)
+	s.do("POST", "/api/channels/hall/typing", "", "Authorization: Bearer "+named(t, "alice", "Alice Doe", "hall")).is(t, 202, "")
+	want := `{"type":"typing","user":"alice","name":"Alice Doe","channel":"hall"}`
+	if got := s.data(lines, `"typing"`); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	s.do("POST", "/api/channels/hall/typing", `{"user":"ref"}`, "Authorization: Bearer "+apiKey).is(t, 202, "")
+	if got := s.data(lines, `"typing"`); got != `{"type":"typing","user":"ref","name":"ref","channel":"hall"}` {
+		t.Errorf("a back end for a user: %s", got)
+	}
+}

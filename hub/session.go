@@ -115,8 +115,19 @@ func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 // (it asks the log for the channel's bounds). What it says of a reset is for the
 // caller to tell; entries follow on Take. Following a channel again moves its cursor.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
+	return s.follow(ctx, channel, after, false)
+}
+
+// FollowBlind is Follow for a session that is not told who is in the channel, from the first
+// moment on: what is told while it begins is not for it either.
+func (s *Session) FollowBlind(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
+	return s.follow(ctx, channel, after, true)
+}
+
+func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor, blind bool) (Start, error) {
 	s.Unfollow(channel)
 	f := s.place()
+	f.blind = blind
 	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
 	// First register, then look: what is stored in between rings.
 	s.hub.enter(channel, f)
@@ -144,13 +155,6 @@ func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *p
 	s.hub.place(f, b)
 	s.ring(f)
 	return start, nil
-}
-
-// Blind keeps the session from what tells who is in a channel that it follows.
-func (s *Session) Blind(channel parley.ChannelID) {
-	if f := s.find(channel); f != nil {
-		f.blind = true
-	}
 }
 
 // See says anew of each channel whether the session is told who is there.

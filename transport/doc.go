@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -276,11 +277,20 @@ func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.Ch
 	return blind, nil
 }
 
-// follow lets the session follow the request's channels.
-func follow(r *http.Request, s *hub.Session, req *Request) ([]hub.Start, error) {
+// followAs is how a session follows a channel in which it sees who is there, or not.
+func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID, *parley.Cursor) (hub.Start, error) {
+	if sees {
+		return s.Follow
+	}
+	return s.FollowBlind
+}
+
+// follow lets the session follow the request's channels; in those of blind it is not told who
+// is there.
+func follow(r *http.Request, s *hub.Session, req *Request, blind []parley.ChannelID) ([]hub.Start, error) {
 	starts := make([]hub.Start, len(req.Follows))
 	for i, f := range req.Follows {
-		start, err := s.Follow(r.Context(), f.Channel, f.After)
+		start, err := followAs(s, !slices.Contains(blind, f.Channel))(r.Context(), f.Channel, f.After)
 		if err != nil {
 			s.Close()
 			return nil, err
@@ -305,7 +315,7 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 	for _, f := range req.Follows {
 		t.chat.Enter(f.Channel, req.Caller, via)
 	}
-	starts, err := follow(r, s, req)
+	starts, err := follow(r, s, req, blind)
 	if err != nil {
 		for _, f := range req.Follows {
 			t.chat.Leave(f.Channel, req.Caller, via)
@@ -313,9 +323,6 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 		t.chat.Go(req.Caller, via)
 		t.gone(req.Caller)
 		return err
-	}
-	for _, channel := range blind {
-		s.Blind(channel)
 	}
 	for i := range starts {
 		welcome(s, form, starts[i], "")

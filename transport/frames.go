@@ -357,13 +357,10 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		}
 		p.t.chat.Enter(channel, p.who.caller(), parley.WebSocket)
 	}
-	start, err := p.session.Follow(ctx, channel, cursor)
+	start, err := followAs(&p.session, sees)(ctx, channel, cursor)
 	if err != nil {
 		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
 		return err
-	}
-	if !sees {
-		p.session.Blind(channel)
 	}
 	welcome(&p.session, p.session.Form(), start, f.Key)
 	return nil

@@ -127,7 +127,7 @@ func (t *Transports) end(p *poll, asked bool) {
 
 // begin follows the request's channels. Resets are something to answer with.
 func (p *poll) begin(r *http.Request, req *Request, epochs *shared[string]) error {
-	starts, err := follow(r, &p.session, req)
+	starts, err := follow(r, &p.session, req, nil)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Channels   int              // channels that a user makes in a day, at once if need be
 	PerIP      int              // streams and held polls of an address
 	PerUser    int              // streams and held polls of a user
+	Follows    int              // channels that these follow, all together
 	Clock      func() time.Time // time.Now
 }
 
@@ -52,11 +53,12 @@ type Limits struct {
 	makers     *rates[parley.UserID]
 	refusals   *rates[netip.Addr]
 	seats      *seats
+	follows    *budget
 }
 
 // New makes limits, nil if there are none.
 func New(cfg Config) *Limits {
-	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels == 0 {
+	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels+cfg.Follows == 0 {
 		return nil
 	}
 	if cfg.Clock == nil {
@@ -66,7 +68,7 @@ func New(cfg Config) *Limits {
 		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
 		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
 		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
-		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser)}
+		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser), follows: newBudget(cfg.Follows)}
 }
 
 // now is in nanoseconds since the beginning.
@@ -181,6 +183,24 @@ func (l *Limits) Add(user parley.UserID, ip netip.Addr) {
 func (l *Limits) Free(user parley.UserID, ip netip.Addr) {
 	if l != nil {
 		l.seats.free(user, ip)
+	}
+}
+
+// Follow counts channels that a user's stream or held poll follows until Unfollow, or refuses
+// them: all or none.
+func (l *Limits) Follow(user parley.UserID, channels int) *parley.Error {
+	if l == nil || l.follows.take(user, channels) {
+		return nil
+	}
+	e := refuse("subscriptions_user", fmt.Sprintf("%s follows as many channels as one user may: %d, over all connections", user, l.follows.each), 5*time.Second)
+	e.Hint = "unsubscribe from some channels, or close a connection"
+	return e
+}
+
+// Unfollow ends what Follow counted.
+func (l *Limits) Unfollow(user parley.UserID, channels int) {
+	if l != nil {
+		l.follows.free(user, channels)
 	}
 }
 

@@ -275,6 +275,28 @@ func TestWhereAClientIs(t *testing.T) {
 	}
 }
 
+func TestAUserFollowsOnlySoManyChannels(t *testing.T) {
+	l := limit.New(limit.Config{Follows: 10})
+	fits := func(user parley.UserID, n int, want bool) {
+		t.Helper()
+		if e := l.Follow(user, n); (e == nil) != want || e != nil && (e.Code != parley.CodeRateLimited || e.Reason != "subscriptions_user" || e.RetryAfter == 0) {
+			t.Errorf("%d more channels of %s: %v", n, user, e)
+		}
+	}
+	fits("alice", 7, true)
+	fits("alice", 4, false) // all or none
+	fits("alice", 3, true)
+	fits("alice", 1, false)
+	fits("bob", 10, true)
+	l.Unfollow("alice", 2)
+	fits("alice", 2, true)
+	l.Unfollow("alice", 10)
+	fits("alice", 10, true)
+	if l = limit.New(limit.Config{User: 1}); l.Follow("alice", 1<<30) != nil {
+		t.Error("without a limit some are refused")
+	}
+}
+
 func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	group := func(s string) string { return limit.Group(netip.MustParseAddr(s)).String() }
 	got := []string{group("2001:db8:1:2:3:4:5:6"), group("2001:db8:1:2::1"), group("2001:db8:1:3::1"), group("::ffff:192.0.2.1"), group("192.0.2.1"), group("fe80::1%eth0")}

@@ -154,3 +154,40 @@ func less[K comparable](counts map[K]int, k K) {
 		delete(counts, k)
 	}
 }
+
+// budget counts what each user has of something.
+type budget struct {
+	each int // 0: any number
+
+	mu    sync.Mutex
+	users map[parley.UserID]int
+}
+
+func newBudget(each int) *budget {
+	return &budget{each: each, users: map[parley.UserID]int{}}
+}
+
+// take counts n more, all or none, and reports whether they fit.
+func (b *budget) take(user parley.UserID, n int) bool {
+	if b.each == 0 || n == 0 {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.users[user]+n > b.each {
+		return false
+	}
+	b.users[user] += n
+	return true
+}
+
+func (b *budget) free(user parley.UserID, n int) {
+	if b.each == 0 || n == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.users[user] -= n; b.users[user] <= 0 {
+		delete(b.users, user)
+	}
+}

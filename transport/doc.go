@@ -42,10 +42,12 @@ type Config struct {
 	// Valid refuses credentials that have expired or were revoked, with
 	// CodeUnauthorized; nil: none are.
 	Valid func(context.Context, chat.Caller) error
-	// Take counts a stream or held poll of a caller until Free, or refuses it; nil: none
-	// is counted.
-	Take func(chat.Caller) *parley.Error
-	Free func(chat.Caller)
+	// Take counts a stream or held poll of a caller until Free, or refuses it; Follow counts the
+	// channels that it follows until Unfollow. nil: nothing is counted.
+	Take     func(chat.Caller) *parley.Error
+	Free     func(chat.Caller)
+	Follow   func(c chat.Caller, channels int) *parley.Error
+	Unfollow func(c chat.Caller, channels int)
 	// Charge counts the bytes of an answer on its way until Discharge, or refuses them; nil:
 	// none are counted.
 	Charge    func(c chat.Caller, bytes int) *parley.Error
@@ -308,7 +310,7 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 	if err != nil {
 		return err
 	}
-	if err := t.come(req.Caller); err != nil {
+	if err := t.come(req.Caller, len(req.Follows)); err != nil {
 		return err
 	}
 	t.chat.Come(req.Caller, via)
@@ -321,7 +323,7 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 			t.chat.Leave(f.Channel, req.Caller, via)
 		}
 		t.chat.Go(req.Caller, via)
-		t.gone(req.Caller)
+		t.gone(req.Caller, len(req.Follows))
 		return err
 	}
 	for i := range starts {
@@ -334,32 +336,6 @@ func (t *Transports) begin(r *http.Request, s *hub.Session, form wire.Form, via 
 		}
 	}
 	return nil
-}
-
-// leaveAll ends a stream's session, and its caller's stay in its channels and here.
-func (t *Transports) leaveAll(s *hub.Session, c chat.Caller, via parley.Transport) {
-	t.chat.Unwatch(s)
-	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c, via) })
-	t.chat.Go(c, via)
-	t.gone(c)
-	s.Close()
-}
-
-// come counts a stream or held poll of a caller, or refuses it.
-func (t *Transports) come(c chat.Caller) error {
-	if t.cfg.Take != nil && c.Address.IsValid() {
-		if e := t.cfg.Take(c); e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
-// gone ends what come has counted.
-func (t *Transports) gone(c chat.Caller) {
-	if t.cfg.Free != nil && c.Address.IsValid() {
-		t.cfg.Free(c)
-	}
 }
 
 // welcome tells a session where it stands in one channel.

@@ -355,11 +355,13 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Calle
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
 			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions", Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
-		p.t.chat.Enter(channel, p.who.caller(), parley.WebSocket)
+		if err := p.t.enter(channel, p.who.caller(), parley.WebSocket); err != nil {
+			return err
+		}
 	}
 	start, err := followAs(&p.session, sees)(ctx, channel, cursor)
 	if err != nil {
-		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
+		p.t.exit(channel, p.who.caller(), parley.WebSocket)
 		return err
 	}
 	welcome(&p.session, p.session.Form(), start, f.Key)
@@ -371,7 +373,7 @@ func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {
-		p.t.chat.Leave(channel, p.who.caller(), parley.WebSocket)
+		p.t.exit(channel, p.who.caller(), parley.WebSocket)
 	}
 	return nil
 }

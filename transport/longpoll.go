@@ -39,7 +39,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if err := p.begin(r, req, &t.epochs); err != nil {
 		return err
 	}
-	if err := t.come(p.who.caller()); err != nil {
+	if err := t.come(p.who.caller(), p.session.Len()); err != nil {
 		p.session.Close()
 		return err
 	}
@@ -121,7 +121,7 @@ func (p *poll) channels() (all []parley.ChannelID) {
 // being there for a while.
 func (t *Transports) end(p *poll, asked bool) {
 	t.chat.Release(p.who.caller(), asked, p.channels()...)
-	t.gone(p.who.caller())
+	t.gone(p.who.caller(), p.session.Len())
 	p.session.Close()
 }
 

@@ -36,7 +36,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	if err := p.begin(r, req, &t.epochs); err != nil {
 		return err
 	}
-	if err := t.come(p.who.caller()); err != nil {
+	if err := t.come(p.who.caller(), p.session.Len()); err != nil {
 		p.session.Close()
 		return err
 	}

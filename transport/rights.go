@@ -125,7 +125,7 @@ func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (l
 func (t *Transports) drop(s *hub.Session, c chat.Caller, via parley.Transport, channels []parley.ChannelID) {
 	for _, channel := range channels {
 		if s.Unfollow(channel) {
-			t.chat.Leave(channel, c, via)
+			t.exit(channel, c, via)
 		}
 		s.Send(s.Form().AppendControl(nil, s.CursorText(), "forbidden", wire.Forbidden(nil, channel)))
 	}

@@ -27,6 +27,7 @@ type limitFlags struct {
 	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"Connections and streams that one address may open per second; bad credentials count too."`
 	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"Streams and held polls of one address, and as many connections with requests. 0: no limit."`
 	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Streams and held polls of one user."`
+	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"Channels that all streams and held polls of one user may follow together, on this node. 0: no limit."`
 	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies that are believed when they say in X-Forwarded-For where a client is."`
 	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
 }
@@ -35,7 +36,7 @@ func (f *limitFlags) check() error {
 	if err := notNegative(amount{"rate-user", f.RateUser}, amount{"rate-ip", f.RateIP}, amount{"rate-channel", f.RateChannel},
 		amount{"rate-reads-user", f.RateReadsUser}, amount{"rate-reads-ip", f.RateReadsIP}, amount{"channels-per-user", float64(f.ChannelsPerUser)},
 		amount{"rate-handshakes", f.RateHandshakes}, amount{"max-connections-per-ip", float64(f.MaxConnectionsPerIP)},
-		amount{"max-connections-per-user", float64(f.MaxConnectionsPerUser)}); err != nil {
+		amount{"max-connections-per-user", float64(f.MaxConnectionsPerUser)}, amount{"max-subscriptions-per-user", float64(f.MaxSubscriptionsUser)}); err != nil {
 		return err
 	}
 	if f.ProxyProtocol && len(f.TrustedProxies) == 0 {
@@ -71,7 +72,8 @@ func (f *limitFlags) limits(log *slog.Logger) (*limits, error) {
 	}
 	return &limits{proxies: proxies, header: f.ProxyProtocol, log: log,
 		callers: limit.New(limit.Config{User: f.RateUser, IP: f.RateIP, Channel: f.RateChannel, Handshakes: f.RateHandshakes,
-			UserReads: f.RateReadsUser, IPReads: f.RateReadsIP, Channels: f.ChannelsPerUser, PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser}),
+			UserReads: f.RateReadsUser, IPReads: f.RateReadsIP, Channels: f.ChannelsPerUser, PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser,
+			Follows: f.MaxSubscriptionsUser}),
 		connections: limit.New(limit.Config{Handshakes: f.RateHandshakes, PerIP: f.MaxConnectionsPerIP})}, nil
 }
 
@@ -109,6 +111,13 @@ func (l *limits) Make(c chat.Caller) *parley.Error {
 func (l *limits) take(c chat.Caller) *parley.Error {
 	return l.hint(l.callers.Take(c.User, c.Address), c.Address)
 }
+
+// follow and unfollow count the channels of these.
+func (l *limits) follow(c chat.Caller, channels int) *parley.Error {
+	return l.callers.Follow(c.User, channels)
+}
+
+func (l *limits) unfollow(c chat.Caller, channels int) { l.callers.Unfollow(c.User, channels) }
 
 // patience is how long one who was refused is not listened to.
 func (l *limits) patience(c chat.Caller) time.Duration { return l.callers.Refused(c.Address) }

@@ -145,6 +145,7 @@ func (n *node) run(ctx context.Context) error {
 	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limits != nil {
 		cfg.Take, cfg.Free, cfg.Patience = n.limits.take, n.limits.free, n.limits.patience
+		cfg.Follow, cfg.Unfollow = n.limits.follow, n.limits.unfollow
 		face.Client, face.Limits = n.limits.client, n.limits.callers
 	}
 	ways := transport.New(c, e, cfg)

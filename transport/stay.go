@@ -1,0 +1,82 @@
+package transport
+
+import (
+	"parley"
+	"parley/chat"
+	"parley/hub"
+)
+
+// A stay is a stream or held poll of a caller with the channels that it follows. What it takes of
+// the caller's limits, it takes and gives back here and nowhere else:
+//
+//	come(n) ──enter one more──▶ n+1 ──exit one──▶ n ──gone(n)──▶
+//
+// Back ends, who have no address, have no limits.
+
+// come counts a stream or held poll of a caller with some channels, or refuses it.
+func (t *Transports) come(c chat.Caller, channels int) error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	if t.cfg.Take != nil {
+		if e := t.cfg.Take(c); e != nil {
+			return e
+		}
+	}
+	if err := t.follows(c, channels); err != nil {
+		t.free(c)
+		return err
+	}
+	return nil
+}
+
+// gone ends what come has counted; channels are those that are followed now.
+func (t *Transports) gone(c chat.Caller, channels int) {
+	t.unfollows(c, channels)
+	t.free(c)
+}
+
+func (t *Transports) free(c chat.Caller) {
+	if t.cfg.Free != nil && c.Address.IsValid() {
+		t.cfg.Free(c)
+	}
+}
+
+func (t *Transports) follows(c chat.Caller, channels int) error {
+	if t.cfg.Follow != nil && c.Address.IsValid() {
+		if e := t.cfg.Follow(c, channels); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+func (t *Transports) unfollows(c chat.Caller, channels int) {
+	if t.cfg.Unfollow != nil && c.Address.IsValid() && channels > 0 {
+		t.cfg.Unfollow(c, channels)
+	}
+}
+
+// enter lets a caller's stream have one channel more, of which the others hear.
+func (t *Transports) enter(channel parley.ChannelID, c chat.Caller, via parley.Transport) error {
+	if err := t.follows(c, 1); err != nil {
+		return err
+	}
+	t.chat.Enter(channel, c, via)
+	return nil
+}
+
+// exit ends what enter, or come, began for one channel.
+func (t *Transports) exit(channel parley.ChannelID, c chat.Caller, via parley.Transport) {
+	t.chat.Leave(channel, c, via)
+	t.unfollows(c, 1)
+}
+
+// leaveAll ends a stream's session, and its caller's stay in its channels and here.
+func (t *Transports) leaveAll(s *hub.Session, c chat.Caller, via parley.Transport) {
+	t.chat.Unwatch(s)
+	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c, via) })
+	t.chat.Go(c, via)
+	t.gone(c, s.Len())
+	s.Close()
+}

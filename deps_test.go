@@ -28,6 +28,7 @@ var mayReach = [][2]string{
 	{"parley/transport", "parley parley/wire parley/engine parley/hub parley/presence parley/push parley/chat"},
 	{"parley/auth", "parley parley/wire parley/hub parley/presence parley/push parley/chat"},
 	{"parley/httpapi", "parley parley/wire parley/engine parley/hub parley/presence parley/push parley/chat parley/limit parley/transport parley/auth parley/web"},
+	{"parley/door", "parley parley/wire parley/engine parley/hub parley/presence parley/push parley/chat parley/limit parley/transport parley/auth parley/web parley/httpapi"},
 	{"parley/client/...", "parley parley/wire"},
 	{"parley/demo", "parley/web"},
 	{"parley/terminal", "parley parley/wire parley/client/go"},

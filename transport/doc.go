@@ -28,8 +28,9 @@ type Config struct {
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
 	Comment           time.Duration // a quiet event stream gets a comment; 20 s
 
-	MaxSubscriptions int                  // channels of one WebSocket; 10,000
-	Refusal          func() *parley.Error // why no new stream is taken now; nil: all are
+	MaxSubscriptions int // channels of one WebSocket; 10,000
+	// Refusal is why no stream beyond these is accepted now; nil: all are.
+	Refusal func(streams int) *parley.Error
 
 	// GiveBack takes a connection whose long poll was answered, and the bytes that were
 	// read of its next request. nil: held polls stay in their handlers.
@@ -95,7 +96,7 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 		cfg.MaxSubscriptions = 10_000
 	}
 	if cfg.Refusal == nil {
-		cfg.Refusal = func() *parley.Error { return nil }
+		cfg.Refusal = func(int) *parley.Error { return nil }
 	}
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = 128 << 10
@@ -263,7 +264,7 @@ func hijack(w http.ResponseWriter) (c hijacked, err error) {
 // may read all channels of the request. blind are those where the caller is not told who
 // is there.
 func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.ChannelID, err error) {
-	if e := t.cfg.Refusal(); e != nil {
+	if e := t.cfg.Refusal(t.Streams()); e != nil {
 		return nil, e
 	}
 	t.chat.AskAbout(req.Caller, len(req.Follows))

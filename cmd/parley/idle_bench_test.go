@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parley/testenv"
 )
 
 // TestMain is also the server of BenchmarkIdle, whose memory is measured from outside.
@@ -50,7 +52,7 @@ func BenchmarkIdle(b *testing.B) {
 				args := []string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", b.TempDir(), "--log-level", "error"}
 				dial := net.Dial
 				if c.secure {
-					cert, key, roots := certificate(b)
+					cert, key, roots := testenv.Certificate(b)
 					args = append(args, "--tls-cert", cert, "--tls-key", key)
 					dial = func(network, address string) (net.Conn, error) { return tls.Dial(network, address, trusting(roots)) }
 				}

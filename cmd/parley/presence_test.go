@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/testenv"
 )
 
 // Over TLS and HTTP/2 streams and held polls stay in their handlers; they keep their
 // users as they do elsewhere, and no longer than that.
 func TestPresenceOverHTTP2(t *testing.T) {
-	cert, key, roots := certificate(t)
+	cert, key, roots := testenv.Certificate(t)
 	url := running(t, "--data", t.TempDir(), "--tls-cert", cert, "--tls-key", key, "--leave-grace", "50ms", "--presence-ttl", "1s")[1]
 	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	defer client.CloseIdleConnections()

@@ -3,16 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parley/testenv"
 )
 
 // outcome is what a run of the command line left behind.
@@ -454,42 +450,8 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// certificate writes a certificate for 127.0.0.1 and its key.
-func certificate(t testing.TB) (cert, key string, roots *x509.CertPool) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	public, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, kind string, b []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	parsed, err := x509.ParseCertificate(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots = x509.NewCertPool()
-	roots.AddCert(parsed)
-	return write("cert.pem", "CERTIFICATE", public), write("key.pem", "PRIVATE KEY", secret), roots
-}
-
 func TestTLSWithHTTP2(t *testing.T) {
-	cert, key, roots := certificate(t)
+	cert, key, roots := testenv.Certificate(t)
 	url := running(t, "--data", t.TempDir(), "--tls-cert", cert, "--tls-key", key)[1]
 	if !strings.HasPrefix(url, "https://") {
 		t.Errorf("the ready line names %s", url)
@@ -507,8 +469,8 @@ func TestTLSWithHTTP2(t *testing.T) {
 }
 
 func TestACertificateThatCantBeUsedIsRefusedBeforeTheReadyLine(t *testing.T) {
-	cert, key, _ := certificate(t)
-	_, another, _ := certificate(t)
+	cert, key, _ := testenv.Certificate(t)
+	_, another, _ := testenv.Certificate(t)
 	for _, c := range [][3]string{{cert, "nowhere.pem", "nowhere.pem"}, {"nowhere.pem", key, "nowhere.pem"}, {cert, another, "private key"}, {key, cert, "PEM"}} {
 		refused(t, []string{c[2], "--tls-cert"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(),
 			"--tls-cert", c[0], "--tls-key", c[1])

@@ -103,7 +103,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	}
 	n := &node{flags: &c.nodeFlags, keys: cfg.Keys, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
 	n.acme = c.acme(c.Data, n.log)
-	if n.limits, err = c.limits(n.log); err != nil {
+	if n.limiter, err = c.limiter(n.log); err != nil {
 		return err
 	}
 	if c.AdminTokenFile != "" {

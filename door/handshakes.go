@@ -1,4 +1,4 @@
-package main
+package door
 
 import (
 	"bufio"
@@ -66,8 +66,8 @@ func newHandshakes(h http.Handler, state func(net.Conn, http.ConnState), log *sl
 	return s
 }
 
-// take serves a new connection soon, or lets it go on otherwise.
-func (s *handshakes) take(conn peeking, otherwise func()) {
+// accept serves a new connection soon, or calls otherwise.
+func (s *handshakes) accept(conn peeking, otherwise func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

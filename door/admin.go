@@ -1,4 +1,4 @@
-package main
+package door
 
 import (
 	"net"
@@ -7,24 +7,24 @@ import (
 	"sync"
 )
 
-// adminConns bounds the connections of the admin listener. For one too many, the one that
+// AdminConns bounds the connections of the admin listener. For one too many, the one that
 // has waited longest for its client is closed, so that idle ones keep nobody out.
-type adminConns struct {
-	most int // fixed
+type AdminConns struct {
+	Most int // fixed; 0: as many as Share gives it
 
 	mu    sync.Mutex
 	all   int
 	quiet []net.Conn // new or idle, the longest first
 }
 
-// count follows the connections; it is a http.Server's ConnState.
-func (a *adminConns) count(nc net.Conn, state http.ConnState) {
+// Count follows the connections; it is a http.Server's ConnState.
+func (a *AdminConns) Count(nc net.Conn, state http.ConnState) {
 	if close := a.follow(nc, state); close != nil {
 		close.Close() // net/http then says so, and it no longer counts
 	}
 }
 
-func (a *adminConns) follow(nc net.Conn, state http.ConnState) (close net.Conn) {
+func (a *AdminConns) follow(nc net.Conn, state http.ConnState) (close net.Conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if i := slices.Index(a.quiet, nc); i >= 0 {
@@ -39,7 +39,11 @@ func (a *adminConns) follow(nc net.Conn, state http.ConnState) (close net.Conn) 
 	case http.StateHijacked, http.StateClosed:
 		a.all--
 	}
-	if state != http.StateNew || a.all <= a.most {
+	most := a.Most
+	if most == 0 {
+		most = Share().admin
+	}
+	if state != http.StateNew || a.all <= most {
 		return nil
 	}
 	close, a.quiet = a.quiet[0], a.quiet[1:] // at least the new one

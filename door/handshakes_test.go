@@ -1,4 +1,4 @@
-package main
+package door
 
 import (
 	"bufio"
@@ -68,17 +68,13 @@ func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 // states; left tells of each connection that came to net/http.
 func handshaking(t *testing.T, h http.Handler) (address string, left chan struct{}, states func() []http.ConnState) {
 	t.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, ok := any((*engine.Leaver)(nil)).(peeking); !ok {
 		t.Skip("handshakes are net/http's on this system")
 	}
 	var mu sync.Mutex
 	var all []http.ConnState
-	l := newListener(socket, func() bool { return false }, nil, func(string) {})
-	l.first = newHandshakes(h, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) }, slog.New(slog.DiscardHandler))
+	d, _ := closedDoor(t, func() bool { return false }, Config{})
+	d.handshakes = newHandshakes(h, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) }, slog.New(slog.DiscardHandler))
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "net/http")
@@ -90,10 +86,13 @@ func handshaking(t *testing.T, h http.Handler) (address string, left chan struct
 		}
 	}
 	var running sync.WaitGroup
-	running.Go(func() { _ = l.run() })
-	running.Go(func() { _ = server.Serve(l) })
-	t.Cleanup(func() { server.Close(); running.Wait(); l.first.close() })
-	return socket.Addr().String(), left, func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
+	running.Go(func() {
+		if err := d.serve(server); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { server.Close(); running.Wait(); d.handshakes.close() })
+	return d.sockets[0].Addr().String(), left, func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
 }
 
 // send sends a request in pieces, those after the first when the connection was left to
@@ -188,14 +187,14 @@ func TestHandshakesThatBlockHoldUpNobody(t *testing.T) {
 	for range many {
 		inside.Add(1)
 		served.Add(1)
-		s.take(&whole{served: &served}, func() { t.Error("left to net/http") })
+		s.accept(&whole{served: &served}, func() { t.Error("left to net/http") })
 	}
 	inside.Wait()
 	close(release)
 	served.Wait()
 	s.close()
 	served.Add(1)
-	s.take(&whole{served: &served}, nil) // which closes it
+	s.accept(&whole{served: &served}, nil) // which closes it
 	served.Wait()
 }
 

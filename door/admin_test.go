@@ -1,4 +1,4 @@
-package main
+package door
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 		if s.store < min(limit/2, 256) || s.admin < 1 || s.away < 1 || s.public < limit/8 || s.store+s.admin+s.away+s.public != limit {
 			t.Errorf("of %d: %+v", limit, s)
 		}
-		if files := s.files(); files > 1000 || files > 64 && files+64 > s.store {
+		if files := s.Files(); files > 1000 || files > 64 && files+64 > s.store {
 			t.Errorf("of %d: %d files for the store, which keeps %d", limit, files, s.store)
 		}
 	}
@@ -25,7 +25,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 
 func TestIdleConnectionsToTheAdminListenerKeepNobodyOut(t *testing.T) {
 	const most = 4
-	conns := &adminConns{most: most}
+	conns := &AdminConns{Most: most}
 	working, goOn := make(chan struct{}), make(chan struct{})
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/long" {
@@ -33,7 +33,7 @@ func TestIdleConnectionsToTheAdminListenerKeepNobodyOut(t *testing.T) {
 			<-goOn
 		}
 	}))
-	s.Config.ConnState = conns.count
+	s.Config.ConnState = conns.Count
 	s.Start()
 	defer s.Close()
 	dial := func() net.Conn {

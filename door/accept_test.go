@@ -1,4 +1,4 @@
-package main
+package door
 
 import (
 	"crypto/tls"
@@ -6,31 +6,51 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"parley/engine"
+	"parley/testenv"
 )
 
-// serveOn serves "ok" on a listener until the test ends and returns its URL.
-func serveOn(t *testing.T, full func() bool) (*listener, string) {
+// closedDoor creates a door that does not accept yet, and returns its URL.
+func closedDoor(t *testing.T, full func() bool, cfg Config) (*Door, string) {
 	t.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	sockets, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newListener(socket, full, nil, func(string) {})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	d := New(sockets, e, cfg)
+	d.full = full
+	return d, "http://" + sockets[0].Addr().String()
+}
+
+// serveOn serves "ok" until the test ends and returns the URL.
+func serveOn(t *testing.T, full func() bool, cfg Config) (*Door, string) {
+	t.Helper()
+	d, url := closedDoor(t, full, cfg)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
 	var running sync.WaitGroup
-	running.Go(func() { _ = l.run() })
-	running.Go(func() { _ = server.Serve(l) })
+	running.Go(func() {
+		if err := d.Serve(server); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Cleanup(func() { server.Close(); running.Wait() })
-	return l, "http://" + socket.Addr().String()
+	return d, url
 }
 
 func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 	var full atomic.Bool
 	full.Store(true)
-	_, url := serveOn(t, full.Load)
+	_, url := serveOn(t, full.Load, Config{})
 	get := func() *http.Response {
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		res, err := client.Get(url)
@@ -54,22 +74,14 @@ func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 }
 
 func TestWhoSpeaksTLSIsToldToComeBackToo(t *testing.T) {
-	cert, key, roots := certificate(t)
+	cert, key, roots := testenv.Certificate(t)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newListener(socket, func() bool { return true }, nil, func(string) {})
-	l.secure = &tls.Config{Certificates: []tls.Certificate{pair}}
-	var running sync.WaitGroup
-	running.Go(func() { _ = l.run() })
-	t.Cleanup(func() { l.Close(); running.Wait() })
+	_, url := serveOn(t, func() bool { return true }, Config{TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	res, err := client.Get("https://" + socket.Addr().String())
+	res, err := client.Get(strings.Replace(url, "http:", "https:", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +92,10 @@ func TestWhoSpeaksTLSIsToldToComeBackToo(t *testing.T) {
 }
 
 func TestAConnectionThatComesBackIsServedWithWhatWasReadOfItsRequest(t *testing.T) {
-	l, _ := serveOn(t, func() bool { return false })
+	d, _ := serveOn(t, func() bool { return false }, Config{})
 	client, server := net.Pipe()
 	defer client.Close()
-	go l.giveBack(server, []byte("GET / HTTP/1.1\r\nHo"))
+	go d.GiveBack(server, []byte("GET / HTTP/1.1\r\nHo"))
 	go io.WriteString(client, "st: a\r\nConnection: close\r\n\r\n")
 	answer, err := io.ReadAll(client)
 	if err != nil || string(answer[len(answer)-2:]) != "ok" {

@@ -1,0 +1,199 @@
+package door
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"parley"
+	"parley/engine"
+	"parley/httpapi"
+)
+
+type accepted struct {
+	conn net.Conn
+	err  error
+}
+
+// accept takes connections from one socket until that is closed. A connection for which
+// there is no room, or that exceeds a limit of its address, is answered with an error. Other
+// errors of the socket are passed on to net/http, which waits a little after each.
+func (d *Door) accept(socket net.Listener) {
+	for {
+		conn, err := socket.Accept()
+		switch {
+		case err != nil:
+		case d.full():
+			d.cfg.OnRefused("descriptors")
+			d.apart(conn, noDescriptors)
+			continue
+		case d.cfg.Limiter == nil:
+			conn = d.leaving(conn)
+		case d.cfg.Limiter.begins(conn):
+			d.proxied.Add(1)
+			go d.serveProxied(conn)
+			continue
+		default:
+			if e := d.cfg.Limiter.admit(conn); e != nil {
+				d.cfg.OnRefused(e.Reason)
+				d.apart(conn, e)
+				continue
+			}
+			conn = d.leaving(conn)
+		}
+		if fresh, ok := conn.(peeking); ok && d.handshakes != nil {
+			d.handshakes.accept(fresh, func() { d.hand(accepted{conn: conn}) })
+			continue
+		}
+		if !d.hand(accepted{conn, err}) {
+			return
+		}
+	}
+}
+
+// apart turns a connection away without delaying the others. Only some are answered at a
+// time; beyond that, connections are closed.
+func (d *Door) apart(conn net.Conn, e *parley.Error) {
+	select {
+	case d.away <- struct{}{}:
+		go func() { d.turnAway(conn, e); <-d.away }()
+	default:
+		conn.Close()
+	}
+}
+
+// leaving makes of a connection one that can leave net/http, and whose malformed requests
+// are answered like others.
+func (d *Door) leaving(conn net.Conn) net.Conn {
+	conn = engine.Leaving(conn)
+	if own, ok := conn.(*engine.Leaver); ok {
+		own.Instead, own.Patience = httpapi.Malformed, d.cfg.Patience
+	}
+	return conn
+}
+
+// serveProxied hands on a proxy's connection once its PROXY header names the client.
+func (d *Door) serveProxied(raw net.Conn) {
+	defer d.proxied.Add(-1) // by then it is served or closed
+	conn, err := d.cfg.Limiter.proxied(raw)
+	if err != nil {
+		d.cfg.OnRefused("proxy_header")
+		raw.Close()
+		return
+	}
+	if e := d.cfg.Limiter.admit(conn); e != nil {
+		d.cfg.OnRefused(e.Reason)
+		d.turnAway(conn, e)
+		return
+	}
+	d.hand(accepted{conn: &patient{conn, d.cfg.Patience}})
+}
+
+// patient is a proxy's connection whose writes fail if the proxy takes none of a part for
+// so long, as those of an engine.Leaver do.
+type patient struct {
+	*proxyproto.Conn
+	patience time.Duration
+}
+
+func (c *patient) Write(p []byte) (n int, err error) {
+	for err == nil && n < len(p) {
+		m := 0
+		if c.patience > 0 {
+			_ = c.SetWriteDeadline(time.Now().Add(c.patience))
+		}
+		m, err = c.Conn.Write(p[n:min(len(p), n+64<<10)])
+		n += m
+	}
+	if err == nil && c.patience > 0 {
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom, for net/http, by Write.
+func (c *patient) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{c}, r)
+}
+
+var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left", Hint: "come back after the time in Retry-After", RetryAfter: 5 * time.Second}
+
+// turnAway answers with an error whatever is asked. It waits a little for the request: a
+// client takes an answer that comes first for none.
+func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
+	if d.http1 != nil {
+		conn = tls.Server(conn, d.http1)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	request := make([]byte, 4096)
+	if _, err := conn.Read(request); err != nil {
+		return
+	}
+	h := http.Header{"Connection": {"close"}, "X-Content-Type-Options": {"nosniff"}}
+	status, body := httpapi.Problem(h, e)
+	answer := bytes.NewBufferString(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: %d\r\n", status, http.StatusText(status), len(body)))
+	_ = h.Write(answer)
+	_, _ = conn.Write(append(append(answer.Bytes(), "\r\n"...), body...))
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = conn.Read(request) // closing with bytes unread would take the answer back
+	}
+}
+
+// hand gives one result to net/http; after Close it closes the connection instead.
+func (d *Door) hand(a accepted) bool {
+	select {
+	case d.accepted <- a:
+		return true
+	case <-d.closed:
+		if a.conn != nil {
+			a.conn.Close()
+		}
+		return false
+	}
+}
+
+// listener is the door as net/http sees it: connections from all sockets, and those that
+// come back from the engine, so that one http.Server serves, limits and shuts down all.
+type listener struct{ *Door }
+
+// Accept implements net.Listener.
+func (l listener) Accept() (net.Conn, error) {
+	select {
+	case a := <-l.accepted:
+		return a.conn, a.err
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr implements net.Listener.
+func (l listener) Addr() net.Addr { return l.sockets[0].Addr() }
+
+// GiveBack lets net/http serve a connection again whose long poll was answered. early is
+// what was read of its next request.
+func (d *Door) GiveBack(nc net.Conn, early []byte) {
+	if d.cfg.Limiter != nil {
+		d.cfg.Limiter.back(nc)
+	}
+	if len(early) > 0 {
+		nc = &readAhead{d.leaving(nc), io.MultiReader(bytes.NewReader(early), nc)}
+	} else {
+		nc = d.leaving(nc)
+	}
+	d.hand(accepted{conn: nc})
+}
+
+// readAhead is a connection of which some bytes were read before.
+type readAhead struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c *readAhead) Read(p []byte) (int, error) { return c.r.Read(p) }

@@ -1,0 +1,129 @@
+// Package door is what lies between a node's sockets and its HTTP handler. It accepts
+// connections, reads PROXY headers, serves handshakes that arrive whole without net/http,
+// limits connections per address, and refuses what the process has no descriptors or
+// memory for.
+package door
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/engine"
+	"parley/transport"
+)
+
+// Config of a Door. The zero value limits nothing but descriptors.
+type Config struct {
+	Limiter     *Limiter            // nil: no limits per address
+	TLS         *tls.Config         // nil: without TLS
+	Patience    time.Duration       // a client may take nothing of an answer for this long; 0: forever
+	MaxStreams  int                 // 0: as many as there are descriptors
+	MemoryLimit int64               // bytes, near which no new streams are accepted; 0: none
+	OnRefused   func(reason string) // a connection was turned away
+	Logger      *slog.Logger
+}
+
+// Door is the way into a node. It is complete before the handler is, which needs it: the
+// handler comes with Serve.
+type Door struct {
+	engine  *engine.Engine
+	sockets []net.Listener
+	cfg     Config
+	away    chan struct{} // one for each connection that is being turned away
+	http1   *tls.Config   // for answering them; nil: without TLS
+
+	full    func() bool  // the descriptors for clients are used up
+	short   atomic.Bool  // of memory
+	served  atomic.Int64 // connections in net/http
+	proxied atomic.Int64 // connections whose PROXY header is being read
+
+	handshakes *handshakes // set by Serve; nil: net/http serves them
+	accepted   chan accepted
+	closing    sync.Once
+	closed     chan struct{}
+}
+
+// New creates a door for sockets that are listening, which it closes.
+func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
+	if cfg.OnRefused == nil {
+		cfg.OnRefused = func(string) {}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, Share().away), accepted: make(chan accepted), closed: make(chan struct{})}
+	d.full = func() bool { return d.open() >= Share().public }
+	if cfg.TLS != nil {
+		d.http1 = cfg.TLS.Clone()
+		d.http1.NextProtos = []string{"http/1.1"}
+	}
+	return d
+}
+
+// Serve accepts connections for a server until that is shut down, which is not an error. It
+// sets the server's TLSConfig, ConnState and ConnContext.
+func (d *Door) Serve(server *http.Server) error {
+	server.TLSConfig, server.ConnState, server.ConnContext = d.cfg.TLS, d.count, transport.ConnContext
+	if d.cfg.TLS == nil {
+		d.handshakes = newHandshakes(server.Handler, d.count, d.cfg.Logger)
+		defer d.handshakes.close()
+	}
+	return d.serve(server)
+}
+
+func (d *Door) serve(server *http.Server) error {
+	var accepting sync.WaitGroup
+	for _, socket := range d.sockets {
+		accepting.Go(func() { d.accept(socket) })
+	}
+	defer func() { _ = d.Close(); accepting.Wait() }()
+	serve := server.Serve
+	if d.cfg.TLS != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // with those of its TLSConfig
+	}
+	if err := serve(listener{d}); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close stops listening. Connections stay open.
+func (d *Door) Close() (err error) {
+	d.closing.Do(func() {
+		close(d.closed)
+		for _, socket := range d.sockets {
+			err = errors.Join(err, socket.Close())
+		}
+	})
+	return err
+}
+
+// open is how many connections there are.
+func (d *Door) open() int {
+	n := d.engine.Len() + int(d.served.Load()) + int(d.proxied.Load())
+	if d.handshakes != nil {
+		n += int(d.handshakes.arrived.Load())
+	}
+	return n
+}
+
+// count follows the connections of net/http and of handshakes; it is a http.Server's
+// ConnState.
+func (d *Door) count(nc net.Conn, state http.ConnState) {
+	transport.ConnState(nc, state)
+	switch state {
+	case http.StateNew:
+		d.served.Add(1)
+	case http.StateHijacked, http.StateClosed:
+		d.served.Add(-1)
+		if d.cfg.Limiter != nil {
+			d.cfg.Limiter.gone(nc)
+		}
+	}
+}

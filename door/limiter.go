@@ -1,0 +1,161 @@
+package door
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"parley"
+	"parley/chat"
+	"parley/limit"
+)
+
+// LimiterConfig is what a Limiter allows.
+type LimiterConfig struct {
+	limit.Config
+	Proxies       limit.Proxies // believed about where their clients are
+	ProxyProtocol bool          // they begin each connection with a PROXY header
+	Logger        *slog.Logger
+}
+
+// Limiter limits callers, and addresses before it is known who connects from them.
+type Limiter struct {
+	Callers     *limit.Limits // nil: not limited
+	connections *limit.Limits
+	proxies     limit.Proxies
+	header      bool
+	log         *slog.Logger
+	warned      sync.Once
+}
+
+// NewLimiter creates a Limiter.
+func NewLimiter(cfg LimiterConfig) *Limiter {
+	return &Limiter{proxies: cfg.Proxies, header: cfg.ProxyProtocol, log: cfg.Logger, Callers: limit.New(cfg.Config),
+		connections: limit.New(limit.Config{Handshakes: cfg.Handshakes, PerIP: cfg.PerIP, Clock: cfg.Clock})}
+}
+
+var _ chat.Limits = (*Limiter)(nil)
+
+// Spend implements chat.Limits, as do the next three. Back ends have no address.
+func (l *Limiter) Spend(c chat.Caller, channel parley.ChannelID, messages int) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.hint(l.Callers.SpendMany(c.User, c.Address, channel, messages), c.Address)
+}
+
+func (l *Limiter) Ask(c chat.Caller, units int) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.hint(l.Callers.Ask(c.User, c.Address, units), c.Address)
+}
+
+func (l *Limiter) Owe(c chat.Caller, units int) {
+	if c.Address.IsValid() {
+		l.Callers.Owe(c.User, c.Address, units)
+	}
+}
+
+func (l *Limiter) Make(c chat.Caller) *parley.Error {
+	if !c.Address.IsValid() {
+		return nil
+	}
+	return l.Callers.Make(c.User)
+}
+
+// Acquire counts a stream or held poll of a caller until Release, or refuses it.
+func (l *Limiter) Acquire(c chat.Caller) *parley.Error {
+	return l.hint(l.Callers.Take(c.User, c.Address), c.Address)
+}
+
+// Patience is how long a caller who was refused is not read from.
+func (l *Limiter) Patience(c chat.Caller) time.Duration { return l.Callers.Refused(c.Address) }
+
+// Release ends what Acquire counted.
+func (l *Limiter) Release(c chat.Caller) { l.Callers.Free(c.User, c.Address) }
+
+// Follow counts channels that a caller's stream or held poll follows until Unfollow, or
+// refuses them.
+func (l *Limiter) Follow(c chat.Caller, channels int) *parley.Error {
+	return l.Callers.Follow(c.User, channels)
+}
+
+// Unfollow ends what Follow counted.
+func (l *Limiter) Unfollow(c chat.Caller, channels int) { l.Callers.Unfollow(c.User, channels) }
+
+// Client is where a request comes from, as limits count it.
+func (l *Limiter) Client(r *http.Request) netip.Addr {
+	return limit.Group(l.proxies.Client(r.RemoteAddr, r.Header))
+}
+
+// hint says once what a refusal of a near address may mean.
+func (l *Limiter) hint(e *parley.Error, ip netip.Addr) *parley.Error {
+	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && (strings.HasSuffix(e.Reason, "_ip") || e.Reason == "rate_handshakes") {
+		l.warned.Do(func() {
+			l.log.Warn("a near address reached a limit; if it is a proxy's, name it in --trusted-proxies", "address", ip, "reason", e.Reason)
+		})
+	}
+	return e
+}
+
+// end is the other end of a connection, the zero address if that is a proxy, which
+// many clients share.
+func (l *Limiter) end(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil || l.proxies.Trust(at.Addr()) {
+		return netip.Addr{}
+	}
+	return limit.Group(at.Addr())
+}
+
+// admit counts a connection until gone, or refuses it.
+func (l *Limiter) admit(conn net.Conn) *parley.Error {
+	ip := l.end(conn)
+	if !ip.IsValid() {
+		return nil
+	}
+	if e := l.connections.Handshake(ip); e != nil {
+		return l.hint(e, ip)
+	}
+	return l.hint(l.connections.Take("", ip), ip)
+}
+
+// back counts a connection that comes back, whatever there are.
+func (l *Limiter) back(conn net.Conn) {
+	if ip := l.end(conn); ip.IsValid() {
+		l.connections.Add("", ip)
+	}
+}
+
+func (l *Limiter) gone(conn net.Conn) {
+	if ip := l.end(conn); ip.IsValid() {
+		l.connections.Free("", ip)
+	}
+}
+
+// begins tells whether a connection begins with a PROXY header.
+func (l *Limiter) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
+
+// proxied reads the header of a proxy's connection, which takes time. Who came to the
+// proxy by a Unix socket has no address there, and counts as the proxy itself does:
+// without any address nothing would limit them.
+func (l *Limiter) proxied(conn net.Conn) (*proxyproto.Conn, error) {
+	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second),
+		proxyproto.ValidateHeader(func(h *proxyproto.Header) error {
+			if _, _, ok := h.IPs(); !ok {
+				h.SourceAddr = nil
+			}
+			return nil
+		}))
+	if _, err := c.Read(nil); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

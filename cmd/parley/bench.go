@@ -33,7 +33,7 @@ type benchCmd struct {
 	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish; the scenario's own number by default."`
 	Window      int           `default:"60" placeholder:"N" group:"Load" help:"Unacknowledged messages of a publisher with --rate 0; the server reads on only below 64."`
 	Behind      int           `default:"1000" placeholder:"K" group:"Load" help:"catchup: messages that each reader is behind."`
-	Dials       int           `default:"128" placeholder:"N" group:"Load" help:"Connections that are being opened at a time."`
+	Dials       int           `placeholder:"N" group:"Load" help:"Connections that are being opened at a time; 128 by default, all for storm."`
 	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"idle: how long after the last connection the memory is looked at."`
 	PollEvery   time.Duration `default:"1s" placeholder:"TIME" group:"Load" help:"Time between two short polls."`
 

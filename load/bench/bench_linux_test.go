@@ -47,7 +47,7 @@ func TestScenariosDeliverAllAndReportIt(t *testing.T) {
 		{"idle", 0, "bytes_per_connection empty_rss idle_cpu"},
 		{"fanout", 40, "server_cpu_per_delivery deliver_p50 deliver_p99 ack_p99 beyond_commit_p99 load_cpu publisher_cpu"},
 		{"rooms", 100, "deliveries_per_s server_cpu_per_delivery deliver_p99 server_rss"},
-		{"storm", 1000, "caught_up reconnected deliver_p99"},
+		{"storm", 1000, "caught_up caught_up_slowest overflows reconnected deliver_p99"},
 		{"publish", 0, "acked_per_s fdatasync_per_s ack_p99 server_cpu_per_message"},
 		{"mixed", 2000, "websocket_p99 sse_p99 websocket_beyond_commit_p99 ack_p99 fdatasync_per_s"},
 		{"catchup", 20*20 + 5*20, "caught_up deliveries_per_s"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,6 +79,30 @@ func machineCPU() (used time.Duration) {
 		used += time.Duration(n) * tick
 	}
 	return used
+}
+
+// listenOverflows is how many connections found the accept queue of a listening socket full
+// since the machine started (TcpExtListenOverflows of netstat(8)), 0 if that is not known.
+func listenOverflows() int64 {
+	b, err := os.ReadFile("/proc/net/netstat")
+	if err != nil {
+		return 0
+	}
+	var names []string
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		switch {
+		case f[0] != "TcpExt:":
+		case names == nil:
+			names = f
+		default:
+			if i := slices.Index(names, "ListenOverflows"); i >= 0 && i < len(f) {
+				n, _ := strconv.ParseInt(f[i], 10, 64)
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 // memory is the machine's, in bytes.

@@ -16,6 +16,7 @@ func cpuOf(int) (time.Duration, error) { return 0, errNoProc }
 func rssOf(int) (int64, error)         { return 0, errNoProc }
 func childrenCPU() time.Duration       { return 0 }
 func machineCPU() time.Duration        { return 0 }
+func listenOverflows() int64           { return 0 }
 func ownCPU() time.Duration            { return 0 }
 func memory() int64                    { return 0 }
 func system() string                   { return runtime.GOOS }

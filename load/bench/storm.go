@@ -2,11 +2,12 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
-// storm drops every connection at once while messages go on, and lets all come back
-// with their cursors, several times.
+// storm drops every connection at once while messages continue, and lets all reconnect at
+// once with their cursors, several times: what clients do when a node dies.
 func (r *run) storm() error {
 	f, err := r.fleet(r.args(), r.Connections, 0)
 	if err != nil {
@@ -19,6 +20,7 @@ func (r *run) storm() error {
 	}
 	defer closePublishers(ps)
 	var back, caught []float64
+	overflows := listenOverflows()
 	send := r.publishing(ps)
 	feed := func(p Plan) (heads []int64, s *Sending, err error) {
 		done := make(chan struct{})
@@ -44,6 +46,10 @@ func (r *run) storm() error {
 		return err
 	}
 	r.report.add("caught_up", fmt.Sprintf("until all were caught up, median of %d storms", r.Pairs), median(caught), "s")
+	r.report.add("caught_up_slowest", "the slowest of them", slices.Max(caught), "s")
+	if r.server.PID != 0 { // of this machine
+		r.report.add("overflows", "connections that a full accept queue delayed", float64(listenOverflows()-overflows), "")
+	}
 	r.report.add("reconnected", "until all were connected again", median(back), "s")
 	r.report.add("reconnects_per_s", "reconnections per second", float64(r.Connections)/median(back), "")
 	r.costs(r.server, o)

@@ -42,6 +42,7 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`"timestamp":\d{10}\.\d{6}\b`), `"timestamp":TIME`},
 	{regexp.MustCompile(`"epoch":"[a-z0-9]{8}"`), `"epoch":EPOCH`},
+	{regexp.MustCompile(`(?m)^eyJ[\w-]+\.eyJ[\w-]+(\.[\w-]+|\.\.\.)$`), "TOKEN"},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `), `CLOCK `},
 }
 
@@ -69,11 +70,12 @@ func runDocument(t *testing.T, document string) {
 	address := strings.TrimPrefix(server.URL, "http://")
 	here := strings.NewReplacer(
 		"127.0.0.1:8080", address,
-		"go build -o parley ./cmd/parley", "ln -s "+testenv.Binary(t)+" parley",
+		"127.0.0.1:8090", testenv.FreePort(t), "127.0.0.1:8091", "127.0.0.1:0",
+		"go build -o parley ./cmd/parley", "ln -sf "+testenv.Binary(t)+" parley",
 		"-m 2", "-m 5", "sleep 2", "sleep 5", // a reader's machine does nothing else
 	)
 	shell := testenv.Run(t, "bash")
-	shell.Say("cd '" + t.TempDir() + "'; trap 'kill -9 $server' EXIT")
+	shell.Say("cd '" + t.TempDir() + "'; trap 'kill -9 $server $serve' EXIT")
 	shell.Say("export PARLEY_LISTEN=" + address + " PARLEY_ADMIN_LISTEN=127.0.0.1:0 PARLEY_DATA='" + server.Data + "' PARLEY_SERVER=" + server.URL)
 	for _, b := range blocks {
 		if b.own && server != nil {

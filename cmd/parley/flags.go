@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"parley/internal/sparelog"
 )
 
 // nodeFlags are the settings that dev and serve share.
@@ -48,11 +50,16 @@ func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // an enum of what it knows
 	opts := &slog.HandlerOptions{Level: level}
+	var lines slog.Handler = slog.NewTextHandler(w, opts)
 	if f.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		lines = slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(sparelog.New(lines, repeatedEvery))
 }
+
+// repeatedEvery is how often the log says that something still goes wrong in the same way: often
+// enough to be seen, and 9,000 lines in a day.
+const repeatedEvery = 10 * time.Second
 
 // check refuses settings that can't work together.
 func (f *nodeFlags) check() error {

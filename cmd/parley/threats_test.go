@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley"
 )
 
 // hardened is a server with an admin token, an audit log and all that is logged.
@@ -25,6 +29,20 @@ func hardened(t *testing.T, args ...string) (s *inProcess, audit string) {
 	audit = filepath.Join(dir, "audit")
 	return inProduction(t, append([]string{"--data", t.TempDir(), "--api-keys-file", keys, "--admin-token-file", admin, "--audit-log", audit,
 		"--allowed-origins", "https://chat.example.com", "--log-level", "debug"}, args...)...), audit
+}
+
+// Whoever can make a request fail decides neither how many lines that writes nor how long they are kept.
+func TestARefusedFloodWritesFewLines(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		log := (&nodeFlags{LogFormat: format, LogLevel: "info"}).logger(&out)
+		for i := range 1000 {
+			log.Warn("request failed", "method", "POST", "path", "/api/messages", "code", parley.CodeUnavailable, "error", fmt.Errorf("append to %d: the disk is almost full", i))
+		}
+		if n := strings.Count(out.String(), "request failed"); n != 1 {
+			t.Errorf("%s: a thousand refusals of one kind wrote %d lines", format, n)
+		}
+	}
 }
 
 func ask(t *testing.T, method, target string, header ...string) int {

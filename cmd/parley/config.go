@@ -100,21 +100,27 @@ func nearest(key string, known []string) string {
 	return "; parley serve --help lists them"
 }
 
-// configPath is the file named by the arguments or by the environment. It is looked
-// up before they are parsed, since it takes part in that.
-func (p *program) configPath() string {
+// configPath is the file named by the arguments or by the environment, "" for none. It is looked
+// up before they are parsed, since it takes part in that. A value never begins with a dash, which
+// is left to the parser to refuse; a request for help needs no file, and config check has its own.
+func (p *program) configPath() (path string) {
+	if len(p.args) > 0 && p.args[0] == "config" {
+		return ""
+	}
+	path = p.getenv("PARLEY_CONFIG")
 	for i, arg := range p.args {
-		if path, ok := strings.CutPrefix(arg, "--config="); ok {
+		switch value, given := strings.CutPrefix(arg, "--config="); {
+		case arg == "--":
 			return path
-		}
-		if arg == "--config" && i+1 < len(p.args) {
-			return p.args[i+1]
+		case arg == "--help", arg == "-h":
+			return ""
+		case given:
+			path = value
+		case arg == "--config" && i+1 < len(p.args) && !strings.HasPrefix(p.args[i+1], "-"):
+			path = p.args[i+1]
 		}
 	}
-	if len(p.args) == 3 && p.args[0] == "config" && p.args[1] == "check" {
-		return p.args[2]
-	}
-	return p.getenv("PARLEY_CONFIG")
+	return path
 }
 
 type configCmd struct {
@@ -125,8 +131,7 @@ type checkCmd struct {
 	File string `arg:"" help:"The YAML file."`
 }
 
-// Run tries the file as serve would. That it is YAML with known keys was seen when
-// the command line was parsed. What a file need not hold, since flags or the
+// Run tries the file as serve would. What a file need not hold, since flags or the
 // environment may, is said but no mistake.
 func (c *checkCmd) Run(p *program) error {
 	try := *p

@@ -25,10 +25,37 @@ type Index interface {
 	// taken in: at most the head; 0 for a channel that does not exist.
 	Position(ctx context.Context, channels ...ChannelID) ([]int64, error)
 
+	// Unread counts what a user has not read: for each place, in the order asked for, the messages
+	// after its pointer that are kept and not deleted, and those of them that name the user or
+	// Everybody. The store takes the place from the caller and asks no Roster. The count of
+	// messages is that of the head; what is derived may trail it, but is never counted negative.
+	Unread(ctx context.Context, user UserID, places ...Place) ([]Count, error)
+
+	// Latest returns, for each channel in the order asked for, its newest message that is not deleted;
+	// nil: there is none, or LatestLooked deleted ones are newer.
+	Latest(ctx context.Context, channels ...ChannelID) ([]*Message, error)
+
 	// Thread returns the message root, if it is kept, and a run of those that reply to it,
 	// ascending by id. root may also be one of the replies. The run is shorter than the query
 	// asks for only at the end of the thread or when it grows beyond some megabytes.
 	Thread(ctx context.Context, channel ChannelID, root int64, q ThreadQuery) (Thread, error)
+}
+
+// LatestLooked is how many messages from the head backwards Latest looks at, at least.
+const LatestLooked = 100
+
+// Place is a channel and how far a user has read it: Member.ReadID and Member.ReadCount.
+type Place struct {
+	Channel           ChannelID
+	ReadID, ReadCount int64
+}
+
+// Count is what is unread in a channel.
+type Count struct {
+	Channel         ChannelID
+	FirstID, LastID int64 // the bounds when it was counted
+	Unread          int64
+	Mentions        int64 // at most Unread
 }
 
 // FactKind is what follows from an entry.

@@ -87,20 +87,21 @@ type Bounds struct {
 // Directory holds what is known of channels beside their messages. All methods
 // may be called at the same time.
 type Directory interface {
-	// Channel returns a channel's settings. One that has none has zero Settings.
-	Channel(ctx context.Context, channel ChannelID) (Settings, error)
+	// Settings returns each channel's settings, in the order asked for. One that has none has zero Settings.
+	Settings(ctx context.Context, channels ...ChannelID) ([]Settings, error)
 	// SetChannel changes a channel's settings, and so makes the channel exist. change is
 	// given them as they are, where no other change of them can come between, on whatever
 	// node; it must be quick and must not call the store, and it may be called again with
 	// newer ones. Its error is returned, and nothing is stored. was and is are the settings
 	// before and after.
 	SetChannel(ctx context.Context, channel ChannelID, change func(*Settings) error) (was, is Settings, err error)
-	// RemoveChannel deletes messages, keys, members and settings. Ids go on after the last
-	// one used. Removing a channel that does not exist does nothing. It works while messages
+	// RemoveChannel deletes messages, keys, members and settings, and then what its members' lists say of it.
+	// Ids go on after the last one used. Removing a channel that does not exist does nothing. It works while messages
 	// are refused for lack of room.
 	RemoveChannel(ctx context.Context, channel ChannelID) error
 	// Channels lists the channels that exist (have a message or settings), in the
-	// order of their names, after the name given, at most limit.
+	// order of their names, after the name given, at most limit. One that came to be by a message may
+	// be listed only when the channel's position has reached it (Index).
 	Channels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
 	// OpenChannels lists in the same way those that a user who is not a member may find: not those whose
 	// settings make them members-only, direct ones, users' own and the server's. It costs

@@ -41,11 +41,12 @@ func (r Role) Loses(is Role) bool {
 
 // Member is a user's place in a channel.
 type Member struct {
-	User   UserID
-	Role   Role
-	ReadID int64     // the read pointer: the last id that was read
-	Joined Timestamp // when the user became a member
-	Muted  bool
+	User      UserID
+	Role      Role
+	ReadID    int64     // the read pointer: the last id that was read
+	ReadCount int64     // Message.Count of the entry ReadID, which never changes
+	Joined    Timestamp // when the user became a member
+	Muted     bool
 }
 
 // MemberChange says what to change of a user's place; nil: leave it as it is.
@@ -56,26 +57,30 @@ type MemberChange struct {
 	Read  *int64 // of members only; moves the pointer forward, at most to the head, and never back
 }
 
-// Roster holds who belongs to which channel, and what they have read. All methods may
-// be called at the same time. What is derived from messages (membership by posting,
-// the author's own pointer, mentions) is there when Append has returned.
+// Roster holds who belongs to which channel, and what they have read: plain rows. All methods may
+// be called at the same time. What follows from messages (membership by posting,
+// the author's own pointer) is there when the channel's position has reached them (Index).
+//
+// Members and pointers belong to a channel, and a store may keep them with it. A user's list of channels
+// belongs to the user, and may be kept elsewhere, where no write reaches both at once.
 type Roster interface {
-	// Member returns a user's place in a channel; NoRole if there is none.
-	Member(ctx context.Context, channel ChannelID, user UserID) (Member, error)
+	// Member returns a user's place in each channel, in the order asked for; NoRole if there is none.
+	Member(ctx context.Context, user UserID, channels ...ChannelID) ([]Member, error)
 	// SetMember changes a user's place in a channel and returns it as it was and as
 	// it is, durably. The pointer of a new member is the head. A condition (Was) is checked
-	// in the same step as the change is made, on every node. A change that takes rights away
-	// may use a reserve that messages may not (see Log).
+	// in the same step as the change is made, on every node; ErrChanged if it does not hold, and then nothing
+	// is changed. ErrUnknown: the change may have been made, now or later. A change that takes rights away
+	// may use a reserve that messages may not (see Log). A member makes the channel exist.
 	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
 	// Members lists a channel's members in the order of their names, after the one
 	// given, at most limit. It passes over at most a thousand who are not members, so there may be
 	// fewer. next is where to go on, "" at the end.
 	Members(ctx context.Context, channel ChannelID, after UserID, limit int) (ms []Member, next UserID, err error)
 	// Memberships lists the channels a user is a member of, in the order of their
-	// names, after the one given, at most limit.
+	// names, after the one given, at most limit. It shows what SetMember has changed when that has returned. While
+	// a change is under way, or after one whose outcome is unknown, it may name a channel too many or too few:
+	// Member decides.
 	Memberships(ctx context.Context, user UserID, after ChannelID, limit int) ([]ChannelID, error)
-	// Inbox tells how each channel stands for a member, in the order asked for.
-	Inbox(ctx context.Context, user UserID, channels ...ChannelID) ([]Standing, error)
 }
 
 // Revocations remember whose tokens were cut off. All methods may be called at the
@@ -88,15 +93,11 @@ type Revocations interface {
 	Revoked(ctx context.Context, user UserID) (Timestamp, error)
 }
 
-// Standing is a channel as one of its members finds it. Who is no member has zero
-// Unread, Mentions and Member.
-type Standing struct {
-	Channel  ChannelID
+// InboxEntry is a channel as one of its members finds it, put together from the contracts above. Who
+// is not a member has zero Unread, Mentions and Member.
+type InboxEntry struct {
 	Settings Settings
-	FirstID  int64 // the first id that was kept when Unread was counted
-	LastID   int64
 	Member   Member
-	Unread   int64    // messages after the read pointer that are not deleted
-	Mentions int64    // those of them that name the member, or everybody, and are not the member's own
-	Last     *Message // the newest message that is not deleted; nil: there is none, or a hundred deleted ones are newer
+	Count
+	Last *Message // Index.Latest
 }

@@ -22,7 +22,7 @@ func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, 
 	if err != nil {
 		return set, b, err
 	}
-	if set, err = s.store.Channel(ctx, channel); err != nil {
+	if set, err = s.settings(ctx, channel); err != nil {
 		return set, b, err
 	}
 	if set.Kind == "" {
@@ -33,6 +33,15 @@ func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, 
 		return set, b, err
 	}
 	return set, bs[0], nil
+}
+
+// settings are those of one channel.
+func (s *Service) settings(ctx context.Context, channel parley.ChannelID) (parley.Settings, error) {
+	all, err := s.store.Settings(ctx, channel)
+	if err != nil {
+		return parley.Settings{}, err
+	}
+	return all[0], nil
 }
 
 // Configure changes a channel's settings by a function that is given those it has, perhaps

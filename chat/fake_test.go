@@ -91,7 +91,10 @@ func (f *fake) Close() error { return nil }
 // store is a log with channels that have no settings, members or threads.
 type store struct{ parley.Log }
 
-func (store) Channel(context.Context, parley.ChannelID) (s parley.Settings, err error) { return s, nil }
+func (store) Settings(_ context.Context, cs ...parley.ChannelID) ([]parley.Settings, error) {
+	return make([]parley.Settings, len(cs)), nil
+}
+
 func (store) SetChannel(context.Context, parley.ChannelID, func(*parley.Settings) error) (was, is parley.Settings, err error) {
 	return was, is, nil
 }
@@ -101,8 +104,8 @@ func (store) Channels(context.Context, parley.ChannelID, int) ([]parley.ChannelI
 	return nil, nil
 }
 
-func (store) Member(_ context.Context, _ parley.ChannelID, u parley.UserID) (parley.Member, error) {
-	return parley.Member{User: u}, nil
+func (store) Member(_ context.Context, _ parley.UserID, cs ...parley.ChannelID) ([]parley.Member, error) {
+	return make([]parley.Member, len(cs)), nil
 }
 
 func (store) SetMember(context.Context, parley.ChannelID, parley.UserID, parley.MemberChange) (was, is parley.Member, err error) {
@@ -128,8 +131,12 @@ func (s store) Memberships(_ context.Context, user parley.UserID, after parley.C
 	return some, nil
 }
 
-func (store) Inbox(_ context.Context, _ parley.UserID, cs ...parley.ChannelID) ([]parley.Standing, error) {
-	return make([]parley.Standing, len(cs)), nil
+func (store) Unread(_ context.Context, _ parley.UserID, ps ...parley.Place) ([]parley.Count, error) {
+	return make([]parley.Count, len(ps)), nil
+}
+
+func (store) Latest(_ context.Context, cs ...parley.ChannelID) ([]*parley.Message, error) {
+	return make([]*parley.Message, len(cs)), nil
 }
 
 func (store) Revoke(context.Context, parley.UserID, parley.Timestamp) error { return nil }
@@ -140,7 +147,9 @@ func (store) Thread(context.Context, parley.ChannelID, int64, parley.ThreadQuery
 	return t, nil
 }
 
-func (store) Project(context.Context, parley.ChannelID, parley.Run) ([]parley.Fact, error) { return nil, nil }
+func (store) Project(context.Context, parley.ChannelID, parley.Run) ([]parley.Fact, error) {
+	return nil, nil
+}
 
 func (store) Position(_ context.Context, cs ...parley.ChannelID) ([]int64, error) {
 	return make([]int64, len(cs)), nil
@@ -162,3 +171,21 @@ func answering(log parley.Log, most int) *chat.Service {
 }
 
 func dev(user parley.UserID) chat.Caller { return chat.Caller{User: user, As: chat.Developer} }
+
+// settingsOf are those of one channel.
+func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
+	all, err := d.Settings(ctx, ch)
+	if err != nil {
+		return parley.Settings{}, err
+	}
+	return all[0], nil
+}
+
+// memberOf is a user's place in one channel.
+func memberOf(ctx context.Context, r parley.Roster, ch parley.ChannelID, user parley.UserID) (parley.Member, error) {
+	ms, err := r.Member(ctx, user, ch)
+	if err != nil {
+		return parley.Member{}, err
+	}
+	return ms[0], nil
+}

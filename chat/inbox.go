@@ -12,7 +12,7 @@ import (
 
 // Inbox is a page of a user's channels, newest first.
 type Inbox struct {
-	Channels []parley.Standing
+	Channels []parley.InboxEntry
 	Next     string // where to go on, "" at the end
 }
 
@@ -58,7 +58,7 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 		}
 		fit := 0
 		for ; fit < len(all); fit++ {
-			n := standingSize(&all[fit])
+			n := entrySize(&all[fit])
 			if bytes+n > s.maxAnswer && len(in.Channels)+fit > 0 {
 				break
 			}
@@ -81,32 +81,75 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 const inboxPart = 64
 
 // inboxPart reads some channels, without those that the caller may not read.
-func (s *Service) inboxPart(ctx context.Context, c Caller, part []parley.Bounds) ([]parley.Standing, error) {
+func (s *Service) inboxPart(ctx context.Context, c Caller, part []parley.Bounds) ([]parley.InboxEntry, error) {
 	names := make([]parley.ChannelID, len(part))
 	for i := range part {
 		names[i] = part[i].Channel
 	}
-	all, err := s.store.Inbox(ctx, c.User, names...)
+	all, err := s.entries(ctx, c.User, names)
 	if err != nil {
 		return nil, err
 	}
 	readable := all[:0]
-	for _, st := range all {
-		if st.Settings.Kind == "" {
-			st.Settings.Kind = s.kind(st.Channel)
+	for _, e := range all {
+		if e.Settings.Kind == "" {
+			e.Settings.Kind = s.kind(e.Channel)
 		}
-		if rights(c, st.Channel, access{kind: st.Settings.Kind, role: st.Member.Role})&Read != 0 {
-			readable = append(readable, st)
+		if rights(c, e.Channel, access{kind: e.Settings.Kind, role: e.Member.Role})&Read != 0 {
+			readable = append(readable, e)
 		}
 	}
 	return readable, nil
 }
 
-// standingSize is size for a line of the inbox.
-func standingSize(st *parley.Standing) int {
-	n := 300 + len(st.Channel) + quoted(st.Settings.Title)
-	if st.Last != nil {
-		n += size(st.Last)
+// entries are how some channels stand for a user, in few calls however many they are.
+func (s *Service) entries(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.InboxEntry, error) {
+	members, counts, err := s.counts(ctx, user, channels)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := s.store.Settings(ctx, channels...)
+	if err != nil {
+		return nil, err
+	}
+	last, err := s.store.Latest(ctx, channels...)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]parley.InboxEntry, len(channels))
+	for i := range all {
+		all[i] = parley.InboxEntry{Settings: sets[i], Member: members[i], Count: counts[i], Last: last[i]}
+	}
+	return all, nil
+}
+
+// counts are a user's places in some channels, and what is unread there.
+func (s *Service) counts(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.Member, []parley.Count, error) {
+	members, err := s.store.Member(ctx, user, channels...)
+	if err != nil {
+		return nil, nil, err
+	}
+	places := make([]parley.Place, len(channels))
+	for i, m := range members {
+		places[i] = parley.Place{Channel: channels[i], ReadID: m.ReadID, ReadCount: m.ReadCount}
+	}
+	counts, err := s.store.Unread(ctx, user, places...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range counts {
+		if !members[i].Role.In() { // by now
+			counts[i].Unread, counts[i].Mentions = 0, 0
+		}
+	}
+	return members, counts, nil
+}
+
+// entrySize is size for a line of the inbox.
+func entrySize(e *parley.InboxEntry) int {
+	n := 300 + len(e.Channel) + quoted(e.Settings.Title)
+	if e.Last != nil {
+		n += size(e.Last)
 	}
 	return n
 }

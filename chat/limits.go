@@ -70,7 +70,7 @@ func (s *Service) make(ctx context.Context, c Caller, channel parley.ChannelID) 
 	if err != nil || bs[0].Last > 0 {
 		return err
 	}
-	set, err := s.store.Channel(ctx, channel)
+	set, err := s.settings(ctx, channel)
 	if err != nil || set.Kind != "" || set.Title != "" || set.Topic != "" || set.Data != nil || set.Retention != nil {
 		return err
 	}

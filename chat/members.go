@@ -159,7 +159,7 @@ func (s *Service) setBan(ctx context.Context, c Caller, channel parley.ChannelID
 func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID,
 	was, role parley.Role) (is parley.Member, err error) {
 	if was == role {
-		return s.store.Member(ctx, channel, user)
+		return s.member(ctx, channel, user)
 	}
 	loses := was.Loses(role)
 	change := func(ctx context.Context) (err error) {
@@ -206,7 +206,7 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID, last
 		a, b = b, a
 	}
 	for _, user := range []parley.UserID{a, b} {
-		m, err := s.store.Member(ctx, channel, user)
+		m, err := s.member(ctx, channel, user)
 		if err != nil {
 			return err
 		}
@@ -220,26 +220,44 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID, last
 	return nil
 }
 
-// MarkRead moves a member's read pointer forward, and tells the channel if so few are
-// there that each coming and going is told too.
-func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (parley.Standing, error) {
-	if err := s.Ask(c, 1); err != nil { // a read pointer moves with what is read, and must not use up what may be sent
-		return parley.Standing{}, err
+// member is a user's place in one channel.
+func (s *Service) member(ctx context.Context, channel parley.ChannelID, user parley.UserID) (parley.Member, error) {
+	ms, err := s.store.Member(ctx, user, channel)
+	if err != nil {
+		return parley.Member{User: user}, err
 	}
-	return s.setOwn(ctx, c, channel, parley.MemberChange{Read: &id})
+	return ms[0], nil
+}
+
+// MarkRead moves a member's read pointer forward, and tells the channel if so few are
+// there that each coming and going is told too. It returns where the pointer is, and what is unread.
+func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (at, unread int64, err error) {
+	if err := s.Ask(c, 1); err != nil { // a read pointer moves with what is read, and must not use up what may be sent
+		return 0, 0, err
+	}
+	m, err := s.setOwn(ctx, c, channel, parley.MemberChange{Read: &id})
+	if err != nil {
+		return 0, 0, err
+	}
+	counts, err := s.store.Unread(ctx, c.User, parley.Place{Channel: channel, ReadID: m.ReadID, ReadCount: m.ReadCount})
+	if err != nil {
+		return 0, 0, err
+	}
+	return m.ReadID, counts[0].Unread, nil
 }
 
 // Mute says whether a member is pushed the messages of a channel.
-func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, muted bool) (parley.Standing, error) {
+func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, muted bool) error {
 	if err := s.spend(c, channel); err != nil {
-		return parley.Standing{}, err
+		return err
 	}
-	return s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})
+	_, err := s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})
+	return err
 }
 
-func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Standing, error) {
+func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Member, error) {
 	if err := s.Authorize(ctx, c, Read, channel); err != nil {
-		return parley.Standing{}, err
+		return parley.Member{}, err
 	}
 	ctx, cancel := detached(ctx) // the others are told of what is stored
 	defer cancel()
@@ -249,11 +267,11 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 		was, is, err = s.store.SetMember(ctx, channel, c.User, change)
 	}
 	if err != nil {
-		return parley.Standing{}, err
+		return parley.Member{}, err
 	}
 	if !is.Role.In() {
-		return parley.Standing{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s is no member of %s", c.User, channel),
-			Hint: "join it, or post to it, first"}
+		return parley.Member{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel,
+			Detail: fmt.Sprintf("%s is no member of %s", c.User, channel), Hint: "join it, or post to it, first"}
 	}
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
 		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, c.Name, is.ReadID), c.Identity())
@@ -261,9 +279,5 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {
 		s.inboxes.touched(c.User, channel)
 	}
-	all, err := s.store.Inbox(ctx, c.User, channel)
-	if err != nil {
-		return parley.Standing{}, err
-	}
-	return all[0], nil
+	return is, nil
 }

@@ -209,7 +209,7 @@ func (s *Service) access(ctx context.Context, user parley.UserID, channel parley
 	}
 	if a.kind = parley.Public; !s.known.public(channel) {
 		generation := s.known.generation.Load()
-		set, err := s.store.Channel(ctx, channel)
+		set, err := s.settings(ctx, channel)
 		if err != nil {
 			return a, err
 		}
@@ -223,7 +223,7 @@ func (s *Service) access(ctx context.Context, user parley.UserID, channel parley
 	if user == parley.Guest {
 		return a, nil
 	}
-	m, err := s.store.Member(ctx, channel, user)
+	m, err := s.member(ctx, channel, user)
 	a.role, a.made = m.Role, m.Role.In()
 	if a.role == parley.NoRole {
 		if x, y, ok := channel.Direct(); ok && (user == x || user == y) {

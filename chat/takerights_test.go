@@ -183,7 +183,7 @@ var taking = []struct {
 			return s.Configure(ctx, dev("root"), "room", func(set *parley.Settings) { set.Kind = parley.MembersOnly })
 		},
 		func(t *testing.T, c *cluster) bool {
-			set, _ := c.store.Channel(t.Context(), "room")
+			set, _ := settingsOf(t.Context(), c.store, "room")
 			return set.Kind == parley.MembersOnly
 		}},
 	{"delete", "room/", func(t *testing.T, c *cluster) {
@@ -196,7 +196,7 @@ var taking = []struct {
 			return s.Remove(ctx, chat.Caller{User: "root", As: &chat.Credentials{Any: true, Service: true}}, "room")
 		},
 		func(t *testing.T, c *cluster) bool {
-			set, _ := c.store.Channel(t.Context(), "room")
+			set, _ := settingsOf(t.Context(), c.store, "room")
 			return set.Kind == "" && roleIs(parley.NoRole)(t, c)
 		}},
 }
@@ -212,7 +212,7 @@ func withRole(role parley.Role) func(*testing.T, *cluster) {
 
 func roleIs(role parley.Role) func(*testing.T, *cluster) bool {
 	return func(t *testing.T, c *cluster) bool {
-		m, err := c.store.Member(t.Context(), "room", "bob")
+		m, err := memberOf(t.Context(), c.store, "room", "bob")
 		return err == nil && m.Role == role
 	}
 }
@@ -324,7 +324,7 @@ func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []parley.UserID{"alice", "bob"} {
-		if m, err := c.store.Member(t.Context(), "dm:alice:bob", user); err != nil || m.Role != parley.Regular {
+		if m, err := memberOf(t.Context(), c.store, "dm:alice:bob", user); err != nil || m.Role != parley.Regular {
 			t.Errorf("%s is %q, %v", user, m.Role, err)
 		}
 	}
@@ -355,7 +355,7 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 			})
 		}
 		together.Wait()
-		set, err := c.store.Channel(t.Context(), "room")
+		set, err := settingsOf(t.Context(), c.store, "room")
 		if err != nil || set.Kind != parley.MembersOnly || set.Title != "title" || set.Topic != "topic" || set.Data == nil ||
 			set.Retention == nil {
 			t.Fatalf("%+v, %v", set, err)
@@ -455,7 +455,7 @@ func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 	if err := c.nodes[0].Remove(t.Context(), alice, room); err == nil {
 		t.Error("a member removed a direct channel")
 	}
-	if set, err := c.store.Channel(t.Context(), room); err != nil || set.Title != "us" || set.Topic != "t" ||
+	if set, err := settingsOf(t.Context(), c.store, room); err != nil || set.Title != "us" || set.Topic != "t" ||
 		set.Retention == nil || set.Retention.Messages != 100 {
 		t.Errorf("%+v, %v", set, err)
 	}

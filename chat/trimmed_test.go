@@ -90,7 +90,7 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 		trim(channel)
 		until("and are trimmed", 10+10*(i+1), func() { // told with the next total after the channel was looked at
 			say(t, s, "alice", "other", "x")
-			if _, err := s.MarkRead(t.Context(), dev("bob"), "other", 1<<40); err != nil {
+			if _, _, err := s.MarkRead(t.Context(), dev("bob"), "other", 1<<40); err != nil {
 				t.Fatal(err)
 			}
 		})

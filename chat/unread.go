@@ -316,18 +316,18 @@ func (in *inboxes) take() map[parley.UserID][]parley.ChannelID {
 // countInboxes counts anew how some of a user's channels stand; tell: and tells what
 // has changed.
 func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) {
-	all, err := s.store.Inbox(ctx, user, channels...)
+	_, all, err := s.counts(ctx, user, channels)
 	if err != nil {
 		return // a count that is told late; reading the inbox shows it
 	}
 	changed, total := s.inboxes.counted(user, all, tell)
-	for _, st := range changed {
-		s.hub.Event(parley.ChannelID("@"+user), "unread", wire.Unread(nil, st, total), "")
+	for _, c := range changed {
+		s.hub.Event(parley.ChannelID("@"+user), "unread", wire.Unread(nil, c, total), "")
 	}
 }
 
 // counted takes new counts in, and says of which the user is to be told, and the total.
-func (in *inboxes) counted(user parley.UserID, all []parley.Standing, tell bool) (changed []*parley.Standing, total int64) {
+func (in *inboxes) counted(user parley.UserID, all []parley.Count, tell bool) (changed []*parley.Count, total int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	u := in.users[user]
@@ -335,17 +335,17 @@ func (in *inboxes) counted(user parley.UserID, all []parley.Standing, tell bool)
 		return nil, 0
 	}
 	for i := range all {
-		st := &all[i]
-		was, known := u.counts[st.Channel]
+		c := &all[i]
+		was, known := u.counts[c.Channel]
 		if !known {
 			continue
 		}
-		in.countedFromLocked(user, st.Channel, st.FirstID)
-		is := inboxCount{st.Unread, st.Mentions, tell}
+		in.countedFromLocked(user, c.Channel, c.FirstID)
+		is := inboxCount{c.Unread, c.Mentions, tell}
 		is.told = tell || was.told && is.unread == was.unread && is.mentions == was.mentions // else the user knows another count
 		u.total += is.unread - was.unread
-		if u.counts[st.Channel] = is; tell && is != was {
-			changed = append(changed, st)
+		if u.counts[c.Channel] = is; tell && is != was {
+			changed = append(changed, c)
 		}
 	}
 	return changed, u.total

@@ -46,7 +46,7 @@ func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = wire.AppendStanding(out, &in.Channels[i])
+		out = wire.AppendInboxEntry(out, &in.Channels[i])
 	}
 	out = append(out, ']')
 	if in.Next != "" {

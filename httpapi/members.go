@@ -113,14 +113,14 @@ func (a *API) markRead(w http.ResponseWriter, r *http.Request) error {
 	if id == nil {
 		return bad("id is missing: the last message that was read")
 	}
-	st, err := a.chat.MarkRead(r.Context(), caller, channel, *id)
+	at, unread, err := a.chat.MarkRead(r.Context(), caller, channel, *id)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, struct {
 		ReadID int64 `json:"read_id"`
 		Unread int64 `json:"unread"`
-	}{st.Member.ReadID, st.Unread})
+	}{at, unread})
 }
 
 func (a *API) mute(w http.ResponseWriter, r *http.Request) error {
@@ -135,8 +135,7 @@ func (a *API) mute(w http.ResponseWriter, r *http.Request) error {
 	if in.Muted == nil {
 		return bad("muted is missing: true or false")
 	}
-	_, err = a.chat.Mute(r.Context(), caller, channel, *in.Muted)
-	return noContent(w, err)
+	return noContent(w, a.chat.Mute(r.Context(), caller, channel, *in.Muted))
 }
 
 func noContent(w http.ResponseWriter, err error) error {

@@ -197,3 +197,12 @@ func directory(t *testing.T, log parley.Log) parley.Directory {
 	}
 	return d
 }
+
+// settingsOf are those of one channel.
+func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
+	all, err := d.Settings(ctx, ch)
+	if err != nil {
+		return parley.Settings{}, err
+	}
+	return all[0], nil
+}

@@ -33,7 +33,7 @@ func testSettingsTogether(t *testing.T, h LogHarness) {
 		})
 	}
 	wait.Wait()
-	if s, err := d.Channel(t.Context(), room); err != nil || len(s.Title) != n || s.Kind != parley.MembersOnly {
+	if s, err := settingsOf(t.Context(), d, room); err != nil || len(s.Title) != n || s.Kind != parley.MembersOnly {
 		t.Errorf("%+v, %v: some changes were lost", s, err)
 	}
 }
@@ -46,7 +46,7 @@ func testSettingsRefused(t *testing.T, h LogHarness) {
 			func(s *parley.Settings) error { s.Title = "other"; return no }); !errors.Is(err, no) {
 			t.Errorf("the change's error is %v", err)
 		}
-		if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, want) && want.Title != "" || s.Title == "other" {
+		if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, want) && want.Title != "" || s.Title == "other" {
 			t.Errorf("a refused change left %+v, %v", s, err)
 		}
 		if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Title: "t", Data: json.RawMessage(`{}`)}.Replace); err != nil {
@@ -143,7 +143,7 @@ func testRestricted(t *testing.T, h RosterHarness) {
 		t.Fatal(got)
 	}
 	s = h.Reopen(t, s)
-	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Role != parley.Restricted || m.ReadID != 0 {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.Restricted || m.ReadID != 0 {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	before := time.Now().Add(-time.Hour)

@@ -16,7 +16,7 @@ import (
 func testSettings(t *testing.T, h LogHarness) {
 	log := h.Open(t, nil)
 	d := directory(t, log)
-	if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, parley.Settings{}) {
+	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, parley.Settings{}) {
 		t.Fatalf("settings of a channel that has none: %+v, %v", s, err)
 	}
 	want := parley.Settings{Title: "Räume", Topic: "t", Data: json.RawMessage(`{"a":1}`), Retention: &parley.Retention{Messages: 5, Seconds: 6}}
@@ -27,13 +27,13 @@ func testSettings(t *testing.T, h LogHarness) {
 		log = h.Reopen(t, log)
 		d = directory(t, log)
 	}
-	if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, want) {
+	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("settings %+v, %v; want %+v", s, err, want)
 	}
 	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Title: "x"}.Replace); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := d.Channel(t.Context(), room); err != nil || !reflect.DeepEqual(s, parley.Settings{Title: "x"}) {
+	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, parley.Settings{Title: "x"}) {
 		t.Fatalf("settings are merged, not replaced: %+v, %v", s, err)
 	}
 	if b := boundsOf(t, log, room); b.First != 1 || b.Last != 0 {
@@ -103,7 +103,7 @@ func testRemove(t *testing.T, h LogHarness) {
 		if run, err := runOf(t.Context(), log, gone, parley.Cursor{ID: 2}, 10); err != nil || len(run) != 0 {
 			t.Fatalf("read after the head of a removed channel: %v, %v", run, err)
 		}
-		if s, err := d.Channel(t.Context(), gone); err != nil || s.Title != "" {
+		if s, err := settingsOf(t.Context(), d, gone); err != nil || s.Title != "" {
 			t.Fatalf("settings of a removed channel: %+v, %v", s, err)
 		}
 		all, err := d.Channels(t.Context(), "", 1000)

@@ -84,7 +84,7 @@ func testClose(t *testing.T, h LogHarness) {
 		t.Errorf("bounds: %v", err)
 	}
 	if d, ok := log.(parley.Directory); ok {
-		_, err1 := d.Channel(t.Context(), room)
+		_, err1 := settingsOf(t.Context(), d, room)
 		_, err2 := d.Channels(t.Context(), "", 1)
 		_, _, err3 := d.SetChannel(t.Context(), room, parley.Settings{}.Replace)
 		for i, err := range []error{err1, err2, err3, d.RemoveChannel(t.Context(), room)} {

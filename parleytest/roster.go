@@ -1,6 +1,7 @@
 package parleytest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ type Store interface {
 	parley.Log
 	parley.Directory
 	parley.Roster
+	parley.Index
 	parley.Revocations
 }
 
@@ -71,13 +73,27 @@ func read(t *testing.T, s Store, user parley.UserID, id int64) int64 {
 	return is.ReadID
 }
 
-func standing(t *testing.T, s Store, user parley.UserID) parley.Standing {
+// standing puts together how room stands for a user.
+func standing(t *testing.T, s Store, user parley.UserID) parley.InboxEntry {
 	t.Helper()
-	all, err := s.Inbox(t.Context(), user, room)
-	if err != nil || len(all) != 1 || all[0].Channel != room {
-		t.Fatalf("%+v, %v", all, err)
+	m, err := memberOf(t.Context(), s, room, user)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return all[0]
+	e := parley.InboxEntry{Member: m}
+	counts, err := s.Unread(t.Context(), user, parley.Place{Channel: room, ReadID: m.ReadID, ReadCount: m.ReadCount})
+	if err != nil || len(counts) != 1 || counts[0].Channel != room {
+		t.Fatalf("%+v, %v", counts, err)
+	}
+	if e.Count = counts[0]; !m.Role.In() {
+		e.Unread, e.Mentions = 0, 0
+	}
+	last, err := s.Latest(t.Context(), "nowhere", room)
+	if err != nil || len(last) != 2 || last[0] != nil {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	e.Last = last[1]
+	return e
 }
 
 func roles(t *testing.T, s Store, ch parley.ChannelID) string {
@@ -104,7 +120,7 @@ func channelsOf(t *testing.T, s Store, user parley.UserID) []parley.ChannelID {
 
 func testMembers(t *testing.T, h RosterHarness) {
 	s := h.Open(t)
-	if m, err := s.Member(t.Context(), room, "alice"); err != nil || m.Role != parley.NoRole || m.User != "alice" {
+	if m, err := memberOf(t.Context(), s, room, "alice"); err != nil || m.Role != parley.NoRole || m.User != "alice" {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	if was, is := put(t, s, room, "alice", parley.Owner); was.Role != parley.NoRole || is.Role != parley.Owner || is.Joined == 0 {
@@ -113,7 +129,7 @@ func testMembers(t *testing.T, h RosterHarness) {
 	put(t, s, room, "bob", parley.Regular)
 	put(t, s, room, "ann", parley.Reader)
 	put(t, s, "room:2", "alice", parley.Regular)
-	before, _ := s.Member(t.Context(), room, "bob")
+	before, _ := memberOf(t.Context(), s, room, "bob")
 	put(t, s, room, "bob", parley.Admin)
 	yes := true
 	if _, _, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Muted: &yes}); err != nil {
@@ -126,7 +142,7 @@ func testMembers(t *testing.T, h RosterHarness) {
 	if got := roles(t, s, room); got != "alice:owner ann:reader bob:admin " {
 		t.Fatal(got)
 	}
-	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Joined != before.Joined || !m.Muted {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Joined != before.Joined || !m.Muted {
 		t.Fatalf("%+v, %v; before %+v", m, err, before)
 	}
 	if got := channelsOf(t, s, "alice"); !slices.Equal(got, []parley.ChannelID{room, "room:2"}) {
@@ -159,11 +175,11 @@ func testBan(t *testing.T, h RosterHarness) {
 		t.Fatal(got)
 	}
 	s = h.Reopen(t, s)
-	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Role != parley.Banned {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.Banned {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	put(t, s, room, "bob", parley.NoRole)
-	if m, err := s.Member(t.Context(), room, "bob"); err != nil || m.Role != parley.NoRole {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.NoRole {
 		t.Fatalf("%+v, %v", m, err)
 	}
 }
@@ -180,12 +196,12 @@ func testJoinByPosting(t *testing.T, h RosterHarness) {
 	if got := roles(t, s, room); got != "alice:member " {
 		t.Fatal(got)
 	}
-	first, _ := s.Member(t.Context(), room, "alice")
+	first, _ := memberOf(t.Context(), s, room, "alice")
 	if first.ReadID != 4 || first.Joined == 0 {
 		t.Fatalf("%+v", first)
 	}
 	post(t, s, room, "not joining, but one already")
-	m, err := s.Member(t.Context(), room, "alice")
+	m, err := memberOf(t.Context(), s, room, "alice")
 	if err != nil || m.ReadID != 5 || m.Joined != first.Joined {
 		t.Fatalf("%+v, %v", m, err)
 	}
@@ -479,4 +495,13 @@ func (m *unreadModel) last() *parley.Message {
 		}
 	}
 	return nil
+}
+
+// memberOf is a user's place in one channel.
+func memberOf(ctx context.Context, r parley.Roster, ch parley.ChannelID, user parley.UserID) (parley.Member, error) {
+	ms, err := r.Member(ctx, user, ch)
+	if err != nil {
+		return parley.Member{}, err
+	}
+	return ms[0], nil
 }

@@ -278,9 +278,9 @@ func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller chat.Caller, ch
 	if id == nil {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "the frame has no id", Hint: "send the id of the last message that was read"}
 	}
-	st, err := p.t.chat.MarkRead(ctx, caller, channel, *id)
+	at, unread, err := p.t.chat.MarkRead(ctx, caller, channel, *id)
 	if err == nil && f.Key != "" {
-		p.send(wire.ReadDone(nil, &st, f.Key))
+		p.send(wire.ReadDone(nil, channel, at, unread, f.Key))
 	}
 	return err
 }

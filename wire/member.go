@@ -22,32 +22,32 @@ func Read(dst []byte, channel parley.ChannelID, user parley.UserID, display stri
 }
 
 // ReadDone answers a read frame.
-func ReadDone(dst []byte, st *parley.Standing, key string) []byte {
-	dst = appendInt(begin(dst, "ack", st.Channel), "read_id", st.Member.ReadID)
-	return end(appendInt(dst, "unread", st.Unread), key)
+func ReadDone(dst []byte, channel parley.ChannelID, readID, unread int64, key string) []byte {
+	dst = appendInt(begin(dst, "ack", channel), "read_id", readID)
+	return end(appendInt(dst, "unread", unread), key)
 }
 
 // Unread tells a user, on the user's own channel, what is unread in another: total is
 // that of all channels.
-func Unread(dst []byte, st *parley.Standing, total int64) []byte {
-	dst = appendInt(begin(dst, "unread", st.Channel), "unread", st.Unread)
-	dst = appendInt(dst, "mentions", st.Mentions)
+func Unread(dst []byte, c *parley.Count, total int64) []byte {
+	dst = appendInt(begin(dst, "unread", c.Channel), "unread", c.Unread)
+	dst = appendInt(dst, "mentions", c.Mentions)
 	return end(appendInt(dst, "total", total), "")
 }
 
-// AppendStanding appends a channel of an inbox (api.md, "Channels, members, unread").
-func AppendStanding(dst []byte, st *parley.Standing) []byte {
-	dst = append(append(dst, `{"channel":`...), AppendString(nil, string(st.Channel))...)
-	dst = appendText(dst, "title", st.Settings.Title)
-	dst = appendText(dst, "kind", string(st.Settings.Kind))
-	dst = appendText(dst, "role", string(st.Member.Role))
-	dst = appendInt(dst, "last_id", st.LastID)
-	dst = appendInt(dst, "unread", st.Unread)
-	dst = appendInt(dst, "mentions", st.Mentions)
-	dst = appendInt(dst, "read_id", st.Member.ReadID)
-	dst = strconv.AppendBool(append(dst, `,"muted":`...), st.Member.Muted)
-	if st.Last != nil {
-		dst = AppendMessage(append(dst, `,"last_message":`...), st.Last)
+// AppendInboxEntry appends a channel of an inbox (api.md, "Channels, members, unread").
+func AppendInboxEntry(dst []byte, e *parley.InboxEntry) []byte {
+	dst = append(append(dst, `{"channel":`...), AppendString(nil, string(e.Channel))...)
+	dst = appendText(dst, "title", e.Settings.Title)
+	dst = appendText(dst, "kind", string(e.Settings.Kind))
+	dst = appendText(dst, "role", string(e.Member.Role))
+	dst = appendInt(dst, "last_id", e.LastID)
+	dst = appendInt(dst, "unread", e.Unread)
+	dst = appendInt(dst, "mentions", e.Mentions)
+	dst = appendInt(dst, "read_id", e.Member.ReadID)
+	dst = strconv.AppendBool(append(dst, `,"muted":`...), e.Member.Muted)
+	if e.Last != nil {
+		dst = AppendMessage(append(dst, `,"last_message":`...), e.Last)
 	}
 	return append(dst, '}')
 }

@@ -11,14 +11,15 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Channel implements parley.Directory.
-func (l *Log) Channel(_ context.Context, channel parley.ChannelID) (parley.Settings, error) {
-	if err := l.gate.enter(); err != nil {
-		return parley.Settings{}, fmt.Errorf("settings of %s: %w", channel, err)
+// Settings implements parley.Directory.
+func (l *Log) Settings(ctx context.Context, channels ...parley.ChannelID) ([]parley.Settings, error) {
+	all := make([]parley.Settings, len(channels))
+	for i, channel := range channels {
+		if err := l.inside(ctx, func() (err error) { all[i], _, err = l.settings(channel); return err }); err != nil {
+			return nil, fmt.Errorf("settings of %s: %w", channel, err)
+		}
 	}
-	defer l.gate.leave()
-	s, _, err := l.settings(channel)
-	return s, err
+	return all, nil
 }
 
 // settings reads a channel's settings, and whether it has any.
@@ -35,7 +36,7 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 		closer.Close()
 	}
 	if err != nil {
-		return s, false, fmt.Errorf("settings of %s: %w", channel, err)
+		return s, false, err
 	}
 	return s, true, nil
 }

@@ -133,7 +133,7 @@ func TestDamagedSettingsDoNotStopTheStore(t *testing.T) {
 	if res := log.Append(t.Context(), "room", parley.Draft{User: "alice", Text: noise(r, 15_000)})[0]; res.Err != nil {
 		t.Fatal(res.Err)
 	}
-	set, err := log.Channel(t.Context(), "bad")
+	set, err := settingsOf(t.Context(), log, "bad")
 	if err == nil {
 		err = log.Flush()
 	}
@@ -144,10 +144,10 @@ func TestDamagedSettingsDoNotStopTheStore(t *testing.T) {
 	flip(t, filepath.Join(dir, "store"), set.Topic[2000:2100])
 
 	log = start(t, dir, cfg)
-	if _, err := log.Channel(t.Context(), "bad"); err == nil {
+	if _, err := settingsOf(t.Context(), log, "bad"); err == nil {
 		t.Fatal("damaged settings are read")
 	}
-	if set, err := log.Channel(t.Context(), "good"); err != nil || set.Topic != "short" {
+	if set, err := settingsOf(t.Context(), log, "good"); err != nil || set.Topic != "short" {
 		t.Fatalf("settings of another channel: %+v, %v", set, err)
 	}
 	if ms, err := runOf(t.Context(), log, "room", parley.Cursor{}, 10); err != nil || len(ms) != 1 {

@@ -1,21 +1,39 @@
 package embedded
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"parley"
 )
 
-// lastLooked is how many messages from the head backwards may be deleted and the last one
-// is still found.
-const lastLooked = 100
+// Latest implements parley.Index.
+func (l *Log) Latest(ctx context.Context, channels ...parley.ChannelID) ([]*parley.Message, error) {
+	all := make([]*parley.Message, len(channels))
+	for i, channel := range channels {
+		err := l.inside(ctx, func() error {
+			h, err := l.hold(channel)
+			if err != nil {
+				return err
+			}
+			defer l.heads.release(h)
+			all[i], err = l.lastMessage(h, h.bounds())
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the last message of %s: %w", channel, err)
+		}
+	}
+	return all, nil
+}
 
 // lastMessage is the newest that is not deleted, nil if there is none.
 func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
 	id := b.last
-	for range lastLooked {
+	for range parley.LatestLooked {
 		m, err := l.lastBefore(h, b, id)
 		if errors.Is(err, pebble.ErrNotFound) {
 			return nil, nil // trimmed meanwhile

@@ -81,3 +81,12 @@ func TestLog(t *testing.T) {
 		})
 	}
 }
+
+// settingsOf are those of one channel.
+func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
+	all, err := d.Settings(ctx, ch)
+	if err != nil {
+		return parley.Settings{}, err
+	}
+	return all[0], nil
+}

@@ -46,7 +46,7 @@ func decodePlace(b []byte) (place, error) {
 }
 
 func (p place) member(user parley.UserID, at pointer) parley.Member {
-	return parley.Member{User: user, Role: p.role, ReadID: at.id, Joined: p.joined, Muted: p.muted}
+	return parley.Member{User: user, Role: p.role, ReadID: at.id, ReadCount: at.count, Joined: p.joined, Muted: p.muted}
 }
 
 // getter reads rows: of the database, or of a batch over it.
@@ -79,13 +79,13 @@ func row[T any](get getter, key []byte, decode func([]byte) (T, error)) (v T, fo
 	return v, err == nil, errors.Join(err, done())
 }
 
-func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member, pointer, error) {
+func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member, error) {
 	p, found, err := row(get, memberKey(ch, user), decodePlace)
 	if err != nil || !found {
-		return parley.Member{User: user}, pointer{}, err
+		return parley.Member{User: user}, err
 	}
 	at, _, err := row(get, pointerKey(ch, user), decodePointer)
-	return p.member(user, at), at, err
+	return p.member(user, at), err
 }
 
 // post makes the author of a message a member, if it says so, and moves a member's
@@ -137,12 +137,12 @@ func (b *build) savePointers() {
 // setMember changes a user's place in a channel.
 func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
 	ch := h.channel
-	was, at, err := member(b.getter(), ch, name)
+	was, err = member(b.getter(), ch, name)
 	if err != nil {
 		return was, is, err
 	}
 	if p, moved := b.posted[user{ch, name}]; moved {
-		was.ReadID, at = p.id, p
+		was.ReadID, was.ReadCount = p.id, p.count
 	}
 	is = was
 	if c.Was != nil && *c.Was != was.Role {
@@ -165,8 +165,8 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 		return was, is, nil
 	}
 	if !was.Role.In() {
-		at = pointer{h.next.last, h.next.count}
-		is.ReadID = at.id
+		at := pointer{h.next.last, h.next.count}
+		is.ReadID, is.ReadCount = at.id, at.count
 		is.Joined = parley.Timestamp(b.log.cfg.Clock().UnixMicro())
 		must(b.batch.Set(pointerKey(ch, name), at.encode(), nil))
 	}
@@ -179,7 +179,7 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 			if err != nil {
 				return was, is, err
 			}
-			is.ReadID = to
+			is.ReadID, is.ReadCount = to, count
 			must(b.batch.Set(pointerKey(ch, name), pointer{to, count}.encode(), nil))
 			delete(b.posted, user{ch, name})
 		}

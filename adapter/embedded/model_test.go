@@ -183,7 +183,7 @@ func (m *model) check(t *rapid.T) {
 		if gotKept, gotKeys, err := m.log.Stored(ch); err != nil || gotKept != len(kept) || gotKeys != keys {
 			t.Fatalf("%s: %d messages and %d keys on the disk, %v; want %d and %d", ch, gotKept, gotKeys, err, len(kept), keys)
 		}
-		if s, err := m.log.Channel(context.Background(), ch); err != nil || !reflect.DeepEqual(s, c.settings) {
+		if s, err := settingsOf(context.Background(), m.log, ch); err != nil || !reflect.DeepEqual(s, c.settings) {
 			t.Fatalf("settings %+v, %v; want %+v", s, err, c.settings)
 		}
 		if c.set || c.first <= int64(len(c.all)) {

@@ -96,7 +96,7 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 	keep := l.cfg.Retention
 	s, _, err := l.settings(ch)
 	if err != nil {
-		return err
+		return fmt.Errorf("settings of %s: %w", ch, err)
 	}
 	if of := l.cfg.RetentionOf(ch); of != (parley.Retention{}) {
 		keep = of

@@ -9,15 +9,14 @@ import (
 )
 
 // Member implements parley.Roster.
-func (l *Log) Member(ctx context.Context, channel parley.ChannelID, user parley.UserID) (m parley.Member, err error) {
-	err = l.inside(ctx, func() error {
-		m, _, err = member(l.getter(), channel, user)
-		return err
-	})
-	if err != nil {
-		return m, fmt.Errorf("%s in %s: %w", user, channel, err)
+func (l *Log) Member(ctx context.Context, user parley.UserID, channels ...parley.ChannelID) ([]parley.Member, error) {
+	ms := make([]parley.Member, len(channels))
+	for i, channel := range channels {
+		if err := l.inside(ctx, func() (err error) { ms[i], err = member(l.getter(), channel, user); return err }); err != nil {
+			return nil, fmt.Errorf("%s in %s: %w", user, channel, err)
+		}
 	}
-	return m, nil
+	return ms, nil
 }
 
 // inside calls do while the store is open.
@@ -130,59 +129,4 @@ func (l *Log) Memberships(ctx context.Context, user parley.UserID, after parley.
 		return nil, fmt.Errorf("channels of %s: %w", user, err)
 	}
 	return channels, nil
-}
-
-// Inbox implements parley.Roster.
-func (l *Log) Inbox(ctx context.Context, user parley.UserID, channels ...parley.ChannelID) ([]parley.Standing, error) {
-	all := make([]parley.Standing, len(channels))
-	for i, channel := range channels {
-		if err := l.inside(ctx, func() (err error) { all[i], err = l.standing(channel, user); return err }); err != nil {
-			return nil, fmt.Errorf("inbox of %s: %s: %w", user, channel, err)
-		}
-	}
-	return all, nil
-}
-
-// standing counts what a user has not read (algorithms.md, "Unread").
-func (l *Log) standing(channel parley.ChannelID, user parley.UserID) (parley.Standing, error) {
-	s := parley.Standing{Channel: channel}
-	h, err := l.hold(channel)
-	if err != nil {
-		return s, err
-	}
-	defer l.heads.release(h)
-	b := h.bounds()
-	s.FirstID, s.LastID = b.first, b.last
-	if s.Settings, _, err = l.settings(channel); err != nil {
-		return s, err
-	}
-	if s.Last, err = l.lastMessage(h, b); err != nil {
-		return s, err
-	}
-	m, at, err := member(l.getter(), channel, user)
-	if err != nil || !m.Role.In() {
-		return s, err
-	}
-	s.Member = m
-	if at.id < b.first-1 {
-		at = pointer{b.first - 1, b.before}
-	}
-	if at.id >= b.last {
-		return s, nil
-	}
-	from, to := span('y', channel)
-	it, err := l.db.rowsOf(from, to)
-	if err != nil {
-		return s, err
-	}
-	defer it.Close()
-	var n [3]int64
-	for i, of := range []parley.UserID{deletions, user, parley.Everybody} {
-		if n[i], err = tallied(it, channel, of, at.id, b.last); err != nil {
-			return s, err
-		}
-	}
-	s.Unread = max(b.count-at.count-n[0], 0) // a deletion may be seen before the message that it is about is durable
-	s.Mentions = min(n[1]+n[2], s.Unread)    // and so may a mention
-	return s, nil
 }

@@ -40,7 +40,7 @@ type Config struct {
 	Refused  func(Refusal)                   // is told of what was refused; nil: nobody
 	Did      func(Deed)                      // is told of what was administered; nil: nobody
 	HSTS     bool                            // browsers are to come over TLS only (RFC 6797)
-	Pages    http.Handler                    // what is at /, /chat.js, /parley.js and /examples/
+	Pages    http.Handler                    // what is at /, /examples/, /chat.js, /parley.js and /parley-extras.js
 	Logger   *slog.Logger                    // slog.Default()
 }
 
@@ -93,6 +93,7 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
 	}
 	route("/{$}", methods{"GET": a.page})
 	route("/parley.js", methods{"GET": a.page})
+	route("/parley-extras.js", methods{"GET": a.page})
 	route("/chat.js", methods{"GET": a.page})
 	route("/examples", methods{"GET": a.page})
 	route("/examples/{$}", methods{"GET": a.page})

@@ -24,6 +24,7 @@ var rowsPerRequest = []struct {
 	{"GET /readyz", "/readyz", "", 0},
 	{"GET /openapi.json", "/openapi.json", "", 0},
 	{"GET /parley.js", "/parley.js", "", 0},
+	{"GET /parley-extras.js", "/parley-extras.js", "", 0},
 	{"GET /chat.js", "/chat.js", "", 0},
 	{"GET /examples", "/examples", "", 0},
 	{"GET /examples/", "/examples/", "", 0},

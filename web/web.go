@@ -14,12 +14,12 @@ import (
 )
 
 //go:generate go run ./bundle
-//go:embed index.html demo.html examples parley.js chat.js
+//go:embed index.html demo.html examples *.js
 var files embed.FS
 
 // Script returns an ES module as it is and compressed, and an entity tag for either;
 // nothing if there is none of that name. Scripts are parley.js, the TypeScript client,
-// and chat.js, what the chat page runs. Both are made by go generate.
+// parley-extras.js, which it loads on demand, and chat.js, what the chat page runs. They are made by go generate.
 func Script(name string) (plain, zipped []byte, tag string) {
 	plain, err := files.ReadFile(name)
 	if err != nil {

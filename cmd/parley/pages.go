@@ -19,10 +19,13 @@ import (
 	"parley/web"
 )
 
-// pages serves the chat page at /, what it runs at /chat.js, the client at /parley.js, and
+// pages serves the chat page at /, what it runs at /chat.js, the client at /parley.js and /parley-extras.js, and
 // the examples below /examples/.
 func pages() http.Handler {
-	scripts := map[string]http.HandlerFunc{"/parley.js": script("parley.js"), "/chat.js": script("chat.js")}
+	scripts := map[string]http.HandlerFunc{}
+	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js"} {
+		scripts["/"+name] = script(name)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if script := scripts[r.URL.Path]; script != nil {
 			script(w, r)
@@ -57,11 +60,18 @@ func pageOf(path string) string {
 }
 
 // script serves one: asked for again each time, and sent again only when it has
-// changed. Pages of other allowed origins may import it too.
+// changed. Pages of other allowed origins may import it too. One that is asked for in another
+// version (?v=, its entity tag) is not there: the parts of the client fit together only as they were made.
 func script(name string) http.HandlerFunc {
 	plain, zipped, tag := web.Script(name)
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
+		if v := r.URL.Query().Get("v"); v != "" && v != tag {
+			status, problem := httpapi.Problem(h, &parley.Error{Code: parley.CodeNotFound, Detail: "this server has another version of the script", Hint: "load the page again"})
+			w.WriteHeader(status)
+			_, _ = w.Write(problem)
+			return
+		}
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
 		h.Set("Cache-Control", "no-cache")
 		h.Add("Vary", "Accept-Encoding")

@@ -6,13 +6,33 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 func TestTheScriptsAreServedAsModulesThatCachesAskFor(t *testing.T) {
-	for path, holds := range map[string]string{"/parley.js": "as Client", "/chat.js": `from"/parley.js"`} {
+	for path, holds := range map[string]string{"/parley.js": "as Client", "/parley-extras.js": "as createTabs", "/chat.js": `from"/parley.js"`} {
 		t.Run(path, func(t *testing.T) { servesModule(t, path, holds) })
+	}
+}
+
+// The first part of the client asks for the second that was made with it, and gets no other.
+func TestTheSecondPartOfTheClientIsServedInTheVersionThatFits(t *testing.T) {
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	named := regexp.MustCompile(`import\("\./(parley-extras\.js\?v=[\w-]+)"\)`).FindSubmatch(get("/parley.js").Body.Bytes())
+	if named == nil {
+		t.Fatal("parley.js names no second part")
+	}
+	if w := get("/" + string(named[1])); w.Code != http.StatusOK || !bytes.Contains(w.Body.Bytes(), []byte("as createTabs")) {
+		t.Errorf("%s: %d", named[1], w.Code)
+	}
+	if w := get("/parley-extras.js?v=older"); w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("another version: %d %v", w.Code, w.Header())
 	}
 }
 

@@ -1,5 +1,5 @@
 // The client of /parley.js in a real browser: two users in two tabs, a storage that the
-// policy refuses, and a clock that is ahead. Arguments: URL, channel, and the tokens of
+// policy refuses, a second file that does not come, and a clock that is ahead. Arguments: URL, channel, and the tokens of
 // alice and bob, valid for an hour.
 const assert = require('node:assert/strict')
 const { run } = require('../../testenv/clients/browser.cjs')
@@ -58,6 +58,18 @@ run(async ({ browser, args: [base, channel, alice, bob] }) => {
   await shows(refused, want)
   assert.deepEqual((await refused.evaluate(() => lost)).sort(), ['session', 'storage', 'tabs'])
   await strict.close()
+
+  // The second file of the client does not come: each tab has its own connection, and delivery continues.
+  const poor = await browser.newContext()
+  await poor.route('**/parley-extras.js?*', r => r.abort())
+  const alone = await tab(poor, alice, options), other = await tab(poor, alice, options)
+  want.push('alice: without the second file')
+  await publish(alone, 'without the second file')
+  for (const p of [alone, other]) {
+    await shows(p, want)
+    assert.deepEqual([(await p.evaluate(() => lost)).sort(), await p.evaluate(() => parley.state.leader)], [['storage', 'tabs'], undefined])
+  }
+  await poor.close()
 
   // The device's clock is two hours ahead: the tokens seem to have ended.
   const ahead = await browser.newContext()

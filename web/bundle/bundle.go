@@ -1,21 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// bundles are the files, with the most bytes that each may have gzipped.
-var bundles = []struct {
-	entry, file string
-	client      bool
-	most        int
-}{
-	{"../client/ts/src/index.ts", "parley.js", true, 11_000},
-	{"chat/main.ts", "chat.js", false, 20_000},
-}
+// most are the bytes that each file may have gzipped.
+var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 20_000}
 
 // internal are members of the client's classes that neither its users, nor the server, nor
 // another tab (which may run an older bundle) ever see: they get short names.
@@ -25,10 +22,48 @@ var internal = strings.Fields(`
 	positions query refuse renew restore retry shared start stop store tell timer tokens tries trip update url
 	waits wake wanted way ways emit take renewed recall remember guard current proven follow framed paused most forget held who`)
 
-// Bundle makes one ES module of a TypeScript file and all that it imports, but for
-// /parley.js, the client, which is a file of its own. The bytes depend on nothing but the
-// sources and esbuild's version.
-func Bundle(entry string, client bool) ([]byte, error) {
+// extras is what the client loads on demand, as it names it.
+const extras = "./extras.js"
+
+// Bundle makes the files of which the sources are in a folder: the client in two parts, of which the first
+// loads the second on demand, and the chat page. The bytes depend on nothing but the sources and
+// esbuild's version.
+func Bundle(folder string) (map[string][]byte, error) {
+	short := map[string]any{} // the names of both parts of the client are the same
+	client := func(file string) ([]byte, error) {
+		return build(filepath.Join(folder, "../client/ts/src", file), "// @parley/client, Apache-2.0, made of client/ts",
+			func(o *api.BuildOptions) {
+				o.MangleProps = "^(" + strings.Join(internal, "|") + ")$"
+				o.MangleCache = short
+				o.External = []string{extras}
+			})
+	}
+	core, err := client("index.ts")
+	if err != nil {
+		return nil, err
+	}
+	more, err := client("extras.ts")
+	if err != nil {
+		return nil, err
+	}
+	page, err := build(filepath.Join(folder, "chat/main.ts"), "// parley's chat page, Apache-2.0, made of web/chat",
+		func(o *api.BuildOptions) { o.External = []string{"/parley.js"} })
+	if err != nil {
+		return nil, err
+	}
+	// The second part fits the first one only, which says so: another one is not served under this name.
+	core = bytes.Replace(core, []byte(`"`+extras+`"`), []byte(`"./parley-extras.js?v=`+version(more)+`"`), 1)
+	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page}, nil
+}
+
+// version is the entity tag of a script (web.Script), by which the server knows whether it is the one that is asked for.
+func version(script []byte) string {
+	sum := sha256.Sum256(script)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// build makes one ES module of a TypeScript file and what it imports.
+func build(entry, banner string, change func(*api.BuildOptions)) ([]byte, error) {
 	options := api.BuildOptions{
 		EntryPoints:       []string{entry},
 		Bundle:            true,
@@ -38,18 +73,17 @@ func Bundle(entry string, client bool) ([]byte, error) {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		External:          []string{"/parley.js"},
 		LegalComments:     api.LegalCommentsNone,
 		TsconfigRaw:       `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
-		Banner:            map[string]string{"js": "// parley's chat page, Apache-2.0, made of web/chat"},
+		Banner:            map[string]string{"js": banner},
 	}
-	if client {
-		options.MangleProps = "^(" + strings.Join(internal, "|") + ")$"
-		options.Banner = map[string]string{"js": "// @parley/client, Apache-2.0, made of client/ts"}
-	}
+	change(&options)
 	result := api.Build(options)
 	if len(result.Errors) > 0 {
 		return nil, fmt.Errorf("bundle %s: %s", entry, strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+	}
+	for name, short := range result.MangleCache {
+		options.MangleCache[name] = short
 	}
 	return result.OutputFiles[0].Contents, nil
 }

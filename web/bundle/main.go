@@ -1,5 +1,5 @@
 // Command bundle writes what the pages run: web/parley.js, the TypeScript client as one
-// file for browsers, and web/chat.js, the chat page, which imports it.
+// file for browsers, web/parley-extras.js, which that loads on demand, and web/chat.js, the chat page, which imports the client.
 //
 //	go run ./web/bundle
 package main
@@ -13,15 +13,15 @@ import (
 
 func main() {
 	_, file, _, _ := runtime.Caller(0)
-	web := filepath.Dir(filepath.Dir(file))
-	for _, b := range bundles {
-		js, err := Bundle(filepath.Join(web, b.entry), b.client)
+	folder := filepath.Dir(filepath.Dir(file))
+	made, err := Bundle(folder)
+	for name, js := range made {
 		if err == nil {
-			err = os.WriteFile(filepath.Join(web, b.file), js, 0o644)
+			err = os.WriteFile(filepath.Join(folder, name), js, 0o644)
 		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }

@@ -6,14 +6,15 @@ import { hostEnv, type Env } from "./env.js"
 import { ParleyError } from "./error.js"
 import { guard, type Part } from "./guard.js"
 import { createHttp } from "./http.js"
-import { indexedStore } from "./indexedstore.js"
 import { createLink } from "./link.js"
+import { within } from "./limit.js"
 import { createOutbox } from "./outbox.js"
 import { openLongPoll, openPoll } from "./polls.js"
 import { openSSE } from "./sse.js"
 import type { Store } from "./store.js"
-import { createTabs, type Tabs } from "./tabs.js"
+import type { Tabs, TabsConfig } from "./tabs.js"
 import { timer } from "./timer.js"
+import type * as Extras from "./extras.js"
 import type { Ack, ConnectionState, Frame, Inbox, Message, Outgoing, TransportName, Way } from "./types.js"
 import { openWebSocket } from "./websocket.js"
 
@@ -82,15 +83,18 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   const changed = timer(env)
   const memory = `parley ${http.base}`
   const sharable = shareTabs && env.locks && env.BroadcastChannel
-  const factory = storage === "indexeddb" ? env.indexedDB as IDBFactory | undefined : undefined
+  const factory = storage === "indexeddb" ? env.indexedDB : undefined
   let shown: ConnectionState = { status: "idle" }
   let forced: TransportName | undefined // by use
   let tabs: Tabs | undefined
   let sharing = "" // the name under which the tabs share
+  let joining = false // what they need for that is being loaded
+  let extras: Promise<typeof Extras> | undefined
   let user = credentials.user // whose channels these are
 
   const lost = (part: Part, why: unknown): void => void Promise.resolve().then(() => emit("lost", { part, why }))
   const safe = guard(lost)
+  const load = (): Promise<typeof Extras> => extras ??= within(env, () => env.extras ? env.extras() : import("./extras.js"))
   if (shareTabs && !sharable) lost("tabs", "missing")
   if (storage === "indexeddb" && !factory) lost("storage", "missing")
 
@@ -167,25 +171,37 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     if (name === sharing) return false
     sharing = name
     unshare()
-    if (name) tabs = safe("tabs", () => createTabs({
-      env, name,
-      lead() {
-        use()
-        told(link.state)
-      },
-      wanted: update,
-      positions: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
-      state: () => link.state,
-      send: frame => void safe("tabs", () => link.send(frame)),
-      acked: m => outbox.ack(m.channel, m.key, m as unknown as Ack),
-      fail(why) {
-        safe("tabs", () => { throw why })
-        unshare()
-        use()
-      },
-    })) as Tabs | undefined
+    joining = !!name
+    if (name) void Promise.resolve(safe("tabs", async () => {
+      const { createTabs } = await load()
+      if (name === sharing && !life.signal.aborted) tabs = createTabs(sharedAs(name))
+    })).then(() => {
+      if (name !== sharing) return
+      joining = false
+      use()
+      link.update()
+    })
     return true
   }
+
+  const sharedAs = (name: string): TabsConfig => ({
+    env, name,
+    error: (code, message) => new ParleyError(code, message),
+    lead() {
+      use()
+      told(link.state)
+    },
+    wanted: update,
+    positions: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
+    state: () => link.state,
+    send: frame => void safe("tabs", () => link.send(frame)),
+    acked: m => outbox.ack(m.channel, m.key, m as unknown as Ack),
+    fail(why) {
+      safe("tabs", () => { throw why })
+      unshare()
+      use()
+    },
+  })
 
   const unshare = (): void => {
     tabs?.close()
@@ -195,7 +211,7 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   const outbox = createOutbox({
     env, http, way,
     guard: safe,
-    store: typeof storage === "object" ? storage : factory && indexedStore(factory),
+    store: typeof storage === "object" ? async () => storage : factory && (async () => (await load()).indexedStore(factory)),
     user: () => credentials.user,
     changed(item) {
       channels.get(item.channel)?.emit("outbox", item)
@@ -215,7 +231,7 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     },
     recall: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
     remember: way => void safe("session", () => env.session?.setItem(memory, way)),
-    wanted: () => [...followed].filter(c => !c.refused).map(c => c.position),
+    wanted: () => joining ? [] : [...followed].filter(c => !c.refused).map(c => c.position),
     changed: told,
     dropped: outbox.dropped,
   })
@@ -278,5 +294,5 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
 
 /** `url`: the server, such as `https://chat.example.com` or `location.origin`. */
 export const Client = function (url: string, options: ClientOptions = {}): Client {
-  return createClient(url, options)
+  return Object.setPrototypeOf(createClient(url, options), Client.prototype) as Client
 } as unknown as new (url: string, options?: ClientOptions) => Client

@@ -1,3 +1,5 @@
+import type * as Extras from "./extras.js"
+
 /** What the client needs from outside. Tests bring their own; everybody else has `hostEnv()`. */
 export interface Env {
   fetch(url: string, init: FetchInit): Promise<FetchAnswer>
@@ -20,6 +22,8 @@ export interface Env {
   locks?: Locks
   BroadcastChannel?: new (name: string) => Broadcast
   indexedDB?: object
+  /** Loads what shares tabs and keeps messages, for clients that want that. Default: the file beside this one. */
+  extras?(): Promise<typeof Extras>
 }
 
 export type Sign = "online" | "pageshow" | "pagehide" | "visible" | "hidden"

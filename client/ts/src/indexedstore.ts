@@ -5,11 +5,11 @@ const table = "outbox"
 /**
  * Keeps messages in IndexedDB, so that they survive a reload. Each question opens the database:
  * a handle that is kept may be closed by the browser. A new item gets a number after all others,
- * also those of other tabs, which count on their own.
+ * also those of other tabs, which count on their own. `factory`: an IDBFactory.
  */
-export function indexedStore(factory: IDBFactory): Store {
+export function indexedStore(factory: object): Store {
   const ask = (mode: IDBTransactionMode, what: (t: IDBObjectStore) => IDBRequest): Promise<unknown> => new Promise((resolve, reject) => {
-    const opening = factory.open("parley", 1)
+    const opening = (factory as IDBFactory).open("parley", 1)
     opening.onupgradeneeded = () => opening.result.createObjectStore(table, { keyPath: "id" })
     opening.onerror = () => reject(opening.error)
     opening.onsuccess = () => {

@@ -130,7 +130,9 @@ export function createLink(cfg: LinkConfig): Link {
     const alive = (): void => {
       if (!a.over && !a.live) live(a)
     }
-    a.timer(Math.min(probe * (1 + waits.tries), longProbe), () => fail(failure("timeout")))
+    who.token().catch(() => {}).then(() => { // the application's time is not the transport's
+      if (!a.over && !a.live) a.timer(Math.min(probe * (1 + waits.tries), longProbe), () => fail(failure("timeout")))
+    })
     const host: Host = {
       ...cfg, alive,
       take: f => {

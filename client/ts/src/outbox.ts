@@ -14,7 +14,8 @@ const maxText = 16 << 10, maxData = 64 << 10, maxKey = 128
 export interface OutboxConfig {
   env: Env
   http: Http
-  store: Store | undefined
+  /** Opens what keeps messages. */
+  store: (() => Promise<Store>) | undefined
   user(): string
   /** Calls something that may fail; what is lost by that is reported once. */
   guard: Guard
@@ -81,7 +82,7 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
   const scope = (user: string): string => `${http.base} ${user}`
   const id = ({ message: { channel, key, user } }: Item): string => `${scope(user)} ${channel} ${key}`
   const keep = <T>(what: (store: Store) => Promise<T>): Promise<T | undefined> | undefined =>
-    store && guard("storage", () => within(env, () => what(store!))) as Promise<T | undefined>
+    store && guard("storage", () => within(env, async () => what(await store!()))) as Promise<T | undefined>
 
   /** The message is the user's, or of the time before the user was known. */
   const own = ({ message }: Item): boolean => !message.user || message.user === user()

@@ -1,5 +1,5 @@
 import type { Env } from "./env.js"
-import { failure, ParleyError } from "./error.js"
+import type { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import { timer } from "./timer.js"
 import type { ConnectionState, Frame, Outgoing, Position } from "./types.js"
@@ -35,6 +35,8 @@ export interface TabsConfig {
   acked(message: Outgoing): void
   /** The browser does not let the tabs share. */
   fail(why: unknown): void
+  /** Makes an error, of the class that the client's users know. */
+  error(code: string, message: string): ParleyError
 }
 
 /**
@@ -68,6 +70,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
   let release = (): void => {}
   let follower: ((note: Note) => void) | undefined
   let steals = 0 // since the last word
+  const timeout = (): ParleyError => cfg.error("timeout", "the tab with the connection did not respond")
 
   /** An error that is cloned loses its code, so it goes as plain fields. */
   const post = (note: Note): void => {
@@ -134,10 +137,10 @@ export function createTabs(cfg: TabsConfig): Tabs {
       const check = (): void => {
         limit(answerLimit, () => {
           if (env.visible()) { // the other's page is frozen: nobody looks at it
-            if (++steals > mostSteals) return fail(failure("timeout"))
+            if (++steals > mostSteals) return fail(timeout())
             elect({ steal: true })
           }
-          host.lost(failure("timeout"))
+          host.lost(timeout())
         })
         hi()
       }
@@ -151,7 +154,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
         host.shared({
           ...note.state, leader: false,
           status: status === "idle" || status === "closed" ? "connecting" : status,
-          error: error && new ParleyError(error.code, error.message),
+          error: error && cfg.error(error.code, error.message),
         })
         for (const { name, cursor, epoch } of note.at ?? [])
           host.take({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })

@@ -114,3 +114,10 @@ test("a new channel reopens the event stream from the cursors; those of another 
   assert.deepEqual([env.requests[2]!.query.getAll("channel_id"), env.requests[2]!.query.get("after"), env.requests[2]!.query.get("epoch")], [["old"], "9", "e0"])
   client.close()
 })
+
+test("what the client makes is a Client", () => {
+  const client = new Client("http://parley.test", { env: new FakeEnv() })
+  assert.ok(client instanceof Client)
+  assert.equal(client instanceof Map, false)
+  client.close()
+})

@@ -1,3 +1,4 @@
+import * as extras from "../src/extras.js"
 import type { Broadcast, Env, FetchAnswer, FetchInit, Locks, Sign, Socket } from "../src/env.js"
 
 /** Lets all that is ready run. */
@@ -152,6 +153,7 @@ export class FakeEnv implements Env {
   locks: Locks | undefined
   BroadcastChannel: (new (name: string) => Broadcast) | undefined
   indexedDB: object | undefined
+  extras = async (): Promise<typeof extras> => extras
   readonly random: () => number
   #timers = new Map<number, Planned>()
   #ids = 0

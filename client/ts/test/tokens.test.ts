@@ -158,3 +158,25 @@ test("close during getToken sends nothing, and what waited for it rejects", asyn
     assert.deepEqual([env.requests.length, env.sockets.length], [0, 0])
   }
 })
+
+for (const [name, transports, path] of [["WebSocket", ["websocket", "sse"], "/ws"], ["event stream", ["sse", "poll"], "/api/stream"]] as const) {
+  test(`a getToken that takes its time does not count as a silent ${name}`, async () => {
+    const env = new FakeEnv()
+    env.serve = async r => {
+      if (r.path === "/api/tickets") return answer(200, { ticket: "t", expires_in: 30 })
+      return null
+    }
+    const client = new Client("http://parley.test", { env, transports, getToken: () => new Promise<string>(resolve => void env.setTimeout(() => resolve(jwt({ sub: "alice" })), 12_000)) })
+    const tried: unknown[] = []
+    client.on("state", s => tried.push(s.transport))
+    client.channel("general").subscribe(() => {})
+    await env.advance(12_100)
+    assert.deepEqual([[...new Set(tried)], client.state.error], [[transports[0]], undefined])
+    assert.ok(path === "/ws" ? env.sockets.length === 1 : env.asked(path).length === 1)
+    await env.advance(5_000) // but a silent one does
+    assert.deepEqual([...new Set(tried)], transports)
+    client.close()
+    await settle()
+    assert.equal(env.timers, 0)
+  })
+}

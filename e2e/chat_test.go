@@ -66,6 +66,11 @@ func TestTheChatPageShowsThreadsOffersNamesAndNotifies(t *testing.T) {
 	testenv.Browser(t, "clients/threads.cjs", testenv.Server(t).URL).Rest()
 }
 
+func TestTheChatPageShowsWhatIsSoThoughItsAnswersComeLate(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/late.cjs", testenv.Server(t).URL).Rest()
+}
+
 func TestTheToolsOfAMessageWorkByTouch(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/touch.cjs", testenv.Server(t).URL).Rest()

@@ -1,4 +1,5 @@
-import type { Client, InboxEntry, Message, Unread } from "/parley.js"
+import type { Client, InboxEntry, Membership, Message, Unread } from "/parley.js"
+import { UnreadView } from "../../client/ts/src/views.js"
 import { durable } from "./outgoing.js"
 
 /** How often at most it is read anew, in milliseconds, and how many pages of it. */
@@ -19,6 +20,8 @@ export class Inbox {
   loaded = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #reading = false
+  readonly #view = new UnreadView()
+  readonly #since = { said: new Map<string, Message>(), amended: new Map<string, Message>(), read: new Map<string, number>() } // while the list is being read
 
   constructor(client: Client) {
     this.#client = client
@@ -27,7 +30,7 @@ export class Inbox {
     this.#off.push(
       own.on("unread", u => this.#unread(u)),
       own.on("member-added", () => this.refresh()),
-      own.on("member-removed", () => this.refresh()),
+      own.on("member-removed", m => this.#removed(m)),
       own.on("subscribed", () => this.refresh()),
       client.on("outbox", o => {
         const m = durable(o, client.user)
@@ -63,6 +66,7 @@ export class Inbox {
    */
   touch(m: Message): void {
     const entry = this.entries.get(m.channel)
+    if (this.#reading) this.#since.said.set(m.channel, m)
     if (entry ? this.#reading : m.user === this.#client.user) this.refresh()
     if (!entry || (entry.last_message?.id ?? 0) >= m.id) return
     this.entries.delete(m.channel)
@@ -73,6 +77,7 @@ export class Inbox {
   /** A message was changed; it may be the one that the list shows. */
   amend(m: Message): void {
     const entry = this.entries.get(m.channel)
+    if (this.#reading) this.#since.amended.set(`${m.channel} ${m.id}`, m)
     if (entry?.last_message?.id !== m.id) return
     this.entries.set(m.channel, { ...entry, last_message: m })
     this.#tell()
@@ -83,7 +88,10 @@ export class Inbox {
     const entry = this.entries.get(channel)
     if (!entry) return
     if (unread === 0) this.#lower(channel, 0)
-    this.entries.set(channel, { ...entry, read_id: Math.max(id, entry.read_id ?? 0), unread: unread ?? entry.unread, mentions: unread === 0 ? 0 : entry.mentions })
+    const counts = { unread: unread ?? entry.unread ?? 0, mentions: unread === 0 ? 0 : entry.mentions ?? 0 }
+    if (unread !== undefined) this.#view.told({ channel, ...counts, total: this.#view.total })
+    if (this.#reading) this.#since.read.set(channel, id)
+    this.entries.set(channel, { ...entry, ...counts, read_id: Math.max(id, entry.read_id ?? 0) })
     this.#tell()
   }
 
@@ -101,7 +109,15 @@ export class Inbox {
     this.#addressed.clear()
   }
 
-  #unread({ channel, unread, mentions }: Unread): void {
+  #removed(m: Membership): void {
+    this.#view.removed(m)
+    if (this.entries.delete(m.channel)) this.#tell()
+    this.refresh()
+  }
+
+  #unread(u: Unread): void {
+    const { channel, unread, mentions } = u
+    this.#view.told(u)
     const entry = this.entries.get(channel)
     this.#lower(channel, direct(channel) ? unread : mentions)
     if (entry) {
@@ -119,6 +135,8 @@ export class Inbox {
   async #read(): Promise<void> {
     if (this.#reading) return this.refresh()
     this.#reading = true
+    const take = this.#view.asking()
+    for (const known of Object.values(this.#since)) known.clear()
     try {
       const entries = new Map<string, InboxEntry>()
       let next: string | undefined
@@ -128,10 +146,11 @@ export class Inbox {
         if (!(next = answer.next)) break
       }
       const first = !this.loaded
-      this.entries = entries
+      take([...entries.values()])
+      this.entries = this.#newest(entries)
       this.loaded = true
       this.#tell()
-      for (const [channel, entry] of entries) {
+      for (const [channel, entry] of this.entries) {
         const count = (direct(channel) ? entry.unread : entry.mentions) ?? 0
         const more = count > (this.#known.get(channel) ?? 0)
         this.#known.set(channel, count)
@@ -141,6 +160,25 @@ export class Inbox {
     } finally {
       this.#reading = false
     }
+  }
+
+  /** The entries that were read, with what is newer than they are, newest first. */
+  #newest(entries: Map<string, InboxEntry>): Map<string, InboxEntry> {
+    const { said, amended, read } = this.#since
+    const moved: [string, InboxEntry][] = [], stay: [string, InboxEntry][] = []
+    for (const [channel, entry] of entries) {
+      const counts = this.#view.channels[channel]
+      if (!counts) continue // the user was removed meanwhile
+      const newer = said.get(channel)
+      const moves = newer !== undefined && newer.id > (entry.last_message?.id ?? 0)
+      const last = moves ? newer : entry.last_message
+      const now = amended.get(`${channel} ${last?.id}`)
+      const read_id = Math.max(entry.read_id ?? 0, read.get(channel) ?? 0)
+      const list = moves ? moved : stay
+      list.push([channel, { ...entry, ...counts, read_id, last_message: now && !last?.deleted ? now : last, last_id: Math.max(entry.last_id ?? 0, last?.id ?? 0) }])
+    }
+    moved.sort(([, a], [, b]) => b.last_message!.timestamp - a.last_message!.timestamp)
+    return new Map([...moved, ...stay])
   }
 
   #tell(): void {

@@ -9,6 +9,8 @@ import { brief, clock, dayName, whole } from "./times.js"
 /** What one can do with what a row shows. */
 export interface MessageEvents {
   react(m: Message, emoji: string, on: boolean): void
+  /** Whether the user has reacted with this. */
+  mine(m: Message, emoji: string): boolean
   jump(id: number): void
   /** Shows the message and its replies. */
   thread(id: number): void
@@ -37,7 +39,7 @@ function message({ message: m, first, parent, replies, inThread }: Row & { kind:
   if (m.thread !== undefined && !m.deleted && !inThread) body.append(quote(m.thread, parent, events))
   if (m.deleted) body.append(h("p", { class: "gone" }, "This message was deleted."))
   else body.append(...content(m, me, events))
-  if (m.reactions && Object.keys(m.reactions).length) body.append(marks(m, me, events))
+  if (m.reactions && Object.keys(m.reactions).length) body.append(marks(m, events))
   if (replies) body.append(threadLink(m, replies, events))
   const names = mentions(m)
   const other = m.user !== me && !m.deleted && (names.has(me) || names.has("channel"))
@@ -72,9 +74,9 @@ function replyWords(count: number): string {
   return count === 1 ? "1 reply" : `${count} replies`
 }
 
-function marks(m: Message, me: string, events: MessageEvents): HTMLElement {
+function marks(m: Message, events: MessageEvents): HTMLElement {
   const list = Object.entries(m.reactions ?? {}).map(([emoji, { count, users }]) => {
-    const mine = users.includes(me)
+    const mine = events.mine(m, emoji)
     return h("button", {
       class: "mark", "aria-pressed": String(mine), "aria-label": `${emoji} ${count}`, title: users.join(", "), onclick: () => events.react(m, emoji, !mine),
     }, emoji, h("span", {}, String(count)))

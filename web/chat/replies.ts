@@ -1,44 +1,52 @@
-import type { Channel, Message, Outgoing } from "/parley.js"
+import type { Message, Outgoing } from "/parley.js"
+import { MessageView } from "../../client/ts/src/views.js"
 import { durable } from "./outgoing.js"
-import type { Note } from "./room.js"
+import type { Note, Room } from "./room.js"
 import type { Source } from "./rows.js"
 
 const pageSize = 1000
 
-/** What is known of one thread: a message and its replies. It hears what changes until it is closed. */
+/** What is known of one thread of a room: a message and its replies. It hears what changes until it is closed. */
 export class Replies implements Source {
-  readonly me: string
   readonly root: number
-  readonly channel: Channel
   readonly more = false
-  messages: Message[] = [] // ascending
+  readonly #room: Room
+  readonly #view = new MessageView()
   #read = false // all of it was
-  #reading = false
+  #asked: symbol | undefined // the reading that is under way
   readonly #told: () => void
   readonly #off: (() => void)[]
 
-  /** `known`: those of its messages that somebody has already. */
-  constructor(channel: Channel, root: number, me: string, known: Message[], told: () => void) {
-    this.channel = channel
+  constructor(room: Room, root: number, told: () => void) {
+    const { channel } = this.#room = room
     this.root = root
-    this.me = me
     this.#told = told
-    this.#merge(known)
+    for (const m of room.messages) this.#add(m)
     this.#off = [
-      channel.subscribe(m => this.#merge([m])),
-      channel.on("changed", ({ message }) => { if (this.get(message.id)) this.#merge([message]) }),
+      channel.subscribe(m => this.#add(m)),
+      channel.on("changed", c => { if (this.#view.change(c)) told() }),
       channel.on("outbox", o => {
-        const m = durable(o, me)
-        if (m && !this.get(m.id)) this.#merge([m])
+        const m = durable(o, room.me)
+        if (m && !this.get(m.id)) this.#add(m)
         told()
       }),
       channel.on("reset", () => {
-        this.messages = []
+        this.#view.clear()
         void this.#load()
       }),
-      channel.on("subscribed", () => { if (!this.#read) void this.#load() }),
+      channel.on("subscribed", () => { if (!this.#read && !this.#asked) void this.#load() }),
+      room.on(what => { if (what === "messages") told() }),
     ]
     void this.#load()
+  }
+
+  get me(): string {
+    return this.#room.me
+  }
+
+  /** Ascending. What the view keeps of others' changes is not among them. */
+  get messages(): readonly Message[] {
+    return this.#view.messages
   }
 
   /** Whether there is something to show. */
@@ -52,41 +60,55 @@ export class Replies implements Source {
 
   /** Own replies that are not in the channel yet. */
   get pending(): Outgoing[] {
-    return this.channel.outbox.filter(o => o.thread === this.root)
+    return this.#room.pending.filter(o => o.thread === this.root)
   }
 
   get(id: number): Message | undefined {
-    return this.messages.find(m => m.id === id)
+    return this.#view.get(id)
+  }
+
+  mine(m: Message, emoji: string): boolean {
+    return this.#room.mine(m, emoji)
+  }
+
+  marked(id: number): number {
+    return this.#room.marked(id)
   }
 
   close(): void {
     for (const off of this.#off) off()
   }
 
-  /** Reads all of it. A failure is tried again with the next connection. */
+  /**
+   * Reads all of it. A page may be shorter than was asked for, so the end is where all replies
+   * are there, or nothing more comes. A failure is tried again with the next connection.
+   */
   async #load(): Promise<void> {
-    if (this.#reading) return
-    this.#reading = true
+    const asked = this.#asked = Symbol()
+    const { channel } = this.#room
     try {
-      let page: Message[] = []
-      do {
-        page = await this.channel.thread(this.root, { after: page.at(-1)?.id, limit: pageSize })
-        this.#merge(page)
-      } while (page.length >= pageSize)
+      for (let last: number | undefined, found = 0, more = true; more;) {
+        const take = this.#view.asking()
+        const version = channel.cursor ?? 0 // the page shows at least that
+        const page = await channel.thread(this.root, { after: last, limit: pageSize })
+        if (asked !== this.#asked || !take({ messages: page, last: version, before: 0, more: false })) return
+        found += page.filter(m => m.id !== this.root && !m.deleted).length
+        const next = page.at(-1)?.id ?? 0
+        more = next > (last ?? this.root) && found < (page[0]!.replies ?? 0)
+        last = next
+      }
       this.#read = true
     } catch { // the state of the client says why
     } finally {
-      this.#reading = false
+      if (asked === this.#asked) this.#asked = undefined
       this.#told()
     }
   }
 
-  /** Takes those that belong here; what is known is replaced. */
-  #merge(some: Message[]): void {
-    const own = some.filter(m => m.id === this.root || m.thread === this.root)
-    if (!own.length) return
-    const all = new Map([...this.messages, ...own].map(m => [m.id, m]))
-    this.messages = [...all.values()].sort((a, b) => a.id - b.id)
+  /** Takes a message, if it belongs here. */
+  #add(m: Message): void {
+    if (m.id !== this.root && m.thread !== this.root) return
+    this.#view.add(m)
     this.#told()
   }
 }

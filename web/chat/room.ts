@@ -1,4 +1,5 @@
-import type { Channel, Client, Message, MessageChanged, Outgoing, Person, Presence, PresenceChange, Welcome } from "/parley.js"
+import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, Welcome } from "/parley.js"
+import { MessageView, PresenceView, ReactionView } from "../../client/ts/src/views.js"
 import { durable } from "./outgoing.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
@@ -27,7 +28,6 @@ const firstPage = 60, nextPage = 200, mostMembers = 500, typingFor = 4_000, most
 export class Room {
   readonly channel: Channel
   readonly me: string
-  messages: Message[] = [] // ascending
   notes: Note[] = []
   people = new Map<string, string>() // user → name; not all of them if there are more
   present: number | undefined // undefined while that is not known, or not for us to know
@@ -45,8 +45,12 @@ export class Room {
   resumed = 0 // the cursor that the latest connection went on from
   #before = 0
   #stale = false // who is here may have changed while there was no connection
-  #moved = 0 // how often somebody came or went
-  #life = 0 // of what is loaded: a reset begins another
+  readonly #view = new MessageView()
+  readonly #presence = new PresenceView()
+  readonly #reactions: ReactionView
+  readonly #marked = new Map<number, number>() // how often it turned out that the user reacted to a message
+  readonly #named = new Map<string, string>() // user → the name of who came
+  #posted: Set<string> | undefined // who posted since the members were asked for
   readonly #told = new Set<(what: What) => void>()
   readonly #off: (() => void)[]
 
@@ -56,6 +60,10 @@ export class Room {
     this.channel = channel
     this.me = me
     this.#events = events
+    this.#reactions = new ReactionView(events.request, channel, id => {
+      this.#marked.set(id, this.marked(id) + 1)
+      this.#tell("messages")
+    })
     this.#off = [
       channel.subscribe(m => this.#message(m)),
       channel.on("changed", c => this.#changed(c)),
@@ -63,7 +71,7 @@ export class Room {
       channel.on("typing", p => this.#types(p)),
       channel.on("user-joined", p => this.#joined(p)),
       channel.on("user-left", p => this.#left(p)),
-      channel.on("presence", p => this.#presence(p)),
+      channel.on("presence", p => this.#moves(p)),
       channel.on("system", s => this.#note(s.text)),
       channel.on("reset", () => this.#restart()),
       channel.on("refused", e => {
@@ -76,6 +84,7 @@ export class Room {
         events.subscribed(this, w)
         if (!this.loaded) void this.load()
         this.#stale = true
+        this.#reactions.again()
         this.#readPeople()
       }),
     ]
@@ -84,6 +93,11 @@ export class Room {
 
   get name(): string {
     return this.channel.name
+  }
+
+  /** Ascending. */
+  get messages(): readonly Message[] {
+    return this.#view.messages
   }
 
   get last(): Message | undefined {
@@ -115,49 +129,47 @@ export class Room {
   }
 
   get(id: number): Message | undefined {
-    const at = this.#place(id)
-    return this.messages[at]?.id === id ? this.messages[at] : undefined
+    return this.#view.get(id)
+  }
+
+  /** Whether the user has reacted to a message with this. Where many have, it may turn out later. */
+  mine(m: Message, emoji: string): boolean {
+    return !!this.me && this.#reactions.mine(m, emoji, this.me)
+  }
+
+  /** A number that changes when what `mine` says of a message does, though the message does not. */
+  marked(id: number): number {
+    return this.#marked.get(id) ?? 0
   }
 
   /** Reads the newest page, unless it was. A failure is tried again with the next connection. */
   async load(): Promise<void> {
     if (this.loading || this.loaded) return
-    this.loading = true
-    const life = this.#life
-    try {
-      const page = await this.channel.history({ limit: firstPage })
-      if (life !== this.#life) return
-      this.loaded = true
-      this.#merge(page.messages)
-      this.more = page.more
-      this.#before = page.before
-      this.#tell("messages")
-    } catch { // the state of the client says why
-    } finally {
-      this.loading = false
-      if (life !== this.#life) void this.load()
-    }
+    if (await this.#read({ limit: firstPage }) === undefined) return
+    this.loaded = true
+    this.#tell("messages")
   }
 
   /** Reads the page before what is loaded. */
   async older(): Promise<void> {
     if (this.loading || !this.more) return
+    while (this.more && await this.#read({ before: this.#before, limit: nextPage }) === 0);
+    this.#tell("messages")
+  }
+
+  /** Reads a page, and returns how many messages it has; undefined if that failed (the state of the client says why) or a reset came. */
+  async #read(query: { before?: number; limit: number }): Promise<number | undefined> {
     this.loading = true
-    const life = this.#life
+    const take = this.#view.asking()
     try {
-      for (let found = 0; this.more && found === 0;) {
-        const page = await this.channel.history({ before: this.#before, limit: nextPage })
-        if (life !== this.#life) return
-        this.#merge(page.messages)
-        this.more = page.more
-        this.#before = page.before
-        found = page.messages.length
-      }
-      this.#tell("messages")
-    } catch { // scrolling asks again
-    } finally {
+      const page = await this.channel.history(query)
       this.loading = false
-      if (life !== this.#life) void this.load()
+      if (!take(page)) return void this.load()
+      this.more = page.more
+      this.#before = page.before
+      return page.messages.length
+    } catch {
+      this.loading = false
     }
   }
 
@@ -171,7 +183,8 @@ export class Room {
   #message(m: Message): void {
     if (this.typing.delete(m.user)) this.#tell("typing")
     const known = this.get(m.id)
-    this.#merge([m])
+    this.#view.add(m)
+    this.#posted?.add(m.user)
     if (m.user !== "guest" && !this.members.has(m.user)) { // who posts becomes one
       this.members.add(m.user)
       this.#tell("people")
@@ -180,18 +193,16 @@ export class Room {
     this.#tell("messages")
   }
 
-  #changed({ of, message }: MessageChanged): void {
-    this.#events.changed(message)
-    const at = this.#place(of)
-    if (this.messages[at]?.id !== of) return
-    this.messages[at] = message
-    this.#tell("messages")
+  #changed(c: MessageChanged): void {
+    this.#events.changed(c.message)
+    if (c.change === "reaction" && c.user === this.me) this.#reactions.reacted(c.of)
+    if (this.#view.change(c)) this.#tell("messages")
   }
 
   /** What is durable stands in the channel at once, even if it has not come by yet. */
   #outgoing(o: Outgoing): void {
     const m = durable(o, this.me)
-    if (m && this.loaded && !this.get(m.id)) this.#merge([m])
+    if (m && this.loaded && !this.get(m.id)) this.#view.add(m)
     this.#tell("messages")
   }
 
@@ -202,25 +213,24 @@ export class Room {
   }
 
   #joined({ user, name = user }: Person): void {
-    this.#moved++
-    if (this.people.has(user)) return
-    this.people.set(user, name)
-    this.present = (this.present ?? 0) + 1
-    if (user !== this.me) this.#note(`${name} joined`)
-    this.#tell("people")
+    this.#named.set(user, name)
+    const known = this.people.has(user)
+    this.#show(this.#presence.joined(user))
+    if (!known && user !== this.me) this.#note(`${name} joined`)
   }
 
   #left({ user }: Person): void {
-    this.#moved++
-    if (this.people.delete(user)) this.present!--
+    this.#show(this.#presence.left(user))
     if (this.typing.delete(user)) this.#tell("typing")
-    this.#tell("people")
   }
 
-  #presence({ joined = [], left = [], count }: PresenceChange): void {
-    this.#moved++
-    for (const user of joined) if (!this.people.has(user)) this.people.set(user, user)
-    for (const user of left) this.people.delete(user)
+  #moves(p: PresenceChange): void {
+    this.#show(this.#presence.moved(p))
+  }
+
+  #show(_?: void): void {
+    const { users, count } = this.#presence
+    this.people = new Map(users.map(user => [user, this.#named.get(user) ?? this.#nameOf(user)]))
     this.present = count
     this.#tell("people")
   }
@@ -234,27 +244,21 @@ export class Room {
   }
 
   async #readPresence(): Promise<void> {
-    let found!: Presence
+    const take = this.#presence.asking()
     try {
-      for (let tries = 0, moved = -1; moved !== this.#moved && tries < 3; tries++) {
-        moved = this.#moved // who comes or goes now may or may not be in the answer
-        found = await this.channel.presence()
-      }
-    } catch {
-      return // no right to see it, or no connection: then the next one
+      if (take(await this.channel.presence())) this.#show()
+    } catch { // no right to see it, or no connection: then the next one
     }
-    const names = this.people
-    this.people = new Map(found.users.map(({ user }) => [user, names.get(user) ?? this.#nameOf(user)]))
-    this.present = found.count
-    this.#tell("people")
   }
 
   /** Who belongs here, whether they are here or not. */
   async #readMembers(): Promise<void> {
     if (this.name.startsWith("@")) return
+    const posted = this.#posted = new Set<string>()
     try {
       const { members, next } = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}/members?limit=${mostMembers}`) as { members: { user: string }[]; next?: string }
-      this.members = new Set(members.map(m => m.user))
+      if (posted !== this.#posted) return // they were asked for again
+      this.members = new Set([...members.map(m => m.user), ...posted])
       this.allMembers = !next
       this.#tell("people")
     } catch { // as above
@@ -272,37 +276,14 @@ export class Room {
   }
 
   #restart(): void {
-    this.#life++
-    this.messages = []
+    this.#view.clear()
+    this.#reactions.clear()
     this.notes = []
     this.more = this.loaded = false
     this.#before = this.seen = 0
     this.newAfter = undefined
     if (!this.loading) void this.load()
     this.#tell("messages")
-  }
-
-  /** Puts messages where they belong; what is known is replaced. */
-  #merge(some: Message[]): void {
-    const { messages } = this
-    if (some.length && (messages[0]?.id ?? 0) > some.at(-1)!.id) return void messages.unshift(...some)
-    for (const m of some) {
-      const at = this.#place(m.id)
-      messages.splice(at, messages[at]?.id === m.id ? 1 : 0, m)
-    }
-  }
-
-  /** Where a message with this id is, or would be. */
-  #place(id: number): number {
-    const { messages } = this
-    let low = 0, high = messages.length
-    if (!high || messages[high - 1]!.id < id) return high
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (messages[middle]!.id < id) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   #tell(what: What): void {

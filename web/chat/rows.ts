@@ -9,7 +9,7 @@ export type Row = { key: string; tall: number } & (
   | { kind: "new" }
   | { kind: "note"; notes: Note[] }
   | { kind: "count"; replies: number }
-  | { kind: "message"; message: Message; first: boolean; parent: Message | undefined; replies: Message[] | undefined; inThread: boolean }
+  | { kind: "message"; message: Message; first: boolean; parent: Message | undefined; replies: Message[] | undefined; inThread: boolean; marked: number }
   | { kind: "pending"; out: Outgoing; first: boolean })
 
 /** An author's messages are one group if no more than this lies between them, in seconds. */
@@ -20,12 +20,15 @@ export interface Source {
   readonly me: string
   readonly root?: number
   readonly loaded: boolean
-  readonly messages: Message[] // ascending
+  readonly messages: readonly Message[] // ascending
   readonly notes: Note[]
   readonly pending: Outgoing[]
   readonly more: boolean
   readonly newAfter?: number | undefined
   get(id: number): Message | undefined
+  /** Whether the user has reacted to a message with this; `marked` changes when that turns out to be otherwise. */
+  mine(m: Message, emoji: string): boolean
+  marked(id: number): number
 }
 
 /** The rows of what a room or a thread holds. `tall` is a guess, in pixels, until a row was shown. */
@@ -59,7 +62,7 @@ export function rows(room: Source): Row[] {
     }
     const first = broken || last!.user !== message.user || message.timestamp - last!.timestamp > together || message.thread !== undefined && !inThread
     const parent = message.thread === undefined || inThread ? undefined : room.get(message.thread)
-    out.push({ key: `m${message.id}`, kind: "message", message, first, parent, replies: threads.get(message.id), inThread, tall: guess(message.text, first) })
+    out.push({ key: `m${message.id}`, kind: "message", message, first, parent, replies: threads.get(message.id), inThread, marked: room.marked(message.id), tall: guess(message.text, first) })
     last = message
     broken = message.id === room.root
     if (broken) out.push({ key: "count", kind: "count", replies: room.messages.filter(m => m !== message && !m.deleted).length, tall: 36 })
@@ -75,7 +78,7 @@ export function rows(room: Source): Row[] {
 
 /** Whether two rows of the same key look the same. */
 export function same(a: Row, b: Row): boolean {
-  if (a.kind === "message" && b.kind === "message") return a.message === b.message && a.first === b.first && a.parent === b.parent
+  if (a.kind === "message" && b.kind === "message") return a.message === b.message && a.first === b.first && a.parent === b.parent && a.marked === b.marked
     && a.replies?.length === b.replies?.length && a.replies?.at(-1) === b.replies?.at(-1)
   if (a.kind === "pending" && b.kind === "pending") return a.out === b.out && a.first === b.first
   if (a.kind === "note" && b.kind === "note") return a.notes.length === b.notes.length
@@ -85,7 +88,7 @@ export function same(a: Row, b: Row): boolean {
 }
 
 /** The replies among messages, by what they reply to. All are there if that is: what is loaded has no holes. */
-function replies(messages: Message[]): Map<number, Message[]> {
+function replies(messages: readonly Message[]): Map<number, Message[]> {
   const found = new Map<number, Message[]>()
   for (const m of messages) {
     if (m.thread === undefined || m.deleted) continue

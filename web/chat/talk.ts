@@ -57,6 +57,7 @@ export class Talk {
     this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
         react: (m, emoji, on) => this.#try(this.#room.channel.react(m.id, emoji, on)),
+        mine: (m, emoji) => this.#room.mine(m, emoji),
         jump: id => void this.#jump(id),
         thread: id => open(id),
         retry: ({ key, text, data, thread }) => void this.#room.channel.publish({ key, text: text!, data, thread }).catch(() => {}),
@@ -71,7 +72,7 @@ export class Talk {
     })
     this.#tools = mountTools(this.#log, me, {
       message: id => this.#room.get(id),
-      react: (m, emoji) => this.#try(this.#room.channel.react(m.id, emoji, !m.reactions?.[emoji]?.users.includes(me))),
+      react: (m, emoji) => this.#try(this.#room.channel.react(m.id, emoji, !this.#room.mine(m, emoji))),
       reply: m => this.#composer.reply((m.thread && this.#room.get(m.thread)) || m),
       thread: m => open(m.thread ?? m.id),
       edit: m => this.#composer.edit(m),

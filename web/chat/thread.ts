@@ -21,7 +21,6 @@ export interface ThreadEvents {
 
 /** The pane beside the conversation that shows a message and its replies, and takes more of them. */
 export class Thread {
-  readonly #me: string
   readonly #events: ThreadEvents
   readonly #log = the("thread-log")
   readonly #list: List
@@ -35,13 +34,13 @@ export class Thread {
   readonly #draw = soon(() => this.#show())
 
   constructor(me: string, events: ThreadEvents) {
-    this.#me = me
     this.#events = events
     const inner = h("div")
     this.#log.replaceChildren(inner)
     this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
         react: (m, emoji, on) => events.try(this.#channel.react(m.id, emoji, on)),
+        mine: (m, emoji) => this.#replies!.mine(m, emoji),
         jump: () => {}, // in a thread nothing quotes
         thread: () => {},
         retry: ({ key, text, data, thread }) => void this.#channel.publish({ key, text: text!, data, thread }).catch(() => {}),
@@ -68,7 +67,7 @@ export class Thread {
     })
     this.#tools = mountTools(this.#log, me, {
       message: id => this.#replies?.get(id),
-      react: (m, emoji) => events.try(this.#channel.react(m.id, emoji, !m.reactions?.[emoji]?.users.includes(me))),
+      react: (m, emoji) => events.try(this.#channel.react(m.id, emoji, !this.#replies!.mine(m, emoji))),
       edit: m => this.#composer.edit(m),
       remove: m => events.try(this.#channel.delete(m.id)),
     })
@@ -84,8 +83,7 @@ export class Thread {
   open(room: Room, root: number, label: string): void {
     this.close()
     this.#room = room
-    const known = room.messages.filter(m => m.id === root || m.thread === root)
-    this.#replies = new Replies(room.channel, root, this.#me, known, () => this.#draw())
+    this.#replies = new Replies(room, root, () => this.#draw())
     the("thread").hidden = false
     document.body.classList.add("threaded")
     the("thread-of").textContent = label

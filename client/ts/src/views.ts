@@ -208,11 +208,11 @@ export interface Reactions { count: number; mine: boolean; users: string[]; next
 export class ReactionView {
   readonly #request: (method: string, path: string) => Promise<unknown>
   readonly #channel: string
-  readonly #changed: () => void
+  readonly #changed: (message: number) => void
   readonly #known = new Map<string, { mine?: boolean; failed?: boolean }>() // neither: asked
 
-  /** `request`: the client's. `changed`: an answer came. */
-  constructor(request: (method: string, path: string) => Promise<unknown>, channel: Pick<Channel, "name">, changed: () => void) {
+  /** `request`: the client's. `changed`: an answer came about a message. */
+  constructor(request: (method: string, path: string) => Promise<unknown>, channel: Pick<Channel, "name">, changed: (message: number) => void) {
     this.#request = request
     this.#channel = channel.name
     this.#changed = changed
@@ -249,7 +249,7 @@ export class ReactionView {
     try {
       const path = `/api/messages/${encodeURIComponent(this.#channel)}/${message}/reactions/${encodeURIComponent(emoji)}?limit=1`
       asked.mine = (await this.#request("GET", path) as Reactions).mine
-      if (asked.mine && this.#known.get(id) === asked) this.#changed()
+      if (asked.mine && this.#known.get(id) === asked) this.#changed(message)
     } catch {
       asked.failed = true
     }

@@ -28,7 +28,7 @@ func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID
 		return nil, false, err
 	}
 	answer := make(chan parley.Result, 1)
-	s.hub.Publish(channel, parley.Draft{User: c.User, Name: c.Name, Change: &change}, func(r parley.Result) { answer <- r })
+	s.feed.Publish(channel, parley.Draft{User: c.User, Name: c.Name, Change: &change}, func(r parley.Result) { answer <- r })
 	var r parley.Result
 	select {
 	case r = <-answer:

@@ -152,7 +152,7 @@ func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID
 		if err != nil && !errors.Is(err, parley.ErrUnknown) {
 			return err
 		}
-		s.hub.Forget(channel)
+		s.feed.Hub().Forget(channel)
 		for _, user := range members {
 			s.tellMembership(channel, user, parley.Member{})
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/hub"
+	"parley/feed"
 )
 
 // controlChannel is where changes that take rights away are written down, in the log that
@@ -43,7 +43,7 @@ type order struct {
 // control follows the orders of all nodes.
 type control struct {
 	log  parley.Log
-	hub  *hub.Hub
+	feed *feed.Feed
 	kick chan struct{} // holds a token if there is something new
 
 	asked chan chan error // to read the head at once, and say so
@@ -62,8 +62,8 @@ type openOrder struct {
 	since time.Time
 }
 
-func newControl(log parley.Log, h *hub.Hub) *control {
-	return &control{log: log, hub: h, kick: make(chan struct{}, 1), asked: make(chan chan error), open: map[int64]openOrder{}}
+func newControl(log parley.Log, f *feed.Feed) *control {
+	return &control{log: log, feed: f, kick: make(chan struct{}, 1), asked: make(chan chan error), open: map[int64]openOrder{}}
 }
 
 // append writes an order down and returns its id.
@@ -73,7 +73,7 @@ func (c *control) append(ctx context.Context, o order) (id int64, err error) {
 		return 0, err
 	}
 	answer := make(chan parley.Result, 1)
-	c.hub.Publish(controlChannel, parley.Draft{User: parley.Guest, Data: data}, func(r parley.Result) {
+	c.feed.Publish(controlChannel, parley.Draft{User: parley.Guest, Data: data}, func(r parley.Result) {
 		select {
 		case c.kick <- struct{}{}:
 		default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/feed"
 	"parley/hub"
 	"parley/internal/clock"
 	"parley/presence"
@@ -32,10 +33,10 @@ type Config struct {
 	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
 }
 
-// Service is the use cases over a store and a hub.
+// Service is the use cases over a store and the feed of its log.
 type Service struct {
 	store     Store
-	hub       *hub.Hub
+	feed      *feed.Feed
 	known     *known
 	control   *control
 	inboxes   *inboxes
@@ -51,7 +52,7 @@ type Service struct {
 }
 
 // New makes a service.
-func New(store Store, h *hub.Hub, cfg Config) *Service {
+func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -67,10 +68,10 @@ func New(store Store, h *hub.Hub, cfg Config) *Service {
 	if cfg.Limits == nil {
 		cfg.Limits = unlimited{}
 	}
-	s := &Service{store: store, hub: h, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, h), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
+	s := &Service{store: store, feed: f, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, f), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
 		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
-	h.OnStored(s.stored)
+	f.OnGrown(s.grown, s.follows)
 	return s
 }
 
@@ -98,7 +99,7 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // Hub is where sessions come from.
-func (s *Service) Hub() *hub.Hub { return s.hub }
+func (s *Service) Hub() *hub.Hub { return s.feed.Hub() }
 
 // NotYet refuses what the wire describes and this version lacks.
 func NotYet(what string) error {

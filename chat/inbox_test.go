@@ -15,6 +15,7 @@ import (
 	"parley"
 	"parley/adapter/embedded"
 	"parley/chat"
+	"parley/feed"
 	"parley/hub"
 	"parley/wire"
 )
@@ -69,7 +70,7 @@ func real(t *testing.T, cfg chat.Config) (*chat.Service, *hub.Hub, *counting) {
 	}
 	store := &counting{Log: log}
 	h := hub.New(store, hub.Config{OnRead: cfg.Namespaces.OnRead})
-	s := chat.New(store, h, cfg)
+	s := chat.New(store, feed.New(store, h), cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 	go func() { done <- log.Run(ctx) }()

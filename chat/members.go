@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"parley"
+	"parley/hub"
 	"parley/wire"
 )
 
@@ -190,7 +191,7 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 		kind = "member-added"
 	}
 	own := parley.ChannelID("@" + user)
-	s.hub.Event(own, kind, wire.Membership(nil, kind, channel, user, is.Role), "")
+	s.feed.Event(own, hub.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
 	s.inboxes.moved(user, channel, is.Role.In())
 	s.membersChanged(user, is.Role.In())
 }
@@ -263,7 +264,7 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 	defer cancel()
 	was, is, err := s.store.SetMember(ctx, channel, c.User, change)
 	if err == nil && !is.Role.In() { // a message that makes a member of the caller may be on its way
-		s.hub.Settle(ctx, channel)
+		s.feed.Settle(ctx, channel)
 		was, is, err = s.store.SetMember(ctx, channel, c.User, change)
 	}
 	if err != nil {
@@ -274,7 +275,7 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 			Detail: fmt.Sprintf("%s is no member of %s", c.User, channel), Hint: "join it, or post to it, first"}
 	}
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
-		s.hub.Event(channel, "read", wire.Read(nil, channel, c.User, c.Name, is.ReadID), c.Identity())
+		s.feed.Event(channel, hub.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
 	}
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {
 		s.inboxes.touched(c.User, channel)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/hub"
 	"parley/presence"
 	"parley/wire"
 )
@@ -144,7 +145,7 @@ func (s *Service) Users() int { return s.presence.Users() }
 func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
 
 func (s *Service) tellJoined(channel parley.ChannelID, c Caller) {
-	s.presence.Told(s.hub.Presence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), string(c.User)))
+	s.tellPresence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), c.User)
 }
 
 // tellNews tells channels of users who have not come back, and of differences.
@@ -155,14 +156,20 @@ func (s *Service) tellNews(now time.Time) {
 			return
 		}
 		if n.User == "" {
-			s.presence.Told(s.hub.Presence(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), ""))
+			s.tellPresence(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), "")
 			continue
 		}
 		name := n.Name
 		if name == "" {
 			name = string(n.User)
 		}
-		s.presence.Told(s.hub.Presence(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), string(n.User)))
-		s.presence.Told(s.hub.Presence(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), string(n.User)))
+		s.tellPresence(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), n.User)
+		s.tellPresence(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), n.User)
 	}
+}
+
+// tellPresence tells a channel's streams who is here, but not those of the user whom it is
+// about.
+func (s *Service) tellPresence(channel parley.ChannelID, name string, obj []byte, about parley.UserID) {
+	s.presence.Told(s.feed.Event(channel, hub.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
 }

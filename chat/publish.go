@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/hub"
 	"parley/wire"
 )
 
@@ -36,7 +37,7 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 			return err
 		}
 	}
-	s.hub.Publish(channel, d, done)
+	s.feed.Publish(channel, d, done)
 	return nil
 }
 
@@ -55,17 +56,18 @@ func (s *Service) mayPost(ctx context.Context, c Caller, channel parley.ChannelI
 	return a, space.fits(text, data)
 }
 
-// stored tells of what follows from entries that were just stored.
-func (s *Service) stored(channel parley.ChannelID, rs []parley.Result) {
-	if channel[0] == '@' || channel.Internal() {
-		return
+// grown marks the unread counts of a channel that has new entries.
+func (s *Service) grown(channel parley.ChannelID) {
+	if channel[0] != '@' && !channel.Internal() {
+		s.inboxes.posted(channel)
 	}
-	s.inboxes.posted(channel)
-	for i := range rs {
-		for _, f := range rs[i].Facts {
-			if f.Kind == parley.FactJoined {
-				s.tellMembership(channel, f.User, parley.Member{User: f.User, Role: parley.Regular})
-			}
+}
+
+// follows tells of what follows from new entries.
+func (s *Service) follows(channel parley.ChannelID, facts []parley.Fact) {
+	for _, f := range facts {
+		if f.Kind == parley.FactJoined {
+			s.tellMembership(channel, f.User, parley.Member{User: f.User, Role: parley.Regular})
 		}
 	}
 }
@@ -159,7 +161,7 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
-	s.hub.Event(channel, name, wire.Event(nil, channel, c.User, c.Name, name, data), skip)
+	s.feed.Event(channel, hub.Event{Name: name, Object: wire.Event(nil, channel, c.User, c.Name, name, data), Skip: skip})
 	return nil
 }
 
@@ -172,7 +174,7 @@ func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID
 		return err
 	}
 	if s.typing.due(typist{channel, c.User}, s.clock()) {
-		s.hub.Event(channel, "typing", wire.UserEvent(nil, "typing", channel, c.User, c.Name), skip)
+		s.feed.Event(channel, hub.Event{Name: "typing", Object: wire.UserEvent(nil, "typing", channel, c.User, c.Name), Skip: skip})
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/hub"
 	"parley/wire"
 )
 
@@ -248,7 +249,7 @@ func (s *Service) pointInboxes(ctx context.Context, channel parley.ChannelID, us
 	more := wire.More(nil, channel, bs[0].Last)
 	s.inboxes.uncounted(channel, users)
 	for _, user := range users {
-		s.hub.Event(parley.ChannelID("@"+user), "more", more, "")
+		s.feed.Hub().Event(parley.ChannelID("@"+user), hub.Event{Name: "more", Object: more})
 	}
 }
 
@@ -322,7 +323,7 @@ func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels
 	}
 	changed, total := s.inboxes.counted(user, all, tell)
 	for _, c := range changed {
-		s.hub.Event(parley.ChannelID("@"+user), "unread", wire.Unread(nil, c, total), "")
+		s.feed.Hub().Event(parley.ChannelID("@"+user), hub.Event{Name: "unread", Object: wire.Unread(nil, c, total)})
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"parley/auth"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/httpapi"
 	"parley/hub"
 	"parley/presence"
@@ -56,7 +57,7 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth
 		t.Fatal(err)
 	}
 	h := hub.New(log, hub.Config{})
-	c := chat.New(log, h, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	c := chat.New(log, feed.New(log, h), chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {

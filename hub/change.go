@@ -6,11 +6,11 @@ import (
 	"parley"
 )
 
-// changed makes every later read show messages as they are after these results: pages
-// that have them are read anew. It comes before deliver, which hides the recent bytes.
-func (h *Hub) changed(channel parley.ChannelID, rs []parley.Result) {
-	for i := range rs {
-		if m := &rs[i].Message; rs[i].Err == nil && m.Change != "" {
+// changed makes every later read show messages as they are after these entries: pages
+// that have them are read again. It comes before deliver, which hides the recent bytes.
+func (h *Hub) changed(channel parley.ChannelID, entries []parley.Message) {
+	for i := range entries {
+		if m := &entries[i]; m.Change != "" {
 			h.pages.changed(channel, m.Of, m.Change == parley.Delete)
 		}
 	}

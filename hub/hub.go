@@ -33,7 +33,6 @@ type Hub struct {
 	onRead func(parley.ChannelID) bool
 	seed   maphash.Seed
 	shards [64]shard
-	stored func(parley.ChannelID, []parley.Result) // nil: nobody is told
 
 	recent atomic.Int64 // bytes in all tapes
 
@@ -43,9 +42,8 @@ type Hub struct {
 }
 
 type shard struct {
-	mu      sync.Mutex
-	topics  topics
-	outlets map[parley.ChannelID]*outlet
+	mu     sync.Mutex
+	topics topics
 }
 
 // scratch is what one delivery needs; a pool keeps them.
@@ -70,11 +68,7 @@ func New(log parley.Log, cfg Config) *Hub {
 	if cfg.OnRead == nil {
 		cfg.OnRead = func(parley.ChannelID) bool { return false }
 	}
-	h := &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
-	for i := range h.shards {
-		h.shards[i].outlets = map[parley.ChannelID]*outlet{}
-	}
-	return h
+	return &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
 }
 
 func (h *Hub) grow(n int) {
@@ -102,7 +96,7 @@ func (h *Hub) enter(channel parley.ChannelID, f *follow) {
 	defer s.mu.Unlock()
 	t := s.topics.find(hash, channel)
 	if t == nil {
-		t = &topic{channel: channel}
+		t = &topic{channel: channel, head: unknown}
 		s.topics.add(h, t)
 	}
 	t.mu.Lock()
@@ -125,25 +119,41 @@ func (h *Hub) exit(f *follow) {
 	}
 }
 
-// Event gives an event to the streams of a channel on this node. obj is its JSON
-// object on one line, name its name among server-sent events; sessions whose
-// identity is skip don't get it. It returns how many sessions follow the channel.
-func (h *Hub) Event(channel parley.ChannelID, name string, obj []byte, skip string) (followers int) {
-	return h.tell(channel, name, obj, skip, false)
+// Grown takes entries that the log holds, in their order, whoever stored them: it appends
+// them to the channel's recent bytes and rings those who follow it. Entries that were
+// taken before are ignored.
+func (h *Hub) Grown(channel parley.ChannelID, entries []parley.Message) {
+	h.changed(channel, entries)
+	t := h.topic(channel)
+	if t == nil {
+		return
+	}
+	sc := scratches.Get().(*scratch)
+	if h.onRead(channel) {
+		h.advance(t, entries[len(entries)-1].ID, sc)
+	} else {
+		h.deliver(t, entries, sc)
+	}
+	scratches.Put(sc)
 }
 
-// Presence is Event for what tells who is here, of which blind sessions are told nothing.
-func (h *Hub) Presence(channel parley.ChannelID, name string, obj []byte, skip string) (followers int) {
-	return h.tell(channel, name, obj, skip, true)
+// Event is what streams at a channel's head are given and nothing keeps.
+type Event struct {
+	Name     string // among server-sent events
+	Object   []byte // JSON on one line
+	Skip     string // the identity whose sessions are not given it; "": nobody's
+	Presence bool   // it tells who is here, of which blind sessions are not told
 }
 
-func (h *Hub) tell(channel parley.ChannelID, name string, obj []byte, skip string, who bool) (followers int) {
+// Event gives an event to the streams of a channel on this node, and returns how many
+// sessions follow the channel.
+func (h *Hub) Event(channel parley.ChannelID, e Event) (followers int) {
 	t := h.topic(channel)
 	if t == nil {
 		return 0
 	}
 	sc := scratches.Get().(*scratch)
-	h.event(t, name, obj, skip, who, sc)
+	h.event(t, e, sc)
 	followers = len(sc.rung)
 	scratches.Put(sc)
 	return followers

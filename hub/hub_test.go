@@ -15,6 +15,7 @@ import (
 
 	"parley"
 	"parley/adapter/embedded"
+	"parley/feed"
 	"parley/hub"
 	"parley/wire"
 )
@@ -51,14 +52,20 @@ func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 		if h.Recent() != 0 {
 			t.Fatalf("%d bytes are kept after two quiet minutes", h.Recent())
 		}
-		h.Event("c", "typing", []byte(`{"type":"typing"}`), "")
+		h.Event("c", hub.Event{Name: "typing", Object: []byte(`{"type":"typing"}`)})
 		if got := take(); !strings.Contains(got, "typing") {
 			t.Fatalf("after a quiet time it got %q", got)
 		}
 	}
 }
 
-func start(t testing.TB, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
+// node is a hub and what feeds it.
+type node struct {
+	*hub.Hub
+	feed *feed.Feed
+}
+
+func start(t testing.TB, cfg hub.Config) (node, *counted, *embedded.Log) {
 	t.Helper()
 	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
 	if err != nil {
@@ -69,16 +76,17 @@ func start(t testing.TB, cfg hub.Config) (*hub.Hub, *counted, *embedded.Log) {
 	running.Go(func() { _ = store.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
 	c := &counted{Log: store}
-	return hub.New(c, cfg), c, store
+	h := hub.New(c, cfg)
+	return node{h, feed.New(c, h)}, c, store
 }
 
-func publish(t *testing.T, h *hub.Hub, channel parley.ChannelID, n int, text string) {
+func publish(t *testing.T, h node, channel parley.ChannelID, n int, text string) {
 	t.Helper()
 	ds := make([]parley.Draft, n)
 	for i := range ds {
 		ds[i] = parley.Draft{User: "alice", Text: text}
 	}
-	for _, r := range h.PublishAll(channel, ds) {
+	for _, r := range h.feed.PublishAll(channel, ds) {
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}
@@ -89,7 +97,7 @@ type noBell struct{}
 
 func (noBell) Ring() {}
 
-func open(h *hub.Hub, form wire.Form) *hub.Session {
+func open(h node, form wire.Form) *hub.Session {
 	s := new(hub.Session)
 	h.Open(s, form, noBell{})
 	return s
@@ -102,7 +110,7 @@ type reader struct {
 	ids []int64
 }
 
-func follow(t *testing.T, h *hub.Hub, channel parley.ChannelID, after *parley.Cursor) *reader {
+func follow(t *testing.T, h node, channel parley.ChannelID, after *parley.Cursor) *reader {
 	t.Helper()
 	r := &reader{t: t, Session: open(h, wire.FormJSON)}
 	if _, err := r.Follow(t.Context(), channel, after); err != nil {
@@ -223,7 +231,7 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		h.Event("c", "typing", []byte(`{"type":"typing"}`), "alice")
+		h.Event("c", hub.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "alice"})
 		b, _ := s.Take(self, 1000, 1000)
 		return string(b)
 	}
@@ -244,7 +252,7 @@ func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
 	if _, err := other.Follow(t.Context(), "c", nil); err != nil {
 		t.Fatal(err)
 	}
-	event := func(name string) { h.Event("c", name, []byte(`{"type":"`+name+`"}`), "") }
+	event := func(name string) { h.Event("c", hub.Event{Name: name, Object: []byte(`{"type":"` + name + `"}`)}) }
 	for range 3 {
 		publish(t, h, "c", 2, "recent")
 		event("before")
@@ -310,7 +318,7 @@ func TestPublishersOfOneChannelKeepTheirOrderAndReadersSeeAll(t *testing.T) {
 		go func() {
 			last := int64(0)
 			for range 200 {
-				h.Publish("c", parley.Draft{User: parley.UserID(fmt.Sprint("p", p)), Text: "x"}, func(r parley.Result) {
+				h.feed.Publish("c", parley.Draft{User: parley.UserID(fmt.Sprint("p", p)), Text: "x"}, func(r parley.Result) {
 					if r.Err != nil || r.Message.ID <= last {
 						t.Errorf("message %d after %d, %v", r.Message.ID, last, r.Err)
 					}
@@ -377,9 +385,9 @@ func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
 }
 
 func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
-	for name, learn := range map[string]func(h *hub.Hub){
-		"from another follower's bounds": func(h *hub.Hub) { follow(t, h, "c", nil) },
-		"from a later message":           func(*hub.Hub) {},
+	for name, learn := range map[string]func(h node){
+		"from another follower's bounds": func(h node) { follow(t, h, "c", nil) },
+		"from a later message":           func(node) {},
 	} {
 		h, c, _ := start(t, hub.Config{})
 		r := follow(t, h, "c", nil)
@@ -400,7 +408,7 @@ func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 2, "x")
 	other := follow(t, h, "c", nil) // the head is known, but no bytes are kept
-	h.Event("c", "typing", []byte(`{}`), "")
+	h.Event("c", hub.Event{Name: "typing", Object: []byte(`{}`)})
 	r := follow(t, h, "c", &parley.Cursor{ID: 1})
 	publish(t, h, "c", 1, "x")
 	r.drain(1<<20, 1<<20)
@@ -417,7 +425,7 @@ func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
 	if _, err := early.Follow(t.Context(), "c", &parley.Cursor{ID: 5}); err != nil {
 		t.Fatal(err)
 	}
-	h.Event("c", "typing", []byte(`{}`), "")
+	h.Event("c", hub.Event{Name: "typing", Object: []byte(`{}`)})
 	r := follow(t, h, "c", &parley.Cursor{ID: 2})
 	r.drain(1<<20, 1<<20)
 	r.want(3, 5)
@@ -429,9 +437,9 @@ func TestARetryOfAnOldMessageHidesNoneFromThoseWhoResume(t *testing.T) {
 	for i := range ds {
 		ds[i] = parley.Draft{User: "alice", Text: "x", Key: fmt.Sprint(i + 1)}
 	}
-	h.PublishAll("c", ds)
+	h.feed.PublishAll("c", ds)
 	other := follow(t, h, "c", &parley.Cursor{ID: 10})
-	if r := h.PublishAll("c", ds[4:5]); !r[0].Duplicate || r[0].Message.ID != 5 {
+	if r := h.feed.PublishAll("c", ds[4:5]); !r[0].Duplicate || r[0].Message.ID != 5 {
 		t.Fatalf("the retry was answered with %+v", r[0])
 	}
 	r := follow(t, h, "c", &parley.Cursor{ID: 4})
@@ -465,7 +473,7 @@ func (l *trimmed) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]p
 func TestWhoIsNotBehindWhatIsTrimmedHearsNothingOfIt(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")
-	s := follow(t, hub.New(&trimmed{Log: store, first: 261, until: 285}, hub.Config{}), "c", &parley.Cursor{ID: 290})
+	s := follow(t, node{Hub: hub.New(&trimmed{Log: store, first: 261, until: 285}, hub.Config{})}, "c", &parley.Cursor{ID: 290})
 	s.drain(1<<20, 1<<20)
 	s.want(291, 300)
 }

@@ -20,17 +20,11 @@ type more struct {
 	pending bool
 }
 
-// point takes messages of a channel that is fanned out on read: polls read them from
-// pages, streams are told of the head now or soon.
-func (h *Hub) point(t *topic, ms []parley.Result, scratch *scratch) {
+// advance moves the head of a channel that is fanned out on read: polls read its entries
+// from pages, streams are told of the head now or soon.
+func (h *Hub) advance(t *topic, head int64, scratch *scratch) {
 	t.mu.Lock()
-	head := t.head
-	for i := range ms {
-		if ms[i].Err == nil && !ms[i].Unchanged {
-			head = max(head, ms[i].Message.ID)
-		}
-	}
-	if head == t.head {
+	if head <= t.head {
 		t.mu.Unlock()
 		return
 	}
@@ -47,8 +41,12 @@ func (h *Hub) point(t *topic, ms []parley.Result, scratch *scratch) {
 	}
 	clear(scratch.rung)
 	if h.tellsMore(t.channel) {
-		h.event(t, "more", wire.More(nil, t.channel, head), "", false, scratch)
+		h.event(t, moreEvent(t.channel, head), scratch)
 	}
+}
+
+func moreEvent(channel parley.ChannelID, head int64) Event {
+	return Event{Name: "more", Object: wire.More(nil, channel, head)}
 }
 
 // tellsMore tells whether a channel's streams may be told now, or makes it pending.
@@ -86,9 +84,9 @@ func (h *Hub) tellMore() {
 	for _, channel := range due {
 		if t := h.topic(channel); t != nil {
 			t.mu.Lock()
-			head := t.head
+			head := max(t.head, 0)
 			t.mu.Unlock()
-			h.event(t, "more", wire.More(nil, channel, head), "", false, sc)
+			h.event(t, moreEvent(channel, head), sc)
 		}
 	}
 }

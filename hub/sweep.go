@@ -76,7 +76,7 @@ func (h *Hub) Sweep() {
 // needed for a while. It returns the size and age of what is left.
 func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touched time.Time) {
 	t.mu.Lock()
-	ahead, seen := t.seen > t.head, t.seen
+	ahead, seen := t.head != unknown && t.seen > t.head, t.seen
 	grown := 0
 	if size, touched = t.recent.size(); size > 0 && now.Sub(touched) > rest {
 		grown, size = -t.recent.drop(), 0

@@ -14,11 +14,14 @@ type topic struct {
 	channel parley.ChannelID // fixed
 
 	mu     sync.Mutex
-	head   int64 // the last id that was delivered here
+	head   int64 // the last id that was delivered here, or that the log named first
 	seen   int64 // a later head that the log named: what lies between is read from pages, or delivered soon
 	recent recent
 	first  *follow // of the followers, which are a list
 }
+
+// unknown is the head of a topic of which the log has named none yet.
+const unknown = -1
 
 // follow is a session's place in one channel. It belongs to the session's owner but
 // for before and after, which the topic's mu guards, and queued, which the session's does.
@@ -68,17 +71,17 @@ func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
 	return dropped, last
 }
 
-// deliver takes messages that the log has stored, in order, and rings. Those that
-// are known are ignored; a hole before one cuts the recent bytes, and whoever has
+// deliver takes entries that the log holds, in order, and rings. Those that
+// are known are ignored; a hole before one cuts the recent bytes, and a session that has
 // not seen what lies in the hole reads it from the log.
-func (h *Hub) deliver(t *topic, ms []parley.Result, scratch *scratch) {
+func (h *Hub) deliver(t *topic, entries []parley.Message, scratch *scratch) {
 	t.mu.Lock()
 	rang := false
 	grown := 0
-	for i := range ms {
-		m := &ms[i].Message
-		if ms[i].Err != nil || ms[i].Unchanged || m.ID <= t.head || ms[i].Duplicate && m.ID != t.head+1 {
-			continue // an old duplicate says nothing about the head
+	for i := range entries {
+		m := &entries[i]
+		if m.ID <= t.head {
+			continue
 		}
 		if m.ID > t.head+1 {
 			grown -= t.recent.cut()
@@ -95,9 +98,9 @@ func (h *Hub) deliver(t *topic, ms []parley.Result, scratch *scratch) {
 }
 
 // event gives an event to the streams that are at the head.
-func (h *Hub) event(t *topic, name string, obj []byte, skip string, who bool, scratch *scratch) {
+func (h *Hub) event(t *topic, e Event, scratch *scratch) {
 	t.mu.Lock()
-	grown := h.appendLocked(t, slot{id: t.head, skip: &skip, who: who}, name, obj)
+	grown := h.appendLocked(t, slot{id: max(t.head, 0), skip: &e.Skip, who: e.Presence}, e.Name, e.Object)
 	h.finish(t, true, grown, scratch)
 }
 
@@ -202,7 +205,10 @@ func (h *Hub) place(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b.Last > max(t.head, t.seen) {
+	switch {
+	case t.head == unknown:
+		t.head = b.Last
+	case b.Last > max(t.head, t.seen):
 		t.seen = b.Last
 		h.care(t)
 	}

@@ -14,6 +14,7 @@ import (
 	"parley/auth"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/httpapi"
 	"parley/hub"
 	"parley/transport"
@@ -29,7 +30,7 @@ func serve(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	h := hub.New(log, hub.Config{})
-	c := chat.New(log, h, chat.Config{})
+	c := chat.New(log, feed.New(log, h), chat.Config{})
 	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {

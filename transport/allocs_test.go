@@ -20,6 +20,7 @@ import (
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/hub"
 	"parley/wire"
 )
@@ -62,6 +63,7 @@ func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 		t.Fatal(err)
 	}
 	h := hub.New(store, hub.Config{})
+	f := feed.New(store, h)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,7 @@ func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	}
 	defer l.Close()
 
-	ways := New(chat.New(store, h, chat.Config{}), e, Config{})
+	ways := New(chat.New(store, f, chat.Config{}), e, Config{})
 	clients := make([]net.Conn, readers)
 	for i := range clients {
 		if clients[i], err = net.Dial("tcp", l.Addr().String()); err != nil {
@@ -100,7 +102,7 @@ func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	draft := []parley.Draft{{User: "alice", Text: strings.Repeat("a text ", 20)}}
 	buf := make([]byte, 4096)
 	send := func() {
-		if r := h.PublishAll("c", draft); r[0].Err != nil {
+		if r := f.PublishAll("c", draft); r[0].Err != nil {
 			t.Fatal(r[0].Err)
 		}
 		for _, c := range clients { // each message is one write, and so one read

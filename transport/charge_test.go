@@ -14,6 +14,7 @@ import (
 	"parley"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/hub"
 	"parley/wire"
 )
@@ -74,7 +75,7 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			ways := New(chat.New(nil, h, chat.Config{Limits: limits}), e, Config{})
+			ways := New(chat.New(nil, feed.New(nil, h), chat.Config{Limits: limits}), e, Config{})
 			p := ways.newPeer(chat.Caller{User: "alice", As: chat.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
 			p.many = true
 			receive := func() (full bool) {

@@ -15,6 +15,7 @@ import (
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/hub"
 	"parley/internal/clock"
 	"parley/wire"
@@ -29,7 +30,7 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 		}
 		defer e.Close()
 		h := hub.New(nil, hub.Config{})
-		ways := New(chat.New(nil, h, chat.Config{}), e, Config{})
+		ways := New(chat.New(nil, feed.New(nil, h), chat.Config{}), e, Config{})
 		socket := ways.newPeer(chat.Caller{User: "alice"}, wire.FormWS, nil)
 		stream := &ssePeer{t: ways, who: ways.keep(chat.Caller{User: "alice"})}
 		h.Open(&stream.session, wire.FormSSE, &stream.conn)
@@ -66,7 +67,7 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 		t.Fatal(err)
 	}
 	h := hub.New(store, hub.Config{})
-	c := chat.New(store, h, chat.Config{})
+	c := chat.New(store, feed.New(store, h), chat.Config{})
 	ways := New(c, e, cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup

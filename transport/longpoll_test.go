@@ -15,6 +15,7 @@ import (
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/hub"
 )
 
@@ -28,12 +29,13 @@ func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
 	running.Go(func() { _ = store.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
 	h := hub.New(store, hub.Config{})
+	f := feed.New(store, h)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	ways := New(chat.New(store, h, chat.Config{}), e, Config{})
+	ways := New(chat.New(store, f, chat.Config{}), e, Config{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := &Request{Caller: chat.Caller{User: parley.Guest, As: chat.Developer}, Follows: []Follow{{Channel: "c"}}, Limit: 10, Timeout: time.Minute}
 		if err := ways.LongPoll(w, r, req); err != nil {
@@ -61,7 +63,7 @@ func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
 			t.Fatalf("%d streams while a poll waits", ways.Streams())
 		}
 	}
-	h.PublishAll("c", []parley.Draft{{User: "alice", Text: "x"}})
+	f.PublishAll("c", []parley.Draft{{User: "alice", Text: "x"}})
 	if status := <-answered; status != "200 OK" || ways.Streams() != 0 {
 		t.Errorf("answered %s, %d streams then", status, ways.Streams())
 	}

@@ -11,6 +11,7 @@ import (
 	"parley"
 	"parley/chat"
 	"parley/engine"
+	"parley/feed"
 	"parley/hub"
 	"parley/wire"
 )
@@ -24,7 +25,7 @@ func TestManyFramesAtOnceAreTakenInTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	transports := New(chat.New(nil, h, chat.Config{}), e, Config{MaxFrame: 1 << 20, HeartbeatInterval: time.Hour})
+	transports := New(chat.New(nil, feed.New(nil, h), chat.Config{}), e, Config{MaxFrame: 1 << 20, HeartbeatInterval: time.Hour})
 	p := transports.newPeer(chat.Caller{User: parley.Guest}, wire.FormWS, nil)
 
 	const frames = 3*maxAtOnce + 5

@@ -27,6 +27,7 @@ import (
 	"parley/chat"
 	"parley/door"
 	"parley/engine"
+	"parley/feed"
 	"parley/httpapi"
 	"parley/hub"
 	"parley/internal/gcpace"
@@ -193,7 +194,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	if n.limiter != nil {
 		use.Limits = n.limiter
 	}
-	s.chat = chat.New(store, s.hub, use)
+	s.chat = chat.New(store, feed.New(store, s.hub), use)
 	if s.engine, err = engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)}); err != nil {
 		return nil, err
 	}

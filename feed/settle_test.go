@@ -1,4 +1,4 @@
-package hub_test
+package feed_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"parley"
+	"parley/feed"
 	"parley/hub"
 )
 
@@ -22,11 +23,11 @@ func (s *slow) Append(_ context.Context, _ parley.ChannelID, ds ...parley.Draft)
 
 func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
 	log := &slow{proceed: make(chan struct{})}
-	h := hub.New(log, hub.Config{})
-	h.Settle(t.Context(), "c") // there is nothing
+	f := feed.New(log, hub.New(log, hub.Config{}))
+	f.Settle(t.Context(), "c") // there is nothing
 	var stored atomic.Int32
 	publish := func() {
-		h.Publish("c", parley.Draft{}, func(parley.Result) { stored.Add(1) })
+		f.Publish("c", parley.Draft{}, func(parley.Result) { stored.Add(1) })
 	}
 	publish()                 // in flight
 	log.proceed <- struct{}{} // and stored; the next is in flight
@@ -34,7 +35,7 @@ func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
 		publish()
 	}
 	settled := make(chan int32, 1)
-	go func() { h.Settle(context.Background(), "c"); settled <- stored.Load() }()
+	go func() { f.Settle(context.Background(), "c"); settled <- stored.Load() }()
 	for range 3 { // at most one for each
 		select {
 		case log.proceed <- struct{}{}:
@@ -52,12 +53,12 @@ func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
 
 func TestSettleEndsWithItsContext(t *testing.T) {
 	log := &slow{proceed: make(chan struct{})}
-	h := hub.New(log, hub.Config{})
+	f := feed.New(log, hub.New(log, hub.Config{}))
 	done := make(chan struct{})
-	h.Publish("c", parley.Draft{}, func(parley.Result) { close(done) })
+	f.Publish("c", parley.Draft{}, func(parley.Result) { close(done) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	h.Settle(ctx, "c")
+	f.Settle(ctx, "c")
 	log.proceed <- struct{}{}
 	<-done
 }

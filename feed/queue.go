@@ -1,0 +1,164 @@
+package feed
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"parley"
+)
+
+const (
+	batchDrafts = 512
+	batchBytes  = 1 << 20
+)
+
+// appendQueue is a channel's drafts on their way into the log. While one batch is being
+// appended the next collects, so that one channel has one append in flight, results
+// come in order, and load makes batches.
+type appendQueue struct {
+	mu      sync.Mutex
+	waiting []pending
+	settles []*settle
+	gone    bool // run has removed it from the feed
+}
+
+// settle is a wait for what was in the queue before it.
+type settle struct {
+	left int           // drafts before it that are in no batch yet
+	done chan struct{} // closed when they are stored
+}
+
+type pending struct {
+	draft parley.Draft
+	done  func(parley.Result)
+}
+
+// Publish appends a draft, shows the entry to the channel's followers on this node, and
+// then calls done, from another goroutine, which must not block. Drafts of one
+// caller to one channel are appended in the order of the calls.
+func (f *Feed) Publish(channel parley.ChannelID, d parley.Draft, done func(parley.Result)) {
+	f.enqueue(channel, []pending{{d, done}})
+}
+
+// PublishAll is Publish for several drafts; it waits and returns their results.
+func (f *Feed) PublishAll(channel parley.ChannelID, ds []parley.Draft) []parley.Result {
+	results := make([]parley.Result, len(ds))
+	ps := make([]pending, len(ds))
+	var wait sync.WaitGroup
+	wait.Add(len(ds))
+	for i, d := range ds {
+		ps[i] = pending{d, func(r parley.Result) { results[i] = r; wait.Done() }}
+	}
+	f.enqueue(channel, ps)
+	wait.Wait()
+	return results
+}
+
+func (f *Feed) enqueue(channel parley.ChannelID, ps []pending) {
+	s := f.shard(channel)
+	for {
+		s.mu.Lock()
+		q := s.queues[channel]
+		first := q == nil
+		if first {
+			q = &appendQueue{}
+			s.queues[channel] = q
+		}
+		s.mu.Unlock()
+		q.mu.Lock()
+		if q.gone {
+			q.mu.Unlock()
+			continue
+		}
+		q.waiting = append(q.waiting, ps...)
+		q.mu.Unlock()
+		if first {
+			go f.run(channel, q)
+		}
+		return
+	}
+}
+
+// settle waits until the drafts that were given to Publish before it have their results,
+// or until ctx ends.
+func (f *Feed) settle(ctx context.Context, channel parley.ChannelID) {
+	s := f.shard(channel)
+	s.mu.Lock()
+	q := s.queues[channel]
+	s.mu.Unlock()
+	if q == nil {
+		return
+	}
+	w := &settle{done: make(chan struct{})}
+	q.mu.Lock()
+	if q.gone {
+		q.mu.Unlock()
+		return
+	}
+	w.left = len(q.waiting)
+	q.settles = append(q.settles, w)
+	q.mu.Unlock()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+	}
+}
+
+// settleLocked ends the waits for what the batches before have stored; the next batch has n
+// drafts.
+func (q *appendQueue) settleLocked(n int) {
+	q.settles = slices.DeleteFunc(q.settles, func(w *settle) bool {
+		over := w.left <= 0
+		if over {
+			close(w.done)
+		}
+		w.left -= n
+		return over
+	})
+}
+
+// run appends what waits, batch by batch, until nothing does.
+func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
+	var drafts []parley.Draft
+	var entries []parley.Message
+	for {
+		batch := f.nextBatch(channel, q)
+		if batch == nil {
+			return
+		}
+		drafts = drafts[:0]
+		for i := range batch {
+			drafts = append(drafts, batch[i].draft)
+		}
+		// The commit is shared with others and is not the caller's to cancel.
+		results := f.log.Append(context.Background(), channel, drafts...)
+		entries = f.appended(channel, results, entries[:0])
+		for i := range batch {
+			batch[i].done(results[i])
+		}
+	}
+}
+
+// nextBatch returns nil if nothing waits, and then the queue is gone.
+func (f *Feed) nextBatch(channel parley.ChannelID, q *appendQueue) []pending {
+	s := f.shard(channel)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.waiting) && n < batchDrafts && size < batchBytes {
+		size += q.waiting[n].draft.Size()
+		n++
+	}
+	q.settleLocked(n)
+	if n == 0 {
+		q.gone = true
+		delete(s.queues, channel)
+		return nil
+	}
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return batch
+}

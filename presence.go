@@ -20,16 +20,28 @@ type Presence interface {
 
 	// Online says of each user, in the order asked for, whether a node whose lease
 	// runs has them, and if not when they were last seen.
-	Online(ctx context.Context, users ...UserID) ([]Sighting, error)
+	Online(ctx context.Context, users ...UserID) ([]OnlineStatus, error)
 
 	// Here says who is in a channel on the nodes whose leases run: how many, and
 	// at most limit of them, in the order of their names. A user on several nodes is
 	// one, there since the first moment, by all transports.
-	Here(ctx context.Context, channel ChannelID, limit int) (Here, error)
+	Here(ctx context.Context, channel ChannelID, limit int) (Occupancy, error)
 
-	// Leave ends a node's lease and with it all that the node wrote, as if its time
+	// EndLease ends a node's lease and with it all that the node wrote, as if its time
 	// were over. A node that is not known has left.
-	Leave(ctx context.Context, node string) error
+	EndLease(ctx context.Context, node string) error
+
+	// Reap returns what nodes held whose leases have ended: each place to one caller in the whole
+	// system, once. Places where a node whose lease runs has the user are left out. The caller reports that
+	// those users left; if it dies before that, nobody does.
+	Reap(ctx context.Context) ([]Gone, error)
+}
+
+// Gone is a user who was on a node whose lease has ended, or in a channel on it, and is on no other.
+type Gone struct {
+	User    UserID
+	Channel ChannelID // "": the user is not online
+	Seen    Timestamp // the node's last beat
 }
 
 // Beat is a node's sign of life and what it has to tell.
@@ -60,23 +72,26 @@ type Lease struct {
 	// Others is how many other nodes have a lease. A node that is alone may keep to
 	// itself who is here, if it writes everything once it is not.
 	Others int
+	// Elsewhere says of each change of the beat, after it was applied, whether a node other than this one whose
+	// lease runs has the user in that place: then a coming or going here is none for others.
+	Elsewhere []bool
 }
 
-// Sighting is whether a user is online.
-type Sighting struct {
+// OnlineStatus is whether a user is online.
+type OnlineStatus struct {
 	User   UserID
 	Online bool
 	Seen   Timestamp // offline: the last sign of them; 0 if there was none, or it was too long ago to be kept
 }
 
-// Here is who is in a channel.
-type Here struct {
+// Occupancy is who is in a channel.
+type Occupancy struct {
 	Count int
-	Users []Stay // at most as many as were asked for
+	Users []Occupant // at most as many as were asked for
 }
 
-// Stay is one user's stay in a channel.
-type Stay struct {
+// Occupant is one user's stay in a channel.
+type Occupant struct {
 	User       UserID
 	Since      Timestamp
 	Transports Transports

@@ -106,29 +106,29 @@ func (s *Service) Asked(c Caller, via parley.Transport, channels ...parley.Chann
 }
 
 // Here says who is in a channel, of whom at most limit are named.
-func (s *Service) Here(ctx context.Context, c Caller, channel parley.ChannelID, limit int) (parley.Here, error) {
+func (s *Service) Here(ctx context.Context, c Caller, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
 	if err := s.Authorize(ctx, c, Presence, channel); err != nil {
-		return parley.Here{}, err
+		return parley.Occupancy{}, err
 	}
 	return s.keeper.Here(ctx, channel, limit)
 }
 
 // Seen says whether a user is online, and if not when the last sign of them was.
-func (s *Service) Seen(ctx context.Context, c Caller, user parley.UserID) (parley.Sighting, error) {
+func (s *Service) Seen(ctx context.Context, c Caller, user parley.UserID) (parley.OnlineStatus, error) {
 	if ok, err := s.shares(ctx, c, user); err != nil {
-		return parley.Sighting{}, err
+		return parley.OnlineStatus{}, err
 	} else if !ok {
-		return parley.Sighting{}, &parley.Error{Code: parley.CodeForbidden, Detail: "the user is in no channel with you", Hint: "presence is for those who are members of the same channel"}
+		return parley.OnlineStatus{}, &parley.Error{Code: parley.CodeForbidden, Detail: "the user is in no channel with you", Hint: "presence is for those who are members of the same channel"}
 	}
 	found, err := s.sightings(ctx, user)
 	if err != nil {
-		return parley.Sighting{}, err
+		return parley.OnlineStatus{}, err
 	}
 	return found[0], nil
 }
 
 // sightings are how users stand as clients read it: who is online is seen now.
-func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
+func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	found, err := s.keeper.Online(ctx, users...)
 	for i := range found {
 		if found[i].Online {

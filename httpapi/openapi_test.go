@@ -140,11 +140,11 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, err := json.Marshal(viewHere(parley.Here{Count: 3, Users: []parley.Stay{{User: "bob", Since: 5, Transports: 15}, {User: "carol"}}}))
+	here, err := json.Marshal(viewHere(parley.Occupancy{Count: 3, Users: []parley.Occupant{{User: "bob", Since: 5, Transports: 15}, {User: "carol"}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody, err := json.Marshal(viewHere(parley.Here{}))
+	nobody, err := json.Marshal(viewHere(parley.Occupancy{}))
 	if err != nil {
 		t.Fatal(err)
 	}

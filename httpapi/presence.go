@@ -41,7 +41,7 @@ func (a *API) here(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, viewHere(here))
 }
 
-func viewHere(here parley.Here) hereView {
+func viewHere(here parley.Occupancy) hereView {
 	v := hereView{Count: here.Count, Users: make([]stayView, len(here.Users)), Truncated: here.Count > len(here.Users)}
 	for i, s := range here.Users {
 		v.Users[i] = stayView{s.User, s.Since, s.Transports.Names()}

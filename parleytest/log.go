@@ -10,23 +10,9 @@ import (
 	"parley"
 )
 
-// LogHarness opens the logs that RunLog tests.
-type LogHarness struct {
-	// Open returns an empty log that takes appends, and stamps with clock if that
-	// is not nil. The harness closes it when the test ends, unless the test did.
-	Open func(t *testing.T, clock func() time.Time) parley.Log
-	// Reopen closes a log and returns one with the same content. nil if the
-	// store does not outlive its process.
-	Reopen func(t *testing.T, log parley.Log) parley.Log
-}
-
-// RunLog tests every sentence of the contract of parley.Log, and of
-// parley.Directory if the log is one.
-func RunLog(t *testing.T, h LogHarness) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, LogHarness)
-	}{
+// RunLog tests every sentence of the contract of parley.Log.
+func RunLog(t *testing.T, h StoreHarness) {
+	runLog(t, h, []logTest{
 		{"ids are dense and results in the order of the drafts", testDense},
 		{"concurrent appends give dense ids in each caller's order", testConcurrentAppends},
 		{"channels are independent of each other", testChannels},
@@ -34,6 +20,7 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"what is appended is read back unchanged", testRoundTrip},
 		{"drafts belong to the caller again after Append", testOwnership},
 		{"a returned id is read at once by others", testReadYourAppend},
+		{"what one handle appends all read", testAllHandles},
 		{"the end of the context leaves the outcome unknown", testContext},
 
 		{"a repeated key is answered with the first message", testKeyRepeated},
@@ -59,16 +46,19 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"changes outlive a restart", testChangeReopen},
 		{"any history of changes is read as it was answered", testChangeHistory},
 		{"changes are read as they were answered while others come", testChangeWhileRead},
-		{"threads hold the message and its replies", testThread},
 		{"a reply is to a message that is there, or to its root", testReplies},
 		{"emoji are compared without variation selectors", testEmojiKinds},
-		{"all who reacted are listed", testReactors},
 
 		{"names that begin alike don't mix", testNames},
 		{"everything outlives a restart", testReopen},
 		{"closed logs refuse everything", testClose},
 		{"Close answers all appends", testCloseAnswers},
+	})
+}
 
+// RunDirectory tests every sentence of the contract of parley.Directory.
+func RunDirectory(t *testing.T, h StoreHarness) {
+	runLog(t, h, []logTest{
 		{"settings are kept and listed", testSettings},
 		{"settings that are changed together are all changed", testSettingsTogether},
 		{"a change of settings that is refused stores nothing", testSettingsRefused},
@@ -77,12 +67,7 @@ func RunLog(t *testing.T, h LogHarness) {
 		{"trimming leaves the newest and says so", testTrim},
 		{"old messages go", testTrimAge},
 		{"what is kept forever stays", testTrimForever},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.test(t, h)
-		})
-	}
+	})
 }
 
 // room is the channel of tests that need just one.
@@ -168,35 +153,21 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// index returns the log as an Index, or skips the test.
-func index(t *testing.T, log parley.Log) parley.Index {
-	t.Helper()
-	x, ok := log.(parley.Index)
-	if !ok {
-		t.Skip("this log is no index")
-	}
-	return x
-}
+// index returns the log as an Index.
+func index(log parley.Log) parley.Index { return log.(parley.Index) }
 
 // replies counts those to a message.
 func replies(t *testing.T, log parley.Log, root int64) int64 {
 	t.Helper()
-	th, err := index(t, log).Thread(t.Context(), room, root, parley.ThreadQuery{Limit: 1})
+	th, err := index(log).Thread(t.Context(), room, root, parley.ThreadQuery{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return th.Count
 }
 
-// directory returns the log as a Directory, or skips the test.
-func directory(t *testing.T, log parley.Log) parley.Directory {
-	t.Helper()
-	d, ok := log.(parley.Directory)
-	if !ok {
-		t.Skip("this log is no directory")
-	}
-	return d
-}
+// directory returns the log as a Directory.
+func directory(log parley.Log) parley.Directory { return log.(parley.Directory) }
 
 // settingsOf are those of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {

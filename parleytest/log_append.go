@@ -16,7 +16,7 @@ import (
 	"parley"
 )
 
-func testDense(t *testing.T, h LogHarness) {
+func testDense(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	want := int64(0)
 	for calls := range 20 {
@@ -42,7 +42,7 @@ func testDense(t *testing.T, h LogHarness) {
 	}
 }
 
-func testConcurrentAppends(t *testing.T, h LogHarness) {
+func testConcurrentAppends(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	const callers, calls, drafts = 16, 25, 3
 	var wg sync.WaitGroup
@@ -83,7 +83,7 @@ func testConcurrentAppends(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChannels(t *testing.T, h LogHarness) {
+func testChannels(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	var wg sync.WaitGroup
 	for c := range 20 {
@@ -109,7 +109,7 @@ func testChannels(t *testing.T, h LogHarness) {
 	}
 }
 
-func testClock(t *testing.T, h LogHarness) {
+func testClock(t *testing.T, h logHarness) {
 	var now atomic.Int64
 	start := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 	now.Store(start.UnixMicro())
@@ -130,7 +130,7 @@ func testClock(t *testing.T, h LogHarness) {
 	}
 }
 
-func testRoundTrip(t *testing.T, h LogHarness) {
+func testRoundTrip(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	drafts := []parley.Draft{
 		{User: "alice", Text: "plain"},
@@ -155,7 +155,7 @@ func testRoundTrip(t *testing.T, h LogHarness) {
 	}
 }
 
-func testOwnership(t *testing.T, h LogHarness) {
+func testOwnership(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	data := []byte(`{"n":1}`)
 	answered := stored(t, log.Append(t.Context(), room, parley.Draft{User: "u", Data: data}))[0]
@@ -171,7 +171,7 @@ func testOwnership(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReadYourAppend(t *testing.T, h LogHarness) {
+func testReadYourAppend(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	ids := make(chan int64)
 	var readers, writers sync.WaitGroup
@@ -203,7 +203,7 @@ func testReadYourAppend(t *testing.T, h LogHarness) {
 	readers.Wait()
 }
 
-func testContext(t *testing.T, h LogHarness) {
+func testContext(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

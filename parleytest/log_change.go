@@ -40,7 +40,7 @@ func change(t *testing.T, log parley.Log, d parley.Draft) parley.Message {
 	return r.Message
 }
 
-func testChange(t *testing.T, h LogHarness) {
+func testChange(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	sent := stored(t, log.Append(t.Context(), room, parley.Draft{User: "alice", Name: "Alice", Text: "one", Key: "k", Data: json.RawMessage(`{"a":1}`)}, parley.Draft{User: "bob", Text: "two"}))
 	first := change(t, log, editing(1, "uno"))
@@ -69,7 +69,7 @@ func testChange(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChangeNothing(t *testing.T, h LogHarness) {
+func testChangeNothing(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one", "two")
 	change(t, log, reacting("bob", 1, "👍"))
@@ -84,7 +84,7 @@ func testChangeNothing(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChangeRefused(t *testing.T, h LogHarness) {
+func testChangeRefused(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one", "two")
 	change(t, log, deleting(2))
@@ -107,7 +107,7 @@ func testChangeRefused(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChangeDelete(t *testing.T, h LogHarness) {
+func testChangeDelete(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	const secret = "s3cret"
 	stored(t, log.Append(t.Context(), room, parley.Draft{User: "alice", Text: secret, Data: json.RawMessage(`{"s":"s3cret"}`), Key: "k"}))
@@ -130,7 +130,7 @@ func testChangeDelete(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChangeReactions(t *testing.T, h LogHarness) {
+func testChangeReactions(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one")
 	const users = parley.MaxReactors + 5
@@ -150,7 +150,7 @@ func testChangeReactions(t *testing.T, h LogHarness) {
 }
 
 // In one append and in many at once, for which a store may make one batch or several.
-func testChangeConcurrent(t *testing.T, h LogHarness) {
+func testChangeConcurrent(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one", "two")
 	const users = 40
@@ -189,7 +189,7 @@ func testChangeConcurrent(t *testing.T, h LogHarness) {
 	}
 }
 
-func testChangeReopen(t *testing.T, h LogHarness) {
+func testChangeReopen(t *testing.T, h logHarness) {
 	if h.Reopen == nil {
 		t.Skip("the store does not outlive its process")
 	}

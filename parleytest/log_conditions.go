@@ -14,8 +14,8 @@ import (
 )
 
 // Each of many changes of settings at the same time is made on what the others left.
-func testSettingsTogether(t *testing.T, h LogHarness) {
-	d := directory(t, h.Open(t, nil))
+func testSettingsTogether(t *testing.T, h logHarness) {
+	d := directory(h.Open(t, nil))
 	const n = 40
 	var wait sync.WaitGroup
 	for i := range n {
@@ -38,8 +38,8 @@ func testSettingsTogether(t *testing.T, h LogHarness) {
 	}
 }
 
-func testSettingsRefused(t *testing.T, h LogHarness) {
-	d := directory(t, h.Open(t, nil))
+func testSettingsRefused(t *testing.T, h logHarness) {
+	d := directory(h.Open(t, nil))
 	no := errors.New("no")
 	for _, want := range []parley.Settings{{}, {Title: "t", Data: json.RawMessage(`{}`)}} {
 		if _, _, err := d.SetChannel(t.Context(), room,
@@ -60,9 +60,9 @@ func testSettingsRefused(t *testing.T, h LogHarness) {
 
 // What is kept for longer than numbers can say is kept, and a channel with strange settings
 // does not keep others from being trimmed.
-func testTrimForever(t *testing.T, h LogHarness) {
+func testTrimForever(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	d := directory(t, log)
+	d := directory(log)
 	const n = 40
 	forever := []parley.Retention{
 		{Seconds: 10_000_000_000}, {Seconds: math.MaxInt64}, {Messages: math.MaxInt64}, {Messages: math.MaxInt64, Seconds: math.MaxInt64},
@@ -93,7 +93,7 @@ func testTrimForever(t *testing.T, h LogHarness) {
 }
 
 // A role changes only if it is the one on which the change was decided.
-func testConditions(t *testing.T, h RosterHarness) {
+func testConditions(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	set := func(was, to parley.Role) error {
 		_, is, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Was: &was, Role: &to})
@@ -131,7 +131,7 @@ func testConditions(t *testing.T, h RosterHarness) {
 }
 
 // A reader who left is no member, and does not become one by posting.
-func testRestricted(t *testing.T, h RosterHarness) {
+func testRestricted(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.Reader)
 	put(t, s, room, "bob", parley.Restricted)

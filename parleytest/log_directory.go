@@ -13,9 +13,9 @@ import (
 	"parley"
 )
 
-func testSettings(t *testing.T, h LogHarness) {
+func testSettings(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	d := directory(t, log)
+	d := directory(log)
 	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, parley.Settings{}) {
 		t.Fatalf("settings of a channel that has none: %+v, %v", s, err)
 	}
@@ -25,7 +25,7 @@ func testSettings(t *testing.T, h LogHarness) {
 	}
 	if h.Reopen != nil {
 		log = h.Reopen(t, log)
-		d = directory(t, log)
+		d = directory(log)
 	}
 	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("settings %+v, %v; want %+v", s, err, want)
@@ -41,9 +41,9 @@ func testSettings(t *testing.T, h LogHarness) {
 	}
 }
 
-func testListing(t *testing.T, h LogHarness) {
+func testListing(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	d := directory(t, log)
+	d := directory(log)
 	var want []parley.ChannelID
 	for i, ch := range names {
 		if i%3 != 0 {
@@ -75,9 +75,9 @@ func testListing(t *testing.T, h LogHarness) {
 	}
 }
 
-func testRemove(t *testing.T, h LogHarness) {
+func testRemove(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	d := directory(t, log)
+	d := directory(log)
 	if err := d.RemoveChannel(t.Context(), room); err != nil {
 		t.Fatalf("removing a channel that does not exist: %v", err)
 	}
@@ -114,7 +114,7 @@ func testRemove(t *testing.T, h LogHarness) {
 	check()
 	if h.Reopen != nil {
 		log = h.Reopen(t, log)
-		d = directory(t, log)
+		d = directory(log)
 		check()
 	}
 	r := log.Append(t.Context(), gone, keyed("u", "k1", "again"))[0]
@@ -128,9 +128,9 @@ func testRemove(t *testing.T, h LogHarness) {
 	}
 }
 
-func testTrim(t *testing.T, h LogHarness) {
+func testTrim(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	d := directory(t, log)
+	d := directory(log)
 	const keep, n = 50, 300
 	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
 		t.Fatal(err)
@@ -179,11 +179,11 @@ func testTrim(t *testing.T, h LogHarness) {
 	}
 }
 
-func testTrimAge(t *testing.T, h LogHarness) {
+func testTrimAge(t *testing.T, h logHarness) {
 	var now atomic.Int64
 	now.Store(1_800_000_000_000_000)
 	log := h.Open(t, func() time.Time { return time.UnixMicro(now.Load()) })
-	d := directory(t, log)
+	d := directory(log)
 	if _, _, err := d.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Seconds: 60}}.Replace); err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 
 // After any history each message is read as it is now, and each change with the message as it
 // was after it.
-func testChangeHistory(t *testing.T, h LogHarness) {
+func testChangeHistory(t *testing.T, h logHarness) {
 	for seed := range uint64(6) {
 		log := h.Open(t, nil)
 		rnd := rand.New(rand.NewPCG(seed, 9))
@@ -137,7 +137,7 @@ func testChangeHistory(t *testing.T, h LogHarness) {
 
 // A change is read as it was answered also while others are under way, and nothing is read that
 // is not there yet.
-func testChangeWhileRead(t *testing.T, h LogHarness) {
+func testChangeWhileRead(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "0", "0", strings.Repeat("x", parley.MaxText))
 	const n = 100

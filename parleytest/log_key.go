@@ -14,7 +14,7 @@ func keyed(user parley.UserID, key, text string) parley.Draft {
 	return parley.Draft{User: user, Key: key, Text: text}
 }
 
-func testKeyRepeated(t *testing.T, h LogHarness) {
+func testKeyRepeated(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	first := log.Append(t.Context(), room, keyed("u", "k", "one"))[0]
 	again := log.Append(t.Context(), room, keyed("u", "new", "two"), keyed("u", "k", "another text"), keyed("u", "", "three"))
@@ -29,7 +29,7 @@ func testKeyRepeated(t *testing.T, h LogHarness) {
 	}
 }
 
-func testKeyWithinCall(t *testing.T, h LogHarness) {
+func testKeyWithinCall(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	rs := log.Append(t.Context(), room, keyed("u", "k", "one"), keyed("u", "k", "two"), keyed("v", "k", "three"), keyed("u", "k", "four"))
 	ms := stored(t, rs)
@@ -44,7 +44,7 @@ func testKeyWithinCall(t *testing.T, h LogHarness) {
 	}
 }
 
-func testKeyConcurrent(t *testing.T, h LogHarness) {
+func testKeyConcurrent(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	const callers, keys = 8, 60
 	ids := make([][]int64, callers)
@@ -82,7 +82,7 @@ func testKeyConcurrent(t *testing.T, h LogHarness) {
 	}
 }
 
-func testKeyScope(t *testing.T, h LogHarness) {
+func testKeyScope(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	// Where one name ends and the next begins must not be mixed up.
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func testKeyScope(t *testing.T, h LogHarness) {
 	}
 }
 
-func testKeyReopen(t *testing.T, h LogHarness) {
+func testKeyReopen(t *testing.T, h logHarness) {
 	if h.Reopen == nil {
 		t.Skip("this store does not outlive its process")
 	}
@@ -124,7 +124,7 @@ func testKeyReopen(t *testing.T, h LogHarness) {
 	}
 }
 
-func testKeyLookup(t *testing.T, h LogHarness) {
+func testKeyLookup(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	first := stored(t, log.Append(t.Context(), room, keyed("u", "k", "one"), keyed("u", "", "two")))[0]
 	for _, c := range []struct {
@@ -141,13 +141,11 @@ func testKeyLookup(t *testing.T, h LogHarness) {
 	if b := boundsOf(t, log, "nowhere"); b.Last != 0 {
 		t.Errorf("a lookup made %+v", b)
 	}
-	if dir, ok := log.(parley.Directory); ok {
-		if err := dir.RemoveChannel(t.Context(), room); err != nil {
-			t.Fatal(err)
-		}
-		if m, found, err := log.Lookup(t.Context(), room, "u", "k"); found || err != nil {
-			t.Errorf("after the removal: %+v, %v, %v", m, found, err)
-		}
+	if err := directory(log).RemoveChannel(t.Context(), room); err != nil {
+		t.Fatal(err)
+	}
+	if m, found, err := log.Lookup(t.Context(), room, "u", "k"); found || err != nil {
+		t.Errorf("after the removal: %+v, %v, %v", m, found, err)
 	}
 	if err := log.Close(); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ var names = []parley.ChannelID{
 	parley.ChannelID(strings.Repeat("a", 127)), parley.ChannelID(strings.Repeat("a", 128)), parley.ChannelID("@" + strings.Repeat("z", 127)),
 }
 
-func testNames(t *testing.T, h LogHarness) {
+func testNames(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	for round := range 3 {
 		for i, ch := range names {
@@ -45,7 +45,7 @@ func testNames(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReopen(t *testing.T, h LogHarness) {
+func testReopen(t *testing.T, h logHarness) {
 	if h.Reopen == nil {
 		t.Skip("this store does not outlive its process")
 	}
@@ -66,7 +66,7 @@ func testReopen(t *testing.T, h LogHarness) {
 	}
 }
 
-func testClose(t *testing.T, h LogHarness) {
+func testClose(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "a")
 	if err := log.Close(); err != nil {
@@ -83,20 +83,19 @@ func testClose(t *testing.T, h LogHarness) {
 	if _, err := log.Bounds(t.Context(), room); !errors.Is(err, parley.ErrClosed) {
 		t.Errorf("bounds: %v", err)
 	}
-	if d, ok := log.(parley.Directory); ok {
-		_, err1 := settingsOf(t.Context(), d, room)
-		_, err2 := d.Channels(t.Context(), "", 1)
-		_, _, err3 := d.SetChannel(t.Context(), room, parley.Settings{}.Replace)
-		for i, err := range []error{err1, err2, err3, d.RemoveChannel(t.Context(), room)} {
-			if !errors.Is(err, parley.ErrClosed) {
-				t.Errorf("directory, call %d: %v", i, err)
-			}
+	d := directory(log)
+	_, err1 := settingsOf(t.Context(), d, room)
+	_, err2 := d.Channels(t.Context(), "", 1)
+	_, _, err3 := d.SetChannel(t.Context(), room, parley.Settings{}.Replace)
+	for i, err := range []error{err1, err2, err3, d.RemoveChannel(t.Context(), room)} {
+		if !errors.Is(err, parley.ErrClosed) {
+			t.Errorf("directory, call %d: %v", i, err)
 		}
 	}
 }
 
 // testCloseAnswers: whoever appends during Close learns what became of it.
-func testCloseAnswers(t *testing.T, h LogHarness) {
+func testCloseAnswers(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	var mu sync.Mutex
 	acked := map[string]bool{}

@@ -20,7 +20,7 @@ func numbers(n int) []string {
 	return out
 }
 
-func testRead(t *testing.T, h LogHarness) {
+func testRead(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, numbers(30)...)
 	epoch := boundsOf(t, log, room).Epoch
@@ -52,7 +52,7 @@ func testRead(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReadLarge(t *testing.T, h LogHarness) {
+func testReadLarge(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	const n = 48
 	data := json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`)
@@ -68,7 +68,7 @@ func testReadLarge(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReadEpoch(t *testing.T, h LogHarness) {
+func testReadEpoch(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "a")
 	for _, ch := range []parley.ChannelID{room, "unknown"} {
@@ -78,7 +78,7 @@ func testReadEpoch(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReadNothing(t *testing.T, h LogHarness) {
+func testReadNothing(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "a", "b")
 	for _, c := range []struct {
@@ -92,7 +92,7 @@ func testReadNothing(t *testing.T, h LogHarness) {
 	}
 }
 
-func testBoundsUnknown(t *testing.T, h LogHarness) {
+func testBoundsUnknown(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	m := post(t, log, room, "a")[0]
 	b, err := log.Bounds(t.Context(), "x", room, "y", room)
@@ -108,14 +108,12 @@ func testBoundsUnknown(t *testing.T, h LogHarness) {
 	if none, err := log.Bounds(t.Context()); err != nil || len(none) != 0 {
 		t.Fatalf("bounds of nothing: %v, %v", none, err)
 	}
-	if d, ok := log.(parley.Directory); ok {
-		if names, err := d.Channels(t.Context(), "", 10); err != nil || len(names) != 1 {
-			t.Fatalf("asking for bounds made channels: %v, %v", names, err)
-		}
+	if names, err := directory(log).Channels(t.Context(), "", 10); err != nil || len(names) != 1 {
+		t.Fatalf("asking for bounds made channels: %v, %v", names, err)
 	}
 }
 
-func testSeek(t *testing.T, h LogHarness) {
+func testSeek(t *testing.T, h logHarness) {
 	var now atomic.Int64
 	now.Store(1_800_000_000_000_000)
 	log := h.Open(t, func() time.Time { return time.UnixMicro(now.Load()) })

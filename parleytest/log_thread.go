@@ -10,9 +10,9 @@ import (
 	"parley"
 )
 
-func testThread(t *testing.T, h LogHarness) {
+func testThread(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	threads := index(t, log)
+	threads := index(log)
 	post(t, log, room, "root", "other")
 	for i := range 5 {
 		stored(t, log.Append(t.Context(), room, parley.Draft{User: "bob", Text: fmt.Sprint(i), Thread: 1}, parley.Draft{User: "bob",
@@ -62,7 +62,7 @@ func testThread(t *testing.T, h LogHarness) {
 }
 
 // A reply is to a message that is there, and a thread is flat.
-func testReplies(t *testing.T, h LogHarness) {
+func testReplies(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	replying := func(to int64) parley.Draft { return parley.Draft{User: "bob", Text: "x", Thread: to} }
 	if r := log.Append(t.Context(), "other", replying(1))[0]; !errors.Is(r.Err, parley.ErrNoThread) {
@@ -105,7 +105,7 @@ func testReplies(t *testing.T, h LogHarness) {
 }
 
 // Emoji that differ in variation selectors only are one kind, under the name that was used first.
-func testEmojiKinds(t *testing.T, h LogHarness) {
+func testEmojiKinds(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one")
 	const text, picture = "\u2764", "\u2764\ufe0f"
@@ -129,12 +129,9 @@ func testEmojiKinds(t *testing.T, h LogHarness) {
 	}
 }
 
-func testReactors(t *testing.T, h LogHarness) {
+func testReactors(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	reactions, ok := log.(parley.Reactions)
-	if !ok {
-		t.Skip("this log does not know who reacted")
-	}
+	reactions := log.(parley.Reactions)
 	post(t, log, room, "one", "two")
 	const n = parley.MaxReactors + 5
 	users := make([]parley.UserID, n)

@@ -11,11 +11,11 @@ import (
 	"parley"
 )
 
-// PresenceHarness is an empty store of presence and a way to let time pass on its
-// clock: by waiting, or by moving a clock that it was given.
+// PresenceHarness is handles of an empty store of presence, as several nodes have them, and a way to let
+// time pass on its clock: by waiting, or by moving a clock that it was given.
 type PresenceHarness struct {
-	Store parley.Presence
-	Pass  func(d time.Duration)
+	Stores []parley.Presence
+	Pass   func(d time.Duration)
 }
 
 // RunPresence tests every sentence of the contract of parley.Presence. open is called
@@ -41,12 +41,15 @@ func RunPresence(t *testing.T, open func(t *testing.T) PresenceHarness) {
 		{"channels and users are apart", presenceApart},
 		{"the last sign is the latest", presenceSeen},
 		{"the caller's changes stay the caller's", presenceOwnership},
+		{"a beat says who is elsewhere", presenceElsewhere},
+		{"what a dead node held is reaped once", presenceReaped},
+		{"who is on another node is not reaped", presenceReapedElsewhere},
 		{"nodes beat at the same time", presenceConcurrent},
 		{"an ended context is an error", presenceContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t)
-			c.test(t, &presence{t, h.Store, h.Pass})
+			c.test(t, &presence{t, &presences{handles: h.Stores}, h.Pass})
 		})
 	}
 }
@@ -56,7 +59,7 @@ const presenceTTL = 2 * time.Second
 
 type presence struct {
 	*testing.T
-	store parley.Presence
+	store *presences
 	pass  func(time.Duration)
 }
 
@@ -95,7 +98,7 @@ func (p *presence) send(b parley.Beat) parley.Lease {
 
 func (p *presence) leave(node string) {
 	p.Helper()
-	if err := p.store.Leave(p.Context(), node); err != nil {
+	if err := p.store.EndLease(p.Context(), node); err != nil {
 		p.Fatalf("%s leaves: %v", node, err)
 	}
 }
@@ -129,7 +132,7 @@ func (p *presence) seen(user parley.UserID) parley.Timestamp {
 }
 
 // here demands who is in a channel.
-func (p *presence) here(channel parley.ChannelID, limit, count int, want ...parley.Stay) {
+func (p *presence) here(channel parley.ChannelID, limit, count int, want ...parley.Occupant) {
 	p.Helper()
 	got, err := p.store.Here(p.Context(), channel, limit)
 	if err != nil || got.Count != count || len(got.Users) != len(want) || len(want) > 0 && !reflect.DeepEqual(got.Users, want) {
@@ -173,7 +176,7 @@ func presenceLeave(_ *testing.T, p *presence) {
 	p.beat("n2", on("bob"), in("c", "bob", 3, 2))
 	p.leave("n1")
 	p.online("bob")
-	p.here("c", 10, 1, parley.Stay{User: "bob", Since: 3, Transports: 2})
+	p.here("c", 10, 1, parley.Occupant{User: "bob", Since: 3, Transports: 2})
 	if p.seen("alice") == 0 {
 		p.Error("alice was never seen")
 	}
@@ -210,7 +213,7 @@ func presenceRenew(_ *testing.T, p *presence) {
 		}
 	}
 	p.online("alice")
-	p.here("c", 10, 1, parley.Stay{User: "alice", Since: 1, Transports: 1})
+	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 1, Transports: 1})
 }
 
 func presenceLate(_ *testing.T, p *presence) {
@@ -245,7 +248,7 @@ func presenceAgain(_ *testing.T, p *presence) {
 		p.beat("n1", on("alice"), in("c", "alice", 1, 1), off("bob", 7))
 	}
 	p.online("alice")
-	p.here("c", 10, 1, parley.Stay{User: "alice", Since: 1, Transports: 1})
+	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 1, Transports: 1})
 	p.beat("n1", off("alice", 9))
 	p.online()
 	if a, b := p.seen("alice"), p.seen("bob"); a != 9 || b != 7 {
@@ -257,7 +260,7 @@ func presenceOrder(_ *testing.T, p *presence) {
 	p.beat("n1", on("alice"), off("alice", 1), on("bob"), off("bob", 2), on("bob"),
 		in("c", "bob", 1, 1), in("c", "bob", 1, 3), in("c", "carol", 2, 1), []parley.PresenceChange{{User: "carol", Channel: "c"}})
 	p.online("bob")
-	p.here("c", 10, 1, parley.Stay{User: "bob", Since: 1, Transports: 3})
+	p.here("c", 10, 1, parley.Occupant{User: "bob", Since: 1, Transports: 3})
 }
 
 func presenceOthers(_ *testing.T, p *presence) {
@@ -273,7 +276,7 @@ func presenceOthers(_ *testing.T, p *presence) {
 
 func presenceHere(_ *testing.T, p *presence) {
 	p.beat("n1", in("c", "carol", 3, 1), in("c", "alice", 9, 2), in("c", "bob", 1, 4), in("d", "dave", 1, 1))
-	alice, bob, carol := parley.Stay{User: "alice", Since: 9, Transports: 2}, parley.Stay{User: "bob", Since: 1, Transports: 4}, parley.Stay{User: "carol", Since: 3, Transports: 1}
+	alice, bob, carol := parley.Occupant{User: "alice", Since: 9, Transports: 2}, parley.Occupant{User: "bob", Since: 1, Transports: 4}, parley.Occupant{User: "carol", Since: 3, Transports: 1}
 	p.here("c", 10, 3, alice, bob, carol)
 	p.here("c", 3, 3, alice, bob, carol)
 	p.here("c", 2, 3, alice, bob)
@@ -284,9 +287,9 @@ func presenceHere(_ *testing.T, p *presence) {
 func presenceMerged(_ *testing.T, p *presence) {
 	p.beat("n1", in("c", "alice", 9, parley.Transports(0).With(parley.WebSocket)))
 	p.beat("n2", in("c", "alice", 5, parley.Transports(0).With(parley.SSE)))
-	p.here("c", 10, 1, parley.Stay{User: "alice", Since: 5, Transports: 3})
+	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 5, Transports: 3})
 	p.beat("n2", []parley.PresenceChange{{User: "alice", Channel: "c"}})
-	p.here("c", 10, 1, parley.Stay{User: "alice", Since: 9, Transports: 1})
+	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 9, Transports: 1})
 }
 
 func presenceApart(_ *testing.T, p *presence) {
@@ -296,7 +299,7 @@ func presenceApart(_ *testing.T, p *presence) {
 		}
 	}
 	p.beat("n1", []parley.PresenceChange{{User: "aa", Channel: "a"}})
-	p.here("a", 10, 2, parley.Stay{User: "a", Since: 1, Transports: 1}, parley.Stay{User: "b", Since: 1, Transports: 1})
+	p.here("a", 10, 2, parley.Occupant{User: "a", Since: 1, Transports: 1}, parley.Occupant{User: "b", Since: 1, Transports: 1})
 	p.here("aa", 0, 3)
 	p.here("b", 0, 3)
 }
@@ -355,7 +358,7 @@ func presenceContext(_ *testing.T, p *presence) {
 	if _, err := p.store.Here(ctx, "c", 1); err == nil {
 		p.Error("a question without time was answered")
 	}
-	if err := p.store.Leave(ctx, "n1"); err == nil {
+	if err := p.store.EndLease(ctx, "n1"); err == nil {
 		p.Error("a leave without time was done")
 	}
 }

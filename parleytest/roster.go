@@ -12,47 +12,41 @@ import (
 	"parley"
 )
 
-// Store is what RunRoster tests: a roster beside the log that it follows.
-type Store interface {
-	parley.Log
-	parley.Directory
-	parley.Roster
-	parley.Index
-	parley.Revocations
-}
-
-// RosterHarness opens the stores that RunRoster tests.
-type RosterHarness struct {
-	Open   func(t *testing.T) Store                // an empty one that takes appends
-	Reopen func(t *testing.T, s Store) Store       // with the same content
-	Trim   func(t *testing.T, s Store, keep int64) // at once trims room to the newest keep entries
-}
-
 // RunRoster tests every sentence of the contract of parley.Roster.
-func RunRoster(t *testing.T, h RosterHarness) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, RosterHarness)
-	}{
+func RunRoster(t *testing.T, h StoreHarness) {
+	runRoster(t, h, []rosterTest{
 		{"members are put, changed, listed and taken out", testMembers},
 		{"who is banned is no member, and stays out", testBan},
 		{"a role changes only on its condition", testConditions},
 		{"a reader who left is no member, and remembered", testRestricted},
 		{"posting makes a member if it says so", testJoinByPosting},
+		{"posting from many handles at once makes one member", testJoinTogether},
 		{"read pointers never move back", testPointers},
 		{"a new member has read everything", testNewMember},
+		{"a removed channel has no members", testRemovedRoster},
+		{"many members are listed in pages", testManyMembers},
+	})
+}
+
+// RunIndex tests every sentence of the contracts of parley.Index and parley.Reactions.
+func RunIndex(t *testing.T, h StoreHarness) {
+	runRoster(t, h, []rosterTest{
 		{"mentions count for whom they name", testMentions},
 		{"unread equals a recount after any history", testUnreadModel},
 		{"the last message is found behind changes", testLastMessage},
-		{"a removed channel has no members", testRemovedRoster},
-		{"revocations last, and never go back", testRevocations},
-		{"many members are listed in pages", testManyMembers},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.test(t, h)
-		})
-	}
+		{"entries are taken in once, in order, by whatever node", testProject},
+		{"facts are what entries made true", testFacts},
+		{"a membership by posting does not undo a removal", testJoinedAndRemoved},
+	})
+	runLog(t, h, []logTest{
+		{"threads hold the message and its replies", testThread},
+		{"all who reacted are listed", testReactors},
+	})
+}
+
+// RunRevocations tests every sentence of the contract of parley.Revocations.
+func RunRevocations(t *testing.T, h StoreHarness) {
+	runRoster(t, h, []rosterTest{{"revocations last, and never go back", testRevocations}})
 }
 
 func put(t *testing.T, s Store, ch parley.ChannelID, user parley.UserID, role parley.Role) (was, is parley.Member) {
@@ -118,7 +112,7 @@ func channelsOf(t *testing.T, s Store, user parley.UserID) []parley.ChannelID {
 	return cs
 }
 
-func testMembers(t *testing.T, h RosterHarness) {
+func testMembers(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	if m, err := memberOf(t.Context(), s, room, "alice"); err != nil || m.Role != parley.NoRole || m.User != "alice" {
 		t.Fatalf("%+v, %v", m, err)
@@ -163,7 +157,7 @@ func testMembers(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testBan(t *testing.T, h RosterHarness) {
+func testBan(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.Regular)
 	put(t, s, room, "bob", parley.Banned)
@@ -184,13 +178,13 @@ func testBan(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testJoinByPosting(t *testing.T, h RosterHarness) {
+func testJoinByPosting(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	rs := s.Append(t.Context(), room,
 		parley.Draft{User: "alice", Text: "x", Join: true}, parley.Draft{User: "bob", Text: "x"},
 		parley.Draft{User: parley.Guest, Text: "x", Join: true}, parley.Draft{User: "alice", Text: "x", Join: true})
 	stored(t, rs)
-	if got := facts(rs); !slices.Equal(got, []parley.Fact{{Kind: parley.FactJoined, User: "alice", ID: 1}}) {
+	if got := facts(t, s, rs); !slices.Equal(got, []parley.Fact{{Kind: parley.FactJoined, User: "alice", ID: 1}}) {
 		t.Fatalf("%+v", rs)
 	}
 	if got := roles(t, s, room); got != "alice:member " {
@@ -212,15 +206,7 @@ func testJoinByPosting(t *testing.T, h RosterHarness) {
 	}
 }
 
-// facts are those of results.
-func facts(rs []parley.Result) (all []parley.Fact) {
-	for i := range rs {
-		all = append(all, rs[i].Facts...)
-	}
-	return all
-}
-
-func testPointers(t *testing.T, h RosterHarness) {
+func testPointers(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.Regular)
 	post(t, s, room, "1", "2", "3", "4", "5")
@@ -238,7 +224,7 @@ func testPointers(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testNewMember(t *testing.T, h RosterHarness) {
+func testNewMember(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	post(t, s, room, "1", "2")
 	put(t, s, room, "bob", parley.Regular)
@@ -254,7 +240,7 @@ func testNewMember(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testMentions(t *testing.T, h RosterHarness) {
+func testMentions(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.Regular)
 	put(t, s, room, "alice", parley.Regular)
@@ -283,7 +269,7 @@ func testMentions(t *testing.T, h RosterHarness) {
 	mentions(0)
 }
 
-func testRemovedRoster(t *testing.T, h RosterHarness) {
+func testRemovedRoster(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.Regular)
 	put(t, s, room, "eve", parley.Banned)
@@ -301,7 +287,7 @@ func testRemovedRoster(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testRevocations(t *testing.T, h RosterHarness) {
+func testRevocations(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	for _, step := range []struct{ revoke, want parley.Timestamp }{{0, 0}, {5, 5}, {3, 5}, {9, 9}} {
 		if step.revoke > 0 {
@@ -322,7 +308,7 @@ func testRevocations(t *testing.T, h RosterHarness) {
 	}
 }
 
-func testManyMembers(t *testing.T, h RosterHarness) {
+func testManyMembers(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	var want []parley.UserID
 	for i := range 250 {
@@ -354,7 +340,7 @@ func testManyMembers(t *testing.T, h RosterHarness) {
 }
 
 // testLastMessage: however many changes came after it, and whatever was deleted.
-func testLastMessage(t *testing.T, h RosterHarness) {
+func testLastMessage(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	for _, text := range []string{"one", "two", "three"} {
 		stored(t, s.Append(t.Context(), room, parley.Draft{User: "alice", Text: text, Join: true}))
@@ -385,7 +371,7 @@ func testLastMessage(t *testing.T, h RosterHarness) {
 
 // testUnreadModel compares the counts with those of a model that knows nothing but
 // what was done, after histories of everything that may change them.
-func testUnreadModel(t *testing.T, h RosterHarness) {
+func testUnreadModel(t *testing.T, h rosterHarness) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	users := []parley.UserID{"a", "b", "c"}

@@ -120,7 +120,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			_ = k.store.Leave(end, k.node) // else its lease ends
+			_ = k.store.EndLease(end, k.node) // else its lease ends
 			return nil
 		}
 	}
@@ -171,12 +171,12 @@ func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
 }
 
 // Online says of each user whether they are on a node, and if not when they were last seen.
-func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
-	found := make([]parley.Sighting, len(users))
+func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
+	found := make([]parley.OnlineStatus, len(users))
 	var missing []int
 	var ask []parley.UserID
 	for i, user := range users {
-		if found[i] = (parley.Sighting{User: user, Online: k.tracker.Online(user)}); !found[i].Online {
+		if found[i] = (parley.OnlineStatus{User: user, Online: k.tracker.Online(user)}); !found[i].Online {
 			missing, ask = append(missing, i), append(ask, user)
 		}
 	}
@@ -197,12 +197,12 @@ func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.S
 }
 
 // Here says who is in a channel, on all nodes.
-func (k *Keeper) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Here, error) {
+func (k *Keeper) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
 	if k.store == nil {
 		return k.tracker.Here(channel, limit), nil
 	}
 	if err := k.flush(ctx, false); err != nil {
-		return parley.Here{}, err
+		return parley.Occupancy{}, err
 	}
 	if !k.tracker.isShared() {
 		return k.tracker.Here(channel, limit), nil

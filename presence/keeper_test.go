@@ -76,11 +76,11 @@ func (m *mortal) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error) 
 	return m.Presence.Beat(ctx, b)
 }
 
-func (m *mortal) Leave(ctx context.Context, node string) error {
+func (m *mortal) EndLease(ctx context.Context, node string) error {
 	if m.dead.Load() {
 		return errors.New("dead")
 	}
-	return m.Presence.Leave(ctx, node)
+	return m.Presence.EndLease(ctx, node)
 }
 
 func (n *knot) enter(user parley.UserID) {
@@ -192,7 +192,7 @@ func TestNodesKnowOfEachOthersUsers(t *testing.T) {
 		n3.enter("alice")
 		time.Sleep(6 * time.Second)
 		n1.sees("[alice bob]")
-		if err := s.Presence.Leave(t.Context(), "n1"); err != nil { // as if it had been stopped for longer than its lease
+		if err := s.Presence.EndLease(t.Context(), "n1"); err != nil { // as if it had been stopped for longer than its lease
 			t.Fatal(err)
 		}
 		n1.sees("[alice bob]")

@@ -120,7 +120,7 @@ func TestTrackerAgainstAModel(t *testing.T) {
 			t.Helper()
 			for _, c := range channels {
 				count := 0
-				stays := map[parley.UserID]parley.Stay{}
+				stays := map[parley.UserID]parley.Occupant{}
 				for _, s := range tr.Here(c, 1000).Users {
 					stays[s.User] = s
 				}
@@ -136,9 +136,9 @@ func TestTrackerAgainstAModel(t *testing.T) {
 						}
 						continue
 					}
-					want := parley.Stay{}
+					want := parley.Occupant{}
 					if here {
-						want = parley.Stay{User: u, Since: parley.Timestamp(begin.Add(since).UnixMicro()), Transports: ts}
+						want = parley.Occupant{User: u, Since: parley.Timestamp(begin.Add(since).UnixMicro()), Transports: ts}
 					}
 					if stays[u] != want {
 						t.Fatalf("seed %d at %v: %s in %s is %+v, want %+v", seed, now, u, c, stays[u], want)

@@ -182,7 +182,7 @@ func (t *Tracker) Users() int {
 
 // Here says who is in a channel on this node: how many, and at most limit of them,
 // in the order of their names.
-func (t *Tracker) Here(channel parley.ChannelID, limit int) parley.Here {
+func (t *Tracker) Here(channel parley.ChannelID, limit int) parley.Occupancy {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var ms []member
@@ -191,14 +191,14 @@ func (t *Tracker) Here(channel parley.ChannelID, limit int) parley.Here {
 	} else if c := t.crowds[channel]; c != nil {
 		ms = c.members
 	}
-	here := parley.Here{Count: len(ms)}
+	here := parley.Occupancy{Count: len(ms)}
 	for i := range ms[:min(limit, len(ms))] {
 		here.Users = append(here.Users, ms[i].stay())
 	}
-	slices.SortFunc(here.Users, func(a, b parley.Stay) int { return cmp.Compare(a.User, b.User) })
+	slices.SortFunc(here.Users, func(a, b parley.Occupant) int { return cmp.Compare(a.User, b.User) })
 	return here
 }
 
-func (m *member) stay() parley.Stay {
-	return parley.Stay{User: m.user, Since: m.since, Transports: m.transports()}
+func (m *member) stay() parley.Occupant {
+	return parley.Occupant{User: m.user, Since: m.since, Transports: m.transports()}
 }

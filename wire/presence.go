@@ -18,7 +18,7 @@ func Difference(dst []byte, channel parley.ChannelID, joined, left []parley.User
 }
 
 // Watched is the presence event of a user who is watched.
-func Watched(dst []byte, s parley.Sighting) []byte {
+func Watched(dst []byte, s parley.OnlineStatus) []byte {
 	dst = appendText(begin(dst, "presence", ""), "user", string(s.User))
 	dst = strconv.AppendBool(append(dst, `,"online":`...), s.Online)
 	if s.Seen != 0 {

@@ -59,28 +59,44 @@ func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parle
 	return run.Entries, err
 }
 
+// harness opens stores of which all nodes have the one handle that there can be.
+func harness(fsync embedded.Fsync) parleytest.StoreHarness {
+	three := func(r *running) []parleytest.Store { return []parleytest.Store{r, r, r} }
+	return parleytest.StoreHarness{
+		Open: func(t *testing.T, clock func() time.Time) []parleytest.Store {
+			cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16, TrimEvery: 50 * time.Millisecond}
+			if fsync == embedded.FsyncCommit {
+				return three(start(t, t.TempDir(), cfg))
+			}
+			cfg.FS = vfs.NewMem()
+			return three(start(t, "data", cfg))
+		},
+		Reopen: func(t *testing.T, handles []parleytest.Store) []parleytest.Store {
+			r := handles[0].(*running)
+			r.stop(t)
+			return three(start(t, r.dir, r.cfg))
+		},
+		Trim: func(t *testing.T, s parleytest.Store) {
+			if err := s.(*running).Retain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
 func TestLog(t *testing.T) {
 	for _, fsync := range []embedded.Fsync{embedded.FsyncCommit, embedded.FsyncInterval, embedded.FsyncMemory} {
 		t.Run(string(fsync), func(t *testing.T) {
 			t.Parallel()
-			parleytest.RunLog(t, parleytest.LogHarness{
-				Open: func(t *testing.T, clock func() time.Time) parley.Log {
-					cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16, TrimEvery: 50 * time.Millisecond}
-					if fsync == embedded.FsyncCommit {
-						return start(t, t.TempDir(), cfg)
-					}
-					cfg.FS = vfs.NewMem()
-					return start(t, "data", cfg)
-				},
-				Reopen: func(t *testing.T, log parley.Log) parley.Log {
-					r := log.(*running)
-					r.stop(t)
-					return start(t, r.dir, r.cfg)
-				},
-			})
+			parleytest.RunLog(t, harness(fsync))
+			parleytest.RunDirectory(t, harness(fsync))
 		})
 	}
 }
+
+func TestIndex(t *testing.T)       { parleytest.RunIndex(t, harness(embedded.FsyncInterval)) }
+func TestRoster(t *testing.T)      { parleytest.RunRoster(t, harness(embedded.FsyncInterval)) }
+func TestRevocations(t *testing.T) { parleytest.RunRevocations(t, harness(embedded.FsyncInterval)) }
 
 // settingsOf are those of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {

@@ -7,32 +7,9 @@ import (
 
 	"parley"
 	"parley/adapter/embedded"
-	"parley/parleytest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
-
-func TestRoster(t *testing.T) {
-	parleytest.RunRoster(t, parleytest.RosterHarness{
-		Open: func(t *testing.T) parleytest.Store {
-			return start(t, "data", embedded.Config{FS: vfs.NewMem(), MaxHeads: 16, TrimEvery: time.Hour})
-		},
-		Reopen: func(t *testing.T, s parleytest.Store) parleytest.Store {
-			r := s.(*running)
-			r.stop(t)
-			return start(t, r.dir, r.cfg)
-		},
-		Trim: func(t *testing.T, s parleytest.Store, keep int64) {
-			if _, _, err := s.SetChannel(t.Context(), "room",
-				parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.(*running).Retain(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		},
-	})
-}
 
 // A message costs the store the same however many members read it.
 func TestAMessageCostsNothingPerMember(t *testing.T) {

@@ -1,5 +1,3 @@
-// Package mem keeps in this process's memory what several nodes would keep in a store
-// that they share. It serves a node that is alone, and tests with several.
 package mem
 
 import (
@@ -25,6 +23,7 @@ type Presence struct {
 
 	mu    sync.Mutex
 	nodes map[string]*node // with a lease that may have ended
+	ended []parley.Gone    // what nobody has reaped
 	seen  memory
 }
 
@@ -35,7 +34,7 @@ type node struct {
 	beat  time.Time // the last one
 	until time.Time
 	users map[parley.UserID]struct{}
-	rooms map[parley.ChannelID]map[parley.UserID]parley.Stay
+	rooms map[parley.ChannelID]map[parley.UserID]parley.Occupant
 }
 
 // NewPresence makes one in which nobody is.
@@ -59,7 +58,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 	now := p.expireLocked()
 	n, known := p.nodes[b.Node]
 	if !known || b.All {
-		n = &node{users: map[parley.UserID]struct{}{}, rooms: map[parley.ChannelID]map[parley.UserID]parley.Stay{}}
+		n = &node{users: map[parley.UserID]struct{}{}, rooms: map[parley.ChannelID]map[parley.UserID]parley.Occupant{}}
 		p.nodes[b.Node] = n
 	}
 	n.beat, n.until = now, now.Add(b.TTL)
@@ -74,18 +73,55 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 			p.seen.note(c.User, c.Seen)
 		}
 	}
-	return parley.Lease{Known: known, Others: len(p.nodes) - 1}, nil
+	lease := parley.Lease{Known: known, Others: len(p.nodes) - 1, Elsewhere: make([]bool, len(b.Changes))}
+	for i, c := range b.Changes {
+		lease.Elsewhere[i] = p.hasLocked(c.User, c.Channel, n)
+	}
+	return lease, nil
+}
+
+// hasLocked tells whether a node has a user in a place; but is not asked.
+func (p *Presence) hasLocked(user parley.UserID, channel parley.ChannelID, but *node) bool {
+	for _, n := range p.nodes {
+		_, here := n.users[user]
+		if channel != "" {
+			_, here = n.rooms[channel][user]
+		}
+		if here && n != but {
+			return true
+		}
+	}
+	return false
+}
+
+// Reap implements parley.Presence.
+func (p *Presence) Reap(ctx context.Context) (gone []parley.Gone, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expireLocked()
+	once := map[parley.Gone]bool{}
+	for _, g := range p.ended {
+		if at := (parley.Gone{User: g.User, Channel: g.Channel}); !once[at] && !p.hasLocked(g.User, g.Channel, nil) {
+			once[at] = true
+			gone = append(gone, g)
+		}
+	}
+	p.ended = nil
+	return gone, nil
 }
 
 func (n *node) stay(c parley.PresenceChange) {
 	room := n.rooms[c.Channel]
 	switch {
 	case c.Here && room == nil:
-		room = map[parley.UserID]parley.Stay{}
+		room = map[parley.UserID]parley.Occupant{}
 		n.rooms[c.Channel] = room
 		fallthrough
 	case c.Here:
-		room[c.User] = parley.Stay{User: c.User, Since: c.Since, Transports: c.Transports}
+		room[c.User] = parley.Occupant{User: c.User, Since: c.Since, Transports: c.Transports}
 	default:
 		if delete(room, c.User); len(room) == 0 {
 			delete(n.rooms, c.Channel)
@@ -94,21 +130,16 @@ func (n *node) stay(c parley.PresenceChange) {
 }
 
 // Online implements parley.Presence.
-func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley.Sighting, error) {
+func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expireLocked()
-	found := make([]parley.Sighting, len(users))
+	found := make([]parley.OnlineStatus, len(users))
 	for i, user := range users {
-		found[i].User = user
-		for _, n := range p.nodes {
-			if _, here := n.users[user]; here {
-				found[i].Online = true
-			}
-		}
+		found[i] = parley.OnlineStatus{User: user, Online: p.hasLocked(user, "", nil)}
 		if !found[i].Online {
 			found[i].Seen = p.seen.of[user]
 		}
@@ -117,14 +148,14 @@ func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley
 }
 
 // Here implements parley.Presence.
-func (p *Presence) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Here, error) {
+func (p *Presence) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
 	if err := ctx.Err(); err != nil {
-		return parley.Here{}, err
+		return parley.Occupancy{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expireLocked()
-	all := map[parley.UserID]parley.Stay{}
+	all := map[parley.UserID]parley.Occupant{}
 	for _, n := range p.nodes {
 		for user, s := range n.rooms[channel] {
 			if other, twice := all[user]; twice {
@@ -133,17 +164,17 @@ func (p *Presence) Here(ctx context.Context, channel parley.ChannelID, limit int
 			all[user] = s
 		}
 	}
-	here := parley.Here{Count: len(all)}
+	here := parley.Occupancy{Count: len(all)}
 	for _, s := range all {
 		here.Users = append(here.Users, s)
 	}
-	slices.SortFunc(here.Users, func(a, b parley.Stay) int { return cmp.Compare(a.User, b.User) })
+	slices.SortFunc(here.Users, func(a, b parley.Occupant) int { return cmp.Compare(a.User, b.User) })
 	here.Users = here.Users[:min(limit, len(here.Users))]
 	return here, nil
 }
 
-// Leave implements parley.Presence.
-func (p *Presence) Leave(ctx context.Context, name string) error {
+// EndLease implements parley.Presence.
+func (p *Presence) EndLease(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -171,8 +202,15 @@ func (p *Presence) expireLocked() (now time.Time) {
 func (p *Presence) endLocked(name string) {
 	n := p.nodes[name]
 	delete(p.nodes, name)
+	at := parley.Timestamp(n.beat.UnixMicro())
 	for user := range n.users {
-		p.seen.note(user, parley.Timestamp(n.beat.UnixMicro()))
+		p.seen.note(user, at)
+		p.ended = append(p.ended, parley.Gone{User: user, Seen: at})
+	}
+	for channel, room := range n.rooms {
+		for user := range room {
+			p.ended = append(p.ended, parley.Gone{User: user, Channel: channel, Seen: at})
+		}
 	}
 }
 

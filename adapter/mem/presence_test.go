@@ -14,8 +14,8 @@ func TestPresence(t *testing.T) {
 	parleytest.RunPresence(t, func(*testing.T) parleytest.PresenceHarness {
 		now := time.Unix(1_774_684_800, 0)
 		return parleytest.PresenceHarness{
-			Store: mem.NewPresence(mem.PresenceConfig{Clock: func() time.Time { return now }}),
-			Pass:  func(d time.Duration) { now = now.Add(d) },
+			Stores: handles[parley.Presence](mem.NewStore(mem.StoreConfig{Clock: func() time.Time { return now }})),
+			Pass:   func(d time.Duration) { now = now.Add(d) },
 		}
 	})
 }

@@ -1,0 +1,15 @@
+package parley
+
+import (
+	"context"
+	"time"
+)
+
+// Once lets something happen once in the whole system: a ticket is redeemed, a job is started. All
+// methods may be called at the same time, from all nodes.
+type Once interface {
+	// First returns true to one caller of all who name the same key within ttl of the first, by the
+	// store's clock, and false to the others. After an error nobody may act as the first: the
+	// key may be used up. ttl is at least a second; keys are up to 128 bytes.
+	First(ctx context.Context, key string, ttl time.Duration) (bool, error)
+}

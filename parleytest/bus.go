@@ -1,0 +1,274 @@
+package parleytest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+)
+
+// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows. open returns the
+// connections of three nodes or more, whose Run was not called.
+func RunBus(t *testing.T, open func(t *testing.T) []parley.Bus) {
+	for name, test := range map[string]func(*testing.T, []*busNode){
+		"what is published after Join is delivered": testBusJoin,
+		"only who has joined is told":               testBusLeave,
+		"an envelope arrives as it was sent":        testBusWhole,
+		"many at once all arrive":                   testBusMany,
+		"joins and leaves at once do no harm":       testBusChurn,
+		"an ended context is an error":              testBusContext,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var nodes []*busNode
+			for _, b := range open(t) {
+				nodes = append(nodes, runBus(t, b))
+			}
+			test(t, nodes)
+		})
+	}
+	t.Run("Join waits for Run", func(t *testing.T) {
+		b := open(t)[0]
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := b.Join(ctx, room); err == nil {
+			t.Error("Join has returned nil, and nothing can be delivered")
+		}
+		joined := make(chan error, 1) // buffered for its only sender
+		go func() { joined <- b.Join(t.Context(), room) }()
+		n := runBus(t, b)
+		if err := <-joined; err != nil {
+			t.Fatal(err)
+		}
+		n.publish(parley.Envelope{Channel: room, Head: 1})
+		n.want(1)
+	})
+}
+
+// busNode is a node's connection and what it was told.
+type busNode struct {
+	*testing.T
+	parley.Bus
+	news chan struct{} // holds a token if something came
+
+	mu    sync.Mutex
+	got   []parley.Envelope
+	calls int // under way, at most 1
+}
+
+func runBus(t *testing.T, b parley.Bus) *busNode {
+	n := &busNode{T: t, Bus: b, news: make(chan struct{}, 1)}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1) // buffered for its only sender
+	go func() { done <- b.Run(ctx, n) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func (n *busNode) Deliver(e parley.Envelope) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.got = append(n.got, e)
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+func (n *busNode) Lost() {}
+
+func (n *busNode) join(channel parley.ChannelID) {
+	n.Helper()
+	if err := n.Join(n.Context(), channel); err != nil {
+		n.Fatal(err)
+	}
+}
+
+func (n *busNode) publish(e parley.Envelope) {
+	n.Helper()
+	if err := n.Publish(n.Context(), e); err != nil {
+		n.Fatal(err)
+	}
+}
+
+// wait waits until ok holds for what was delivered.
+func (n *busNode) wait(what string, ok func(got []parley.Envelope) bool) {
+	n.Helper()
+	late := time.NewTimer(20 * time.Second)
+	defer late.Stop()
+	for {
+		n.mu.Lock()
+		got := slices.Clone(n.got)
+		n.mu.Unlock()
+		if ok(got) {
+			return
+		}
+		select {
+		case <-n.news:
+		case <-late.C:
+			n.Fatalf("not in time: %s; delivered %+v", what, got)
+		}
+	}
+}
+
+// want waits for an envelope with a head.
+func (n *busNode) want(head int64) {
+	n.Helper()
+	n.wait(fmt.Sprint("head ", head), func(got []parley.Envelope) bool {
+		return slices.ContainsFunc(got, func(e parley.Envelope) bool { return e.Head == head })
+	})
+}
+
+func testBusJoin(t *testing.T, nodes []*busNode) {
+	for i := range int64(20) {
+		channel := parley.ChannelID(fmt.Sprint("c", i))
+		for _, n := range nodes {
+			n.join(channel)
+			n.join(channel)
+		}
+		for k, from := range nodes {
+			from.publish(parley.Envelope{Channel: channel, Head: 10*i + int64(k) + 1})
+		}
+		for _, n := range nodes { // the publisher too
+			for k := range nodes {
+				n.want(10*i + int64(k) + 1)
+			}
+		}
+	}
+}
+
+func testBusLeave(t *testing.T, nodes []*busNode) {
+	in, out, left := nodes[0], nodes[1], nodes[2]
+	for _, n := range nodes {
+		n.join("all")
+	}
+	in.join(room)
+	out.join("room:2")
+	left.join(room)
+	if err := left.Leave(t.Context(), room); err != nil {
+		t.Fatal(err)
+	}
+	if err := left.Leave(t.Context(), "never"); err != nil {
+		t.Fatal(err)
+	}
+	out.publish(parley.Envelope{Channel: "roo", Head: 3})
+	out.publish(parley.Envelope{Channel: room, Head: 4})
+	in.want(4)
+	// A bus may reorder and a leave takes a moment, so this shows only what goes on coming.
+	out.publish(parley.Envelope{Channel: "all", Head: 5})
+	for _, n := range nodes {
+		n.want(5)
+	}
+	out.publish(parley.Envelope{Channel: room, Head: 6})
+	out.publish(parley.Envelope{Channel: "all", Head: 7})
+	in.want(6)
+	for _, n := range nodes {
+		n.want(7)
+		n.mu.Lock()
+		for _, e := range n.got {
+			if e.Channel != "all" && n != in && e.Head != 4 || e.Channel == "roo" || e.Channel == "room:2" {
+				t.Errorf("delivered where it was not joined: %+v", e)
+			}
+		}
+		n.mu.Unlock()
+	}
+}
+
+func testBusWhole(t *testing.T, nodes []*busNode) {
+	name := parley.ChannelID("a:b@c-_.")
+	nodes[1].join(name)
+	text := []byte(`{"type":"typing"}`)
+	was := func() parley.Envelope {
+		target := parley.Message{ID: 3, Channel: name, User: "alice", Text: "\x00 e\u0301 \u2028", Time: 5, Count: 3, Edited: true,
+			Reactions: []parley.Reaction{{Emoji: "👍", Count: 2, Users: []parley.UserID{"a", "b"}}}}
+		return parley.Envelope{Node: "n1", Epoch: "e1", Channel: name, Head: 1 << 60, Messages: []parley.Message{
+			{ID: 7, Channel: name, User: "bob", Name: "Bob", Text: "hi", Data: []byte(`{"a":1}`), Thread: 3, Key: "k",
+				Join: true, Time: 1_774_684_800_123_456, Count: 6},
+			{ID: 8, Channel: name, User: "alice", Time: 1_774_684_800_123_457, Count: 6, Change: parley.Edit, Of: 3, Target: &target}},
+			Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}}
+	}
+	e := was()
+	e.Event.Object = text
+	nodes[0].publish(e)
+	copy(text, "XXXXXXX")
+	e.Messages[0].Text = "changed"
+	nodes[1].want(1 << 60)
+	nodes[1].mu.Lock()
+	defer nodes[1].mu.Unlock()
+	if got := nodes[1].got[0]; !reflect.DeepEqual(got, was()) {
+		t.Errorf("delivered %+v, want %+v", got, was())
+	}
+}
+
+func testBusMany(t *testing.T, nodes []*busNode) {
+	const each = 200
+	for _, n := range nodes {
+		n.join(room)
+	}
+	var wait sync.WaitGroup
+	for k, n := range nodes {
+		wait.Go(func() {
+			for i := range int64(each) {
+				if err := n.Publish(t.Context(), parley.Envelope{Channel: room, Head: int64(k)*each + i + 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, n := range nodes {
+		n.wait("all heads", func(got []parley.Envelope) bool {
+			heads := map[int64]bool{}
+			for _, e := range got {
+				heads[e.Head] = true
+			}
+			return len(heads) == each*len(nodes)
+		})
+	}
+}
+
+func testBusChurn(t *testing.T, nodes []*busNode) {
+	var wait sync.WaitGroup
+	for _, n := range nodes {
+		for c := range 3 {
+			channel := parley.ChannelID(fmt.Sprint("c", c))
+			wait.Go(func() {
+				for i := range 30 {
+					err := n.Join(t.Context(), channel)
+					if err == nil && i < 29 {
+						err = n.Leave(t.Context(), channel)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wait.Wait()
+	for c := range 3 {
+		nodes[0].publish(parley.Envelope{Channel: parley.ChannelID(fmt.Sprint("c", c)), Head: int64(c) + 1})
+	}
+	for _, n := range nodes {
+		for c := range 3 {
+			n.want(int64(c) + 1)
+		}
+	}
+}
+
+func testBusContext(t *testing.T, nodes []*busNode) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := nodes[0].Publish(ctx, parley.Envelope{Channel: room}); err == nil {
+		t.Error("an envelope without time was published")
+	}
+}

@@ -10,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"parley"
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/feed"
 	"parley/hub"
@@ -22,67 +20,57 @@ import (
 
 // counting is a store that counts what is asked of it.
 type counting struct {
-	*embedded.Log
+	*mem.Handle
 	asked atomic.Int64
 }
 
 func (c *counting) Read(ctx context.Context, ch parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
 	c.asked.Add(1)
-	return c.Log.Read(ctx, ch, after, limit)
+	return c.Handle.Read(ctx, ch, after, limit)
 }
 
 func (c *counting) Bounds(ctx context.Context, chs ...parley.ChannelID) ([]parley.Bounds, error) {
 	c.asked.Add(1)
-	return c.Log.Bounds(ctx, chs...)
+	return c.Handle.Bounds(ctx, chs...)
 }
 
 func (c *counting) Settings(ctx context.Context, chs ...parley.ChannelID) ([]parley.Settings, error) {
 	c.asked.Add(1)
-	return c.Log.Settings(ctx, chs...)
+	return c.Handle.Settings(ctx, chs...)
 }
 
 func (c *counting) Member(ctx context.Context, u parley.UserID, chs ...parley.ChannelID) ([]parley.Member, error) {
 	c.asked.Add(1)
-	return c.Log.Member(ctx, u, chs...)
+	return c.Handle.Member(ctx, u, chs...)
 }
 
 func (c *counting) Memberships(ctx context.Context, u parley.UserID, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
 	c.asked.Add(1)
-	return c.Log.Memberships(ctx, u, after, limit)
+	return c.Handle.Memberships(ctx, u, after, limit)
 }
 
 func (c *counting) Unread(ctx context.Context, u parley.UserID, ps ...parley.Place) ([]parley.Count, error) {
 	c.asked.Add(1)
-	return c.Log.Unread(ctx, u, ps...)
+	return c.Handle.Unread(ctx, u, ps...)
 }
 
 func (c *counting) Latest(ctx context.Context, chs ...parley.ChannelID) ([]*parley.Message, error) {
 	c.asked.Add(1)
-	return c.Log.Latest(ctx, chs...)
+	return c.Handle.Latest(ctx, chs...)
 }
 
-// real is a service over the embedded store, which runs until the test ends.
+// real is a service over a whole store, which runs until the test ends.
 func real(t *testing.T, cfg chat.Config) (*chat.Service, *hub.Hub, *counting) {
 	t.Helper()
-	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, TrimEvery: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := &counting{Log: log}
+	store := &counting{Handle: mem.NewStore(mem.StoreConfig{}).Open()}
 	h := hub.New(store, hub.Config{OnRead: cfg.Namespaces.OnRead})
 	s := chat.New(store, feed.New(store, h), cfg)
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 2)
-	go func() { done <- log.Run(ctx) }()
+	done := make(chan error, 1) // buffered for its only sender
 	go func() { done <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		for range 2 {
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
-		if err := log.Close(); err != nil {
+		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})

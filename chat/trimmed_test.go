@@ -66,7 +66,7 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
-			if bs, err := store.Log.Bounds(t.Context(), channel); err != nil || bs[0].First > 1 {
+			if bs, err := store.Handle.Bounds(t.Context(), channel); err != nil || bs[0].First > 1 {
 				return
 			}
 			if time.Now().After(deadline) {

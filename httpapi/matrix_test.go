@@ -18,7 +18,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
-	"parley/adapter/embedded"
 	"parley/auth"
 	"parley/chat"
 	"parley/httpapi"
@@ -40,7 +39,7 @@ func production(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveAs(t, spaces, func(store *embedded.Log, tickets *auth.Tickets) httpapi.Authenticator {
+	return serveAs(t, spaces, func(store chat.Store, tickets *auth.Tickets) httpapi.Authenticator {
 		file := filepath.Join(t.TempDir(), "keys")
 		if err := os.WriteFile(file, []byte(apiKey+"\n"), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,13 +1,18 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"parley"
 	"parley/adapter/embedded"
 	"parley/auth"
+	"parley/chat"
 	"parley/httpapi"
 )
 
@@ -75,9 +80,20 @@ const many = 1200
 
 // TestRowsPerRequest measures them. The table is a suite that each new route must enter.
 func TestRowsPerRequest(t *testing.T) {
-	var log *embedded.Log
-	s := serveAs(t, nil, func(l *embedded.Log, tickets *auth.Tickets) httpapi.Authenticator {
-		log = l
+	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1) // buffered for its only sender
+	go func() { ran <- log.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+	s := serveOn(t, log, nil, func(_ chat.Store, tickets *auth.Tickets) httpapi.Authenticator {
 		return httpapi.Development{Tickets: tickets}
 	})
 	fill(t, log)

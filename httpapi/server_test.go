@@ -12,9 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"parley/adapter/embedded"
 	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
@@ -43,19 +40,21 @@ type server struct {
 
 func serve(t testing.TB) *server {
 	t.Helper()
-	return serveAs(t, nil, func(_ *embedded.Log, tickets *auth.Tickets) httpapi.Authenticator {
+	return serveAs(t, nil, func(_ chat.Store, tickets *auth.Tickets) httpapi.Authenticator {
 		return httpapi.Development{Tickets: tickets}
 	})
 }
 
 // serveAs is a server whose callers are told apart in another way than in development.
-func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth.Tickets) httpapi.Authenticator) *server {
+func serveAs(t testing.TB, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
+	t.Helper()
+	return serveOn(t, mem.NewStore(mem.StoreConfig{}).Open(), spaces, who)
+}
+
+// serveOn is serveAs over a store of the caller's.
+func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := hub.New(log, hub.Config{})
 	c := chat.New(log, feed.New(log, h), chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	tickets := auth.NewTickets(nil)
@@ -81,7 +80,7 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(*embedded.Log, *auth
 	s.url, s.admin = public.URL, admin.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{log.Run, h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

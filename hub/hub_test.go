@@ -11,10 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"parley"
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/feed"
 	"parley/hub"
 	"parley/wire"
@@ -65,16 +63,9 @@ type node struct {
 	feed *feed.Feed
 }
 
-func start(t testing.TB, cfg hub.Config) (node, *counted, *embedded.Log) {
+func start(t testing.TB, cfg hub.Config) (node, *counted, *mem.Handle) {
 	t.Helper()
-	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = store.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
+	store := mem.NewStore(mem.StoreConfig{}).Open()
 	c := &counted{Log: store}
 	h := hub.New(c, cfg)
 	return node{h, feed.New(c, h)}, c, store

@@ -8,9 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
 	"parley/engine"
@@ -25,10 +23,7 @@ import (
 func serve(t *testing.T) (url string) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := mem.NewStore(mem.StoreConfig{}).Open()
 	h := hub.New(log, hub.Config{})
 	c := chat.New(log, feed.New(log, h), chat.Config{})
 	tickets := auth.NewTickets(nil)
@@ -41,7 +36,7 @@ func serve(t *testing.T) (url string) {
 	srv := httptest.NewServer(api)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{log.Run, h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)
@@ -54,9 +49,6 @@ func serve(t *testing.T) (url string) {
 		srv.Close()
 		cancel()
 		running.Wait()
-		if err := log.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return srv.URL
 }

@@ -14,10 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"parley"
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -58,10 +56,7 @@ func perDelivery(t testing.TB, form wire.Form) float64 {
 
 // mallocs is how many objects are allocated for one message to so many readers.
 func mallocs(t testing.TB, form wire.Form, readers int) float64 {
-	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := mem.NewStore(mem.StoreConfig{}).Open()
 	h := hub.New(store, hub.Config{})
 	f := feed.New(store, h)
 	e, err := engine.New(engine.Config{})
@@ -70,9 +65,8 @@ func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = store.Run(ctx) })
 	running.Go(func() { _ = e.Run(ctx) })
-	defer func() { e.Close(); stop(); running.Wait(); store.Close() }()
+	defer func() { e.Close(); stop(); running.Wait() }()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

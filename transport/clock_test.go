@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"parley"
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -62,19 +60,16 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), Fsync: embedded.FsyncMemory})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := mem.NewStore(mem.StoreConfig{}).Open()
 	h := hub.New(store, hub.Config{})
 	c := chat.New(store, feed.New(store, h), chat.Config{})
 	ways := New(c, e, cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	for _, run := range []func(context.Context) error{store.Run, h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
 		all.Go(func() { _ = run(ctx) })
 	}
-	t.Cleanup(func() { e.Close(); stop(); all.Wait(); store.Close() })
+	t.Cleanup(func() { e.Close(); stop(); all.Wait() })
 	return ways, c, e
 }
 

@@ -1,18 +1,14 @@
 package transport
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"parley"
-	"parley/adapter/embedded"
+	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -20,14 +16,7 @@ import (
 )
 
 func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
-	store, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = store.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait(); store.Close() })
+	store := mem.NewStore(mem.StoreConfig{}).Open()
 	h := hub.New(store, hub.Config{})
 	f := feed.New(store, h)
 	e, err := engine.New(engine.Config{})

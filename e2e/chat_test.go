@@ -71,6 +71,30 @@ func TestTheChatPageShowsWhatIsSoThoughItsAnswersComeLate(t *testing.T) {
 	testenv.Browser(t, "clients/late.cjs", testenv.Server(t).URL).Rest()
 }
 
+func TestNamesAndTextsOnTheChatPageKeepTheirDirectionToThemselves(t *testing.T) {
+	t.Parallel()
+	p := serveHere(t)
+	testenv.Browser(t, "clients/direction.cjs", p.URL, p.named("alice", "Alice"), p.named("mark", "\u202eEvil\u2069 Mark"), p.named("noor", "نور")).Rest()
+}
+
+// serveHere is a server whose own pages may use it.
+func serveHere(t *testing.T) *production {
+	t.Helper()
+	address := testenv.FreePort(t)
+	return serve(t, "--listen", address, "--allowed-origins", "http://"+address)
+}
+
+// named is a token for everything, of a user whom people know by a name.
+func (p *production) named(user, name string) string {
+	all := []string{"*=rwpa"}
+	c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}, Name: name, Channels: &all}
+	signed, err := auth.Sign(p.secret, c)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return signed
+}
+
 func TestTheToolsOfAMessageWorkByTouch(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/touch.cjs", testenv.Server(t).URL).Rest()

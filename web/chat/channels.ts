@@ -1,7 +1,7 @@
 import type { InboxEntry } from "/parley.js"
-import { h, the } from "./dom.js"
+import { h, own, the } from "./dom.js"
 import type { Inbox } from "./inbox.js"
-import { oneLine } from "./message.js"
+import { said } from "./message.js"
 import type { Room } from "./room.js"
 import { brief } from "./times.js"
 
@@ -27,11 +27,11 @@ export function mountChannels(inbox: Inbox, me: string, current: () => Room, ope
 function line(e: InboxEntry, current: boolean, me: string, open: (channel: string) => void, nothing: string): HTMLElement {
   const { last_message: last, unread = 0, mentions = 0 } = e
   const who = last && (last.user === me ? "You" : last.name ?? last.user)
-  const what = !last ? nothing : last.deleted ? `${who} deleted a message` : `${who}: ${oneLine(last.text ?? "data")}`
+  const what = !last || !who ? [nothing] : last.deleted ? [own(who), " deleted a message"] : said(last, who)
   const node = h("button", { class: `line${unread && !e.muted ? " unread" : ""}`, "data-channel": e.channel, "aria-current": current ? "page" : undefined, onclick: () => open(e.channel) },
-    h("span", { class: "name cut" }, label(e.channel, e.title, me)),
+    h("span", { class: "name cut" }, own(label(e.channel, e.title, me))),
     last ? h("time", { datetime: new Date(last.timestamp * 1000).toISOString() }, brief(last.timestamp)) : h("span"),
-    h("span", { class: "small cut" }, what),
+    h("span", { class: "small cut" }, ...what),
     unread ? h("span", { class: mentions ? "count at" : "count", "aria-label": `${unread} unread${mentions ? `, ${mentions} of them for you` : ""}` , role: "img" }, mentions ? `@ ${unread}` : String(Math.min(unread, 999))) : h("span"))
   return node
 }

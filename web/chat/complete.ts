@@ -1,4 +1,4 @@
-import { h, the } from "./dom.js"
+import { h, own, the } from "./dom.js"
 import { face } from "./faces.js"
 import { begun } from "./parse.js"
 
@@ -88,7 +88,7 @@ export class Completion {
     this.#list.hidden = !this.#found.length
     this.#list.replaceChildren(...this.#found.map((n, i) => h("li", {
       class: "line", role: "option", id: `${this.#list.id}-${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(n),
-    }, face(n.user, n.name, true), h("span", { class: "cut" }, n.name, n.name === n.user ? false : h("span", { class: "small" }, ` @${n.user}`)),
+    }, face(n.user, n.name, true), h("span", { class: "cut" }, own(n.name), n.name === n.user ? false : h("span", { class: "small" }, ` @${n.user}`)),
     h("span", { class: "small" }, n.user === everybody.user ? "" : n.here ? "here" : "away"))))
     if (this.#found.length) this.#text.setAttribute("aria-activedescendant", `${this.#list.id}-${this.#chosen}`)
     else this.#text.removeAttribute("aria-activedescendant")

@@ -1,6 +1,7 @@
 import type { Message } from "/parley.js"
 import { Completion, type Named } from "./complete.js"
-import { oneLine } from "./message.js"
+import { put } from "./dom.js"
+import { said } from "./message.js"
 
 export interface ComposerEvents {
   send(text: string, thread: number | undefined): void
@@ -119,8 +120,7 @@ export class Composer {
     this.#mode = mode
     this.#about.hidden = !mode
     if (!mode) return
-    this.#about.firstElementChild!.textContent = "edit" in mode ? "Editing a message. Enter saves, Esc leaves."
-      : `Reply to ${mode.reply.name ?? mode.reply.user}: ${oneLine(mode.reply.text ?? "data")}`
+    put(this.#about.querySelector<HTMLElement>("span")!, ..."edit" in mode ? ["Editing a message. Enter saves, Esc leaves."] : ["Reply to ", ...said(mode.reply)])
   }
 
   #fill(words: string): void {

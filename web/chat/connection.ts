@@ -1,7 +1,8 @@
 import type { Client, ConnectionState, TransportName } from "/parley.js"
-import { h, the } from "./dom.js"
+import { h, put, the } from "./dom.js"
 import type { Room } from "./room.js"
 import { exact } from "./times.js"
+import { cut } from "./words.js"
 
 const names: Record<string, string> = { websocket: "WebSocket", sse: "Server-sent events", "long-poll": "Long polling", poll: "Short polling", tab: "Another tab" }
 const forced: (TransportName | undefined)[] = [undefined, "websocket", "sse", "long-poll", "poll"]
@@ -100,10 +101,6 @@ function sentence(s: ConnectionState, way: string): string {
 }
 
 function tidy(text: string): string {
-  const s = text.slice(0, 160).replace(/[.\s]+$/, "")
+  const s = cut(text, 160).replace(/[.\s]+$/, "")
   return s.charAt(0).toUpperCase() + s.slice(1)
-}
-
-function put(node: HTMLElement, text: string): void {
-  if (node.textContent !== text) node.textContent = text
 }

@@ -1,3 +1,5 @@
+import { plain } from "./words.js"
+
 type Child = Node | string | false | null | undefined
 
 /** What an element gets: attributes, and listeners under `onclick` and the like. */
@@ -13,6 +15,17 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = 
   }
   node.append(...children.filter(c => c || c === "") as (Node | string)[])
   return node
+}
+
+/** What another user wrote, a name or one line, among other words: its direction is its own. */
+export function own(text: string): HTMLElement {
+  return h("bdi", {}, plain(text))
+}
+
+/** Puts words in place of what an element has, unless it says that already. */
+export function put(node: HTMLElement, ...words: (string | Node)[]): void {
+  const text = words.map(w => typeof w === "string" ? w : w.textContent).join("")
+  if (node.textContent !== text) node.replaceChildren(...words)
 }
 
 /** An element of the page by its id. */

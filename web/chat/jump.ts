@@ -1,4 +1,4 @@
-import { h, the } from "./dom.js"
+import { h, own, the } from "./dom.js"
 import type { Inbox } from "./inbox.js"
 import { label } from "./channels.js"
 import { validName } from "./names.js"
@@ -69,7 +69,7 @@ export class Jump {
     if (typed && !found.has(typed) && validName(typed)) this.#choices.push({ channel: typed, words: `Go to #${typed}`, hint: "new" })
     this.#list.replaceChildren(...this.#choices.length ? this.#choices.map((c, i) => h("li", {
       class: "line", role: "option", id: `choice${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(c.channel),
-    }, h("span", { class: "cut" }, c.words), h("span", { class: "small" }, c.hint)))
+    }, h("span", { class: "cut" }, own(c.words)), h("span", { class: "small" }, c.hint)))
       : [h("li", { class: "line small", role: "option", "aria-selected": "false" }, typed ? "Names have letters, digits and . _ - : @" : "Type a name to begin a channel")])
     this.#input.setAttribute("aria-activedescendant", this.#choices.length ? `choice${this.#chosen}` : "")
     this.#list.children[this.#chosen]?.scrollIntoView({ block: "nearest" })

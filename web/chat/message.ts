@@ -1,10 +1,12 @@
 import type { Message, Outgoing } from "/parley.js"
-import { h } from "./dom.js"
+import { h, own } from "./dom.js"
 import { face } from "./faces.js"
 import { mentions } from "./parse.js"
+import type { Note } from "./room.js"
 import type { Row } from "./rows.js"
 import { textNodes } from "./text.js"
 import { brief, clock, dayName, whole } from "./times.js"
+import { isolated, oneLine } from "./words.js"
 
 /** What one can do with what a row shows. */
 export interface MessageEvents {
@@ -26,7 +28,7 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
     case "day": return h("h2", { class: "day" }, dayName(row.at))
     case "count": return h("h3", { class: "day" }, row.replies ? replyWords(row.replies) : "No replies yet")
     case "new": return h("p", { class: "new" }, "New")
-    case "note": return h("p", { class: "note" }, h("span", {}, summary(row.notes.map(n => n.text))))
+    case "note": return h("p", { class: "note" }, h("span", {}, ...summary(row.notes)))
     case "message": return message(row, me, events)
     case "pending": return pending(row.out, row.first, me, events)
   }
@@ -35,7 +37,7 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
 function message({ message: m, first, parent, replies, inThread }: Row & { kind: "message" }, me: string, events: MessageEvents): HTMLElement {
   const name = m.name ?? m.user
   const body = h("div", {})
-  if (first) body.append(h("p", { class: "by" }, h("b", {}, name), h("time", { datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp))))
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, own(name)), h("time", { datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp))))
   if (m.thread !== undefined && !m.deleted && !inThread) body.append(quote(m.thread, parent, events))
   if (m.deleted) body.append(h("p", { class: "gone" }, "This message was deleted."))
   else body.append(...content(m, me, events))
@@ -43,22 +45,27 @@ function message({ message: m, first, parent, replies, inThread }: Row & { kind:
   if (replies) body.append(threadLink(m, replies, events))
   const names = mentions(m)
   const other = m.user !== me && !m.deleted && (names.has(me) || names.has("channel"))
-  const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${name}, ${clock(m.timestamp)}` },
+  const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${isolated(name)}, ${clock(m.timestamp)}` },
     first ? face(m.user, name) : h("time", { "aria-hidden": "true" }, clock(m.timestamp)), body)
   return node
 }
 
 function content({ text, data, edited }: Message, me: string, events: MessageEvents): Node[] {
   const nodes: Node[] = []
-  if (text) nodes.push(h("div", { class: "text" }, ...textNodes(text, me), edited ? h("span", { class: "edited" }, " (edited)") : false))
-  if (data && !text) nodes.push(h("pre", { class: "data", tabindex: 0 }, JSON.stringify(data, undefined, 2)))
+  if (text) nodes.push(h("div", { class: "text", dir: "auto" }, ...textNodes(text, me), edited ? h("span", { class: "edited" }, " (edited)") : false))
+  if (data && !text) nodes.push(h("pre", { class: "data", dir: "ltr", tabindex: 0 }, JSON.stringify(data, undefined, 2)))
   else if (data) nodes.push(h("details", { class: "small", ontoggle: () => events.resized() }, h("summary", {}, "Data"), h("pre", { class: "data", tabindex: 0 }, JSON.stringify(data, undefined, 2))))
   return nodes
 }
 
 function quote(id: number, parent: Message | undefined, events: MessageEvents): HTMLElement {
-  const words = !parent ? `message ${id}` : parent.deleted ? "a deleted message" : `${parent.name ?? parent.user}: ${oneLine(parent.text ?? "data")}`
-  return h("button", { class: "quote", onclick: () => events.jump(id) }, h("span", { class: "sr" }, "In reply to "), h("span", { class: "cut" }, words))
+  const words = !parent ? [`message ${id}`] : parent.deleted ? ["a deleted message"] : said(parent)
+  return h("button", { class: "quote", onclick: () => events.jump(id) }, h("span", { class: "sr" }, "In reply to "), h("span", { class: "cut" }, ...words))
+}
+
+/** Who said what, in one line. */
+export function said(m: Message, who = m.name ?? m.user): (string | Node)[] {
+  return [own(who), ": ", own(oneLine(m.text ?? "data"))]
 }
 
 /** How many replies a message has, by whom and when the latest; opens the thread. */
@@ -88,7 +95,7 @@ function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents)
   const failed = o.state === "failed"
   const body = h("div", {})
   if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
-  body.append(h("div", { class: "text" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
+  body.append(h("div", { class: "text", dir: "auto" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
   if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
     h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))
   return h("article", { class: `msg ${failed ? "failed" : "pending"}${first ? " first" : ""}`, "data-key": o.key, tabindex: -1, "aria-label": failed ? "Not sent" : "Being sent" },
@@ -96,13 +103,9 @@ function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents)
 }
 
 /** At most the latest four, none twice. */
-function summary(texts: string[]): string {
-  const some = [...new Set(texts.reverse())].slice(0, 4).reverse()
-  return some.join(" · ")
-}
-
-export function oneLine(text: string): string {
-  return text.slice(0, 200).replace(/`+|\s+/g, " ").trim()
+function summary(notes: Note[]): (string | Node)[] {
+  const some = [...new Map([...notes].reverse().map(n => [`${n.who}${n.text}`, n])).values()].slice(0, 4).reverse()
+  return some.flatMap(({ who, text }, i) => [i ? " · " : "", ...who ? [own(who)] : [], who ? text : own(text)])
 }
 
 function iso(seconds: number): string {

@@ -1,7 +1,7 @@
 import type { InboxEntry } from "/parley.js"
 import { label } from "./channels.js"
 import { the } from "./dom.js"
-import { oneLine } from "./message.js"
+import { isolated, oneLine } from "./words.js"
 
 const key = "parley-notify"
 
@@ -28,7 +28,7 @@ export class Notify {
   tell({ channel, title, last_message: last }: InboxEntry): void {
     if (!this.#on || !last || last.user === this.#me) return
     try {
-      const note = new Notification(label(channel, title, this.#me), { body: `${last.name ?? last.user}: ${oneLine(last.text ?? "data")}`, tag: channel })
+      const note = new Notification(isolated(label(channel, title, this.#me)), { body: `${isolated(last.name ?? last.user)}: ${isolated(oneLine(last.text ?? "data"))}`, tag: channel })
       note.onclick = () => {
         window.focus()
         this.#open(channel)

@@ -1,4 +1,4 @@
-import { h, the } from "./dom.js"
+import { h, own, the } from "./dom.js"
 import { face } from "./faces.js"
 import type { Room } from "./room.js"
 
@@ -12,7 +12,7 @@ export function showPeople(room: Room, talk: (user: string) => void): void {
     [...users].map(user => [user, names.get(user) ?? user] as [string, string]).sort(([, a], [, b]) => a.localeCompare(b))
   const line = ([user, name]: [string, string], here: boolean): HTMLElement => h("li", {},
     h("button", { class: here ? "line" : "line away", title: user === room.me ? "You" : `Write to ${user}`, onclick: () => { if (user !== room.me) talk(user) } },
-      face(user, name, true), h("span", { class: "cut" }, name, user === room.me ? h("span", { class: "small" }, " you") : false),
+      face(user, name, true), h("span", { class: "cut" }, own(name), user === room.me ? h("span", { class: "small" }, " you") : false),
       here ? h("i", { class: "here" }) : h("span", { class: "small" }, "away")))
   const list = (all: [string, string][], count: number, here: boolean): HTMLElement[] => {
     const lines = all.slice(0, most).map(one => line(one, here))
@@ -30,10 +30,10 @@ export function showPeople(room: Room, talk: (user: string) => void): void {
 }
 
 /** Who is typing, in words. */
-export function typingWords(room: Room): string {
-  const names = [...room.typing.values()].map(t => t.name)
-  if (names.length > 3) return "Several people are typing"
-  if (!names.length) return ""
-  const [last, ...others] = [names.at(-1)!, ...names.slice(0, -1)]
-  return others.length ? `${others.join(", ")} and ${last} are typing` : `${last} is typing`
+export function typingWords(room: Room): (string | Node)[] {
+  const names = [...room.typing.values()].map(t => own(t.name))
+  if (names.length > 3) return ["Several people are typing"]
+  const last = names.pop()
+  if (!last) return []
+  return names.length ? [...names.flatMap((name, i) => [i ? ", " : "", name]), " and ", last, " are typing"] : [last, " is typing"]
 }

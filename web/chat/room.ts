@@ -1,9 +1,9 @@
-import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, Welcome } from "/parley.js"
+import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, System, Welcome } from "/parley.js"
 import { MessageView, PresenceView, ReactionView } from "../../client/ts/src/views.js"
 import { durable } from "./outgoing.js"
 
-/** A line that is not stored: who came and went, and what the server says. It stands after message `after`. */
-export interface Note { after: number; text: string }
+/** A line that is not stored: who came and went, and what the server says. It stands after message `after`, and begins with a name if it is about somebody. */
+export interface Note { after: number; who?: string; text: string }
 
 /** What changed, for who shows it. */
 export type What = "messages" | "typing" | "people"
@@ -72,7 +72,7 @@ export class Room {
       channel.on("user-joined", p => this.#joined(p)),
       channel.on("user-left", p => this.#left(p)),
       channel.on("presence", p => this.#moves(p)),
-      channel.on("system", s => this.#note(s.text)),
+      channel.on("system", s => this.#system(s)),
       channel.on("reset", () => this.#restart()),
       channel.on("refused", e => {
         this.refused = e.message
@@ -216,7 +216,7 @@ export class Room {
     this.#named.set(user, name)
     const known = this.people.has(user)
     this.#show(this.#presence.joined(user))
-    if (!known && user !== this.me) this.#note(`${name} joined`)
+    if (!known && user !== this.me) this.#note(" joined", name)
   }
 
   #left({ user }: Person): void {
@@ -269,8 +269,14 @@ export class Room {
     return this.messages.findLast(m => m.user === user && m.name)?.name ?? user
   }
 
-  #note(text: string): void {
-    this.notes.push({ after: this.last?.id ?? 0, text })
+  /** A line of the server's, which may begin with the name of whom it is about. */
+  #system({ text, user = "" }: System): void {
+    const who = [this.#named.get(user), this.#nameOf(user), user].find(name => name && text.startsWith(name))
+    this.#note(text.slice(who?.length ?? 0), who)
+  }
+
+  #note(text: string, who?: string): void {
+    this.notes.push({ after: this.last?.id ?? 0, who, text })
     if (this.notes.length > mostNotes) this.notes.shift()
     this.#tell("messages")
   }

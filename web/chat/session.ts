@@ -1,7 +1,7 @@
 import { Client, type Message } from "/parley.js"
 import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
-import { looking, soon, the } from "./dom.js"
+import { looking, own, put, soon, the } from "./dom.js"
 import type { Identity } from "./identity.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
@@ -9,6 +9,7 @@ import { Notify } from "./notify.js"
 import { showPeople, typingWords } from "./people.js"
 import { Room, type What } from "./room.js"
 import { Talk } from "./talk.js"
+import { isolated } from "./words.js"
 
 /** How many channels are kept as they were left, and followed. */
 const kept = 12
@@ -171,24 +172,19 @@ export class Session {
     const { name } = this.#room
     const words = label(name, this.#title, this.me)
     const unread = this.#inbox.unread
-    const title = `${unread ? `(${unread}) ` : ""}${words} · parley`
+    const title = `${unread ? `(${unread}) ` : ""}${isolated(words)} · parley`
     if (document.title !== title) document.title = title
-    put("title", words)
-    put("topic", this.#title ? `#${name}` : "")
+    put(the("title"), own(words))
+    put(the("topic"), this.#title ? `#${name}` : "")
     the("join").hidden = !this.me || !this.#inbox.loaded || this.#inbox.entries.has(name) || !!this.#room.refused || name.startsWith("@")
   }
 
   /** The line below the composer: trouble first, then who is typing. */
   #say(trouble = this.#trouble): void {
     this.#trouble = trouble
-    const words = this.#talk.trouble || trouble || typingWords(this.#room)
+    const bad = this.#talk.trouble || trouble
     const line = the("under")
-    if (line.firstElementChild!.textContent !== words) line.firstElementChild!.textContent = words
+    put(line.firstElementChild as HTMLElement, ...bad ? [bad] : typingWords(this.#room))
     line.classList.toggle("bad", !!(this.#talk.trouble || trouble))
   }
-}
-
-function put(id: string, text: string): void {
-  const node = the(id)
-  if (node.textContent !== text) node.textContent = text
 }

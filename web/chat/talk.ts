@@ -1,15 +1,16 @@
 import type { Message } from "/parley.js"
 import { everybody, type Named } from "./complete.js"
 import { Composer } from "./composer.js"
-import { h, looking, soon, the } from "./dom.js"
+import { h, looking, put, soon, the } from "./dom.js"
 import { emptyNode } from "./empty.js"
 import type { Inbox } from "./inbox.js"
 import { List } from "./list.js"
-import { oneLine, rowNode } from "./message.js"
+import { rowNode, said } from "./message.js"
 import type { Room } from "./room.js"
 import { rows } from "./rows.js"
 import { Thread } from "./thread.js"
 import { mountTools, type Tools } from "./tools.js"
+import { isolated } from "./words.js"
 
 /** How long a message must be visible to count as read, in milliseconds, and how long a failure is told. */
 const glance = 300, problemFor = 8_000
@@ -123,7 +124,7 @@ export class Talk {
     this.#list.show(room.view)
     this.#empty?.remove()
     this.#empty = undefined
-    this.#composer.open(`Message ${label}`, room.draft)
+    this.#composer.open(`Message ${isolated(label)}`, room.draft)
     this.#begin()
     this.#show()
   }
@@ -156,7 +157,7 @@ export class Talk {
     const looked = this.#list.atEnd && looking()
     if (!looked && (room.newAfter === undefined || room.seen >= before)) room.newAfter = before
     if (!this.#list.atEnd) this.#missed++
-    the("said").textContent = `${m.name ?? m.user}: ${oneLine(m.text ?? "data")}`
+    put(the("said"), ...said(m))
   }
 
   problem(e: Error): void {

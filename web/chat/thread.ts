@@ -1,6 +1,6 @@
 import { Composer } from "./composer.js"
 import type { Named } from "./complete.js"
-import { h, soon, the } from "./dom.js"
+import { h, own, put, soon, the } from "./dom.js"
 import { List } from "./list.js"
 import { rowNode } from "./message.js"
 import { Replies } from "./replies.js"
@@ -86,7 +86,7 @@ export class Thread {
     this.#replies = new Replies(room, root, () => this.#draw())
     the("thread").hidden = false
     document.body.classList.add("threaded")
-    the("thread-of").textContent = label
+    put(the("thread-of"), own(label))
     this.#list.show(undefined)
     this.#composer.open("Reply", this.#drafts.get(this.#key) ?? "")
     this.#show()

@@ -162,13 +162,13 @@ func (store) Reactors(context.Context, parley.ChannelID, int64, string, parley.U
 
 func service(t *testing.T, log parley.Log) (*chat.Service, *hub.Hub) {
 	t.Helper()
-	h := hub.New(log, hub.Config{})
-	return chat.New(store{log}, feed.New(log, h), chat.Config{}), h
+	f := feed.New(log, feed.Config{})
+	return chat.New(store{log}, f, chat.Config{}), f.Hub()
 }
 
 // answering is a service whose answers have so many bytes; 0: the usual.
 func answering(log parley.Log, most int) *chat.Service {
-	return chat.New(store{log}, feed.New(log, hub.New(log, hub.Config{})), chat.Config{MaxAnswer: most})
+	return chat.New(store{log}, feed.New(log, feed.Config{}), chat.Config{MaxAnswer: most})
 }
 
 func dev(user parley.UserID) chat.Caller { return chat.Caller{User: user, As: chat.Developer} }

@@ -63,8 +63,9 @@ func (c *counting) Latest(ctx context.Context, chs ...parley.ChannelID) ([]*parl
 func real(t *testing.T, cfg chat.Config) (*chat.Service, *hub.Hub, *counting) {
 	t.Helper()
 	store := &counting{Handle: mem.NewStore(mem.StoreConfig{}).Open()}
-	h := hub.New(store, hub.Config{OnRead: cfg.Namespaces.OnRead})
-	s := chat.New(store, feed.New(store, h), cfg)
+	f := feed.New(store, feed.Config{Hub: hub.Config{OnRead: cfg.Namespaces.OnRead}})
+	h := f.Hub()
+	s := chat.New(store, f, cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1) // buffered for its only sender
 	go func() { done <- s.Run(ctx) }()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"parley"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -191,7 +190,7 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 		kind = "member-added"
 	}
 	own := parley.ChannelID("@" + user)
-	s.feed.Event(own, hub.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
+	s.feed.Event(own, parley.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
 	s.inboxes.moved(user, channel, is.Role.In())
 	s.membersChanged(user, is.Role.In())
 }
@@ -275,7 +274,7 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 			Detail: fmt.Sprintf("%s is no member of %s", c.User, channel), Hint: "join it, or post to it, first"}
 	}
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
-		s.feed.Event(channel, hub.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
+		s.feed.Event(channel, parley.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
 	}
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {
 		s.inboxes.touched(c.User, channel)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/hub"
 	"parley/presence"
 	"parley/wire"
 )
@@ -171,5 +170,5 @@ func (s *Service) tellNews(now time.Time) {
 // tellPresence tells a channel's streams who is here, but not those of the user whom it is
 // about.
 func (s *Service) tellPresence(channel parley.ChannelID, name string, obj []byte, about parley.UserID) {
-	s.presence.Told(s.feed.Event(channel, hub.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
+	s.presence.Told(s.feed.Event(channel, parley.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -161,7 +160,7 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
-	s.feed.Event(channel, hub.Event{Name: name, Object: wire.Event(nil, channel, c.User, c.Name, name, data), Skip: skip})
+	s.feed.Event(channel, parley.Event{Name: name, Object: wire.Event(nil, channel, c.User, c.Name, name, data), Skip: skip})
 	return nil
 }
 
@@ -174,7 +173,7 @@ func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID
 		return err
 	}
 	if s.typing.due(typist{channel, c.User}, s.clock()) {
-		s.feed.Event(channel, hub.Event{Name: "typing", Object: wire.UserEvent(nil, "typing", channel, c.User, c.Name), Skip: skip})
+		s.feed.Event(channel, parley.Event{Name: "typing", Object: wire.UserEvent(nil, "typing", channel, c.User, c.Name), Skip: skip})
 	}
 	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/feed"
-	"parley/hub"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -108,7 +107,7 @@ func startCluster(t *testing.T) *cluster {
 	run(log.Run)
 	for i := range c.nodes {
 		c.told[i] = make(chan string, 1000)
-		c.nodes[i] = chat.New(c.store, feed.New(c.store, hub.New(c.store, hub.Config{})), chat.Config{})
+		c.nodes[i] = chat.New(c.store, feed.New(c.store, feed.Config{}), chat.Config{})
 		c.nodes[i].OnRights(func(channel parley.ChannelID, user parley.UserID) { c.told[i] <- string(channel) + "/" + string(user) })
 		run(c.nodes[i].Run)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -249,7 +248,7 @@ func (s *Service) pointInboxes(ctx context.Context, channel parley.ChannelID, us
 	more := wire.More(nil, channel, bs[0].Last)
 	s.inboxes.uncounted(channel, users)
 	for _, user := range users {
-		s.feed.Hub().Event(parley.ChannelID("@"+user), hub.Event{Name: "more", Object: more})
+		s.feed.Hub().Event(parley.ChannelID("@"+user), parley.Event{Name: "more", Object: more})
 	}
 }
 
@@ -323,7 +322,7 @@ func (s *Service) countInboxes(ctx context.Context, user parley.UserID, channels
 	}
 	changed, total := s.inboxes.counted(user, all, tell)
 	for _, c := range changed {
-		s.feed.Hub().Event(parley.ChannelID("@"+user), hub.Event{Name: "unread", Object: wire.Unread(nil, c, total)})
+		s.feed.Hub().Event(parley.ChannelID("@"+user), parley.Event{Name: "unread", Object: wire.Unread(nil, c, total)})
 	}
 }
 

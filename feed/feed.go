@@ -1,27 +1,50 @@
-// Package feed is the one way into a node's channels. What this node appends reaches the
-// log, the hub and everybody who must know that a channel grew in the same order, through
-// the same call.
+// Package feed is the one way into a node's channels. Entries that this node appended, that
+// another node announced and that a repair read all reach the hub, and everybody who must
+// know that a channel grew, through the same call. The log is the truth, the bus is a hint.
 package feed
 
 import (
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"parley"
 	"parley/hub"
 )
 
-// Feed appends to a log and shows a hub what the log holds. All methods may be called at the
-// same time.
+// Config of a Feed. The zero value is that of a node that is alone.
+type Config struct {
+	Hub      hub.Config
+	Node     string       // names this run of the node among the others; required with a Bus
+	Bus      parley.Bus   // nil: there are no other nodes
+	Index    parley.Index // is projected after each append; nil: the log's own, which it writes with each append
+	Settings uint64       // a hash of the settings that must be the same on every node
+	Logger   *slog.Logger // slog.Default()
+	Clock    func() time.Time
+}
+
+// Feed appends to a log and shows its hub what the log holds. All methods may be called at
+// the same time.
 type Feed struct {
 	// fixed after construction
 	log    parley.Log
+	cfg    Config
 	hub    *hub.Hub
 	seed   maphash.Seed
 	shards [64]shard
 	grown  func(channel parley.ChannelID)
 	facts  func(channel parley.ChannelID, facts []parley.Fact)
+
+	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
+	repairs  *keyed
+	projects *keyed
+	joins    joins
+	out      []chan parley.Envelope // by the hash of the channel
+	digest   digest
 }
 
 type shard struct {
@@ -29,12 +52,34 @@ type shard struct {
 	queues map[parley.ChannelID]*appendQueue
 }
 
-// New creates the feed of a hub over the same log.
-func New(log parley.Log, h *hub.Hub) *Feed {
-	f := &Feed{log: log, hub: h, seed: maphash.MakeSeed(), grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}}
+// outQueues carry envelopes to the bus, those of one channel in their order. An envelope
+// that finds its queue full is dropped: the digest of heads names the channel all the same.
+const (
+	outQueues = 4
+	outWaits  = 256
+)
+
+// New creates a feed over a log, with its hub.
+func New(log parley.Log, cfg Config) *Feed {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
+		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {},
+		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}}}
 	for i := range f.shards {
 		f.shards[i].queues = map[parley.ChannelID]*appendQueue{}
 	}
+	if cfg.Bus != nil {
+		for range outQueues {
+			f.out = append(f.out, make(chan parley.Envelope, outWaits))
+		}
+	}
+	f.repairs, f.projects = newKeyed(f.repairChannel), newKeyed(f.projectChannel)
+	f.hub = hub.New(source{f}, cfg.Hub)
 	return f
 }
 
@@ -42,11 +87,30 @@ func New(log parley.Log, h *hub.Hub) *Feed {
 func (f *Feed) Hub() *hub.Hub { return f.hub }
 
 // OnGrown calls grown when a channel has entries that it had not, whichever node stored
-// them, and facts with what followed from entries that this node stored, both after the
-// entries were delivered here, in their order in each channel. Neither may block. It is
-// called before the first Publish.
+// them, and facts with what followed from entries that this node stored or projected, both
+// after the entries were delivered here. Neither may block. It is called before the first
+// Publish.
 func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel parley.ChannelID, facts []parley.Fact)) {
 	f.grown, f.facts = grown, facts
+}
+
+// Run keeps the hub within its bounds and follows the other nodes, until ctx ends.
+func (f *Feed) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return f.hub.Run(ctx) })
+	g.Go(func() error { return f.followEpochs(ctx) })
+	g.Go(func() error { return f.repairs.run(ctx) })
+	g.Go(func() error { return f.projects.run(ctx) })
+	if f.cfg.Bus != nil {
+		g.Go(func() error { return f.cfg.Bus.Run(ctx, handler{f}) })
+		for _, out := range f.out {
+			g.Go(func() error { return f.send(ctx, out) })
+		}
+		g.Go(func() error { return f.announce(ctx) })
+		g.Go(func() error { return f.check(ctx) })
+		g.Go(func() error { return f.leaveUnfollowed(ctx) })
+	}
+	return g.Wait()
 }
 
 func (f *Feed) shard(channel parley.ChannelID) *shard {
@@ -56,31 +120,79 @@ func (f *Feed) shard(channel parley.ChannelID) *shard {
 // appended takes the results of an append. It uses entries, which is empty, and returns it
 // to be used again.
 func (f *Feed) appended(channel parley.ChannelID, results []parley.Result, entries []parley.Message) []parley.Message {
+	epoch := ""
 	for i := range results {
-		if r := &results[i]; r.Err == nil && !r.Unchanged {
-			entries = append(entries, r.Message)
+		switch r := &results[i]; {
+		case r.Err == parley.ErrUnknown:
+			f.repairs.add(channel) // the entry may be there, and nobody else announces it
+		case r.Err == nil && !r.Unchanged:
+			if epoch != r.Epoch && epoch != "" { // the log changed its epoch between two parts of a batch
+				f.take(channel, epoch, entries)
+				entries = entries[:0]
+			}
+			entries, epoch = append(entries, r.Message), r.Epoch
 		}
 	}
 	if len(entries) == 0 {
 		return entries
 	}
-	f.hub.Grown(channel, entries)
-	f.grown(channel)
+	f.take(channel, epoch, entries)
+	f.tell(channel, epoch, entries)
+	f.project(channel)
 	for i := range results {
 		if len(results[i].Facts) > 0 {
 			f.facts(channel, results[i].Facts)
 		}
 	}
 	clear(entries)
-	return entries
+	return entries[:0]
+}
+
+// take is the one way in: entries that the log holds, in their order.
+func (f *Feed) take(channel parley.ChannelID, epoch string, entries []parley.Message) {
+	f.sawEpoch(epoch)
+	if _, contiguous := f.hub.Grown(channel, epoch, entries); !contiguous {
+		f.repairs.add(channel)
+	}
+	f.joins.reached(channel, entries[len(entries)-1].ID)
+	f.grown(channel)
 }
 
 // Settle waits until what was given to Publish before it is stored, and what follows from
 // that can be read, or until ctx ends.
-func (f *Feed) Settle(ctx context.Context, channel parley.ChannelID) { f.settle(ctx, channel) }
+func (f *Feed) Settle(ctx context.Context, channel parley.ChannelID) {
+	f.settle(ctx, channel)
+	f.projects.wait(ctx, channel)
+}
 
-// Event gives an event to the streams of a channel, and returns how many sessions follow the
-// channel on this node.
-func (f *Feed) Event(channel parley.ChannelID, e hub.Event) (followers int) {
+// Event gives an event to the streams of a channel on all nodes, and returns how many
+// sessions follow the channel on this one.
+func (f *Feed) Event(channel parley.ChannelID, e parley.Event) (followers int) {
+	if f.cfg.Bus != nil {
+		f.post(parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: channel, Event: &e})
+	}
 	return f.hub.Event(channel, e)
+}
+
+// source is the feed as its hub reads it.
+type source struct{ *Feed }
+
+var _ hub.Source = source{}
+
+// Read implements hub.Source.
+func (s source) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
+	run, err := s.log.Read(ctx, channel, after, limit)
+	if err == nil {
+		s.sawEpoch(run.Epoch)
+	}
+	return run, err
+}
+
+// Bounds implements hub.Source.
+func (s source) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	bs, err := s.log.Bounds(ctx, channels...)
+	if err == nil && len(bs) > 0 {
+		s.sawEpoch(bs[0].Epoch)
+	}
+	return bs, err
 }

@@ -7,7 +7,6 @@ import (
 
 	"parley"
 	"parley/feed"
-	"parley/hub"
 )
 
 // slow is a log whose appends wait for the test.
@@ -23,7 +22,7 @@ func (s *slow) Append(_ context.Context, _ parley.ChannelID, ds ...parley.Draft)
 
 func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
 	log := &slow{proceed: make(chan struct{})}
-	f := feed.New(log, hub.New(log, hub.Config{}))
+	f := feed.New(log, feed.Config{})
 	f.Settle(t.Context(), "c") // there is nothing
 	var stored atomic.Int32
 	publish := func() {
@@ -53,7 +52,7 @@ func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
 
 func TestSettleEndsWithItsContext(t *testing.T) {
 	log := &slow{proceed: make(chan struct{})}
-	f := feed.New(log, hub.New(log, hub.Config{}))
+	f := feed.New(log, feed.Config{})
 	done := make(chan struct{})
 	f.Publish("c", parley.Draft{}, func(parley.Result) { close(done) })
 	ctx, cancel := context.WithCancel(t.Context())

@@ -18,7 +18,6 @@ import (
 	"parley/engine"
 	"parley/feed"
 	"parley/httpapi"
-	"parley/hub"
 	"parley/presence"
 	"parley/transport"
 )
@@ -55,8 +54,8 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(chat.Store, *auth.Ti
 func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	h := hub.New(log, hub.Config{})
-	c := chat.New(log, feed.New(log, h), chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	f := feed.New(log, feed.Config{})
+	c := chat.New(log, f, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
@@ -80,7 +79,7 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	s.url, s.admin = public.URL, admin.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{f.Run, c.Run, e.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

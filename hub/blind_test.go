@@ -16,7 +16,7 @@ func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, "one")
 	joined := func(user parley.UserID) { // an event of presence, as chat makes them
-		h.Event("c", hub.Event{Name: "user-joined", Object: wire.UserEvent(nil, "user-joined", "c", user, ""), Presence: true})
+		h.Event("c", parley.Event{Name: "user-joined", Object: wire.UserEvent(nil, "user-joined", "c", user, ""), Presence: true})
 	}
 	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE, wire.FormSSEMulti} {
 		s, sighted := open(h, form), open(h, form)

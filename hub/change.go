@@ -16,9 +16,14 @@ func (h *Hub) changed(channel parley.ChannelID, entries []parley.Message) {
 	}
 }
 
+// ForgetPages drops a channel's pages: this node is no longer told what changes in it.
+func (h *Hub) ForgetPages(channel parley.ChannelID) {
+	h.pages.forget(channel, func(*page) bool { return true })
+}
+
 // Forget makes readers of a channel that was removed find out what is left of it.
 func (h *Hub) Forget(channel parley.ChannelID) {
-	h.pages.forget(channel, func(*page) bool { return true })
+	h.ForgetPages(channel)
 	if t := h.topic(channel); t != nil {
 		t.mu.Lock()
 		dropped := t.recent.cut()

@@ -4,6 +4,7 @@
 package hub
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -22,11 +23,23 @@ type Config struct {
 	OnRead func(parley.ChannelID) bool
 }
 
-// Hub connects a log with the sessions that read it. All methods may be called at
+// Source is what a hub reads from: the feed, over a log.
+type Source interface {
+	// Join returns when whatever the channel grows by from now on is shown to the hub by Grown.
+	// It is called before the channel's bounds are read for a follower.
+	Join(ctx context.Context, channel parley.ChannelID) error
+	// Leave says that the channel's last follower has left. It must not block.
+	Leave(channel parley.ChannelID)
+	// Read and Bounds are those of a parley.Log.
+	Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error)
+	Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error)
+}
+
+// Hub connects a source with the sessions that read it. All methods may be called at
 // the same time.
 type Hub struct {
 	// fixed after construction
-	log    parley.Log
+	source Source
 	pages  *pages
 	limit  int64
 	clock  func() time.Time
@@ -34,7 +47,8 @@ type Hub struct {
 	seed   maphash.Seed
 	shards [64]shard
 
-	recent atomic.Int64 // bytes in all tapes
+	recent atomic.Int64           // bytes in all tapes
+	epoch  atomic.Pointer[string] // the log's, as far as this node knows; nil until it named one
 
 	mu    sync.Mutex
 	busy  map[*topic]int64 // those that Sweep looks at, with the head that the log had named at the last sweep
@@ -54,8 +68,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// New makes a hub over a log.
-func New(log parley.Log, cfg Config) *Hub {
+// New creates a hub over a source.
+func New(source Source, cfg Config) *Hub {
 	if cfg.RecentLimit == 0 {
 		cfg.RecentLimit = 256 << 20
 	}
@@ -68,7 +82,10 @@ func New(log parley.Log, cfg Config) *Hub {
 	if cfg.OnRead == nil {
 		cfg.OnRead = func(parley.ChannelID) bool { return false }
 	}
-	return &Hub{log: log, pages: newPages(log, cfg.PageLimit), limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
+	h := &Hub{source: source, limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead,
+		mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
+	h.pages = newPages(source, cfg.PageLimit, h.adopt)
+	return h
 }
 
 func (h *Hub) grow(n int) {
@@ -106,6 +123,12 @@ func (h *Hub) enter(channel parley.ChannelID, f *follow) {
 
 // exit takes a follower out and, with the last, the topic.
 func (h *Hub) exit(f *follow) {
+	if h.remove(f) {
+		h.source.Leave(f.topic.channel)
+	}
+}
+
+func (h *Hub) remove(f *follow) (last bool) {
 	t := f.topic
 	s := h.shard(h.hash(t.channel))
 	s.mu.Lock()
@@ -117,37 +140,64 @@ func (h *Hub) exit(f *follow) {
 	if last {
 		s.topics.remove(h, t)
 	}
+	return last
 }
 
-// Grown takes entries that the log holds, in their order, whoever stored them: it appends
-// them to the channel's recent bytes and rings those who follow it. Entries that were
-// taken before are ignored.
-func (h *Hub) Grown(channel parley.ChannelID, entries []parley.Message) {
+// Grown takes entries that the log holds, in their order and of an epoch, whoever stored
+// them: it appends them to the channel's recent bytes and rings those who follow it.
+// Entries that were taken before are ignored, and those of another epoch than the hub's.
+//
+// If entries are missing before them, nothing is taken: contiguous is false, and the
+// caller reads what follows the id after. Reached takes what is too much to be read.
+func (h *Hub) Grown(channel parley.ChannelID, epoch string, entries []parley.Message) (after int64, contiguous bool) {
 	h.changed(channel, entries)
 	t := h.topic(channel)
-	if t == nil {
+	if t == nil || !h.adopt(epoch) {
+		return 0, true
+	}
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	if h.onRead(channel) {
+		h.advance(t, entries[len(entries)-1].ID, sc)
+		return 0, true
+	}
+	return h.deliver(t, epoch, entries, sc)
+}
+
+// Reached moves a channel's head to an id that the log named. Sessions that have not seen
+// what comes before it read pages.
+func (h *Hub) Reached(channel parley.ChannelID, epoch string, head int64) {
+	t := h.topic(channel)
+	if t == nil || !h.adopt(epoch) {
 		return
 	}
 	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
 	if h.onRead(channel) {
-		h.advance(t, entries[len(entries)-1].ID, sc)
+		h.advance(t, head, sc)
 	} else {
-		h.deliver(t, entries, sc)
+		h.raise(t, epoch, head, sc)
 	}
-	scratches.Put(sc)
 }
 
-// Event is what streams at a channel's head are given and nothing keeps.
-type Event struct {
-	Name     string // among server-sent events
-	Object   []byte // JSON on one line
-	Skip     string // the identity whose sessions are not given it; "": nobody's
-	Presence bool   // it tells who is here, of which blind sessions are not told
+// Head is the last id of a channel that reached its followers, and whether there are any
+// whose beginning is known.
+func (h *Hub) Head(channel parley.ChannelID) (id int64, followed bool) {
+	t := h.topic(channel)
+	if t == nil {
+		return 0, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(t.head, 0), t.head != unknown
 }
+
+// Follows reports whether a session of this node follows a channel.
+func (h *Hub) Follows(channel parley.ChannelID) bool { return h.topic(channel) != nil }
 
 // Event gives an event to the streams of a channel on this node, and returns how many
 // sessions follow the channel.
-func (h *Hub) Event(channel parley.ChannelID, e Event) (followers int) {
+func (h *Hub) Event(channel parley.ChannelID, e parley.Event) (followers int) {
 	t := h.topic(channel)
 	if t == nil {
 		return 0

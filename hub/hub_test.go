@@ -15,6 +15,7 @@ import (
 	"parley/adapter/mem"
 	"parley/feed"
 	"parley/hub"
+	"parley/testenv"
 	"parley/wire"
 )
 
@@ -50,7 +51,7 @@ func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 		if h.Recent() != 0 {
 			t.Fatalf("%d bytes are kept after two quiet minutes", h.Recent())
 		}
-		h.Event("c", hub.Event{Name: "typing", Object: []byte(`{"type":"typing"}`)})
+		h.Event("c", parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`)})
 		if got := take(); !strings.Contains(got, "typing") {
 			t.Fatalf("after a quiet time it got %q", got)
 		}
@@ -67,8 +68,8 @@ func start(t testing.TB, cfg hub.Config) (node, *counted, *mem.Handle) {
 	t.Helper()
 	store := mem.NewStore(mem.StoreConfig{}).Open()
 	c := &counted{Log: store}
-	h := hub.New(c, cfg)
-	return node{h, feed.New(c, h)}, c, store
+	f := feed.New(c, feed.Config{Hub: cfg})
+	return node{f.Hub(), f}, c, store
 }
 
 func publish(t *testing.T, h node, channel parley.ChannelID, n int, text string) {
@@ -222,7 +223,7 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		h.Event("c", hub.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "alice"})
+		h.Event("c", parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "alice"})
 		b, _ := s.Take(self, 1000, 1000)
 		return string(b)
 	}
@@ -243,7 +244,7 @@ func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
 	if _, err := other.Follow(t.Context(), "c", nil); err != nil {
 		t.Fatal(err)
 	}
-	event := func(name string) { h.Event("c", hub.Event{Name: name, Object: []byte(`{"type":"` + name + `"}`)}) }
+	event := func(name string) { h.Event("c", parley.Event{Name: name, Object: []byte(`{"type":"` + name + `"}`)}) }
 	for range 3 {
 		publish(t, h, "c", 2, "recent")
 		event("before")
@@ -386,9 +387,16 @@ func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
 		if res := c.Append(t.Context(), "c", parley.Draft{User: "another node", Text: "x"}); res[0].Err != nil {
 			t.Fatal(res[0].Err)
 		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.feed.Run(ctx) })
 		learn(h)
 		publish(t, h, "c", 1, "x")
-		r.drain(1<<20, 1<<20)
+		for end := time.Now().Add(testenv.Patience); len(r.ids) < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			r.drain(1<<20, 1<<20)
+		}
+		stop()
+		running.Wait()
 		if fmt.Sprint(r.ids) != "[1 2]" {
 			t.Errorf("%s: took %v", name, r.ids)
 		}
@@ -399,7 +407,7 @@ func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 2, "x")
 	other := follow(t, h, "c", nil) // the head is known, but no bytes are kept
-	h.Event("c", hub.Event{Name: "typing", Object: []byte(`{}`)})
+	h.Event("c", parley.Event{Name: "typing", Object: []byte(`{}`)})
 	r := follow(t, h, "c", &parley.Cursor{ID: 1})
 	publish(t, h, "c", 1, "x")
 	r.drain(1<<20, 1<<20)
@@ -416,7 +424,7 @@ func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
 	if _, err := early.Follow(t.Context(), "c", &parley.Cursor{ID: 5}); err != nil {
 		t.Fatal(err)
 	}
-	h.Event("c", hub.Event{Name: "typing", Object: []byte(`{}`)})
+	h.Event("c", parley.Event{Name: "typing", Object: []byte(`{}`)})
 	r := follow(t, h, "c", &parley.Cursor{ID: 2})
 	r.drain(1<<20, 1<<20)
 	r.want(3, 5)
@@ -464,7 +472,7 @@ func (l *trimmed) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]p
 func TestWhoIsNotBehindWhatIsTrimmedHearsNothingOfIt(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")
-	s := follow(t, node{Hub: hub.New(&trimmed{Log: store, first: 261, until: 285}, hub.Config{})}, "c", &parley.Cursor{ID: 290})
+	s := follow(t, node{Hub: feed.New(&trimmed{Log: store, first: 261, until: 285}, feed.Config{}).Hub()}, "c", &parley.Cursor{ID: 290})
 	s.drain(1<<20, 1<<20)
 	s.want(291, 300)
 }

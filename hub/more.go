@@ -45,8 +45,8 @@ func (h *Hub) advance(t *topic, head int64, scratch *scratch) {
 	}
 }
 
-func moreEvent(channel parley.ChannelID, head int64) Event {
-	return Event{Name: "more", Object: wire.More(nil, channel, head)}
+func moreEvent(channel parley.ChannelID, head int64) parley.Event {
+	return parley.Event{Name: "more", Object: wire.More(nil, channel, head)}
 }
 
 // tellsMore tells whether a channel's streams may be told now, or makes it pending.

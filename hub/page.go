@@ -25,6 +25,7 @@ type page struct {
 	after   int64 // the id before its first
 	last    int64 // its last id; after if there are none
 	json    *chunk
+	epoch   string
 	changes []int64 // the messages whose changes are in it
 
 	stale atomic.Bool // something in it has changed since
@@ -40,8 +41,9 @@ type pageKey struct {
 
 // pages is the node's cache of pages, the least recently used leave first.
 type pages struct {
-	log   parley.Log
-	limit int // bytes
+	log   Source
+	limit int                     // bytes
+	adopt func(epoch string) bool // see Hub.adopt
 
 	mu        sync.Mutex
 	size      int
@@ -55,8 +57,8 @@ type pageEntry struct {
 	size int
 }
 
-func newPages(log parley.Log, limit int) *pages {
-	return &pages{log: log, limit: limit, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
+func newPages(log Source, limit int, adopt func(string) bool) *pages {
+	return &pages{log: log, limit: limit, adopt: adopt, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
 }
 
 // get returns a page that holds the message after the id, reading it at most once
@@ -111,7 +113,9 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 	p.byChannel[key.channel][key.start] = p.lru.PushFront(entry)
 	p.mu.Unlock()
 
-	pg.load(ctx, p.log, key, after)
+	if pg.load(ctx, p.log, key, after); pg.err == nil && !p.adopt(pg.epoch) {
+		pg.err = parley.ErrEpoch
+	}
 	close(pg.ready)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +148,7 @@ func (p *pages) drop(key pageKey, pg *page) {
 	}
 }
 
-func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int64) {
+func (pg *page) load(ctx context.Context, log Source, key pageKey, after int64) {
 	pg.after = key.start - 1
 	limit := func() int { return int(pageIDs - pg.after%pageIDs) }
 	run, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
@@ -162,7 +166,7 @@ func (pg *page) load(ctx context.Context, log parley.Log, key pageKey, after int
 		pg.after = b[0].First - 1
 		run, err = log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
 	}
-	pg.err = err
+	pg.err, pg.epoch = err, run.Epoch
 	ms := run.Entries
 	pg.last = pg.after + int64(len(ms))
 	pg.json = &chunk{}

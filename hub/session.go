@@ -134,7 +134,7 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	if f != &s.first {
 		s.many.note(f)
 	}
-	bs, err := s.hub.log.Bounds(ctx, channel)
+	bs, err := s.hub.join(ctx, channel)
 	if err != nil {
 		s.Unfollow(channel)
 		return Start{}, err

@@ -92,7 +92,7 @@ func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touche
 	t.mu.Unlock()
 	h.grow(grown)
 	if late {
-		h.raise(t, seen, scratch)
+		h.raise(t, h.Epoch(), seen, scratch)
 	}
 	return size, touched
 }

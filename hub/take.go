@@ -234,9 +234,16 @@ func (s *Session) Load(ctx context.Context) error {
 		return nil
 	}
 	f := t.at
+	if done, err := s.restart(ctx, f); done || err != nil {
+		t.isBehind = !done
+		return err
+	}
 	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
 	if errors.Is(err, parley.ErrTrimmed) {
-		bs, err := s.hub.log.Bounds(ctx, f.topic.channel)
+		bs, err := s.hub.source.Bounds(ctx, f.topic.channel)
+		if err == nil && !s.hub.adopt(bs[0].Epoch) {
+			err = parley.ErrEpoch
+		}
 		if err != nil {
 			return err
 		}

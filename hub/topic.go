@@ -71,20 +71,29 @@ func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
 	return dropped, last
 }
 
-// deliver takes entries that the log holds, in order, and rings. Those that
-// are known are ignored; a hole before one cuts the recent bytes, and a session that has
-// not seen what lies in the hole reads it from the log.
-func (h *Hub) deliver(t *topic, entries []parley.Message, scratch *scratch) {
+// deliver takes entries that the log holds, in order, and rings. Those that are known are
+// ignored. See Grown for a hole before them.
+func (h *Hub) deliver(t *topic, epoch string, entries []parley.Message, scratch *scratch) (after int64, contiguous bool) {
 	t.mu.Lock()
+	if !h.adopt(epoch) { // since it was asked, see Restart
+		t.mu.Unlock()
+		return 0, true
+	}
 	rang := false
 	grown := 0
+	contiguous = true
 	for i := range entries {
 		m := &entries[i]
-		if m.ID <= t.head {
+		switch {
+		case m.ID <= t.head:
 			continue
-		}
-		if m.ID > t.head+1 {
+		case t.head == unknown: // a follower is just beginning
 			grown -= t.recent.cut()
+		case m.ID > t.head+1:
+			after, contiguous = t.head, false
+		}
+		if !contiguous {
+			break
 		}
 		if m.Change != "" {
 			grown -= t.recent.hide(m.Of, m.Change == parley.Delete)
@@ -95,19 +104,20 @@ func (h *Hub) deliver(t *topic, entries []parley.Message, scratch *scratch) {
 		rang = true
 	}
 	h.finish(t, rang, grown, scratch)
+	return after, contiguous
 }
 
 // event gives an event to the streams that are at the head.
-func (h *Hub) event(t *topic, e Event, scratch *scratch) {
+func (h *Hub) event(t *topic, e parley.Event, scratch *scratch) {
 	t.mu.Lock()
 	grown := h.appendLocked(t, slot{id: max(t.head, 0), skip: &e.Skip, who: e.Presence}, e.Name, e.Object)
 	h.finish(t, true, grown, scratch)
 }
 
 // raise moves the head to one that the log named.
-func (h *Hub) raise(t *topic, head int64, scratch *scratch) {
+func (h *Hub) raise(t *topic, epoch string, head int64, scratch *scratch) {
 	t.mu.Lock()
-	rang, grown := head > t.head, 0
+	rang, grown := head > t.head && h.adopt(epoch), 0
 	if rang {
 		t.head, grown = head, -t.recent.cut()
 	}
@@ -148,6 +158,9 @@ func (h *Hub) finish(t *topic, ring bool, grown int, scratch *scratch) {
 func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (s span, b []byte, more, behind bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if f.pos == mustReset {
+		return span{}, nil, false, true
+	}
 	r := &t.recent
 	if f.live && f.pos < r.first(form) {
 		f.live = false
@@ -205,6 +218,10 @@ func (h *Hub) place(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if f.pos == mustReset || !h.adopt(b.Epoch) { // the bounds may be of an epoch that this node has yet to hear of
+		f.pos = mustReset
+		return
+	}
 	switch {
 	case t.head == unknown:
 		t.head = b.Last

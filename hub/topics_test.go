@@ -31,7 +31,7 @@ func TestChannelsAreFoundHoweverManyComeAndGo(t *testing.T) {
 			}
 		}
 		for i := range 4000 {
-			h.Event(name(i), hub.Event{Name: "typing", Object: []byte(`{}`)})
+			h.Event(name(i), parley.Event{Name: "typing", Object: []byte(`{}`)})
 		}
 		for i, s := range open {
 			n := 0

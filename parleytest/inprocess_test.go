@@ -14,7 +14,6 @@ import (
 	"parley/engine"
 	"parley/feed"
 	"parley/httpapi"
-	"parley/hub"
 	"parley/transport"
 )
 
@@ -24,8 +23,8 @@ func serve(t *testing.T) (url string) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	log := mem.NewStore(mem.StoreConfig{}).Open()
-	h := hub.New(log, hub.Config{})
-	c := chat.New(log, feed.New(log, h), chat.Config{})
+	f := feed.New(log, feed.Config{})
+	c := chat.New(log, f, chat.Config{})
 	tickets := auth.NewTickets(nil)
 	e, err := engine.New(engine.Config{})
 	if err != nil {
@@ -36,7 +35,7 @@ func serve(t *testing.T) (url string) {
 	srv := httptest.NewServer(api)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{f.Run, c.Run, e.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

@@ -19,7 +19,6 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -57,8 +56,7 @@ func perDelivery(t testing.TB, form wire.Form) float64 {
 // mallocs is how many objects are allocated for one message to so many readers.
 func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	store := mem.NewStore(mem.StoreConfig{}).Open()
-	h := hub.New(store, hub.Config{})
-	f := feed.New(store, h)
+	f := feed.New(store, feed.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -69,13 +68,13 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			limits := &counted{left: 1000}
-			h := hub.New(nil, hub.Config{})
+			f := feed.New(nil, feed.Config{})
 			e, err := engine.New(engine.Config{Portable: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			ways := New(chat.New(nil, feed.New(nil, h), chat.Config{Limits: limits}), e, Config{})
+			ways := New(chat.New(nil, f, chat.Config{Limits: limits}), e, Config{})
 			p := ways.newPeer(chat.Caller{User: "alice", As: chat.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
 			p.many = true
 			receive := func() (full bool) {

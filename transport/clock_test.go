@@ -14,7 +14,6 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 	"parley/internal/clock"
 	"parley/wire"
 )
@@ -27,8 +26,9 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer e.Close()
-		h := hub.New(nil, hub.Config{})
-		ways := New(chat.New(nil, feed.New(nil, h), chat.Config{}), e, Config{})
+		f := feed.New(nil, feed.Config{})
+		h := f.Hub()
+		ways := New(chat.New(nil, f, chat.Config{}), e, Config{})
 		socket := ways.newPeer(chat.Caller{User: "alice"}, wire.FormWS, nil)
 		stream := &ssePeer{t: ways, who: ways.keep(chat.Caller{User: "alice"})}
 		h.Open(&stream.session, wire.FormSSE, &stream.conn)
@@ -61,12 +61,12 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 		t.Fatal(err)
 	}
 	store := mem.NewStore(mem.StoreConfig{}).Open()
-	h := hub.New(store, hub.Config{})
-	c := chat.New(store, feed.New(store, h), chat.Config{})
+	f := feed.New(store, feed.Config{})
+	c := chat.New(store, f, chat.Config{})
 	ways := New(c, e, cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	for _, run := range []func(context.Context) error{h.Run, c.Run, e.Run} {
+	for _, run := range []func(context.Context) error{f.Run, c.Run, e.Run} {
 		all.Go(func() { _ = run(ctx) })
 	}
 	t.Cleanup(func() { e.Close(); stop(); all.Wait() })

@@ -19,7 +19,6 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 	"parley/testenv"
 	"parley/wire"
 )
@@ -62,7 +61,7 @@ func deflated(op wire.Op, payload []byte) []byte {
 
 func echoServer(t *testing.T) (url string) {
 	t.Helper()
-	h := hub.New(nil, hub.Config{})
+	f := feed.New(nil, feed.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +70,7 @@ func echoServer(t *testing.T) (url string) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) })
 	t.Cleanup(func() { e.Close(); stop(); running.Wait() })
-	transports := New(chat.New(nil, feed.New(nil, h), chat.Config{}), e, Config{MaxFrame: 32 << 20, HeartbeatInterval: time.Hour, Compression: true})
+	transports := New(chat.New(nil, f, chat.Config{}), e, Config{MaxFrame: 32 << 20, HeartbeatInterval: time.Hour, Compression: true})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accept, err := handshake(w, r)
 		if err != nil {

@@ -12,13 +12,11 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 )
 
 func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{}).Open()
-	h := hub.New(store, hub.Config{})
-	f := feed.New(store, h)
+	f := feed.New(store, feed.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -12,20 +12,19 @@ import (
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
-	"parley/hub"
 	"parley/wire"
 )
 
 // Who sends many frames at once is read from in turns with others: each call takes some,
 // and the connection has rung to be called again. None is lost or answered twice.
 func TestManyFramesAtOnceAreTakenInTurns(t *testing.T) {
-	h := hub.New(nil, hub.Config{})
+	f := feed.New(nil, feed.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	transports := New(chat.New(nil, feed.New(nil, h), chat.Config{}), e, Config{MaxFrame: 1 << 20, HeartbeatInterval: time.Hour})
+	transports := New(chat.New(nil, f, chat.Config{}), e, Config{MaxFrame: 1 << 20, HeartbeatInterval: time.Hour})
 	p := transports.newPeer(chat.Caller{User: parley.Guest}, wire.FormWS, nil)
 
 	const frames = 3*maxAtOnce + 5

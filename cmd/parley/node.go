@@ -167,7 +167,7 @@ func (o *opened) close() (err error) {
 
 // server is the parts of a running node.
 type server struct {
-	hub           *hub.Hub
+	feed          *feed.Feed
 	chat          *chat.Service
 	engine        *engine.Engine
 	door          *door.Door
@@ -188,13 +188,13 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 
-	s.hub = hub.New(store, hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead})
+	s.feed = feed.New(store, feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log})
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limiter != nil {
 		use.Limits = n.limiter
 	}
-	s.chat = chat.New(store, feed.New(store, s.hub), use)
+	s.chat = chat.New(store, s.feed, use)
 	if s.engine, err = engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)}); err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	api := httpapi.New(s.chat, s.ways, face)
 
 	s.public = n.httpServer(api)
-	admin := httpapi.AdminConfig{Metrics: metrics(s.hub, s.ways, s.chat, store, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	admin := httpapi.AdminConfig{Metrics: metrics(s.feed.Hub(), s.ways, s.chat, store, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		admin.Hosts, admin.Secret = httpapi.LoopbackHost, n.secret
@@ -234,7 +234,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 
 // start runs the parts in a group until work ends or one fails.
 func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *server) {
-	for _, run := range []func(context.Context) error{o.store.Run, s.hub.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
+	for _, run := range []func(context.Context) error{o.store.Run, s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
 	}
 	if n.keys != nil {

@@ -1,0 +1,225 @@
+package feed
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// headsChannel is the topic on which nodes tell each other which channels grew by their
+// appends, and to which id. No client can name it.
+const headsChannel parley.ChannelID = "$heads"
+
+const (
+	digestEvery = 200 * time.Millisecond
+	digestQuiet = 5 * time.Second // an empty digest says that the node lives, and that the bus delivers
+	digestDeaf  = 2 * digestQuiet // without one of its own, the bus does not
+	digestSize  = 8 << 10
+	peerForgot  = time.Minute // a node that was not heard of for so long is gone
+)
+
+// digest is what this node tells, and what it has heard from each other node.
+type digest struct {
+	mu    sync.Mutex
+	grown map[parley.ChannelID]int64
+	seq   uint64
+	own   time.Time // when the last one of this node came back
+	deaf  bool
+	peers map[string]*peer
+}
+
+type peer struct {
+	seq      uint64
+	settings uint64
+	heard    time.Time
+}
+
+// note adds a head to the next digest.
+func (d *digest) note(channel parley.ChannelID, head int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.grown[channel] = max(d.grown[channel], head)
+}
+
+// announce tells the other nodes which channels grew, until ctx ends.
+func (f *Feed) announce(ctx context.Context) error {
+	for {
+		err := f.cfg.Bus.Join(ctx, headsChannel)
+		if err == nil {
+			break
+		}
+		if !pause(ctx, retryEvery) {
+			return nil
+		}
+	}
+	f.suspect() // what grew before the bus was there
+	f.digest.mu.Lock()
+	f.digest.own = f.cfg.Clock()
+	f.digest.mu.Unlock()
+	for last := (time.Time{}); pause(ctx, digestEvery); {
+		now := f.cfg.Clock()
+		pieces := f.nextDigest(now.Sub(last) >= digestQuiet)
+		for _, piece := range pieces {
+			_ = f.cfg.Bus.Publish(ctx, parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
+			last = now
+		}
+		if f.digest.isDeaf(now) {
+			f.suspect()
+		}
+	}
+	return nil
+}
+
+// A piece of a digest: a version, the hash of the node's settings, a number, and for each
+// channel its hash and its head.
+const digestVersion = 1
+
+// nextDigest encodes what grew since the last one; nothing if nothing did, unless it is asked for.
+func (f *Feed) nextDigest(always bool) (pieces [][]byte) {
+	d := &f.digest
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.grown) == 0 && !always {
+		return nil
+	}
+	begin := func() []byte {
+		d.seq++
+		b := append(make([]byte, 0, 64), digestVersion)
+		b = binary.BigEndian.AppendUint64(b, f.cfg.Settings)
+		return binary.AppendUvarint(b, d.seq)
+	}
+	piece := begin()
+	for channel, head := range d.grown {
+		if len(piece) > digestSize-18 {
+			pieces = append(pieces, piece)
+			piece = begin()
+		}
+		piece = binary.BigEndian.AppendUint64(piece, hashOf(channel))
+		piece = binary.AppendUvarint(piece, uint64(head))
+	}
+	clear(d.grown)
+	return append(pieces, piece)
+}
+
+// headOf is a channel's head in a digest.
+type headOf struct {
+	hash uint64
+	head int64
+}
+
+var errDigest = errors.New("not a digest of this version")
+
+func parseDigest(b []byte) (settings, seq uint64, heads []headOf, err error) {
+	if len(b) < 10 || b[0] != digestVersion {
+		return 0, 0, nil, errDigest
+	}
+	settings = binary.BigEndian.Uint64(b[1:])
+	seq, n := binary.Uvarint(b[9:])
+	if n <= 0 {
+		return 0, 0, nil, errDigest
+	}
+	for b = b[9+n:]; len(b) > 0; b = b[8+n:] {
+		if len(b) < 9 {
+			return 0, 0, nil, errDigest
+		}
+		head, m := binary.Uvarint(b[8:])
+		if m <= 0 || head > 1<<62 {
+			return 0, 0, nil, errDigest
+		}
+		heads = append(heads, headOf{binary.BigEndian.Uint64(b), int64(head)})
+		n = m
+	}
+	return settings, seq, heads, nil
+}
+
+// receive takes a piece of a node's digest.
+func (f *Feed) receive(e *parley.Envelope) {
+	if e.Event == nil {
+		return
+	}
+	settings, seq, heads, err := parseDigest(e.Event.Object)
+	if err != nil {
+		f.suspect() // a node of another version; what it appends is found by checking
+		return
+	}
+	missed, differs := f.digest.from(e.Node, f.cfg.Node, seq, settings, f.cfg.Settings, f.cfg.Clock())
+	if differs {
+		f.cfg.Logger.Warn("another node has other settings: give all nodes the same namespaces, limits and retention", "node", e.Node)
+	}
+	if e.Node == f.cfg.Node {
+		return
+	}
+	if missed {
+		f.suspect()
+	}
+	if f.sawEpoch(e.Epoch); e.Epoch != f.hub.Epoch() {
+		return
+	}
+	for _, h := range heads {
+		for _, channel := range f.joins.named(h.hash) {
+			f.heard(channel, h.head)
+		}
+	}
+}
+
+// from notes a digest of a node. missed: one before it did not come, or came late; differs:
+// the node's settings are new and not this node's.
+func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed, differs bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if node == self {
+		d.own, d.deaf = now, false
+		return false, false
+	}
+	p := d.peers[node]
+	if p == nil {
+		p = &peer{settings: own}
+		d.peers[node] = p
+	}
+	missed = seq != p.seq+1
+	differs = settings != own && settings != p.settings
+	p.seq, p.settings, p.heard = max(seq, p.seq), settings, now
+	return missed, differs
+}
+
+// isDeaf reports whether the bus has just been found to deliver nothing, and forgets nodes
+// that were not heard of for long.
+func (d *digest) isDeaf(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for node, p := range d.peers {
+		if now.Sub(p.heard) > peerForgot {
+			delete(d.peers, node)
+		}
+	}
+	d.deaf = now.Sub(d.own) > digestDeaf
+	return d.deaf
+}
+
+// named returns the channels that a hash may stand for.
+func (js *joins) named(hash uint64) (all []parley.ChannelID) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for j := js.byHash[hash]; j != nil; j = j.next {
+		all = append(all, j.channel)
+	}
+	return all
+}
+
+// Peers is how this node finds the bus: whether it delivers, and the other nodes whose
+// settings differ from this node's.
+func (f *Feed) Peers() (deaf bool, differing []string) {
+	d := &f.digest
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for node, p := range d.peers {
+		if p.settings != f.cfg.Settings {
+			differing = append(differing, node)
+		}
+	}
+	return d.deaf, differing
+}

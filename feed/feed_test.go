@@ -1,0 +1,345 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/adapter/mem"
+	"parley/feed"
+	"parley/hub"
+	"parley/parleytest"
+	"parley/testenv"
+	"parley/wire"
+)
+
+// node is one of several over a store and a bus.
+type node struct {
+	*feed.Feed
+	store *mem.Handle
+	bus   *parleytest.FaultyBus
+}
+
+// cluster starts nodes that run until the test ends.
+func cluster(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFaults) (all []*node) {
+	t.Helper()
+	broker := mem.NewBroker()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(func() { stop(); running.Wait() })
+	for i := range nodes {
+		n := &node{store: store.Open(), bus: parleytest.NewFaultyBus(broker.Open(), uint64(i+1), faults)}
+		n.Feed = feed.New(n.store, feed.Config{Node: fmt.Sprint("n", i), Bus: n.bus, Index: n.store, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		running.Go(func() {
+			if err := n.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		all = append(all, n)
+	}
+	return all
+}
+
+// reader takes all that a session is given, in a goroutine of its own.
+type reader struct {
+	session hub.Session
+	bell    chan struct{}
+
+	mu     sync.Mutex
+	ids    []int64
+	resets int
+	events int
+}
+
+func (r *reader) Ring() {
+	select {
+	case r.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (n *node) read(t *testing.T, channel parley.ChannelID, after int64) *reader {
+	t.Helper()
+	r := &reader{bell: make(chan struct{}, 1)}
+	n.Hub().Open(&r.session, wire.FormWS, r)
+	if _, err := r.session.Follow(t.Context(), channel, &parley.Cursor{ID: after}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { r.run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait(); r.session.Close() })
+	return r
+}
+
+func (r *reader) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		b, err := r.session.Take("", 1<<20, 1<<20)
+		switch {
+		case errors.Is(err, hub.ErrBehind):
+			if r.session.Load(ctx) != nil {
+				time.Sleep(time.Millisecond) // as the engine does, the store is asked again later
+			}
+			continue
+		case len(b) > 0:
+			r.note(string(b))
+			continue
+		}
+		select {
+		case <-r.bell:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (r *reader) note(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, part := range strings.Split(s, `{"type":`)[1:] {
+		switch {
+		case strings.HasPrefix(part, `"message","id":`), strings.HasPrefix(part, `"message-changed","id":`):
+			id := int64(0)
+			_, rest, _ := strings.Cut(part, `"id":`)
+			fmt.Sscan(rest[:strings.IndexByte(rest, ',')], &id)
+			r.ids = append(r.ids, id)
+		case strings.HasPrefix(part, `"reset"`):
+			r.resets++
+		case strings.HasPrefix(part, `"typing"`):
+			r.events++
+		}
+	}
+}
+
+// wait waits until the reader has what a test wants.
+func (r *reader) wait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
+		r.mu.Lock()
+		done := ok()
+		ids, resets := fmt.Sprint(r.ids), r.resets
+		r.mu.Unlock()
+		switch {
+		case done:
+			return
+		case time.Now().After(end):
+			t.Fatalf("never %s: it has %s and %d resets", what, ids, resets)
+		}
+	}
+}
+
+// upTo waits for the ids first…last and no others.
+func (r *reader) upTo(t *testing.T, first, last int64) {
+	t.Helper()
+	r.wait(t, fmt.Sprintf("entry %d", last), func() bool { return len(r.ids) > 0 && r.ids[len(r.ids)-1] >= last })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, id := range r.ids {
+		if id != first+int64(i) {
+			t.Fatalf("after %d entries it has %d: %v", i, id, r.ids)
+		}
+	}
+	if n := int64(len(r.ids)); n != last-first+1 {
+		t.Fatalf("it has %d entries, want %d", n, last-first+1)
+	}
+}
+
+func (n *node) post(t *testing.T, channel parley.ChannelID, count int) {
+	t.Helper()
+	for range count {
+		if r := n.PublishAll(channel, []parley.Draft{{User: "alice", Text: "x"}}); r[0].Err != nil {
+			t.Error(r[0].Err)
+		}
+	}
+}
+
+// The bus is a hint: whatever it does, every reader on every node has each entry once and in
+// order.
+func TestEveryReaderHasEveryEntryWhateverTheBusDoes(t *testing.T) {
+	for name, faults := range map[string]parleytest.BusFaults{
+		"healthy":                        {},
+		"loses, repeats and delays some": {Lose: 0.2, Repeat: 0.2, Delay: 20 * time.Millisecond},
+		"loses everything":               {Lose: 1},
+		"deaf though connected":          {Deaf: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const channels, posts = 3, 60
+			nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 3, faults)
+			channel := func(i int) parley.ChannelID { return parley.ChannelID(fmt.Sprint("room:", i)) }
+			var readers [channels][]*reader
+			var posting sync.WaitGroup
+			for i := range channels {
+				for _, n := range nodes {
+					readers[i] = append(readers[i], n.read(t, channel(i), 0))
+					posting.Go(func() { n.post(t, channel(i), posts) })
+				}
+			}
+			posting.Wait()
+			for i := range channels {
+				for _, r := range readers[i] { // before others come, whose bounds would tell of what was missed
+					r.upTo(t, 1, int64(posts*len(nodes)))
+				}
+				for _, n := range nodes {
+					n.read(t, channel(i), 0).upTo(t, 1, int64(posts*len(nodes)))
+				}
+			}
+		})
+	}
+}
+
+// Ids of another epoch say nothing: every session, on every node, hears of a reset and then
+// of what comes, also where the bus tells nothing.
+func TestANewEpochResetsEverySession(t *testing.T) {
+	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "deaf": {Deaf: true}} {
+		for _, survive := range []int64{3, 0} {
+			t.Run(fmt.Sprintf("%s, %d survive", name, survive), func(t *testing.T) {
+				t.Parallel()
+				store := mem.NewStore(mem.StoreConfig{})
+				nodes := cluster(t, store, 3, faults)
+				var readers []*reader
+				for _, n := range nodes {
+					readers = append(readers, n.read(t, "room", 0))
+				}
+				nodes[0].post(t, "room", 11)
+				for _, r := range readers {
+					r.upTo(t, 1, 11)
+				}
+				store.Promote(func(parley.ChannelID, int64) int64 { return survive })
+				for i, r := range readers {
+					r.wait(t, fmt.Sprintf("a reset on node %d", i), func() bool { return r.resets > 0 })
+				}
+				nodes[1].post(t, "room", 5)
+				last := survive + 5
+				for i, r := range readers {
+					r.wait(t, fmt.Sprintf("entry %d after the reset on node %d", last, i), func() bool { return r.ids[len(r.ids)-1] == last && len(r.ids) > 11 })
+					r.mu.Lock()
+					if after := fmt.Sprint(r.ids[11:]); r.resets != 1 || !strings.HasSuffix(fmt.Sprint([]int64{survive + 1, survive + 2, survive + 3, survive + 4, survive + 5}), after[1:]) {
+						t.Errorf("node %d: %d resets, then %s", i, r.resets, after)
+					}
+					r.mu.Unlock()
+				}
+			})
+		}
+	}
+}
+
+// An append whose answer was lost may be stored: it is found, and nothing waits for the next.
+func TestAnEntryWhoseAnswerWasLostIsShown(t *testing.T) {
+	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
+	here, there := nodes[0].read(t, "room", 0), nodes[1].read(t, "room", 0)
+	nodes[0].store.Fail(mem.Unanswered)
+	if r := nodes[0].PublishAll("room", []parley.Draft{{User: "alice", Text: "x"}}); !errors.Is(r[0].Err, parley.ErrUnknown) {
+		t.Fatal(r[0].Err)
+	}
+	here.upTo(t, 1, 1)
+	there.upTo(t, 1, 1)
+}
+
+func TestEventsReachTheStreamsOfAllNodes(t *testing.T) {
+	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 3, parleytest.BusFaults{})
+	var readers []*reader
+	for _, n := range nodes {
+		readers = append(readers, n.read(t, "room", 0))
+	}
+	if here := nodes[0].Event("room", parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`)}); here != 1 {
+		t.Errorf("%d sessions follow it here", here)
+	}
+	for _, r := range readers {
+		r.wait(t, "the event", func() bool { return r.events == 1 })
+	}
+}
+
+// Growth on another node is noticed of a channel that nobody here follows, if it is watched.
+func TestAWatchedChannelIsToldOf(t *testing.T) {
+	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
+	grown := make(chan parley.ChannelID, 100)
+	third := cluster(t, mem.NewStore(mem.StoreConfig{}), 1, parleytest.BusFaults{})[0] // alone: nothing reaches it
+	third.Watch("room")
+	nodes[1].OnGrown(func(c parley.ChannelID) { grown <- c }, func(parley.ChannelID, []parley.Fact) {})
+	nodes[1].Watch("room")
+	nodes[0].post(t, "room", 1)
+	select {
+	case c := <-grown:
+		if c != "room" {
+			t.Errorf("%s grew", c)
+		}
+	case <-time.After(testenv.Patience):
+		t.Fatal("it was not noticed")
+	}
+	nodes[1].Unwatch("room")
+}
+
+// A store that does not write what follows from entries with them is projected: after Settle
+// nothing is missing.
+func TestAfterSettleTheIndexHasEverything(t *testing.T) {
+	store := mem.NewStore(mem.StoreConfig{Projected: true})
+	nodes := cluster(t, store, 2, parleytest.BusFaults{})
+	joined := make(chan parley.Fact, 10)
+	nodes[0].OnGrown(func(parley.ChannelID) {}, func(_ parley.ChannelID, facts []parley.Fact) {
+		for _, f := range facts {
+			joined <- f
+		}
+	})
+	drafts := []parley.Draft{{User: "alice", Text: "x", Join: true}, {User: "bob", Text: "y", Join: true}}
+	for _, r := range nodes[0].PublishAll("room", drafts) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	nodes[0].Settle(t.Context(), "room")
+	if at, err := nodes[1].store.Position(t.Context(), "room"); err != nil || at[0] != 2 {
+		t.Errorf("the position is %v, %v", at, err)
+	}
+	for _, user := range []parley.UserID{"alice", "bob"} {
+		if f := <-joined; f.Kind != parley.FactJoined || f.User != user {
+			t.Errorf("the fact is %+v, want that %s joined", f, user)
+		}
+	}
+}
+
+// A channel that nobody follows any more is left after a while, and joined again for the
+// next follower, who misses nothing.
+func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
+	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
+	for round := range int64(3) {
+		r := &reader{bell: make(chan struct{}, 1)}
+		nodes[1].Hub().Open(&r.session, wire.FormWS, r)
+		if _, err := r.session.Follow(t.Context(), "room", nil); err != nil {
+			t.Fatal(err)
+		}
+		nodes[0].post(t, "room", 1)
+		for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
+			b, err := r.session.Take("", 1<<20, 1<<20)
+			if errors.Is(err, hub.ErrBehind) {
+				err = r.session.Load(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.note(string(b)); len(r.ids) > 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("round %d: nothing came", round)
+			}
+		}
+		if r.ids[0] != round+1 {
+			t.Errorf("round %d: entry %d", round, r.ids[0])
+		}
+		r.session.Close()
+		if round == 1 {
+			for end := time.Now().Add(testenv.Patience); nodes[1].Joined("room"); time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the channel is never left")
+				}
+			}
+		}
+	}
+}

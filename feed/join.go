@@ -1,0 +1,251 @@
+package feed
+
+import (
+	"context"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// joins are the channels of which this node wants to know when they grow: those that its
+// sessions follow, which are joined on the bus, and those that are watched, whose growth the
+// digest of heads tells.
+//
+//	idle ──Join──▶ joining ──confirmed──▶ joined ──unfollowed for leaveAfter──▶ leaving ──▶ idle
+type joins struct {
+	mu     sync.Mutex
+	byHash map[uint64]*join
+	order  []parley.ChannelID // of check, those that are still to be looked at
+	hurry  int                // as many of them are looked at soon
+	moves  uint64
+}
+
+type join struct {
+	channel parley.ChannelID // fixed
+	next    *join            // of the same hash
+
+	state   joinState
+	done    chan struct{} // while joining or leaving: closed after it
+	leaveAt time.Time     // when to look whether it is still unfollowed; zero: never
+	watched int
+	head    int64  // the newest that this node has heard of
+	moved   uint64 // when that was, in moves of all channels
+}
+
+type joinState uint8
+
+const (
+	idle joinState = iota
+	joining
+	joined
+	leaving
+)
+
+const (
+	leaveAfter = time.Second // a channel that is followed again within it stays joined
+	leaveLooks = leaveAfter / 4
+	leaveTime  = 5 * time.Second // bounds one call of Bus.Leave
+)
+
+// hashOf is the same on every node.
+func hashOf(channel parley.ChannelID) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(channel))
+	return h.Sum64()
+}
+
+func (js *joins) findLocked(channel parley.ChannelID) *join {
+	for j := js.byHash[hashOf(channel)]; j != nil; j = j.next {
+		if j.channel == channel {
+			return j
+		}
+	}
+	return nil
+}
+
+func (js *joins) makeLocked(channel parley.ChannelID) *join {
+	j := js.findLocked(channel)
+	if j == nil {
+		hash := hashOf(channel)
+		j = &join{channel: channel, next: js.byHash[hash]}
+		js.byHash[hash] = j
+	}
+	return j
+}
+
+// dropLocked forgets a channel that is neither joined nor watched.
+func (js *joins) dropLocked(j *join) {
+	if j.state != idle || j.watched > 0 {
+		return
+	}
+	hash := hashOf(j.channel)
+	if first := js.byHash[hash]; first == j {
+		if js.byHash[hash] = j.next; j.next == nil {
+			delete(js.byHash, hash)
+		}
+		return
+	}
+	for p := js.byHash[hash]; p != nil; p = p.next {
+		if p.next == j {
+			p.next = j.next
+		}
+	}
+}
+
+// Join implements hub.Source.
+func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
+	if s.cfg.Bus == nil {
+		return nil
+	}
+	js := &s.joins
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for {
+		j := js.makeLocked(channel)
+		j.leaveAt = time.Time{}
+		switch j.state {
+		case joined:
+			return nil
+		case joining, leaving:
+			done := j.done
+			js.mu.Unlock()
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
+			js.mu.Lock()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		case idle:
+			j.state, j.done = joining, make(chan struct{})
+			js.mu.Unlock()
+			err := s.cfg.Bus.Join(ctx, channel)
+			js.mu.Lock()
+			close(j.done)
+			if err != nil {
+				j.state = idle
+				js.dropLocked(j)
+				return err
+			}
+			j.state = joined
+			if !s.hub.Follows(channel) { // the follower has left meanwhile
+				j.leaveAt = s.cfg.Clock().Add(leaveAfter)
+			}
+			return nil
+		}
+	}
+}
+
+// Leave implements hub.Source.
+func (s source) Leave(channel parley.ChannelID) {
+	if s.cfg.Bus == nil {
+		return
+	}
+	s.joins.mu.Lock()
+	defer s.joins.mu.Unlock()
+	if j := s.joins.findLocked(channel); j != nil {
+		j.leaveAt = s.cfg.Clock().Add(leaveAfter)
+	}
+}
+
+// leaveUnfollowed leaves channels that nobody here has followed for a while, until ctx ends.
+func (f *Feed) leaveUnfollowed(ctx context.Context) error {
+	for pause(ctx, leaveLooks) {
+		for _, j := range f.joins.unfollowed(f.cfg.Clock(), f.hub.Follows) {
+			until, cancel := context.WithTimeout(ctx, leaveTime)
+			err := f.cfg.Bus.Leave(until, j.channel)
+			cancel()
+			f.hub.ForgetPages(j.channel) // what changes from now on is not told
+			f.joins.left(j, err, f.cfg.Clock())
+		}
+	}
+	return nil
+}
+
+// unfollowed marks as leaving, and returns, the channels that it is time to leave.
+func (js *joins) unfollowed(now time.Time, followed func(parley.ChannelID) bool) (all []*join) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for _, j := range js.byHash {
+		for ; j != nil; j = j.next {
+			if j.state != joined || j.leaveAt.IsZero() || now.Before(j.leaveAt) {
+				continue
+			}
+			if j.leaveAt = (time.Time{}); !followed(j.channel) {
+				j.state, j.done = leaving, make(chan struct{})
+				all = append(all, j)
+			}
+		}
+	}
+	return all
+}
+
+// left ends a leaving. If the bus could not be reached, the channel is left later.
+func (js *joins) left(j *join, err error, now time.Time) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	close(j.done)
+	if err != nil {
+		j.state, j.leaveAt = joined, now.Add(leaveAfter)
+		return
+	}
+	j.state = idle
+	js.dropLocked(j)
+}
+
+// Watch has OnGrown told of a channel's growth on other nodes although nobody here may
+// follow it, until Unwatch was called as often.
+func (f *Feed) Watch(channel parley.ChannelID) {
+	if f.cfg.Bus == nil {
+		return
+	}
+	f.joins.mu.Lock()
+	defer f.joins.mu.Unlock()
+	f.joins.makeLocked(channel).watched++
+}
+
+// Unwatch ends one Watch.
+func (f *Feed) Unwatch(channel parley.ChannelID) {
+	if f.cfg.Bus == nil {
+		return
+	}
+	f.joins.mu.Lock()
+	defer f.joins.mu.Unlock()
+	if j := f.joins.findLocked(channel); j != nil {
+		j.watched--
+		f.joins.dropLocked(j)
+	}
+}
+
+// reached notes that a channel has an id, and reports whether that is news.
+func (js *joins) reached(channel parley.ChannelID, head int64) bool {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	j := js.findLocked(channel)
+	return j != nil && js.reachedLocked(j, head)
+}
+
+func (js *joins) reachedLocked(j *join, head int64) bool {
+	if head <= j.head {
+		return false
+	}
+	js.moves++
+	j.head, j.moved = head, js.moves
+	return true
+}
+
+// restart forgets the heads of an epoch that has ended and returns all channels.
+func (js *joins) restart() (all []parley.ChannelID) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for _, j := range js.byHash {
+		for ; j != nil; j = j.next {
+			j.head = 0
+			all = append(all, j.channel)
+		}
+	}
+	return all
+}

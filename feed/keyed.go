@@ -1,0 +1,111 @@
+package feed
+
+import (
+	"context"
+	"sync"
+
+	"parley"
+)
+
+// keyedWorkers is how many channels are worked on at a time.
+const keyedWorkers = 8
+
+// keyed does one kind of work for channels, each channel's at most once at a time. A channel
+// that is added while it is worked on is worked on once more.
+type keyed struct {
+	do func(ctx context.Context, channel parley.ChannelID) // fixed
+
+	mu      sync.Mutex
+	more    sync.Cond // there is something for an idle worker
+	waiting []parley.ChannelID
+	under   map[parley.ChannelID]*keyedState
+	closed  bool
+}
+
+type keyedState struct {
+	again bool
+	done  chan struct{} // closed when nothing of the channel is left to do; nil: nobody waits
+}
+
+func newKeyed(do func(context.Context, parley.ChannelID)) *keyed {
+	k := &keyed{do: do, under: map[parley.ChannelID]*keyedState{}}
+	k.more.L = &k.mu
+	return k
+}
+
+// add has a channel worked on soon. It does not block.
+func (k *keyed) add(channel parley.ChannelID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.under[channel]; s != nil {
+		s.again = true
+		return
+	}
+	k.under[channel] = &keyedState{}
+	k.waiting = append(k.waiting, channel)
+	k.more.Signal()
+}
+
+// wait returns when what was added for a channel before is done, or ctx has ended.
+func (k *keyed) wait(ctx context.Context, channel parley.ChannelID) {
+	k.mu.Lock()
+	s := k.under[channel]
+	if s == nil {
+		k.mu.Unlock()
+		return
+	}
+	if s.done == nil {
+		s.done = make(chan struct{})
+	}
+	done := s.done
+	k.mu.Unlock()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// run works until ctx ends.
+func (k *keyed) run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range keyedWorkers {
+		workers.Go(func() { k.work(ctx) })
+	}
+	<-ctx.Done()
+	k.mu.Lock()
+	k.closed = true
+	k.more.Broadcast()
+	k.mu.Unlock()
+	workers.Wait()
+	return nil
+}
+
+func (k *keyed) work(ctx context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for {
+		for len(k.waiting) == 0 && !k.closed {
+			k.more.Wait()
+		}
+		if k.closed {
+			return
+		}
+		channel := k.waiting[0]
+		if k.waiting = k.waiting[1:]; len(k.waiting) == 0 {
+			k.waiting = nil
+		}
+		s := k.under[channel]
+		s.again = false
+		k.mu.Unlock()
+		k.do(ctx, channel)
+		k.mu.Lock()
+		if s.again {
+			k.waiting = append(k.waiting, channel)
+			continue
+		}
+		delete(k.under, channel)
+		if s.done != nil {
+			close(s.done)
+		}
+	}
+}

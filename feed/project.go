@@ -1,0 +1,61 @@
+package feed
+
+import (
+	"context"
+	"errors"
+
+	"parley"
+)
+
+// projectRead is how many entries are projected at a time.
+const projectRead = 256
+
+// project has what follows from a channel's entries written, where the log does not do that
+// itself.
+func (f *Feed) project(channel parley.ChannelID) {
+	if f.cfg.Index != nil {
+		f.projects.add(channel)
+	}
+}
+
+// projectChannel projects a channel's entries from its position to its head. It gives up
+// only when ctx ends.
+func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
+	for {
+		done, err := f.projectSome(ctx, channel)
+		if err == nil && done {
+			return
+		}
+		if err != nil && !pause(ctx, retryEvery) {
+			return
+		}
+	}
+}
+
+func (f *Feed) projectSome(ctx context.Context, channel parley.ChannelID) (done bool, err error) {
+	at, err := f.cfg.Index.Position(ctx, channel)
+	if err != nil {
+		return false, err
+	}
+	run, err := f.log.Read(ctx, channel, parley.Cursor{ID: at[0]}, projectRead)
+	if errors.Is(err, parley.ErrTrimmed) { // what is gone needs no projection
+		var bs []parley.Bounds
+		if bs, err = f.log.Bounds(ctx, channel); err == nil {
+			run, err = f.log.Read(ctx, channel, parley.Cursor{ID: bs[0].First - 1}, projectRead)
+		}
+	}
+	if err != nil || len(run.Entries) == 0 {
+		return true, err
+	}
+	facts, err := f.cfg.Index.Project(ctx, channel, run)
+	if errors.Is(err, parley.ErrGap) || errors.Is(err, parley.ErrEpoch) {
+		return false, nil // another node, or a new epoch, has moved the position
+	}
+	if len(facts) > 0 {
+		f.facts(channel, facts)
+	}
+	if err == nil {
+		f.grown(channel) // counts may have changed with it
+	}
+	return false, err
+}

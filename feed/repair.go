@@ -1,0 +1,123 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"parley"
+)
+
+// A gap of at most so many entries is read and shown like any others; beyond that sessions
+// read pages.
+const (
+	repairRead = 256
+	repairMost = 4 * repairRead
+)
+
+// repairChannel reads what the channel's followers here have not been shown.
+func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
+	for read := 0; ; {
+		at, followed := f.hub.Head(channel)
+		if !followed {
+			return
+		}
+		epoch := f.hub.Epoch()
+		run, err := f.log.Read(ctx, channel, parley.Cursor{ID: at, Epoch: epoch}, repairRead)
+		switch {
+		case err == nil && len(run.Entries) == 0:
+			return
+		case err == nil && read <= repairMost:
+			read += len(run.Entries)
+			f.take(channel, run.Epoch, run.Entries)
+			continue
+		case err == nil, errors.Is(err, parley.ErrTrimmed):
+			var bs []parley.Bounds
+			if bs, err = f.log.Bounds(ctx, channel); err == nil {
+				f.sawEpoch(bs[0].Epoch)
+				f.hub.Reached(channel, bs[0].Epoch, bs[0].Last)
+				f.joins.reached(channel, bs[0].Last)
+				f.grown(channel)
+				return
+			}
+		case errors.Is(err, parley.ErrEpoch):
+			f.epochChanged()
+			return // the hub is restarted, and every session reads on from the new epoch
+		}
+		if !pause(ctx, retryEvery) {
+			return
+		}
+	}
+}
+
+// How many heads of quiet channels are asked for, and how often.
+const (
+	checkEvery   = 100 * time.Millisecond
+	checkBudget  = 20  // 200 a second
+	checkSuspect = 200 // 2,000 a second, while something may have been lost
+)
+
+// suspect has every channel checked soon: the bus may have lost something.
+func (f *Feed) suspect() {
+	js := &f.joins
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	js.order = js.allLocked()
+	js.hurry = len(js.order)
+}
+
+// allLocked returns all channels, those that moved last first.
+func (js *joins) allLocked() (all []parley.ChannelID) {
+	var found []*join
+	for _, j := range js.byHash {
+		for ; j != nil; j = j.next {
+			found = append(found, j)
+		}
+	}
+	slices.SortFunc(found, func(a, b *join) int { return cmp.Compare(b.moved, a.moved) })
+	for _, j := range found {
+		all = append(all, j.channel)
+	}
+	return all
+}
+
+// nextToCheck returns the next channels in turn.
+func (js *joins) nextToCheck() []parley.ChannelID {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	if len(js.order) == 0 {
+		js.order = js.allLocked()
+	}
+	n := checkBudget
+	if js.hurry > 0 {
+		n = checkSuspect
+	}
+	n = min(n, len(js.order))
+	some := js.order[:n:n]
+	js.order, js.hurry = js.order[n:], max(js.hurry-n, 0)
+	return some
+}
+
+// check compares the heads of channels with what is known here, in turn and within a budget,
+// until ctx ends: it finds what the bus lost without noticing.
+func (f *Feed) check(ctx context.Context) error {
+	for pause(ctx, checkEvery) {
+		channels := f.joins.nextToCheck()
+		if len(channels) == 0 {
+			continue
+		}
+		bs, err := f.log.Bounds(ctx, channels...)
+		if err != nil {
+			f.suspect() // nothing was checked
+			continue
+		}
+		for _, b := range bs {
+			if f.sawEpoch(b.Epoch); b.Last > 0 {
+				f.heard(b.Channel, b.Last)
+			}
+		}
+	}
+	return nil
+}

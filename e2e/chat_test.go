@@ -77,6 +77,26 @@ func TestNamesAndTextsOnTheChatPageKeepTheirDirectionToThemselves(t *testing.T) 
 	testenv.Browser(t, "clients/direction.cjs", p.URL, p.named("alice", "Alice"), p.named("mark", "\u202eEvil\u2069 Mark"), p.named("noor", "نور")).Rest()
 }
 
+func TestTheChatPageSaysWhyAChannelMayNotBeReadAndKeepsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	p := serveHere(t)
+	root := p.hour("root", "*=rwpa")
+	for _, r := range [][3]string{
+		{"PUT", "/api/channels/secret", `{"kind":"members"}`},
+		{"PUT", "/api/channels/general", `{"kind":"members"}`},
+		{"PUT", "/api/channels/team", `{"kind":"members"}`},
+		{"PUT", "/api/channels/team/members/bob", `{"role":"member"}`},
+		{"POST", "/api/messages", `{"channel_id":"team","text":"of the team"}`},
+		{"POST", "/api/messages", `{"channel_id":"lobby","text":"welcome"}`},
+		{"POST", "/api/messages", `{"channel_id":"room:one","text":"one"}`},
+	} {
+		if res, body := p.do(r[0], r[1], root, r[2]); res.StatusCode >= 300 {
+			t.Fatal(r[1], res.Status, body)
+		}
+	}
+	testenv.Browser(t, "clients/refused.cjs", p.URL, p.hour("alice", "lobby=rwp", "room:*=rwp"), p.hour("bob"), p.hour("carol", "hall:*"), p.hour("dora", "lobby=r")).Rest()
+}
+
 // serveHere is a server whose own pages may use it.
 func serveHere(t *testing.T) *production {
 	t.Helper()

@@ -14,12 +14,12 @@ export function label(channel: string, title: string | undefined, me: string): s
 }
 
 /** The list of channels. `open` is called with the one that is chosen. */
-export function mountChannels(inbox: Inbox, me: string, current: () => Room, open: (channel: string) => void): () => void {
+export function mountChannels(inbox: Inbox, me: string, current: () => Room | undefined, open: (channel: string) => void): () => void {
   const list = the("channels")
   return () => {
-    const { name: shown, last, loaded } = current()
+    const { name: shown, last, loaded = false } = current() ?? {}
     const entries: InboxEntry[] = [...inbox.entries.values()]
-    if (!inbox.entries.has(shown)) entries.unshift({ channel: shown, title: inbox.publics.find(p => p.channel === shown)?.title, last_message: last })
+    if (shown && !inbox.entries.has(shown)) entries.unshift({ channel: shown, title: inbox.publics.find(p => p.channel === shown)?.title, last_message: last })
     list.replaceChildren(...entries.map(e => h("li", {}, line(e, e.channel === shown, me, open, loaded || e.channel !== shown ? "No messages yet" : ""))))
   }
 }

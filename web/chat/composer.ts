@@ -4,7 +4,8 @@ import { put } from "./dom.js"
 import { said } from "./message.js"
 
 export interface ComposerEvents {
-  send(text: string, thread: number | undefined): void
+  /** Reports whether it took the text. */
+  send(text: string, thread: number | undefined): boolean
   edit(id: number, text: string): void
   typing(): void
   draft(text: string): void
@@ -58,6 +59,11 @@ export class Composer {
     this.#text.setAttribute("aria-label", label)
   }
 
+  /** What was written and is not sent. */
+  fill(draft: string): void {
+    if (!(this.#mode && "edit" in this.#mode)) this.#fill(draft)
+  }
+
   focus(): void {
     this.#text.focus({ preventScroll: true })
   }
@@ -103,7 +109,7 @@ export class Composer {
     if (!words.trim()) return
     if (mode && "edit" in mode) {
       if (words !== mode.edit.text) this.#events.edit(mode.edit.id, words)
-    } else this.#events.send(words, mode && (mode.reply.thread ?? mode.reply.id)) // a reply to a reply is one more in its thread
+    } else if (!this.#events.send(words, mode && (mode.reply.thread ?? mode.reply.id))) return // a reply to a reply is one more in its thread
     this.#set(undefined)
     this.#fill("")
     this.#events.draft("")

@@ -18,5 +18,5 @@ export function emptyNode(channel: string, development: boolean): HTMLElement {
       navigator.clipboard.writeText(lines.join("\n")).then(() => { copy.textContent = "Copied" }, () => { copy.textContent = "Select and copy by hand" })
     },
   }, "Copy")
-  return h("section", { id: "empty" }, h("h2", {}, "Nothing here yet"), h("p", {}, "Write below, or fill the channel from a terminal:"), code, copy)
+  return h("section", { id: "empty", class: "empty" }, h("h2", {}, "Nothing here yet"), h("p", {}, "Write below, or fill the channel from a terminal:"), code, copy)
 }

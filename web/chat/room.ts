@@ -6,7 +6,7 @@ import { durable } from "./outgoing.js"
 export interface Note { after: number; who?: string; text: string }
 
 /** What changed, for who shows it. */
-export type What = "messages" | "typing" | "people"
+export type What = "messages" | "typing" | "people" | "draft"
 
 export interface RoomEvents {
   /** Asks the server for what a channel of the client does not. */
@@ -41,7 +41,7 @@ export class Room {
   seen = 0 // the highest id that was really visible
   draft = ""
   view: unknown // where the list stood
-  refused = ""
+  refused: { code: string; message: string } | undefined // why the visitor may not read it
   resumed = 0 // the cursor that the latest connection went on from
   #before = 0
   #stale = false // who is here may have changed while there was no connection
@@ -75,11 +75,13 @@ export class Room {
       channel.on("system", s => this.#system(s)),
       channel.on("reset", () => this.#restart()),
       channel.on("refused", e => {
-        this.refused = e.message
+        this.refused = e
+        this.#giveBack()
         this.#tell("messages")
       }),
       channel.on("subscribed", w => {
-        this.refused = ""
+        if (this.refused) this.#tell("messages")
+        this.refused = undefined
         this.resumed = w.cursor
         events.subscribed(this, w)
         if (!this.loaded) void this.load()
@@ -121,6 +123,11 @@ export class Room {
     this.#told.add(told)
     this.#readPeople()
     return () => this.#told.delete(told)
+  }
+
+  /** Asks again whether the channel may be read. */
+  retry(): void {
+    this.channel.subscribe(() => {})() // who listens anew is not refused yet
   }
 
   close(): void {
@@ -203,7 +210,17 @@ export class Room {
   #outgoing(o: Outgoing): void {
     const m = durable(o, this.me)
     if (m && this.loaded && !this.get(m.id)) this.#view.add(m)
+    this.#giveBack()
     this.#tell("messages")
+  }
+
+  /** What was written into a channel that may not be read is not sent: it goes back to the composer. */
+  #giveBack(): void {
+    if (!this.refused) return
+    for (const { state, key, text } of this.pending) if (state === "failed" && this.channel.discard(key)) {
+      this.draft = [this.draft, text].filter(Boolean).join("\n")
+      this.#tell("draft")
+    }
   }
 
   #types({ user, name = user }: Person): void {

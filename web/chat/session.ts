@@ -3,6 +3,7 @@ import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
 import { looking, own, put, soon, the } from "./dom.js"
 import type { Identity } from "./identity.js"
+import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
 import { Notify } from "./notify.js"
@@ -34,23 +35,33 @@ export class Session {
   readonly #events: SessionEvents
   readonly #life = new AbortController()
   readonly #clock: ReturnType<typeof setInterval>
-  #room!: Room
+  readonly #token: string | undefined
+  #room: Room | undefined // undefined while it is not known which may be shown
   #trouble = ""
+  #home = "" // the channel of who names none
   #off = (): void => {}
   readonly #showChannels: () => void
-  readonly #showPeople = soon(() => showPeople(this.#room, user => this.open(`dm:${[this.me, user].sort().join(":")}`)))
+  readonly #showPeople = soon(() => this.#room && showPeople(this.#room, user => this.open(`dm:${[this.me, user].sort().join(":")}`)))
 
   constructor(who: Identity, events: SessionEvents) {
     this.#events = events
+    this.#token = who.token
     this.usesToken = who.token !== undefined
     const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
     this.me = client.user
     const inbox = this.#inbox = new Inbox(client)
-    this.#talk = new Talk(this.me, inbox, !this.usesToken, () => this.#say(), root => {
-      const url = new URL(location.href)
-      if (!root) url.searchParams.delete("thread")
-      else url.searchParams.set("thread", String(root))
-      history[root ? "pushState" : "replaceState"](null, "", url)
+    this.#talk = new Talk(this.me, inbox, {
+      development: !this.usesToken,
+      allows: patterns(who.token),
+      told: () => this.#say(),
+      threaded: root => {
+        const url = new URL(location.href)
+        if (!root) url.searchParams.delete("thread")
+        else url.searchParams.set("thread", String(root))
+        history[root ? "pushState" : "replaceState"](null, "", url)
+      },
+      readable: except => readable(client, who.token, except),
+      open: channel => this.open(channel),
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
@@ -60,13 +71,13 @@ export class Session {
       this.#showChannels()
       this.#showHead()
     })
-    inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room.name) notify.tell(entry) })
+    inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room?.name) notify.tell(entry) })
     this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
     client.on("state", ({ status, error }) => {
       if (status === "refused" && error?.code === "unauthorized") events.unauthorized()
     })
     this.#listen()
-    this.#clock = setInterval(() => this.#room.tick(Date.now()), 500)
+    this.#clock = setInterval(() => this.#room?.tick(Date.now()), 500)
     this.#follow()
   }
 
@@ -125,7 +136,7 @@ export class Session {
   }
 
   get #title(): string | undefined {
-    const { name } = this.#room
+    const name = this.#room?.name ?? ""
     return this.#inbox.entries.get(name)?.title || this.#inbox.publics.find(p => p.channel === name)?.title
   }
 
@@ -139,7 +150,7 @@ export class Session {
     }, { signal })
     the("find").onclick = () => this.#jump.open()
     the("join").onclick = () => {
-      const { name } = this.#room
+      const { name } = this.#room!
       this.#client.request("PUT", `/api/channels/${encodeURIComponent(name)}/members/${encodeURIComponent(this.me)}`, { role: "member" })
         .then(() => this.#inbox.refresh(), (e: Error) => this.#talk.problem(e))
     }
@@ -148,18 +159,33 @@ export class Session {
   /** Shows what the address names. */
   #follow(): void {
     const query = new URLSearchParams(location.search)
-    const name = query.get("channel") || "general"
+    const name = query.get("channel") || this.#home
+    if (!name) return void this.#goHome()
     if (this.#room?.name !== name) this.open(name, false)
     this.#talk.thread(Math.max(0, Math.floor(Number(query.get("thread")))) || undefined)
   }
 
+  /** Finds a channel for who names none. */
+  async #goHome(): Promise<void> {
+    try {
+      const [first] = await readable(this.#client, this.#token)
+      if (this.#life.signal.aborted || this.#room) return
+      this.#home = first?.channel ?? ""
+      if (first) this.#follow()
+      else this.#talk.nowhere()
+    } catch {
+      this.#events.unauthorized()
+    }
+  }
+
   #changed(what: What): void {
     if (what === "people") this.#showPeople()
+    else if (what === "draft") this.#talk.drafted()
     else if (what === "typing") this.#say()
     else {
       this.#talk.changed()
       this.#showHead()
-      if (!this.#inbox.entries.has(this.#room.name)) this.#showChannels()
+      if (!this.#inbox.entries.has(this.#room!.name)) this.#showChannels()
     }
   }
 
@@ -169,6 +195,7 @@ export class Session {
   }
 
   #showHead(): void {
+    if (!this.#room) return
     const { name } = this.#room
     const words = label(name, this.#title, this.me)
     const unread = this.#inbox.unread
@@ -184,7 +211,7 @@ export class Session {
     this.#trouble = trouble
     const bad = this.#talk.trouble || trouble
     const line = the("under")
-    put(line.firstElementChild as HTMLElement, ...bad ? [bad] : typingWords(this.#room))
+    put(line.firstElementChild as HTMLElement, ...bad ? [bad] : this.#room ? typingWords(this.#room) : [])
     line.classList.toggle("bad", !!(this.#talk.trouble || trouble))
   }
 }

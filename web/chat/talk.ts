@@ -4,8 +4,10 @@ import { Composer } from "./composer.js"
 import { h, looking, put, soon, the } from "./dom.js"
 import { emptyNode } from "./empty.js"
 import type { Inbox } from "./inbox.js"
+import type { Offer } from "./home.js"
 import { List } from "./list.js"
 import { rowNode, said } from "./message.js"
+import { refusedNode, whyNot } from "./refused.js"
 import type { Room } from "./room.js"
 import { rows } from "./rows.js"
 import { Thread } from "./thread.js"
@@ -16,6 +18,20 @@ import { isolated } from "./words.js"
 const glance = 300, problemFor = 8_000
 /** Not more rows than this are in the document. */
 const most = 110
+
+export interface TalkEvents {
+  /** Users are names. */
+  development: boolean
+  /** What the visitor's token allows. */
+  allows: string[] | undefined
+  /** `trouble` has changed. */
+  told(): void
+  /** The visitor opened a thread, or closed it. */
+  threaded(root: number | undefined): void
+  /** Channels that may be read, without one. */
+  readable(except: string): Promise<Offer[]>
+  open(channel: string): void
+}
 
 /** The conversation in the middle: the list of one room, what one does with its messages, the composer. */
 export class Talk {
@@ -28,11 +44,12 @@ export class Talk {
   readonly #tools: Tools
   readonly #thread: Thread
   readonly #life = new AbortController()
-  readonly #development: boolean
-  readonly #told: () => void
-  #room!: Room
+  readonly #way: TalkEvents
+  #room!: Room // undefined until the first is opened, when only writing and drawing are possible
   #label = "" // of the room
-  #empty: HTMLElement | undefined
+  #empty: HTMLElement | undefined // stands in place of messages
+  #emptyFor = "" // what it says
+  #offers: Offer[] | undefined // channels in place of one that may not be read
   #placed = false // the list stands where the room is to be read on
   #missed = 0 // messages that came while one was not at the end
   #asked = 0 // up to where the read pointer was sent
@@ -43,12 +60,11 @@ export class Talk {
 
   readonly #draw = soon(() => this.#show())
 
-  /** `development`: whether users are names; `told` is called when `trouble` changes, `threaded` when the visitor opens a thread or closes it. */
-  constructor(me: string, inbox: Inbox, development: boolean, told: () => void, threaded: (root: number | undefined) => void) {
+  constructor(me: string, inbox: Inbox, events: TalkEvents) {
     this.#me = me
     this.#inbox = inbox
-    this.#development = development
-    this.#told = told
+    this.#way = events
+    const { threaded } = events
     const open = (root: number): void => {
       this.thread(root)
       threaded(root)
@@ -92,9 +108,9 @@ export class Talk {
     this.#composer = new Composer(the("box"), {
       send: (text, thread) => this.#send(text, thread),
       edit: (id, text) => this.#try(this.#room.channel.edit(id, { text })),
-      typing: () => this.#room.channel.typing(),
-      draft: text => { this.#room.draft = text },
-      lastOwn: () => this.#room.messages.findLast(m => m.user === me && !m.deleted && m.text),
+      typing: () => (this.#room as Room | undefined)?.channel.typing(),
+      draft: text => { if (this.#room as Room | undefined) this.#room.draft = text },
+      lastOwn: () => (this.#room as Room | undefined)?.messages.findLast(m => m.user === me && !m.deleted && m.text),
       names: () => names(this.#room),
       leave: () => this.#log.focus(),
     })
@@ -122,8 +138,8 @@ export class Talk {
     this.#asked = 0
     this.#placed = room.view !== undefined
     this.#list.show(room.view)
-    this.#empty?.remove()
-    this.#empty = undefined
+    this.#offers = undefined
+    this.#fill("", () => undefined)
     this.#composer.open(`Message ${isolated(label)}`, room.draft)
     this.#begin()
     this.#show()
@@ -137,6 +153,16 @@ export class Talk {
 
   focus(): void {
     this.#composer.focus()
+  }
+
+  /** There is no channel to show. */
+  nowhere(): void {
+    this.#fill("nowhere", () => refusedNode(undefined, "", [], this.#way.allows, () => {}, () => {}))
+  }
+
+  /** The room's draft is not what was written any more. */
+  drafted(): void {
+    this.#composer.fill(this.#room.draft)
   }
 
   changed(): void {
@@ -161,14 +187,17 @@ export class Talk {
   }
 
   problem(e: Error): void {
+    this.#fail(`That did not work: ${e.message.replace(/\.$/, "")}.`)
+  }
+
+  #fail(trouble: string): void {
     clearTimeout(this.#problem)
-    const words = e.message.replace(/\.$/, "")
-    this.trouble = `That did not work: ${words}.`
+    this.trouble = trouble
     this.#problem = setTimeout(() => {
       this.trouble = ""
-      this.#told()
+      this.#way.told()
     }, problemFor)
-    this.#told()
+    this.#way.told()
   }
 
   close(): void {
@@ -195,17 +224,17 @@ export class Talk {
   }
 
   #show(): void {
-    const room = this.#room
+    const room = this.#room as Room | undefined
+    if (!room) return
     const list = rows(room)
-    const nothing = room.loaded && !room.more && list.length <= 1 && !room.refused
-    if (nothing && !this.#empty) {
-      this.#empty = emptyNode(room.name, this.#development)
-      this.#log.append(this.#empty)
-    } else if (!nothing && this.#empty) {
-      this.#empty.remove()
-      this.#empty = undefined
+    const { refused } = room
+    const nothing = room.loaded && !room.more && list.length <= 1
+    if (refused) this.#refuse(room, refused)
+    else {
+      this.#offers = undefined
+      this.#fill(nothing ? "empty" : "", () => emptyNode(room.name, this.#way.development))
     }
-    this.#list.update(nothing ? [] : list)
+    this.#list.update(nothing || refused ? [] : list)
     this.#tools.drawn()
     if (!this.#placed && room.loaded && (this.#inbox.loaded || !this.#me)) {
       this.#placed = true
@@ -213,10 +242,45 @@ export class Talk {
     }
   }
 
-  #send(text: string, thread: number | undefined): void {
+  /** Says why a room is not shown, and where the visitor may go. */
+  #refuse(room: Room, refused: { code: string; message: string }): void {
+    const { allows, readable } = this.#way
+    const open = (channel: string): void => {
+      const { draft } = room
+      this.#way.open(channel)
+      if (this.#room.draft || !draft) return
+      this.#room.draft = draft // what was written comes along
+      room.draft = ""
+      this.drafted()
+    }
+    const show = (): void => this.#fill(`refused ${room.name} ${refused.code} ${!!this.#offers}`,
+      () => refusedNode(room.name, whyNot(refused), this.#offers, allows, open, () => room.retry()))
+    if (!this.#emptyFor.startsWith("refused ")) readable(room.name).catch(() => []).then(offers => {
+      if (room !== this.#room || !room.refused) return
+      this.#offers = offers
+      show()
+    })
+    show()
+  }
+
+  /** Puts something in place of messages, or with "" takes it away. */
+  #fill(what: string, make: () => HTMLElement | undefined): void {
+    if (what === this.#emptyFor) return
+    this.#emptyFor = what
+    this.#empty?.remove()
+    this.#empty = what ? make() : undefined
+    if (this.#empty) this.#log.append(this.#empty)
+  }
+
+  #send(text: string, thread: number | undefined): boolean {
+    if ((this.#room as Room | undefined)?.refused ?? !this.#room) {
+      this.#fail("Not sent. Your text is kept.")
+      return false
+    }
     this.#room.newAfter = undefined
     this.#room.channel.publish({ text, thread }).catch(() => {})
     this.#list.toEnd()
+    return true
   }
 
   /** What is visible is read: the pointer follows, a moment later. */
@@ -276,7 +340,8 @@ export class Talk {
 }
 
 /** Who can be named in a room, those who are here first. */
-function names(room: Room): Named[] {
+function names(room: Room | undefined): Named[] {
+  if (!room) return []
   const all = [...room.known].filter(([user]) => user !== room.me).map(([user, name]) => ({ user, name, here: room.people.has(user) }))
   return [...all.sort((a, b) => Number(b.here) - Number(a.here) || a.name.localeCompare(b.name)), everybody]
 }

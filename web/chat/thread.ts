@@ -57,6 +57,7 @@ export class Thread {
       send: text => {
         this.#channel.publish({ text, thread: this.#replies!.root }).catch(() => {})
         this.#list.toEnd()
+        return true
       },
       edit: (id, text) => events.try(this.#channel.edit(id, { text })),
       typing: () => this.#channel.typing(),

@@ -82,7 +82,10 @@ run(async ({ browser, args: [base, alice, bob, carol, dora] }) => {
   await nowhere.write('hello?')
   assert.equal(await nowhere.page.inputValue('#text'), 'hello?')
   await check(nowhere)
-  if (shots) await nowhere.page.screenshot({ path: `${shots}/nowhere-phone.png` })
+  await nowhere.page.tap('#refused button')
+  await nowhere.write('hall:1', '#jump input')
+  await nowhere.wait(() => document.getElementById('title').textContent === '#hall:1')
+  assert.equal(await nowhere.page.inputValue('#text'), 'hello?')
   await calm(nowhere)
 
   // Who may read and not write keeps the text too, as a message that is not sent.

@@ -1,4 +1,4 @@
-// The client of /parley.js in a real browser: two users in two tabs, a storage that the
+// The client of /parley.js in a real browser: two users in two tabs and one after the other, a storage that the
 // policy refuses, a second file that does not come, and a clock that is ahead. Arguments: URL, channel, and the tokens of
 // alice and bob, valid for an hour.
 const assert = require('node:assert/strict')
@@ -70,6 +70,38 @@ run(async ({ browser, args: [base, channel, alice, bob] }) => {
     assert.deepEqual([(await p.evaluate(() => lost)).sort(), await p.evaluate(() => parley.state.leader)], [['storage', 'tabs'], undefined])
   }
   await poor.close()
+
+  // alice publishes offline, then bob signs in: her message waits for her, and is never his.
+  const shared = await browser.newContext()
+  let revoked // a token that the server does not take any more
+  await shared.route('**/api/**', async r => {
+    if (r.request().headers().authorization !== `Bearer ${revoked}`) return r.continue()
+    await r.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"status":401,"code":"unauthorized","detail":"the token was revoked"}' })
+  })
+  const signs = async (p, token, user) => {
+    revoked = await p.evaluate(token => { const was = globalThis.token; globalThis.token = token; return was }, token)
+    await shared.setOffline(false)
+    await p.evaluate(() => parley.reconnect())
+    await p.waitForFunction(user => parley.user === user && parley.state.status === 'connected', user)
+  }
+  const log = async () => (await (await fetch(`${base}/api/messages?channel_id=${channel}`, { headers: { Authorization: `Bearer ${alice}` } })).json()).map(m => `${m.user}: ${m.text}`)
+  const turn = await tab(shared, alice, { storage: 'indexeddb' })
+  await shared.setOffline(true)
+  await turn.evaluate(() => {
+    parley.cut()
+    void room.publish({ text: 'offline' }).catch(() => {})
+  })
+  await turn.waitForFunction(() => room.outbox.length === 1)
+  await signs(turn, bob, 'bob')
+  assert.deepEqual(await turn.evaluate(() => room.outbox), [])
+  want.push('bob: another user')
+  await publish(turn, 'another user')
+  assert.deepEqual(await log(), want)
+  want.push('alice: offline')
+  await signs(turn, alice, 'alice')
+  await turn.waitForFunction(() => room.outbox.length === 0)
+  assert.deepEqual(await log(), want)
+  await shared.close()
 
   // The device's clock is two hours ahead: the tokens seem to have ended.
   const ahead = await browser.newContext()

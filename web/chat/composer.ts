@@ -64,6 +64,11 @@ export class Composer {
     if (!(this.#mode && "edit" in this.#mode)) this.#fill(draft)
   }
 
+  /** What stands there. */
+  get text(): string {
+    return this.#text.value
+  }
+
   focus(): void {
     this.#text.focus({ preventScroll: true })
   }

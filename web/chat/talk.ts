@@ -130,6 +130,7 @@ export class Talk {
       if (this.#timer) this.#read()
       this.#leave()
     }
+    else room.draft ||= this.#composer.text // written while there was no room
     the("said").textContent = ""
     if (room !== this.#room) this.#thread.close()
     this.#room = room

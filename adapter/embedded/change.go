@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +31,7 @@ type target struct {
 	parley.Message
 	state  refs
 	base   []byte // its own row
+	kept   string // of its fields, those that are not content
 	stated []byte // its f row, nil if there is none
 }
 
@@ -54,6 +54,7 @@ func (b *build) entry(h *head, id int64) (t target, err error) {
 		}
 	}
 	if err == nil {
+		t.kept = e.kept
 		t.Message, err = f.whole(&e, t.stated)
 	}
 	if err != nil {
@@ -135,8 +136,8 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 		return parley.Result{}, err
 	}
 	b.restate(h, &is, &stores.state, t.stated)
-	must(b.batch.Set(messageKey(h.channel, e.ID), encodeChange(&e, &stores), nil))
-	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), []byte{stores.parts}, nil))
+	must(b.batch.Set(messageKey(h.channel, e.ID), encodeChange(&e, &stores, ""), nil))
+	must(b.batch.Set(rowKey('c', h.channel, c.Of, e.ID), encodeParts(stores.parts), nil))
 	b.exist(h)
 	return parley.Result{Message: e, Facts: mentions(nil, e.ID, mentioned)}, nil
 }
@@ -145,7 +146,7 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 // a repeat of its key in this batch.
 func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
 	h.cover('f', is.ID, was)
-	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.encode(nil), nil))
+	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.row(), nil))
 	if is.Key != "" && b.keys != nil {
 		if k := string(senderKey(h.channel, is.User, is.Key)); b.keys[k].ID == is.ID {
 			b.keys[k] = *is
@@ -175,7 +176,7 @@ func (b *build) bury(h *head, t *target) error {
 	}
 	var changes []int64
 	for ok := it.First(); ok; ok = it.Next() {
-		if parts := it.Value(); len(parts) == 0 || parts[0]&(hasText|hasData) != 0 { // older ones don't say what they hold
+		if mayHold(it.Value()) {
 			changes = append(changes, messageID(it.Key()))
 		}
 	}
@@ -197,7 +198,7 @@ func (b *build) bury(h *head, t *target) error {
 			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags}}
 		}
 		d.parts, d.text, d.data, d.reaction = wiped, "", "", parley.Reaction{}
-		rows = append(rows, row{id, was, encodeChange(&e.Message, d)})
+		rows = append(rows, row{id, was, encodeChange(&e.Message, d, e.kept)})
 	}
 	if m.Thread != 0 {
 		if err := b.replies(h, m.Thread, -1); err != nil {
@@ -211,7 +212,7 @@ func (b *build) bury(h *head, t *target) error {
 		b.rewrite(h, r.id, r.was, r.is)
 	}
 	must(b.batch.DeleteRange(rowKey('x', h.channel, m.ID), rowKey('x', h.channel, m.ID+1), nil))
-	b.rewrite(h, m.ID, t.base, encodeDeleted(m))
+	b.rewrite(h, m.ID, t.base, encodeDeleted(m, t.kept))
 	return nil
 }
 
@@ -301,18 +302,4 @@ func (b *build) has(key []byte) (bool, error) {
 		closer.Close()
 	}
 	return err == nil, err
-}
-
-// pointer is a read pointer: an id and the count of the entry there, which never changes.
-type pointer struct{ id, count int64 }
-
-func (p pointer) encode() []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(p.id)), uint64(p.count))
-}
-
-func decodePointer(b []byte) (pointer, error) {
-	if len(b) != 16 {
-		return pointer{}, errCodec
-	}
-	return pointer{int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))}, nil
 }

@@ -32,7 +32,7 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 		return s, false, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(v, &s)
+		s, err = decodeSettings(v)
 		closer.Close()
 	}
 	if err != nil {
@@ -49,7 +49,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 		size := 0
 		before, _, err = row(b.getter(), settingsKey(channel), func(v []byte) (s parley.Settings, err error) {
 			size = len(v)
-			return s, json.Unmarshal(v, &s)
+			return decodeSettings(v)
 		})
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 			return err
 		}
 		l.configured.add(channel)
-		must(b.batch.Set(settingsKey(channel), v, nil))
+		must(b.batch.Set(settingsKey(channel), tag(v), nil))
 		l.trims.changed(channel)
 		h, err := b.head(channel)
 		if err != nil {

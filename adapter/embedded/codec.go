@@ -20,11 +20,15 @@ import (
 //	folded   its state: see appendState. Such messages are deleted, or in an older form
 //	whole    it is a change in an older form: see wholeChange
 //	changed  it is a change: see delta
+//
+// With the bit extended fields of a later version follow: see entryFields.
 const (
 	plain   = 1
 	folded  = 2
 	whole   = 3
 	changed = 4
+
+	extended = 0x10
 
 	version    = 1 // of records
 	prefixSize = 1 + 8 + 8
@@ -56,7 +60,7 @@ func putPrefix(dst []byte, t parley.Timestamp, count int64) {
 
 // decodePrefix reads what the head of a channel needs.
 func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
-	if len(b) < prefixSize || b[0] < plain || b[0] > changed {
+	if len(b) < prefixSize || b[0]&^extended < plain || b[0]&^extended > changed {
 		return 0, 0, errCodec
 	}
 	return parley.Timestamp(binary.BigEndian.Uint64(b[1:])), int64(binary.BigEndian.Uint64(b[9:])), nil
@@ -71,7 +75,7 @@ func decodeMessage(ch parley.ChannelID, id int64, b []byte) (e entry, err error)
 	}
 	d := fields{rest: string(b[prefixSize:])} // one allocation for all strings
 	d.body(m)
-	switch b[0] {
+	switch b[0] &^ extended {
 	case folded:
 		e.replies = d.state(m)
 	case whole:
@@ -80,7 +84,11 @@ func decodeMessage(ch parley.ChannelID, id int64, b []byte) (e entry, err error)
 		e.delta = d.delta()
 		m.Change, m.Of = e.delta.kind, e.delta.of
 	}
-	if d.bad || d.rest != "" {
+	if b[0]&extended != 0 && !d.bad {
+		e.kept, err = entryFields(d.rest)
+		d.rest = ""
+	}
+	if d.bad || d.rest != "" || err != nil {
 		return e, errCodec
 	}
 	return e, nil
@@ -132,6 +140,7 @@ type record struct {
 	time               parley.Timestamp // of message last
 	before             int64            // count of the entry before first
 	exists             bool             // has a message
+	more               string           // what later versions say of the channel
 }
 
 const recordSize = 1 + 5*8 + 1
@@ -143,24 +152,18 @@ func (r record) encode() []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
 	if r.exists {
-		return append(b, 1)
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
 	}
-	return append(b, 0)
+	return append(b, r.more...)
 }
 
 func decodeRecord(b []byte) (r record, err error) {
-	if len(b) != recordSize || b[0] != version {
+	if len(b) < recordSize || b[0] != version {
 		return r, errCodec
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
-	return record{first: at(0), last: at(1), count: at(2), time: parley.Timestamp(at(3)), before: at(4), exists: b[recordSize-1] == 1}, nil
-}
-
-func encodeID(id int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
-
-func decodeID(b []byte) (int64, error) {
-	if len(b) != 8 {
-		return 0, errCodec
-	}
-	return int64(binary.BigEndian.Uint64(b)), nil
+	return record{first: at(0), last: at(1), count: at(2), time: parley.Timestamp(at(3)), before: at(4), exists: b[recordSize-1] == 1,
+		more: string(b[recordSize:])}, nil
 }

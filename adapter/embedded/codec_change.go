@@ -20,6 +20,7 @@ type refs struct {
 	text    int64     // the change that set it last; 0: it is in the message's own row
 	data    int64     // the same
 	kinds   []kindRef // of reactions, in the order of their first use
+	more    string    // of an f row: what later versions say of the message
 }
 
 // kindRef names the change after which a kind of reaction was as it is; at 0: it is the one
@@ -52,10 +53,13 @@ func (d *fields) stateRefs() (s refs) {
 	return s
 }
 
+// row is an f row.
+func (s *refs) row() []byte { return append(s.encode([]byte{tagged}), s.more...) }
+
 func decodeState(b []byte) (refs, error) {
-	d := fields{rest: string(b)}
+	d := fields{rest: string(untag(b, 0))}
 	s := d.stateRefs()
-	if d.bad || d.rest != "" {
+	if s.more = d.rest; d.bad || s.more != "" && b[0] != tagged {
 		return s, errCodec
 	}
 	return s, nil
@@ -133,20 +137,20 @@ func (d *fields) delta() *delta {
 }
 
 // encodeChange encodes an entry that is a change.
-func encodeChange(m *parley.Message, d *delta) []byte {
+func encodeChange(m *parley.Message, d *delta, more string) []byte {
 	b := make([]byte, prefixSize, prefixSize+len(d.text)+len(d.data)+256)
 	putPrefix(b, m.Time, m.Count)
 	b[0] = changed
-	return d.encode(appendBody(b, &parley.Draft{User: m.User, Name: m.Name}))
+	return withFields(d.encode(appendBody(b, &parley.Draft{User: m.User, Name: m.Name})), more)
 }
 
 // encodeDeleted encodes a message whose content is gone.
-func encodeDeleted(m *parley.Message) []byte {
+func encodeDeleted(m *parley.Message, more string) []byte {
 	gone := m.Tombstone()
 	b := make([]byte, prefixSize, prefixSize+256)
 	putPrefix(b, m.Time, m.Count)
 	b[0] = folded
-	return appendState(appendBody(b, messageBody(&gone)), &gone, 0) // its f row counts them
+	return withFields(appendState(appendBody(b, messageBody(&gone)), &gone, 0), more) // its f row counts replies
 }
 
 // appendState appends what became of a message to its own row.

@@ -34,7 +34,8 @@ type state struct {
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
 
-	Epoch string `json:"epoch,omitempty"` // beside its row, which damage may make unreadable
+	Format int    `json:"format,omitempty"` // of the directory; 0: 1
+	Epoch  string `json:"epoch,omitempty"`  // beside its row, which damage may make unreadable
 }
 
 // openDirectory makes the directory if need be and locks it.
@@ -77,11 +78,15 @@ func (d *directory) readState() (state, error) {
 	if json.Unmarshal(b, &s) != nil {
 		return unknown, nil // damaged: it was no clean stop
 	}
+	if s.Format > format {
+		return unknown, newer(s.Format)
+	}
 	return s, nil
 }
 
 // writeState replaces the state file; when it returns the new one is durable.
 func (d *directory) writeState(s state) error {
+	s.Format = format
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -142,7 +147,7 @@ func (d *directory) abandon() error { return d.lock.Close() }
 // openEpoch reads the epoch, and makes one if the store is new or a stop may have
 // taken messages that were already read.
 func (l *Log) openEpoch() (string, error) {
-	old, found, err := row(getterOf(l.db.Get), epochKey, func(v []byte) (string, error) { return string(v), nil })
+	old, found, err := row(getterOf(l.db.Get), epochKey, func(v []byte) (string, error) { return string(untag(v, 0)), nil })
 	if err != nil && pebble.IsCorruptionError(err) {
 		old, found, err = l.dir.was.Epoch, l.dir.was.Epoch != "", nil
 		if !found {
@@ -162,5 +167,5 @@ func (l *Log) openEpoch() (string, error) {
 	epoch := strings.ToLower(rand.Text()[:8])
 	// The flush makes it durable, and begins a write-ahead log in the newest format,
 	// which a new database does not have at first.
-	return epoch, errors.Join(l.db.Set(epochKey, []byte(epoch), pebble.NoSync), l.db.Flush())
+	return epoch, errors.Join(l.db.Set(epochKey, tag([]byte(epoch)), pebble.NoSync), l.db.Flush())
 }

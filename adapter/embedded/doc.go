@@ -23,6 +23,8 @@
 //	k channel NUL user NUL key id(8) of the message stored under that key
 //	s channel                  settings, JSON
 //
+// Every value begins with a byte that names its form (format.go); keys.go has the rows that are derived.
+//
 // A head record is written when a channel comes into being, is trimmed or is
 // removed; the head of a channel is the last message if there is one after
 // the record's last.

@@ -133,9 +133,59 @@ func (l *Log) AgeIndexes(ch parley.ChannelID) error {
 	for _, kind := range []byte("yo") {
 		must(b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil))
 	}
-	must(b.Delete(indexesKey, nil))
+	must(b.Delete(formatKey, nil))
 	return b.Commit(pebble.Sync)
 }
 
 // Flush writes what is in memory to the store's files.
 func (l *Log) Flush() error { return l.db.Flush() }
+
+// SetFormat has the database say that it has another format.
+func (l *Log) SetFormat(n byte) error { return l.db.Set(formatKey, []byte{n}, pebble.Sync) }
+
+// Format is that of this version.
+const Format = format
+
+// Extend appends fields of a later version to an entry, its f row and the channel's record.
+func (l *Log) Extend(ch parley.ChannelID, id int64, fields string) error {
+	for _, key := range [][]byte{messageKey(ch, id), rowKey('f', ch, id), headKey(ch)} {
+		v, closer, err := l.db.Get(key)
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		row := append(bytes.Clone(v), fields...)
+		closer.Close()
+		if key[0] == 'm' {
+			row[0] |= extended
+		}
+		if err := l.db.Set(key, row, pebble.Sync); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Field is one of them.
+func Field(tag uint64, value string) string {
+	return string(appendString(binary.AppendUvarint(nil, tag), value))
+}
+
+// Untagged counts the rows with a value that does not begin with a byte that names its form.
+func (l *Log) Untagged() (n int, err error) {
+	it, err := l.db.NewIter(nil)
+	if err != nil {
+		return 0, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		v := it.Value()
+		switch known := map[byte][]byte{'m': {plain, folded, whole, changed}, 'h': {version}, 'p': {version}, 'i': {format}}[it.Key()[0]]; {
+		case len(v) == 0:
+		case known != nil && !bytes.Contains(known, []byte{v[0] &^ extended}), known == nil && v[0] != tagged:
+			n++
+		}
+	}
+	return n, it.Close()
+}

@@ -29,6 +29,7 @@ type fold struct {
 // entry is a row of the log, decoded: a message as it was sent or in an older form, or a change.
 type entry struct {
 	parley.Message
+	kept    string // fields of a later version that are not content: see entryFields
 	delta   *delta // of a change that is not in the older form
 	replies int64  // of a message in an older form that has no f row
 }
@@ -196,7 +197,7 @@ func (f *fold) read(id int64) (*entry, error) {
 // changeOf is what a change by a draft does to a message: was it and is it, id is the change's.
 func changeOf(id int64, was, is *parley.Message, s refs, c *parley.Change) delta {
 	d := delta{of: was.ID, kind: c.Kind, author: was.User, sent: was.Time, state: s}
-	n := &d.state
+	n := &d.state // of which encode leaves out what only its row says
 	n.kinds = slices.Clone(s.kinds)
 	switch c.Kind {
 	case parley.Delete:

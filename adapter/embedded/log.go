@@ -93,9 +93,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.epoch, err = l.openEpoch(); err == nil {
-		err = l.buildIndexes()
-	}
+	err = l.begin()
 	if err != nil && pebble.IsCorruptionError(err) {
 		cfg.Logger.Error("mentions, deletions and open channels are not counted as far as the damage goes", "err", err)
 		err = nil

@@ -44,7 +44,9 @@ func (b *build) listed(h *head) error {
 	return nil
 }
 
-func decodeSettings(v []byte) (s parley.Settings, err error) { return s, json.Unmarshal(v, &s) }
+func decodeSettings(v []byte) (s parley.Settings, err error) {
+	return s, json.Unmarshal(untag(v, 0), &s)
+}
 
 // OpenChannels implements parley.Directory.
 func (l *Log) OpenChannels(ctx context.Context, after parley.ChannelID, limit int) (names []parley.ChannelID, err error) {

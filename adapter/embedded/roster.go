@@ -46,7 +46,7 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 			return err
 		}
 		l.configured.add(channel)
-		must(build.batch.Set(settingsKey(channel), []byte("{}"), nil))
+		must(build.batch.Set(settingsKey(channel), tag([]byte("{}")), nil))
 		return build.listed(h)
 	}})
 	if err != nil {

@@ -43,16 +43,6 @@ func tallyRows(id int64, do func(level int, run int64)) {
 	}
 }
 
-func encodeCount(n int64) []byte { return binary.AppendUvarint(nil, uint64(n)) }
-
-func decodeCount(b []byte) (int64, error) {
-	n, size := binary.Uvarint(b)
-	if size != len(b) || size <= 0 {
-		return 0, errCodec
-	}
-	return int64(n), nil
-}
-
 // count adds a message to tallies, or takes it away from them. If it fails it has changed nothing.
 func (b *build) count(h *head, id int64, of []parley.UserID, by int64) error {
 	var sums []tallySum
@@ -150,26 +140,9 @@ func (b *build) trimTallies(h *head, trimmed map[tallyRow]int64, to int64) error
 	return nil
 }
 
-// indexesKey says which form the rows have that are made from others.
-var indexesKey = []byte{'i'}
-
-// indexes is the form that this version reads: tallies, and the list of open channels.
-const indexes = 1
-
-// buildIndexes makes the rows that an earlier version did not have. A crash meanwhile does no harm:
-// it begins again.
+// buildIndexes makes the rows that the versions before format 1 did not have: tallies, and the list of open
+// channels.
 func (l *Log) buildIndexes() error {
-	v, closer, err := l.db.Get(indexesKey)
-	if err == nil {
-		is := len(v) == 1 && v[0] == indexes
-		if err := closer.Close(); err != nil || is {
-			return err
-		}
-		return errCodec
-	}
-	if !errors.Is(err, pebble.ErrNotFound) {
-		return err
-	}
 	b := l.db.NewBatch()
 	defer func() { b.Close() }()
 	put := func(key, value []byte) error {
@@ -191,8 +164,7 @@ func (l *Log) buildIndexes() error {
 	for _, kind := range []byte("nd") { // what earlier versions counted
 		must(b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil))
 	}
-	must(b.Set(indexesKey, []byte{indexes}, nil))
-	return b.Commit(pebble.NoSync) // the write-ahead log keeps the order: the last row stands for all
+	return b.Commit(pebble.NoSync)
 }
 
 // tallyOlder makes tallies of one row per deletion (d channel NUL id), and one per mention

@@ -138,6 +138,8 @@ func (n *node) open() (o *opened, err error) {
 		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	switch {
 	case err == nil:
+	case errors.Is(err, embedded.ErrNewer):
+		err = refuse(err.Error(), "Start the version that wrote it, or give this one a directory of its own: --data DIR")
 	case errors.Is(err, embedded.ErrInUse):
 		err = refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS):

@@ -362,6 +362,15 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	refused(t, []string{data, fmt.Sprintf("%d", os.Getpid()), "--data DIR"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
 }
 
+func TestADirectoryOfALaterVersionIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "state"), []byte(`{"running":false,"fsync":"commit","format":99}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, []string{"written by a later version of parley", "its format is 99", "--data DIR"},
+		"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", dir)
+}
+
 func TestADirectoryThatCantBeUsedIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")

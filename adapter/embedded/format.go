@@ -1,0 +1,156 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Every value in the database begins with a byte that names its form; rows that are nothing but their key
+// have no value. Rows of format 1, which have no such byte, are read as they are:
+//
+//	m   the kind of the entry, with the bit extended if fields follow it: see codec.go
+//	h p version
+//	i   the format of the directory
+//	all others: tagged, which is no first byte of a value of format 1 as long as it is
+const tagged = 0x10
+
+// format is that of the directory: 1 had no tagged rows, and nothing in the state file.
+const format = 2
+
+// ErrNewer says that a later version of parley has written the data directory.
+var ErrNewer = errors.New("the data directory was written by a later version of parley")
+
+func newer(found int) error {
+	return fmt.Errorf("%w: its format is %d, and this version reads up to %d", ErrNewer, found, format)
+}
+
+// formatKey is where the database says which format its rows have.
+var formatKey = []byte{'i'}
+
+// format is that of the rows; 0: they are older than the row that says it.
+func (l *Log) format() (int, error) {
+	found, _, err := row(getterOf(l.db.Get), formatKey, func(v []byte) (int, error) {
+		if len(v) != 1 {
+			return 0, errCodec
+		}
+		return int(v[0]), nil
+	})
+	if err == nil && found > format {
+		err = newer(found)
+	}
+	return found, err
+}
+
+// begin reads the epoch, and makes what the rows lack; before it writes anything it refuses what it cannot read.
+func (l *Log) begin() error {
+	found, unreadable := l.format()
+	if unreadable != nil && !pebble.IsCorruptionError(unreadable) {
+		return unreadable
+	}
+	var err error
+	if l.epoch, err = l.openEpoch(); err != nil || unreadable != nil {
+		return errors.Join(err, unreadable)
+	}
+	return l.upgrade(found)
+}
+
+// upgrade makes what an earlier version did not have. A crash meanwhile does no harm: it begins again.
+func (l *Log) upgrade(found int) error {
+	if found == format {
+		return nil
+	}
+	if found == 0 {
+		if err := l.buildIndexes(); err != nil {
+			return err
+		}
+	}
+	return l.db.Set(formatKey, []byte{format}, pebble.NoSync) // the write-ahead log has it before all rows that need it
+}
+
+// tag begins a value.
+func tag(value []byte) []byte { return append([]byte{tagged}, value...) }
+
+// untag is a value without the byte that names its form. long is how long one of format 1 is that could be
+// taken for a tagged one; 0: none could.
+func untag(b []byte, long int) []byte {
+	if len(b) > 0 && b[0] == tagged && len(b) != long {
+		return b[1:]
+	}
+	return b
+}
+
+func encodeID(id int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{tagged}, uint64(id))
+}
+
+func decodeID(b []byte) (int64, error) {
+	if b = untag(b, 8); len(b) != 8 {
+		return 0, errCodec
+	}
+	return int64(binary.BigEndian.Uint64(b)), nil
+}
+
+// pointer is a read pointer: an id and the count of the entry there, which never changes.
+type pointer struct{ id, count int64 }
+
+func (p pointer) encode() []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte{tagged}, uint64(p.id)), uint64(p.count))
+}
+
+func decodePointer(b []byte) (pointer, error) {
+	if b = untag(b, 16); len(b) != 16 {
+		return pointer{}, errCodec
+	}
+	return pointer{int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))}, nil
+}
+
+func encodeCount(n int64) []byte { return binary.AppendUvarint([]byte{tagged}, uint64(n)) }
+
+func decodeCount(b []byte) (int64, error) {
+	b = untag(b, 1)
+	n, size := binary.Uvarint(b)
+	if size != len(b) || size <= 0 {
+		return 0, errCodec
+	}
+	return int64(n), nil
+}
+
+// encodeParts says in a c row what a change holds.
+func encodeParts(parts byte) []byte { return []byte{tagged, parts} }
+
+// mayHold reports whether a change may hold text or data, by its c row.
+func mayHold(b []byte) bool {
+	b = untag(b, 0)
+	return len(b) == 0 || b[0]&(hasText|hasData) != 0 // the oldest ones do not say what they hold
+}
+
+// An entry may be followed by fields that this version does not know, each a tag (uvarint), its length and
+// bytes. They are kept when the entry is written again. Those with an odd tag are content, and go when it is deleted.
+// It returns those that are not.
+func entryFields(b string) (kept string, err error) {
+	d := fields{rest: b}
+	for d.rest != "" {
+		at := d.rest
+		name := d.uvarint()
+		_ = d.string()
+		if d.bad {
+			return "", errCodec
+		}
+		if name%2 == 0 {
+			kept += at[:len(at)-len(d.rest)]
+		}
+	}
+	return kept, nil
+}
+
+// withFields ends a row of the log.
+func withFields(row []byte, more string) []byte {
+	if more == "" {
+		return row
+	}
+	row[0] |= extended
+	return append(row, more...)
+}

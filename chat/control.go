@@ -74,10 +74,7 @@ func (c *control) append(ctx context.Context, o order) (id int64, err error) {
 	}
 	answer := make(chan parley.Result, 1)
 	c.feed.Publish(controlChannel, parley.Draft{User: parley.Guest, Data: data}, func(r parley.Result) {
-		select {
-		case c.kick <- struct{}{}:
-		default:
-		}
+		c.kicked()
 		answer <- r
 	})
 	select {
@@ -85,6 +82,14 @@ func (c *control) append(ctx context.Context, o order) (id int64, err error) {
 		return r.Message.ID, r.Err
 	case <-ctx.Done():
 		return 0, parley.ErrUnknown
+	}
+}
+
+// kicked has the head looked at soon: there may be something new.
+func (c *control) kicked() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
 	}
 }
 
@@ -147,7 +152,7 @@ func (c *control) read(ctx context.Context, do func(order)) error {
 		if err != nil {
 			return err
 		}
-		c.cursor, c.known = parley.Cursor{ID: max(bs[0].First-1, bs[0].Last-controlBack)}, true
+		c.cursor, c.known = parley.Cursor{ID: max(bs[0].First-1, bs[0].Last-controlBack), Epoch: bs[0].Epoch}, true
 	}
 	for {
 		run, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)

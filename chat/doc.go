@@ -12,6 +12,7 @@ import (
 	"parley/hub"
 	"parley/internal/clock"
 	"parley/presence"
+	"parley/unread"
 )
 
 // Store is what a Service keeps everything in.
@@ -39,7 +40,7 @@ type Service struct {
 	feed      *feed.Feed
 	known     *known
 	control   *control
-	inboxes   *inboxes
+	unread    *unread.Inboxes
 	spaces    Namespaces
 	presence  *presence.Tracker
 	keeper    *presence.Keeper
@@ -68,10 +69,12 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Limits == nil {
 		cfg.Limits = unlimited{}
 	}
-	s := &Service{store: store, feed: f, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, f), inboxes: newInboxes(), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
+	s := &Service{store: store, feed: f, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, f), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
 		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
+	s.unread = s.newInboxes()
 	f.OnGrown(s.grown, s.follows)
+	f.Watch(controlChannel)
 	return s
 }
 
@@ -81,7 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { s.control.run(ctx, s.obey) })
-	others.Go(func() { s.runInboxes(ctx) })
+	others.Go(func() { s.unread.Run(ctx) })
 	others.Go(func() { s.runWatches(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	t := time.NewTicker(50 * time.Millisecond)

@@ -191,7 +191,8 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	}
 	own := parley.ChannelID("@" + user)
 	s.feed.Event(own, parley.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
-	s.inboxes.moved(user, channel, is.Role.In())
+	s.unread.Moved(user, channel, is.Role.In())
+	s.feed.Nudge(inboxTopic(user))
 	s.membersChanged(user, is.Role.In())
 }
 
@@ -277,7 +278,8 @@ func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID
 		s.feed.Event(channel, parley.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
 	}
 	if is.ReadID > was.ReadID || is.Muted != was.Muted {
-		s.inboxes.touched(c.User, channel)
+		s.unread.Touched(c.User, channel)
+		s.feed.Nudge(inboxTopic(c.User))
 	}
 	return is, nil
 }

@@ -43,7 +43,8 @@ func (s *Service) Go(c Caller, via parley.Transport) {
 // if it is the first.
 func (s *Service) Enter(channel parley.ChannelID, c Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
-		s.inboxes.enter(owner)
+		s.unread.AddConn(owner)
+		s.feed.Watch(inboxTopic(owner))
 	}
 	if c.Named() && s.presence.Enter(channel, c.User, via, s.clock()) {
 		s.tellJoined(channel, c)
@@ -53,7 +54,8 @@ func (s *Service) Enter(channel parley.ChannelID, c Caller, via parley.Transport
 // Leave says that a connection of a user has stopped following a channel.
 func (s *Service) Leave(channel parley.ChannelID, c Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
-		s.inboxes.leave(owner)
+		s.unread.RemoveConn(owner)
+		s.feed.Unwatch(inboxTopic(owner))
 	}
 	if c.Named() {
 		s.presence.Leave(channel, c.User, c.Name, via, s.clock())

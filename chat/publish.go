@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,10 +56,15 @@ func (s *Service) mayPost(ctx context.Context, c Caller, channel parley.ChannelI
 	return a, space.fits(text, data)
 }
 
-// grown marks the unread counts of a channel that has new entries.
+// grown notes that a channel has new entries, wherever they were stored.
 func (s *Service) grown(channel parley.ChannelID) {
-	if channel[0] != '@' && !channel.Internal() {
-		s.inboxes.posted(channel)
+	switch user, inbox := strings.CutPrefix(string(channel), inboxTopics); {
+	case channel == controlChannel:
+		s.control.kicked()
+	case inbox:
+		s.unread.Changed(parley.UserID(user))
+	case channel[0] != '@' && !channel.Internal():
+		s.unread.Grown(channel)
 	}
 }
 

@@ -45,6 +45,14 @@ func (d *digest) note(channel parley.ChannelID, head int64) {
 	d.grown[channel] = max(d.grown[channel], head)
 }
 
+// Nudge has OnGrown called on the other nodes that watch a topic. Nothing is stored in it, and
+// it need not be a channel.
+func (f *Feed) Nudge(topic parley.ChannelID) {
+	if f.cfg.Bus != nil {
+		f.digest.note(topic, 0)
+	}
+}
+
 // announce tells the other nodes which channels grew, until ctx ends.
 func (f *Feed) announce(ctx context.Context) error {
 	for {
@@ -75,7 +83,7 @@ func (f *Feed) announce(ctx context.Context) error {
 }
 
 // A piece of a digest: a version, the hash of the node's settings, a number, and for each
-// channel its hash and its head.
+// channel its hash and its head, 0 for a topic in which nothing is stored.
 const digestVersion = 1
 
 // nextDigest encodes what grew since the last one; nothing if nothing did, unless it is asked for.
@@ -161,7 +169,11 @@ func (f *Feed) receive(e *parley.Envelope) {
 	}
 	for _, h := range heads {
 		for _, channel := range f.joins.named(h.hash) {
-			f.heard(channel, h.head)
+			if h.head == 0 {
+				f.grown(channel)
+			} else {
+				f.heard(channel, h.head)
+			}
 		}
 	}
 }

@@ -84,7 +84,7 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 }
 
 // nextToCheck returns the next channels in turn.
-func (js *joins) nextToCheck() []parley.ChannelID {
+func (js *joins) nextToCheck() (some []parley.ChannelID, hurried bool) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if len(js.order) == 0 {
@@ -95,16 +95,16 @@ func (js *joins) nextToCheck() []parley.ChannelID {
 		n = checkSuspect
 	}
 	n = min(n, len(js.order))
-	some := js.order[:n:n]
+	some, hurried = js.order[:n:n], js.hurry > 0
 	js.order, js.hurry = js.order[n:], max(js.hurry-n, 0)
-	return some
+	return some, hurried
 }
 
 // check compares the heads of channels with what is known here, in turn and within a budget,
 // until ctx ends: it finds what the bus lost without noticing.
 func (f *Feed) check(ctx context.Context) error {
 	for pause(ctx, checkEvery) {
-		channels := f.joins.nextToCheck()
+		channels, hurried := f.joins.nextToCheck()
 		if len(channels) == 0 {
 			continue
 		}
@@ -114,8 +114,11 @@ func (f *Feed) check(ctx context.Context) error {
 			continue
 		}
 		for _, b := range bs {
-			if f.sawEpoch(b.Epoch); b.Last > 0 {
+			switch f.sawEpoch(b.Epoch); {
+			case b.Last > 0:
 				f.heard(b.Channel, b.Last)
+			case hurried && b.Channel.Internal(): // a nudge may have been lost
+				f.grown(b.Channel)
 			}
 		}
 	}

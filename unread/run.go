@@ -1,0 +1,70 @@
+package unread
+
+import (
+	"context"
+	"time"
+
+	"parley"
+)
+
+const (
+	every  = 250 * time.Millisecond
+	budget = 500 // places counted each time
+)
+
+// Run counts and tells, until ctx ends.
+func (in *Inboxes) Run(ctx context.Context) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			in.step(ctx)
+		}
+	}
+}
+
+// step does what is due. What the store does not answer now is done the next time, or with
+// the next message.
+func (in *Inboxes) step(ctx context.Context) {
+	for user, tell := range in.popUnlisted() {
+		channels, err := in.cfg.Channels(ctx, user)
+		if err != nil {
+			in.putUnlisted(user, tell)
+			continue
+		}
+		in.count(ctx, user, in.listed(user, channels, tell), false)
+	}
+	in.checkTrimmed(ctx)
+	for channel, users := range in.popPointed(in.cfg.Clock()) {
+		bs, err := in.cfg.Bounds(ctx, channel)
+		if err != nil {
+			continue
+		}
+		in.uncounted(channel, users)
+		for _, user := range users {
+			in.cfg.More(user, channel, bs[0].Last)
+		}
+	}
+	for user, channels := range in.popPlaces() {
+		in.count(ctx, user, in.popStale(user), false)
+		in.count(ctx, user, channels, true)
+	}
+}
+
+// count counts how some of a user's channels stand; tell: and tells what has changed.
+func (in *Inboxes) count(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) {
+	if len(channels) == 0 {
+		return
+	}
+	all, err := in.cfg.Count(ctx, user, channels)
+	if err != nil {
+		return // reading the inbox shows it
+	}
+	changed, total := in.counted(user, all, tell)
+	for _, c := range changed {
+		in.cfg.Tell(user, c, total)
+	}
+}

@@ -1,0 +1,355 @@
+// Package unread tells users whose own channel somebody on this node follows when the unread
+// count of one of their channels changes. It is given facts (a channel grew, a pointer moved)
+// and functions to count and to tell, and calls nothing else.
+package unread
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley"
+)
+
+// Config of Inboxes. All functions are required; they may block, but for Tell and Watch.
+type Config struct {
+	// Channels lists those that a user is a member of.
+	Channels func(ctx context.Context, user parley.UserID) ([]parley.ChannelID, error)
+	// Count says how channels stand for a user.
+	Count func(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.Count, error)
+	// Bounds are those of a parley.Log.
+	Bounds func(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error)
+	// Pointed reports whether a channel's members are told only that there is more, at most
+	// once a second, and not how much: it is too large to count for each of them.
+	Pointed func(channel parley.ChannelID) bool
+	// Tell tells a user's connections on this node of a count and of the total of all
+	// channels; More that a channel has grown up to an id.
+	Tell func(user parley.UserID, c *parley.Count, total int64)
+	More func(user parley.UserID, channel parley.ChannelID, head int64)
+	// Watch has Grown called for a channel that grows on other nodes, until it is called
+	// with false.
+	Watch func(channel parley.ChannelID, watched bool)
+	Clock func() time.Time
+}
+
+// Inboxes count for the users of this node's connections.
+//
+//	a message ──▶ the channel is marked ──▶ 4 times a second: its readers' places are
+//	marked ──▶ as many as the budget allows are counted again, and told if they changed
+//
+// So a message costs nothing per reader when it is sent, and a flood in a large channel
+// is told as often as there is time for.
+type Inboxes struct {
+	cfg  Config
+	some atomic.Bool // there are users; a message looks no further otherwise
+
+	mu       sync.Mutex
+	users    map[parley.UserID]*inbox
+	readers  map[parley.ChannelID]*readers
+	turn     []parley.ChannelID             // of readers, those whose beginning is still to be looked at
+	channels map[parley.ChannelID]struct{}  // marked
+	places   map[place]struct{}             // marked
+	unlisted map[parley.UserID]bool         // their channels are to be listed; true: and changes told
+	pointed  map[parley.ChannelID]time.Time // when those that are not counted were told last
+}
+
+// readers are the users who are told of a channel.
+type readers struct {
+	users map[parley.UserID]struct{}
+	first int64 // a user who was counted when the channel began before it is marked; 0: nobody was counted
+}
+
+// inbox is what one user was told.
+type inbox struct {
+	connections int
+	counts      map[parley.ChannelID]count // what the user was told, or would have been
+	total       int64                      // of all
+	stale       map[parley.ChannelID]bool  // pointed channels that have grown: to be counted with the next total
+}
+
+type count struct {
+	unread, mentions int64
+	told             bool // else the user may know an earlier count
+}
+
+type place struct {
+	user    parley.UserID
+	channel parley.ChannelID
+}
+
+// New creates Inboxes without users.
+func New(cfg Config) *Inboxes {
+	return &Inboxes{cfg: cfg, users: map[parley.UserID]*inbox{}, readers: map[parley.ChannelID]*readers{},
+		channels: map[parley.ChannelID]struct{}{}, places: map[place]struct{}{}, unlisted: map[parley.UserID]bool{},
+		pointed: map[parley.ChannelID]time.Time{}}
+}
+
+// AddConn notes that a connection follows a user's own channel, until RemoveConn.
+func (in *Inboxes) AddConn(user parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		u = &inbox{counts: map[parley.ChannelID]count{}}
+		in.users[user] = u
+		in.unlisted[user] = in.unlisted[user]
+		in.some.Store(true)
+	}
+	u.connections++
+}
+
+// RemoveConn ends one AddConn.
+func (in *Inboxes) RemoveConn(user parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		return
+	}
+	if u.connections--; u.connections > 0 {
+		return
+	}
+	for channel := range u.counts {
+		in.forgetLocked(user, channel)
+	}
+	delete(in.users, user)
+	delete(in.unlisted, user)
+	in.some.Store(len(in.users) > 0)
+}
+
+func (in *Inboxes) forgetLocked(user parley.UserID, channel parley.ChannelID) {
+	r := in.readers[channel]
+	if r == nil {
+		return
+	}
+	if delete(r.users, user); len(r.users) == 0 {
+		delete(in.readers, channel)
+		in.cfg.Watch(channel, false)
+	}
+}
+
+// Grown notes that the counts of a channel's members may have changed.
+func (in *Inboxes) Grown(channel parley.ChannelID) {
+	if !in.some.Load() {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.readers[channel] != nil || len(in.unlisted) > 0 {
+		in.channels[channel] = struct{}{}
+	}
+}
+
+// Touched notes that a user's own count in a channel may have changed.
+func (in *Inboxes) Touched(user parley.UserID, channel parley.ChannelID) {
+	if !in.some.Load() {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.users[user] != nil {
+		in.places[place{user, channel}] = struct{}{}
+	}
+}
+
+// Changed notes that a user's memberships and counts may have changed on another node.
+func (in *Inboxes) Changed(user parley.UserID) {
+	if !in.some.Load() {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.users[user] != nil {
+		in.unlisted[user] = true
+	}
+}
+
+// Moved notes that a user has joined a channel, or left it.
+func (in *Inboxes) Moved(user parley.UserID, channel parley.ChannelID, joined bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	switch {
+	case u == nil:
+	case joined:
+		in.addLocked(user, u, channel)
+		u.counts[channel] = count{told: true} // a user who joins has read everything
+		in.places[place{user, channel}] = struct{}{}
+	default:
+		in.removeLocked(user, u, channel)
+	}
+}
+
+func (in *Inboxes) addLocked(user parley.UserID, u *inbox, channel parley.ChannelID) {
+	if _, known := u.counts[channel]; known {
+		return
+	}
+	u.counts[channel] = count{}
+	r := in.readers[channel]
+	if r == nil {
+		r = &readers{users: map[parley.UserID]struct{}{}}
+		in.readers[channel] = r
+		in.cfg.Watch(channel, true)
+	}
+	r.users[user] = struct{}{}
+}
+
+func (in *Inboxes) removeLocked(user parley.UserID, u *inbox, channel parley.ChannelID) {
+	u.total -= u.counts[channel].unread
+	delete(u.counts, channel)
+	delete(u.stale, channel)
+	in.forgetLocked(user, channel)
+}
+
+// listed takes in which channels a user is a member of, and returns those to be counted.
+func (in *Inboxes) listed(user parley.UserID, channels []parley.ChannelID, tell bool) []parley.ChannelID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		return nil
+	}
+	for _, channel := range channels {
+		in.addLocked(user, u, channel)
+		if tell {
+			in.places[place{user, channel}] = struct{}{}
+		}
+	}
+	if !tell {
+		return channels
+	}
+	is := make(map[parley.ChannelID]bool, len(channels))
+	for _, channel := range channels {
+		is[channel] = true
+	}
+	for channel := range u.counts {
+		if !is[channel] {
+			in.removeLocked(user, u, channel)
+		}
+	}
+	return nil
+}
+
+// popUnlisted takes the users whose channels are to be listed.
+func (in *Inboxes) popUnlisted() map[parley.UserID]bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	users := maps.Clone(in.unlisted)
+	clear(in.unlisted)
+	return users
+}
+
+// putUnlisted has a user's channels listed the next time.
+func (in *Inboxes) putUnlisted(user parley.UserID, tell bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.users[user] != nil {
+		in.unlisted[user] = in.unlisted[user] || tell
+	}
+}
+
+// popPointed takes the marked channels whose members are only told that there is more, each
+// at most once a second.
+func (in *Inboxes) popPointed(now time.Time) map[parley.ChannelID][]parley.UserID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	all := map[parley.ChannelID][]parley.UserID{}
+	for channel, at := range in.pointed {
+		if now.Sub(at) >= time.Second {
+			delete(in.pointed, channel)
+		}
+	}
+	for channel := range in.channels {
+		if !in.cfg.Pointed(channel) {
+			continue
+		}
+		if _, young := in.pointed[channel]; young {
+			continue
+		}
+		in.pointed[channel] = now
+		if r := in.readers[channel]; r != nil {
+			all[channel] = slices.Collect(maps.Keys(r.users))
+		}
+		delete(in.channels, channel)
+	}
+	return all
+}
+
+// uncounted notes that the counts of a channel have changed and are not told.
+func (in *Inboxes) uncounted(channel parley.ChannelID, users []parley.UserID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, user := range users {
+		if u := in.users[user]; u != nil {
+			if u.stale == nil {
+				u.stale = map[parley.ChannelID]bool{}
+			}
+			u.stale[channel] = true
+		}
+	}
+}
+
+// popStale takes the channels that must be counted again before a user's total is right.
+func (in *Inboxes) popStale(user parley.UserID) (channels []parley.ChannelID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if u := in.users[user]; u != nil && len(u.stale) > 0 {
+		channels = slices.Collect(maps.Keys(u.stale))
+		clear(u.stale)
+	}
+	return channels
+}
+
+// popPlaces marks the places of marked channels and takes as many as the budget allows.
+func (in *Inboxes) popPlaces() map[parley.UserID][]parley.ChannelID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for channel := range in.channels {
+		if _, waits := in.pointed[channel]; waits {
+			continue
+		}
+		if r := in.readers[channel]; r != nil {
+			for user := range r.users {
+				in.places[place{user, channel}] = struct{}{}
+			}
+		}
+		delete(in.channels, channel)
+	}
+	all, n := map[parley.UserID][]parley.ChannelID{}, 0
+	for p := range in.places {
+		if n++; n > budget {
+			break
+		}
+		all[p.user] = append(all[p.user], p.channel)
+		delete(in.places, p)
+	}
+	return all
+}
+
+// counted takes new counts in, and says of which the user must be told, and the total.
+func (in *Inboxes) counted(user parley.UserID, all []parley.Count, tell bool) (changed []*parley.Count, total int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	u := in.users[user]
+	if u == nil {
+		return nil, 0
+	}
+	for i := range all {
+		c := &all[i]
+		was, known := u.counts[c.Channel]
+		if !known {
+			continue
+		}
+		in.countedFromLocked(user, c.Channel, c.FirstID)
+		is := count{c.Unread, c.Mentions, tell}
+		is.told = tell || was.told && is.unread == was.unread && is.mentions == was.mentions // else the user knows another count
+		u.total += is.unread - was.unread
+		if u.counts[c.Channel] = is; tell && is != was {
+			changed = append(changed, c)
+		}
+	}
+	return changed, u.total
+}

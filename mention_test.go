@@ -11,7 +11,7 @@ import (
 )
 
 // mentionCases are texts and data with the users whom they mention: the page reads them too
-// (web/chat/test/parse.test.ts).
+// (web/shared/test/parse.test.ts).
 func mentionCases(t *testing.T) (cases []struct {
 	Text     string
 	Data     json.RawMessage

@@ -14,10 +14,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// TestThePagesUnits runs web/chat/test in Node.
+// TestThePagesUnits runs the tests of web/chat and web/shared in Node.
 func TestThePagesUnits(t *testing.T) {
 	node := testenv.Need(t, "node")
-	sources, err := filepath.Glob("../chat/test/*.test.ts")
+	sources, err := filepath.Glob("../*/test/*.test.ts")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("no tests (%v)", err)
 	}

@@ -1,9 +1,9 @@
 import type { InboxEntry } from "/parley.js"
-import { h, own, the } from "./dom.js"
+import { h, own, the } from "../shared/dom.js"
 import type { Inbox } from "./inbox.js"
 import { said } from "./message.js"
 import type { Room } from "./room.js"
-import { brief } from "./times.js"
+import { brief } from "../shared/times.js"
 
 /** What people read for a channel: its title, the other's name for two, or the name. */
 export function label(channel: string, title: string | undefined, me: string): string {

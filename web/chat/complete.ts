@@ -1,6 +1,6 @@
-import { h, own, the } from "./dom.js"
-import { face } from "./faces.js"
-import { begun } from "./parse.js"
+import { h, own, the } from "../shared/dom.js"
+import { face } from "../shared/faces.js"
+import { begun } from "../shared/parse.js"
 
 /** Somebody who can be named, and whether they are here now. */
 export interface Named { user: string; name: string; here: boolean }

@@ -1,6 +1,6 @@
 import type { Message } from "/parley.js"
 import { Completion, type Named } from "./complete.js"
-import { put } from "./dom.js"
+import { put } from "../shared/dom.js"
 import { said } from "./message.js"
 
 export interface ComposerEvents {

@@ -1,8 +1,8 @@
 import type { Client, ConnectionState, TransportName } from "/parley.js"
-import { h, put, the } from "./dom.js"
+import { h, put, the } from "../shared/dom.js"
 import type { Room } from "./room.js"
-import { exact } from "./times.js"
-import { cut } from "./words.js"
+import { exact } from "../shared/times.js"
+import { cut } from "../shared/words.js"
 
 const names: Record<string, string> = { websocket: "WebSocket", sse: "Server-sent events", "long-poll": "Long polling", poll: "Short polling", tab: "Another tab" }
 const forced: (TransportName | undefined)[] = [undefined, "websocket", "sse", "long-poll", "poll"]

@@ -1,4 +1,4 @@
-import { h } from "./dom.js"
+import { h } from "../shared/dom.js"
 
 /** What an empty channel shows: how to fill it. */
 export function emptyNode(channel: string, development: boolean): HTMLElement {

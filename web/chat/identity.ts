@@ -1,4 +1,5 @@
-import { validName } from "./names.js"
+import { keep, kept } from "../shared/kept.js"
+import { validName } from "../shared/names.js"
 
 /** Who the visitor is: in development a name, on a server that asks for one a token. */
 export type Identity = { user?: string; token?: undefined } | { token: string; user?: undefined }
@@ -8,9 +9,9 @@ const nameKey = "parley-name", tokenKey = "parley-token"
 /** The address wins, then a token of this tab, then the name that was given last. */
 export function known(): Identity {
   const asked = new URLSearchParams(location.search).get("user")
-  const token = read(() => sessionStorage.getItem(tokenKey))
+  const token = kept(tokenKey, "sessionStorage")
   if (token) return { token }
-  const user = asked || read(() => localStorage.getItem(nameKey))
+  const user = asked || kept(nameKey)
   return user && validUser(user) ? { user } : {}
 }
 
@@ -21,10 +22,8 @@ export function validUser(name: string): boolean {
 
 /** Remembers a name for later visits, a token for as long as the tab lives. */
 export function remember({ user, token }: Identity): void {
-  read(() => {
-    if (user) localStorage.setItem(nameKey, user)
-    if (token) sessionStorage.setItem(tokenKey, token)
-  })
+  if (user) keep(nameKey, user)
+  if (token) keep(tokenKey, token, "sessionStorage")
   if (!user) return
   const url = new URL(location.href)
   url.searchParams.delete("user") // it would win over the new one
@@ -32,14 +31,5 @@ export function remember({ user, token }: Identity): void {
 }
 
 export function forgetToken(): void {
-  read(() => sessionStorage.removeItem(tokenKey))
-}
-
-/** Storage may be forbidden. */
-function read<T>(f: () => T): T | undefined {
-  try {
-    return f()
-  } catch {
-    return undefined
-  }
+  keep(tokenKey, undefined, "sessionStorage")
 }

@@ -1,5 +1,5 @@
 import type { Client, InboxEntry, Membership, Message, Unread } from "/parley.js"
-import { UnreadView } from "../../client/ts/src/views.js"
+import { UnreadView } from "../shared/views.js"
 import { durable } from "./outgoing.js"
 
 /** How often at most it is read anew, in milliseconds, and how many pages of it. */

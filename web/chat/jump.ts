@@ -1,7 +1,7 @@
-import { h, own, the } from "./dom.js"
+import { h, own, the } from "../shared/dom.js"
 import type { Inbox } from "./inbox.js"
 import { label } from "./channels.js"
-import { validName } from "./names.js"
+import { validName } from "../shared/names.js"
 
 interface Choice { channel: string; words: string; hint: string }
 

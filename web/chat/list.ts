@@ -1,4 +1,4 @@
-import { h, soon } from "./dom.js"
+import { h, soon } from "../shared/dom.js"
 import { same, type Row } from "./rows.js"
 
 export interface ListEvents {

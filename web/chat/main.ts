@@ -1,5 +1,5 @@
-import { the } from "./dom.js"
-import { face } from "./faces.js"
+import { the } from "../shared/dom.js"
+import { face } from "../shared/faces.js"
 import { forgetToken, known, remember, validUser, type Identity } from "./identity.js"
 import { mountPage } from "./page.js"
 import { Session } from "./session.js"

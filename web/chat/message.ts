@@ -1,12 +1,12 @@
 import type { Message, Outgoing } from "/parley.js"
-import { h, own } from "./dom.js"
-import { face } from "./faces.js"
-import { mentions } from "./parse.js"
+import { h, own } from "../shared/dom.js"
+import { face } from "../shared/faces.js"
+import { mentions } from "../shared/parse.js"
 import type { Note } from "./room.js"
 import type { Row } from "./rows.js"
-import { textNodes } from "./text.js"
-import { brief, clock, dayName, whole } from "./times.js"
-import { isolated, oneLine } from "./words.js"
+import { textNodes } from "../shared/text.js"
+import { brief, clock, dayName, whole } from "../shared/times.js"
+import { isolated, oneLine } from "../shared/words.js"
 
 /** What one can do with what a row shows. */
 export interface MessageEvents {

@@ -1,7 +1,8 @@
 import type { InboxEntry } from "/parley.js"
 import { label } from "./channels.js"
-import { the } from "./dom.js"
-import { isolated, oneLine } from "./words.js"
+import { the } from "../shared/dom.js"
+import { keep, kept } from "../shared/kept.js"
+import { isolated, oneLine } from "../shared/words.js"
 
 const key = "parley-notify"
 
@@ -16,10 +17,10 @@ export class Notify {
     this.#me = me
     this.#open = open
     this.#bell.hidden = !("Notification" in window) || !me
-    this.#on = !this.#bell.hidden && Notification.permission === "granted" && wanted()
+    this.#on = !this.#bell.hidden && Notification.permission === "granted" && kept(key) !== "no"
     this.#bell.onclick = async () => {
       this.#on = !this.#on && (await Notification.requestPermission()) === "granted"
-      remember(this.#on)
+      keep(key, this.#on ? "yes" : "no")
       this.#show()
     }
     this.#show()
@@ -44,19 +45,4 @@ export class Notify {
     this.#bell.setAttribute("aria-pressed", String(this.#on))
     this.#bell.title = refused ? "Your browser does not let this page notify you" : this.#on ? "You are notified of mentions and direct messages" : "Notify me of mentions and direct messages"
   }
-}
-
-/** Whether the visitor has not said no since they allowed it. */
-function wanted(): boolean {
-  try {
-    return localStorage.getItem(key) !== "no"
-  } catch {
-    return true
-  }
-}
-
-function remember(on: boolean): void {
-  try {
-    localStorage.setItem(key, on ? "yes" : "no")
-  } catch { /* then for this page only */ }
 }

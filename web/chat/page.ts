@@ -1,27 +1,9 @@
-import { the } from "./dom.js"
-
-const themes = ["", "light", "dark"] as const
-const words = { "": "Colours: as the system", light: "Colours: light", dark: "Colours: dark" }
+import { the } from "../shared/dom.js"
+import { mountTheme } from "../shared/theme.js"
 
 /** What belongs to the page and to no channel: colours, the drawers of small screens. */
 export function mountPage(): { closeDrawers(): void } {
-  const root = document.documentElement
-  const theme = the("theme")
-  const say = (): void => {
-    const now = words[(root.dataset.theme ?? "") as ""]
-    theme.setAttribute("aria-label", now)
-    theme.title = now
-  }
-  theme.onclick = () => {
-    const next = themes[(themes.indexOf((root.dataset.theme ?? "") as "") + 1) % themes.length]!
-    root.dataset.theme = next
-    try {
-      localStorage.setItem("parley-theme", next)
-    } catch { /* then for this page only */ }
-    say()
-  }
-  say()
-
+  mountTheme(the("theme"))
   const drawers = [{ button: the("menu"), drawer: "nav", pane: the("list") }, { button: the("who"), drawer: "who", pane: the("people") }]
   const set = (drawer: string, open: boolean): void => {
     document.body.classList.toggle(drawer, open)

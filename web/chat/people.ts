@@ -1,5 +1,5 @@
-import { h, own, the } from "./dom.js"
-import { face } from "./faces.js"
+import { h, own, the } from "../shared/dom.js"
+import { face } from "../shared/faces.js"
 import type { Room } from "./room.js"
 
 /** More than this of a kind are counted, not named. */

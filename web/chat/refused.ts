@@ -1,6 +1,6 @@
-import { h, own, the } from "./dom.js"
+import { h, own, the } from "../shared/dom.js"
 import type { Offer } from "./home.js"
-import { plain } from "./words.js"
+import { plain } from "../shared/words.js"
 
 /** Why a channel is not shown, in plain words. */
 export function whyNot({ code, message }: { code: string; message: string }): string {

@@ -1,5 +1,5 @@
 import type { Message, Outgoing } from "/parley.js"
-import { MessageView } from "../../client/ts/src/views.js"
+import { MessageView } from "../shared/views.js"
 import { durable } from "./outgoing.js"
 import type { Note, Room } from "./room.js"
 import type { Source } from "./rows.js"

@@ -1,5 +1,5 @@
 import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, System, Welcome } from "/parley.js"
-import { MessageView, PresenceView, ReactionView } from "../../client/ts/src/views.js"
+import { MessageView, PresenceView, ReactionView } from "../shared/views.js"
 import { durable } from "./outgoing.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`, and begins with a name if it is about somebody. */

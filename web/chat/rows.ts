@@ -1,6 +1,6 @@
 import type { Message, Outgoing } from "/parley.js"
 import type { Note } from "./room.js"
-import { day } from "./times.js"
+import { day } from "../shared/times.js"
 
 /** A line of the list. Rows with the same key are the same line; `made` tells whether it looks the same. */
 export type Row = { key: string; tall: number } & (

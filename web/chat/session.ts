@@ -1,7 +1,7 @@
 import { Client, type Message } from "/parley.js"
 import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
-import { looking, own, put, soon, the } from "./dom.js"
+import { looking, own, put, soon, the } from "../shared/dom.js"
 import type { Identity } from "./identity.js"
 import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
@@ -10,7 +10,7 @@ import { Notify } from "./notify.js"
 import { showPeople, typingWords } from "./people.js"
 import { Room, type What } from "./room.js"
 import { Talk } from "./talk.js"
-import { isolated } from "./words.js"
+import { isolated } from "../shared/words.js"
 
 /** How many channels are kept as they were left, and followed. */
 const kept = 12

@@ -1,7 +1,7 @@
 import type { Message } from "/parley.js"
 import { everybody, type Named } from "./complete.js"
 import { Composer } from "./composer.js"
-import { h, looking, put, soon, the } from "./dom.js"
+import { h, looking, put, soon, the } from "../shared/dom.js"
 import { emptyNode } from "./empty.js"
 import type { Inbox } from "./inbox.js"
 import type { Offer } from "./home.js"
@@ -12,7 +12,7 @@ import type { Room } from "./room.js"
 import { rows } from "./rows.js"
 import { Thread } from "./thread.js"
 import { mountTools, type Tools } from "./tools.js"
-import { isolated } from "./words.js"
+import { isolated } from "../shared/words.js"
 
 /** How long a message must be visible to count as read, in milliseconds, and how long a failure is told. */
 const glance = 300, problemFor = 8_000

@@ -1,6 +1,6 @@
 import { Composer } from "./composer.js"
 import type { Named } from "./complete.js"
-import { h, own, put, soon, the } from "./dom.js"
+import { h, own, put, soon, the } from "../shared/dom.js"
 import { List } from "./list.js"
 import { rowNode } from "./message.js"
 import { Replies } from "./replies.js"

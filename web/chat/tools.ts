@@ -1,5 +1,5 @@
 import type { Message } from "/parley.js"
-import { h, icon, the } from "./dom.js"
+import { h, icon, the } from "../shared/dom.js"
 
 export interface ToolEvents {
   message(id: number): Message | undefined

@@ -5,6 +5,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"sync"
@@ -123,7 +124,7 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result, entri
 	epoch := ""
 	for i := range results {
 		switch r := &results[i]; {
-		case r.Err == parley.ErrUnknown:
+		case errors.Is(r.Err, parley.ErrUnknown):
 			f.repairs.add(channel) // the entry may be there, and nobody else announces it
 		case r.Err == nil && !r.Unchanged:
 			if epoch != r.Epoch && epoch != "" { // the log changed its epoch between two parts of a batch

@@ -343,3 +343,23 @@ func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 		}
 	}
 }
+
+// What a store turned out to hold, after it was opened again, reaches those who follow: without a
+// bus nobody else would find it.
+func TestAnEntryWhoseOutcomeWasUnknownIsShownAfterARecheck(t *testing.T) {
+	store := mem.NewStore(mem.StoreConfig{})
+	handle := store.Open()
+	n := &node{store: handle, Feed: feed.New(handle, feed.Config{Index: handle, Logger: slog.New(slog.DiscardHandler)})}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = n.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	r := n.read(t, "room", 0)
+	n.post(t, "room", 3)
+	r.upTo(t, 1, 3)
+	if res := handle.Append(t.Context(), "room", parley.Draft{User: "bob", Text: "survived"})[0]; res.Err != nil {
+		t.Fatal(res.Err)
+	}
+	n.Recheck("room", "nobody-follows")
+	r.upTo(t, 1, 4)
+}

@@ -52,6 +52,16 @@ func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 	}
 }
 
+// Recheck looks again at the log, which may have begun a new epoch, and at channels of which it
+// now holds entries whose outcome was unknown.
+func (f *Feed) Recheck(channels ...parley.ChannelID) {
+	f.epochChanged()
+	for _, channel := range channels {
+		f.repairs.add(channel)
+		f.grown(channel)
+	}
+}
+
 // How many heads of quiet channels are asked for, and how often.
 const (
 	checkEvery   = 100 * time.Millisecond

@@ -144,7 +144,7 @@ func (b *build) exist(h *head) {
 // that read also with what was put into it.
 func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	if b.batch.Indexed() {
-		b.log.db.read.Add(1)
+		b.log.rowsRead.Add(1)
 		return b.batch.Get(key)
 	}
 	return b.log.db.Get(key)

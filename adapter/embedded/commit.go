@@ -18,11 +18,16 @@ const (
 )
 
 // runBuilder makes batches until the queue is stopped and empty.
-func (l *Log) runBuilder(built chan<- *build, slots chan struct{}) {
+func (l *Log) runBuilder(built chan<- *build) {
 	defer close(built)
 	var number uint64
 	for l.queue.wait() {
-		slots <- struct{}{} // what comes while it waits joins the batch
+		l.slots <- struct{}{} // what comes while it waits joins the batch
+		if l.broken.Load() != nil {
+			l.queue.refuse(l.refusal(true))
+			<-l.slots
+			continue
+		}
 		number++
 		b := l.newBuild(number, l.queue.take(maxBatch))
 		l.space.appending(b.batch.Len())
@@ -33,33 +38,27 @@ func (l *Log) runBuilder(built chan<- *build, slots chan struct{}) {
 }
 
 // apply makes a batch visible to reads of the database and queues it for the
-// log. Pebble panics when its log is already broken.
+// log. That the log can't be written is seen in broken alone; see fence.
 func (l *Log) apply(batch *pebble.Batch, sync bool) (err error) {
-	if err := l.broken.Load(); err != nil {
-		return *err
-	}
 	if batch.Empty() {
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("apply a batch: %v", p)
-		}
-		if err != nil {
-			l.fail(err)
-		}
-	}()
 	if sync {
-		return l.db.ApplyNoSyncWait(batch, pebble.Sync)
+		err = l.db.ApplyNoSyncWait(batch, pebble.Sync)
+	} else {
+		err = l.db.Apply(batch, pebble.NoSync)
 	}
-	return l.db.Apply(batch, pebble.NoSync)
+	if err != nil {
+		l.fail(err)
+	}
+	return err
 }
 
 // runCompleter makes batches durable in their order, and answers.
-func (l *Log) runCompleter(built <-chan *build, slots <-chan struct{}) {
+func (l *Log) runCompleter(built <-chan *build) {
 	for b := range built {
 		l.complete(b)
-		<-slots
+		<-l.slots
 	}
 }
 
@@ -77,6 +76,8 @@ func (l *Log) complete(b *build) {
 		if err == nil {
 			h.advance(b.number, b.ends[i])
 			l.trims.changed(h.channel)
+		} else {
+			l.unknown[h.channel] = true
 		}
 		l.heads.release(h)
 	}
@@ -101,16 +102,20 @@ func (l *Log) runSync(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		batch := l.db.NewBatch()
-		must(batch.LogData(nil, nil))
-		err := l.apply(batch, true)
-		if err == nil {
-			err = batch.SyncWait()
+		l.slots <- struct{}{}
+		if l.broken.Load() == nil {
+			batch := l.db.NewBatch()
+			must(batch.LogData(nil, nil))
+			err := l.apply(batch, true)
+			if err == nil {
+				err = batch.SyncWait()
+			}
+			if err != nil {
+				l.fail(err)
+			} else {
+				batch.Close()
+			}
 		}
-		if err != nil {
-			l.fail(err)
-			return
-		}
-		batch.Close()
+		<-l.slots
 	}
 }

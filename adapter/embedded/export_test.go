@@ -138,7 +138,9 @@ func (l *Log) AgeIndexes(ch parley.ChannelID) error {
 }
 
 // Flush writes what is in memory to the store's files.
-func (l *Log) Flush() error { return l.db.Flush() }
+func (l *Log) Flush() error {
+	return l.inside(context.Background(), func() error { return l.db.Flush() })
+}
 
 // SetFormat has the database say that it has another format.
 func (l *Log) SetFormat(n byte) error { return l.db.Set(formatKey, []byte{n}, pebble.Sync) }
@@ -188,4 +190,12 @@ func (l *Log) Untagged() (n int, err error) {
 		}
 	}
 	return n, it.Close()
+}
+
+// BeginFlush lets it be written, and begins a new log.
+func (l *Log) BeginFlush() error {
+	return l.inside(context.Background(), func() error {
+		_, err := l.db.AsyncFlush()
+		return err
+	})
 }

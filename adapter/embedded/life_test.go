@@ -97,45 +97,34 @@ func TestAppendAfterRun(t *testing.T) {
 	}
 }
 
-// A failed sync is never tried again: the pages may be clean now, and not on the disk.
+// A failed sync is never tried again on its file: the pages may be clean now, and not on the disk.
 func TestFailedSyncMakesReadOnly(t *testing.T) {
-	var failing atomic.Bool
 	var failed atomic.Int64
-	disk := errors.New("input/output error")
-	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-		if failing.Load() && sync && strings.HasSuffix(op.Path, ".log") {
+	disk := newFailingDisk(func(op errorfs.Op) bool {
+		log := of(".log", isSync)(op)
+		if log {
 			failed.Add(1)
-			return disk
 		}
-		return nil
-	}))
-	l, err := embedded.Open("data", embedded.Config{FS: fs, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ran sync.WaitGroup
-	ran.Go(func() { l.Run(context.Background()) })
+		return log || strings.HasSuffix(op.Path, "probe")
+	})
+	log := start(t, "data", embedded.Config{FS: disk, FreeFloor: -1})
 	draft := parley.Draft{User: "u", Text: "x"}
-	if err := l.Append(t.Context(), "room", draft)[0].Err; err != nil {
+	if err := log.Append(t.Context(), "room", draft)[0].Err; err != nil {
 		t.Fatal(err)
 	}
-	failing.Store(true)
-	if err := l.Append(t.Context(), "room", draft)[0].Err; !errors.Is(err, parley.ErrUnknown) {
+	disk.failing.Store(true)
+	if err := log.Append(t.Context(), "room", draft)[0].Err; !errors.Is(err, parley.ErrUnknown) {
 		t.Fatalf("an append whose sync failed: %v", err)
 	}
-	failing.Store(false)
-	if err := l.Append(t.Context(), "room", draft)[0].Err; !errors.Is(err, parley.ErrUnavailable) || !errors.Is(err, disk) {
+	if err := log.Append(t.Context(), "room", draft)[0].Err; !errors.Is(err, parley.ErrUnavailable) || !errors.Is(err, errDisk) {
 		t.Fatalf("an append after that: %v", err)
 	}
-	if got := len(readChannel(t, l, "room")); got != 1 {
+	if got := len(readChannel(t, log, "room")); got != 1 {
 		t.Fatalf("%d messages can be read, 1 was acknowledged", got)
 	}
 	if n := failed.Load(); n != 1 {
 		t.Fatalf("%d syncs failed", n)
 	}
-	t.Log(l.Close())
-	ran.Wait()
 }
 
 // TestKill kills a real process that appends, and looks at what it left behind.

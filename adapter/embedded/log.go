@@ -29,27 +29,35 @@ var (
 // from Open to Close.
 type Log struct {
 	// fixed after construction
-	cfg   Config
-	aged  func() time.Time // what ages are compared with
-	dir   *directory
-	db    *table
-	rows  *getters // of db, for those who are not writing
-	epoch string
-	heads *heads
+	cfg  Config
+	aged func() time.Time // what ages are compared with
+	dir  *directory
 
 	configured *configured
 	queue      *queue
 	space      *space
 	trims      *trims
-	gate       gate // of calls that use db
+	damage     *damage
+	rowsRead   atomic.Int64 // rows that were read
+	gate       gate         // of calls that use db
 
+	// of this opening of the files: replaced by reopen, which has closed the gate and holds all slots
+	db    *table   // nil between two openings, like the next one
+	rows  *getters // of db, for those who are not writing
+	epoch string
+	heads *heads
+
+	slots   chan struct{}        // of batches in flight, inFlight in all; whoever writes to db holds one
 	applied atomic.Uint64        // number of the last batch that reads of db see
 	recent  recent               // owned by the builder, like
 	members map[user]parley.Role // of some who posted
 
-	running atomic.Bool
-	ran     chan struct{}         // closed by Run when it returns
-	broken  atomic.Pointer[error] // why nothing is written any more, by builder or completer
+	running  atomic.Bool
+	ran      chan struct{}             // closed by Run when it returns
+	broken   atomic.Pointer[error]     // why nothing is written now
+	failed   chan struct{}             // holds a token when broken was set
+	unknown  map[parley.ChannelID]bool // owned by the completer: channels with entries that may be there or not
+	reopened func(...parley.ChannelID) // fixed before Run
 
 	closing sync.Once
 	closed  error // of Close; read after closing
@@ -74,45 +82,71 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, aged: clock.Earlier(cfg.Clock), dir: d, heads: newHeads(cfg.MaxHeads), queue: newQueue(), ran: make(chan struct{}), configured: newConfigured(), members: map[user]parley.Role{}}
+	l := &Log{cfg: cfg, aged: clock.Earlier(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
+		queue: newQueue(), trims: newTrims(), slots: make(chan struct{}, inFlight), members: map[user]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
+		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())
 		}
 	}()
-	l.trims = newTrims()
 	l.space = newSpace(cfg, d)
 	if err = l.space.open(); err != nil {
 		return nil, err
 	}
-	if err = d.reportTornTail(); err != nil {
-		return nil, err
+	return l, l.openFiles()
+}
+
+// openFiles opens the database in the directory, and repairs what a crash has left behind.
+func (l *Log) openFiles() (err error) {
+	if err = l.dir.reportTornTail(); err != nil {
+		return err
 	}
-	l.db = &table{damage: &damage{log: cfg.Logger}}
-	l.db.DB, err = pebble.Open(d.store, options(cfg, vfs.OnDiskFull(cfg.FS, l.space.full), d.lock, l.db.damage.found))
-	if err != nil {
-		return nil, err
+	fence := newFence(backingOff{vfs.OnDiskFull(l.cfg.FS, l.space.full), time.Sleep})
+	l.db = &table{read: &l.rowsRead}
+	if l.db.DB, err = pebble.Open(l.dir.store, options(l.cfg, fence, l.dir.lock, l.damage.found)); err != nil {
+		l.db = nil
+		return err
 	}
+	l.heads, l.recent = newHeads(l.cfg.MaxHeads), recent{}
+	clear(l.members)
+	l.rows = startGetters(l.db)
 	err = l.begin()
 	if err != nil && pebble.IsCorruptionError(err) {
-		cfg.Logger.Error("mentions, deletions and open channels are not counted as far as the damage goes", "err", err)
+		l.cfg.Logger.Error("mentions, deletions and open channels are not counted as far as the damage goes", "err", err)
 		err = nil
 	}
 	if err == nil {
 		l.configured.load(l.db)
+		err = l.dir.markRunning(l.cfg.Fsync, l.epoch)
 	}
 	if err == nil {
-		err = d.markRunning(cfg.Fsync, l.epoch)
+		l.broken.Store(nil)
+		err = fence.arm(l.fail)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.db.Close())
+		return errors.Join(err, l.closeFiles())
 	}
-	l.rows = startGetters(l.db)
-	return l, nil
+	return nil
+}
+
+// closeFiles closes the database, of which nobody reads or writes anything any more.
+func (l *Log) closeFiles() error {
+	if l.db == nil {
+		return nil
+	}
+	l.rows.stop()
+	err := l.db.Close()
+	l.db, l.rows = nil, nil
+	return err
 }
 
 // Epoch names the numbering of this store; all cursors carry it.
-func (l *Log) Epoch() string { return l.epoch }
+func (l *Log) Epoch() string {
+	l.gate.mu.RLock()
+	defer l.gate.mu.RUnlock()
+	return l.epoch
+}
 
 // Run gives appends their numbers, syncs, trims and watches the disk, until ctx
 // ends or Close is called. It returns nil then. It can run once; appends
@@ -131,12 +165,12 @@ func (l *Log) Run(ctx context.Context) error {
 	defer stop()
 
 	built := make(chan *build) // closed by the builder
-	slots := make(chan struct{}, inFlight)
 	var committing, others sync.WaitGroup
-	committing.Go(func() { l.runBuilder(built, slots) })
-	committing.Go(func() { l.runCompleter(built, slots) })
+	committing.Go(func() { l.runBuilder(built) })
+	committing.Go(func() { l.runCompleter(built) })
 	others.Go(func() { l.runRetention(ctx) })
 	others.Go(func() { l.space.run(ctx) })
+	others.Go(func() { l.runReopen(ctx) })
 	if l.cfg.Fsync == FsyncInterval {
 		others.Go(func() { l.runSync(ctx) })
 	}
@@ -159,30 +193,31 @@ func (l *Log) close() error {
 		<-l.ran
 	}
 	l.queue.refuse(parley.ErrClosed) // what no Run will take
-	l.gate.close()
-	l.rows.stop()
-	broken := l.broken.Load()
+	l.gate.shut(parley.ErrClosed)
 	var err error
-	if l.cfg.Fsync == FsyncMemory && broken == nil {
+	if l.cfg.Fsync == FsyncMemory && l.broken.Load() == nil {
 		err = l.db.Flush()
 	}
-	err = errors.Join(err, l.db.Close())
-	if err != nil || broken != nil {
+	err = errors.Join(err, l.closeFiles())
+	if err != nil || l.broken.Load() != nil {
 		return errors.Join(err, l.dir.abandon())
 	}
 	return l.dir.close(l.cfg.Fsync, l.epoch)
 }
 
-// fail makes the store read-only until a restart: after a failed sync nobody
-// knows what is on the disk, and syncing again may lie.
+// fail makes the store read-only until it has been opened again: after a failed sync nobody
+// knows what is on the disk, and syncing again may lie. It neither blocks nor logs.
 func (l *Log) fail(err error) {
 	if l.broken.CompareAndSwap(nil, &err) {
-		l.cfg.Logger.Error("a write to the store failed; it is read-only until a restart", "err", err)
+		select {
+		case l.failed <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // Ready returns nil if appends are taken, or else why not: the disk is almost full, or
-// the store is read-only since a write failed.
+// the store is read-only since a write failed, and will be opened again.
 func (l *Log) Ready() error { return l.refusal(false) }
 
 // refusal is why nothing can be appended now, or nil; reserve: nothing that may use the
@@ -197,25 +232,29 @@ func (l *Log) refusal(reserve bool) error {
 	return nil
 }
 
-// gate lets calls in until it is closed; closing waits for those inside.
+// gate lets calls in unless it is shut; shutting it waits for those inside. A call that waits
+// for a batch must not be inside: between two openings of the files it would wait for itself.
 type gate struct {
-	mu     sync.RWMutex // held for reading by callers inside
-	closed bool         // guarded by mu
+	mu  sync.RWMutex // held for reading by callers inside
+	why error        // guarded by mu: why it is shut; nil: it is open
 }
 
 func (g *gate) enter() error {
 	g.mu.RLock()
-	if g.closed {
+	if why := g.why; why != nil {
 		g.mu.RUnlock()
-		return parley.ErrClosed
+		return why
 	}
 	return nil
 }
 
 func (g *gate) leave() { g.mu.RUnlock() }
 
-func (g *gate) close() {
+// shut shuts it, or opens it for a nil reason. ErrClosed is final.
+func (g *gate) shut(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed = true
+	if g.why != parley.ErrClosed {
+		g.why = why
+	}
 }

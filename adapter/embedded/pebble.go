@@ -15,7 +15,7 @@ import (
 // options for a database of small, mostly appended values.
 func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataCorruptionInfo)) *pebble.Options {
 	o := &pebble.Options{
-		FS:   backingOff{fs, time.Sleep},
+		FS:   fs,
 		Lock: lock,
 		// Write-ahead logs that say how far they were synced: damage before that
 		// point is refused at start, only what comes after it may be dropped.

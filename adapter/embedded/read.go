@@ -14,22 +14,19 @@ import (
 const maxRun = 1 << 20
 
 // Read implements parley.Log. It costs one seek, and a step per message.
-func (l *Log) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
-	run, err := l.read(ctx, channel, after, limit)
+func (l *Log) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (run parley.Run, err error) {
+	err = l.inside(ctx, func() (err error) {
+		run.Epoch = l.epoch
+		run.Entries, err = l.read(channel, after, limit)
+		return err
+	})
 	if err != nil {
 		return parley.Run{}, fmt.Errorf("read %s after %d: %w", channel, after.ID, err)
 	}
-	return parley.Run{Epoch: l.epoch, Entries: run}, nil
+	return run, nil
 }
 
-func (l *Log) read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
-	if err := l.gate.enter(); err != nil {
-		return nil, err
-	}
-	defer l.gate.leave()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+func (l *Log) read(channel parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
 	if after.Epoch != "" && after.Epoch != l.epoch {
 		return nil, parley.ErrEpoch
 	}

@@ -65,7 +65,7 @@ func (l *Log) retain(ctx context.Context) error {
 	l.trims.pass.Lock() // over reads and appends, which never ask for it
 	defer l.trims.pass.Unlock()
 	channels := l.trims.take()
-	some, err := l.channels(ctx, l.trims.swept, sweepChannels)
+	some, err := l.Channels(ctx, l.trims.swept, sweepChannels)
 	if err != nil {
 		return err
 	}
@@ -91,12 +91,34 @@ func (l *Log) retain(ctx context.Context) error {
 // mostTrimErrors end a pass: then it is the store that fails, and not a channel.
 const mostTrimErrors = 100
 
-// trim removes what a channel need not keep.
+// trim removes what a channel need not keep. It is inside the gate only while it reads.
 func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
+	var b bounds
+	var target int64
+	err := l.inside(ctx, func() (err error) {
+		b, target, err = l.plan(ch)
+		return err
+	})
+	for from := b.first; err == nil && from < target; {
+		to := min(from+trimChunk, target)
+		err = l.cut(ctx, ch, from, to)
+		from = to
+	}
+	if target > b.first {
+		l.reclaim(ctx, ch)
+	}
+	if errors.Is(err, pebble.ErrNotFound) && l.firstOf(ctx, ch) > b.first {
+		return nil // the channel was removed meanwhile
+	}
+	return err
+}
+
+// plan returns a channel's bounds and the first id to be kept.
+func (l *Log) plan(ch parley.ChannelID) (b bounds, target int64, err error) {
 	keep := l.cfg.Retention
 	s, _, err := l.settings(ch)
 	if err != nil {
-		return fmt.Errorf("settings of %s: %w", ch, err)
+		return b, 0, err
 	}
 	if of := l.cfg.RetentionOf(ch); of != (parley.Retention{}) {
 		keep = of
@@ -105,27 +127,29 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 		keep = *s.Retention
 	}
 	if keep.Messages <= 0 && keep.Seconds <= 0 {
-		return nil
+		return b, 0, nil
 	}
 	h, err := l.hold(ch)
 	if err != nil {
-		return err
+		return b, 0, err
 	}
 	defer l.heads.release(h)
-	b := h.bounds()
-	target, err := l.target(ch, b, keep)
-	for from := b.first; err == nil && from < target; {
-		to := min(from+trimChunk, target)
-		err = l.cut(ctx, h, from, to)
-		from = to
-	}
-	if target > b.first {
-		l.reclaim(ctx, ch)
-	}
-	if errors.Is(err, pebble.ErrNotFound) && h.bounds().first > b.first {
-		return nil // the channel was removed meanwhile
-	}
-	return err
+	b = h.bounds()
+	target, err = l.target(ch, b, keep)
+	return b, target, err
+}
+
+// firstOf is the first id that is kept of a channel, 0 if that can't be read.
+func (l *Log) firstOf(ctx context.Context, ch parley.ChannelID) (first int64) {
+	_ = l.inside(ctx, func() error {
+		h, err := l.hold(ch)
+		if err == nil {
+			first = h.bounds().first
+			l.heads.release(h)
+		}
+		return err
+	})
+	return first
 }
 
 // target is the first id to be kept. Some more than the limit are left, so that
@@ -173,9 +197,19 @@ func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
 }
 
 // cut removes the entries from…to-1 with what was derived from them.
-func (l *Log) cut(ctx context.Context, pinned *head, from, to int64) error {
-	ch := pinned.channel
-	keys, trimmed, before, err := l.derivedOf(pinned, from, to)
+func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) error {
+	var keys [][]byte
+	var trimmed map[tallyRow]int64
+	var before int64
+	err := l.inside(ctx, func() error {
+		h, err := l.hold(ch)
+		if err != nil {
+			return err
+		}
+		defer l.heads.release(h)
+		keys, trimmed, before, err = l.derivedOf(h, from, to)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -115,9 +115,11 @@ func (s *space) look() {
 
 // full is called by the file system, which holds all writes meanwhile.
 func (s *space) full() {
-	s.low.Store(true)
 	s.dropBallast()
-	s.log.Logger.Error("the disk is full; messages are refused")
+	if s.floor > 0 { // else nobody looks whether there is room again
+		s.low.Store(true)
+		s.log.Logger.Error("the disk is full; messages are refused")
+	}
 }
 
 func (s *space) dropBallast() {

@@ -10,12 +10,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// table is the database, which counts the rows that are read from it and knows which of its
-// files were found damaged.
+// table is the database, which counts the rows that are read from it.
 type table struct {
 	*pebble.DB
-	read   atomic.Int64 // rows that were asked for or stepped to
-	damage *damage
+	read *atomic.Int64 // rows that were asked for or stepped to
 }
 
 // Get is that of the database.
@@ -54,11 +52,11 @@ func (i *iterator) Close() error {
 
 // RowsRead counts the rows that were read from the store, those that were asked for and not
 // there too.
-func (l *Log) RowsRead() int64 { return l.db.read.Load() }
+func (l *Log) RowsRead() int64 { return l.rowsRead.Load() }
 
 // Damaged lists the files of the store of which a part could not be read since it was
 // opened. What they hold elsewhere, and all other files, are read as ever.
-func (l *Log) Damaged() []string { return l.db.damage.list() }
+func (l *Log) Damaged() []string { return l.damage.list() }
 
 // damage is what reading found damaged. Nothing is done about it here: the file stays as it is
 // for whoever repairs it.

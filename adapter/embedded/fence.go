@@ -1,0 +1,196 @@
+package embedded
+
+import (
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// fence is the file system of one opening of the store. Pebble ends the process, or stands still
+// for good, when it can't write its journals (the write-ahead log and the manifest), and what a
+// failed sync has left on the disk nobody knows. So with the first failure of a journal the
+// fence goes down, for good:
+//
+//	up ──a journal fails──▶ down: journals stay as they are, though Pebble believes that they are
+//	                              written, and no file is removed
+//
+// Before Pebble hears of the failed call, fell is told, and the log takes nothing that Pebble
+// says for durable. Tables that are written meanwhile stand in no manifest, and are removed by the
+// next opening. So that one finds what the disk had at the failure; until then Pebble can be read,
+// and closed.
+type fence struct {
+	vfs.FS
+
+	mu   sync.RWMutex // held for reading over calls that change what a journal is
+	fell func(error)  // guarded by mu, and called with it held; nil while the store is being opened
+	why  error        // guarded by mu: set when it went down
+}
+
+func newFence(fs vfs.FS) *fence { return &fence{FS: fs} }
+
+// arm says whom to tell from now on. It returns why the fence is down already, or nil.
+func (f *fence) arm(fell func(error)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fell = fell
+	return f.why
+}
+
+func (f *fence) down() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.why != nil
+}
+
+// journal does something to a journal, unless the fence is down, and takes it down if that fails.
+func (f *fence) journal(do func() error) {
+	f.mu.RLock()
+	if f.why != nil {
+		f.mu.RUnlock()
+		return
+	}
+	err := do()
+	f.mu.RUnlock()
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.why == nil {
+		f.why = err
+		if f.fell != nil {
+			f.fell(err)
+		}
+	}
+}
+
+// isJournal reports whether Pebble can't go on without a file of this name.
+func (f *fence) isJournal(path string) bool {
+	name := f.PathBase(path)
+	return strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "marker.")
+}
+
+// make makes a file.
+func (f *fence) make(path string, do func() (vfs.File, error)) (vfs.File, error) {
+	if !f.isJournal(path) {
+		return do()
+	}
+	j := &journal{fence: f, name: f.PathBase(path)}
+	f.journal(func() (err error) {
+		j.File, err = do()
+		return err
+	})
+	return j, nil
+}
+
+// Create implements vfs.FS, as do the next ones.
+func (f *fence) Create(path string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.make(path, func() (vfs.File, error) { return f.FS.Create(path, c) })
+}
+
+func (f *fence) ReuseForWrite(old, path string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.make(path, func() (vfs.File, error) { return f.FS.ReuseForWrite(old, path, c) })
+}
+
+func (f *fence) OpenDir(path string) (vfs.File, error) {
+	dir, err := f.FS.OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	return &journal{File: dir, fence: f, name: f.PathBase(path)}, nil
+}
+
+func (f *fence) Remove(path string) error {
+	if f.down() {
+		return nil
+	}
+	return f.FS.Remove(path)
+}
+
+func (f *fence) Unwrap() vfs.FS { return f.FS }
+
+// journal is a journal, or the directory that names them. Without a File it is nothing but
+// Pebble's belief that it is there.
+type journal struct {
+	vfs.File
+	fence *fence
+	name  string
+}
+
+// Write implements vfs.File, as do the next ones.
+func (j *journal) Write(b []byte) (int, error) {
+	j.fence.journal(func() error { _, err := j.File.Write(b); return err })
+	return len(b), nil
+}
+
+func (j *journal) WriteAt(b []byte, at int64) (int, error) {
+	j.fence.journal(func() error { _, err := j.File.WriteAt(b, at); return err })
+	return len(b), nil
+}
+
+// Preallocate may fail without harm.
+func (j *journal) Preallocate(offset, length int64) error {
+	if j.fence.down() {
+		return nil
+	}
+	return j.File.Preallocate(offset, length)
+}
+
+func (j *journal) Sync() error {
+	j.fence.journal(j.syncFile)
+	return nil
+}
+
+func (j *journal) syncFile() error { return j.File.Sync() }
+
+func (j *journal) SyncData() error {
+	j.fence.journal(func() error { return j.File.SyncData() })
+	return nil
+}
+
+func (j *journal) SyncTo(length int64) (full bool, _ error) {
+	full = true
+	j.fence.journal(func() (err error) { full, err = j.File.SyncTo(length); return err })
+	return full, nil
+}
+
+// Close releases the file also when the fence is down.
+func (j *journal) Close() error {
+	if j.File == nil {
+		return nil
+	}
+	if j.fence.down() {
+		_ = j.File.Close() // what it held is not trusted anyway
+		return nil
+	}
+	j.fence.journal(j.File.Close)
+	return nil
+}
+
+func (j *journal) Stat() (vfs.FileInfo, error) {
+	if j.File == nil {
+		return nowhere(j.name), nil
+	}
+	return j.File.Stat()
+}
+
+func (j *journal) Fd() uintptr {
+	if j.File == nil {
+		return vfs.InvalidFd
+	}
+	return j.File.Fd()
+}
+
+// nowhere describes a file that is not there.
+type nowhere string
+
+func (n nowhere) Name() string         { return string(n) }
+func (nowhere) Size() int64            { return 0 }
+func (nowhere) Mode() fs.FileMode      { return 0o600 }
+func (nowhere) ModTime() time.Time     { return time.Time{} }
+func (nowhere) IsDir() bool            { return false }
+func (nowhere) Sys() any               { return nil }
+func (nowhere) DeviceID() vfs.DeviceID { return vfs.DeviceID{} }

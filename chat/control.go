@@ -214,7 +214,7 @@ func (c *control) recheck(do func(order)) {
 func (s *Service) obey(o order) {
 	s.known.generation.Add(1)
 	if o.User != "" {
-		s.membersChanged(o.User, false) // by another node; of its own it knows
+		s.watches.Moved(o.User, false) // by another node; of its own it knows
 	}
 	s.control.mu.Lock()
 	listeners := s.control.listeners

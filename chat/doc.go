@@ -13,6 +13,7 @@ import (
 	"parley/internal/clock"
 	"parley/presence"
 	"parley/unread"
+	"parley/watch"
 )
 
 // Store is what a Service keeps everything in.
@@ -49,7 +50,7 @@ type Service struct {
 	limits    Limits
 	maxAnswer int
 	typing    typing
-	sharers   sharers
+	watches   *watch.Streams
 }
 
 // New makes a service.
@@ -70,9 +71,10 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		cfg.Limits = unlimited{}
 	}
 	s := &Service{store: store, feed: f, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, f), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
-		typing: typing{last: map[typist]time.Time{}}, sharers: newSharers()}
+		typing: typing{last: map[typist]time.Time{}}}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	s.unread = s.newInboxes()
+	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Clock: s.clock})
 	f.OnGrown(s.grown, s.follows)
 	f.Watch(controlChannel)
 	return s
@@ -85,7 +87,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer others.Wait()
 	others.Go(func() { s.control.run(ctx, s.obey) })
 	others.Go(func() { s.unread.Run(ctx) })
-	others.Go(func() { s.runWatches(ctx) })
+	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	t := time.NewTicker(50 * time.Millisecond)
 	defer t.Stop()

@@ -193,7 +193,7 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	s.feed.Event(own, parley.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
 	s.unread.Moved(user, channel, is.Role.In())
 	s.feed.Nudge(inboxTopic(user))
-	s.membersChanged(user, is.Role.In())
+	s.watches.Moved(user, is.Role.In())
 }
 
 // openDirect makes the two of a direct channel members, if they are not, the one named last:

@@ -2,119 +2,35 @@ package chat
 
 import (
 	"context"
-	"time"
 
 	"parley"
 	"parley/hub"
-	"parley/wire"
+	"parley/watch"
 )
-
-// MaxWatched is how many users one stream may watch.
-const MaxWatched = 500
-
-// TooManyWatched refuses more than MaxWatched.
-func TooManyWatched() error {
-	return &parley.Error{Code: parley.CodeTooLarge, Reason: "watched", Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
-}
-
-// unreadWatch is how many bytes of a stream's own may wait before it is told no more of
-// whom it watches; later it is told how they are then.
-const unreadWatch = 32 << 10
 
 // Watch tells a stream how users stand, then of each change, instead of those whom it
 // watched before; none ends it. Of users with whom the caller shares no channel it is
 // told nothing, as long as that is so. It may block; the error is the store's, or that
 // there are too many.
 func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
-	if len(users) > MaxWatched {
-		return TooManyWatched()
+	if len(users) > watch.Most {
+		return watch.TooMany()
 	}
 	if err := s.Ask(c, 1+len(users)); err != nil {
 		return err
 	}
-	s.presence.Watch(session, users)
-	if len(users) == 0 || c.knowsAll() {
-		s.sharers.set(session, nil)
-	} else {
-		s.sharers.set(session, &c)
+	var shares watch.Shares
+	if !c.knowsAll() {
+		shares = func(ctx context.Context, user parley.UserID) (bool, error) { return s.shares(ctx, c, user) }
 	}
-	err := s.tellWatcher(ctx, session, users)
-	for err == errChanged {
-		err = s.tellWatcher(ctx, session, users)
-	}
-	if err != nil {
-		s.Unwatch(session)
-		return err
-	}
-	s.presence.Tell(session)
-	return nil
+	return s.watches.Watch(ctx, session, c.User, shares, users)
 }
 
 // Unwatch ends it.
-func (s *Service) Unwatch(session *hub.Session) {
-	s.presence.Watch(session, nil)
-	s.sharers.set(session, nil)
-}
+func (s *Service) Unwatch(session *hub.Session) { s.watches.Unwatch(session) }
 
 // Watchers is how many streams watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
-
-// tellWatcher tells a stream how users stand, those of whom it may know.
-func (s *Service) tellWatcher(ctx context.Context, session *hub.Session, users []parley.UserID) error {
-	users, err := s.mayKnow(ctx, session, users)
-	if err != nil || len(users) == 0 {
-		return err
-	}
-	found, err := s.sightings(ctx, users...)
-	if err != nil {
-		return err
-	}
-	var frames []byte
-	for _, one := range found {
-		frames = session.Form().AppendControl(frames, "", "presence", wire.Watched(nil, one))
-	}
-	if len(frames) > 0 {
-		session.Send(frames)
-	}
-	s.presence.Told(len(found))
-	return nil
-}
-
-// watchEvery is how often watchers are told of changes.
-const watchEvery = 100 * time.Millisecond
-
-// runWatches tells watchers of changes until ctx ends.
-func (s *Service) runWatches(ctx context.Context) {
-	t := time.NewTicker(watchEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.tellWatchers(ctx)
-		}
-	}
-}
-
-// tellWatchers tells those who can be told now. Who does not read, or whose users the
-// store does not know now, is told later.
-func (s *Service) tellWatchers(ctx context.Context) {
-	var later []func()
-	for {
-		w, users, ok := s.presence.Changed(s.clock())
-		if !ok {
-			break
-		}
-		session := w.(*hub.Session)
-		if session.Waiting() > unreadWatch || s.tellWatcher(ctx, session, users) != nil {
-			later = append(later, func() { s.presence.Tell(session, users...) })
-		}
-	}
-	for _, again := range later {
-		again()
-	}
-}
 
 // knowsAll tells whether a caller may know of everybody.
 func (c Caller) knowsAll() bool { return c.As != nil && (c.As.Service || c.As.Development) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"parley"
-	"parley/chat"
+	"parley/watch"
 )
 
 // maxListed is how many users of a channel are named.
@@ -89,8 +89,8 @@ func (p params) watch() (users []parley.UserID, err error) {
 			}
 		}
 	}
-	if len(users) > chat.MaxWatched {
-		return nil, chat.TooManyWatched()
+	if len(users) > watch.Most {
+		return nil, watch.TooMany()
 	}
 	return users, nil
 }

@@ -1,0 +1,142 @@
+// Package watch tells streams whether the users whom they watch are online. It is given facts
+// (a user's memberships have changed) and functions to ask and to tell, and calls nothing else.
+package watch
+
+import (
+	"context"
+	"time"
+
+	"parley"
+	"parley/presence"
+	"parley/wire"
+)
+
+// Most is how many users one stream may watch.
+const Most = 500
+
+// TooMany refuses more than Most.
+func TooMany() error {
+	return &parley.Error{Code: parley.CodeTooLarge, Reason: "watched", Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+}
+
+// mostWaiting is how many bytes of a stream's own may wait before it is told no more of
+// whom it watches; later it is told how they are then.
+const mostWaiting = 32 << 10
+
+// Stream is what is told: a hub.Session. It is comparable.
+type Stream interface {
+	Send(b []byte) int
+	Waiting() int
+	Form() wire.Form
+}
+
+// Config of Streams. All fields are required.
+type Config struct {
+	Tracker *presence.Tracker // who watches whom, and who came and went
+	// Status says how users stand, in the order asked for. It may block.
+	Status func(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error)
+	Clock  func() time.Time
+}
+
+// Streams are those of this node that watch users.
+type Streams struct {
+	cfg     Config
+	sharers sharers
+}
+
+// New creates Streams of which none watches anybody.
+func New(cfg Config) *Streams { return &Streams{cfg: cfg, sharers: newSharers()} }
+
+// Watch tells a stream how users stand, then of each change, instead of those whom it
+// watched before; none ends it. shares reports whether the user self shares a channel with
+// another: of the others the stream is told nothing, as long as that is so. nil: everybody
+// does. It may block; the error is that of a function.
+func (s *Streams) Watch(ctx context.Context, stream Stream, self parley.UserID, shares Shares, users []parley.UserID) error {
+	s.cfg.Tracker.Watch(stream, users)
+	if len(users) == 0 || shares == nil {
+		s.sharers.remove(stream)
+	} else {
+		s.sharers.set(stream, self, shares)
+	}
+	err := s.tell(ctx, stream, users)
+	for err == errChanged {
+		err = s.tell(ctx, stream, users)
+	}
+	if err != nil {
+		s.Unwatch(stream)
+		return err
+	}
+	s.cfg.Tracker.Tell(stream)
+	return nil
+}
+
+// Unwatch ends it.
+func (s *Streams) Unwatch(stream Stream) {
+	s.cfg.Tracker.Watch(stream, nil)
+	s.sharers.remove(stream)
+}
+
+// tell tells a stream how users stand, those of whom it may know.
+func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID) error {
+	users, err := s.sharers.mayKnow(ctx, stream, users)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	found, err := s.cfg.Status(ctx, users...)
+	if err != nil {
+		return err
+	}
+	var frames []byte
+	for _, one := range found {
+		frames = stream.Form().AppendControl(frames, "", "presence", wire.Watched(nil, one))
+	}
+	if len(frames) > 0 {
+		stream.Send(frames)
+	}
+	s.cfg.Tracker.Told(len(found))
+	return nil
+}
+
+// every is how often streams are told of changes.
+const every = 100 * time.Millisecond
+
+// Run tells streams of changes until ctx ends.
+func (s *Streams) Run(ctx context.Context) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.tellAll(ctx)
+		}
+	}
+}
+
+// tellAll tells the streams that can be told now. One that does not read, or whose users the
+// store does not know now, is told later.
+func (s *Streams) tellAll(ctx context.Context) {
+	var later []func()
+	for {
+		w, users, ok := s.cfg.Tracker.Changed(s.cfg.Clock())
+		if !ok {
+			break
+		}
+		stream := w.(Stream)
+		if stream.Waiting() > mostWaiting || s.tell(ctx, stream, users) != nil {
+			later = append(later, func() { s.cfg.Tracker.Tell(stream, users...) })
+		}
+	}
+	for _, again := range later {
+		again()
+	}
+}
+
+// Moved asks again, where it matters, who shares a channel with a user who has joined a
+// channel, or left one.
+func (s *Streams) Moved(user parley.UserID, joined bool) {
+	for stream, users := range s.sharers.forget(user, joined, s.cfg.Tracker.Watching(user)) {
+		s.cfg.Tracker.Tell(stream, users...)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
 )
@@ -278,7 +279,7 @@ func TestTokensThatWereRevoked(t *testing.T) {
 func TestAPIKeys(t *testing.T) {
 	clock := now
 	dir := t.TempDir()
-	hashed, plain := auth.KeyFile(dir), filepath.Join(dir, "plain")
+	store, plain := mem.NewStore(mem.StoreConfig{}).Open(), filepath.Join(dir, "plain")
 	write := func(text string) {
 		t.Helper()
 		clock = clock.Add(2 * time.Second)
@@ -290,7 +291,7 @@ func TestAPIKeys(t *testing.T) {
 		}
 	}
 	write("# a comment\n\n  one-of-the-operators  \n")
-	keys, err := auth.OpenKeys(hashed, plain, func() time.Time { return clock })
+	keys, err := auth.OpenKeys(t.Context(), store, plain, func() time.Time { return clock })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,25 +311,16 @@ func TestAPIKeys(t *testing.T) {
 	takes("# a comment", false)
 	takes("", false)
 
-	key, err := auth.AddKey(hashed, "billing", now)
-	if err != nil || !strings.HasPrefix(key, "key_") {
-		t.Fatal(key, err)
+	key, kept := auth.MakeKey("billing", now)
+	if created, err := store.PutKey(t.Context(), kept); err != nil || !created || !strings.HasPrefix(key, "key_") {
+		t.Fatal(key, created, err)
 	}
 	clock = clock.Add(time.Second)
 	takes(key, true)
 	takes(strings.ToUpper(key), false)
-	if b, err := os.ReadFile(hashed); err != nil || strings.Contains(string(b), key) || strings.Contains(string(b), key[4:20]) {
-		t.Errorf("the key itself is kept: %s %v", b, err)
-	}
-	if info, err := os.Stat(hashed); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", info.Mode(), err)
-	}
-	if _, err := auth.AddKey(hashed, "billing", now); !errors.Is(err, auth.ErrKey) {
-		t.Errorf("a second key of one name: %v", err)
-	}
-	list, err := auth.ListKeys(hashed)
-	if err != nil || len(list) != 1 || list[0].Name != "billing" || !list[0].Made.Equal(now) || keys.Len() != 2 {
-		t.Errorf("%v %v", list, err)
+	text := fmt.Sprintf("%s %x", kept.Name, kept.Hash)
+	if strings.Contains(text, key) || strings.Contains(text, key[4:20]) || keys.Len() != 2 {
+		t.Errorf("the key itself is kept: %s; %d keys", text, keys.Len())
 	}
 
 	before, err := a.Bearer(t.Context(), "one-of-the-operators")
@@ -345,32 +337,23 @@ func TestAPIKeys(t *testing.T) {
 	clock = clock.Add(time.Second)
 	takes("short", false) // a file that can't be used: what it had last still counts
 	takes("another-of-the-operators", true)
-	if _, err := auth.OpenKeys(hashed, plain, nil); err == nil {
+	if _, err := auth.OpenKeys(t.Context(), store, plain, nil); err == nil {
 		t.Error("a key of five characters was taken at the start")
 	}
 
-	if err := auth.RemoveKey(hashed, "nobody's"); !errors.Is(err, auth.ErrKey) {
-		t.Errorf("a key that is not there was removed: %v", err)
-	}
 	write("another-of-the-operators\n") // some editors begin a file so
-	if err := auth.RemoveKey(hashed, "billing"); err != nil {
-		t.Fatal(err)
+	clock = clock.Add(time.Second)
+	store.FailReads(1)
+	takes(key, true) // a store that does not answer: what it had last still counts
+	if removed, err := store.RemoveKey(t.Context(), "billing"); err != nil || !removed {
+		t.Fatal(removed, err)
 	}
 	clock = clock.Add(time.Second)
 	takes(key, false)
 }
 
-func TestAFileOfKeysThatIsDamagedIsRefused(t *testing.T) {
-	path := auth.KeyFile(t.TempDir())
-	for _, text := range []string{"{", `[{"name":"x","sha256":"00"}]`, `[{"name":"x","sha256":"zz"}]`} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := auth.OpenKeys(path, "", nil); err == nil {
-			t.Errorf("%s was taken", text)
-		}
-	}
-	if _, err := auth.OpenKeys("", path+".nowhere", nil); err == nil {
+func TestAFileOfKeysThatIsNotThereIsRefused(t *testing.T) {
+	if _, err := auth.OpenKeys(t.Context(), nil, filepath.Join(t.TempDir(), "nowhere"), nil); err == nil {
 		t.Error("a file that is not there was taken")
 	}
 }

@@ -6,51 +6,47 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"parley"
 	"parley/chat"
 )
 
 const keyPrefix = "key_"
 
-// lookEvery is how often, at most, the files of keys are looked at.
+// lookEvery is how often, at most, keys are looked at.
 const lookEvery = time.Second / 4
 
-// Keys are the API keys of back ends: hashes in a file that parley keys writes, and one
-// key per line in a file that the operator does. Files that change are read anew within
-// a second.
-type Keys struct {
-	hashed, plain string // paths; "" for none
-	clock         func() time.Time
+// readTime bounds a look at the keys. While it is taken what was known before still counts.
+const readTime = time.Second
 
-	mu     sync.Mutex
-	looked time.Time
-	stamps [2]time.Time // when the files were last changed
-	known  map[[32]byte]*chat.Credentials
+// Keys are the API keys of back ends: those that the system keeps, hashed, and one key per line in a
+// file that the operator writes. Keys that change are known within a second.
+type Keys struct {
+	// fixed after construction
+	store parley.Keys // nil: none
+	plain string      // a path; "" for none
+	clock func() time.Time
+
+	mu      sync.Mutex
+	looked  time.Time
+	reading bool // somebody looks
+	known   map[[32]byte]*chat.Credentials
 }
 
-// KeyFile is where parley keys keeps hashes in a data directory.
-func KeyFile(data string) string { return filepath.Join(data, "keys.json") }
-
-// OpenKeys reads the keys; hashed need not exist, plain has to if it is named.
-func OpenKeys(hashed, plain string, clock func() time.Time) (*Keys, error) {
+// OpenKeys reads the keys; store may be nil and plain "", but a file that is named has to be there.
+func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func() time.Time) (*Keys, error) {
 	if clock == nil {
 		clock = time.Now
 	}
-	k := &Keys{hashed: hashed, plain: plain, clock: clock}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k, k.readLocked()
+	k := &Keys{store: store, plain: plain, clock: clock}
+	var err error
+	k.known, err = k.read(ctx, nil)
+	return k, err
 }
 
 // Credentials are what a key allows, nil for a key that is not one of them. Only hashes
@@ -95,9 +91,17 @@ func (k *Keys) all() map[[32]byte]*chat.Credentials {
 func (k *Keys) of(h [32]byte) *chat.Credentials {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now := k.clock(); now.Sub(k.looked) >= lookEvery {
-		k.looked = now
-		_ = k.readLocked() // a file that can't be read now: what it had last still counts
+	if now := k.clock(); now.Sub(k.looked) >= lookEvery && !k.reading {
+		k.looked, k.reading = now, true
+		was := k.known
+		k.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), readTime)
+		known, err := k.read(ctx, was)
+		cancel()
+		k.mu.Lock()
+		if k.reading = false; err == nil { // else what they were last still counts
+			k.known = known
+		}
 	}
 	return k.known[h]
 }
@@ -109,137 +113,46 @@ func (k *Keys) Len() int {
 	return len(k.known)
 }
 
-func (k *Keys) readLocked() error {
-	stamps := [2]time.Time{stamp(k.hashed), stamp(k.plain)}
-	if stamps == k.stamps && k.known != nil {
-		return nil
-	}
+// read looks at the keys. Credentials of a key that was known stay the same.
+func (k *Keys) read(ctx context.Context, was map[[32]byte]*chat.Credentials) (map[[32]byte]*chat.Credentials, error) {
 	known := map[[32]byte]*chat.Credentials{}
 	add := func(h [32]byte) {
-		if known[h] = k.known[h]; known[h] == nil {
+		if known[h] = was[h]; known[h] == nil {
 			known[h] = &chat.Credentials{Any: true, Service: true, Key: string(h[:])}
 		}
 	}
-	entries, err := readEntries(k.hashed)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		add(e.hash)
-	}
-	if k.plain != "" {
-		b, err := os.ReadFile(k.plain)
+	if k.store != nil {
+		keys, err := k.store.ListKeys(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
-		for lines.Scan() {
-			line := strings.TrimSpace(lines.Text())
-			if line == "" || strings.HasPrefix(line, "#") {
-				continue
-			}
-			if len(line) < 8 {
-				return fmt.Errorf("%s has a key of fewer than 8 characters", k.plain)
-			}
-			add(sha256.Sum256([]byte(line)))
-		}
-		if err := lines.Err(); err != nil {
-			return err
+		for i := range keys {
+			add(keys[i].Hash)
 		}
 	}
-	k.known, k.stamps = known, stamps
-	return nil
-}
-
-func stamp(path string) time.Time {
-	if path == "" {
-		return time.Time{}
+	if k.plain == "" {
+		return known, nil
 	}
-	info, err := os.Stat(path)
+	b, err := os.ReadFile(k.plain)
 	if err != nil {
-		return time.Time{}
+		return nil, err
 	}
-	return info.ModTime()
-}
-
-// Key is one of the keys that parley keys keeps.
-type Key struct {
-	Name string    `json:"name"`
-	Hash string    `json:"sha256"` // in hexadecimal
-	Made time.Time `json:"made"`
-
-	hash [32]byte
-}
-
-// ErrKey says why a key can't be made or removed.
-var ErrKey = errors.New("the key can't be changed")
-
-// ListKeys reads the file of hashes, "" or missing: none.
-func ListKeys(path string) ([]Key, error) { return readEntries(path) }
-
-func readEntries(path string) (entries []Key, err error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &entries)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the keys in %s: %w", path, err)
-	}
-	for i := range entries {
-		h, err := hex.DecodeString(entries[i].Hash)
-		if err != nil || len(h) != 32 {
-			return nil, fmt.Errorf("read the keys in %s: the hash of %q is damaged", path, entries[i].Name)
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
 		}
-		entries[i].hash = [32]byte(h)
+		if len(line) < 8 {
+			return nil, fmt.Errorf("%s has a key of fewer than 8 characters", k.plain)
+		}
+		add(sha256.Sum256([]byte(line)))
 	}
-	return entries, nil
+	return known, lines.Err()
 }
 
-// AddKey makes a key and keeps its hash. The key itself is returned once and kept nowhere.
-func AddKey(path, name string, now time.Time) (key string, err error) {
-	entries, err := readEntries(path)
-	if err != nil {
-		return "", err
-	}
-	if name == "" || slices.ContainsFunc(entries, func(k Key) bool { return k.Name == name }) {
-		return "", fmt.Errorf("%w: there is a key %q already, or the name is empty", ErrKey, name)
-	}
+// MakeKey makes a key and what is kept of it.
+func MakeKey(name string, now time.Time) (key string, kept parley.Key) {
 	key = keyPrefix + strings.ToLower(rand.Text()+rand.Text())
-	h := sha256.Sum256([]byte(key))
-	return key, writeEntries(path, append(entries, Key{Name: name, Hash: hex.EncodeToString(h[:]), Made: now.UTC().Truncate(time.Second)}))
-}
-
-// RemoveKey takes a key out.
-func RemoveKey(path, name string) error {
-	entries, err := readEntries(path)
-	if err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(slices.Clone(entries), func(k Key) bool { return k.Name == name })
-	if len(left) == len(entries) {
-		return fmt.Errorf("%w: there is no key %q", ErrKey, name)
-	}
-	return writeEntries(path, left)
-}
-
-// writeEntries replaces the file, so that a reader sees all of it or what was before.
-func writeEntries(path string, entries []Key) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	b, err := json.MarshalIndent(entries, "", "  ")
-	if err != nil {
-		return err
-	}
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(b, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return key, parley.Key{Name: name, Hash: sha256.Sum256([]byte(key)), Created: parley.Timestamp(now.Truncate(time.Second).UnixMicro())}
 }

@@ -44,7 +44,7 @@ func production(t *testing.T) *server {
 		if err := os.WriteFile(file, []byte(apiKey+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := auth.OpenKeys("", file, nil)
+		keys, err := auth.OpenKeys(t.Context(), nil, file, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

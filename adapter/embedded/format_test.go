@@ -71,8 +71,9 @@ func answers(t *testing.T, l *embedded.Log, of *content) *content {
 		last, err := l.Latest(ctx, ch)
 		add(err)
 		b := bs[0]
-		r := &roomContent{First: b.First, Last: b.Last, Time: int64(b.Time), Settings: sets[0], Latest: last[0], Banned: map[parley.UserID]parley.Role{},
-			Unread: map[parley.UserID][2]int64{}, Threads: map[int64][]int64{}, Replies: map[int64]int64{}, Reactors: map[string][]parley.UserID{}}
+		r := &roomContent{First: b.First, Last: b.Last, Time: int64(b.Time), Settings: sets[0], Latest: last[0],
+			Banned: map[parley.UserID]parley.Role{}, Unread: map[parley.UserID][2]int64{}, Threads: map[int64][]int64{},
+			Replies: map[int64]int64{}, Reactors: map[string][]parley.UserID{}}
 		is.Rooms[ch] = r
 		r.Entries, err = runOf(ctx, l, ch, parley.Cursor{ID: b.First - 1}, 1000)
 		add(err)
@@ -193,7 +194,8 @@ func TestTheDirectoryOfThePreviousFormatOpens(t *testing.T) {
 	if rows, err := log.Holds("room", "Räume"); err != nil || rows != 0 {
 		t.Error(rows, err)
 	}
-	if th, err := log.Thread(t.Context(), "room", 1, parley.ThreadQuery{Limit: 10}); err != nil || th.Count != 2 || !th.Root.Deleted || th.Root.Text != "" {
+	th, err := log.Thread(t.Context(), "room", 1, parley.ThreadQuery{Limit: 10})
+	if err != nil || th.Count != 2 || !th.Root.Deleted || th.Root.Text != "" {
 		t.Errorf("%+v, %v", th, err)
 	}
 	if err := log.Revoke(t.Context(), "eve", 1_774_684_800_000_000); err != nil {
@@ -236,7 +238,8 @@ func TestEveryValueNamesItsForm(t *testing.T) {
 func fillAll(t *testing.T, log *running) {
 	t.Helper()
 	for i := range 20 {
-		for _, d := range []parley.Draft{{User: "alice", Text: "secret @bob", Key: fmt.Sprint(i), Join: true}, {User: "bob", Text: "x", Thread: 1, Join: true}} {
+		for _, d := range []parley.Draft{{User: "alice", Text: "secret @bob", Key: fmt.Sprint(i), Join: true},
+			{User: "bob", Text: "x", Thread: 1, Join: true}} {
 			if r := log.Append(t.Context(), "room", d)[0]; r.Err != nil {
 				t.Fatal(r.Err)
 			}
@@ -317,7 +320,8 @@ func TestTheDirectoryOfALaterVersionIsRefused(t *testing.T) {
 		t.Helper()
 		files := listing(t, dir)
 		_, err := embedded.Open(dir, embedded.Config{Logger: quiet})
-		if !errors.Is(err, embedded.ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("its format is %d, and this version reads up to %d", embedded.Format+1, embedded.Format)) {
+		why := fmt.Sprintf("its format is %d, and this version reads up to %d", embedded.Format+1, embedded.Format)
+		if !errors.Is(err, embedded.ErrNewer) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%v", err)
 		}
 		if now := listing(t, dir); !slices.Equal(now, files) {
@@ -354,7 +358,8 @@ func TestTheDirectoryOfALaterVersionIsRefused(t *testing.T) {
 		if !errors.Is(err, embedded.ErrNewer) {
 			t.Errorf("%v", err)
 		}
-		if state, err := os.ReadFile(filepath.Join(dir, "state")); err != nil || !strings.Contains(string(state), epoch) || strings.Contains(string(state), `"running":true`) {
+		state, err := os.ReadFile(filepath.Join(dir, "state"))
+		if err != nil || !strings.Contains(string(state), epoch) || strings.Contains(string(state), `"running":true`) {
 			t.Errorf("the state is %s, %v", state, err)
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"reflect"
@@ -133,7 +134,7 @@ type checkCmd struct {
 
 // Run tries the file as serve would. What a file need not hold, since flags or the
 // environment may, is said but no mistake.
-func (c *checkCmd) Run(p *program) error {
+func (c *checkCmd) Run(ctx context.Context, p *program) error {
 	try := *p
 	try.args = []string{"serve", "--config", c.File}
 	var target cli
@@ -152,7 +153,7 @@ func (c *checkCmd) Run(p *program) error {
 		return refuse(fmt.Sprintf("%s: %v", c.File, err))
 	}
 	fmt.Fprintf(p.stdout, "%s: every key and value is good: %s\n", c.File, strings.Join(keys(file.values), ", "))
-	if missing := target.Serve.missing(); missing != nil {
+	if missing := target.Serve.missing(ctx); missing != nil {
 		fmt.Fprintf(p.stdout, "serve also needs, from here, the environment or the command line:\n%s\n", strings.Join(missing, "\n"))
 	}
 	return nil

@@ -31,8 +31,8 @@ func (serveCmd) Help() string {
 }
 
 // missing are the lines to add before serve knows who may connect.
-func (c *serveCmd) missing() (lines []string) {
-	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !hasKeys(c.Data) {
+func (c *serveCmd) missing(ctx context.Context) (lines []string) {
+	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !hasKeys(ctx, c.Data) {
 		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
 			"    or --auth-jwks URL, or for back ends alone: parley keys add NAME --data "+c.Data)
 	}
@@ -47,8 +47,8 @@ func (c *serveCmd) missing() (lines []string) {
 
 // hasKeys tells whether parley keys has made some, or has a file that can't be read, which
 // is said later.
-func hasKeys(data string) bool {
-	keys, err := auth.ListKeys(auth.KeyFile(data))
+func hasKeys(ctx context.Context, data string) bool {
+	keys, err := embedded.OpenKeys(data).ListKeys(ctx)
 	return err != nil || len(keys) > 0
 }
 
@@ -76,7 +76,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if missing := c.missing(); missing != nil {
+	if missing := c.missing(ctx); missing != nil {
 		lines := append([]string{"serve needs to know who may connect. Add:"}, missing...)
 		return refuse(append(lines, "To try parley on this machine without keys: parley dev")...)
 	}
@@ -94,9 +94,9 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 			return refuseSecret(err)
 		}
 	}
-	if cfg.Keys, err = auth.OpenKeys(auth.KeyFile(c.Data), c.APIKeysFile, nil); err != nil {
+	if cfg.Keys, err = auth.OpenKeys(ctx, embedded.OpenKeys(c.Data), c.APIKeysFile, nil); err != nil {
 		hint := "Give --api-keys-file a file with one key per line, each of 8 characters at least."
-		if _, err := auth.ListKeys(auth.KeyFile(c.Data)); err != nil {
+		if _, err := embedded.OpenKeys(c.Data).ListKeys(ctx); err != nil {
 			hint = "Restore that file from a copy, or remove it and make the keys anew: parley keys add NAME --data " + c.Data
 		}
 		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/adapter/embedded"
 	"parley/auth"
 )
 
@@ -125,13 +127,18 @@ type keysAddCmd struct {
 }
 
 // Run prints the key.
-func (c *keysAddCmd) Run(p *program) error {
-	key, err := auth.AddKey(auth.KeyFile(c.Data), c.Name, time.Now())
-	if errors.Is(err, auth.ErrKey) {
-		return refuse(err.Error()+".", "Choose another name; parley keys list shows those there are.")
+func (c *keysAddCmd) Run(ctx context.Context, p *program) error {
+	key, kept := auth.MakeKey(c.Name, time.Now())
+	created := false
+	if c.Name != "" {
+		var err error
+		if created, err = embedded.OpenKeys(c.Data).PutKey(ctx, kept); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	if !created {
+		return refuse(fmt.Sprintf("there is a key %q already, or the name is empty.", c.Name),
+			"Choose another name; parley keys list shows those there are.")
 	}
 	fmt.Fprintln(p.stdout, key)
 	return c.did("keys add " + c.Name)
@@ -140,14 +147,14 @@ func (c *keysAddCmd) Run(p *program) error {
 type keysListCmd struct{ keysFlags }
 
 // Run prints names and dates.
-func (c *keysListCmd) Run(p *program) error {
-	keys, err := auth.ListKeys(auth.KeyFile(c.Data))
+func (c *keysListCmd) Run(ctx context.Context, p *program) error {
+	keys, err := embedded.OpenKeys(c.Data).ListKeys(ctx)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, k := range keys {
-		fmt.Fprintf(w, "%s\t%s\n", k.Name, k.Made.Format(time.DateOnly))
+		fmt.Fprintf(w, "%s\t%s\n", k.Name, time.UnixMicro(int64(k.Created)).UTC().Format(time.DateOnly))
 	}
 	return w.Flush()
 }
@@ -158,13 +165,13 @@ type keysRemoveCmd struct {
 }
 
 // Run takes it out.
-func (c *keysRemoveCmd) Run(*program) error {
-	err := auth.RemoveKey(auth.KeyFile(c.Data), c.Name)
-	if errors.Is(err, auth.ErrKey) {
-		return refuse(err.Error()+".", "parley keys list shows those there are.")
-	}
+func (c *keysRemoveCmd) Run(ctx context.Context) error {
+	removed, err := embedded.OpenKeys(c.Data).RemoveKey(ctx, c.Name)
 	if err != nil {
 		return err
+	}
+	if !removed {
+		return refuse(fmt.Sprintf("there is no key %q.", c.Name), "parley keys list shows those there are.")
 	}
 	return c.did("keys remove " + c.Name)
 }

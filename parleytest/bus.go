@@ -12,9 +12,15 @@ import (
 	"parley"
 )
 
-// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows. open returns the
-// connections of three nodes or more, whose Run was not called.
-func RunBus(t *testing.T, open func(t *testing.T) []parley.Bus) {
+// BusHarness is the connections of three nodes or more, whose Run was not called.
+type BusHarness struct {
+	Buses []parley.Bus
+	Break func() // ends all connections for a moment, so that they are made again
+}
+
+// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows, and that it says when it
+// was not. open is called once for each test.
+func RunBus(t *testing.T, open func(t *testing.T) BusHarness) {
 	for name, test := range map[string]func(*testing.T, []*busNode){
 		"what is published after Join is delivered": testBusJoin,
 		"only who has joined is told":               testBusLeave,
@@ -25,14 +31,38 @@ func RunBus(t *testing.T, open func(t *testing.T) []parley.Bus) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var nodes []*busNode
-			for _, b := range open(t) {
+			for _, b := range open(t).Buses {
 				nodes = append(nodes, runBus(t, b))
 			}
 			test(t, nodes)
 		})
 	}
+	t.Run("after a broken connection Lost is called and all is joined again", func(t *testing.T) {
+		h := open(t)
+		var nodes []*busNode
+		for _, b := range h.Buses {
+			nodes = append(nodes, runBus(t, b))
+		}
+		for round := range int64(3) {
+			nodes[0].join(room)
+			nodes[1].join(room)
+			before := []int{nodes[0].losses(), nodes[1].losses()}
+			h.Break()
+			for i, n := range nodes[:2] {
+				n.wait("Lost", func([]parley.Envelope) bool { return n.losses() > before[i] })
+			}
+			// What is published before all are there again may be lost.
+			for sent, arrived := int64(0), false; !arrived; sent++ {
+				err := nodes[2].Publish(t.Context(), parley.Envelope{Channel: room, Head: 1000*round + sent + 1})
+				if sent == 1000 {
+					t.Fatalf("nothing is delivered after the connection broke, %v", err)
+				}
+				arrived = nodes[0].moment(1000*round) && nodes[1].moment(1000*round)
+			}
+		}
+	})
 	t.Run("Join waits for Run", func(t *testing.T) {
-		b := open(t)[0]
+		b := open(t).Buses[0]
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.Join(ctx, room); err == nil {
@@ -55,9 +85,9 @@ type busNode struct {
 	parley.Bus
 	news chan struct{} // holds a token if something came
 
-	mu    sync.Mutex
-	got   []parley.Envelope
-	calls int // under way, at most 1
+	mu   sync.Mutex
+	got  []parley.Envelope
+	lost int
 }
 
 func runBus(t *testing.T, b parley.Bus) *busNode {
@@ -84,7 +114,40 @@ func (n *busNode) Deliver(e parley.Envelope) {
 	}
 }
 
-func (n *busNode) Lost() {}
+func (n *busNode) Lost() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost++
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+func (n *busNode) losses() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lost
+}
+
+// moment waits a moment for an envelope with a head above one.
+func (n *busNode) moment(head int64) bool {
+	soon := time.NewTimer(20 * time.Millisecond)
+	defer soon.Stop()
+	for {
+		n.mu.Lock()
+		arrived := slices.ContainsFunc(n.got, func(e parley.Envelope) bool { return e.Head > head })
+		n.mu.Unlock()
+		if arrived {
+			return true
+		}
+		select {
+		case <-n.news:
+		case <-soon.C:
+			return false
+		}
+	}
+}
 
 func (n *busNode) join(channel parley.ChannelID) {
 	n.Helper()

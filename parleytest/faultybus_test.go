@@ -83,11 +83,12 @@ func TestFaultyBusIsAsBadAsItsSeedSays(t *testing.T) {
 
 // A faulty bus that has no faults is a bus.
 func TestHealthyFaultyBus(t *testing.T) {
-	parleytest.RunBus(t, func(*testing.T) (all []parley.Bus) {
+	parleytest.RunBus(t, func(*testing.T) (h parleytest.BusHarness) {
 		b := mem.NewBroker()
+		h.Break = b.Break
 		for range 3 {
-			all = append(all, parleytest.NewFaultyBus(b.Open(), 1, parleytest.BusFaults{Repeat: 0.5, Delay: time.Millisecond}))
+			h.Buses = append(h.Buses, parleytest.NewFaultyBus(b.Open(), 1, parleytest.BusFaults{Repeat: 0.5, Delay: time.Millisecond}))
 		}
-		return all
+		return h
 	})
 }

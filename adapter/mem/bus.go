@@ -12,10 +12,22 @@ import (
 type Broker struct {
 	mu     sync.Mutex
 	joined map[parley.ChannelID]map[*Bus]struct{}
+	runs   map[*Bus]struct{} // those whose Run runs
 }
 
 // NewBroker makes one that nobody has joined.
-func NewBroker() *Broker { return &Broker{joined: map[parley.ChannelID]map[*Bus]struct{}{}} }
+func NewBroker() *Broker {
+	return &Broker{joined: map[parley.ChannelID]map[*Bus]struct{}{}, runs: map[*Bus]struct{}{}}
+}
+
+// Break loses what is on its way to all nodes, as a broker does that is restarted.
+func (b *Broker) Break() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for bus := range b.runs {
+		bus.lose()
+	}
+}
 
 // Bus implements parley.Bus for one node.
 type Bus struct {
@@ -42,10 +54,14 @@ func (b *Broker) Open() *Bus {
 // Run implements parley.Bus.
 func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
 	first := false
-	b.begin.Do(func() { first = true; close(b.ran) })
+	b.begin.Do(func() { first = true })
 	if !first {
 		return errors.New("a bus runs once")
 	}
+	b.broker.mu.Lock()
+	b.broker.runs[b] = struct{}{}
+	b.broker.mu.Unlock()
+	close(b.ran)
 	defer b.broker.forget(b)
 	for {
 		select {
@@ -103,6 +119,18 @@ func (b *Bus) put(e parley.Envelope) {
 		b.lost = true
 	}
 	b.mu.Unlock()
+	b.ring()
+}
+
+// lose forgets what waits, and says so.
+func (b *Bus) lose() {
+	b.mu.Lock()
+	b.waiting, b.lost = nil, true
+	b.mu.Unlock()
+	b.ring()
+}
+
+func (b *Bus) ring() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -143,6 +171,7 @@ func (b *Broker) leaveLocked(bus *Bus, channel parley.ChannelID) {
 func (b *Broker) forget(bus *Bus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	delete(b.runs, bus)
 	for channel := range b.joined {
 		b.leaveLocked(bus, channel)
 	}

@@ -69,8 +69,8 @@ func TestOnce(t *testing.T) {
 }
 
 func TestBus(t *testing.T) {
-	parleytest.RunBus(t, func(*testing.T) []parley.Bus {
+	parleytest.RunBus(t, func(*testing.T) parleytest.BusHarness {
 		b := mem.NewBroker()
-		return []parley.Bus{b.Open(), b.Open(), b.Open()}
+		return parleytest.BusHarness{Buses: []parley.Bus{b.Open(), b.Open(), b.Open()}, Break: b.Break}
 	})
 }

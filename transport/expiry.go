@@ -10,8 +10,17 @@ import (
 	"parley/wire"
 )
 
-// warning is how long before its token expires a stream is told.
+// warning is how long before its token expires a stream is told: a fifth of the token's life if
+// that is less and known, so that who asks for a new one then does not ask all the time.
 const warning = time.Minute
+
+func (w who) warning() time.Duration {
+	as := w.rest.As
+	if as == nil || as.Issued.IsZero() {
+		return warning
+	}
+	return min(max(as.Expires.Sub(as.Issued)/5, 0), warning)
+}
 
 // never is later than anything that a stream waits for.
 const never = time.Hour
@@ -27,13 +36,13 @@ func (w who) left(now time.Time) time.Duration {
 // untilLook is after how long a stream that begins is to be looked at because of its
 // credentials: at once if they expire soon, for it is to be told.
 func (w who) untilLook(now time.Time) time.Duration {
-	return max(w.left(now)-warning, 0)
+	return max(w.left(now)-w.warning(), 0)
 }
 
 // untilExpiry is after how long a stream's credentials are to be looked at again. tell
 // tells it once, before they expire.
 func (w who) untilExpiry(now time.Time, tell func(left time.Duration)) (next time.Duration, expired bool) {
-	switch left := w.left(now); {
+	switch left, warning := w.left(now), w.warning(); {
 	case left == never:
 		return never, false
 	case left <= 0:
@@ -93,14 +102,24 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 		return &parley.Error{Code: parley.CodeNotYou, Detail: "the token is another user's", Hint: "open another connection for another user"}
 	}
 	c.Address = p.who.caller().Address
+	before := p.who.rest.As
 	p.who, p.doubtful = p.t.keep(c), true
-	p.deal().warned = false
-	if left := p.who.left(p.t.engine.Now()); left < p.t.cfg.HeartbeatInterval { // maybe before the next tick
-		time.AfterFunc(left, func() {
-			p.t.engine.VisitOne(&p.conn, func(engine.Peer) bool { p.doubtful = true; return true })
+	if as := c.As; as == nil || before == nil || !as.Expires.Equal(before.Expires) || !as.Issued.Equal(before.Issued) {
+		p.deal().warned = false // else it is the token of which it was told
+	}
+	now := p.t.engine.Now()
+	p.soon(p.who.untilLook(now), func() { p.expire(p.t.engine.Now()) })
+	p.soon(p.who.left(now), func() { p.doubtful = true })
+	return p.done(f, "", nil)
+}
+
+// soon does something to a connection after a time, if that may be before its next tick.
+func (p *wsPeer) soon(after time.Duration, do func()) {
+	if after < p.t.cfg.HeartbeatInterval {
+		time.AfterFunc(after, func() {
+			p.t.engine.VisitOne(&p.conn, func(engine.Peer) bool { do(); return true })
 		})
 	}
-	return p.done(f, "", nil)
 }
 
 // expire ends the stream when its token does; the client comes back with another.

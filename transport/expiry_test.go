@@ -1,0 +1,148 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/chat"
+	"parley/engine"
+	"parley/feed"
+	"parley/internal/clock"
+	"parley/wire"
+)
+
+// expiringStream is a stream of either kind whose token has a life, opened when some of it is left.
+type expiringStream struct {
+	tick func() time.Duration
+	took func() string
+	peer *wsPeer // nil for an event stream
+}
+
+func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.Form, life, left time.Duration) expiringStream {
+	t.Helper()
+	as := *chat.Developer
+	as.Expires = now.Now().Add(left)
+	if life > 0 {
+		as.Issued = as.Expires.Add(-life)
+	}
+	c := chat.Caller{User: "alice", As: &as}
+	if form == wire.FormSSE {
+		p := &ssePeer{t: ways, who: ways.keep(c)}
+		ways.chat.Hub().Open(&p.session, form, &p.conn)
+		return expiringStream{tick: func() time.Duration { return p.Tick(now.Now(), engine.Sending{}) },
+			took: func() string { return string(p.session.TakeOwn()) }}
+	}
+	p := ways.newPeer(c, form, nil)
+	return expiringStream{peer: p, tick: func() time.Duration { return p.Tick(now.Now(), engine.Sending{}) },
+		took: func() string { return string(p.session.TakeOwn()) }}
+}
+
+// A stream is told once that its token expires: 60 s before, or a fifth of its life if that is less,
+// also when it opens later than that.
+func TestATokensEndIsToldOnce(t *testing.T) {
+	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE} {
+		for _, c := range []struct{ life, left, told time.Duration }{
+			{time.Hour, time.Hour, 60 * time.Second},
+			{5 * time.Minute, 5 * time.Minute, 60 * time.Second},
+			{50 * time.Second, 50 * time.Second, 10 * time.Second},
+			{50 * time.Second, 30 * time.Second, 10 * time.Second},
+			{50 * time.Second, 7 * time.Second, 7 * time.Second}, // it opens late
+			{time.Hour, 30 * time.Second, 30 * time.Second},
+			{5 * time.Second, 5 * time.Second, time.Second},
+			{0, 10 * time.Minute, 60 * time.Second}, // without iat its life is not known
+			{0, 20 * time.Second, 20 * time.Second},
+		} {
+			t.Run(fmt.Sprint(form, c), func(t *testing.T) {
+				now := clock.NewJumping()
+				e, err := engine.New(engine.Config{Clock: now.Now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				ways := New(chat.New(nil, feed.New(nil, feed.Config{}), chat.Config{}), e, Config{HeartbeatTimeout: 24 * time.Hour})
+				s := openExpiring(t, ways, now, form, c.life, c.left)
+				told := 0
+				wait := s.who(ways, now, c.life, c.left)
+				for left := c.left; left > 0; {
+					step := min(wait, left)
+					now.Advance(step)
+					left -= step
+					if left == 0 {
+						break
+					}
+					wait = max(s.tick(), time.Millisecond)
+					if got := s.took(); strings.Contains(got, "token-expiring") {
+						if told++; left != c.told || !strings.Contains(got, fmt.Sprintf(`"in":%d}`, int(c.told.Seconds()))) {
+							t.Errorf("with %v left it is told %q, want it with %v", left, got, c.told)
+						}
+					}
+				}
+				if told != 1 {
+					t.Errorf("it was told %d times", told)
+				}
+			})
+		}
+	}
+}
+
+// who is after how long the engine first looks at a stream.
+func (s expiringStream) who(ways *Transports, now *clock.Jumping, life, left time.Duration) time.Duration {
+	as := *chat.Developer
+	as.Expires = now.Now().Add(left)
+	if life > 0 {
+		as.Issued = as.Expires.Add(-life)
+	}
+	return ways.keep(chat.Caller{User: "alice", As: &as}).untilLook(now.Now())
+}
+
+// The same token again, which a client sends that has no other, is told of no second time; another is.
+func TestTheSameTokenAgainIsNotToldOfAgain(t *testing.T) {
+	now := clock.NewJumping()
+	e, err := engine.New(engine.Config{Clock: now.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	next := *chat.Developer
+	ways := New(chat.New(nil, feed.New(nil, feed.Config{}), chat.Config{}), e, Config{HeartbeatTimeout: 24 * time.Hour,
+		Token: func(context.Context, string) (chat.Caller, error) {
+			as := next
+			return chat.Caller{User: "alice", As: &as}, nil
+		}})
+	s := openExpiring(t, ways, now, wire.FormWS, time.Hour, 30*time.Second)
+	told := func(want bool, when string) {
+		t.Helper()
+		var got string
+		e.VisitOne(&s.peer.conn, func(engine.Peer) bool {
+			s.tick()
+			got = s.took()
+			return false
+		})
+		if strings.Contains(got, "token-expiring") != want {
+			t.Errorf("%s: %q", when, got)
+		}
+	}
+	auth := func(expires, issued time.Time) {
+		t.Helper()
+		next.Expires, next.Issued = expires, issued
+		e.VisitOne(&s.peer.conn, func(engine.Peer) bool {
+			err = s.peer.auth(t.Context(), &wire.Frame{Type: "auth", Token: "t"})
+			return false
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	told(true, "at first")
+	old := *s.peer.who.rest.As
+	auth(old.Expires, old.Issued)
+	told(false, "the same token")
+	auth(now.Now().Add(time.Hour), now.Now())
+	told(false, "a new one")
+	now.Advance(time.Hour - time.Minute)
+	told(true, "a minute before its end")
+	told(false, "afterwards")
+}

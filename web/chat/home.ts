@@ -4,21 +4,41 @@ import { label } from "./channels.js"
 /** A channel that the visitor may read. */
 export interface Offer { channel: string; words: string }
 
-/** How many channels are asked about, and how many are offered. */
-const mostAsked = 12, mostOffered = 3
+/** About how many channels the server is asked. */
+const mostAsked = 12
 
 /**
- * Channels that the visitor's credentials allow, best first: their own, those that the token
- * names, public ones, and in the end what nobody has begun yet. The server is asked about each: nothing is assumed.
+ * At most `most` channels that the visitor's credentials allow, best first: their own, those that the token
+ * names, public ones, and in the end the one that a server begins with. The server is asked about each: nothing is assumed.
  */
-export async function readable(client: Client, token: string | undefined, except = ""): Promise<Offer[]> {
-  const list = async (all: boolean): Promise<[string, string | undefined][]> =>
-    all || client.user ? (await client.inbox({ all }).catch(unlessUnauthorized)).channels.map(c => [c.channel, c.title]) : []
-  const found = new Map([["general", undefined] as [string, string | undefined], ...(await list(true)).reverse(), ...named(token).map(c => [c, undefined] as [string, undefined]), ...(await list(false)).reverse()].reverse())
-  found.delete(except)
-  const allowed = await Promise.all([...found].slice(0, mostAsked).map(([channel, title]) =>
-    client.request("GET", `/api/channels/${encodeURIComponent(channel)}`).then(() => [{ channel, words: label(channel, title, client.user) }], () => [])))
-  return allowed.flat().slice(0, mostOffered)
+export async function readable(client: Client, token: string | undefined, most: number, except = ""): Promise<Offer[]> {
+  const offers: Offer[] = []
+  const seen = new Set([except])
+  for await (const [channel, title] of candidates(client, token)) {
+    if (offers.length >= most || seen.size > mostAsked) break
+    if (seen.has(channel)) continue
+    seen.add(channel)
+    const may = await client.request("GET", `/api/channels/${encodeURIComponent(channel)}`).then(() => true, () => false)
+    if (may) offers.push({ channel, words: label(channel, title, client.user) })
+  }
+  return offers
+}
+
+async function* candidates(client: Client, token: string | undefined): AsyncGenerator<[string, string | undefined]> {
+  if (client.user) yield* await list(client, false)
+  for (const pattern of patterns(token) ?? []) if (!pattern.includes("*")) yield [pattern, undefined]
+  yield* await list(client, true)
+  yield ["general", undefined]
+}
+
+/** The visitor's channels or the public ones; none if they can't be had, unless a token is missing. */
+async function list(client: Client, all: boolean): Promise<[string, string | undefined][]> {
+  try {
+    return (await client.inbox({ all })).channels.map(c => [c.channel, c.title])
+  } catch (e) {
+    if ((e as { code?: string }).code === "unauthorized") throw e
+    return []
+  }
 }
 
 /** What a token allows, as it says: patterns of channels; undefined if it names none. */
@@ -29,14 +49,4 @@ export function patterns(token: string | undefined): string[] | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The channels that a token names by their whole name. */
-function named(token: string | undefined): string[] {
-  return (patterns(token) ?? []).filter(p => !p.includes("*"))
-}
-
-function unlessUnauthorized(e: { code?: string }): { channels: never[] } {
-  if (e.code === "unauthorized") throw e
-  return { channels: [] }
 }

@@ -60,7 +60,7 @@ export class Session {
         else url.searchParams.set("thread", String(root))
         history[root ? "pushState" : "replaceState"](null, "", url)
       },
-      readable: except => readable(client, who.token, except),
+      readable: except => readable(client, who.token, 3, except),
       open: channel => this.open(channel),
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
@@ -168,7 +168,7 @@ export class Session {
   /** Finds a channel for who names none. */
   async #goHome(): Promise<void> {
     try {
-      const [first] = await readable(this.#client, this.#token)
+      const [first] = await readable(this.#client, this.#token, 1)
       if (this.#life.signal.aborted || this.#room) return
       this.#home = first?.channel ?? ""
       if (first) this.#follow()

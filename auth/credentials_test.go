@@ -17,9 +17,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/access"
 	"parley/adapter/mem"
 	"parley/auth"
-	"parley/chat"
 )
 
 func request(t *testing.T, target string, headers ...string) *http.Request {
@@ -54,7 +54,7 @@ func TestWhereCredentialsStand(t *testing.T) {
 		"the query":                           {"/?token=" + token("bob"), nil, "bob"},
 		"the header goes before the query":    {"/?token=" + token("bob"), []string{"Authorization: Bearer " + token("alice")}, "alice"},
 		"a bad header is not made good":       {"/?token=" + token("bob"), []string{"Authorization: Bearer x"}, ""},
-		"a ticket":                            {"/?ticket=" + made(t, tickets, chat.Caller{User: "dora"}), nil, "dora"},
+		"a ticket":                            {"/?ticket=" + made(t, tickets, access.Caller{User: "dora"}), nil, "dora"},
 		"no such ticket":                      {"/?ticket=x&token=" + token("bob"), nil, ""},
 		"a cookie without Origin":             {"/", []string{cookie}, ""},
 		"a cookie with a foreign Origin":      {"/", []string{cookie, "Origin: https://evil.example"}, ""},
@@ -105,7 +105,7 @@ func TestByCookie(t *testing.T) {
 func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
 	clock := now
 	tickets := auth.NewTickets(func() time.Time { return clock })
-	c := chat.Caller{User: "alice", Name: "Alice"}
+	c := access.Caller{User: "alice", Name: "Alice"}
 	first, second := made(t, tickets, c), made(t, tickets, c)
 	if first == second || len(first) < 20 {
 		t.Fatalf("%q and %q", first, second)
@@ -130,7 +130,7 @@ func TestATicketIsGoodForOneConnectionAndAShortTime(t *testing.T) {
 	}
 }
 
-func made(t *testing.T, tickets *auth.Tickets, c chat.Caller) string {
+func made(t *testing.T, tickets *auth.Tickets, c access.Caller) string {
 	t.Helper()
 	text, err := tickets.Make(c)
 	if err != nil {
@@ -141,10 +141,10 @@ func made(t *testing.T, tickets *auth.Tickets, c chat.Caller) string {
 
 func TestTicketsAreBounded(t *testing.T) {
 	tickets := auth.NewTickets(nil)
-	oldest := made(t, tickets, chat.Caller{User: "alice"})
+	oldest := made(t, tickets, access.Caller{User: "alice"})
 	latest := ""
 	for i := range 100_000 {
-		latest = made(t, tickets, chat.Caller{User: parley.UserID(fmt.Sprint("mallory", i/100))})
+		latest = made(t, tickets, access.Caller{User: parley.UserID(fmt.Sprint("mallory", i/100))})
 	}
 	if _, ok := tickets.Take(oldest); ok {
 		t.Error("a flood of tickets takes memory without bound")
@@ -158,11 +158,11 @@ func TestTicketsAreBounded(t *testing.T) {
 func TestOneUserHasOnlySoManyTickets(t *testing.T) {
 	clock := now
 	tickets := auth.NewTickets(func() time.Time { return clock })
-	good := made(t, tickets, chat.Caller{User: "alice"})
+	good := made(t, tickets, access.Caller{User: "alice"})
 	var first string
 	refused := 0
 	for i := range 100_001 {
-		text, err := tickets.Make(chat.Caller{User: "mallory"})
+		text, err := tickets.Make(access.Caller{User: "mallory"})
 		if i == 0 {
 			first = text
 		}
@@ -182,13 +182,13 @@ func TestOneUserHasOnlySoManyTickets(t *testing.T) {
 	if _, ok := tickets.Take(first); !ok {
 		t.Error("mallory's first ticket is gone")
 	}
-	made(t, tickets, chat.Caller{User: "mallory"}) // one was used
+	made(t, tickets, access.Caller{User: "mallory"}) // one was used
 	clock = clock.Add(auth.TicketLife + 1)
 	for range 100 {
-		made(t, tickets, chat.Caller{User: "mallory"}) // and those are too old
+		made(t, tickets, access.Caller{User: "mallory"}) // and those are too old
 	}
 	for range 200 {
-		made(t, tickets, chat.Caller{User: parley.Guest, As: &chat.Credentials{Any: true, Service: true}})
+		made(t, tickets, access.Caller{User: parley.Guest, As: &access.Credentials{Any: true, Service: true}})
 	}
 }
 
@@ -196,7 +196,7 @@ func TestOneUserHasOnlySoManyTickets(t *testing.T) {
 func TestATicketIsTakenOnce(t *testing.T) {
 	tickets := auth.NewTickets(nil)
 	for range 100 {
-		ticket := made(t, tickets, chat.Caller{User: "alice"})
+		ticket := made(t, tickets, access.Caller{User: "alice"})
 		var taken atomic.Int32
 		var all sync.WaitGroup
 		for range 8 {

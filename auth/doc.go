@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/internal/clock"
 )
 
@@ -61,27 +61,27 @@ func New(ctx context.Context, cfg Config) (*Authenticator, error) {
 // Caller tells who sent a request, by the first of: the header Authorization, the
 // parameters ticket and token, the cookie. The error is CodeUnauthorized if there are
 // none, or none that is good; the reason names no secret.
-func (a *Authenticator) Caller(r *http.Request) (chat.Caller, error) {
+func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	q := r.URL.Query()
 	switch token, ok := BearerOf(r.Header); {
 	case ok:
 		return a.Bearer(r.Context(), token)
 	case r.Header.Get("Authorization") != "":
-		return chat.Caller{}, refuse("the header Authorization is not Bearer", "send Authorization: Bearer TOKEN")
+		return access.Caller{}, refuse("the header Authorization is not Bearer", "send Authorization: Bearer TOKEN")
 	case q.Get("ticket") != "":
 		if c, ok := a.cfg.Tickets.Take(q.Get("ticket")); ok {
 			return c, a.Valid(r.Context(), c)
 		}
-		return chat.Caller{}, refuse("the ticket is not known, was used, or is too old", "get another one: POST /api/tickets")
+		return access.Caller{}, refuse("the ticket is not known, was used, or is too old", "get another one: POST /api/tickets")
 	case q.Get("token") != "":
 		return a.Bearer(r.Context(), q.Get("token"))
 	}
 	cookies := r.CookiesNamed(Cookie)
 	if len(cookies) == 0 {
-		return chat.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
+		return access.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
 	}
 	if !a.fromOwnPage(r) {
-		return chat.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
+		return access.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
 	}
 	return a.firstGood(r.Context(), cookies)
 }
@@ -91,7 +91,7 @@ const maxCookies = 4
 
 // firstGood takes the first cookie that is good: a browser sends one for each path and
 // domain, the stale ones too. The error is the first one's.
-func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (c chat.Caller, err error) {
+func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (c access.Caller, err error) {
 	for i, cookie := range cookies[:min(len(cookies), maxCookies)] {
 		c, wrong := a.Bearer(ctx, cookie.Value)
 		if wrong == nil || parley.AsError(wrong).Code != parley.CodeUnauthorized {
@@ -101,7 +101,7 @@ func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (
 			err = wrong
 		}
 	}
-	return chat.Caller{}, err
+	return access.Caller{}, err
 }
 
 // BearerOf is what the header Authorization holds, if its scheme is Bearer, in whatever
@@ -133,25 +133,25 @@ func (a *Authenticator) fromOwnPage(r *http.Request) bool {
 }
 
 // Bearer tells whose token or API key it is.
-func (a *Authenticator) Bearer(ctx context.Context, token string) (chat.Caller, error) {
+func (a *Authenticator) Bearer(ctx context.Context, token string) (access.Caller, error) {
 	if a.cfg.Keys != nil {
 		if as := a.cfg.Keys.Credentials(token); as != nil {
-			return chat.Caller{User: parley.Guest, As: as}, nil
+			return access.Caller{User: parley.Guest, As: as}, nil
 		}
 	}
 	if strings.HasPrefix(token, keyPrefix) {
-		return chat.Caller{}, refuse("the API key is not known", "make one: parley keys add NAME")
+		return access.Caller{}, refuse("the API key is not known", "make one: parley keys add NAME")
 	}
 	c, err := a.tokens.caller(token)
 	if err != nil {
-		return chat.Caller{}, err
+		return access.Caller{}, err
 	}
 	return c, a.Valid(ctx, c)
 }
 
 // Valid refuses credentials that were good once: a token that has expired, or whose
 // user's tokens were revoked since it was issued, or an API key that was removed.
-func (a *Authenticator) Valid(ctx context.Context, c chat.Caller) error {
+func (a *Authenticator) Valid(ctx context.Context, c access.Caller) error {
 	if c.As == nil {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 )
 
 const keyPrefix = "key_"
@@ -35,7 +35,7 @@ type Keys struct {
 	mu      sync.Mutex
 	looked  time.Time
 	reading bool // somebody looks
-	known   map[[32]byte]*chat.Credentials
+	known   map[[32]byte]*access.Credentials
 }
 
 // OpenKeys reads the keys; store may be nil and plain "", but a file that is named has to be there.
@@ -51,10 +51,10 @@ func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func()
 
 // Credentials are what a key allows, nil for a key that is not one of them. Only hashes
 // are compared, which reveal nothing by the time it takes.
-func (k *Keys) Credentials(key string) *chat.Credentials { return k.of(sha256.Sum256([]byte(key))) }
+func (k *Keys) Credentials(key string) *access.Credentials { return k.of(sha256.Sum256([]byte(key))) }
 
 // Has reports whether the key of some credentials is still one of them.
-func (k *Keys) Has(c *chat.Credentials) bool {
+func (k *Keys) Has(c *access.Credentials) bool {
 	return len(c.Key) == sha256.Size && k.of([32]byte([]byte(c.Key))) != nil
 }
 
@@ -81,14 +81,14 @@ func (k *Keys) Watch(ctx context.Context, removed func()) error {
 }
 
 // all are the keys as they are now. The map is not changed again.
-func (k *Keys) all() map[[32]byte]*chat.Credentials {
+func (k *Keys) all() map[[32]byte]*access.Credentials {
 	k.of([32]byte{})
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.known
 }
 
-func (k *Keys) of(h [32]byte) *chat.Credentials {
+func (k *Keys) of(h [32]byte) *access.Credentials {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now := k.clock(); now.Sub(k.looked) >= lookEvery && !k.reading {
@@ -114,11 +114,11 @@ func (k *Keys) Len() int {
 }
 
 // read looks at the keys. Credentials of a key that was known stay the same.
-func (k *Keys) read(ctx context.Context, was map[[32]byte]*chat.Credentials) (map[[32]byte]*chat.Credentials, error) {
-	known := map[[32]byte]*chat.Credentials{}
+func (k *Keys) read(ctx context.Context, was map[[32]byte]*access.Credentials) (map[[32]byte]*access.Credentials, error) {
+	known := map[[32]byte]*access.Credentials{}
 	add := func(h [32]byte) {
 		if known[h] = was[h]; known[h] == nil {
-			known[h] = &chat.Credentials{Any: true, Service: true, Key: string(h[:])}
+			known[h] = &access.Credentials{Any: true, Service: true, Key: string(h[:])}
 		}
 	}
 	if k.store != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 )
 
 // TicketLife is how long a ticket is good.
@@ -32,7 +32,7 @@ type Tickets struct {
 }
 
 type ticket struct {
-	caller chat.Caller
+	caller access.Caller
 	until  time.Time
 }
 
@@ -46,7 +46,7 @@ func NewTickets(clock func() time.Time) *Tickets {
 
 // Make makes a ticket for a caller. Who has many that were not used is CodeRateLimited,
 // but for those who speak for any user.
-func (t *Tickets) Make(c chat.Caller) (string, error) {
+func (t *Tickets) Make(c access.Caller) (string, error) {
 	text := rand.Text()
 	now := t.clock()
 	t.mu.Lock()
@@ -67,7 +67,7 @@ func (t *Tickets) Make(c chat.Caller) (string, error) {
 }
 
 // Take uses a ticket up.
-func (t *Tickets) Take(text string) (chat.Caller, bool) {
+func (t *Tickets) Take(text string) (access.Caller, bool) {
 	h := sha256.Sum256([]byte(text))
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/internal/exactjson"
 )
 
@@ -132,7 +132,7 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 }
 
 // caller verifies a token and reads whose it is.
-func (t *tokens) caller(token string) (chat.Caller, error) {
+func (t *tokens) caller(token string) (access.Caller, error) {
 	var claims precise
 	err := error(jwt.ErrTokenUnverifiable)
 	if t.secret != nil {
@@ -143,22 +143,22 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		_, err = t.public.ParseWithClaims(token, &claims, understood(t.keys.Keyfunc))
 	}
 	if t.public != nil && errors.Is(err, jwt.ErrTokenUnverifiable) && t.keyless() {
-		return chat.Caller{}, errKeyless // another token would not help
+		return access.Caller{}, errKeyless // another token would not help
 	}
 	if err != nil {
-		return chat.Caller{}, refuse(why(err), "get a new token")
+		return access.Caller{}, refuse(why(err), "get a new token")
 	}
 	user, err := parley.ParseUser(claims.Subject)
 	switch {
 	case claims.Subject == "" || user == parley.Guest:
-		return chat.Caller{}, refuse("the token's sub names nobody", "put a user's name into sub")
+		return access.Caller{}, refuse("the token's sub names nobody", "put a user's name into sub")
 	case err != nil: // the credentials are good, and another token of the kind would be no better
-		return chat.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name", Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
+		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name", Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
 	now := t.clock() // with its monotonic reading: an open connection is not moved by a jump either
-	c := chat.Caller{User: user, Name: claims.Name, As: &chat.Credentials{Expires: now.Add(claims.ExpiresAt.Sub(now))}}
+	c := access.Caller{User: user, Name: claims.Name, As: &access.Credentials{Expires: now.Add(claims.ExpiresAt.Sub(now))}}
 	if len([]rune(c.Name)) > parley.MaxUser {
-		return chat.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
+		return access.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
 	}
 	if at, err := claims.GetIssuedAt(); err == nil && at != nil {
 		c.As.Issued = at.Time
@@ -168,7 +168,7 @@ func (t *tokens) caller(token string) (chat.Caller, error) {
 		for _, text := range *claims.Channels {
 			g, err := ParseGrant(text)
 			if err != nil {
-				return chat.Caller{}, refuse("the token's channels: "+err.Error(), `write patterns such as "room:*=rw"`)
+				return access.Caller{}, refuse("the token's channels: "+err.Error(), `write patterns such as "room:*=rw"`)
 			}
 			c.As.Grants = append(c.As.Grants, g)
 		}
@@ -222,7 +222,7 @@ func why(err error) string {
 }
 
 // ParseGrant reads a pattern with its rights, "room:*=rw"; without = it is rwp.
-func ParseGrant(s string) (g chat.Grant, err error) {
+func ParseGrant(s string) (g access.Grant, err error) {
 	pattern, letters, given := strings.Cut(s, "=")
 	if !given {
 		letters = "rwp"
@@ -230,13 +230,13 @@ func ParseGrant(s string) (g chat.Grant, err error) {
 	for _, letter := range letters {
 		switch letter {
 		case 'r':
-			g.Rights |= chat.Read
+			g.Rights |= access.Read
 		case 'w':
-			g.Rights |= chat.Write
+			g.Rights |= access.Write
 		case 'p':
-			g.Rights |= chat.Presence
+			g.Rights |= access.Presence
 		case 'a':
-			g.Rights |= chat.Administer
+			g.Rights |= access.Administer
 		default:
 			return g, fmt.Errorf("the right %q is none of r w a p", letter)
 		}

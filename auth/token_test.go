@@ -27,8 +27,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/access"
 	"parley/auth"
-	"parley/chat"
 )
 
 var secret = []byte("a secret of thirty-two bytes, or more")
@@ -106,8 +106,8 @@ func TestAGoodTokenSaysWhoIsCalling(t *testing.T) {
 	if c.User != "alice" || c.Name != "Alice L." || c.Any() || !c.As.Listed || !c.As.Expires.Equal(now.Add(time.Hour)) || !c.As.Issued.Equal(now) {
 		t.Errorf("%+v %+v", c, c.As)
 	}
-	want := []chat.Grant{{Pattern: "room:*", Rights: chat.Read | chat.Write}, {Pattern: "news", Rights: chat.Read},
-		{Pattern: "lobby", Rights: chat.Read | chat.Write | chat.Presence}, {Pattern: "@alice", Rights: chat.Read}}
+	want := []access.Grant{{Pattern: "room:*", Rights: access.Read | access.Write}, {Pattern: "news", Rights: access.Read},
+		{Pattern: "lobby", Rights: access.Read | access.Write | access.Presence}, {Pattern: "@alice", Rights: access.Read}}
 	if len(c.As.Grants) != len(want) {
 		t.Fatalf("%+v, want %+v", c.As.Grants, want)
 	}

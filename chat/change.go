@@ -5,14 +5,15 @@ import (
 	"errors"
 
 	"parley"
+	"parley/access"
 )
 
 // Change edits, deletes or reacts to a message. It returns the message as it is after that,
 // nil for a caller without the right to read it, and whether anything changed. A caller edits
 // and deletes their own messages, an administrator all.
-func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID, change parley.Change) (
+func (s *Service) Change(ctx context.Context, c access.Caller, channel parley.ChannelID, change parley.Change) (
 	m *parley.Message, changed bool, err error) {
-	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+	if err := s.Authorize(ctx, c, access.Write, channel); err != nil {
 		return nil, false, err
 	}
 	if change.Kind != parley.React {
@@ -48,14 +49,14 @@ func (s *Service) Change(ctx context.Context, c Caller, channel parley.ChannelID
 }
 
 // shows reports whether an answer may show a caller more of a message than its receipt.
-func (s *Service) shows(ctx context.Context, c Caller, channel parley.ChannelID) bool {
-	return s.Authorize(ctx, c, Read, channel) == nil
+func (s *Service) shows(ctx context.Context, c access.Caller, channel parley.ChannelID) bool {
+	return s.Authorize(ctx, c, access.Read, channel) == nil
 }
 
 // mayChange refuses who is neither the author of a message nor an administrator. An
 // author never changes, so nothing can happen between this and the change. What is not there
 // is told to those who could have seen it.
-func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.ChannelID, id int64) error {
+func (s *Service) mayChange(ctx context.Context, c access.Caller, channel parley.ChannelID, id int64) error {
 	run, err := s.store.Read(ctx, channel, parley.Cursor{ID: id - 1}, 1)
 	if err != nil && !errors.Is(err, parley.ErrTrimmed) {
 		return err
@@ -65,7 +66,7 @@ func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.Channe
 	if found && c.Named() && ms[0].User == c.User {
 		return nil
 	}
-	if denied := s.Authorize(ctx, c, Administer, channel); denied != nil && (found || !s.shows(ctx, c, channel)) {
+	if denied := s.Authorize(ctx, c, access.Administer, channel); denied != nil && (found || !s.shows(ctx, c, channel)) {
 		return denied
 	}
 	if !found {
@@ -75,7 +76,7 @@ func (s *Service) mayChange(ctx context.Context, c Caller, channel parley.Channe
 }
 
 // Thread reads a message and a run of its replies, and counts all of them.
-func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (p Page, replies int64, err error) {
+func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (p Page, replies int64, err error) {
 	b, err := s.Bounds(ctx, c, channel)
 	if err != nil {
 		return Page{}, 0, err
@@ -101,9 +102,9 @@ func (s *Service) Thread(ctx context.Context, c Caller, channel parley.ChannelID
 }
 
 // Reactors lists who reacted to a message with an emoji, after the one named, at most limit.
-func (s *Service) Reactors(ctx context.Context, c Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID,
+func (s *Service) Reactors(ctx context.Context, c access.Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID,
 	limit int) (parley.Reactors, error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Reactors{}, err
 	}
 	r, err := s.store.Reactors(ctx, channel, of, emoji, c.User, after, limit)

@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"parley"
+	"parley/access"
 )
 
 // Look returns a channel's settings, the kind always, and its bounds, to who may read or
 // administer it. public: also to who may join it.
-func (s *Service) Look(ctx context.Context, c Caller, channel parley.ChannelID, public bool) (set parley.Settings, b parley.Bounds, err error) {
+func (s *Service) Look(ctx context.Context, c access.Caller, channel parley.ChannelID, public bool) (set parley.Settings, b parley.Bounds, err error) {
 	visible := false
 	if public {
 		visible, err = s.visible(ctx, c, channel)
 	}
 	if err == nil && !visible {
-		err = s.Authorize(ctx, c, Read|Administer, channel)
+		err = s.Authorize(ctx, c, access.Read|access.Administer, channel)
 	}
 	if err != nil {
 		return set, b, err
@@ -47,15 +48,15 @@ func (s *Service) settings(ctx context.Context, channel parley.ChannelID) (parle
 // Configure changes a channel's settings by a function that is given those it has, perhaps
 // more than once. A user who makes a channel members-only owns it; a direct channel's two are
 // its members from then on, and may set what they read about it, but not who reads how much.
-func (s *Service) Configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
+func (s *Service) Configure(ctx context.Context, c access.Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
 	return retryChanged(func() error { return s.configure(ctx, c, channel, change) })
 }
 
 // errKind refuses a change of a channel's kind that no order announced.
 var errKind = errors.New("the kind changes")
 
-func (s *Service) configure(ctx context.Context, c Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
-	a, denied := s.authorize(ctx, c, Administer, channel)
+func (s *Service) configure(ctx context.Context, c access.Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
+	a, denied := s.authorize(ctx, c, access.Administer, channel)
 	_, _, direct := channel.Direct()
 	if !direct && strings.HasPrefix(string(channel), "dm:") {
 		return &parley.Error{Code: parley.CodeBadChannel, Detail: "a direct channel is named dm: and its two users, in order",
@@ -111,7 +112,7 @@ func sameRetention(a, b *parley.Retention) bool {
 }
 
 // own makes the caller an owner if a change makes a channel members-only.
-func (s *Service) own(ctx context.Context, c Caller, channel parley.ChannelID, a access, change func(*parley.Settings)) error {
+func (s *Service) own(ctx context.Context, c access.Caller, channel parley.ChannelID, a facts, change func(*parley.Settings)) error {
 	var set parley.Settings
 	change(&set)
 	if s.kindOf(channel, &set) != parley.MembersOnly || !c.Named() || c.As != nil && c.As.Service {
@@ -127,8 +128,8 @@ func (s *Service) kindOf(channel parley.ChannelID, set *parley.Settings) parley.
 }
 
 // Remove deletes a channel's messages, members and settings; its ids go on.
-func (s *Service) Remove(ctx context.Context, c Caller, channel parley.ChannelID) error {
-	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
+func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.ChannelID) error {
+	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
 	}
 	if err := s.spend(c, channel); err != nil {
@@ -166,7 +167,7 @@ const mostPassed = 1000
 // Public lists the public channels that a caller may read or join, after the one named,
 // at most limit, and fewer if it would have to pass over many others. next is where to go on, ""
 // at the end.
-func (s *Service) Public(ctx context.Context, c Caller, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
+func (s *Service) Public(ctx context.Context, c access.Caller, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
 	for looked := 0; ; {
 		names, err := s.store.OpenChannels(ctx, after, limit+1)
 		if err != nil {
@@ -195,13 +196,13 @@ func (s *Service) Public(ctx context.Context, c Caller, after parley.ChannelID, 
 }
 
 // visible tells whether a channel is public, and a caller not kept out of it.
-func (s *Service) visible(ctx context.Context, c Caller, channel parley.ChannelID) (bool, error) {
+func (s *Service) visible(ctx context.Context, c access.Caller, channel parley.ChannelID) (bool, error) {
 	if _, own := channel.Owner(); own || channel.Internal() {
 		return false, nil
 	}
-	a, err := s.access(ctx, c.User, channel)
+	a, err := s.facts(ctx, c.User, channel)
 	if err != nil || a.kind != parley.Public || a.role == parley.Banned {
 		return false, err
 	}
-	return c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0, nil
+	return c.As == nil || !c.As.Listed || access.Rights(c, channel, a.kind, a.role)&access.Read != 0, nil
 }

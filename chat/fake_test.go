@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/feed"
 	"parley/hub"
@@ -171,7 +172,7 @@ func answering(log parley.Log, most int) *chat.Service {
 	return chat.New(store{log}, feed.New(log, feed.Config{}), chat.Config{MaxAnswer: most})
 }
 
-func dev(user parley.UserID) chat.Caller { return chat.Caller{User: user, As: chat.Developer} }
+func dev(user parley.UserID) access.Caller { return access.Caller{User: user, As: access.Developer} }
 
 // settingsOf are those of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"parley"
+	"parley/access"
 )
 
 // Query asks for a run of a channel's messages. At most one of the pointers is set;
@@ -27,8 +28,8 @@ type Page struct {
 }
 
 // History reads a run of a channel. A cursor that is gone is CodeCursorGone.
-func (s *Service) History(ctx context.Context, c Caller, channel parley.ChannelID, q Query) (Page, error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+func (s *Service) History(ctx context.Context, c access.Caller, channel parley.ChannelID, q Query) (Page, error) {
+	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return Page{}, err
 	}
 	bs, err := s.store.Bounds(ctx, channel)
@@ -92,7 +93,7 @@ func served(c parley.Cursor, b parley.Bounds) error {
 }
 
 // page counts what an answer costs.
-func (s *Service) page(c Caller, b parley.Bounds, ms []parley.Message, err error) (Page, error) {
+func (s *Service) page(c access.Caller, b parley.Bounds, ms []parley.Message, err error) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
@@ -169,8 +170,8 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 }
 
 // Bounds is what a channel holds.
-func (s *Service) Bounds(ctx context.Context, c Caller, channel parley.ChannelID) (parley.Bounds, error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+func (s *Service) Bounds(ctx context.Context, c access.Caller, channel parley.ChannelID) (parley.Bounds, error) {
+	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Bounds{}, err
 	}
 	bs, err := s.store.Bounds(ctx, channel)

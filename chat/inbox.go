@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/access"
 )
 
 // Inbox is a page of a user's channels, newest first.
@@ -23,7 +24,7 @@ const mostMemberships = 10_000
 // entries, the newest first, after the place a page before named. Those that a list in the
 // credentials leaves out are not there, so a page may be shorter. To find the newest, all of the
 // caller's memberships are looked at, which is charged; how they stand is read of the page alone.
-func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) (Inbox, error) {
+func (s *Service) Inbox(ctx context.Context, c access.Caller, after string, limit int) (Inbox, error) {
 	if !c.Named() {
 		return Inbox{}, nil
 	}
@@ -81,7 +82,7 @@ func (s *Service) Inbox(ctx context.Context, c Caller, after string, limit int) 
 const inboxPart = 64
 
 // inboxPart reads some channels, without those that the caller may not read.
-func (s *Service) inboxPart(ctx context.Context, c Caller, part []parley.Bounds) ([]parley.InboxEntry, error) {
+func (s *Service) inboxPart(ctx context.Context, c access.Caller, part []parley.Bounds) ([]parley.InboxEntry, error) {
 	names := make([]parley.ChannelID, len(part))
 	for i := range part {
 		names[i] = part[i].Channel
@@ -95,7 +96,7 @@ func (s *Service) inboxPart(ctx context.Context, c Caller, part []parley.Bounds)
 		if e.Settings.Kind == "" {
 			e.Settings.Kind = s.kind(e.Channel)
 		}
-		if rights(c, e.Channel, access{kind: e.Settings.Kind, role: e.Member.Role})&Read != 0 {
+		if access.Rights(c, e.Channel, e.Settings.Kind, e.Member.Role)&access.Read != 0 {
 			readable = append(readable, e)
 		}
 	}
@@ -171,14 +172,14 @@ func (s *Service) Mine(ctx context.Context, user parley.UserID) (channels []parl
 }
 
 // MineToRead is Mine without the channels that a list in the caller's credentials leaves out.
-func (s *Service) MineToRead(ctx context.Context, c Caller) (channels []parley.ChannelID, err error) {
+func (s *Service) MineToRead(ctx context.Context, c access.Caller) (channels []parley.ChannelID, err error) {
 	all, err := s.Mine(ctx, c.User)
 	if err != nil || c.As == nil || !c.As.Listed {
 		return all, err
 	}
 	s.AskAbout(c, len(all))
 	for _, channel := range all {
-		switch err := s.Authorize(ctx, c, Read, channel); {
+		switch err := s.Authorize(ctx, c, access.Read, channel); {
 		case err == nil:
 			channels = append(channels, channel)
 		case parley.AsError(err).Code != parley.CodeForbidden:

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/access"
 )
 
 // Limits counts what callers do, and refuses what is too much: CodeRateLimited, with a
@@ -13,22 +14,22 @@ import (
 type Limits interface {
 	// Spend counts messages to a channel, or what costs others as much; "" if that is of
 	// no channel. 0 asks whether one more would be refused.
-	Spend(c Caller, channel parley.ChannelID, messages int) *parley.Error
+	Spend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error
 	// Ask counts what is asked for: 1 for what reads little.
-	Ask(c Caller, units int) *parley.Error
+	Ask(c access.Caller, units int) *parley.Error
 	// Owe counts what turned out to cost more than Ask was told.
-	Owe(c Caller, units int)
+	Owe(c access.Caller, units int)
 	// Make counts a channel that comes into being.
-	Make(c Caller) *parley.Error
+	Make(c access.Caller) *parley.Error
 }
 
 // unlimited limits nobody.
 type unlimited struct{}
 
-func (unlimited) Spend(Caller, parley.ChannelID, int) *parley.Error { return nil }
-func (unlimited) Ask(Caller, int) *parley.Error                     { return nil }
-func (unlimited) Owe(Caller, int)                                   {}
-func (unlimited) Make(Caller) *parley.Error                         { return nil }
+func (unlimited) Spend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
+func (unlimited) Ask(access.Caller, int) *parley.Error                     { return nil }
+func (unlimited) Owe(access.Caller, int)                                   {}
+func (unlimited) Make(access.Caller) *parley.Error                         { return nil }
 
 // What asking costs, beside the 1 of each request and frame.
 const (
@@ -37,24 +38,24 @@ const (
 )
 
 // spend counts what a caller sends, or refuses it.
-func (s *Service) spend(c Caller, channel parley.ChannelID) error {
+func (s *Service) spend(c access.Caller, channel parley.ChannelID) error {
 	return refusal(s.limits.Spend(c, channel, 1))
 }
 
 // Ask counts a request or a frame that reads, or refuses it.
-func (s *Service) Ask(c Caller, units int) error { return refusal(s.limits.Ask(c, units)) }
+func (s *Service) Ask(c access.Caller, units int) error { return refusal(s.limits.Ask(c, units)) }
 
 // Waste counts what can't be used like messages, or refuses it; 0 asks whether anything
 // would be refused.
-func (s *Service) Waste(c Caller, messages int) error {
+func (s *Service) Waste(c access.Caller, messages int) error {
 	return refusal(s.limits.Spend(c, "", messages))
 }
 
 // OweAnswer counts the bytes of an answer that was made of other things than messages.
-func (s *Service) OweAnswer(c Caller, bytes int) { s.limits.Owe(c, bytes/answerUnit) }
+func (s *Service) OweAnswer(c access.Caller, bytes int) { s.limits.Owe(c, bytes/answerUnit) }
 
 // AskAbout counts that channels are looked at, beside the request.
-func (s *Service) AskAbout(c Caller, channels int) {
+func (s *Service) AskAbout(c access.Caller, channels int) {
 	if n := channels / channelsUnit; n > 0 {
 		s.limits.Owe(c, n)
 	}
@@ -62,7 +63,7 @@ func (s *Service) AskAbout(c Caller, channels int) {
 
 // make counts a channel that what a caller is about to do would make, or refuses it. A
 // channel is there from its first message, member or setting on.
-func (s *Service) make(ctx context.Context, c Caller, channel parley.ChannelID) error {
+func (s *Service) make(ctx context.Context, c access.Caller, channel parley.ChannelID) error {
 	if !c.Address.IsValid() {
 		return nil
 	}

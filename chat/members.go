@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"parley"
+	"parley/access"
 	"parley/wire"
 )
 
 // Members lists a channel's members, after the one named, at most limit. next is where
 // to go on, "" at the end.
-func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {
+	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return nil, "", err
 	}
 	return s.store.Members(ctx, channel, after, limit)
@@ -22,7 +23,7 @@ func (s *Service) Members(ctx context.Context, c Caller, channel parley.ChannelI
 // or the one a member has. Users may put themselves into a public channel that their
 // credentials don't keep them out of, as the reader that they were if they were one; all else
 // is for administrators, and owners are made by owners and by credentials.
-func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID,
+func (s *Service) PutMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID,
 	role parley.Role) (m parley.Member, err error) {
 	err = retryChanged(func() error {
 		m, err = s.putMember(ctx, c, channel, user, role)
@@ -31,9 +32,9 @@ func (s *Service) PutMember(ctx context.Context, c Caller, channel parley.Channe
 	return m, err
 }
 
-func (s *Service) putMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID,
+func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID,
 	role parley.Role) (parley.Member, error) {
-	a, err := s.access(ctx, user, channel)
+	a, err := s.facts(ctx, user, channel)
 	if err != nil {
 		return parley.Member{}, err
 	}
@@ -47,7 +48,7 @@ func (s *Service) putMember(ctx context.Context, c Caller, channel parley.Channe
 	}
 	asNew, asBefore := role == parley.Regular && a.role == parley.NoRole, role == parley.Reader && a.role == parley.Restricted
 	mayJoin := user == c.User && (asNew || asBefore) &&
-		a.kind == parley.Public && (c.As == nil || !c.As.Listed || rights(c, channel, a)&Read != 0)
+		a.kind == parley.Public && (c.As == nil || !c.As.Listed || access.Rights(c, channel, a.kind, a.role)&access.Read != 0)
 	if user == c.User && role == a.role {
 		mayJoin = true // nothing changes
 	}
@@ -81,17 +82,17 @@ func retryChanged(do func() error) (err error) {
 }
 
 // administer asks for the right to make a user of one role one of another.
-func (s *Service) administer(ctx context.Context, c Caller, channel parley.ChannelID, was, is parley.Role) error {
+func (s *Service) administer(ctx context.Context, c access.Caller, channel parley.ChannelID, was, is parley.Role) error {
 	if _, own := channel.Owner(); own || channel.Internal() {
 		return &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s has no members", channel), Hint: "a user's own channel is that user's alone"}
 	}
-	if err := s.Authorize(ctx, c, Administer, channel); err != nil {
+	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
 	}
-	if was != parley.Owner && is != parley.Owner || c.As.rights(channel)&Administer != 0 || c.As != nil && c.As.Service {
+	if was != parley.Owner && is != parley.Owner || c.As.Rights(channel)&access.Administer != 0 || c.As != nil && c.As.Service {
 		return nil
 	}
-	a, err := s.access(ctx, c.User, channel)
+	a, err := s.facts(ctx, c.User, channel)
 	if err == nil && a.role != parley.Owner {
 		err = &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s does not own %s", c.User, channel), Hint: "ask an owner"}
 	}
@@ -100,12 +101,12 @@ func (s *Service) administer(ctx context.Context, c Caller, channel parley.Chann
 
 // RemoveMember takes a user out of a channel: oneself, or anybody for administrators.
 // When it returns, the user's streams are about to end.
-func (s *Service) RemoveMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID) error {
+func (s *Service) RemoveMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID) error {
 	return retryChanged(func() error { return s.removeMember(ctx, c, channel, user) })
 }
 
-func (s *Service) removeMember(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID) error {
-	a, err := s.access(ctx, user, channel)
+func (s *Service) removeMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID) error {
+	a, err := s.facts(ctx, user, channel)
 	if err != nil {
 		return err
 	}
@@ -129,12 +130,12 @@ func (s *Service) removeMember(ctx context.Context, c Caller, channel parley.Cha
 }
 
 // SetBan takes every right in a channel from a user, or lifts that again.
-func (s *Service) SetBan(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
+func (s *Service) SetBan(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
 	return retryChanged(func() error { return s.setBan(ctx, c, channel, user, banned) })
 }
 
-func (s *Service) setBan(ctx context.Context, c Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
-	a, err := s.access(ctx, user, channel)
+func (s *Service) setBan(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
+	a, err := s.facts(ctx, user, channel)
 	if err != nil {
 		return err
 	}
@@ -232,7 +233,7 @@ func (s *Service) member(ctx context.Context, channel parley.ChannelID, user par
 
 // MarkRead moves a member's read pointer forward, and tells the channel if so few are
 // there that each coming and going is told too. It returns where the pointer is, and what is unread.
-func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.ChannelID, id int64) (at, unread int64, err error) {
+func (s *Service) MarkRead(ctx context.Context, c access.Caller, channel parley.ChannelID, id int64) (at, unread int64, err error) {
 	if err := s.Ask(c, 1); err != nil { // a read pointer moves with what is read, and must not use up what may be sent
 		return 0, 0, err
 	}
@@ -248,7 +249,7 @@ func (s *Service) MarkRead(ctx context.Context, c Caller, channel parley.Channel
 }
 
 // Mute says whether a member is pushed the messages of a channel.
-func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, muted bool) error {
+func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.ChannelID, muted bool) error {
 	if err := s.spend(c, channel); err != nil {
 		return err
 	}
@@ -256,8 +257,8 @@ func (s *Service) Mute(ctx context.Context, c Caller, channel parley.ChannelID, 
 	return err
 }
 
-func (s *Service) setOwn(ctx context.Context, c Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Member, error) {
-	if err := s.Authorize(ctx, c, Read, channel); err != nil {
+func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Member, error) {
+	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Member{}, err
 	}
 	ctx, cancel := detached(ctx) // the others are told of what is stored

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/access"
 )
 
 // Fanout is how a channel's messages reach its readers.
@@ -135,10 +136,10 @@ func (n *Namespace) fits(text *string, data *json.RawMessage) error {
 }
 
 // mayPublish tells whether who may write to a channel may also post there.
-func (n *Namespace) mayPublish(c Caller, channel parley.ChannelID, a access) bool {
+func (n *Namespace) mayPublish(c access.Caller, channel parley.ChannelID, a facts) bool {
 	switch n.Publish {
 	case parley.Admin:
-		return rights(c, channel, a)&Administer != 0
+		return access.Rights(c, channel, a.kind, a.role)&access.Administer != 0
 	case parley.Owner:
 		return a.role == parley.Owner || c.As != nil && c.As.Service
 	default:

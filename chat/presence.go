@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/presence"
 	"parley/wire"
 )
@@ -26,14 +27,14 @@ func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
 
 // Come says that a connection of a user is open, whatever it follows. Guests come and
 // go unseen, here and below.
-func (s *Service) Come(c Caller, via parley.Transport) {
+func (s *Service) Come(c access.Caller, via parley.Transport) {
 	if c.Named() {
 		s.presence.Enter("", c.User, via, s.clock())
 	}
 }
 
 // Go says that it was closed.
-func (s *Service) Go(c Caller, via parley.Transport) {
+func (s *Service) Go(c access.Caller, via parley.Transport) {
 	if c.Named() {
 		s.presence.Leave("", c.User, c.Name, via, s.clock())
 	}
@@ -41,7 +42,7 @@ func (s *Service) Go(c Caller, via parley.Transport) {
 
 // Enter says that a connection of a user follows a channel; the others hear of it
 // if it is the first.
-func (s *Service) Enter(channel parley.ChannelID, c Caller, via parley.Transport) {
+func (s *Service) Enter(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.unread.AddConn(owner)
 		s.feed.Watch(inboxTopic(owner))
@@ -52,7 +53,7 @@ func (s *Service) Enter(channel parley.ChannelID, c Caller, via parley.Transport
 }
 
 // Leave says that a connection of a user has stopped following a channel.
-func (s *Service) Leave(channel parley.ChannelID, c Caller, via parley.Transport) {
+func (s *Service) Leave(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.unread.RemoveConn(owner)
 		s.feed.Unwatch(inboxTopic(owner))
@@ -63,7 +64,7 @@ func (s *Service) Leave(channel parley.ChannelID, c Caller, via parley.Transport
 }
 
 // Hold says that a long poll of a user is held for channels.
-func (s *Service) Hold(c Caller, channels ...parley.ChannelID) {
+func (s *Service) Hold(c access.Caller, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
 	}
@@ -78,7 +79,7 @@ func (s *Service) Hold(c Caller, channels ...parley.ChannelID) {
 
 // Release says that it is held no longer. From now on a lease keeps the user: in the
 // channels if asked, that is if the user may still read them.
-func (s *Service) Release(c Caller, asked bool, channels ...parley.ChannelID) {
+func (s *Service) Release(c access.Caller, asked bool, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
 	}
@@ -93,7 +94,7 @@ func (s *Service) Release(c Caller, asked bool, channels ...parley.ChannelID) {
 }
 
 // Asked says that a user has polled channels.
-func (s *Service) Asked(c Caller, via parley.Transport, channels ...parley.ChannelID) {
+func (s *Service) Asked(c access.Caller, via parley.Transport, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
 	}
@@ -107,15 +108,15 @@ func (s *Service) Asked(c Caller, via parley.Transport, channels ...parley.Chann
 }
 
 // Here says who is in a channel, of whom at most limit are named.
-func (s *Service) Here(ctx context.Context, c Caller, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
-	if err := s.Authorize(ctx, c, Presence, channel); err != nil {
+func (s *Service) Here(ctx context.Context, c access.Caller, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
+	if err := s.Authorize(ctx, c, access.Presence, channel); err != nil {
 		return parley.Occupancy{}, err
 	}
 	return s.keeper.Here(ctx, channel, limit)
 }
 
 // Seen says whether a user is online, and if not when the last sign of them was.
-func (s *Service) Seen(ctx context.Context, c Caller, user parley.UserID) (parley.OnlineStatus, error) {
+func (s *Service) Seen(ctx context.Context, c access.Caller, user parley.UserID) (parley.OnlineStatus, error) {
 	if ok, err := s.shares(ctx, c, user); err != nil {
 		return parley.OnlineStatus{}, err
 	} else if !ok {
@@ -145,7 +146,7 @@ func (s *Service) Users() int { return s.presence.Users() }
 // PresenceTold is what this node has told of presence.
 func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
 
-func (s *Service) tellJoined(channel parley.ChannelID, c Caller) {
+func (s *Service) tellJoined(channel parley.ChannelID, c access.Caller) {
 	s.tellPresence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), c.User)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/hub"
 	"parley/presence"
@@ -123,7 +124,7 @@ func TestALargeChannelIsToldDifferences(t *testing.T) {
 		defer stop()
 		go func() { _ = s.Run(ctx) }()
 		got := watch(t, h, "c", "bob")
-		user := func(i int) chat.Caller { return dev(parley.UserID(fmt.Sprint("u", i))) }
+		user := func(i int) access.Caller { return dev(parley.UserID(fmt.Sprint("u", i))) }
 		for i := range 103 {
 			s.Enter("c", user(i), parley.WebSocket)
 		}
@@ -169,7 +170,7 @@ func TestWatchingUsers(t *testing.T) {
 				t.Errorf("%s: %q, want %q", what, got, want)
 			}
 		}
-		set := func(c chat.Caller, users ...parley.UserID) {
+		set := func(c access.Caller, users ...parley.UserID) {
 			t.Helper()
 			if err := s.Watch(t.Context(), c, session, users); err != nil {
 				t.Fatal(err)
@@ -199,7 +200,7 @@ func TestWatchingUsers(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		expect("it is empty", "")
 
-		strict := chat.Caller{User: "zoe"}
+		strict := access.Caller{User: "zoe"}
 		log.memberships = map[parley.UserID][]parley.ChannelID{"zoe": {"a", "c"}, "alice": {"b", "c"}, "bob": {"b", "d"}}
 		set(strict, "alice", "bob", "zoe")
 		expect("only alice is in a channel with her", "alice:true zoe:false ")
@@ -264,11 +265,11 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 		}
 	}
 	// What is told of yan, who shares a channel all along, comes after what is not told of bob.
-	bob, yan := chat.Caller{User: "bob"}, chat.Caller{User: "yan"}
+	bob, yan := access.Caller{User: "bob"}, access.Caller{User: "yan"}
 	for _, user := range []parley.UserID{"zoe", "yan"} {
 		move(user, "other", true)
 	}
-	if err := s.Watch(t.Context(), chat.Caller{User: "zoe"}, session, []parley.UserID{"bob", "yan"}); err != nil {
+	if err := s.Watch(t.Context(), access.Caller{User: "zoe"}, session, []parley.UserID{"bob", "yan"}); err != nil {
 		t.Fatal(err)
 	}
 	expect("no channel with bob", "yan:false ")

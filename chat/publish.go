@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/wire"
 )
 
 // Publish stores a caller's draft and calls done when its outcome is known, from
 // another goroutine; done must not block. A refusal is returned and done not called.
-func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
+func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.ChannelID, d parley.Draft, done func(parley.Result)) error {
 	a, err := s.mayPost(ctx, c, channel, &d.Text, &d.Data)
 	if err != nil {
 		return err
@@ -44,14 +45,14 @@ func (s *Service) Publish(ctx context.Context, c Caller, channel parley.ChannelI
 // mayPost asks for the right to write to a channel and for what its namespace says of those who
 // post there: who they are, and the sizes of text and data, nil for none. Everything that reaches
 // other clients in a caller's name passes here, stored or not.
-func (s *Service) mayPost(ctx context.Context, c Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (access, error) {
-	a, err := s.authorize(ctx, c, Write, channel)
+func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (facts, error) {
+	a, err := s.authorize(ctx, c, access.Write, channel)
 	if err != nil {
 		return a, err
 	}
 	space := s.spaces.Of(channel)
 	if !space.mayPublish(c, channel, a) {
-		return a, forbidden(c, Write, channel)
+		return a, forbidden(c, access.Write, channel)
 	}
 	return a, space.fits(text, data)
 }
@@ -78,7 +79,7 @@ func (s *Service) follows(channel parley.ChannelID, facts []parley.Fact) {
 }
 
 // Post is Publish for one who waits. ctx bounds the waiting only.
-func (s *Service) Post(ctx context.Context, c Caller, channel parley.ChannelID, d parley.Draft) (parley.Result, error) {
+func (s *Service) Post(ctx context.Context, c access.Caller, channel parley.ChannelID, d parley.Draft) (parley.Result, error) {
 	answer := make(chan parley.Result, 1)
 	if err := s.Publish(ctx, c, channel, d, func(r parley.Result) { answer <- r }); err != nil {
 		return parley.Result{}, err
@@ -97,11 +98,11 @@ func (s *Service) Post(ctx context.Context, c Caller, channel parley.ChannelID, 
 // Repeat answers a draft that can't be stored, for the reason why: with the message
 // that its key already stands for if there is one, since a repeat is answered with the
 // first message whatever it says; else with why.
-func (s *Service) Repeat(ctx context.Context, c Caller, channel parley.ChannelID, key string, why error) (parley.Result, error) {
+func (s *Service) Repeat(ctx context.Context, c access.Caller, channel parley.ChannelID, key string, why error) (parley.Result, error) {
 	if key == "" {
 		return parley.Result{}, why
 	}
-	if err := s.Authorize(ctx, c, Write, channel); err != nil {
+	if err := s.Authorize(ctx, c, access.Write, channel); err != nil {
 		return parley.Result{}, err
 	}
 	m, found, err := s.store.Lookup(ctx, channel, c.User, key)
@@ -119,7 +120,7 @@ func (s *Service) Repeat(ctx context.Context, c Caller, channel parley.ChannelID
 
 // Item is one message of a batch, or why it can't be stored.
 type Item struct {
-	Caller  Caller
+	Caller  access.Caller
 	Channel parley.ChannelID
 	Draft   parley.Draft
 	Err     error // with a Draft.Key it may be a repeat
@@ -159,7 +160,7 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 
 // Event gives an application's event to the channel's streams, but not to those of
 // the identity skip.
-func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
+func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
 	if _, err := s.mayPost(ctx, c, channel, nil, &data); err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (s *Service) Event(ctx context.Context, c Caller, channel parley.ChannelID,
 }
 
 // Typing tells the others that a user is typing, at most once in two seconds.
-func (s *Service) Typing(ctx context.Context, c Caller, channel parley.ChannelID, skip string) error {
+func (s *Service) Typing(ctx context.Context, c access.Caller, channel parley.ChannelID, skip string) error {
 	if _, err := s.mayPost(ctx, c, channel, nil, nil); err != nil {
 		return err
 	}

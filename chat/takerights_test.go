@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"parley"
+	"parley/access"
 	"parley/adapter/embedded"
 	"parley/chat"
 	"parley/feed"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // hooked is a store whose changes of rights call a test's functions.
@@ -193,7 +194,7 @@ var taking = []struct {
 		withRole(parley.Regular)(t, c)
 	},
 		func(ctx context.Context, s *chat.Service) error {
-			return s.Remove(ctx, chat.Caller{User: "root", As: &chat.Credentials{Any: true, Service: true}}, "room")
+			return s.Remove(ctx, access.Caller{User: "root", As: &access.Credentials{Any: true, Service: true}}, "room")
 		},
 		func(t *testing.T, c *cluster) bool {
 			set, _ := settingsOf(t.Context(), c.store, "room")
@@ -309,7 +310,7 @@ func TestRightsAreTakenOnALowDisk(t *testing.T) {
 func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	alice := chat.Caller{User: "alice", As: &chat.Credentials{}}
+	alice := access.Caller{User: "alice", As: &access.Credentials{}}
 	n := 0
 	c.store.before = func() error {
 		if n++; n == 2 { // the order of neither: a member each
@@ -348,7 +349,7 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 			func(s *parley.Settings) { s.Retention = &parley.Retention{Messages: 7} },
 		} {
 			together.Go(func() {
-				back := chat.Caller{User: "root", As: &chat.Credentials{Any: true, Service: true}}
+				back := access.Caller{User: "root", As: &access.Credentials{Any: true, Service: true}}
 				if err := c.nodes[i%2].Configure(t.Context(), back, "room", change); err != nil {
 					t.Error(err)
 				}
@@ -367,8 +368,8 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true,
-		Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
+	bob := access.Caller{User: "bob", As: &access.Credentials{Listed: true,
+		Grants: []access.Grant{{Pattern: "*", Rights: access.Read | access.Write}}}}
 	ban := parley.Banned
 	c.store.before = func() error { // after it was asked whether bob may join
 		_, _, err := c.store.Log.SetMember(context.Background(), "room", "bob", parley.MemberChange{Role: &ban})
@@ -387,11 +388,11 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	s := c.nodes[0]
-	bob := chat.Caller{User: "bob", As: &chat.Credentials{Listed: true,
-		Grants: []chat.Grant{{Pattern: "*", Rights: chat.Read | chat.Write}}}}
+	bob := access.Caller{User: "bob", As: &access.Credentials{Listed: true,
+		Grants: []access.Grant{{Pattern: "*", Rights: access.Read | access.Write}}}}
 	may := func(want bool, when string) {
 		t.Helper()
-		if err := s.Authorize(t.Context(), bob, chat.Write, "room"); (err == nil) != want {
+		if err := s.Authorize(t.Context(), bob, access.Write, "room"); (err == nil) != want {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -401,7 +402,7 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put := func(by chat.Caller, role parley.Role, want parley.Role) {
+	put := func(by access.Caller, role parley.Role, want parley.Role) {
 		t.Helper()
 		m, err := s.PutMember(t.Context(), by, "room", "bob", role)
 		if must(err); m.Role != want {
@@ -431,12 +432,12 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	alice := chat.Caller{User: "alice", As: &chat.Credentials{}}
-	boss := chat.Caller{User: "alice", As: &chat.Credentials{Listed: true,
-		Grants: []chat.Grant{{Pattern: "dm:*", Rights: chat.Administer}}}}
+	alice := access.Caller{User: "alice", As: &access.Credentials{}}
+	boss := access.Caller{User: "alice", As: &access.Credentials{Listed: true,
+		Grants: []access.Grant{{Pattern: "dm:*", Rights: access.Administer}}}}
 	const room = "dm:alice:bob"
 	for _, step := range []struct {
-		by     chat.Caller
+		by     access.Caller
 		change func(*parley.Settings)
 		ok     bool
 	}{

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/access"
 	"parley/hub"
 	"parley/watch"
 )
@@ -12,7 +13,7 @@ import (
 // watched before; none ends it. Of users with whom the caller shares no channel it is
 // told nothing, as long as that is so. It may block; the error is the store's, or that
 // there are too many.
-func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, users []parley.UserID) error {
+func (s *Service) Watch(ctx context.Context, c access.Caller, session *hub.Session, users []parley.UserID) error {
 	if len(users) > watch.Most {
 		return watch.TooMany()
 	}
@@ -20,7 +21,7 @@ func (s *Service) Watch(ctx context.Context, c Caller, session *hub.Session, use
 		return err
 	}
 	var shares watch.Shares
-	if !c.knowsAll() {
+	if !c.KnowsAll() {
 		shares = func(ctx context.Context, user parley.UserID) (bool, error) { return s.shares(ctx, c, user) }
 	}
 	return s.watches.Watch(ctx, session, c.User, shares, users)
@@ -32,15 +33,12 @@ func (s *Service) Unwatch(session *hub.Session) { s.watches.Unwatch(session) }
 // Watchers is how many streams watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
 
-// knowsAll tells whether a caller may know of everybody.
-func (c Caller) knowsAll() bool { return c.As != nil && (c.As.Service || c.As.Development) }
-
 // shares tells whether a caller may know of a user: themself, one who is a member of a
 // channel that the caller is a member of, or where the caller's credentials let them see who
 // is there; and for a back end and in development everybody.
-func (s *Service) shares(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
+func (s *Service) shares(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
 	switch {
-	case c.knowsAll(), c.User == user:
+	case c.KnowsAll(), c.User == user:
 		return true, nil
 	case !c.Named() || user == parley.Guest:
 		return false, nil
@@ -57,7 +55,7 @@ const mostSeen = 20
 
 // seesWhere tells whether a caller's credentials name a channel that a user is a member of,
 // and where the caller may see who is there.
-func (s *Service) seesWhere(ctx context.Context, c Caller, user parley.UserID) (bool, error) {
+func (s *Service) seesWhere(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
 	if c.As == nil || !c.As.Listed {
 		return false, nil
 	}
@@ -67,13 +65,13 @@ func (s *Service) seesWhere(ctx context.Context, c Caller, user parley.UserID) (
 	}
 	asked := 0
 	for _, channel := range channels {
-		if c.As.rights(channel)&Presence == 0 {
+		if c.As.Rights(channel)&access.Presence == 0 {
 			continue
 		}
 		if asked++; asked > mostSeen {
 			break
 		}
-		switch err := s.Authorize(ctx, c, Presence, channel); {
+		switch err := s.Authorize(ctx, c, access.Presence, channel); {
 		case err == nil:
 			return true, nil
 		case parley.AsError(err).Code != parley.CodeForbidden:

@@ -12,6 +12,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/limit"
 )
@@ -43,27 +44,27 @@ func NewLimiter(cfg LimiterConfig) *Limiter {
 var _ chat.Limits = (*Limiter)(nil)
 
 // Spend implements chat.Limits, as do the next three. Back ends have no address.
-func (l *Limiter) Spend(c chat.Caller, channel parley.ChannelID, messages int) *parley.Error {
+func (l *Limiter) Spend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
 	return l.hint(l.Callers.SpendMany(c.User, c.Address, channel, messages), c.Address)
 }
 
-func (l *Limiter) Ask(c chat.Caller, units int) *parley.Error {
+func (l *Limiter) Ask(c access.Caller, units int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
 	return l.hint(l.Callers.Ask(c.User, c.Address, units), c.Address)
 }
 
-func (l *Limiter) Owe(c chat.Caller, units int) {
+func (l *Limiter) Owe(c access.Caller, units int) {
 	if c.Address.IsValid() {
 		l.Callers.Owe(c.User, c.Address, units)
 	}
 }
 
-func (l *Limiter) Make(c chat.Caller) *parley.Error {
+func (l *Limiter) Make(c access.Caller) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
@@ -71,24 +72,24 @@ func (l *Limiter) Make(c chat.Caller) *parley.Error {
 }
 
 // Acquire counts a stream or held poll of a caller until Release, or refuses it.
-func (l *Limiter) Acquire(c chat.Caller) *parley.Error {
+func (l *Limiter) Acquire(c access.Caller) *parley.Error {
 	return l.hint(l.Callers.Take(c.User, c.Address), c.Address)
 }
 
 // Patience is how long a caller who was refused is not read from.
-func (l *Limiter) Patience(c chat.Caller) time.Duration { return l.Callers.Refused(c.Address) }
+func (l *Limiter) Patience(c access.Caller) time.Duration { return l.Callers.Refused(c.Address) }
 
 // Release ends what Acquire counted.
-func (l *Limiter) Release(c chat.Caller) { l.Callers.Free(c.User, c.Address) }
+func (l *Limiter) Release(c access.Caller) { l.Callers.Free(c.User, c.Address) }
 
 // Follow counts channels that a caller's stream or held poll follows until Unfollow, or
 // refuses them.
-func (l *Limiter) Follow(c chat.Caller, channels int) *parley.Error {
+func (l *Limiter) Follow(c access.Caller, channels int) *parley.Error {
 	return l.Callers.Follow(c.User, channels)
 }
 
 // Unfollow ends what Follow counted.
-func (l *Limiter) Unfollow(c chat.Caller, channels int) { l.Callers.Unfollow(c.User, channels) }
+func (l *Limiter) Unfollow(c access.Caller, channels int) { l.Callers.Unfollow(c.User, channels) }
 
 // Client is where a request comes from, as limits count it.
 func (l *Limiter) Client(r *http.Request) netip.Addr {

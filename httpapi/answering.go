@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/limit"
 )
 
@@ -41,7 +41,7 @@ func (a *API) account(waits bool, next http.Handler) http.Handler {
 }
 
 // begin waits for a place to build the answer to a caller in. Only what reads can be large.
-func (acc *answering) begin(r *http.Request, c chat.Caller) error {
+func (acc *answering) begin(r *http.Request, c access.Caller) error {
 	if acc.answers == nil || acc.builds {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (acc *answering) begin(r *http.Request, c chat.Caller) error {
 
 // Limited is the user whose limits a caller has; "" for back ends, whose only limits are
 // the node's.
-func Limited(c chat.Caller) parley.UserID {
+func Limited(c access.Caller) parley.UserID {
 	if c.As != nil && c.As.Service {
 		return ""
 	}

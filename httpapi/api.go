@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/auth"
 	"parley/chat"
 	"parley/limit"
@@ -21,7 +22,7 @@ import (
 
 // Authenticator tells who is calling. A refusal is an *parley.Error.
 type Authenticator interface {
-	Caller(r *http.Request) (chat.Caller, error)
+	Caller(r *http.Request) (access.Caller, error)
 }
 
 // Config of an API. Auth, Tickets and Origins are required.

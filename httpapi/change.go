@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/wire"
 )
 
@@ -141,7 +141,7 @@ func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) erro
 }
 
 // change applies a change to the message in the address.
-func (a *API) change(r *http.Request, caller chat.Caller, c parley.Change) (m *parley.Message, changed bool, err error) {
+func (a *API) change(r *http.Request, caller access.Caller, c parley.Change) (m *parley.Message, changed bool, err error) {
 	channel, err := pathChannel(r)
 	if err != nil {
 		return nil, false, err

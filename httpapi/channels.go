@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/wire"
 )
 
@@ -55,7 +55,7 @@ func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, http.StatusOK, append(out, '}', '\n'))
 }
 
-func (a *API) publicChannels(w http.ResponseWriter, r *http.Request, caller chat.Caller, after string, limit int) (err error) {
+func (a *API) publicChannels(w http.ResponseWriter, r *http.Request, caller access.Caller, after string, limit int) (err error) {
 	var next parley.ChannelID
 	if after != "" {
 		if next, err = parley.ParseChannel(after); err != nil {
@@ -99,7 +99,7 @@ const maxAnswer = 8 << 20
 
 // view is what a caller sees of a channel; listed: by its place in a list of public ones,
 // which one need not be able to read to join it.
-func (a *API) view(r *http.Request, c chat.Caller, channel parley.ChannelID, listed bool) (*channelView, error) {
+func (a *API) view(r *http.Request, c access.Caller, channel parley.ChannelID, listed bool) (*channelView, error) {
 	set, b, err := a.chat.Look(r.Context(), c, channel, listed)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 )
 
 // Refusal is a request that was refused.
@@ -24,7 +24,7 @@ func (a *API) refused(r *http.Request, e *parley.Error) {
 
 // Deed is something that was administered.
 type Deed struct {
-	Caller  chat.Caller
+	Caller  access.Caller
 	Request string // method and path
 	Address netip.Addr
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/auth"
-	"parley/chat"
 )
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
@@ -151,7 +151,7 @@ func LoopbackOrigin(origin string) bool {
 type Development struct{ Tickets *auth.Tickets }
 
 // Caller implements Authenticator: the user of the query, or a guest.
-func (d Development) Caller(r *http.Request) (chat.Caller, error) {
+func (d Development) Caller(r *http.Request) (access.Caller, error) {
 	q := query(r)
 	if text := q.Get("ticket"); text != "" {
 		c, ok := d.Tickets.Take(text)
@@ -161,5 +161,5 @@ func (d Development) Caller(r *http.Request) (chat.Caller, error) {
 		return c, nil
 	}
 	user, err := userOr(q.Get("user"), parley.Guest)
-	return chat.Caller{User: user, As: chat.Developer}, err
+	return access.Caller{User: user, As: access.Developer}, err
 }

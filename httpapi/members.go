@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/wire"
 )
 
@@ -48,7 +48,7 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 }
 
 // place is the channel and the user in the address, and who asks, whose body is read into in.
-func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (c chat.Caller, channel parley.ChannelID, user parley.UserID, err error) {
+func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
 	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {
 		return c, channel, user, err
 	}

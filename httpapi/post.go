@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/auth"
 	"parley/chat"
 	"parley/wire"
@@ -117,7 +118,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 const receipts = maxBatch * 1536
 
 // item checks one message of a body.
-func item(c chat.Caller, post *wire.Post) (it chat.Item) {
+func item(c access.Caller, post *wire.Post) (it chat.Item) {
 	if it.Caller, it.Err = speakAs(c, post.User); it.Err != nil {
 		return it
 	}
@@ -130,7 +131,7 @@ func item(c chat.Caller, post *wire.Post) (it chat.Item) {
 
 // body is readBody for who is known. Nothing is read of who is not, or has sent too much
 // already.
-func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit int64) ([]byte, error) {
+func (a *API) body(w http.ResponseWriter, r *http.Request, c access.Caller, limit int64) ([]byte, error) {
 	if err := a.chat.Waste(c, 0); err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, c chat.Caller, limit 
 const wasteUnit = 128 << 10
 
 // wasted counts a body that can't be used, because of err, like messages: it cost as much.
-func (a *API) wasted(c chat.Caller, size int, err error) error {
+func (a *API) wasted(c access.Caller, size int, err error) error {
 	if late := a.chat.Waste(c, 1+size/wasteUnit); late != nil {
 		return late
 	}

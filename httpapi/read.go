@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/transport"
 	"parley/wire"
@@ -92,7 +93,7 @@ func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.
 
 // visible are the channels of a caller who names none: those of a member, and in
 // development for who names nobody all public ones.
-func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, err error) {
+func (a *API) visible(r *http.Request, c access.Caller) (all []parley.ChannelID, err error) {
 	if c.Named() || !c.Any() {
 		return a.chat.MineToRead(r.Context(), c)
 	}
@@ -112,7 +113,7 @@ func (a *API) visible(r *http.Request, c chat.Caller) (all []parley.ChannelID, e
 const mostMerged = 10_000
 
 // thread answers with a message and a run of its replies.
-func (a *API) thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channels []parley.ChannelID) error {
+func (a *API) thread(w http.ResponseWriter, r *http.Request, c access.Caller, channels []parley.ChannelID) error {
 	p := query(r)
 	if len(channels) != 1 || p.get("since") != "" {
 		return bad("thread needs one channel_id, and goes with after, before and limit only")

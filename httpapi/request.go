@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/transport"
 	"parley/wire"
 )
@@ -178,7 +178,7 @@ func pathChannel(r *http.Request) (parley.ChannelID, error) {
 
 // caller is who sent a request, and from where. Bad credentials count as a handshake, so
 // that they can't be tried at will.
-func (a *API) caller(r *http.Request) (c chat.Caller, err error) {
+func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	if c, err = a.cfg.Auth.Caller(r); err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
 			if late := a.cfg.Limits.Handshake(a.client(r)); late != nil {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/wire"
 )
 
@@ -19,7 +19,7 @@ func (a *actor) named() string { return a.User }
 
 // speaker is whom a request speaks for, whose body, if there is one, it reads into in. Who
 // it comes from is asked first: of strangers nothing is read.
-func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (chat.Caller, error) {
+func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (access.Caller, error) {
 	c, err := a.caller(r)
 	if err != nil {
 		return c, err
@@ -41,7 +41,7 @@ func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ name
 }
 
 // speakerAndChannel is speaker, and the channel in the address.
-func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (chat.Caller, parley.ChannelID, error) {
+func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (access.Caller, parley.ChannelID, error) {
 	c, err := a.speaker(w, r, in)
 	if err != nil {
 		return c, "", err
@@ -51,7 +51,7 @@ func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in inter
 }
 
 // callerAndChannel is for requests without a body.
-func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, error) {
+func (a *API) callerAndChannel(r *http.Request) (access.Caller, parley.ChannelID, error) {
 	c, err := a.caller(r)
 	if err != nil {
 		return c, "", err
@@ -61,7 +61,7 @@ func (a *API) callerAndChannel(r *http.Request) (chat.Caller, parley.ChannelID, 
 }
 
 // speakAs is whom a caller speaks for, given the user that a body names.
-func speakAs(c chat.Caller, named string) (chat.Caller, error) {
+func speakAs(c access.Caller, named string) (access.Caller, error) {
 	user, err := userOr(named, c.User)
 	switch {
 	case err != nil:
@@ -71,7 +71,7 @@ func speakAs(c chat.Caller, named string) (chat.Caller, error) {
 	case !c.Any():
 		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
-	return chat.Caller{User: user, As: c.As, Address: c.Address}, nil
+	return access.Caller{User: user, As: c.As, Address: c.Address}, nil
 }
 
 func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
@@ -82,7 +83,7 @@ func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := ways.newPeer(chat.Caller{User: parley.Guest}, form, []byte("welcome\n"))
+		p := ways.newPeer(access.Caller{User: parley.Guest}, form, []byte("welcome\n"))
 		if _, err := p.session.Follow(ctx, "c", nil); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -21,10 +22,10 @@ import (
 // counted are limits that let a number of units be asked for.
 type counted struct{ left, asked int }
 
-func (*counted) Spend(chat.Caller, parley.ChannelID, int) *parley.Error { return nil }
-func (*counted) Make(chat.Caller) *parley.Error                         { return nil }
-func (l *counted) Owe(_ chat.Caller, units int)                         { l.left -= units; l.asked += units }
-func (l *counted) Ask(_ chat.Caller, units int) *parley.Error {
+func (*counted) Spend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
+func (*counted) Make(access.Caller) *parley.Error                         { return nil }
+func (l *counted) Owe(_ access.Caller, units int)                         { l.left -= units; l.asked += units }
+func (l *counted) Ask(_ access.Caller, units int) *parley.Error {
 	if l.asked += units; l.left <= 0 {
 		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: 200 * time.Millisecond}
 	}
@@ -75,7 +76,7 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 			}
 			defer e.Close()
 			ways := New(chat.New(nil, f, chat.Config{Limits: limits}), e, Config{})
-			p := ways.newPeer(chat.Caller{User: "alice", As: chat.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
+			p := ways.newPeer(access.Caller{User: "alice", As: access.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
 			p.many = true
 			receive := func() (full bool) {
 				for _, f := range c.frames {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/adapter/mem"
 	"parley/chat"
 	"parley/engine"
@@ -29,8 +30,8 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 		f := feed.New(nil, feed.Config{})
 		h := f.Hub()
 		ways := New(chat.New(nil, f, chat.Config{}), e, Config{})
-		socket := ways.newPeer(chat.Caller{User: "alice"}, wire.FormWS, nil)
-		stream := &ssePeer{t: ways, who: ways.keep(chat.Caller{User: "alice"})}
+		socket := ways.newPeer(access.Caller{User: "alice"}, wire.FormWS, nil)
+		stream := &ssePeer{t: ways, who: ways.keep(access.Caller{User: "alice"})}
 		h.Open(&stream.session, wire.FormSSE, &stream.conn)
 		waiting := engine.Sending{Pending: true}
 		stream.Tick(now.Now(), waiting)
@@ -77,7 +78,7 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 // that could not be heard meanwhile stays.
 func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	now := clock.NewJumping()
-	ways, c, e := running(t, now, Config{Valid: func(_ context.Context, c chat.Caller) error {
+	ways, c, e := running(t, now, Config{Valid: func(_ context.Context, c access.Caller) error {
 		if left := c.As.Expires; !left.IsZero() && !now.Now().Before(left) {
 			return errExpired
 		}
@@ -85,9 +86,9 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	}})
 
 	open := func(user parley.UserID, expires time.Time) *net.TCPConn {
-		as := *chat.Developer
+		as := *access.Developer
 		as.Expires = expires
-		p := ways.newPeer(chat.Caller{User: user, As: &as}, wire.FormWS, nil)
+		p := ways.newPeer(access.Caller{User: user, As: &as}, wire.FormWS, nil)
 		if _, err := p.session.Follow(t.Context(), "general", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,7 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	expired, good := open("alice", now.Now().Add(20*time.Second)), open("bob", time.Time{})
 	now.Advance(10 * time.Minute)
 	stored := make(chan parley.Result, 1)
-	carol := chat.Caller{User: "carol", As: chat.Developer}
+	carol := access.Caller{User: "carol", As: access.Developer}
 	if err := c.Publish(t.Context(), carol, "general", parley.Draft{Text: "not for alice"}, func(r parley.Result) { stored <- r }); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/engine"
 	"parley/hub"
@@ -39,25 +40,25 @@ type Config struct {
 	// header and returns the status and the body. Needed with GiveBack.
 	Problem func(h http.Header, e *parley.Error) (status int, body []byte)
 	// Token tells whose token a client sends on its open connection; nil: there are none.
-	Token func(ctx context.Context, token string) (chat.Caller, error)
+	Token func(ctx context.Context, token string) (access.Caller, error)
 	// Valid refuses credentials that have expired or were revoked, with
 	// CodeUnauthorized; nil: none are.
-	Valid func(context.Context, chat.Caller) error
+	Valid func(context.Context, access.Caller) error
 	// Take counts a stream or held poll of a caller until Free, or refuses it; Follow counts the
 	// channels that it follows until Unfollow. nil: nothing is counted.
-	Take     func(chat.Caller) *parley.Error
-	Free     func(chat.Caller)
-	Follow   func(c chat.Caller, channels int) *parley.Error
-	Unfollow func(c chat.Caller, channels int)
+	Take     func(access.Caller) *parley.Error
+	Free     func(access.Caller)
+	Follow   func(c access.Caller, channels int) *parley.Error
+	Unfollow func(c access.Caller, channels int)
 	// Charge counts the bytes of an answer on its way until Discharge, or refuses them; nil:
 	// none are counted.
-	Charge    func(c chat.Caller, bytes int) *parley.Error
-	Discharge func(c chat.Caller, bytes int)
+	Charge    func(c access.Caller, bytes int) *parley.Error
+	Discharge func(c access.Caller, bytes int)
 	// Patience tells how long a client that was refused as CodeRateLimited is not read
 	// from, since it does not stop; nil: it always is.
-	Patience func(chat.Caller) time.Duration
+	Patience func(access.Caller) time.Duration
 	// Refused is told of a frame that was refused; nil: nobody.
-	Refused     func(c chat.Caller, frame string, e *parley.Error)
+	Refused     func(c access.Caller, frame string, e *parley.Error)
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 
@@ -69,7 +70,7 @@ type Transports struct {
 	started time.Time // milliseconds count from here
 	heads   heads
 
-	callers  shared[chat.Caller] // but for their users; see keep
+	callers  shared[access.Caller] // but for their users; see keep
 	epochs   shared[string]
 	held     atomic.Int64   // polls that wait in their handlers
 	requests sync.WaitGroup // under way; nothing is added once draining
@@ -186,7 +187,7 @@ type Follow struct {
 
 // Request is what a stream or poll asks for, read and checked.
 type Request struct {
-	Caller  chat.Caller
+	Caller  access.Caller
 	Follows []Follow
 	Many    bool          // cursors name their channels, though there may be one
 	Limit   int           // entries in the answer of a poll

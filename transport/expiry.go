@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/engine"
 	"parley/wire"
 )
@@ -141,7 +141,7 @@ func (p *ssePeer) expire(now time.Time) time.Duration {
 var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}
 
 // valid asks whether credentials are still good; the refusal is CodeUnauthorized.
-func (t *Transports) valid(ctx context.Context, c chat.Caller) (refused *parley.Error, err error) {
+func (t *Transports) valid(ctx context.Context, c access.Caller) (refused *parley.Error, err error) {
 	if t.cfg.Valid == nil {
 		return nil, nil
 	}

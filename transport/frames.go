@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/wire"
 )
@@ -166,7 +167,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 
 // say handles what needs the right to write. A draft that can't be stored, because of
 // why, may be a repeat.
-func (p *wsPeer) say(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID, d parley.Draft, why error) error {
+func (p *wsPeer) say(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID, d parley.Draft, why error) error {
 	if why != nil {
 		r, err := p.t.chat.Repeat(ctx, caller, channel, d.Key, why)
 		if err == nil {
@@ -204,7 +205,7 @@ func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error)
 
 // speaker is whom a frame speaks for. A connection that was opened for nobody takes
 // the first user that it names.
-func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
+func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	caller := p.who.caller()
 	if wire.Absent(f.User) || f.User == string(caller.User) {
 		return caller, nil
@@ -216,7 +217,7 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 	if !caller.Any() {
 		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, caller.User), Hint: "leave user out"}
 	}
-	as := chat.Caller{User: user, As: caller.As, Address: caller.Address}
+	as := access.Caller{User: user, As: caller.As, Address: caller.Address}
 	if !caller.Named() {
 		p.who, p.doubtful = p.t.keep(as), true // what a guest may read, a user may be kept out of
 		p.t.chat.Come(as, parley.WebSocket)
@@ -227,14 +228,14 @@ func (p *wsPeer) speaker(f *wire.Frame) (chat.Caller, error) {
 
 // identity is whose sessions don't get the caller's events: the user's, or of a
 // guest this connection alone. NUL keeps it apart from names.
-func (p *wsPeer) identity(c chat.Caller) string {
+func (p *wsPeer) identity(c access.Caller) string {
 	if c.Named() || !p.spoke {
 		return c.Identity()
 	}
 	return fmt.Sprintf("\x00%p", p)
 }
 
-func (p *wsPeer) message(ctx context.Context, caller chat.Caller, channel parley.ChannelID, d parley.Draft) error {
+func (p *wsPeer) message(ctx context.Context, caller access.Caller, channel parley.ChannelID, d parley.Draft) error {
 	p.undurable.Add(1)
 	key, session, conn := d.Key, &p.session, &p.conn
 	err := p.t.chat.Publish(ctx, caller, channel, d, func(r parley.Result) {
@@ -254,7 +255,7 @@ func (p *wsPeer) message(ctx context.Context, caller chat.Caller, channel parley
 	return err
 }
 
-func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
 	data, err := f.ParseEvent()
 	if err != nil {
 		return err
@@ -270,7 +271,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller chat.Caller, c
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
 }
 
-func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
 	id, err := f.ID.Get()
 	if err != nil {
 		return err
@@ -285,7 +286,7 @@ func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller chat.Caller, ch
 	return err
 }
 
-func (p *wsPeer) watch(ctx context.Context, f *wire.Frame, caller chat.Caller) error {
+func (p *wsPeer) watch(ctx context.Context, f *wire.Frame, caller access.Caller) error {
 	users := make([]parley.UserID, len(f.Users))
 	for i, name := range f.Users {
 		var err error
@@ -296,7 +297,7 @@ func (p *wsPeer) watch(ctx context.Context, f *wire.Frame, caller chat.Caller) e
 	return p.done(f, "", p.t.chat.Watch(ctx, caller, &p.session, users))
 }
 
-func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
 	before, err := f.Before.Get()
 	if err != nil {
 		return err
@@ -335,7 +336,7 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller chat.Caller,
 	return nil
 }
 
-func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller chat.Caller, channel parley.ChannelID) error {
+func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
 	if !p.many {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "connect to /ws to subscribe"}
 	}

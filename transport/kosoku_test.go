@@ -16,6 +16,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"parley/access"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -77,7 +78,7 @@ func echoServer(t *testing.T) (url string) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		p := transports.newPeer(chat.Caller{}, transports.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
+		p := transports.newPeer(access.Caller{}, transports.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
 		nc, err := hijack(w)
 		if err != nil {
 			t.Error(err)

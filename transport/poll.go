@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/wire"
 )
@@ -16,7 +17,7 @@ import (
 // channels, or all that the caller may see, are merged by timestamp; the caller counts
 // as present in those that were named, unless they read backwards. An error is returned
 // before anything was written.
-func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller, channels, named []parley.ChannelID, each func(parley.ChannelID) chat.Query) error {
+func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c access.Caller, channels, named []parley.ChannelID, each func(parley.ChannelID) chat.Query) error {
 	h := w.Header()
 	var ms []parley.Message
 	back := false
@@ -48,7 +49,7 @@ func (t *Transports) Poll(w http.ResponseWriter, r *http.Request, c chat.Caller,
 }
 
 // Thread answers with a message and a run of its replies.
-func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c chat.Caller, channel parley.ChannelID, root int64,
+func (t *Transports) Thread(w http.ResponseWriter, r *http.Request, c access.Caller, channel parley.ChannelID, root int64,
 	q parley.ThreadQuery) error {
 	page, replies, err := t.chat.Thread(r.Context(), c, channel, root, q)
 	if err != nil {

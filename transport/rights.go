@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -90,13 +90,13 @@ func (t *Transports) settled(c *engine.Conn, since uint64) {
 }
 
 // concerns tells whether a session of a caller is among those that an order is about.
-func concerns(s *hub.Session, c chat.Caller, channel parley.ChannelID, user parley.UserID) bool {
+func concerns(s *hub.Session, c access.Caller, channel parley.ChannelID, user parley.UserID) bool {
 	return (user == "" || user == c.User) && (channel == "" || s.Follows(channel))
 }
 
 // lost asks again for the right to read, and to see who is there, and returns the channels
 // of a session to which the first is gone. The error is the store's.
-func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (lost []parley.ChannelID, err error) {
+func (t *Transports) lost(ctx context.Context, s *hub.Session, c access.Caller) (lost []parley.ChannelID, err error) {
 	blind := map[parley.ChannelID]bool{}
 	s.Channels(func(channel parley.ChannelID, _ int64) {
 		if err != nil {
@@ -122,7 +122,7 @@ func (t *Transports) lost(ctx context.Context, s *hub.Session, c chat.Caller) (l
 }
 
 // drop ends what a session has of channels, and tells it.
-func (t *Transports) drop(s *hub.Session, c chat.Caller, via parley.Transport, channels []parley.ChannelID) {
+func (t *Transports) drop(s *hub.Session, c access.Caller, via parley.Transport, channels []parley.ChannelID) {
 	for _, channel := range channels {
 		if s.Unfollow(channel) {
 			t.exit(channel, c, via)

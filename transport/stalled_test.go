@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/engine"
 	"parley/internal/clock"
 )
@@ -24,7 +24,7 @@ import (
 func TestStalledHTTP2StreamEnds(t *testing.T) {
 	now := clock.NewJumping()
 	ways, c, e := running(t, now, Config{HeartbeatTimeout: 10 * time.Second})
-	alice := chat.Caller{User: "alice", As: chat.Developer}
+	alice := access.Caller{User: "alice", As: access.Developer}
 	const messages = 20
 	for range messages {
 		stored := make(chan parley.Result, 1)

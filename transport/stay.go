@@ -2,7 +2,7 @@ package transport
 
 import (
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/hub"
 )
 
@@ -14,7 +14,7 @@ import (
 // Back ends, who have no address, have no limits.
 
 // come counts a stream or held poll of a caller with some channels, or refuses it.
-func (t *Transports) come(c chat.Caller, channels int) error {
+func (t *Transports) come(c access.Caller, channels int) error {
 	if !c.Address.IsValid() {
 		return nil
 	}
@@ -31,18 +31,18 @@ func (t *Transports) come(c chat.Caller, channels int) error {
 }
 
 // gone ends what come has counted; channels are those that are followed now.
-func (t *Transports) gone(c chat.Caller, channels int) {
+func (t *Transports) gone(c access.Caller, channels int) {
 	t.unfollows(c, channels)
 	t.free(c)
 }
 
-func (t *Transports) free(c chat.Caller) {
+func (t *Transports) free(c access.Caller) {
 	if t.cfg.Free != nil && c.Address.IsValid() {
 		t.cfg.Free(c)
 	}
 }
 
-func (t *Transports) follows(c chat.Caller, channels int) error {
+func (t *Transports) follows(c access.Caller, channels int) error {
 	if t.cfg.Follow != nil && c.Address.IsValid() {
 		if e := t.cfg.Follow(c, channels); e != nil {
 			return e
@@ -51,14 +51,14 @@ func (t *Transports) follows(c chat.Caller, channels int) error {
 	return nil
 }
 
-func (t *Transports) unfollows(c chat.Caller, channels int) {
+func (t *Transports) unfollows(c access.Caller, channels int) {
 	if t.cfg.Unfollow != nil && c.Address.IsValid() && channels > 0 {
 		t.cfg.Unfollow(c, channels)
 	}
 }
 
 // enter lets a caller's stream have one channel more, of which the others hear.
-func (t *Transports) enter(channel parley.ChannelID, c chat.Caller, via parley.Transport) error {
+func (t *Transports) enter(channel parley.ChannelID, c access.Caller, via parley.Transport) error {
 	if err := t.follows(c, 1); err != nil {
 		return err
 	}
@@ -67,13 +67,13 @@ func (t *Transports) enter(channel parley.ChannelID, c chat.Caller, via parley.T
 }
 
 // exit ends what enter, or come, began for one channel.
-func (t *Transports) exit(channel parley.ChannelID, c chat.Caller, via parley.Transport) {
+func (t *Transports) exit(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	t.chat.Leave(channel, c, via)
 	t.unfollows(c, 1)
 }
 
 // leaveAll ends a stream's session, and its caller's stay in its channels and here.
-func (t *Transports) leaveAll(s *hub.Session, c chat.Caller, via parley.Transport) {
+func (t *Transports) leaveAll(s *hub.Session, c access.Caller, via parley.Transport) {
 	t.chat.Unwatch(s)
 	s.Channels(func(channel parley.ChannelID, _ int64) { t.chat.Leave(channel, c, via) })
 	t.chat.Go(c, via)

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"parley"
+	"parley/access"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -25,7 +26,7 @@ func TestManyFramesAtOnceAreTakenInTurns(t *testing.T) {
 	}
 	defer e.Close()
 	transports := New(chat.New(nil, f, chat.Config{}), e, Config{MaxFrame: 1 << 20, HeartbeatInterval: time.Hour})
-	p := transports.newPeer(chat.Caller{User: parley.Guest}, wire.FormWS, nil)
+	p := transports.newPeer(access.Caller{User: parley.Guest}, wire.FormWS, nil)
 
 	const frames = 3*maxAtOnce + 5
 	var sent, want bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/engine"
 	"parley/hub"
 	"parley/wire"
@@ -42,7 +42,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 }
 
 // newPeer makes the peer of a connection whose first bytes are head.
-func (t *Transports) newPeer(c chat.Caller, form wire.Form, head []byte) *wsPeer {
+func (t *Transports) newPeer(c access.Caller, form wire.Form, head []byte) *wsPeer {
 	now := t.millis(t.engine.Now())
 	p := &wsPeer{t: t, who: t.keep(c), lastHeard: now, lastPing: now - uint32(t.cfg.HeartbeatInterval.Milliseconds())}
 	t.chat.Hub().Open(&p.session, form, &p.conn)
@@ -57,7 +57,7 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 	if err != nil {
 		return err
 	}
-	p := t.newPeer(chat.Caller{User: parley.Guest}, t.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
+	p := t.newPeer(access.Caller{User: parley.Guest}, t.negotiate(r.Header, w.Header()), switching(w.Header(), accept))
 	nc, err := t.detach(w, r)
 	if err != nil {
 		return err

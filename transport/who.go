@@ -4,23 +4,23 @@ import (
 	"sync/atomic"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 )
 
 // who keeps the caller of a connection. Most callers differ in their users alone, so
 // that they share the rest.
 type who struct {
 	user parley.UserID
-	rest *chat.Caller // without the user; not to be changed
+	rest *access.Caller // without the user; not to be changed
 }
 
-func (t *Transports) keep(c chat.Caller) who {
+func (t *Transports) keep(c access.Caller) who {
 	rest := c
 	rest.User = ""
 	return who{c.User, t.callers.share(rest)}
 }
 
-func (w who) caller() chat.Caller {
+func (w who) caller() access.Caller {
 	c := *w.rest
 	c.User = w.user
 	return c

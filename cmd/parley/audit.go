@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
-	"parley/chat"
+	"parley/access"
 	"parley/httpapi"
 	"parley/limit"
 )
@@ -94,7 +94,7 @@ func whence(what string, user parley.UserID, ip netip.Addr) []any {
 
 func (t *trail) request(r httpapi.Refusal) { t.refused(r.Request, "", r.Address, r.Error) }
 
-func (t *trail) frame(c chat.Caller, kind string, e *parley.Error) {
+func (t *trail) frame(c access.Caller, kind string, e *parley.Error) {
 	t.refused("frame "+kind, c.User, c.Address, e)
 }
 

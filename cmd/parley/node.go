@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parley"
+	"parley/access"
 	"parley/adapter/embedded"
 	"parley/adapter/mem"
 	"parley/auth"
@@ -212,8 +213,8 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		Ready: func(context.Context) error { return store.Ready() }, Damaged: store.Damaged,
 		Pages: pages(), Logger: n.log, HSTS: o.secure != nil && n.hosts == nil}
 	answers := limit.NewAnswers(limit.AnswersConfig{})
-	cfg.Charge, cfg.Discharge = func(c chat.Caller, n int) *parley.Error { return answers.Charge(httpapi.Limited(c), n) },
-		func(c chat.Caller, n int) { answers.Discharge(httpapi.Limited(c), n) }
+	cfg.Charge, cfg.Discharge = func(c access.Caller, n int) *parley.Error { return answers.Charge(httpapi.Limited(c), n) },
+		func(c access.Caller, n int) { answers.Discharge(httpapi.Limited(c), n) }
 	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limiter != nil {
 		cfg.Take, cfg.Free, cfg.Patience = n.limiter.Acquire, n.limiter.Release, n.limiter.Patience

@@ -1,4 +1,4 @@
-package chat
+package access
 
 import (
 	"strings"
@@ -28,7 +28,7 @@ func TestRights(t *testing.T) {
 		"room:*=r": {Listed: true, Grants: []Grant{{"room:*", Read}}},
 		"room:1":   {Listed: true, Grants: []Grant{{"room:1", Read | Write | Presence}}},
 		"room:*=a": {Listed: true, Grants: []Grant{{"room:*", Administer}}},
-		"other":    {Listed: true, Grants: []Grant{{"room:10", all}, {"roo", all}}},
+		"other":    {Listed: true, Grants: []Grant{{"room:10", All}, {"roo", All}}},
 		"back end": {Any: true, Service: true},
 		"dev":      Developer,
 	}
@@ -54,7 +54,7 @@ func TestRights(t *testing.T) {
 		f := strings.Fields(strings.Replace(strings.Replace(line, "no list", "no_list", 1), "back end", "back_end", 1))
 		name := strings.Replace(f[1], "_", " ", 1)
 		for i, role := range roles {
-			got := show(rights(Caller{User: "bob", As: creds[name]}, "room:1", access{kind: parley.Kind(f[0]), role: role}))
+			got := show(Rights(Caller{User: "bob", As: creds[name]}, "room:1", parley.Kind(f[0]), role))
 			if want := strings.TrimPrefix(f[2+i], "-"); got != want {
 				t.Errorf("%s in a %s channel as %q: %q, want %q", name, f[0], role, got, want)
 			}
@@ -69,7 +69,7 @@ func TestRights(t *testing.T) {
 		{"@alice", "none", ""}, {"@alice", "no list", ""}, {"@alice", "back end", "rwpa"}, {"@alice", "dev", "rwpa"},
 		{"$control", "back end", ""}, {"$control", "dev", ""}, {"$control", "none", ""},
 	} {
-		if got := show(rights(Caller{User: "bob", As: creds[c.cred]}, c.channel, access{kind: parley.Public})); got != c.want {
+		if got := show(Rights(Caller{User: "bob", As: creds[c.cred]}, c.channel, parley.Public, parley.NoRole)); got != c.want {
 			t.Errorf("%s with %s: %q, want %q", c.channel, c.cred, got, c.want)
 		}
 	}

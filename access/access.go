@@ -1,0 +1,153 @@
+// Package access is who calls, and what the caller may do in a channel. It is pure: what a
+// store knows of the channel and the user is given to it.
+package access
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"parley"
+)
+
+// Right is what a caller may do in a channel.
+type Right byte
+
+// The rights. Administer implies the others.
+const (
+	Read Right = 1 << iota
+	Write
+	Presence // see who is there
+	Administer
+
+	All = Read | Write | Presence | Administer
+)
+
+// Caller is who makes a request or holds a stream, as the credentials say.
+type Caller struct {
+	User    parley.UserID // parley.Guest if nobody was named
+	Name    string        // what people read, if it differs
+	As      *Credentials  // nil: what members may, and no more
+	Address netip.Addr    // where the caller is; the zero one if nothing is limited by it
+}
+
+// Named reports whether the caller is a user.
+func (c Caller) Named() bool { return c.User != parley.Guest }
+
+// Any reports whether the caller may speak as any user.
+func (c Caller) Any() bool { return c.As != nil && c.As.Any }
+
+// KnowsAll reports whether the caller may know of every user.
+func (c Caller) KnowsAll() bool { return c.As != nil && (c.As.Service || c.As.Development) }
+
+// Everywhere reports whether the caller administers every channel.
+func (c Caller) Everywhere() bool {
+	if c.As == nil {
+		return false
+	}
+	for _, g := range c.As.Grants {
+		if g.Pattern == "*" && g.Rights&Administer != 0 {
+			return true
+		}
+	}
+	return c.As.Service
+}
+
+// Identity is what the caller's own sessions skip the events of: the user; "" for a
+// guest, as guests are many.
+func (c Caller) Identity() string {
+	if !c.Named() {
+		return ""
+	}
+	return string(c.User)
+}
+
+// Credentials are what a caller has shown. Many callers may share them; they are not
+// changed.
+type Credentials struct {
+	Any         bool   // speaks as any user: development, and back ends
+	Development bool   // everybody administers; bans and membership still hold
+	Service     bool   // a back end, which may do everything
+	Key         string // the hash of its API key
+
+	Listed bool    // the token lists channels: outside of them it allows nothing
+	Grants []Grant // the list
+
+	Issued  time.Time // zero if the credentials don't say
+	Expires time.Time // zero: never
+}
+
+// Grant gives rights in the channels of a pattern: a name, or its beginning and a *.
+type Grant struct {
+	Pattern string
+	Rights  Right
+}
+
+// Developer is what everybody is in development.
+var Developer = &Credentials{Any: true, Development: true, Listed: true, Grants: []Grant{{"*", All}}}
+
+// Rights are those of the credentials alone; none without credentials.
+func (c *Credentials) Rights(channel parley.ChannelID) (r Right) {
+	if c == nil {
+		return 0
+	}
+	for _, g := range c.Grants {
+		prefix, many := strings.CutSuffix(g.Pattern, "*")
+		if g.Pattern == string(channel) || many && strings.HasPrefix(string(channel), prefix) {
+			r |= g.Rights
+		}
+	}
+	if r&Administer != 0 {
+		r = All
+	}
+	return r
+}
+
+// roleRights are those of members.
+var roleRights = map[parley.Role]Right{parley.Owner: All, parley.Admin: All, parley.Regular: Read | Write | Presence, parley.Reader: Read | Presence}
+
+// Rights tells what a caller may do in a channel of a kind, in which the caller has a role.
+//
+//	              credentials list channels      they don't
+//	public        what the list gives            what the role gives
+//	members-only  that and what the role gives   what the role gives
+//
+// An owner or admin administers in any case, a reader never writes, also after leaving, and a
+// banned user does nothing. @alice is alice's and the back ends'. In development a members-only channel
+// gives those who are not members only the right to administer.
+func Rights(c Caller, channel parley.ChannelID, kind parley.Kind, role parley.Role) Right {
+	cred := c.As
+	if cred == nil {
+		cred = &Credentials{}
+	}
+	if owner, own := channel.Owner(); own {
+		switch {
+		case cred.Service, cred.Development:
+			return All
+		case owner == c.User:
+			return Read | Presence
+		default:
+			return 0
+		}
+	}
+	switch {
+	case channel.Internal(), role == parley.Banned:
+		return 0
+	case cred.Service:
+		return All
+	}
+	r, mine := cred.Rights(channel), roleRights[role]
+	switch {
+	case kind == parley.MembersOnly && cred.Development:
+		r = r&Administer | mine
+	case kind == parley.MembersOnly || !cred.Listed:
+		r |= mine
+	}
+	if mine&Administer != 0 {
+		r |= All
+	}
+	if role == parley.Reader || role == parley.Restricted {
+		r &^= Write
+	}
+	return r
+}

@@ -18,9 +18,9 @@ var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.
 // another tab (which may run an older bundle) ever see: they get short names.
 var internal = strings.Fields(`
 	accept accepted ack ahead alive ask backoff base behind calm changed check dropped flush framed header
-	http items json leads leave link list listens live lost memory names onToken over pause position
+	http items json leads leave link list listens live lost names onToken over position
 	positions query refuse renew restore retry shared start stop store tell timer tokens tries trip update url
-	waits wake wanted way ways emit take renewed recall remember guard current proven follow framed paused most forget held who`)
+	waits wake wanted way ways emit take renewed recall remember guard current proven follow paused most forget held who`)
 
 // extras is what the client loads on demand, as it names it.
 const extras = "./extras.js"

@@ -22,7 +22,8 @@ type Index interface {
 	Project(ctx context.Context, channel ChannelID, run Run) ([]Fact, error)
 
 	// Position returns, for each channel in the order asked for, the id of the last entry that was
-	// taken in: at most the head; 0 for a channel that does not exist.
+	// taken in: at most the head, and at least the one before the first that is kept, since what is no longer kept
+	// counts as taken in; 0 for a channel that does not exist.
 	Position(ctx context.Context, channels ...ChannelID) ([]int64, error)
 
 	// Unread counts what a user has not read: for each place, in the order asked for, the messages

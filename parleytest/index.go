@@ -107,6 +107,30 @@ func testProject(t *testing.T, h rosterHarness) {
 	}
 }
 
+// testProjectTrimmed: what retention took away before it was taken in is no gap.
+func testProjectTrimmed(t *testing.T, h rosterHarness) {
+	s := h.Open(t).(*nodes)
+	one, other := s.handles[0], s.handles[len(s.handles)-1]
+	for i := range 40 {
+		stored(t, one.Append(t.Context(), room, parley.Draft{User: "alice", Text: fmt.Sprint("@bob ", i), Join: true}))
+	}
+	h.Trim(t, s, 5)
+	b := boundsOf(t, one, room)
+	at, err := other.Position(t.Context(), room)
+	if err != nil || at[0] < b.First-1 || b.First == 1 {
+		t.Fatalf("the position is %v, %v, and the channel holds %+v", at, err, b)
+	}
+	if _, err := project(t.Context(), s.next, room, 2); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := one.Position(t.Context(), room); err != nil || at[0] != b.Last {
+		t.Errorf("the position is %v, %v, want %d", at, err, b.Last)
+	}
+	if m, err := memberOf(t.Context(), other, room, "alice"); err != nil || m.ReadID != b.Last || m.ReadCount != b.Last {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 func factNames(fs []parley.Fact) (names []string) {
 	kinds := map[parley.FactKind]string{parley.FactJoined: "joined", parley.FactMentioned: "mentioned"}
 	for _, f := range fs {

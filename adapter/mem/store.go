@@ -34,6 +34,7 @@ type Store struct {
 	lists    map[parley.UserID]map[parley.ChannelID]struct{} // of whom each user is a member
 	revoked  map[parley.UserID]parley.Timestamp
 	keys     map[string]parley.Key
+	open     map[string]map[parley.ChannelID]struct{} // by node
 }
 
 // NewStore makes an empty store.
@@ -44,7 +45,8 @@ func NewStore(cfg StoreConfig) *Store {
 	return &Store{presence: NewPresence(PresenceConfig{Clock: cfg.Clock}), once: NewOnce(cfg.Clock), clock: cfg.Clock,
 		projected: cfg.Projected, epoch: 1, channels: map[parley.ChannelID]*channel{},
 		lists:   map[parley.UserID]map[parley.ChannelID]struct{}{},
-		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{}}
+		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{},
+		open: map[string]map[parley.ChannelID]struct{}{}}
 }
 
 // Open is a node's way into the store.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/access"
 	"parley/chat"
 	"parley/engine"
 	"parley/feed"
@@ -23,12 +24,12 @@ type expiringStream struct {
 
 func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.Form, life, left time.Duration) expiringStream {
 	t.Helper()
-	as := *chat.Developer
+	as := *access.Developer
 	as.Expires = now.Now().Add(left)
 	if life > 0 {
 		as.Issued = as.Expires.Add(-life)
 	}
-	c := chat.Caller{User: "alice", As: &as}
+	c := access.Caller{User: "alice", As: &as}
 	if form == wire.FormSSE {
 		p := &ssePeer{t: ways, who: ways.keep(c)}
 		ways.chat.Hub().Open(&p.session, form, &p.conn)
@@ -90,12 +91,12 @@ func TestATokensEndIsToldOnce(t *testing.T) {
 
 // who is after how long the engine first looks at a stream.
 func (s expiringStream) who(ways *Transports, now *clock.Jumping, life, left time.Duration) time.Duration {
-	as := *chat.Developer
+	as := *access.Developer
 	as.Expires = now.Now().Add(left)
 	if life > 0 {
 		as.Issued = as.Expires.Add(-life)
 	}
-	return ways.keep(chat.Caller{User: "alice", As: &as}).untilLook(now.Now())
+	return ways.keep(access.Caller{User: "alice", As: &as}).untilLook(now.Now())
 }
 
 // The same token again, which a client sends that has no other, is told of no second time; another is.
@@ -106,11 +107,11 @@ func TestTheSameTokenAgainIsNotToldOfAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	next := *chat.Developer
+	next := *access.Developer
 	ways := New(chat.New(nil, feed.New(nil, feed.Config{}), chat.Config{}), e, Config{HeartbeatTimeout: 24 * time.Hour,
-		Token: func(context.Context, string) (chat.Caller, error) {
+		Token: func(context.Context, string) (access.Caller, error) {
 			as := next
-			return chat.Caller{User: "alice", As: &as}, nil
+			return access.Caller{User: "alice", As: &as}, nil
 		}})
 	s := openExpiring(t, ways, now, wire.FormWS, time.Hour, 30*time.Second)
 	told := func(want bool, when string) {

@@ -65,3 +65,48 @@ func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 		}
 	}
 }
+
+// A store that is opened by a clock that is already ahead deletes nothing early; when the clock has
+// been so for an hour it is right, and what is old goes. So it does if the last stop was a crash.
+func TestAClockThatIsAheadAtTheStartDeletesNothingEarly(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		fs := vfs.NewCrashableMem()
+		now := clock.NewJumping()
+		cfg := embedded.Config{FS: fs, Clock: now.Now, TrimEvery: time.Hour, Retention: parley.Retention{Seconds: 600}}
+		before := start(t, "data", cfg)
+		for range 3 {
+			if r := before.Append(t.Context(), "quiet", parley.Draft{User: "alice", Text: "hello"}); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+		}
+		if clean {
+			before.stop(t)
+		}
+		cfg.FS = fs.CrashClone(vfs.CrashCloneCfg{})
+		now.Jump(24 * time.Hour) // the machine's clock, while it was down
+		cfg.Clock = now.Now
+		log := start(t, "data", cfg)
+		kept := func(want bool, when string) {
+			t.Helper()
+			if err := log.Retain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := log.Bounds(t.Context(), "quiet"); err != nil || (b[0].First == 1) != want {
+				t.Errorf("clean %t, %s: %+v, %v", clean, when, b, err)
+			}
+		}
+		kept(true, "at the start")
+		if r := log.Append(t.Context(), "busy", parley.Draft{User: "alice", Text: "of tomorrow"}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+		now.Advance(9 * time.Minute)
+		kept(true, "nine minutes old")
+		if clean {
+			now.Advance(2 * time.Minute)
+			kept(false, "eleven minutes old")
+			continue
+		}
+		now.Advance(time.Hour)
+		kept(false, "when the clock was ahead for an hour")
+	}
+}

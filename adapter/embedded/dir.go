@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
+
+	"parley/internal/clock"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -33,6 +36,9 @@ type state struct {
 	Running bool  `json:"running"`
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
+
+	// Aged is what ages were compared with at last, in microseconds since 1970; see ages.
+	Aged int64 `json:"aged,omitempty"`
 
 	Format int    `json:"format,omitempty"` // of the directory; 0: 1
 	Epoch  string `json:"epoch,omitempty"`  // beside its row, which damage may make unreadable
@@ -132,13 +138,24 @@ func syncDir(fs vfs.FS, path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (d *directory) markRunning(f Fsync, epoch string) error {
-	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid(), Epoch: epoch})
+func (d *directory) markRunning(f Fsync, epoch string, aged time.Time) error {
+	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid(), Epoch: epoch, Aged: aged.UnixMicro()})
 }
 
 // close marks a clean stop and lets others in.
-func (d *directory) close(f Fsync, epoch string) error {
-	return errors.Join(d.writeState(state{Fsync: f, Epoch: epoch}), d.lock.Close())
+func (d *directory) close(f Fsync, epoch string, aged time.Time) error {
+	return errors.Join(d.writeState(state{Fsync: f, Epoch: epoch, Aged: aged.UnixMicro()}), d.lock.Close())
+}
+
+// ages is the clock that ages of messages are compared with. A store that is opened by a clock
+// that is far ahead of it may have rested so long, or the clock may be wrong: until the clock has
+// been so for an hour, no message ages faster than time passes while the store is open.
+func (d *directory) ages(now func() time.Time) func() time.Time {
+	begin := time.Time{}
+	if d.was.Aged > 0 {
+		begin = time.UnixMicro(d.was.Aged)
+	}
+	return clock.Patient(now, begin, time.Hour)
 }
 
 // abandon lets others in without a mark.

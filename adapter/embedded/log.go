@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/internal/clock"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -82,7 +81,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, aged: clock.Earlier(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
+	l := &Log{cfg: cfg, aged: d.ages(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
 		queue: newQueue(), trims: newTrims(), slots: make(chan struct{}, inFlight), members: map[user]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
 		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {}}
 	defer func() {
@@ -118,7 +117,7 @@ func (l *Log) openFiles() (err error) {
 	}
 	if err == nil {
 		l.configured.load(l.db)
-		err = l.dir.markRunning(l.cfg.Fsync, l.epoch)
+		err = l.dir.markRunning(l.cfg.Fsync, l.epoch, l.aged())
 	}
 	if err == nil {
 		l.broken.Store(nil)
@@ -202,7 +201,7 @@ func (l *Log) close() error {
 	if err != nil || l.broken.Load() != nil {
 		return errors.Join(err, l.dir.abandon())
 	}
-	return l.dir.close(l.cfg.Fsync, l.epoch)
+	return l.dir.close(l.cfg.Fsync, l.epoch, l.aged())
 }
 
 // fail makes the store read-only until it has been opened again: after a failed sync nobody

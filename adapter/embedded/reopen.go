@@ -82,7 +82,7 @@ func (l *Log) reopen() (unknown []parley.ChannelID, err error) {
 		l.cfg.Logger.Debug("the store's files were closed", "err", err)
 	}
 	before := l.epoch
-	l.dir.was = state{Running: true, Fsync: l.cfg.Fsync, Epoch: before}
+	l.dir.was = state{Running: true, Fsync: l.cfg.Fsync, Epoch: before, Aged: l.aged().UnixMicro()}
 	if err := l.openFiles(); err != nil {
 		l.epoch = before
 		l.broken.CompareAndSwap(nil, &err)

@@ -2,7 +2,10 @@
 // tests that jumps. It measures nothing by itself.
 package clock
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Steady is a clock that begins at now's time and from then on counts what really passes,
 // as now's monotonic readings have it: setting the system's clock does not move it.
@@ -14,18 +17,41 @@ func Steady(now func() time.Time) func() time.Time {
 	return func() time.Time { return begin.Add(now().Sub(begin)) }
 }
 
-// Earlier is, of the system's time and the time that Steady has, the earlier. What is
-// deleted by its age is compared with it, so that no jump of the clock makes it older.
-func Earlier(now func() time.Time) func() time.Time {
-	steady := Steady(now)
+// Patient is a clock for what is deleted by its age, which must not be early. It begins at a time
+// (a zero one: now's), goes back with the system's clock at once, and forward only as fast as time
+// passes, as a clock that is ahead may be wrong:
+//
+//	with the system's clock ──that is ahead──▶ its own ──ahead by as much for wait──▶ with the system's clock
+//
+// So a clock that is right all the same, after a time when nobody measured, is believed in the end.
+func Patient(now func() time.Time, begin time.Time, wait time.Duration) func() time.Time {
 	if now == nil {
 		now = time.Now
 	}
+	first := now()
+	if begin.IsZero() {
+		begin = first
+	}
+	own := begin.Round(0) // without a monotonic reading
+	var mu sync.Mutex
+	var at, since, gap time.Duration // when own was right, since when the other is ahead (0: it is not), by how much
 	return func() time.Time {
-		if a, b := now(), steady(); a.UnixNano() < b.UnixNano() {
-			return a
-		} else {
-			return b
+		mu.Lock()
+		defer mu.Unlock()
+		t := now()
+		passed := t.Sub(first)
+		mine := own.Add(passed - at)
+		ahead := t.Round(0).Sub(mine)
+		switch {
+		case ahead <= 0:
+			since = 0
+			return t
+		case since == 0 || (ahead-gap).Abs() > time.Minute: // it began, or jumped again
+			since, gap = max(passed, 1), ahead
+		case passed-since >= wait:
+			own, at, since = t.Round(0), passed, 0
+			return t
 		}
+		return mine
 	}
 }

@@ -68,7 +68,7 @@ const (
 	FactMentioned                     // it names a user, or Everybody, which nothing about that message did before
 )
 
-// Fact is something that an entry made true and that somebody may have to be told.
+// Fact is something that an entry made true and that somebody may want to know.
 type Fact struct {
 	Kind FactKind
 	User UserID

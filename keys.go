@@ -15,6 +15,6 @@ type Keys interface {
 	PutKey(ctx context.Context, k Key) (created bool, err error)
 	// ListKeys returns all keys, in the order of their names. There are few.
 	ListKeys(ctx context.Context) ([]Key, error)
-	// RemoveKey removes a key, durably, and tells whether there was one of this name.
+	// RemoveKey removes a key, durably. removed reports whether there was one of this name.
 	RemoveKey(ctx context.Context, name string) (removed bool, err error)
 }

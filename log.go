@@ -27,7 +27,7 @@ type Log interface {
 	// anything else, such as ErrUnavailable or ErrClosed, it is not and never
 	// will be. Entries of the server's own channels (ChannelID.Internal) may use a reserve
 	// of room that messages may not. ctx bounds the waiting only (its end yields ErrUnknown); a commit
-	// that others share goes on. The log does not keep or change the drafts'
+	// that others share continues. The log does not keep or change the drafts'
 	// bytes after Append has returned.
 	//
 	// After id n was returned on any node, Read on every node sees 1…n, and Read
@@ -47,7 +47,7 @@ type Log interface {
 
 	// Lookup returns the message that a user stored in a channel with a key, as a
 	// repeat of it is answered; found is false if there is none, or none that is
-	// durable yet. Append does this by itself; it is for what can't be appended.
+	// durable yet. Append does this by itself; it is for what cannot be appended.
 	Lookup(ctx context.Context, channel ChannelID, user UserID, key string) (m Message, found bool, err error)
 
 	// Bounds returns the bounds of each channel, in the order asked for. A channel
@@ -96,7 +96,7 @@ type Directory interface {
 	// before and after.
 	SetChannel(ctx context.Context, channel ChannelID, change func(*Settings) error) (was, is Settings, err error)
 	// RemoveChannel deletes messages, keys, members and settings, and then what its members' lists say of it.
-	// Ids go on after the last one used. Removing a channel that does not exist does nothing. It works while messages
+	// Ids continue after the last one used. Removing a channel that does not exist does nothing. It works while messages
 	// are refused for lack of room.
 	RemoveChannel(ctx context.Context, channel ChannelID) error
 	// Channels lists the channels that exist (have a message or settings), in the

@@ -67,7 +67,7 @@ type PresenceChange struct {
 type Lease struct {
 	// Known: the lease was running. If not, because this is the first beat or the
 	// last came too late, nothing but this beat's changes is left of what the node
-	// wrote, and it has to write everything.
+	// wrote, and it must write everything.
 	Known bool
 	// Others is how many other nodes have a lease. A node that is alone may keep to
 	// itself who is here, if it writes everything once it is not.

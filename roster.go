@@ -74,7 +74,7 @@ type Roster interface {
 	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
 	// Members lists a channel's members in the order of their names, after the one
 	// given, at most limit. It passes over at most a thousand who are not members, so there may be
-	// fewer. next is where to go on, "" at the end.
+	// fewer. next is where the next page begins, "" at the end.
 	Members(ctx context.Context, channel ChannelID, after UserID, limit int) (ms []Member, next UserID, err error)
 	// Memberships lists the channels a user is a member of, in the order of their
 	// names, after the one given, at most limit. It shows what SetMember has changed when that has returned. While

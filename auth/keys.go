@@ -38,7 +38,7 @@ type Keys struct {
 	known   map[[32]byte]*access.Credentials
 }
 
-// OpenKeys reads the keys; store may be nil and plain "", but a file that is named has to be there.
+// OpenKeys reads the keys; store may be nil and plain "", but a file that is named must exist.
 func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func() time.Time) (*Keys, error) {
 	if clock == nil {
 		clock = time.Now

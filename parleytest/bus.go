@@ -226,7 +226,7 @@ func testBusLeave(t *testing.T, nodes []*busNode) {
 	out.publish(parley.Envelope{Channel: "roo", Head: 3})
 	out.publish(parley.Envelope{Channel: room, Head: 4})
 	in.want(4)
-	// A bus may reorder and a leave takes a moment, so this shows only what goes on coming.
+	// A bus may reorder and a leave takes a moment, so this shows only what keeps coming.
 	out.publish(parley.Envelope{Channel: "all", Head: 5})
 	for _, n := range nodes {
 		n.want(5)

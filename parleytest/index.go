@@ -107,7 +107,7 @@ func testProject(t *testing.T, h rosterHarness) {
 	}
 }
 
-// testProjectTrimmed: what retention took away before it was taken in is no gap.
+// testProjectTrimmed: what retention took away before it was taken in is not a gap.
 func testProjectTrimmed(t *testing.T, h rosterHarness) {
 	s := h.Open(t).(*nodes)
 	one, other := s.handles[0], s.handles[len(s.handles)-1]

@@ -80,7 +80,7 @@ func project(ctx context.Context, next func() Store, channel parley.ChannelID, s
 			return facts, err
 		}
 		fs, err := next().Project(ctx, channel, run)
-		if facts = append(facts, fs...); err != nil && !errors.Is(err, parley.ErrGap) { // it was trimmed meanwhile
+		if facts = append(facts, fs...); err != nil && !errors.Is(err, parley.ErrGap) { // it was trimmed since the read
 			return facts, err
 		}
 	}

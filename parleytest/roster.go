@@ -35,7 +35,7 @@ func RunIndex(t *testing.T, h StoreHarness) {
 		{"unread equals a recount after any history", testUnreadModel},
 		{"the last message is found behind changes", testLastMessage},
 		{"entries are taken in once, in order, by whatever node", testProject},
-		{"what retention took away is no gap", testProjectTrimmed},
+		{"what retention took away is not a gap", testProjectTrimmed},
 		{"facts are what entries made true", testFacts},
 		{"a membership by posting does not undo a removal", testJoinedAndRemoved},
 	})

@@ -14,7 +14,7 @@ import (
 //	m   the kind of the entry, with the bit extended if fields follow it: see codec.go
 //	h p version
 //	i   the format of the directory
-//	all others: tagged, which is no first byte of a value of format 1 as long as it is
+//	all others: tagged, with which no value of format 1 of the same length begins
 const tagged = 0x10
 
 // format is that of the directory: 1 had no tagged rows, and nothing in the state file.
@@ -57,7 +57,7 @@ func (l *Log) begin() error {
 	return l.upgrade(found)
 }
 
-// upgrade makes what an earlier version did not have. A crash meanwhile does no harm: it begins again.
+// upgrade makes what an earlier version did not have. After a crash it begins again.
 func (l *Log) upgrade(found int) error {
 	if found == format {
 		return nil

@@ -28,7 +28,7 @@ type KeyFile struct {
 
 var _ parley.Keys = (*KeyFile)(nil)
 
-// OpenKeys are the keys of a data directory. Nothing has to be there.
+// OpenKeys are the keys of a data directory. The directory need not exist.
 func OpenKeys(data string) *KeyFile { return &KeyFile{path: filepath.Join(data, "keys.json")} }
 
 // keyEntry is a key in the file.

@@ -26,7 +26,7 @@ var errUnanswered = errors.New("unanswered")
 type faults struct {
 	mu      sync.Mutex
 	closed  bool
-	stalled chan struct{} // closed when calls go on; nil: they do
+	stalled chan struct{} // closed when calls continue; nil: they do
 	writes  []Failure     // of the next ones
 	reads   int           // of the next ones fail
 }

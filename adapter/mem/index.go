@@ -62,7 +62,7 @@ func (x *index) add(c *channel, e *parley.Message) (mentioned []parley.UserID) {
 	return mentioned
 }
 
-// names tells whether a message mentions a user.
+// names reports whether a message mentions a user.
 func (x *index) names(id int64, user parley.UserID) bool {
 	users := x.mentioned[id]
 	return x.authors[id] != user && (slices.Contains(users, user) || slices.Contains(users, parley.Everybody))

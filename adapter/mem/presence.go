@@ -80,7 +80,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 	return lease, nil
 }
 
-// hasLocked tells whether a node has a user in a place; but is not asked.
+// hasLocked reports whether a node other than but has a user in a place.
 func (p *Presence) hasLocked(user parley.UserID, channel parley.ChannelID, but *node) bool {
 	for _, n := range p.nodes {
 		_, here := n.users[user]

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -493,17 +494,36 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.CloseNow()
-	keys("remove", "billing")
-	for path, stream := range streams {
-		if _, err := io.Copy(io.Discard, stream); err != nil {
-			t.Errorf("%s does not end with its key: %v", path, err)
+	many, _, err := websocket.Dial(t.Context(), p.URL+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer many.CloseNow()
+	if got := keyedFrame(t.Context(), t, many, "subscribe", "general"); got != "welcome" {
+		t.Fatal(got)
+	}
+	for name, conn := range map[string]*websocket.Conn{"one channel": ws, "many": many} { // it is open, and so are the others
+		if got := keyedFrame(t.Context(), t, conn, "ping", "general"); got != "pong" {
+			t.Fatalf("%s: %s", name, got)
 		}
 	}
-	for err = nil; err == nil; {
-		_, _, err = ws.Read(t.Context())
+	keys("remove", "billing")
+	for path, stream := range streams {
+		got, err := io.ReadAll(stream)
+		if err != nil {
+			t.Errorf("%s does not end with its key: %v", path, err)
+		}
+		if poll := strings.Contains(path, "/poll"); poll && !bytes.Contains(got, []byte(`"code":"unauthorized"`)) || !poll && !bytes.Contains(got, []byte("event: welcome")) {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
-	if code := websocket.CloseStatus(err); code != 4401 {
-		t.Errorf("the WebSocket ends with %d %v", code, err)
+	for name, conn := range map[string]*websocket.Conn{"one channel": ws, "many": many} {
+		for err = nil; err == nil; {
+			_, _, err = conn.Read(t.Context())
+		}
+		if code := websocket.CloseStatus(err); code != 4401 {
+			t.Errorf("the WebSocket of %s ends with %d %v", name, code, err)
+		}
 	}
 	if got := fetch(t, p.URL+"/api/channels?ticket="+ticket.Ticket); !strings.Contains(got, `"unauthorized"`) {
 		t.Errorf("a ticket of the removed key: %s", got)

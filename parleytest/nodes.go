@@ -31,7 +31,8 @@ type StoreHarness struct {
 	// Reopen closes the handles and returns as many of a store with the same content. nil if the
 	// store does not outlive its process.
 	Reopen func(t *testing.T, handles []Store) []Store
-	// Trim applies retention at once. nil if the store always does.
+	// Trim applies retention at once. nil if the store always does. In RunIndex and RunRoster nothing is trimmed
+	// at any other time.
 	Trim func(t *testing.T, s Store)
 }
 

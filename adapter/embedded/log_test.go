@@ -60,11 +60,11 @@ func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parle
 }
 
 // harness opens stores of which all nodes have the one handle that there can be.
-func harness(fsync embedded.Fsync) parleytest.StoreHarness {
+func harness(fsync embedded.Fsync, trimEvery time.Duration) parleytest.StoreHarness {
 	three := func(r *running) []parleytest.Store { return []parleytest.Store{r, r, r} }
 	return parleytest.StoreHarness{
 		Open: func(t *testing.T, clock func() time.Time) []parleytest.Store {
-			cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16, TrimEvery: 50 * time.Millisecond}
+			cfg := embedded.Config{Fsync: fsync, Clock: clock, MaxHeads: 16, TrimEvery: trimEvery}
 			if fsync == embedded.FsyncCommit {
 				return three(start(t, t.TempDir(), cfg))
 			}
@@ -88,15 +88,18 @@ func TestLog(t *testing.T) {
 	for _, fsync := range []embedded.Fsync{embedded.FsyncCommit, embedded.FsyncInterval, embedded.FsyncMemory} {
 		t.Run(string(fsync), func(t *testing.T) {
 			t.Parallel()
-			parleytest.RunLog(t, harness(fsync))
-			parleytest.RunDirectory(t, harness(fsync))
+			parleytest.RunLog(t, harness(fsync, 50*time.Millisecond))
+			parleytest.RunDirectory(t, harness(fsync, 50*time.Millisecond))
 		})
 	}
 }
 
-func TestIndex(t *testing.T)       { parleytest.RunIndex(t, harness(embedded.FsyncInterval)) }
-func TestRoster(t *testing.T)      { parleytest.RunRoster(t, harness(embedded.FsyncInterval)) }
-func TestRevocations(t *testing.T) { parleytest.RunRevocations(t, harness(embedded.FsyncInterval)) }
+func TestIndex(t *testing.T) { parleytest.RunIndex(t, harness(embedded.FsyncInterval, time.Hour)) }
+
+func TestRoster(t *testing.T) {
+	parleytest.RunRoster(t, harness(embedded.FsyncInterval, time.Hour))
+	parleytest.RunRevocations(t, harness(embedded.FsyncInterval, time.Hour))
+}
 
 // settingsOf are those of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {

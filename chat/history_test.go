@@ -69,11 +69,11 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, most := range []int{0, 1} { // long messages make reads shorter, not pages
-				log := &fake{}
-				k := log.with("c", rising(10)...)
-				k.first, k.most = c.first, most
-				if c.during > 0 {
-					log.onRead = func(k *kept) { k.first = c.during }
+				log := newFake()
+				log.with("c", rising(10)...)
+				log.store.Trim("c", c.first)
+				if log.most = most; c.during > 0 {
+					log.onRead = func() { log.store.Trim("c", c.during) }
 				}
 				s, _ := service(t, log)
 				q := c.q
@@ -98,7 +98,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
-		log := &fake{}
+		log := newFake()
 		channels := []parley.ChannelID{"a", "b", "c"}
 		var all []parley.Message
 		for _, channel := range channels {
@@ -108,10 +108,9 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 				times = append(times, at)
 				at += parley.Timestamp(1 + r.IntN(3))
 			}
-			k := log.with(channel, times...)
-			k.most = r.IntN(4)
-			all = append(all, k.messages...)
+			all = append(all, log.with(channel, times...)...)
 		}
+		log.most = r.IntN(4)
 		slices.SortStableFunc(all, func(a, b parley.Message) int { return int(a.Time - b.Time) })
 		limit, most := 1+r.IntN(8), 0
 		if r.IntN(2) == 0 { // bytes, of which a message has about 130
@@ -153,9 +152,9 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 // An answer has its bounds in bytes too, whatever is asked for: it is shorter then, and
 // pages of it miss nothing.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
-	log := &fake{}
-	k := log.with("c", rising(300)...)
-	k.most = 7
+	log := newFake()
+	sent := log.with("c", rising(300)...)
+	log.most = 7
 	s := answering(log, 20*410)
 	var forward, backward []parley.Message
 	for after := int64(0); after < 300; after = forward[len(forward)-1].ID {
@@ -172,14 +171,14 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 		}
 		backward = append(page.Messages[:len(page.Messages):len(page.Messages)], backward...)
 	}
-	if !reflect.DeepEqual(forward, k.messages) || !reflect.DeepEqual(backward, k.messages) {
+	if !reflect.DeepEqual(forward, sent) || !reflect.DeepEqual(backward, sent) {
 		t.Errorf("forward %v, backward %v", idsOf(forward), idsOf(backward))
 	}
 }
 
 // A channel that a cursor does not name adds nothing, and takes nothing away.
 func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
-	log := &fake{}
+	log := newFake()
 	log.with("a", rising(5)...)
 	log.with("b", rising(5)...)
 	s, _ := service(t, log)
@@ -197,8 +196,10 @@ func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
 }
 
 func TestARepeatIsAnsweredOnlyForItsKey(t *testing.T) {
-	log := &fake{}
-	log.with("c", 1).messages[0].Key = "k"
+	log := newFake()
+	if r := log.Append(t.Context(), "c", parley.Draft{User: "u", Text: "x", Key: "k"})[0]; r.Err != nil {
+		t.Fatal(r.Err)
+	}
 	s, _ := service(t, log)
 	why := errors.New("it is empty")
 	for _, c := range []struct {

@@ -51,7 +51,7 @@ func watch(t *testing.T, h *hub.Hub, channel parley.ChannelID, as string) func()
 
 func TestTypingIsToldOnceInTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := service(t, &fake{})
+		s, h := service(t, newFake())
 		others, own := watch(t, h, "c", "bob"), watch(t, h, "c", "alice")
 		begin := time.Now()
 		for _, step := range []struct {
@@ -78,7 +78,7 @@ func TestTypingIsToldOnceInTwoSeconds(t *testing.T) {
 
 func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := service(t, &fake{})
+		s, h := service(t, newFake())
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go func() { _ = s.Run(ctx) }()
@@ -119,7 +119,7 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 // A large channel is told differences, and its streams no lines of who left.
 func TestALargeChannelIsToldDifferences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := service(t, &fake{})
+		s, h := service(t, newFake())
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go func() { _ = s.Run(ctx) }()
@@ -149,7 +149,7 @@ func TestALargeChannelIsToldDifferences(t *testing.T) {
 // within a second, and nothing of those with whom its user shares no channel.
 func TestWatchingUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &fake{}
+		log := newFake()
 		s, h := service(t, log)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -201,7 +201,14 @@ func TestWatchingUsers(t *testing.T) {
 		expect("it is empty", "")
 
 		strict := access.Caller{User: "zoe"}
-		log.memberships = map[parley.UserID][]parley.ChannelID{"zoe": {"a", "c"}, "alice": {"b", "c"}, "bob": {"b", "d"}}
+		for user, channels := range map[parley.UserID][]parley.ChannelID{"zoe": {"a", "c"}, "alice": {"b", "c"}, "bob": {"b", "d"}} {
+			for _, channel := range channels {
+				role := parley.Regular
+				if _, _, err := log.SetMember(t.Context(), channel, user, parley.MemberChange{Role: &role}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		set(strict, "alice", "bob", "zoe")
 		expect("only alice is in a channel with her", "alice:true zoe:false ")
 		if _, err := s.Seen(t.Context(), strict, "alice"); err != nil {

@@ -64,6 +64,15 @@ func (s *Store) Promote(survive func(channel parley.ChannelID, last int64) int64
 	return s.epochLocked()
 }
 
+// Trim removes the entries of a channel before one, as retention does.
+func (s *Store) Trim(channel parley.ChannelID, first int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[channel]; c != nil {
+		c.trim(min(first, c.last+1))
+	}
+}
+
 func (s *Store) epochLocked() string { return fmt.Sprint("mem-", s.epoch) }
 
 // channelLocked is a channel, trimmed to what it keeps; nil if nothing was ever stored there.

@@ -11,8 +11,8 @@ import (
 	"parley/limit"
 )
 
-// answering is the account of an answer: it is built among few others, its bytes are
-// charged before the first is written, and over HTTP/2 its client must take some of them
+// answering is the account of an answer: it is built among few others, for which it reserves the
+// most that it may come to, its own bytes are charged before the first is written, and over HTTP/2 its client must take some of them
 // within each patience. A plain connection sees to that itself (engine.Leaver).
 type answering struct {
 	http.ResponseWriter

@@ -16,6 +16,7 @@ type AnswersConfig struct {
 	Node      int // for all clients; 64 MiB
 	UserBuild int // answers to a user that are being built at once, others wait; 4
 	NodeBuild int // to all; 16
+	Answer    int // bytes that one may come to, and reserves while it is built; 8 MiB
 }
 
 // SmallAnswer is what costs nothing, in bytes: as much waits in buffers anyway.
@@ -24,8 +25,12 @@ const SmallAnswer = 16 << 10
 // Answers counts the answers that are being built, and the bytes of those on their way to
 // clients that may read slowly or never. It is safe for concurrent use.
 //
-//	wait for a place ──Build──▶ being built ──Built──▶ Charge ──▶ being written ──Discharge──▶
-//	                                                     └──▶ refused: overloaded
+//	wait for a place ──Build──▶ being built ──Charge──▶ Built ──▶ being written ──Discharge──▶
+//	                            Answer bytes     └──▶ refused: overloaded
+//
+// What is being built counts as the largest answer against the same bytes, so that they hold what
+// is built too. When nothing of a user, or of all, is being built, one always may: most answers
+// are small, whatever waits to be read.
 type Answers struct {
 	cfg AnswersConfig // fixed
 
@@ -58,6 +63,9 @@ func NewAnswers(cfg AnswersConfig) *Answers {
 	def(&cfg.Node, 64<<20)
 	def(&cfg.UserBuild, 4)
 	def(&cfg.NodeBuild, 16)
+	if cfg.Answer <= 0 {
+		cfg.Answer = 8 << 20
+	}
 	return &Answers{cfg: cfg, users: map[parley.UserID]*answers{}}
 }
 
@@ -88,13 +96,18 @@ func (a *Answers) Build(ctx context.Context, user parley.UserID) *parley.Error {
 
 func (a *Answers) buildLocked(user parley.UserID) bool {
 	u := a.userLocked(user)
-	if a.building >= a.cfg.NodeBuild || user != "" && u.building >= a.cfg.UserBuild {
+	if !a.fits(a.building, a.bytes, a.cfg.NodeBuild, a.cfg.Node) || user != "" && !a.fits(u.building, u.bytes, a.cfg.UserBuild, a.cfg.User) {
 		a.forgetLocked(user, u)
 		return false
 	}
 	a.building++
 	u.building++
 	return true
+}
+
+// fits reports whether one more may be built beside some, while bytes are on their way.
+func (a *Answers) fits(building, bytes, mostBuilt, most int) bool {
+	return building == 0 || building < mostBuilt && bytes <= most-(building+1)*a.cfg.Answer
 }
 
 // Built ends what Build began, and lets the next ones in.
@@ -105,7 +118,12 @@ func (a *Answers) Built(user parley.UserID) {
 	a.building--
 	u.building--
 	a.forgetLocked(user, u)
-	for i := 0; i < len(a.waiting) && a.building < a.cfg.NodeBuild; {
+	a.letInLocked()
+}
+
+// letInLocked lets those build for whom there is room, in their order.
+func (a *Answers) letInLocked() {
+	for i := 0; i < len(a.waiting) && a.fits(a.building, a.bytes, a.cfg.NodeBuild, a.cfg.Node); {
 		b := a.waiting[i]
 		if !a.buildLocked(b.user) {
 			i++
@@ -148,6 +166,7 @@ func (a *Answers) Discharge(user parley.UserID, n int) {
 	a.bytes -= n
 	u.bytes -= n
 	a.forgetLocked(user, u)
+	a.letInLocked()
 }
 
 func (a *Answers) userLocked(user parley.UserID) *answers {

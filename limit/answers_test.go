@@ -2,6 +2,8 @@ package limit_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -83,6 +85,72 @@ func TestAnswersAreBuiltFewAtATime(t *testing.T) {
 		synctest.Wait()
 		if built["alice"] != 3 {
 			t.Errorf("who had left has a place: %v", built)
+		}
+	})
+}
+
+// A hundred who ask for the largest answers at once are built for as the bytes allow, before any of
+// them is charged.
+func TestWhatIsBuiltHasItsPlaceInTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const mb = 1 << 20
+		a := limit.NewAnswers(limit.AnswersConfig{})
+		var mu sync.Mutex
+		var begun []parley.UserID
+		built := func() []parley.UserID {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return begun
+		}
+		expect := func(want int, when string) {
+			t.Helper()
+			if n := len(built()); n != want {
+				t.Errorf("%s: %d are being built or were, want %d", when, n, want)
+			}
+		}
+		ask := func(user parley.UserID) {
+			go func() {
+				if e := a.Build(t.Context(), user); e == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					begun = append(begun, user)
+				}
+			}()
+			synctest.Wait()
+		}
+		for i := range 100 {
+			ask(parley.UserID(fmt.Sprint("u", i)))
+		}
+		expect(8, "all at once") // 64 MiB
+		for i := range 8 {
+			if e := a.Charge(built()[i], 8*mb); e != nil {
+				t.Fatal(e)
+			}
+			a.Built(built()[i])
+			expect(8+max(0, i-6), "while what was built is on its way") // one always may
+		}
+		if e := a.Charge(built()[8], 8*mb); e == nil || e.Code != parley.CodeOverloaded {
+			t.Errorf("beyond the budget: %v", e)
+		}
+		a.Built(built()[8])
+		expect(10, "after the one that was refused")
+		a.Discharge(built()[0], 8*mb)
+		a.Discharge(built()[1], 8*mb)
+		expect(11, "after two were read")
+		a.Built(built()[9])
+		a.Built(built()[10])
+		for n := 11; n < 100; n++ {
+			a.Built(built()[n])
+		}
+		expect(100, "in the end")
+		for range 5 {
+			ask("alice")
+		}
+		expect(102, "of one user")
+		for n := 102; n <= 105; n++ {
+			synctest.Wait()
+			a.Built("alice")
 		}
 	})
 }

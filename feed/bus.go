@@ -77,7 +77,10 @@ func (f handler) Deliver(e parley.Envelope) {
 }
 
 // Lost implements parley.BusHandler.
-func (f handler) Lost() { f.suspect() }
+func (f handler) Lost() {
+	f.cfg.Events.BusLost()
+	f.suspect()
+}
 
 // heard takes a head that another node or the log named.
 func (f *Feed) heard(channel parley.ChannelID, head int64) {

@@ -75,7 +75,11 @@ func (f *Feed) announce(ctx context.Context) error {
 			_ = f.cfg.Bus.Publish(ctx, parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
 			last = now
 		}
-		if f.digest.isDeaf(now) {
+		deaf, changed := f.digest.isDeaf(now)
+		if changed {
+			f.cfg.Events.BusDeaf(deaf)
+		}
+		if deaf {
 			f.suspect()
 		}
 	}
@@ -154,8 +158,11 @@ func (f *Feed) receive(e *parley.Envelope) {
 		f.suspect() // a node of another version; what it appends is found by checking
 		return
 	}
-	missed, differs := f.digest.from(e.Node, f.cfg.Node, seq, settings, f.cfg.Settings, f.cfg.Clock())
-	if differs {
+	missed, changed := f.digest.from(e.Node, f.cfg.Node, seq, settings, f.cfg.Settings, f.cfg.Clock())
+	if changed {
+		f.cfg.Events.Differing(e.Node, settings == f.cfg.Settings)
+	}
+	if changed && settings != f.cfg.Settings {
 		f.cfg.Logger.Warn("another node has other settings: give all nodes the same namespaces, limits and retention", "node", e.Node)
 	}
 	if e.Node == f.cfg.Node {
@@ -178,13 +185,13 @@ func (f *Feed) receive(e *parley.Envelope) {
 	}
 }
 
-// from notes a digest of a node. missed: one before it did not come, or came late; differs:
-// the node's settings are new and not this node's.
-func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed, differs bool) {
+// from notes a digest of a node. missed: one before it did not come, or came late; changed:
+// the node's settings are not those that it had, or at first this node's own.
+func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if node == self {
-		d.own, d.deaf = now, false
+		d.own = now
 		return false, false
 	}
 	p := d.peers[node]
@@ -193,14 +200,14 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 		d.peers[node] = p
 	}
 	missed = seq != p.seq+1
-	differs = settings != own && settings != p.settings
+	changed = settings != p.settings
 	p.seq, p.settings, p.heard = max(seq, p.seq), settings, now
-	return missed, differs
+	return missed, changed
 }
 
-// isDeaf reports whether the bus has just been found to deliver nothing, and forgets nodes
-// that were not heard of for long.
-func (d *digest) isDeaf(now time.Time) bool {
+// isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets
+// nodes that were not heard of for long.
+func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for node, p := range d.peers {
@@ -208,8 +215,9 @@ func (d *digest) isDeaf(now time.Time) bool {
 			delete(d.peers, node)
 		}
 	}
-	d.deaf = now.Sub(d.own) > digestDeaf
-	return d.deaf
+	deaf = now.Sub(d.own) > digestDeaf
+	changed, d.deaf = deaf != d.deaf, deaf
+	return deaf, changed
 }
 
 // named returns the channels that a hash may stand for.

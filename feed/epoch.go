@@ -57,6 +57,7 @@ func (f *Feed) restart(epoch string) {
 		return
 	}
 	f.cfg.Logger.Warn("the store began a new epoch: it may have lost messages; every stream is reset", "epoch", epoch)
+	f.cfg.Events.EpochBegun(epoch)
 	f.hub.Restart(epoch)
 	for _, channel := range f.joins.restart() {
 		f.grown(channel)

@@ -25,6 +25,7 @@ type Config struct {
 	Index    parley.Index // is projected after each append; nil: the log's own, which it writes with each append
 	Settings uint64       // a hash of the settings that must be the same on every node
 	Logger   *slog.Logger // slog.Default()
+	Events   parley.Events
 	Clock    func() time.Time
 }
 
@@ -68,6 +69,8 @@ func New(log parley.Log, cfg Config) *Feed {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	cfg.Events = cfg.Events.Complete()
+	cfg.Hub.Events = cfg.Events
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
 		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {},
 		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"parley"
 )
@@ -132,12 +133,25 @@ func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
 			drafts = append(drafts, batch[i].draft)
 		}
 		// The commit is shared with others and is not the caller's to cancel.
+		begin := f.cfg.Clock()
 		results := f.log.Append(context.Background(), channel, drafts...)
+		f.measured(results, f.cfg.Clock().Sub(begin))
 		entries = f.appended(channel, results, entries[:0])
 		for i := range batch {
 			batch[i].done(results[i])
 		}
 	}
+}
+
+// measured tells how long a batch took, and how much of it failed.
+func (f *Feed) measured(results []parley.Result, took time.Duration) {
+	e := parley.AppendEvent{Drafts: len(results), Took: took}
+	for i := range results {
+		if results[i].Err != nil {
+			e.Failed++
+		}
+	}
+	f.cfg.Events.Appended(e)
 }
 
 // nextBatch returns nil if nothing waits, and then the queue is gone.

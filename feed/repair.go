@@ -28,6 +28,9 @@ func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 		run, err := f.log.Read(ctx, channel, parley.Cursor{ID: at, Epoch: epoch}, repairRead)
 		switch {
 		case err == nil && len(run.Entries) == 0:
+			if read > 0 {
+				f.cfg.Events.Repaired(parley.RepairEvent{Entries: read})
+			}
 			return
 		case err == nil && read <= repairMost:
 			read += len(run.Entries)
@@ -37,6 +40,7 @@ func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 			var bs []parley.Bounds
 			if bs, err = f.log.Bounds(ctx, channel); err == nil {
 				f.sawEpoch(bs[0].Epoch)
+				f.cfg.Events.Repaired(parley.RepairEvent{Entries: read, Skipped: true})
 				f.hub.Reached(channel, bs[0].Epoch, bs[0].Last)
 				f.joins.reached(channel, bs[0].Last)
 				f.grown(channel)

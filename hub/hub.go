@@ -18,6 +18,7 @@ type Config struct {
 	RecentLimit int              // bytes of recent entries on this node; 256 MiB. Beyond it channels that rested longest go first
 	PageLimit   int              // bytes of pages kept; 64 MiB
 	Clock       func() time.Time // time.Now
+	Events      parley.Events
 	// OnRead tells whether a channel is fanned out on read: its streams are told only
 	// that there is more, at most once a second, and the client reads. nil: none is.
 	OnRead func(parley.ChannelID) bool
@@ -44,6 +45,7 @@ type Hub struct {
 	limit  int64
 	clock  func() time.Time
 	onRead func(parley.ChannelID) bool
+	events parley.Events
 	seed   maphash.Seed
 	shards [64]shard
 
@@ -82,9 +84,9 @@ func New(source Source, cfg Config) *Hub {
 	if cfg.OnRead == nil {
 		cfg.OnRead = func(parley.ChannelID) bool { return false }
 	}
-	h := &Hub{source: source, limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead,
+	h := &Hub{source: source, limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, events: cfg.Events.Complete(),
 		mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
-	h.pages = newPages(source, cfg.PageLimit, h.adopt)
+	h.pages = newPages(source, cfg.PageLimit, h.adopt, h.events.PageMissed)
 	return h
 }
 

@@ -41,9 +41,10 @@ type pageKey struct {
 
 // pages is the node's cache of pages, the least recently used leave first.
 type pages struct {
-	log   Source
-	limit int                     // bytes
-	adopt func(epoch string) bool // see Hub.adopt
+	log    Source
+	limit  int                     // bytes
+	adopt  func(epoch string) bool // see Hub.adopt
+	missed func(parley.ChannelID)  // see parley.Events
 
 	mu        sync.Mutex
 	size      int
@@ -57,8 +58,8 @@ type pageEntry struct {
 	size int
 }
 
-func newPages(log Source, limit int, adopt func(string) bool) *pages {
-	return &pages{log: log, limit: limit, adopt: adopt, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
+func newPages(log Source, limit int, adopt func(string) bool, missed func(parley.ChannelID)) *pages {
+	return &pages{log: log, limit: limit, adopt: adopt, missed: missed, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
 }
 
 // get returns a page that holds the message after the id, reading it at most once
@@ -113,6 +114,7 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 	p.byChannel[key.channel][key.start] = p.lru.PushFront(entry)
 	p.mu.Unlock()
 
+	p.missed(key.channel)
 	if pg.load(ctx, p.log, key, after); pg.err == nil && !p.adopt(pg.epoch) {
 		pg.err = parley.ErrEpoch
 	}

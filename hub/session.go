@@ -230,7 +230,8 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.turn; t != nil && t.at == f {
-		t.at, t.page, t.isBehind = nil, nil, false
+		t.at, t.page = nil, nil
+		s.setBehind(t, false)
 	}
 	return true
 }
@@ -283,7 +284,8 @@ func (s *Session) Close() {
 		s.many.follows, s.many.index = nil, nil
 	}
 	if t := s.turn; t != nil {
-		t.at, t.page, t.isBehind = nil, nil, false
+		t.at, t.page = nil, nil
+		s.setBehind(t, false)
 	}
 }
 

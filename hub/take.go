@@ -31,6 +31,7 @@ func (s *Session) Send(b []byte) int {
 
 // SendReset sends the frame that tells of a reset; the cursor has moved already.
 func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
+	s.hub.events.Reset(r.Reason)
 	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
 }
 
@@ -143,7 +144,7 @@ func (s *Session) Take(self string, limit, count int) ([]byte, error) {
 		b, more, behind := s.read(t, self, limit, count)
 		switch {
 		case behind:
-			t.isBehind = true
+			s.setBehind(t, true)
 			return nil, ErrBehind
 		case more && t.page == nil:
 			s.ring(t.at)
@@ -223,6 +224,18 @@ func (s *Session) next(t *turn, self string, limit, count int) (sp span, b []byt
 	return sp, b, true, false
 }
 
+// setBehind notes whether a page must be read by Load. It belongs to the session's owner.
+func (s *Session) setBehind(t *turn, behind bool) {
+	switch {
+	case behind == t.isBehind:
+	case behind:
+		s.hub.events.Behind(1)
+	default:
+		s.hub.events.Behind(-1)
+	}
+	t.isBehind = behind
+}
+
 // Load reads the page that Take asked for. It may block. If the messages after the
 // cursor are gone it sends a reset and goes on from what is kept. Another error is
 // the store's; calling again later is safe.
@@ -235,7 +248,7 @@ func (s *Session) Load(ctx context.Context) error {
 	}
 	f := t.at
 	if done, err := s.restart(ctx, f); done || err != nil {
-		t.isBehind = !done
+		s.setBehind(t, !done)
 		return err
 	}
 	pg, err := s.hub.pages.get(ctx, f.topic.channel, f.id)
@@ -257,6 +270,6 @@ func (s *Session) Load(ctx context.Context) error {
 	} else {
 		t.page = pg
 	}
-	t.isBehind = false
+	s.setBehind(t, false)
 	return nil
 }

@@ -95,7 +95,7 @@ func (in *Inboxes) AddConn(user parley.UserID) {
 	if u == nil {
 		u = &inbox{counts: map[parley.ChannelID]count{}}
 		in.users[user] = u
-		in.unlisted[user] = in.unlisted[user]
+		in.unlisted[user] = false
 		in.some.Store(true)
 	}
 	u.connections++

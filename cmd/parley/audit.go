@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"os"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"parley"
 	"parley/access"
 	"parley/httpapi"
@@ -22,16 +20,14 @@ const refusalsAudited = 50
 // trail counts refusals, and writes down who administered what and who was refused
 // credentials or a right. It holds no secret, no body and no query.
 type trail struct {
-	refusals *prometheus.CounterVec
-	log      *slog.Logger // nil: nothing is written
-	written  *limit.Limits
+	refusal func(reason string) // counts one
+	log     *slog.Logger        // nil: nothing is written
+	written *limit.Limits
 }
 
-// newTrail writes lines of JSON to a sink; nil: none.
-func newTrail(sink io.Writer) *trail {
-	t := &trail{refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_refusals_total",
-		Help: "Requests, frames and connections that were refused, by the reason."}, []string{"reason"}),
-		written: limit.New(limit.Config{Handshakes: refusalsAudited})}
+// newTrail writes lines of JSON to a sink; nil: none. refusal counts one.
+func newTrail(sink io.Writer, refusal func(reason string)) *trail {
+	t := &trail{refusal: refusal, written: limit.New(limit.Config{Handshakes: refusalsAudited})}
 	if sink != nil {
 		t.log = slog.New(slog.NewJSONHandler(sink, nil))
 	}
@@ -50,16 +46,13 @@ func openAudit(path string) (*os.File, error) {
 	return f, nil
 }
 
-// count counts one refusal.
-func (t *trail) count(reason string) { t.refusals.WithLabelValues(reason).Inc() }
-
 // refused counts a refusal, and writes it down if it is one of credentials or rights.
 func (t *trail) refused(what string, user parley.UserID, ip netip.Addr, e *parley.Error) {
 	reason := e.Reason
 	if reason == "" {
 		reason = string(e.Code)
 	}
-	t.count(reason)
+	t.refusal(reason)
 	switch e.Code {
 	case parley.CodeUnauthorized, parley.CodeForbidden, parley.CodeNotYou:
 	default:

@@ -181,9 +181,11 @@ type server struct {
 // build connects the parts. Nothing runs yet.
 func (n *node) build(work context.Context, o *opened, drain func()) (*server, error) {
 	f, store, s := n.flags, o.store, new(server)
-	trail := newTrail(nil)
+	meters := newMeters()
+	events := meters.events().Complete()
+	trail := newTrail(nil, events.Refused)
 	if o.audit != nil {
-		trail = newTrail(o.audit)
+		trail = newTrail(o.audit, events.Refused)
 	}
 	tickets := auth.NewTickets(nil)
 	who, err := n.authenticate(work, store, tickets)
@@ -191,7 +193,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 
-	s.feed = feed.New(store, feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log})
+	s.feed = feed.New(store, feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events})
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limiter != nil {
@@ -202,7 +204,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 	s.door = door.New(o.public, s.engine, door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
-		MemoryLimit: f.MemoryLimit << 20, OnRefused: trail.count, Logger: n.log})
+		MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		GiveBack: s.door.GiveBack, Problem: httpapi.Problem,
 		MaxSubscriptions: f.MaxSubscriptions, Refusal: s.door.Refusal, Refused: trail.frame}
@@ -222,10 +224,11 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		face.Client, face.Limits = n.limiter.Client, n.limiter.Callers
 	}
 	s.ways = transport.New(s.chat, s.engine, cfg)
+	meters.watch(o, s)
 	api := httpapi.New(s.chat, s.ways, face)
 
 	s.public = n.httpServer(api)
-	admin := httpapi.AdminConfig{Metrics: metrics(s.feed.Hub(), s.ways, s.chat, store, trail.refusals), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	admin := httpapi.AdminConfig{Metrics: meters.handler(), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		admin.Hosts, admin.Secret = httpapi.LoopbackHost, n.secret

@@ -6,16 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"parley"
-	"parley/adapter/embedded"
-	"parley/chat"
 	"parley/httpapi"
-	"parley/hub"
-	"parley/transport"
 	"parley/web"
 )
 
@@ -85,27 +77,4 @@ func script(name string) http.HandlerFunc {
 		}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	}
-}
-
-// metrics is what Prometheus reads.
-func metrics(h *hub.Hub, ways *transport.Transports, c *chat.Service, store *embedded.Log, more ...prometheus.Collector) http.Handler {
-	r := prometheus.NewRegistry()
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-	}
-	counter := func(name, help string, value func() int64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
-	}
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("parley_streams", "WebSocket connections, event streams and held polls.", func() float64 { return float64(ways.Streams()) }),
-		gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(h.Recent()) }),
-		gauge("parley_users", "Users that are online.", func() float64 { return float64(c.Users()) }),
-		gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(c.Watchers()) }),
-		gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.",
-			func() float64 { return float64(len(store.Damaged())) }),
-		counter("parley_store_rows_read_total", "Rows that were read from the store.", store.RowsRead),
-		counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return c.PresenceTold().Messages }),
-		counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return c.PresenceTold().Deferred }))
-	r.MustRegister(more...)
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

@@ -117,7 +117,7 @@ func (f *changeFlags) did(what string) error {
 	if file == nil {
 		return err
 	}
-	newTrail(file).did(what, "", false, netip.Addr{})
+	newTrail(file, func(string) {}).did(what, "", false, netip.Addr{})
 	return file.Close()
 }
 

@@ -1,0 +1,71 @@
+package parley
+
+import "time"
+
+// Events are called when something happens inside a node that nobody asked for: metrics,
+// traces and logs attach here and nowhere else. They must be quick and must not call back.
+// The zero value is completed by Complete; after it no field is nil.
+type Events struct {
+	Appended   func(AppendEvent)            // a batch of one channel has its results
+	Repaired   func(RepairEvent)            // entries that other nodes stored, and did not bring, were read from the log
+	PageMissed func(channel ChannelID)      // sessions that are behind read a page from the store
+	Behind     func(sessions int)           // +1: a session needs the store to go on; -1: it was read, or the session has closed
+	Reset      func(reason string)          // a session was told that its cursor cannot be served: expired, ahead or epoch
+	Dropped    func(reason string)          // a stream or held poll was ended by the server
+	Refused    func(reason string)          // a request, frame or connection was refused
+	BusLost    func()                       // the bus has lost, or may have lost, envelopes
+	BusDeaf    func(deaf bool)              // the bus does not, or does again, deliver what this node sends to itself
+	EpochBegun func(epoch string)           // the store has lost entries
+	Differing  func(node string, same bool) // another node's settings differ from this one's, or no longer do
+}
+
+// AppendEvent is one append to one channel.
+type AppendEvent struct {
+	Drafts int
+	Failed int           // of them
+	Took   time.Duration // until they were durable
+}
+
+// RepairEvent is one repair of a channel.
+type RepairEvent struct {
+	Entries int  // that were read; those between are read in pages
+	Skipped bool // the gap was too large: sessions read pages
+}
+
+// Complete returns the events without nil: what nobody listens to does nothing.
+func (e Events) Complete() Events {
+	if e.Appended == nil {
+		e.Appended = func(AppendEvent) {}
+	}
+	if e.Repaired == nil {
+		e.Repaired = func(RepairEvent) {}
+	}
+	if e.PageMissed == nil {
+		e.PageMissed = func(ChannelID) {}
+	}
+	if e.Behind == nil {
+		e.Behind = func(int) {}
+	}
+	if e.Reset == nil {
+		e.Reset = func(string) {}
+	}
+	if e.Dropped == nil {
+		e.Dropped = func(string) {}
+	}
+	if e.Refused == nil {
+		e.Refused = func(string) {}
+	}
+	if e.BusLost == nil {
+		e.BusLost = func() {}
+	}
+	if e.BusDeaf == nil {
+		e.BusDeaf = func(bool) {}
+	}
+	if e.EpochBegun == nil {
+		e.EpochBegun = func(string) {}
+	}
+	if e.Differing == nil {
+		e.Differing = func(string, bool) {}
+	}
+	return e
+}

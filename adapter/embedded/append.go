@@ -135,7 +135,7 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 	}
 	if r.do == nil {
-		if err := l.refusal(r.channel.Internal()); err != nil {
+		if err := l.refusal(r.anyUrgent()); err != nil {
 			return err
 		}
 	}

@@ -68,10 +68,11 @@ func (b *build) head(ch parley.ChannelID) (*head, error) {
 
 // append numbers the drafts of one call.
 func (b *build) append(r *request) {
-	if err := b.log.refusal(r.channel.Internal()); err != nil {
+	if err := b.log.refusal(r.anyUrgent()); err != nil {
 		r.err = err
 		return
 	}
+	low := b.log.refusal(false)
 	h, err := b.head(r.channel)
 	if err != nil {
 		r.err = fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
@@ -79,6 +80,10 @@ func (b *build) append(r *request) {
 	}
 	r.results = make([]parley.Result, len(r.drafts))
 	for i := range r.drafts {
+		if low != nil && !r.urgent(&r.drafts[i]) {
+			r.results[i].Err = low
+			continue
+		}
 		res := b.one(h, &r.drafts[i], r.seen)
 		if res.Err == nil {
 			res.Epoch = b.log.epoch

@@ -37,6 +37,22 @@ func (r *request) reads() bool {
 	return r.do != nil
 }
 
+// urgent reports whether a draft takes content away, or is of the server's own: such small writes
+// may use the reserve of disk.
+func (r *request) urgent(d *draft) bool {
+	return r.channel.Internal() || d.Change != nil && d.Change.Kind == parley.Delete
+}
+
+// anyUrgent reports whether one of the drafts is.
+func (r *request) anyUrgent() bool {
+	for i := range r.drafts {
+		if r.urgent(&r.drafts[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // answer ends a request whose results were not filled in.
 func (r *request) answer(err error) {
 	r.err = err

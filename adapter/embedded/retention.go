@@ -65,9 +65,10 @@ func (l *Log) retain(ctx context.Context) error {
 	l.trims.pass.Lock() // over reads and appends, which never ask for it
 	defer l.trims.pass.Unlock()
 	channels := l.trims.take()
+	var failed []error
 	some, err := l.Channels(ctx, l.trims.swept, sweepChannels)
 	if err != nil {
-		return err
+		failed = append(failed, err) // those that changed are trimmed all the same
 	}
 	l.trims.swept = ""
 	if len(some) == sweepChannels {
@@ -76,7 +77,6 @@ func (l *Log) retain(ctx context.Context) error {
 	for _, ch := range some {
 		channels[ch] = struct{}{}
 	}
-	var failed []error
 	for ch := range channels {
 		if err := l.trim(ctx, ch); err != nil { // of this channel alone
 			l.trims.changed(ch)

@@ -36,6 +36,7 @@ type peer struct {
 	seq      uint64
 	settings uint64
 	heard    time.Time
+	unheard  bool // it is only known from the store; heard says since when
 }
 
 // note adds a head to the next digest.
@@ -195,7 +196,7 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 		return false, false
 	}
 	p := d.peers[node]
-	if p == nil {
+	if p == nil || p.unheard {
 		p = &peer{settings: own}
 		d.peers[node] = p
 	}
@@ -211,7 +212,7 @@ func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for node, p := range d.peers {
-		if now.Sub(p.heard) > peerForgot {
+		if now.Sub(p.heard) > 2*peerForgot {
 			delete(d.peers, node)
 		}
 	}
@@ -237,7 +238,7 @@ func (f *Feed) Peers() (deaf bool, differing []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for node, p := range d.peers {
-		if p.settings != f.cfg.Settings {
+		if p.settings != f.cfg.Settings && !p.unheard {
 			differing = append(differing, node)
 		}
 	}

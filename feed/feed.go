@@ -20,11 +20,12 @@ import (
 // Config of a Feed. The zero value is that of a node that is alone.
 type Config struct {
 	Hub      hub.Config
-	Node     string       // names this run of the node among the others; required with a Bus
-	Bus      parley.Bus   // nil: there are no other nodes
-	Index    parley.Index // is projected after each append; nil: the log's own, which it writes with each append
-	Settings uint64       // a hash of the settings that must be the same on every node
-	Logger   *slog.Logger // slog.Default()
+	Node     string        // names this run of the node among the others; required with a Bus
+	Bus      parley.Bus    // nil: there are no other nodes
+	Index    parley.Index  // is projected after each append; nil: the log's own, which it writes with each append
+	Outbox   parley.Outbox // with Index: what other nodes finish if this one dies; nil: nobody does
+	Settings uint64        // a hash of the settings that must be the same on every node
+	Logger   *slog.Logger  // slog.Default()
 	Events   parley.Events
 	Clock    func() time.Time
 }
@@ -47,6 +48,7 @@ type Feed struct {
 	joins    joins
 	out      []chan parley.Envelope // by the hash of the channel
 	digest   digest
+	outbox   outbox
 }
 
 type shard struct {
@@ -73,7 +75,8 @@ func New(log parley.Log, cfg Config) *Feed {
 	cfg.Hub.Events = cfg.Events
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
 		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {},
-		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}}}
+		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
+		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
 		f.shards[i].queues = map[parley.ChannelID]*appendQueue{}
 	}
@@ -105,6 +108,9 @@ func (f *Feed) Run(ctx context.Context) error {
 	g.Go(func() error { return f.followEpochs(ctx) })
 	g.Go(func() error { return f.repairs.run(ctx) })
 	g.Go(func() error { return f.projects.run(ctx) })
+	if f.cfg.Outbox != nil {
+		g.Go(func() error { return f.takeOver(ctx) })
+	}
 	if f.cfg.Bus != nil {
 		g.Go(func() error { return f.cfg.Bus.Run(ctx, handler{f}) })
 		for _, out := range f.out {

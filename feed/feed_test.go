@@ -29,6 +29,13 @@ type node struct {
 
 // cluster starts nodes that run until the test ends.
 func cluster(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFaults) (all []*node) {
+	return clusterOf(t, store, nodes, faults, func(*feed.Config, *mem.Handle) {})
+}
+
+// noted has appends noted in the outbox.
+func noted(cfg *feed.Config, h *mem.Handle) { cfg.Outbox = h }
+
+func clusterOf(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFaults, with func(*feed.Config, *mem.Handle)) (all []*node) {
 	t.Helper()
 	broker := mem.NewBroker()
 	ctx, stop := context.WithCancel(context.Background())
@@ -36,7 +43,9 @@ func cluster(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFau
 	t.Cleanup(func() { stop(); running.Wait() })
 	for i := range nodes {
 		n := &node{store: store.Open(), bus: parleytest.NewFaultyBus(broker.Open(), uint64(i+1), faults)}
-		n.Feed = feed.New(n.store, feed.Config{Node: fmt.Sprint("n", i), Bus: n.bus, Index: n.store, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		cfg := feed.Config{Node: fmt.Sprint("n", i), Bus: n.bus, Index: n.store, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		with(&cfg, n.store)
+		n.Feed = feed.New(n.store, cfg)
 		running.Go(func() {
 			if err := n.Run(ctx); err != nil {
 				t.Error(err)
@@ -280,7 +289,7 @@ func TestAWatchedChannelIsToldOf(t *testing.T) {
 // nothing is missing.
 func TestAfterSettleTheIndexHasEverything(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{Projected: true})
-	nodes := cluster(t, store, 2, parleytest.BusFaults{})
+	nodes := clusterOf(t, store, 2, parleytest.BusFaults{}, noted)
 	joined := make(chan parley.Fact, 10)
 	nodes[0].OnGrown(func(parley.ChannelID) {}, func(_ parley.ChannelID, facts []parley.Fact) {
 		for _, f := range facts {
@@ -301,6 +310,71 @@ func TestAfterSettleTheIndexHasEverything(t *testing.T) {
 		if f := <-joined; f.Kind != parley.FactJoined || f.User != user {
 			t.Errorf("the fact is %+v, want that %s joined", f, user)
 		}
+	}
+}
+
+// What a node that died had appended and not projected, another one finishes.
+func TestWhatADeadNodeLeftIsFinished(t *testing.T) {
+	store := mem.NewStore(mem.StoreConfig{Projected: true})
+	dead := store.Open()
+	if err := dead.PutUnfinished(t.Context(), "dead", "room"); err != nil {
+		t.Fatal(err)
+	}
+	if r := dead.Append(t.Context(), "room", parley.Draft{User: "alice", Text: "x", Join: true}); r[0].Err != nil {
+		t.Fatal(r[0].Err)
+	}
+	n := clusterOf(t, store, 1, parleytest.BusFaults{}, noted)[0]
+	if err := n.TakeOver(t.Context(), "dead"); err != nil {
+		t.Fatal(err)
+	}
+	at, err := n.store.Position(t.Context(), "room")
+	left, err2 := n.store.UnfinishedNodes(t.Context())
+	if err != nil || err2 != nil || at[0] != 1 || len(left) != 0 {
+		t.Errorf("the position is %v, unfinished are the nodes %v (%v, %v)", at, left, err, err2)
+	}
+}
+
+// A node that is heard of, or was seen only now, is not taken over.
+func TestOnlyNodesThatAreSilentAreTakenOver(t *testing.T) {
+	now := time.Unix(1_774_684_800, 0)
+	f := feed.New(nil, feed.Config{Node: "self", Clock: func() time.Time { return now }})
+	all := []string{"self", "dead", "alive"}
+	for seconds, want := range []string{0: "[]", 30: "[]", 59: "[]", 61: "[dead]", 90: "[dead]"} {
+		if want == "" {
+			continue
+		}
+		now = time.Unix(1_774_684_800+int64(seconds), 0)
+		f.Heard("alive")
+		if got := fmt.Sprint(f.Silent(all)); got != want {
+			t.Errorf("after %d s: %s, want %s", seconds, got, want)
+		}
+	}
+}
+
+// While something is unfinished that is in the store; afterwards nothing is.
+func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
+	store := mem.NewStore(mem.StoreConfig{Projected: true})
+	n := clusterOf(t, store, 1, parleytest.BusFaults{}, noted)[0]
+	other := store.Open()
+	for round := range 3 {
+		n.post(t, "room", 1)
+		n.Settle(t.Context(), "room")
+		for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
+			left, err := other.Unfinished(t.Context(), "n0", "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("round %d: %v stay unfinished", round, left)
+			}
+		}
+	}
+	n.store.Fail(mem.Refused)
+	if r := n.PublishAll("other", []parley.Draft{{User: "alice", Text: "x"}}); !errors.Is(r[0].Err, parley.ErrUnavailable) {
+		t.Errorf("a channel that could not be noted: %v", r[0].Err)
 	}
 }
 

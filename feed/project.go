@@ -24,6 +24,7 @@ func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 	for {
 		done, err := f.projectSome(ctx, channel)
 		if err == nil && done {
+			f.finished(ctx, channel)
 			return
 		}
 		if err != nil && !pause(ctx, retryEvery) {

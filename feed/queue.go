@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -132,15 +133,29 @@ func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
 		for i := range batch {
 			drafts = append(drafts, batch[i].draft)
 		}
-		// The commit is shared with others and is not the caller's to cancel.
-		begin := f.cfg.Clock()
-		results := f.log.Append(context.Background(), channel, drafts...)
-		f.measured(results, f.cfg.Clock().Sub(begin))
+		results := f.append(channel, drafts)
 		entries = f.appended(channel, results, entries[:0])
 		for i := range batch {
 			batch[i].done(results[i])
 		}
 	}
+}
+
+// append appends a batch.
+func (f *Feed) append(channel parley.ChannelID, drafts []parley.Draft) []parley.Result {
+	if err := f.begin(channel); err != nil {
+		results := make([]parley.Result, len(drafts))
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
+	begin := f.cfg.Clock()
+	// The commit is shared with others and is not the caller's to cancel.
+	results := f.log.Append(context.Background(), channel, drafts...)
+	f.measured(results, f.cfg.Clock().Sub(begin))
+	f.end(channel, slices.ContainsFunc(results, func(r parley.Result) bool { return errors.Is(r.Err, parley.ErrUnknown) }))
+	return results
 }
 
 // measured tells how long a batch took, and how much of it failed.

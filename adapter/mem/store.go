@@ -28,13 +28,14 @@ type Store struct {
 	clock     func() time.Time
 	projected bool
 
-	mu       sync.Mutex // guards the rest
-	epoch    int
-	channels map[parley.ChannelID]*channel
-	lists    map[parley.UserID]map[parley.ChannelID]struct{} // of whom each user is a member
-	revoked  map[parley.UserID]parley.Timestamp
-	keys     map[string]parley.Key
-	open     map[string]map[parley.ChannelID]struct{} // by node
+	mu         sync.Mutex // guards the rest
+	epoch      int
+	channels   map[parley.ChannelID]*channel
+	lists      map[parley.UserID]map[parley.ChannelID]struct{} // of whom each user is a member
+	revoked    map[parley.UserID]parley.Timestamp
+	keys       map[string]parley.Key
+	unfinished map[string]map[parley.ChannelID]struct{} // by node
+	open       map[string]map[parley.ChannelID]struct{} // by node
 }
 
 // NewStore makes an empty store.
@@ -45,7 +46,7 @@ func NewStore(cfg StoreConfig) *Store {
 	return &Store{presence: NewPresence(PresenceConfig{Clock: cfg.Clock}), once: NewOnce(cfg.Clock), clock: cfg.Clock,
 		projected: cfg.Projected, epoch: 1, channels: map[parley.ChannelID]*channel{},
 		lists:   map[parley.UserID]map[parley.ChannelID]struct{}{},
-		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{},
+		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{}, unfinished: map[string]map[parley.ChannelID]struct{}{},
 		open: map[string]map[parley.ChannelID]struct{}{}}
 }
 

@@ -54,6 +54,10 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestOutbox(t *testing.T) {
+	parleytest.RunOutbox(t, func(*testing.T) []parley.Outbox { return handles[parley.Outbox](mem.NewStore(mem.StoreConfig{})) })
+}
+
 func TestKeys(t *testing.T) {
 	parleytest.RunKeys(t, func(*testing.T) []parley.Keys { return handles[parley.Keys](mem.NewStore(mem.StoreConfig{})) })
 }

@@ -1,0 +1,168 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// outbox is which channels this node has noted in the store as unfinished, where what follows
+// from entries is projected after the append. The log is the outbox; this says where to look.
+//
+//	first draft ──PutUnfinished──▶ noted ──appended, projected, nothing in flight──▶ RemoveUnfinished
+type outbox struct {
+	mu       sync.Mutex
+	channels map[parley.ChannelID]*unfinished
+}
+
+type unfinished struct {
+	inFlight int           // queues that append
+	until    time.Time     // an append of unknown outcome may come to be until then
+	removing chan struct{} // closed when the note is removed; nil: it is not being removed
+}
+
+const (
+	outboxTime   = 5 * time.Second  // bounds one call to the store
+	unknownKeeps = time.Minute      // so long an append of unknown outcome may still come to be
+	takeOverLook = 10 * time.Second // how often the notes of other nodes are looked at
+	takeOverPage = 1000
+)
+
+var errOutbox = &parley.Error{Code: parley.CodeUnavailable, Detail: "the store did not note the channel", Hint: "try again", Err: parley.ErrUnavailable}
+
+// begin notes a channel before an append to it.
+func (f *Feed) begin(channel parley.ChannelID) error {
+	if f.cfg.Outbox == nil {
+		return nil
+	}
+	o := &f.outbox
+	for {
+		o.mu.Lock()
+		u := o.channels[channel]
+		switch {
+		case u == nil:
+			o.mu.Unlock()
+			ctx, cancel := context.WithTimeout(context.Background(), outboxTime)
+			err := f.cfg.Outbox.PutUnfinished(ctx, f.cfg.Node, channel)
+			cancel()
+			if err != nil {
+				return errors.Join(errOutbox, err)
+			}
+			o.mu.Lock() // a channel has one queue, so nobody else has noted it
+			o.channels[channel] = &unfinished{inFlight: 1}
+			o.mu.Unlock()
+			return nil
+		case u.removing == nil:
+			u.inFlight++
+			o.mu.Unlock()
+			return nil
+		}
+		removing := u.removing
+		o.mu.Unlock()
+		<-removing
+	}
+}
+
+// end says that an append is over.
+func (f *Feed) end(channel parley.ChannelID, unknown bool) {
+	if f.cfg.Outbox == nil {
+		return
+	}
+	f.outbox.mu.Lock()
+	defer f.outbox.mu.Unlock()
+	u := f.outbox.channels[channel]
+	if u.inFlight--; unknown {
+		u.until = f.cfg.Clock().Add(unknownKeeps)
+	}
+}
+
+// finished removes the note of a channel whose entries were projected, unless more may come.
+func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
+	o := &f.outbox
+	o.mu.Lock()
+	u := o.channels[channel]
+	if f.cfg.Outbox == nil || u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) {
+		o.mu.Unlock()
+		return
+	}
+	u.removing = make(chan struct{})
+	o.mu.Unlock()
+	until, cancel := context.WithTimeout(ctx, outboxTime)
+	defer cancel()
+	_ = f.cfg.Outbox.RemoveUnfinished(until, f.cfg.Node, channel) // a note too many costs one look
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.channels, channel)
+	close(u.removing)
+}
+
+// takeOver projects what nodes that have died left unfinished, and what this node could not be
+// sure of, until ctx ends.
+func (f *Feed) takeOver(ctx context.Context) error {
+	for pause(ctx, takeOverLook) {
+		f.outbox.mu.Lock()
+		for channel, u := range f.outbox.channels {
+			if u.inFlight == 0 {
+				f.projects.add(channel)
+			}
+		}
+		f.outbox.mu.Unlock()
+		nodes, err := f.cfg.Outbox.UnfinishedNodes(ctx)
+		if err != nil {
+			continue
+		}
+		for _, node := range f.digest.silent(nodes, f.cfg.Node, f.cfg.Clock()) {
+			_ = f.finish(ctx, node) // the next time
+		}
+	}
+	return nil
+}
+
+// finish announces and projects what a node has left. Two nodes doing so at once do no harm.
+func (f *Feed) finish(ctx context.Context, node string) error {
+	for after := parley.ChannelID(""); ; {
+		channels, err := f.cfg.Outbox.Unfinished(ctx, node, after, takeOverPage)
+		if err != nil || len(channels) == 0 {
+			return err
+		}
+		bs, err := f.log.Bounds(ctx, channels...)
+		if err != nil {
+			return err
+		}
+		for i, channel := range channels {
+			if bs[i].Last > 0 {
+				f.digest.note(channel, bs[i].Last)
+				f.heard(channel, bs[i].Last)
+			}
+			f.projectChannel(ctx, channel)
+			if err := f.cfg.Outbox.RemoveUnfinished(ctx, node, channel); err != nil {
+				return err
+			}
+		}
+		after = channels[len(channels)-1]
+	}
+}
+
+// silent returns those nodes that were not heard of for so long that they are gone. A node is
+// heard of when it is first seen in a list.
+func (d *digest) silent(nodes []string, self string, now time.Time) (gone []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, node := range nodes {
+		if node == self {
+			continue
+		}
+		p := d.peers[node]
+		if p == nil {
+			d.peers[node] = &peer{heard: now, unheard: true}
+			continue
+		}
+		if now.Sub(p.heard) >= peerForgot {
+			gone = append(gone, node)
+		}
+	}
+	return gone
+}

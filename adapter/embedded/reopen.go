@@ -34,8 +34,8 @@ const (
 // is set before Run.
 func (l *Log) OnReopened(f func(channels ...parley.ChannelID)) { l.reopened = f }
 
-// between is what readers get while the files are closed.
-var between = fmt.Errorf("%w: the store is being opened again", parley.ErrUnavailable)
+// errBetween is what readers get while the files are closed.
+var errBetween = fmt.Errorf("%w: the store is being opened again", parley.ErrUnavailable)
 
 // runReopen opens the files again after a failure, until ctx ends.
 func (l *Log) runReopen(ctx context.Context) {
@@ -77,7 +77,7 @@ func (l *Log) reopen() (unknown []parley.ChannelID, err error) {
 			<-l.slots
 		}
 	}()
-	l.gate.shut(between)
+	l.gate.shut(errBetween)
 	if err := l.closeFiles(); err != nil { // which tells no more than that it failed before
 		l.cfg.Logger.Debug("the store's files were closed", "err", err)
 	}

@@ -70,7 +70,8 @@ func TestFaultyBusIsAsBadAsItsSeedSays(t *testing.T) {
 	bad := parleytest.BusFaults{Lose: 0.2, Repeat: 0.2, Delay: 20 * time.Millisecond}
 	got := send(t, 7, bad)
 	once := slices.Compact(slices.Sorted(slices.Values(got)))
-	if lost, repeated := 1000-len(once), len(got)-len(once); lost < 150 || lost > 250 || repeated < 100 || repeated > 250 || slices.IsSorted(got) {
+	lost, repeated := 1000-len(once), len(got)-len(once)
+	if lost < 150 || lost > 250 || repeated < 100 || repeated > 250 || slices.IsSorted(got) {
 		t.Errorf("%d lost, %d repeated, sorted %v", lost, repeated, slices.IsSorted(got))
 	}
 	if again := send(t, 7, bad); !slices.Equal(got, again) {

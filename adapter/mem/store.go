@@ -35,7 +35,6 @@ type Store struct {
 	revoked    map[parley.UserID]parley.Timestamp
 	keys       map[string]parley.Key
 	unfinished map[string]map[parley.ChannelID]struct{} // by node
-	open       map[string]map[parley.ChannelID]struct{} // by node
 }
 
 // NewStore makes an empty store.
@@ -46,8 +45,8 @@ func NewStore(cfg StoreConfig) *Store {
 	return &Store{presence: NewPresence(PresenceConfig{Clock: cfg.Clock}), once: NewOnce(cfg.Clock), clock: cfg.Clock,
 		projected: cfg.Projected, epoch: 1, channels: map[parley.ChannelID]*channel{},
 		lists:   map[parley.UserID]map[parley.ChannelID]struct{}{},
-		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{}, unfinished: map[string]map[parley.ChannelID]struct{}{},
-		open: map[string]map[parley.ChannelID]struct{}{}}
+		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{},
+		unfinished: map[string]map[parley.ChannelID]struct{}{}}
 }
 
 // Open is a node's way into the store.

@@ -62,10 +62,6 @@ func TestKeys(t *testing.T) {
 	parleytest.RunKeys(t, func(*testing.T) []parley.Keys { return handles[parley.Keys](mem.NewStore(mem.StoreConfig{})) })
 }
 
-func TestOpenLists(t *testing.T) {
-	parleytest.RunOpenLists(t, func(*testing.T) []parley.OpenLists { return handles[parley.OpenLists](mem.NewStore(mem.StoreConfig{})) })
-}
-
 func TestOnce(t *testing.T) {
 	parleytest.RunOnce(t, func(*testing.T) parleytest.OnceHarness {
 		now := time.Unix(1_774_684_800, 0)

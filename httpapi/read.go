@@ -35,7 +35,40 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return a.ways.Poll(w, r, caller, channels, named, each)
+	return a.answerPoll(w, r, caller, channels, named, each)
+}
+
+// answerPoll answers with an array of messages, ascending. Several channels are merged by
+// timestamp. The caller counts as present in those that the request named, unless it reads
+// backwards.
+func (a *API) answerPoll(w http.ResponseWriter, r *http.Request, c access.Caller, channels, named []parley.ChannelID,
+	each func(parley.ChannelID) chat.Query) error {
+	var ms []parley.Message
+	backwards := false
+	if len(named) != 1 {
+		epoch, err := a.chat.Epoch(r.Context())
+		if err != nil {
+			return err
+		}
+		a.chat.AskAbout(c, len(channels))
+		if ms, err = a.chat.Merged(r.Context(), c, channels, each); err != nil {
+			return err
+		}
+		w.Header().Set("Parley-Epoch", epoch)
+	} else {
+		q := each(channels[0])
+		page, err := a.chat.History(r.Context(), c, channels[0], q)
+		if err != nil {
+			return err
+		}
+		ms = page.Messages
+		setBounds(w.Header(), page.Bounds)
+		backwards = q.Before != nil
+	}
+	if !backwards {
+		a.chat.Asked(c, parley.ShortPoll, named...)
+	}
+	return writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 }
 
 // query reads since, after, before and limit, of which the first three exclude
@@ -138,7 +171,12 @@ func (a *API) thread(w http.ResponseWriter, r *http.Request, c access.Caller, ch
 			*id = &n
 		}
 	}
-	return a.ways.Thread(w, r, c, channels[0], root, q)
+	page, replies, err := a.chat.Thread(r.Context(), c, channels[0], root, q)
+	if err != nil {
+		return err
+	}
+	setBounds(w.Header(), page.Bounds)
+	return writeTagged(w, r, append(wire.AppendThread(nil, page.Messages, replies), '\n'))
 }
 
 // message answers with one message.

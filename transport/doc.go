@@ -1,6 +1,6 @@
-// Package transport is the ways to read a channel: a short poll asks once, a long
-// poll asks and waits, server-sent events and WebSocket ask whenever the bell rings.
-// It turns requests into sessions and frames into use cases, and stores nothing.
+// Package transport serves the requests that wait: a held poll waits for the next message,
+// an event stream and a WebSocket for every message. It turns requests into sessions and
+// frames into use cases, and stores nothing.
 package transport
 
 import (

@@ -3,17 +3,15 @@ package door
 import (
 	"bytes"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/pires/go-proxyproto"
 
 	"parley"
 	"parley/engine"
-	"parley/httpapi"
+	"parley/wire"
 )
 
 type accepted struct {
@@ -73,7 +71,7 @@ func (d *Door) apart(conn net.Conn, e *parley.Error) {
 func (d *Door) leaving(conn net.Conn) net.Conn {
 	conn = engine.Leaving(conn)
 	if own, ok := conn.(*engine.Leaver); ok {
-		own.Instead, own.Patience = httpapi.Malformed, d.cfg.Patience
+		own.Instead, own.Patience = malformed, d.cfg.Patience
 	}
 	return conn
 }
@@ -136,11 +134,7 @@ func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 	if _, err := conn.Read(request); err != nil {
 		return
 	}
-	h := http.Header{"Connection": {"close"}, "X-Content-Type-Options": {"nosniff"}}
-	status, body := httpapi.Problem(h, e)
-	answer := bytes.NewBufferString(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: %d\r\n", status, http.StatusText(status), len(body)))
-	_ = h.Write(answer)
-	_, _ = conn.Write(append(append(answer.Bytes(), "\r\n"...), body...))
+	_, _ = conn.Write(wire.AppendProblem(nil, wire.Status(e), e))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = conn.Read(request) // closing with bytes unread would take the answer back
 	}

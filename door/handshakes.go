@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"parley/transport"
+	"parley/wire"
 )
 
 // handshakes serves requests that open a WebSocket or an event stream and arrive whole with
@@ -228,11 +228,7 @@ func (w *answer) finish() {
 		return
 	}
 	w.header.Set("Connection", "close")
-	w.header.Set("Content-Length", fmt.Sprint(w.body.Len()))
-	w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	out := bytes.NewBuffer(fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n", w.status, http.StatusText(w.status)))
-	_ = w.header.Write(out) // a buffer has no errors
-	out.WriteString("\r\n")
+	w.header.Del("Content-Length") // it is that of the body
 	_ = w.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
-	_, _ = w.conn.Write(append(out.Bytes(), w.body.Bytes()...))
+	_, _ = w.conn.Write(wire.AppendAnswer(nil, w.status, w.header, w.body.Bytes()))
 }

@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/auth"
+	"parley/wire"
 )
 
 // health answers whether the process lives, and whether it should get requests.
@@ -103,6 +104,6 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 		if cfg.Refused != nil {
 			cfg.Refused(Refusal{Error: e, Request: "admin: " + r.Method + " " + r.URL.Path})
 		}
-		writeProblem(w, e)
+		wire.WriteProblem(w, e)
 	})
 }

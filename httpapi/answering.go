@@ -9,6 +9,7 @@ import (
 	"parley"
 	"parley/access"
 	"parley/limit"
+	"parley/wire"
 )
 
 // answering is the account of an answer: it is built among few others, for which it reserves the
@@ -88,8 +89,8 @@ func (acc *answering) WriteHeader(status int) {
 			h := acc.Header()
 			h.Del("ETag")
 			h.Del("Content-Length")
-			var body []byte
-			status, body = Problem(h, e)
+			status = wire.Status(e)
+			body := wire.Problem(h, status, e)
 			h.Set("Content-Length", strconv.Itoa(len(body)))
 			defer func() { _, _ = acc.ResponseWriter.Write(body) }()
 		} else {

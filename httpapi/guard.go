@@ -13,6 +13,7 @@ import (
 	"parley"
 	"parley/access"
 	"parley/auth"
+	"parley/wire"
 )
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
@@ -29,7 +30,7 @@ func guard(hosts func(string) bool, secret func() (string, error), hsts bool, ne
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
 		if hosts != nil && !hosts(r.Host) {
-			writeProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
+			wire.WriteProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
 				Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine(secret)})
 			return
 		}
@@ -72,7 +73,7 @@ func plain(next http.Handler) http.Handler {
 			r.URL = &u
 		}
 		if clean := path.Clean("/" + p); p != clean && (p != clean+"/" || clean == "/") {
-			writeProblem(w, parley.AsError(notFound(w, r)))
+			wire.WriteProblem(w, parley.AsError(notFound(w, r)))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -84,7 +85,7 @@ func (a *API) foreign(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.refuse(r); err != nil {
 			a.refused(r, err)
-			writeProblem(w, err)
+			wire.WriteProblem(w, err)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -101,7 +102,7 @@ func (a *API) undrained(next http.Handler) http.Handler {
 				writeDraining(w, err)
 				return
 			}
-			writeProblem(w, err)
+			wire.WriteProblem(w, err)
 			return
 		}
 		defer a.ways.End()

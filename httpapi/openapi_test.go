@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"parley"
-	"parley/transport"
 	"parley/wire"
 )
 
@@ -133,9 +132,9 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 		Key: "k", Thread: 41, Data: json.RawMessage(`{"a":1}`)}
 	bare := parley.Message{ID: 1, Channel: "general", User: "guest", Text: "x", Time: 1}
 	gone := httptest.NewRecorder()
-	writeProblem(gone, &parley.Error{Code: parley.CodeCursorGone, Detail: "gone", Reset: &parley.Reset{Reason: "expired", First: 5, Last: 9}})
+	wire.WriteProblem(gone, &parley.Error{Code: parley.CodeCursorGone, Detail: "gone", Reset: &parley.Reset{Reason: "expired", First: 5, Last: 9}})
 	old := httptest.NewRecorder()
-	writeProblem(old, transport.ErrVersion)
+	wire.WriteProblem(old, wire.ErrVersion)
 	view, err := json.Marshal(channelView{Channel: "general", Kind: "public", Retention: &parley.Retention{Messages: 9}, FirstID: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +174,7 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 			t.Errorf("%s as a %s: %q", c.json, c.schema, why)
 		}
 	}
-	for code := range statuses {
+	for code := range wire.Statuses {
 		if why := violates(doc, ref("Code"), string(code)); why != "" {
 			t.Errorf("the code %s: %s", code, why)
 		}

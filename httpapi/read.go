@@ -271,7 +271,7 @@ func writeDraining(w http.ResponseWriter, e *parley.Error) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache, no-transform")
-	h.Set("Retry-After", retryAfter(e.RetryAfter))
+	h.Set("Retry-After", wire.RetryAfter(e.RetryAfter))
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(transport.Refusal(e))
 }
@@ -310,7 +310,7 @@ func (a *API) refuseSocket(w http.ResponseWriter, r *http.Request, err error) er
 		return err
 	}
 	e := parley.AsError(err)
-	switch status := statuses[e.Code]; status {
+	switch status := wire.Status(e); status {
 	case 400, 401, 403, 404, 429:
 		if a.ways.RefuseWebSocket(w, r, e, 4000+status) == nil {
 			return nil

@@ -36,9 +36,6 @@ type Config struct {
 	// GiveBack takes a connection whose long poll was answered, and the bytes that were
 	// read of its next request. nil: held polls stay in their handlers.
 	GiveBack func(nc net.Conn, early []byte)
-	// Problem renders an error for a connection that has left net/http: it sets the
-	// header and returns the status and the body. Needed with GiveBack.
-	Problem func(h http.Header, e *parley.Error) (status int, body []byte)
 	// Token tells whose token a client sends on its open connection; nil: there are none.
 	Token func(ctx context.Context, token string) (access.Caller, error)
 	// Valid refuses credentials that have expired or were revoked, with

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"net"
@@ -134,9 +135,9 @@ func (p *pollPeer) problem(e *parley.Error) []byte {
 	if p.leave {
 		h.Set("Connection", "close")
 	}
-	status, body := p.t.cfg.Problem(h, e)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	return append(responseHead(status, h), body...)
+	status := wire.Status(e)
+	body := wire.Problem(h, status, e)
+	return wire.AppendAnswer(nil, status, h, body)
 }
 
 func (p *pollPeer) Unsent(b []byte, n int) { p.has().rest = b[n:] }
@@ -184,14 +185,11 @@ type answerHead struct {
 
 // before returns the whole answer.
 func (a *answerHead) before(body []byte, leave bool) []byte {
-	b := append(make([]byte, 0, len(a.lines)+len(body)+128), "HTTP/1.1 200 OK\r\nDate: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
-	b = strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(body)), 10)
-	b = append(b, "\r\n"...)
+	lines := a.lines
 	if leave {
-		b = append(b, "Connection: close\r\n"...)
+		lines = append(bytes.Clone(lines), "Connection: close\r\n"...)
 	}
-	return append(append(append(b, a.lines...), "\r\n"...), body...)
+	return wire.AppendAnswerOf(make([]byte, 0, len(lines)+len(body)+128), http.StatusOK, lines, body)
 }
 
 // heads are those of the answers that wait: few kinds, shared by many.
@@ -215,7 +213,7 @@ func (k *heads) intern(h http.Header) *answerHead {
 		if len(k.kinds) >= maxHeads || k.kinds == nil {
 			k.kinds = map[string]*answerHead{}
 		}
-		k.last = &answerHead{h.Clone(), appendHeader(nil, h)}
+		k.last = &answerHead{h.Clone(), wire.AppendHeader(nil, h)}
 		k.kinds[string(text)] = k.last
 	}
 	return k.last

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"parley"
@@ -39,7 +38,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 
 	if r.ProtoMajor == 1 && consumed(r) {
 		h.Set("Connection", "keep-alive")
-		head := responseHead(http.StatusOK, h)
+		head := wire.AppendHead(make([]byte, 0, 512), http.StatusOK, h)
 		s.Send(append(head, retryField...))
 		orders := t.orders.Load()
 		if err := t.begin(r, s, form, parley.SSE, req); err != nil {
@@ -70,37 +69,6 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	w.WriteHeader(http.StatusOK)
 	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.untilLook(t.engine.Now())))
 	return nil
-}
-
-// responseHead is a response without a length, which ends with the connection (RFC
-// 9112, section 6.3), so that a parked stream's bytes need no chunks.
-func responseHead(status int, h http.Header) []byte {
-	b := strconv.AppendInt(append(make([]byte, 0, 512), "HTTP/1.1 "...), int64(status), 10)
-	b = append(append(append(b, ' '), http.StatusText(status)...), "\r\nDate: "...)
-	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\n"...)
-	return append(appendHeader(b, h), "\r\n"...)
-}
-
-// appendHeader writes a header's lines, but for Date, as net/http does: no value can
-// begin another line.
-func appendHeader(b []byte, h http.Header) []byte {
-	for name, values := range h {
-		if name == "Date" {
-			continue
-		}
-		for _, value := range values {
-			b = append(append(b, name...), ": "...)
-			from := len(b)
-			b = append(b, value...)
-			for i, c := range b[from:] {
-				if c == '\r' || c == '\n' {
-					b[from+i] = ' '
-				}
-			}
-			b = append(b, "\r\n"...)
-		}
-	}
-	return b
 }
 
 // flusher writes through an http.ResponseWriter and lets each write go at once.

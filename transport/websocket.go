@@ -83,7 +83,7 @@ func handshake(w http.ResponseWriter, r *http.Request) (accept string, err error
 		return "", bad("this is an address for WebSocket clients", "open it as ws://, or read the channel at /api/stream/ or /api/messages")
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return "", ErrVersion
+		return "", wire.ErrVersion
 	default:
 		if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 16 {
 			return "", bad("Sec-WebSocket-Key is not 16 bytes in base64", "use a WebSocket client")
@@ -93,14 +93,11 @@ func handshake(w http.ResponseWriter, r *http.Request) (accept string, err error
 	}
 }
 
-// ErrVersion refuses a handshake of another version of the protocol: 426.
-var ErrVersion = &parley.Error{Code: parley.CodeBadRequest, Detail: "the WebSocket version is not 13", Hint: "use version 13 (RFC 6455)"}
-
 func switching(h http.Header, accept string) []byte {
 	h.Set("Upgrade", "websocket")
 	h.Set("Connection", "Upgrade")
 	h.Set("Sec-WebSocket-Accept", accept)
-	return responseHead(http.StatusSwitchingProtocols, h)
+	return wire.AppendHead(make([]byte, 0, 512), http.StatusSwitchingProtocols, h)
 }
 
 // hasToken looks for a token in a list header, whatever its case.

@@ -206,7 +206,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	s.door = door.New(o.public, s.engine, door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
 		MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
-		GiveBack: s.door.GiveBack, Problem: httpapi.Problem,
+		GiveBack:         s.door.GiveBack,
 		MaxSubscriptions: f.MaxSubscriptions, Refusal: s.door.Refusal, Refused: trail.frame}
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Token, cfg.Valid = a.Bearer, a.Valid

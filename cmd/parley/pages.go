@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"parley"
-	"parley/httpapi"
 	"parley/web"
+	"parley/wire"
 )
 
 // pages serves the chat page at /, what it runs at /chat.js, the client at /parley.js and /parley-extras.js, and
@@ -25,9 +25,7 @@ func pages() http.Handler {
 		}
 		body, csp, ok := web.Page(pageOf(r.URL.Path))
 		if !ok {
-			status, problem := httpapi.Problem(w.Header(), &parley.Error{Code: parley.CodeNotFound, Detail: "there is no such example", Hint: "see /examples/"})
-			w.WriteHeader(status)
-			_, _ = w.Write(problem)
+			wire.WriteProblem(w, &parley.Error{Code: parley.CodeNotFound, Detail: "there is no such example", Hint: "see /examples/"})
 			return
 		}
 		h := w.Header()
@@ -59,9 +57,7 @@ func script(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		if v := r.URL.Query().Get("v"); v != "" && v != tag {
-			status, problem := httpapi.Problem(h, &parley.Error{Code: parley.CodeNotFound, Detail: "this server has another version of the script", Hint: "load the page again"})
-			w.WriteHeader(status)
-			_, _ = w.Write(problem)
+			wire.WriteProblem(w, &parley.Error{Code: parley.CodeNotFound, Detail: "this server has another version of the script", Hint: "load the page again"})
 			return
 		}
 		h.Set("Content-Type", "text/javascript; charset=utf-8")

@@ -25,7 +25,7 @@ func (s *Service) Change(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := space.fits(change.Text, change.Data); err != nil {
 		return nil, false, err
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return nil, false, err
 	}
 	answer := make(chan parley.Result, 1)
@@ -108,6 +108,6 @@ func (s *Service) Reactors(ctx context.Context, c access.Caller, channel parley.
 		return parley.Reactors{}, err
 	}
 	r, err := s.store.Reactors(ctx, channel, of, emoji, c.User, after, limit)
-	s.limits.Owe(c, len(r.Users)*parley.MaxName/answerUnit)
+	s.limits.ChargeRead(c, len(r.Users)*parley.MaxName/answerUnit)
 	return r, err
 }

@@ -65,11 +65,11 @@ func (s *Service) configure(ctx context.Context, c access.Caller, channel parley
 	if denied != nil && !(direct && a.role.In()) {
 		return denied
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	if !a.made {
-		if err := s.make(ctx, c, channel); err != nil {
+		if err := s.allowCreate(ctx, c, channel); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	var members []parley.UserID // to be told; there may be a hundred thousand

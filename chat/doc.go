@@ -31,7 +31,7 @@ type Config struct {
 	Presence   presence.Config
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
-	Limits     Limits           // nil: nobody is limited
+	Limits     Limiter          // nil: nobody is limited
 	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
 }
 
@@ -47,7 +47,7 @@ type Service struct {
 	keeper    *presence.Keeper
 	clock     func() time.Time
 	steady    func() time.Time // which no jump of the system's clock moves, as that of tokens
-	limits    Limits
+	limits    Limiter
 	maxAnswer int
 	typing    typing
 	watches   *watch.Streams

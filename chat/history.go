@@ -97,7 +97,7 @@ func (s *Service) page(c access.Caller, b parley.Bounds, ms []parley.Message, er
 	if err != nil {
 		return Page{}, err
 	}
-	s.limits.Owe(c, sizes(ms)/answerUnit)
+	s.limits.ChargeRead(c, sizes(ms)/answerUnit)
 	return Page{ms, b}, nil
 }
 

@@ -70,7 +70,7 @@ func (s *Service) Inbox(ctx context.Context, c access.Caller, after string, limi
 			page = page[:at+cut]
 		}
 	}
-	s.limits.Owe(c, bytes/answerUnit)
+	s.limits.ChargeRead(c, bytes/answerUnit)
 	if from+len(page) < len(bs) {
 		last := page[len(page)-1]
 		in.Next = strconv.FormatInt(int64(last.Time), 10) + "/" + string(last.Channel)

@@ -265,7 +265,7 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 	told := func(kind string) (frame string) {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
-			b, err := session.Take("", 1<<20, 1)
+			b, err := session.Next("", 1<<20, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -412,7 +412,7 @@ func TestAMessageBeforeTheFirstCountIsAnnounced(t *testing.T) {
 			tick := time.NewTicker(10 * time.Millisecond)
 			defer tick.Stop()
 			for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
-				b, err := session.Take("", 1<<20, 1)
+				b, err := session.Next("", 1<<20, 1)
 				if err != nil {
 					t.Fatal(err)
 				}

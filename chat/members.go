@@ -60,11 +60,11 @@ func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley
 	if a.role == parley.Banned {
 		return parley.Member{}, &parley.Error{Code: parley.CodeConflict, Detail: fmt.Sprintf("%s is banned from %s", user, channel), Hint: "lift the ban first"}
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return parley.Member{}, err
 	}
 	if !a.made {
-		if err := s.make(ctx, c, channel); err != nil {
+		if err := s.allowCreate(ctx, c, channel); err != nil {
 			return parley.Member{}, err
 		}
 	}
@@ -115,7 +115,7 @@ func (s *Service) removeMember(ctx context.Context, c access.Caller, channel par
 			return err
 		}
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	if !a.stored().In() {
@@ -142,7 +142,7 @@ func (s *Service) setBan(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
 		return err
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	switch {
@@ -250,7 +250,7 @@ func (s *Service) MarkRead(ctx context.Context, c access.Caller, channel parley.
 
 // Mute says whether a member is pushed the messages of a channel.
 func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.ChannelID, muted bool) error {
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	_, err := s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})

@@ -35,7 +35,7 @@ func watch(t *testing.T, h *hub.Hub, channel parley.ChannelID, as string) func()
 	}
 	return func() (kinds []string) {
 		for {
-			b, err := s.Take(as, 1<<20, 1<<20)
+			b, err := s.Next(as, 1<<20, 1<<20)
 			if err != nil {
 				t.Fatal(err)
 			}

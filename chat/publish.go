@@ -19,12 +19,12 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 	if err != nil {
 		return err
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	if !a.made {
 		generation := s.known.generation.Load()
-		if err := s.make(ctx, c, channel); err != nil {
+		if err := s.allowCreate(ctx, c, channel); err != nil {
 			return err
 		}
 		if a.made = true; !a.direct { // by the time that this is asked for again
@@ -164,7 +164,7 @@ func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.Cha
 	if _, err := s.mayPost(ctx, c, channel, nil, &data); err != nil {
 		return err
 	}
-	if err := s.spend(c, channel); err != nil {
+	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
 	s.feed.Event(channel, parley.Event{Name: name, Object: wire.Event(nil, channel, c.User, c.Name, name, data), Skip: skip})

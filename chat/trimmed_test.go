@@ -41,7 +41,7 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 	last := ""
 	look := func() {
 		t.Helper()
-		b, err := session.Take("", 1<<20, 1)
+		b, err := session.Next("", 1<<20, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,8 @@ type LimiterConfig struct {
 
 // Limiter limits callers, and addresses before it is known who connects from them.
 type Limiter struct {
-	Callers     *limit.Limits // nil: not limited
-	connections *limit.Limits
+	Callers     *limit.Limiter // nil: not limited
+	connections *limit.Limiter
 	proxies     limit.Proxies
 	header      bool
 	log         *slog.Logger
@@ -41,46 +41,46 @@ func NewLimiter(cfg LimiterConfig) *Limiter {
 		connections: limit.New(limit.Config{Handshakes: cfg.Handshakes, PerIP: cfg.PerIP, Clock: cfg.Clock})}
 }
 
-var _ chat.Limits = (*Limiter)(nil)
+var _ chat.Limiter = (*Limiter)(nil)
 
-// Spend implements chat.Limits, as do the next three. Back ends have no address.
-func (l *Limiter) Spend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error {
+// AllowSend implements chat.Limits, as do the next three. Back ends have no address.
+func (l *Limiter) AllowSend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
-	return l.hint(l.Callers.SpendMany(c.User, c.Address, channel, messages), c.Address)
+	return l.hint(l.Callers.AllowSendMany(c.User, c.Address, channel, messages), c.Address)
 }
 
-func (l *Limiter) Ask(c access.Caller, units int) *parley.Error {
+func (l *Limiter) AllowRead(c access.Caller, units int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
-	return l.hint(l.Callers.Ask(c.User, c.Address, units), c.Address)
+	return l.hint(l.Callers.AllowRead(c.User, c.Address, units), c.Address)
 }
 
-func (l *Limiter) Owe(c access.Caller, units int) {
+func (l *Limiter) ChargeRead(c access.Caller, units int) {
 	if c.Address.IsValid() {
-		l.Callers.Owe(c.User, c.Address, units)
+		l.Callers.ChargeRead(c.User, c.Address, units)
 	}
 }
 
-func (l *Limiter) Make(c access.Caller) *parley.Error {
+func (l *Limiter) AllowCreate(c access.Caller) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
 	}
-	return l.Callers.Make(c.User)
+	return l.Callers.AllowCreate(c.User)
 }
 
 // Acquire counts a stream or held poll of a caller until Release, or refuses it.
 func (l *Limiter) Acquire(c access.Caller) *parley.Error {
-	return l.hint(l.Callers.Take(c.User, c.Address), c.Address)
+	return l.hint(l.Callers.Acquire(c.User, c.Address), c.Address)
 }
 
 // Patience is how long a caller who was refused is not read from.
-func (l *Limiter) Patience(c access.Caller) time.Duration { return l.Callers.Refused(c.Address) }
+func (l *Limiter) Patience(c access.Caller) time.Duration { return l.Callers.NoteRefusal(c.Address) }
 
 // Release ends what Acquire counted.
-func (l *Limiter) Release(c access.Caller) { l.Callers.Free(c.User, c.Address) }
+func (l *Limiter) Release(c access.Caller) { l.Callers.Release(c.User, c.Address) }
 
 // Follow counts channels that a caller's stream or held poll follows until Unfollow, or
 // refuses them.
@@ -122,10 +122,10 @@ func (l *Limiter) admit(conn net.Conn) *parley.Error {
 	if !ip.IsValid() {
 		return nil
 	}
-	if e := l.connections.Handshake(ip); e != nil {
+	if e := l.connections.AllowHandshake(ip); e != nil {
 		return l.hint(e, ip)
 	}
-	return l.hint(l.connections.Take("", ip), ip)
+	return l.hint(l.connections.Acquire("", ip), ip)
 }
 
 // back counts a connection that comes back, whatever there are.
@@ -137,7 +137,7 @@ func (l *Limiter) back(conn net.Conn) {
 
 func (l *Limiter) gone(conn net.Conn) {
 	if ip := l.end(conn); ip.IsValid() {
-		l.connections.Free("", ip)
+		l.connections.Release("", ip)
 	}
 }
 

@@ -62,7 +62,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-t.C:
 			e.begun(ctx)
 			now := e.Now()
-			due = e.table.turn(now, due[:0])
+			due = e.table.advance(now, due[:0])
 			for _, c := range due {
 				e.tick(c, now)
 			}

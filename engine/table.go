@@ -142,9 +142,9 @@ func (t *table) takeLocked(c *Conn) {
 	c.slot = 0
 }
 
-// turn moves on by as many slots as time has passed and appends the connections in them,
+// advance moves on by as many slots as time has passed and appends the connections in them,
 // now off the wheel.
-func (t *table) turn(now time.Time, due []*Conn) []*Conn {
+func (t *table) advance(now time.Time, due []*Conn) []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last := int64(now.Sub(t.begin) / t.grain)

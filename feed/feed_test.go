@@ -90,7 +90,7 @@ func (n *node) read(t *testing.T, channel parley.ChannelID, after int64) *reader
 
 func (r *reader) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		b, err := r.session.Take("", 1<<20, 1<<20)
+		b, err := r.session.Next("", 1<<20, 1<<20)
 		switch {
 		case errors.Is(err, hub.ErrBehind):
 			if r.session.Load(ctx) != nil {
@@ -390,7 +390,7 @@ func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 		}
 		nodes[0].post(t, "room", 1)
 		for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
-			b, err := r.session.Take("", 1<<20, 1<<20)
+			b, err := r.session.Next("", 1<<20, 1<<20)
 			if errors.Is(err, hub.ErrBehind) {
 				err = r.session.Load(t.Context())
 			}

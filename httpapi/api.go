@@ -37,7 +37,7 @@ type Config struct {
 	Client   func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
 	Answers  *limit.Answers                  // of what is on its way to clients; nil: any
 	Patience time.Duration                   // for which a client of HTTP/2 may take nothing of its answer; 0: any
-	Limits   *limit.Limits                   // of what is opened and of bad credentials; nil: none
+	Limits   *limit.Limiter                  // of what is opened and of bad credentials; nil: none
 	Refused  func(Refusal)                   // is told of what was refused; nil: nobody
 	Did      func(Deed)                      // is told of what was administered; nil: nobody
 	HSTS     bool                            // browsers are to come over TLS only (RFC 6797)

@@ -23,7 +23,7 @@ func (a *API) handle(h handler) http.Handler {
 		e := parley.AsError(err)
 		a.refused(r, e)
 		if e.Code == parley.CodeRateLimited {
-			a.ways.Pause(r.Context(), a.cfg.Limits.Refused(a.client(r)))
+			a.ways.Pause(r.Context(), a.cfg.Limits.NoteRefusal(a.client(r)))
 		}
 		switch {
 		case r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/"):

@@ -181,7 +181,7 @@ func pathChannel(r *http.Request) (parley.ChannelID, error) {
 func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	if c, err = a.cfg.Auth.Caller(r); err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
-			if late := a.cfg.Limits.Handshake(a.client(r)); late != nil {
+			if late := a.cfg.Limits.AllowHandshake(a.client(r)); late != nil {
 				return c, late
 			}
 		}
@@ -219,7 +219,7 @@ func (a *API) client(r *http.Request) (ip netip.Addr) {
 
 // opening counts a stream that is about to begin, or refuses it.
 func (a *API) opening(r *http.Request) error {
-	if e := a.cfg.Limits.Handshake(a.client(r)); e != nil {
+	if e := a.cfg.Limits.AllowHandshake(a.client(r)); e != nil {
 		return e
 	}
 	return nil

@@ -54,7 +54,7 @@ func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 func all(t *testing.T, s *hub.Session) (got []byte) {
 	t.Helper()
 	for {
-		b, err := s.Take("", 1<<20, 1000)
+		b, err := s.Next("", 1<<20, 1000)
 		switch {
 		case errors.Is(err, hub.ErrBehind):
 			if err := s.Load(t.Context()); err != nil {

@@ -96,7 +96,7 @@ func (s *Session) restart(ctx context.Context, f *follow) (done bool, err error)
 	f.pos, f.live = 0, false
 	t.mu.Unlock()
 	f.id = r.After()
-	s.hub.place(f, bs[0])
+	s.hub.attach(f, bs[0])
 	s.SendReset(t.channel, r)
 	s.ring(f)
 	return true, nil

@@ -30,12 +30,12 @@ func TestAMessageIsMadeOncePerForm(t *testing.T) {
 			t.Helper()
 			var first []byte
 			for i, s := range readers {
-				b, err := s.Take("", 1<<20, 1)
+				b, err := s.Next("", 1<<20, 1)
 				if errors.Is(err, hub.ErrBehind) {
 					if err := s.Load(t.Context()); err != nil {
 						t.Fatal(err)
 					}
-					b, err = s.Take("", 1<<20, 1)
+					b, err = s.Next("", 1<<20, 1)
 				}
 				switch {
 				case err != nil || len(b) == 0:
@@ -54,7 +54,7 @@ func TestAMessageIsMadeOncePerForm(t *testing.T) {
 		for _, s := range readers { // up to the head, whatever other forms' turns have stored
 			for b := []byte{0}; len(b) > 0; {
 				var err error
-				if b, err = s.Take("", 1<<20, 1<<20); errors.Is(err, hub.ErrBehind) {
+				if b, err = s.Next("", 1<<20, 1<<20); errors.Is(err, hub.ErrBehind) {
 					b = []byte{0}
 					if err := s.Load(t.Context()); err != nil {
 						t.Fatal(err)

@@ -107,8 +107,8 @@ func (h *Hub) topic(channel parley.ChannelID) *topic {
 	return s.topics.find(hash, channel)
 }
 
-// enter adds a follower to a channel's topic, making it if there is none.
-func (h *Hub) enter(channel parley.ChannelID, f *follow) {
+// addFollower adds a follower to a channel's topic, making it if there is none.
+func (h *Hub) addFollower(channel parley.ChannelID, f *follow) {
 	hash := h.hash(channel)
 	s := h.shard(hash)
 	s.mu.Lock()
@@ -123,14 +123,14 @@ func (h *Hub) enter(channel parley.ChannelID, f *follow) {
 	t.addLocked(f)
 }
 
-// exit takes a follower out and, with the last, the topic.
-func (h *Hub) exit(f *follow) {
-	if h.remove(f) {
+// removeFollower takes a follower out and, with the last, the topic.
+func (h *Hub) removeFollower(f *follow) {
+	if h.takeOut(f) {
 		h.source.Leave(f.topic.channel)
 	}
 }
 
-func (h *Hub) remove(f *follow) (last bool) {
+func (h *Hub) takeOut(f *follow) (last bool) {
 	t := f.topic
 	s := h.shard(h.hash(t.channel))
 	s.mu.Lock()
@@ -160,7 +160,7 @@ func (h *Hub) Grown(channel parley.ChannelID, epoch string, entries []parley.Mes
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	if h.onRead(channel) {
-		h.advance(t, entries[len(entries)-1].ID, sc)
+		h.advanceHead(t, entries[len(entries)-1].ID, sc)
 		return 0, true
 	}
 	return h.deliver(t, epoch, entries, sc)
@@ -176,7 +176,7 @@ func (h *Hub) Reached(channel parley.ChannelID, epoch string, head int64) {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	if h.onRead(channel) {
-		h.advance(t, head, sc)
+		h.advanceHead(t, head, sc)
 	} else {
 		h.raise(t, epoch, head, sc)
 	}

@@ -41,7 +41,7 @@ func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 	if _, err := s.Follow(t.Context(), "c", nil); err != nil {
 		t.Fatal(err)
 	}
-	take := func() string { b, _ := s.Take("", 1<<20, 1<<20); return string(b) }
+	take := func() string { b, _ := s.Next("", 1<<20, 1<<20); return string(b) }
 	take()
 	for range 3 {
 		publish(t, h, "c", 1, "x")
@@ -116,7 +116,7 @@ func (r *reader) drain(limit, count int) {
 	r.t.Helper()
 	for {
 		before := r.Sum()
-		b, err := r.Take("", limit, count)
+		b, err := r.Next("", limit, count)
 		switch {
 		case errors.Is(err, hub.ErrBehind):
 			if err := r.Load(r.t.Context()); err != nil {
@@ -189,7 +189,7 @@ func TestManyWhoResumeCostAFewReads(t *testing.T) {
 				}
 				taken := 0
 				for {
-					b, err := s.Take("", 1<<20, 1<<20)
+					b, err := s.Next("", 1<<20, 1<<20)
 					if errors.Is(err, hub.ErrBehind) {
 						err = s.Load(t.Context())
 					} else if len(b) == 0 {
@@ -224,7 +224,7 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 		}
 		defer s.Close()
 		h.Event("c", parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "alice"})
-		b, _ := s.Take(self, 1000, 1000)
+		b, _ := s.Next(self, 1000, 1000)
 		return string(b)
 	}
 	if got := take("alice"); got != "" {
@@ -258,7 +258,7 @@ func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
 		publish(t, h, "c", 1, "live")
 		event("since")
 		got := ""
-		for b, err := s.Take("", 100, 1); len(b) > 0 || err != nil; b, err = s.Take("", 100, 1) {
+		for b, err := s.Next("", 100, 1); len(b) > 0 || err != nil; b, err = s.Next("", 100, 1) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +284,7 @@ func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
 	}
 	var got strings.Builder
 	for {
-		b, err := s.Take("", 1<<20, 1<<20)
+		b, err := s.Next("", 1<<20, 1<<20)
 		if errors.Is(err, hub.ErrBehind) {
 			if err := s.Load(t.Context()); err != nil {
 				t.Fatal(err)
@@ -355,7 +355,7 @@ func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 1 + hops%4 {
-			b, err := s.Take("", 1<<20, 1+hops%5)
+			b, err := s.Next("", 1<<20, 1+hops%5)
 			if errors.Is(err, hub.ErrBehind) {
 				err = s.Load(t.Context())
 			}

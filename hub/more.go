@@ -20,9 +20,9 @@ type more struct {
 	pending bool
 }
 
-// advance moves the head of a channel that is fanned out on read: polls read its entries
+// advanceHead moves the head of a channel that is fanned out on read: polls read its entries
 // from pages, streams are told of the head now or soon.
-func (h *Hub) advance(t *topic, head int64, scratch *scratch) {
+func (h *Hub) advanceHead(t *topic, head int64, scratch *scratch) {
 	t.mu.Lock()
 	if head <= t.head {
 		t.mu.Unlock()

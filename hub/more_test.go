@@ -62,7 +62,7 @@ func TestOnReadStreamsAreToldOnceASecondAndPollsRead(t *testing.T) {
 func takeAll(t *testing.T, s *hub.Session) (all string) {
 	t.Helper()
 	for {
-		b, err := s.Take("", 1<<20, 1<<20)
+		b, err := s.Next("", 1<<20, 1<<20)
 		switch {
 		case err == hub.ErrBehind:
 			if err := s.Load(t.Context()); err != nil {

@@ -10,8 +10,8 @@ import (
 	"parley/wire"
 )
 
-// Bell is rung, from any goroutine, when Take may have something new, and not again
-// before Take has returned nothing. Ring must not block or call the session.
+// Bell is rung, from any goroutine, when Next may have something new, and not again
+// before Next has returned nothing. Ring must not block or call the session.
 type Bell interface{ Ring() }
 
 // Session is one reader: a form, a cursor in each channel it follows, and a bell. It
@@ -25,26 +25,26 @@ type Session struct {
 	bell Bell
 	form wire.Form
 
-	rung  bool   // guarded by mu: the bell has rung and Take has not yet returned nothing
+	rung  bool   // guarded by mu: the bell has rung and Next has not yet returned nothing
 	first follow // the owner's: the channel that was followed first, if it has a session
 
-	mu   sync.Mutex
-	turn *turn // nil for none
-	many *many // nil for none
+	mu      sync.Mutex
+	pending *pendingOutput // nil for none
+	many    *many          // nil for none
 }
 
-// turn is what a session has while it has something to give.
-type turn struct {
+// pendingOutput is what a session has while it has something to give.
+type pendingOutput struct {
 	own []byte // guarded by mu: what is for this session alone, in its form
 
 	// the owner's
-	at       *follow // whom Take was at last
+	at       *follow // whom Next was at last
 	page     *page   // of at, being read since it is behind; nil for none
 	isBehind bool    // such a page has to be read by Load
-	taken    span    // what Take returned, if it was messages of at alone
+	taken    span    // what Next returned, if it was messages of at alone
 }
 
-var turns = sync.Pool{New: func() any { return new(turn) }}
+var pendingOutputs = sync.Pool{New: func() any { return new(pendingOutput) }}
 
 // many is what a session of more than one channel has.
 type many struct {
@@ -113,7 +113,7 @@ func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 
 // Follow adds a channel at a cursor, or at its head if after is nil. It may block
 // (it asks the log for the channel's bounds). What it says of a reset is for the
-// caller to tell; entries follow on Take. Following a channel again moves its cursor.
+// caller to tell; entries follow on Next. Following a channel again moves its cursor.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	return s.follow(ctx, channel, after, false)
 }
@@ -126,11 +126,11 @@ func (s *Session) FollowBlind(ctx context.Context, channel parley.ChannelID, aft
 
 func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor, blind bool) (Start, error) {
 	s.Unfollow(channel)
-	f := s.place()
-	f.blind = blind
+	f := s.newFollow()
+	f.presenceHidden = blind
 	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
 	// First register, then look: what is stored in between rings.
-	s.hub.enter(channel, f)
+	s.hub.addFollower(channel, f)
 	if f != &s.first {
 		s.many.note(f)
 	}
@@ -152,7 +152,7 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	}
 	f.id = start.Cursor
 	start.More = f.pointer && start.Cursor < b.Last
-	s.hub.place(f, b)
+	s.hub.attach(f, b)
 	s.ring(f)
 	return start, nil
 }
@@ -160,13 +160,13 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 // See says anew of each channel whether the session is told who is there.
 func (s *Session) See(sees func(parley.ChannelID) bool) {
 	for f := range s.follows() {
-		f.blind = !sees(f.topic.channel)
+		f.presenceHidden = !sees(f.topic.channel)
 	}
 }
 
-// place makes room for one channel more. The first one's room is not used again,
+// newFollow makes room for one channel more. The first one's room is not used again,
 // since somebody may yet ring for it.
-func (s *Session) place() *follow {
+func (s *Session) newFollow() *follow {
 	if s.first.session == nil {
 		s.first.session = s
 		return &s.first
@@ -217,7 +217,7 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 	if f == nil {
 		return false
 	}
-	s.hub.exit(f)
+	s.hub.removeFollower(f)
 	if f != &s.first {
 		for i, g := range s.many.follows {
 			if g == f {
@@ -229,7 +229,7 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.turn; t != nil && t.at == f {
+	if t := s.pending; t != nil && t.at == f {
 		t.at, t.page = nil, nil
 		s.setBehind(t, false)
 	}
@@ -276,14 +276,14 @@ func (s *Session) Len() (n int) {
 // Close takes the session out of every channel.
 func (s *Session) Close() {
 	for f := range s.follows() {
-		s.hub.exit(f)
+		s.hub.removeFollower(f)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.many != nil {
 		s.many.follows, s.many.index = nil, nil
 	}
-	if t := s.turn; t != nil {
+	if t := s.pending; t != nil {
 		t.at, t.page = nil, nil
 		s.setBehind(t, false)
 	}

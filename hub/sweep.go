@@ -28,9 +28,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// care lets Sweep look at a topic, whose mu is held: it has begun to keep bytes, or
+// markBusy lets Sweep look at a topic, whose mu is held: it has begun to keep bytes, or
 // the log named a head that was not delivered here yet. Quiet ones cost nothing.
-func (h *Hub) care(t *topic) {
+func (h *Hub) markBusy(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.busy[t]; !known {

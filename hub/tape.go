@@ -168,15 +168,15 @@ func (r *recent) cut() (dropped int) {
 	return dropped
 }
 
-// enter adds one reader of a form.
-func (r *recent) enter(f wire.Form) {
+// addReader adds one reader of a form.
+func (r *recent) addReader(f wire.Form) {
 	if r.kept != nil {
 		r.readers[f]++
 	}
 }
 
-// leave takes one reader of a form away and, with the last, the form's bytes.
-func (r *recent) leave(f wire.Form) (dropped int) {
+// removeReader takes one reader of a form away and, with the last, the form's bytes.
+func (r *recent) removeReader(f wire.Form) (dropped int) {
 	if r.kept == nil {
 		return 0
 	}

@@ -33,13 +33,13 @@ type follow struct {
 
 	before, after *follow // in the topic's list
 
-	begun   uint16 // the low bits of where the recent bytes ended when it began
-	early   bool   // it has not come to there: events up to it were before its time
-	pointer bool   // it is told only that there is more
-	live    bool   // reads the recent bytes; else it has to find its place by id
-	blind   bool   // it is not told who is here
-	left    bool   // unfollowed, though perhaps still queued
-	queued  bool   // it may have something for the session
+	begun          uint16 // the low bits of where the recent bytes ended when it began
+	early          bool   // it has not come to there: events up to it were before its time
+	pointer        bool   // it is told only that there is more
+	live           bool   // reads the recent bytes; else it has to find its place by id
+	presenceHidden bool   // it is not told who is here
+	left           bool   // unfollowed, though perhaps still queued
+	queued         bool   // it may have something for the session
 }
 
 // addLocked puts a follower in.
@@ -49,7 +49,7 @@ func (t *topic) addLocked(f *follow) {
 		t.first.before = f
 	}
 	t.first = f
-	t.recent.enter(f.session.form)
+	t.recent.addReader(f.session.form)
 }
 
 // removeLocked takes a follower out and tells by how many bytes less is kept, and
@@ -64,7 +64,7 @@ func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
 		f.after.before = f.before
 	}
 	f.before, f.after, f.left = nil, nil, true
-	dropped = t.recent.leave(f.session.form)
+	dropped = t.recent.removeReader(f.session.form)
 	if last = t.first == nil; last {
 		dropped += t.recent.drop()
 	}
@@ -129,9 +129,9 @@ func (h *Hub) appendLocked(t *topic, s slot, name string, obj []byte) (grown int
 	if t.recent.kept == nil {
 		t.recent.kept = &kept{}
 		for f := t.first; f != nil; f = f.after {
-			t.recent.enter(f.session.form)
+			t.recent.addReader(f.session.form)
 		}
-		h.care(t)
+		h.markBusy(t)
 	}
 	return t.recent.append(s, name, obj)
 }
@@ -173,7 +173,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 		if s.skip == nil {
 			return s.id <= f.id
 		}
-		return form == wire.FormJSON || f.missed(pos) || *s.skip != "" && *s.skip == self || s.who && f.blind
+		return form == wire.FormJSON || f.missed(pos) || *s.skip != "" && *s.skip == self || s.who && f.presenceHidden
 	}
 	for ; f.pos < r.end(); f.pos++ {
 		if skipped(f.pos, r.at(f.pos)) {
@@ -212,9 +212,9 @@ func (t *topic) findLocked(f *follow, form wire.Form) bool {
 	return true
 }
 
-// place puts a follower that knows its cursor among the recent bytes, so that it
+// attach puts a follower that knows its cursor among the recent bytes, so that it
 // misses no event from now on, and is told of none from before.
-func (h *Hub) place(f *follow, b parley.Bounds) {
+func (h *Hub) attach(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -227,7 +227,7 @@ func (h *Hub) place(f *follow, b parley.Bounds) {
 		t.head = b.Last
 	case b.Last > max(t.head, t.seen):
 		t.seen = b.Last
-		h.care(t)
+		h.markBusy(t)
 	}
 	f.begun, f.early = uint16(t.recent.end()), true
 	t.findLocked(f, f.session.form)

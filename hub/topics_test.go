@@ -35,7 +35,7 @@ func TestChannelsAreFoundHoweverManyComeAndGo(t *testing.T) {
 		}
 		for i, s := range open {
 			n := 0
-			for b, _ := s.Take("", 1, 1); len(b) > 0; b, _ = s.Take("", 1, 1) {
+			for b, _ := s.Next("", 1, 1); len(b) > 0; b, _ = s.Next("", 1, 1) {
 				n++
 			}
 			if n != 1 {

@@ -14,13 +14,13 @@ func TestJumpsOfTheClockChangeNoLimit(t *testing.T) {
 		now := clock.NewJumping()
 		l := limit.New(limit.Config{User: 10, Handshakes: 10, UserReads: 10, Clock: now.Now})
 		for range 20 {
-			if e := l.Spend("alice", here, "general"); e != nil {
+			if e := l.AllowSend("alice", here, "general"); e != nil {
 				t.Fatal(e)
 			}
-			if e := l.Handshake(here); e != nil {
+			if e := l.AllowHandshake(here); e != nil {
 				t.Fatal(e)
 			}
-			if e := l.Ask("alice", here, 1); e != nil {
+			if e := l.AllowRead("alice", here, 1); e != nil {
 				t.Fatal(e)
 			}
 		}
@@ -29,17 +29,17 @@ func TestJumpsOfTheClockChangeNoLimit(t *testing.T) {
 			t.Errorf("jump of %v: %d messages, then %v; want the 10 that were left", jump, n, e.RetryAfter)
 		}
 		for i := range 11 {
-			if e := l.Handshake(here); (e != nil) != (i == 10) {
+			if e := l.AllowHandshake(here); (e != nil) != (i == 10) {
 				t.Errorf("jump of %v: handshake %d: %v", jump, i, e)
 			}
 		}
 		for i := range 181 {
-			if e := l.Ask("alice", here, 1); (e != nil) != (i == 180) {
+			if e := l.AllowRead("alice", here, 1); (e != nil) != (i == 180) {
 				t.Errorf("jump of %v: read %d: %v", jump, i, e)
 			}
 		}
 		now.Advance(time.Minute)
-		if e := l.Spend("alice", here, "general"); e != nil {
+		if e := l.AllowSend("alice", here, "general"); e != nil {
 			t.Errorf("jump of %v: a minute later: %v", jump, e)
 		}
 	}

@@ -40,8 +40,8 @@ const (
 	patience     = time.Second
 )
 
-// Limits is safe for concurrent use.
-type Limits struct {
+// Limiter is safe for concurrent use.
+type Limiter struct {
 	clock      func() time.Time
 	begin      time.Time // rates count from here, so that no jump of the clock moves them
 	users      *rates[parley.UserID]
@@ -57,14 +57,14 @@ type Limits struct {
 }
 
 // New makes limits, nil if there are none.
-func New(cfg Config) *Limits {
+func New(cfg Config) *Limiter {
 	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels+cfg.Follows == 0 {
 		return nil
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Limits{clock: cfg.Clock, begin: cfg.Clock(), users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
+	return &Limiter{clock: cfg.Clock, begin: cfg.Clock(), users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
 		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
 		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
 		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
@@ -72,16 +72,16 @@ func New(cfg Config) *Limits {
 }
 
 // now is in nanoseconds since the beginning.
-func (l *Limits) now() int64 { return int64(l.clock().Sub(l.begin)) }
+func (l *Limiter) now() int64 { return int64(l.clock().Sub(l.begin)) }
 
-// Spend counts a message, or refuses it; channel "" for what is none of a channel's.
-func (l *Limits) Spend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
-	return l.SpendMany(user, ip, channel, 1)
+// AllowSend counts a message, or refuses it; channel "" for what is none of a channel's.
+func (l *Limiter) AllowSend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
+	return l.AllowSendMany(user, ip, channel, 1)
 }
 
-// SpendMany is Spend for what costs as much as n messages, which is refused only when
+// AllowSendMany is AllowSend for what costs as much as n messages, which is refused only when
 // nothing is left; 0 asks whether anything is.
-func (l *Limits) SpendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
+func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
 	if l == nil {
 		return nil
 	}
@@ -101,9 +101,9 @@ func (l *Limits) SpendMany(user parley.UserID, ip netip.Addr, channel parley.Cha
 	return nil
 }
 
-// Ask counts what is asked for, in units of what a small answer costs, or refuses it. It
+// AllowRead counts what is asked for, in units of what a small answer costs, or refuses it. It
 // is refused only when nothing is left: what a large answer costs too much is owed.
-func (l *Limits) Ask(user parley.UserID, ip netip.Addr, units int) *parley.Error {
+func (l *Limiter) AllowRead(user parley.UserID, ip netip.Addr, units int) *parley.Error {
 	if l == nil {
 		return nil
 	}
@@ -117,8 +117,8 @@ func (l *Limits) Ask(user parley.UserID, ip netip.Addr, units int) *parley.Error
 	return nil
 }
 
-// Owe counts what turned out to cost more than was counted before.
-func (l *Limits) Owe(user parley.UserID, ip netip.Addr, units int) {
+// ChargeRead counts what turned out to cost more than was counted before.
+func (l *Limiter) ChargeRead(user parley.UserID, ip netip.Addr, units int) {
 	if l == nil || units <= 0 {
 		return
 	}
@@ -127,42 +127,42 @@ func (l *Limits) Owe(user parley.UserID, ip netip.Addr, units int) {
 	l.ipReads.owe(ip, now, int64(units))
 }
 
-// Make counts a channel that a user makes, or refuses it.
-func (l *Limits) Make(user parley.UserID) *parley.Error {
+// AllowCreate counts a channel that a user makes, or refuses it.
+func (l *Limiter) AllowCreate(user parley.UserID) *parley.Error {
 	if l == nil {
 		return nil
 	}
-	if wait := l.makers.take(user, l.now()); wait > 0 {
+	if wait := l.makers.spendOne(user, l.now()); wait > 0 {
 		return refuse("channels_user", fmt.Sprintf("%s makes too many channels", user), wait)
 	}
 	return nil
 }
 
-// Refused counts a refusal, and tells how long the refused is to wait for it.
-func (l *Limits) Refused(ip netip.Addr) (pause time.Duration) {
-	if l == nil || !ip.IsValid() || l.refusals.take(ip, l.now()) == 0 {
+// NoteRefusal counts a refusal, and tells how long the refused is to wait for it.
+func (l *Limiter) NoteRefusal(ip netip.Addr) (pause time.Duration) {
+	if l == nil || !ip.IsValid() || l.refusals.spendOne(ip, l.now()) == 0 {
 		return 0
 	}
 	return patience
 }
 
-// Handshake counts a stream that is opened, or refuses it.
-func (l *Limits) Handshake(ip netip.Addr) *parley.Error {
+// AllowHandshake counts a stream that is opened, or refuses it.
+func (l *Limiter) AllowHandshake(ip netip.Addr) *parley.Error {
 	if l == nil {
 		return nil
 	}
-	if wait := l.handshakes.take(ip, l.now()); wait > 0 {
+	if wait := l.handshakes.spendOne(ip, l.now()); wait > 0 {
 		return refuse("rate_handshakes", "too many connections are opened from your address", wait)
 	}
 	return nil
 }
 
-// Take counts a stream or held poll until Free, or refuses it.
-func (l *Limits) Take(user parley.UserID, ip netip.Addr) *parley.Error {
+// Acquire counts a stream or held poll until Free, or refuses it.
+func (l *Limiter) Acquire(user parley.UserID, ip netip.Addr) *parley.Error {
 	if l == nil {
 		return nil
 	}
-	switch l.seats.take(user, ip) {
+	switch l.seats.acquire(user, ip) {
 	case seatOfIP:
 		return refuse("connections_ip", "your address has as many connections as it may", 5*time.Second)
 	case seatOfUser:
@@ -172,24 +172,24 @@ func (l *Limits) Take(user parley.UserID, ip netip.Addr) *parley.Error {
 	}
 }
 
-// Add is Take for what is there already, whatever the limits.
-func (l *Limits) Add(user parley.UserID, ip netip.Addr) {
+// Add is Acquire for what is there already, whatever the limits.
+func (l *Limiter) Add(user parley.UserID, ip netip.Addr) {
 	if l != nil {
 		l.seats.add(user, ip)
 	}
 }
 
-// Free ends what Take counted.
-func (l *Limits) Free(user parley.UserID, ip netip.Addr) {
+// Release ends what Acquire counted.
+func (l *Limiter) Release(user parley.UserID, ip netip.Addr) {
 	if l != nil {
-		l.seats.free(user, ip)
+		l.seats.release(user, ip)
 	}
 }
 
 // Follow counts channels that a user's stream or held poll follows until Unfollow, or refuses
 // them: all or none.
-func (l *Limits) Follow(user parley.UserID, channels int) *parley.Error {
-	if l == nil || l.follows.take(user, channels) {
+func (l *Limiter) Follow(user parley.UserID, channels int) *parley.Error {
+	if l == nil || l.follows.acquire(user, channels) {
 		return nil
 	}
 	e := refuse("subscriptions_user", fmt.Sprintf("%s follows as many channels as one user may: %d, over all connections", user, l.follows.each), 5*time.Second)
@@ -198,9 +198,9 @@ func (l *Limits) Follow(user parley.UserID, channels int) *parley.Error {
 }
 
 // Unfollow ends what Follow counted.
-func (l *Limits) Unfollow(user parley.UserID, channels int) {
+func (l *Limiter) Unfollow(user parley.UserID, channels int) {
 	if l != nil {
-		l.follows.free(user, channels)
+		l.follows.release(user, channels)
 	}
 }
 

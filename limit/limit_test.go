@@ -16,9 +16,9 @@ import (
 var here, there = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 
 // spent is how many messages go through before one is refused, and why that is.
-func spent(l *limit.Limits, user parley.UserID, ip netip.Addr, channel parley.ChannelID) (n int, e *parley.Error) {
+func spent(l *limit.Limiter, user parley.UserID, ip netip.Addr, channel parley.ChannelID) (n int, e *parley.Error) {
 	for ; n < 10_000 && e == nil; n++ {
-		e = l.Spend(user, ip, channel)
+		e = l.AllowSend(user, ip, channel)
 	}
 	return n - 1, e
 }
@@ -36,14 +36,14 @@ func TestABurstIsThreeSecondsOfARate(t *testing.T) {
 			t.Errorf("at %v a second alice leaves bob %d messages", rate, n)
 		}
 		now = now.Add(e.RetryAfter - 1)
-		if l.Spend("alice", here, "general") == nil {
+		if l.AllowSend("alice", here, "general") == nil {
 			t.Errorf("at %v a second one is let through too early", rate)
 		}
 		now = now.Add(1)
-		if e := l.Spend("alice", here, "general"); e != nil {
+		if e := l.AllowSend("alice", here, "general"); e != nil {
 			t.Errorf("at %v a second nobody is let through after RetryAfter: %v", rate, e)
 		}
-		if l.Spend("alice", here, "general") == nil {
+		if l.AllowSend("alice", here, "general") == nil {
 			t.Errorf("at %v a second two are let through", rate)
 		}
 	}
@@ -52,7 +52,7 @@ func TestABurstIsThreeSecondsOfARate(t *testing.T) {
 func TestEachLimitHasItsReason(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	clock := func() time.Time { return now }
-	for reason, l := range map[string]*limit.Limits{
+	for reason, l := range map[string]*limit.Limiter{
 		"rate_user":    limit.New(limit.Config{User: 1, Clock: clock}),
 		"rate_ip":      limit.New(limit.Config{IP: 1, Clock: clock}),
 		"rate_channel": limit.New(limit.Config{Channel: 1, Clock: clock}),
@@ -66,18 +66,18 @@ func TestEachLimitHasItsReason(t *testing.T) {
 			ip      netip.Addr
 			channel parley.ChannelID
 		}{{"rate_user", "bob", here, "general"}, {"rate_ip", "alice", there, "general"}, {"rate_channel", "alice", here, "lobby"}} {
-			if refused := l.Spend(other.user, other.ip, other.channel) != nil; refused != (reason != other.reason) {
+			if refused := l.AllowSend(other.user, other.ip, other.channel) != nil; refused != (reason != other.reason) {
 				t.Errorf("%s: of another %s refused: %t", reason, other.reason, refused)
 			}
 		}
 	}
 	l := limit.New(limit.Config{Handshakes: 2, Clock: clock})
 	for i := range 7 {
-		if e := l.Handshake(here); (e != nil) != (i == 6) || e != nil && (e.Reason != "rate_handshakes" || e.RetryAfter <= 0) {
+		if e := l.AllowHandshake(here); (e != nil) != (i == 6) || e != nil && (e.Reason != "rate_handshakes" || e.RetryAfter <= 0) {
 			t.Errorf("handshake %d: %v", i, e)
 		}
 	}
-	if e := l.Handshake(there); e != nil {
+	if e := l.AllowHandshake(there); e != nil {
 		t.Errorf("another address: %v", e)
 	}
 }
@@ -85,33 +85,33 @@ func TestEachLimitHasItsReason(t *testing.T) {
 func TestReadingIsCountedByWhatItCosts(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	clock := func() time.Time { return now }
-	for reason, l := range map[string]*limit.Limits{
+	for reason, l := range map[string]*limit.Limiter{
 		"reads_user": limit.New(limit.Config{UserReads: 10, Clock: clock}),
 		"reads_ip":   limit.New(limit.Config{IPReads: 10, Clock: clock}),
 	} {
 		n := 0
 		var e *parley.Error
 		for ; e == nil; n++ {
-			e = l.Ask("alice", here, 1)
+			e = l.AllowRead("alice", here, 1)
 		}
 		if n != 201 || e.Code != parley.CodeRateLimited || e.Reason != reason || e.RetryAfter != 100*time.Millisecond { // bursts of twenty seconds
 			t.Errorf("%s: %d, then %+v", reason, n-1, e)
 		}
-		if other := l.Ask("bob", there, 1); other != nil {
+		if other := l.AllowRead("bob", there, 1); other != nil {
 			t.Errorf("%s: another is refused: %v", reason, other)
 		}
 		// What costs much is served if anything is left, and owed; what is owed has its bounds.
 		now = now.Add(100 * time.Millisecond)
-		if e := l.Ask("alice", here, 50); e != nil {
+		if e := l.AllowRead("alice", here, 50); e != nil {
 			t.Errorf("%s: %v", reason, e)
 		}
-		l.Owe("alice", here, 50)
-		if e := l.Ask("alice", here, 1); e == nil || e.RetryAfter != 10*time.Second {
+		l.ChargeRead("alice", here, 50)
+		if e := l.AllowRead("alice", here, 1); e == nil || e.RetryAfter != 10*time.Second {
 			t.Errorf("%s: owing 99: %+v", reason, e)
 		}
-		l.Owe("alice", here, 1_000_000)
+		l.ChargeRead("alice", here, 1_000_000)
 		now = now.Add(20*time.Second + 100*time.Millisecond)
-		if e := l.Ask("alice", here, 1); e != nil {
+		if e := l.AllowRead("alice", here, 1); e != nil {
 			t.Errorf("%s: owing a million, after as long as a burst: %v", reason, e)
 		}
 		now = now.Add(time.Hour)
@@ -122,16 +122,16 @@ func TestChannelsThatAUserMakesAreCountedByTheDay(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := limit.New(limit.Config{Channels: 4, Clock: func() time.Time { return now }})
 	for i := range 5 {
-		if e := l.Make("alice"); (e != nil) != (i == 4) || e != nil && (e.Reason != "channels_user" || e.RetryAfter != 6*time.Hour) {
+		if e := l.AllowCreate("alice"); (e != nil) != (i == 4) || e != nil && (e.Reason != "channels_user" || e.RetryAfter != 6*time.Hour) {
 			t.Errorf("channel %d: %v", i, e)
 		}
 	}
-	if e := l.Make("bob"); e != nil {
+	if e := l.AllowCreate("bob"); e != nil {
 		t.Errorf("another user: %v", e)
 	}
 	now = now.Add(24 * time.Hour)
 	for range 4 {
-		if e := l.Make("alice"); e != nil {
+		if e := l.AllowCreate("alice"); e != nil {
 			t.Errorf("the next day: %v", e)
 		}
 	}
@@ -141,20 +141,20 @@ func TestWhoIsRefusedOverAndOverHasToWait(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := limit.New(limit.Config{User: 1, Clock: func() time.Time { return now }})
 	n := 0
-	for ; l.Refused(here) == 0; n++ {
+	for ; l.NoteRefusal(here) == 0; n++ {
 	}
 	if n != 10_000 {
 		t.Errorf("%d refusals were told at once", n)
 	}
-	if l.Refused(here) != time.Second || l.Refused(there) != 0 || l.Refused(netip.Addr{}) != 0 {
+	if l.NoteRefusal(here) != time.Second || l.NoteRefusal(there) != 0 || l.NoteRefusal(netip.Addr{}) != 0 {
 		t.Error("others wait, or the refused don't")
 	}
 	now = now.Add(10 * time.Millisecond)
-	if l.Refused(here) != 0 || l.Refused(here) == 0 {
+	if l.NoteRefusal(here) != 0 || l.NoteRefusal(here) == 0 {
 		t.Error("100 a second are not told at once")
 	}
-	var none *limit.Limits
-	if none.Refused(here) != 0 {
+	var none *limit.Limiter
+	if none.NoteRefusal(here) != 0 {
 		t.Error("without limits somebody waits")
 	}
 }
@@ -176,18 +176,18 @@ func TestWhatIsOpenIsCounted(t *testing.T) {
 		want string
 	}{{"alice", here, ""}, {"alice", here, ""}, {"alice", here, "connections_user"}, {"alice", there, "connections_user"},
 		{"bob", here, ""}, {"bob", here, "connections_ip"}, {"bob", there, ""}} {
-		if got := reason(l.Take(step.user, step.ip)); got != step.want {
+		if got := reason(l.Acquire(step.user, step.ip)); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
 	}
-	l.Free("alice", here)
-	if got := reason(l.Take("alice", there)); got != "" {
+	l.Release("alice", here)
+	if got := reason(l.Acquire("alice", there)); got != "" {
 		t.Errorf("after one went: %q", got)
 	}
 	for range 5 { // what comes back counts, and is never refused
 		l.Add("carol", here)
 	}
-	if got := reason(l.Take("dora", here)); got != "connections_ip" {
+	if got := reason(l.Acquire("dora", here)); got != "connections_ip" {
 		t.Errorf("after five came back: %q", got)
 	}
 }
@@ -197,10 +197,10 @@ func TestNoLimitsRefuseNothing(t *testing.T) {
 	if l != nil {
 		t.Error("limits without a limit are there")
 	}
-	if l.Spend("alice", here, "general") != nil || l.Handshake(here) != nil || l.Take("alice", here) != nil || l.Ask("alice", here, 1) != nil || l.Make("alice") != nil {
+	if l.AllowSend("alice", here, "general") != nil || l.AllowHandshake(here) != nil || l.Acquire("alice", here) != nil || l.AllowRead("alice", here, 1) != nil || l.AllowCreate("alice") != nil {
 		t.Error("something was refused")
 	}
-	l.Free("alice", here)
+	l.Release("alice", here)
 	if n, e := spent(limit.New(limit.Config{Handshakes: 1}), "alice", here, "general"); n != 9_999 || e != nil {
 		t.Errorf("%d, %v", n, e)
 	}
@@ -222,7 +222,7 @@ func TestAFloodOfNamesIsBounded(t *testing.T) {
 	}
 	before := heap()
 	for i := range 1_000_000 {
-		l.Spend(parley.UserID(fmt.Sprintf("user-%d", i)), here, "general")
+		l.AllowSend(parley.UserID(fmt.Sprintf("user-%d", i)), here, "general")
 		if i%1000 == 0 {
 			now = now.Add(10 * time.Millisecond) // a hundred thousand a second
 		}

@@ -37,8 +37,8 @@ func newRates[K comparable](perSecond float64, burst time.Duration) *rates[K] {
 	return &rates[K]{each: each, depth: max(int64(burst), each), full: map[K]int64{}, sweep: leastSweep}
 }
 
-// take takes one token, or returns how long to wait for it.
-func (r *rates[K]) take(k K, now int64) (wait time.Duration) { return r.spend(k, now, 1) }
+// spendOne takes one token, or returns how long to wait for it.
+func (r *rates[K]) spendOne(k K, now int64) (wait time.Duration) { return r.spend(k, now, 1) }
 
 // spend takes n tokens if there is one; what is missing is owed.
 func (r *rates[K]) spend(k K, now, n int64) (wait time.Duration) {
@@ -105,7 +105,7 @@ const (
 	seatOfUser
 )
 
-func (s *seats) take(user parley.UserID, ip netip.Addr) (missing int) {
+func (s *seats) acquire(user parley.UserID, ip netip.Addr) (missing int) {
 	if s == nil {
 		return 0
 	}
@@ -139,7 +139,7 @@ func (s *seats) addLocked(user parley.UserID, ip netip.Addr) {
 	}
 }
 
-func (s *seats) free(user parley.UserID, ip netip.Addr) {
+func (s *seats) release(user parley.UserID, ip netip.Addr) {
 	if s == nil {
 		return
 	}
@@ -167,8 +167,8 @@ func newBudget(each int) *budget {
 	return &budget{each: each, users: map[parley.UserID]int{}}
 }
 
-// take counts n more, all or none, and reports whether they fit.
-func (b *budget) take(user parley.UserID, n int) bool {
+// acquire counts n more, all or none, and reports whether they fit.
+func (b *budget) acquire(user parley.UserID, n int) bool {
 	if b.each == 0 || n == 0 {
 		return true
 	}
@@ -181,7 +181,7 @@ func (b *budget) take(user parley.UserID, n int) bool {
 	return true
 }
 
-func (b *budget) free(user parley.UserID, n int) {
+func (b *budget) release(user parley.UserID, n int) {
 	if b.each == 0 || n == 0 {
 		return
 	}

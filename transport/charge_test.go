@@ -22,10 +22,10 @@ import (
 // counted are limits that let a number of units be asked for.
 type counted struct{ left, asked int }
 
-func (*counted) Spend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
-func (*counted) Make(access.Caller) *parley.Error                         { return nil }
-func (l *counted) Owe(_ access.Caller, units int)                         { l.left -= units; l.asked += units }
-func (l *counted) Ask(_ access.Caller, units int) *parley.Error {
+func (*counted) AllowSend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
+func (*counted) AllowCreate(access.Caller) *parley.Error                      { return nil }
+func (l *counted) ChargeRead(_ access.Caller, units int)                      { l.left -= units; l.asked += units }
+func (l *counted) AllowRead(_ access.Caller, units int) *parley.Error {
 	if l.asked += units; l.left <= 0 {
 		return &parley.Error{Code: parley.CodeRateLimited, RetryAfter: 200 * time.Millisecond}
 	}

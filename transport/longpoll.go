@@ -145,7 +145,7 @@ func (p *poll) collect() error {
 	for !p.done {
 		own := p.session.TakeOwn()
 		before := p.session.Sum()
-		b, err := p.session.Take("", answerBytes, int(p.left))
+		b, err := p.session.Next("", answerBytes, int(p.left))
 		if len(own)+len(b) > 0 {
 			g := p.has()
 			g.resets, g.messages = append(g.resets, own...), append(g.messages, b...)

@@ -124,7 +124,7 @@ func take(s *hub.Session, self string, ended bool) ([]byte, error) {
 		}
 		return nil, io.EOF
 	}
-	b, err := s.Take(self, maxWrite, maxEntries)
+	b, err := s.Next(self, maxWrite, maxEntries)
 	if err == hub.ErrBehind {
 		return nil, engine.ErrLoad
 	}

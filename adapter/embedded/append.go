@@ -70,10 +70,10 @@ func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...pa
 // look looks for the keys of a request before it is queued, since callers have
 // more time than the one builder, which then looks only among what came since.
 func (l *Log) look(r *request) error {
-	if err := l.gate.enter(); err != nil {
+	if err := l.gate.acquire(); err != nil {
 		return err
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	r.seen = l.applied.Load()
 	for i := range r.drafts {
 		if d := &r.drafts[i]; d.key != nil {
@@ -97,10 +97,10 @@ func (l *Log) Lookup(ctx context.Context, channel parley.ChannelID, user parley.
 }
 
 func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (m parley.Message, found bool, err error) {
-	if err := l.gate.enter(); err != nil {
+	if err := l.gate.acquire(); err != nil {
 		return m, false, err
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	if err := ctx.Err(); err != nil {
 		return m, false, err
 	}

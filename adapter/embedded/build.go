@@ -20,7 +20,7 @@ type build struct {
 	touched  []*head                   // pinned once each
 	ends     []record                  // of touched, after this batch
 	keys     map[string]parley.Message // stored in this batch, by sender's key
-	posted   map[user]pointer          // authors' read pointers after this batch
+	posted   map[memberRef]pointer     // authors' read pointers after this batch
 	failed   error                     // of the batch's application
 }
 
@@ -30,7 +30,7 @@ func (l *Log) newBuild(number uint64, requests []*request) *build {
 		size += r.size + 64*len(r.drafts)
 		reads = reads || r.reads()
 	}
-	b := &build{log: l, number: number, requests: requests, posted: map[user]pointer{}}
+	b := &build{log: l, number: number, requests: requests, posted: map[memberRef]pointer{}}
 	if reads {
 		b.batch = l.db.NewIndexedBatchWithSize(size + 256)
 	} else {

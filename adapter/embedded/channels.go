@@ -93,10 +93,10 @@ func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error
 // reclaim gives the space of a channel's removed messages back at once if it is
 // scarce. Left alone Pebble does that when it has more to do.
 func (l *Log) reclaim(ctx context.Context, channel parley.ChannelID) {
-	if !l.space.low.Load() || l.gate.enter() != nil {
+	if !l.space.low.Load() || l.gate.acquire() != nil {
 		return
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	from, to := span('m', channel)
 	if err := l.db.Compact(ctx, from, to, false); err != nil {
 		l.cfg.Logger.Warn("the space of removed messages is not yet free", "err", err)
@@ -129,10 +129,10 @@ func (b *build) remove(channel parley.ChannelID) error {
 
 // Channels implements parley.Directory.
 func (l *Log) Channels(ctx context.Context, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
-	if err := l.gate.enter(); err != nil {
+	if err := l.gate.acquire(); err != nil {
 		return nil, fmt.Errorf("list channels: %w", err)
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	names, err := l.channels(ctx, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list channels: %w", err)

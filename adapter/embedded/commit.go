@@ -29,7 +29,7 @@ func (l *Log) runBuilder(built chan<- *build) {
 			continue
 		}
 		number++
-		b := l.newBuild(number, l.queue.take(maxBatch))
+		b := l.newBuild(number, l.queue.dequeue(maxBatch))
 		l.space.appending(b.batch.Len())
 		b.failed = l.apply(b.batch, l.cfg.Fsync == FsyncCommit)
 		l.applied.Store(number)

@@ -46,10 +46,10 @@ type Log struct {
 	epoch string
 	heads *heads
 
-	slots   chan struct{}        // of batches in flight, inFlight in all; whoever writes to db holds one
-	applied atomic.Uint64        // number of the last batch that reads of db see
-	recent  recent               // owned by the builder, like
-	members map[user]parley.Role // of some who posted
+	slots   chan struct{}             // of batches in flight, inFlight in all; whoever writes to db holds one
+	applied atomic.Uint64             // number of the last batch that reads of db see
+	recent  recent                    // owned by the builder, like
+	members map[memberRef]parley.Role // of some who posted
 
 	running  atomic.Bool
 	ran      chan struct{}             // closed by Run when it returns
@@ -82,7 +82,7 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 		return nil, err
 	}
 	l := &Log{cfg: cfg, aged: d.ages(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
-		queue: newQueue(), trims: newTrims(), slots: make(chan struct{}, inFlight), members: map[user]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
+		queue: newQueue(), trims: newTrims(), slots: make(chan struct{}, inFlight), members: map[memberRef]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
 		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {}}
 	defer func() {
 		if err != nil {
@@ -238,7 +238,7 @@ type gate struct {
 	why error        // guarded by mu: why it is shut; nil: it is open
 }
 
-func (g *gate) enter() error {
+func (g *gate) acquire() error {
 	g.mu.RLock()
 	if why := g.why; why != nil {
 		g.mu.RUnlock()
@@ -247,7 +247,7 @@ func (g *gate) enter() error {
 	return nil
 }
 
-func (g *gate) leave() { g.mu.RUnlock() }
+func (g *gate) release() { g.mu.RUnlock() }
 
 // shut shuts it, or opens it for a nil reason. ErrClosed is final.
 func (g *gate) shut(why error) {

@@ -15,8 +15,8 @@ import (
 // no look at the store; at about 100 bytes each.
 const knownMembers = 1 << 16
 
-// place is what is stored of a user in a channel, beside the read pointer.
-type place struct {
+// memberRecord is what is stored of a user in a channel, beside the read pointer.
+type memberRecord struct {
 	role   parley.Role
 	joined parley.Timestamp
 	muted  bool
@@ -25,7 +25,7 @@ type place struct {
 // roles in the store; 0 is damaged.
 var roles = []parley.Role{1: parley.Owner, 2: parley.Admin, 3: parley.Regular, 4: parley.Reader, 5: parley.Banned, 6: parley.Restricted}
 
-func (p place) encode() []byte {
+func (p memberRecord) encode() []byte {
 	b := []byte{version, 0, 0}
 	for i, r := range roles {
 		if r == p.role {
@@ -38,14 +38,14 @@ func (p place) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(p.joined))
 }
 
-func decodePlace(b []byte) (place, error) {
+func decodePlace(b []byte) (memberRecord, error) {
 	if len(b) != 11 || b[0] != version || b[1] == 0 || int(b[1]) >= len(roles) {
-		return place{}, errCodec
+		return memberRecord{}, errCodec
 	}
-	return place{roles[b[1]], parley.Timestamp(binary.BigEndian.Uint64(b[3:])), b[2] == 1}, nil
+	return memberRecord{roles[b[1]], parley.Timestamp(binary.BigEndian.Uint64(b[3:])), b[2] == 1}, nil
 }
 
-func (p place) member(user parley.UserID, at pointer) parley.Member {
+func (p memberRecord) member(user parley.UserID, at pointer) parley.Member {
 	return parley.Member{User: user, Role: p.role, ReadID: at.id, ReadCount: at.count, Joined: p.joined, Muted: p.muted}
 }
 
@@ -91,14 +91,14 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 // post makes the author of a message a member, if it says so, and moves a member's
 // read pointer to it.
 func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
-	at := user{h.channel, m.User}
+	at := memberRef{h.channel, m.User}
 	if role, known := b.log.members[at]; !known || role == parley.NoRole && join {
 		p, found, err := row(b.getter(), memberKey(at.channel, at.name), decodePlace)
 		if err != nil {
 			return false, err
 		}
 		if joined = !found && join; joined {
-			p = place{role: parley.Regular, joined: m.Time}
+			p = memberRecord{role: parley.Regular, joined: m.Time}
 			b.admit(at.channel, at.name, p)
 		}
 		b.know(at, p.role)
@@ -109,20 +109,20 @@ func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err er
 	return joined, nil
 }
 
-// user is a user in a channel.
-type user struct {
+// memberRef is a memberRef in a channel.
+type memberRef struct {
 	channel parley.ChannelID
 	name    parley.UserID
 }
 
-func (b *build) know(at user, role parley.Role) {
+func (b *build) know(at memberRef, role parley.Role) {
 	if len(b.log.members) >= knownMembers {
 		clear(b.log.members)
 	}
 	b.log.members[at] = role
 }
 
-func (b *build) admit(ch parley.ChannelID, user parley.UserID, p place) {
+func (b *build) admit(ch parley.ChannelID, user parley.UserID, p memberRecord) {
 	must(b.batch.Set(memberKey(ch, user), p.encode(), nil))
 	must(b.batch.Set(membershipKey(user, ch), nil, nil))
 }
@@ -141,7 +141,7 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 	if err != nil {
 		return was, is, err
 	}
-	if p, moved := b.posted[user{ch, name}]; moved {
+	if p, moved := b.posted[memberRef{ch, name}]; moved {
 		was.ReadID, was.ReadCount = p.id, p.count
 	}
 	is = was
@@ -155,7 +155,7 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 		return was, is, err
 	}
 	if is.Role != was.Role {
-		delete(b.log.members, user{ch, name})
+		delete(b.log.members, memberRef{ch, name})
 	}
 	if !is.Role.In() {
 		is = parley.Member{User: name, Role: is.Role}
@@ -181,11 +181,11 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 			}
 			is.ReadID, is.ReadCount = to, count
 			must(b.batch.Set(pointerKey(ch, name), pointer{to, count}.encode(), nil))
-			delete(b.posted, user{ch, name})
+			delete(b.posted, memberRef{ch, name})
 		}
 	}
 	if is.Role != was.Role || is.Muted != was.Muted {
-		b.admit(ch, name, place{is.Role, is.Joined, is.Muted})
+		b.admit(ch, name, memberRecord{is.Role, is.Joined, is.Muted})
 	}
 	return was, is, nil
 }
@@ -194,9 +194,9 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role) {
 	must(b.batch.Delete(membershipKey(name, ch), nil))
 	must(b.batch.Delete(pointerKey(ch, name), nil))
-	delete(b.posted, user{ch, name})
+	delete(b.posted, memberRef{ch, name})
 	if role != parley.NoRole {
-		must(b.batch.Set(memberKey(ch, name), place{role: role}.encode(), nil))
+		must(b.batch.Set(memberKey(ch, name), memberRecord{role: role}.encode(), nil))
 		return
 	}
 	must(b.batch.Delete(memberKey(ch, name), nil))
@@ -237,7 +237,7 @@ func (b *build) dismiss(h *head) error {
 	}
 	for _, name := range users {
 		b.expel(h.channel, name, parley.NoRole)
-		delete(b.log.members, user{h.channel, name})
+		delete(b.log.members, memberRef{h.channel, name})
 	}
 	return nil
 }

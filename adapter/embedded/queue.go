@@ -110,8 +110,8 @@ func (q *queue) wait() bool {
 	}
 }
 
-// take returns what waits, oldest first, up to about limit bytes.
-func (q *queue) take(limit int) []*request {
+// dequeue returns what waits, oldest first, up to about limit bytes.
+func (q *queue) dequeue(limit int) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
@@ -151,7 +151,7 @@ func (q *queue) closed() bool {
 
 // refuse answers those that nobody will take.
 func (q *queue) refuse(why error) {
-	for _, r := range q.take(int(^uint(0) >> 1)) {
+	for _, r := range q.dequeue(int(^uint(0) >> 1)) {
 		r.answer(why)
 	}
 }

@@ -169,10 +169,10 @@ func (l *Log) get(h *head, id int64) (parley.Message, error) {
 
 // Bounds implements parley.Log. It reads memory only, if the channels are in use.
 func (l *Log) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
-	if err := l.gate.enter(); err != nil {
+	if err := l.gate.acquire(); err != nil {
 		return nil, fmt.Errorf("bounds: %w", err)
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	out := make([]parley.Bounds, len(channels))
 	for i, ch := range channels {
 		if err := ctx.Err(); err != nil {

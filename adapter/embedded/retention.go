@@ -37,7 +37,7 @@ func (t *trims) changed(ch parley.ChannelID) {
 	t.mu.Unlock()
 }
 
-func (t *trims) take() map[parley.ChannelID]struct{} {
+func (t *trims) popAll() map[parley.ChannelID]struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	dirty := t.dirty
@@ -64,7 +64,7 @@ func (l *Log) runRetention(ctx context.Context) {
 func (l *Log) retain(ctx context.Context) error {
 	l.trims.pass.Lock() // over reads and appends, which never ask for it
 	defer l.trims.pass.Unlock()
-	channels := l.trims.take()
+	channels := l.trims.popAll()
 	var failed []error
 	some, err := l.Channels(ctx, l.trims.swept, sweepChannels)
 	if err != nil {

@@ -21,10 +21,10 @@ func (l *Log) Member(ctx context.Context, user parley.UserID, channels ...parley
 
 // inside calls do while the store is open.
 func (l *Log) inside(ctx context.Context, do func() error) error {
-	if err := l.gate.enter(); err != nil {
+	if err := l.gate.acquire(); err != nil {
 		return err
 	}
-	defer l.gate.leave()
+	defer l.gate.release()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ const refusalsAudited = 50
 type trail struct {
 	refusal func(reason string) // counts one
 	log     *slog.Logger        // nil: nothing is written
-	written *limit.Limits
+	written *limit.Limiter
 }
 
 // newTrail writes lines of JSON to a sink; nil: none. refusal counts one.
@@ -58,7 +58,7 @@ func (t *trail) refused(what string, user parley.UserID, ip netip.Addr, e *parle
 	default:
 		return
 	}
-	if t.log == nil || t.written.Handshake(netip.Addr{}) != nil {
+	if t.log == nil || t.written.AllowHandshake(netip.Addr{}) != nil {
 		return
 	}
 	t.log.Warn("refused", append(whence(what, user, ip), "code", e.Code, "detail", e.Detail)...)

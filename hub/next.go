@@ -9,8 +9,8 @@ import (
 	"parley/wire"
 )
 
-// ErrBehind is what Take returns when the next bytes have to be read from the
-// store: call Load, which may block, and then Take again.
+// ErrBehind is what Next returns when the next bytes have to be read from the
+// store: call Load, which may block, and then Next again.
 var ErrBehind = errors.New("the next bytes are in the store")
 
 // Send adds bytes, in the session's form, that are for it alone; they leave before
@@ -18,7 +18,7 @@ var ErrBehind = errors.New("the next bytes are in the store")
 // returns how many bytes wait.
 func (s *Session) Send(b []byte) int {
 	s.mu.Lock()
-	t := s.turnLocked()
+	t := s.pendingLocked()
 	if t.own == nil {
 		t.own = b[:len(b):len(b)]
 	} else {
@@ -39,7 +39,7 @@ func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
 func (s *Session) TakeOwn() (own []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.turn; t != nil {
+	if t := s.pending; t != nil {
 		own, t.own = t.own, nil
 	}
 	return own
@@ -49,17 +49,17 @@ func (s *Session) TakeOwn() (own []byte) {
 func (s *Session) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turn == nil {
+	if s.pending == nil {
 		return 0
 	}
-	return len(s.turn.own)
+	return len(s.pending.own)
 }
 
-func (s *Session) turnLocked() *turn {
-	if s.turn == nil {
-		s.turn = turns.Get().(*turn)
+func (s *Session) pendingLocked() *pendingOutput {
+	if s.pending == nil {
+		s.pending = pendingOutputs.Get().(*pendingOutput)
 	}
-	return s.turn
+	return s.pending
 }
 
 // ring says that a follow may have something.
@@ -84,8 +84,8 @@ func (s *Session) ringLocked() {
 	}
 }
 
-// nextLocked takes the next follow that may have something, nil if there is none.
-func (s *Session) nextLocked() (f *follow) {
+// popLocked takes the next follow that may have something, nil if there is none.
+func (s *Session) popLocked() (f *follow) {
 	switch {
 	case s.many != nil:
 		f = s.many.queue.pop()
@@ -100,13 +100,13 @@ func (s *Session) nextLocked() (f *follow) {
 
 // begin returns the session's turn with its own bytes, or with at set to who is next.
 // nil: there is nothing, and the bell may ring again.
-func (s *Session) begin() (t *turn, own []byte) {
+func (s *Session) begin() (t *pendingOutput, own []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.rung {
 		return nil, nil
 	}
-	t = s.turnLocked()
+	t = s.pendingLocked()
 	t.taken = span{}
 	switch {
 	case t.own != nil:
@@ -114,21 +114,21 @@ func (s *Session) begin() (t *turn, own []byte) {
 	case t.isBehind:
 	case t.page != nil: // it is read to its end first
 	default:
-		if t.at = s.nextLocked(); t.at == nil {
-			*t = turn{}
-			turns.Put(t)
-			s.turn, s.rung = nil, false
+		if t.at = s.popLocked(); t.at == nil {
+			*t = pendingOutput{}
+			pendingOutputs.Put(t)
+			s.pending, s.rung = nil, false
 			return nil, nil
 		}
 	}
 	return t, own
 }
 
-// Take returns the next bytes to send, at most about limit (but a whole entry),
+// Next returns the next bytes to send, at most about limit (but a whole entry),
 // with at most count entries, without the events of the identity self. They stay
 // valid and must not be changed. nil, nil: nothing now, the bell will ring.
 // ErrBehind: call Load.
-func (s *Session) Take(self string, limit, count int) ([]byte, error) {
+func (s *Session) Next(self string, limit, count int) ([]byte, error) {
 	for {
 		t, own := s.begin()
 		switch {
@@ -155,13 +155,13 @@ func (s *Session) Take(self string, limit, count int) ([]byte, error) {
 	}
 }
 
-// Unsent is told that of what Take returned last only n bytes could be sent. The
+// Unsent is told that of what Next returned last only n bytes could be sent. The
 // rest of the entry that broke off is copied, so that no shared bytes are held, and
-// is what Take returns next; the entries after it are taken again. What has no
+// is what Next returns next; the entries after it are taken again. What has no
 // entries is kept whole.
 func (s *Session) Unsent(b []byte, n int) {
 	s.mu.Lock()
-	t := s.turnLocked()
+	t := s.pendingLocked()
 	s.mu.Unlock()
 	rest := b[n:]
 	if c, f := t.taken.chunk, t.at; c != nil && !f.left {
@@ -182,11 +182,11 @@ func (s *Session) Unsent(b []byte, n int) {
 
 // read takes from the channel that has the turn; on a stream of many it writes the
 // id: lines.
-func (s *Session) read(t *turn, self string, limit, count int) (b []byte, more, behind bool) {
+func (s *Session) read(t *pendingOutput, self string, limit, count int) (b []byte, more, behind bool) {
 	f := t.at
 	if s.form != wire.FormSSEMulti {
 		before := f.id
-		sp, b, more, behind := s.next(t, self, limit, count)
+		sp, b, more, behind := s.readNext(t, self, limit, count)
 		if len(b) > 0 && f.id == before+int64(sp.to-sp.from) { // messages, not events
 			t.taken = sp
 		}
@@ -196,7 +196,7 @@ func (s *Session) read(t *turn, self string, limit, count int) (b []byte, more, 
 	for more && len(b) < limit && count > 0 {
 		var entry []byte
 		before := f.id
-		_, entry, more, behind = s.next(t, self, 0, 1)
+		_, entry, more, behind = s.readNext(t, self, 0, 1)
 		if f.id != before {
 			b = append(s.appendCursor(append(b, "id: "...)), '\n')
 		}
@@ -207,7 +207,7 @@ func (s *Session) read(t *turn, self string, limit, count int) (b []byte, more, 
 	return b, more || behind, behind && len(b) == 0
 }
 
-func (s *Session) next(t *turn, self string, limit, count int) (sp span, b []byte, more, behind bool) {
+func (s *Session) readNext(t *pendingOutput, self string, limit, count int) (sp span, b []byte, more, behind bool) {
 	f := t.at
 	if t.page != nil && t.page.stale.Load() {
 		t.page = nil
@@ -225,7 +225,7 @@ func (s *Session) next(t *turn, self string, limit, count int) (sp span, b []byt
 }
 
 // setBehind notes whether a page must be read by Load. It belongs to the session's owner.
-func (s *Session) setBehind(t *turn, behind bool) {
+func (s *Session) setBehind(t *pendingOutput, behind bool) {
 	switch {
 	case behind == t.isBehind:
 	case behind:
@@ -236,12 +236,12 @@ func (s *Session) setBehind(t *turn, behind bool) {
 	t.isBehind = behind
 }
 
-// Load reads the page that Take asked for. It may block. If the messages after the
+// Load reads the page that Next asked for. It may block. If the messages after the
 // cursor are gone it sends a reset and goes on from what is kept. Another error is
 // the store's; calling again later is safe.
 func (s *Session) Load(ctx context.Context) error {
 	s.mu.Lock()
-	t := s.turn
+	t := s.pending
 	s.mu.Unlock()
 	if t == nil || !t.isBehind {
 		return nil

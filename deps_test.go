@@ -32,7 +32,7 @@ var mayReach = [][2]string{
 	{"parley/transport", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat"},
 	{"parley/auth", "parley parley/access"},
 	{"parley/httpapi", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat parley/limit parley/transport parley/auth parley/web"},
-	{"parley/door", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat parley/limit parley/transport parley/auth parley/web parley/httpapi"},
+	{"parley/door", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat parley/limit parley/transport"},
 	{"parley/client/...", "parley parley/wire"},
 	{"parley/demo", "parley/web"},
 	{"parley/terminal", "parley parley/wire parley/client/go"},

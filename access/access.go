@@ -62,6 +62,15 @@ func (c Caller) Identity() string {
 	return string(c.User)
 }
 
+// Limited is the user whose limits the caller has; "" for back ends, whose only limits are the
+// node's.
+func (c Caller) Limited() parley.UserID {
+	if c.As != nil && c.As.Service {
+		return ""
+	}
+	return c.User
+}
+
 // Credentials are what a caller has shown. Many callers may share them; they are not
 // changed.
 type Credentials struct {

@@ -71,25 +71,31 @@ func (l *Limiter) AllowCreate(c access.Caller) *parley.Error {
 	return l.Callers.AllowCreate(c.User)
 }
 
-// Acquire counts a stream or held poll of a caller until Release, or refuses it.
-func (l *Limiter) Acquire(c access.Caller) *parley.Error {
-	return l.hint(l.Callers.Acquire(c.User, c.Address), c.Address)
+// acquire counts streams of a caller, and the channels that they follow, until release, or
+// refuses all of them.
+func (l *Limiter) acquire(c access.Caller, streams, channels int) *parley.Error {
+	for n := range streams {
+		if e := l.Callers.Acquire(c.User, c.Address); e != nil {
+			l.release(c, n, 0)
+			return l.hint(e, c.Address)
+		}
+	}
+	if e := l.Callers.Follow(c.User, channels); e != nil {
+		l.release(c, streams, 0)
+		return e
+	}
+	return nil
 }
 
-// Patience is how long a caller who was refused is not read from.
-func (l *Limiter) Patience(c access.Caller) time.Duration { return l.Callers.NoteRefusal(c.Address) }
-
-// Release ends what Acquire counted.
-func (l *Limiter) Release(c access.Caller) { l.Callers.Release(c.User, c.Address) }
-
-// Follow counts channels that a caller's stream or held poll follows until Unfollow, or
-// refuses them.
-func (l *Limiter) Follow(c access.Caller, channels int) *parley.Error {
-	return l.Callers.Follow(c.User, channels)
+// release ends what acquire counted.
+func (l *Limiter) release(c access.Caller, streams, channels int) {
+	if channels > 0 {
+		l.Callers.Unfollow(c.User, channels)
+	}
+	for range streams {
+		l.Callers.Release(c.User, c.Address)
+	}
 }
-
-// Unfollow ends what Follow counted.
-func (l *Limiter) Unfollow(c access.Caller, channels int) { l.Callers.Unfollow(c.User, channels) }
 
 // Client is where a request comes from, as limits count it.
 func (l *Limiter) Client(r *http.Request) netip.Addr {

@@ -46,7 +46,7 @@ func (acc *answering) begin(r *http.Request, c access.Caller) error {
 	if acc.answers == nil || acc.builds {
 		return nil
 	}
-	acc.user = Limited(c)
+	acc.user = c.Limited()
 	if acc.waits || r.Method != http.MethodGet {
 		return nil
 	}
@@ -55,15 +55,6 @@ func (acc *answering) begin(r *http.Request, c access.Caller) error {
 	}
 	acc.builds = true
 	return nil
-}
-
-// Limited is the user whose limits a caller has; "" for back ends, whose only limits are
-// the node's.
-func Limited(c access.Caller) parley.UserID {
-	if c.As != nil && c.As.Service {
-		return ""
-	}
-	return c.User
 }
 
 func (acc *answering) built() {

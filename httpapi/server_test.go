@@ -64,7 +64,7 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	authenticator := who(log, tickets)
 	var cfg transport.Config
 	if a, ok := authenticator.(*auth.Authenticator); ok {
-		cfg.Token, cfg.Valid = a.Bearer, a.Valid
+		cfg.Credentials = a
 	}
 	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,

@@ -78,12 +78,12 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 // that could not be heard meanwhile stays.
 func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	now := clock.NewJumping()
-	ways, c, e := running(t, now, Config{Valid: func(_ context.Context, c access.Caller) error {
+	ways, c, e := running(t, now, Config{Credentials: credentials{valid: func(c access.Caller) error {
 		if left := c.As.Expires; !left.IsZero() && !now.Now().Before(left) {
 			return errExpired
 		}
 		return nil
-	}})
+	}}})
 
 	open := func(user parley.UserID, expires time.Time) *net.TCPConn {
 		as := *access.Developer
@@ -130,3 +130,12 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 		t.Errorf("the other read %q, %v", text[:n], err)
 	}
 }
+
+// credentials are those that a test gives.
+type credentials struct {
+	bearer func() access.Caller
+	valid  func(access.Caller) error
+}
+
+func (c credentials) Bearer(context.Context, string) (access.Caller, error) { return c.bearer(), nil }
+func (c credentials) Valid(_ context.Context, who access.Caller) error      { return c.valid(who) }

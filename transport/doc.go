@@ -29,33 +29,12 @@ type Config struct {
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
 	Comment           time.Duration // a quiet event stream gets a comment; 20 s
 
-	MaxSubscriptions int // channels of one WebSocket; 10,000
-	// Refusal is why no stream beyond these is accepted now; nil: all are.
-	Refusal func(streams int) *parley.Error
-
-	// GiveBack takes a connection whose long poll was answered, and the bytes that were
-	// read of its next request. nil: held polls stay in their handlers.
-	GiveBack func(nc net.Conn, early []byte)
-	// Token tells whose token a client sends on its open connection; nil: there are none.
-	Token func(ctx context.Context, token string) (access.Caller, error)
-	// Valid refuses credentials that have expired or were revoked, with
-	// CodeUnauthorized; nil: none are.
-	Valid func(context.Context, access.Caller) error
-	// Take counts a stream or held poll of a caller until Free, or refuses it; Follow counts the
-	// channels that it follows until Unfollow. nil: nothing is counted.
-	Take     func(access.Caller) *parley.Error
-	Free     func(access.Caller)
-	Follow   func(c access.Caller, channels int) *parley.Error
-	Unfollow func(c access.Caller, channels int)
-	// Charge counts the bytes of an answer on its way until Discharge, or refuses them; nil:
-	// none are counted.
-	Charge    func(c access.Caller, bytes int) *parley.Error
-	Discharge func(c access.Caller, bytes int)
-	// Patience tells how long a client that was refused as CodeRateLimited is not read
-	// from, since it does not stop; nil: it always is.
-	Patience func(access.Caller) time.Duration
-	// Refused is told of a frame that was refused; nil: nobody.
-	Refused     func(c access.Caller, frame string, e *parley.Error)
+	MaxSubscriptions int         // channels of one WebSocket; 10,000
+	Door             Door        // nil: nothing is refused, and held polls stay in their handlers
+	Credentials      Credentials // nil: nothing is asked for, as in development
+	Policy           Policy      // nil: AllowAll
+	// OnRefused is called with a frame that was refused; nil: nobody is.
+	OnRefused   func(c access.Caller, frame string, e *parley.Error)
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 
@@ -93,8 +72,11 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	if cfg.MaxSubscriptions == 0 {
 		cfg.MaxSubscriptions = 10_000
 	}
-	if cfg.Refusal == nil {
-		cfg.Refusal = func(int) *parley.Error { return nil }
+	if cfg.Policy == nil {
+		cfg.Policy = AllowAll{}
+	}
+	if cfg.OnRefused == nil {
+		cfg.OnRefused = func(access.Caller, string, *parley.Error) {}
 	}
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = 128 << 10
@@ -262,8 +244,10 @@ func hijack(w http.ResponseWriter) (c hijacked, err error) {
 // may read all channels of the request. blind are those where the caller is not told who
 // is there.
 func (t *Transports) authorize(r *http.Request, req *Request) (blind []parley.ChannelID, err error) {
-	if e := t.cfg.Refusal(t.Streams()); e != nil {
-		return nil, e
+	if t.cfg.Door != nil {
+		if e := t.cfg.Door.Refusal(t.Streams()); e != nil {
+			return nil, e
+		}
 	}
 	t.chat.AskAbout(req.Caller, len(req.Follows))
 	for _, f := range req.Follows {

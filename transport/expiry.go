@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/access"
 	"parley/engine"
 	"parley/wire"
 )
@@ -84,15 +83,13 @@ func (p *wsPeer) unauthorized(e *parley.Error, key string) {
 
 // auth takes new credentials of the same user.
 func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
-	if p.t.cfg.Token == nil {
+	if p.t.cfg.Credentials == nil {
 		return p.done(f, "", nil) // in development there is nothing to prove
 	}
-	c, err := p.t.cfg.Token(ctx, f.Token)
+	c, err := p.t.cfg.Credentials.Bearer(ctx, f.Token)
 	if err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
-			if p.t.cfg.Refused != nil {
-				p.t.cfg.Refused(p.who.caller(), f.Type, e)
-			}
+			p.t.cfg.OnRefused(p.who.caller(), f.Type, e)
 			p.unauthorized(e, f.Key)
 			return nil
 		}
@@ -139,18 +136,3 @@ func (p *ssePeer) expire(now time.Time) time.Duration {
 }
 
 var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}
-
-// valid asks whether credentials are still good; the refusal is CodeUnauthorized.
-func (t *Transports) valid(ctx context.Context, c access.Caller) (refused *parley.Error, err error) {
-	if t.cfg.Valid == nil {
-		return nil, nil
-	}
-	err = t.cfg.Valid(ctx, c)
-	if err == nil {
-		return nil, nil
-	}
-	if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
-		return e, nil
-	}
-	return nil, err
-}

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,10 +108,10 @@ func TestTheSameTokenAgainIsNotToldOfAgain(t *testing.T) {
 	defer e.Close()
 	next := *access.Developer
 	ways := New(chat.New(nil, feed.New(nil, feed.Config{}), chat.Config{}), e, Config{HeartbeatTimeout: 24 * time.Hour,
-		Token: func(context.Context, string) (access.Caller, error) {
+		Credentials: credentials{bearer: func() access.Caller {
 			as := next
-			return access.Caller{User: "alice", As: &as}, nil
-		}})
+			return access.Caller{User: "alice", As: &as}
+		}}})
 	s := openExpiring(t, ways, now, wire.FormWS, time.Hour, 30*time.Second)
 	told := func(want bool, when string) {
 		t.Helper()

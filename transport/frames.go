@@ -44,12 +44,10 @@ func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 			e = parley.AsError(late)
 		}
 	}
-	if p.t.cfg.Refused != nil {
-		p.t.cfg.Refused(p.who.caller(), f.Type, e)
-	}
+	p.t.cfg.OnRefused(p.who.caller(), f.Type, e)
 	p.send(wire.Error(nil, e, channel, f.Key))
-	if e.Code == parley.CodeRateLimited && p.t.cfg.Patience != nil {
-		p.pause(p.t.cfg.Patience(p.who.caller()))
+	if e.Code == parley.CodeRateLimited {
+		p.pause(p.t.cfg.Policy.Patience(p.who.caller()))
 	}
 }
 

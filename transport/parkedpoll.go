@@ -25,7 +25,7 @@ func (t *Transports) parks(r *http.Request) bool {
 	if _, stays := r.Context().Value(connKey{}).(stays); stays {
 		return false
 	}
-	return t.cfg.GiveBack != nil && t.engine.Parks() && r.TLS == nil && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close
+	return t.cfg.Door != nil && t.engine.Parks() && r.TLS == nil && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close
 }
 
 // parkPoll answers at once, or lets the connection wait without the handler. After
@@ -120,12 +120,10 @@ func (p *pollPeer) Output() ([]byte, error) {
 		return p.problem(p.t.Draining()), nil
 	}
 	body := p.answer()
-	if t := p.t; t.cfg.Charge != nil {
-		if e := t.cfg.Charge(p.who.caller(), len(body)); e != nil {
-			return p.problem(e), nil
-		}
-		p.has().charged = len(body)
+	if e := p.t.cfg.Policy.Charge(p.who.caller(), len(body)); e != nil {
+		return p.problem(e), nil
 	}
+	p.has().charged = len(body)
 	return p.head.before(body, p.leave), nil
 }
 
@@ -164,7 +162,7 @@ func (p *pollPeer) Drain(time.Duration) { p.due, p.leave = true, true }
 
 func (p *pollPeer) Gone() {
 	if p.got != nil && p.got.charged > 0 {
-		p.t.cfg.Discharge(p.who.caller(), p.got.charged)
+		p.t.cfg.Policy.Discharge(p.who.caller(), p.got.charged)
 	}
 	p.t.end(&p.poll, p.got == nil || p.got.refused == nil)
 }
@@ -174,7 +172,7 @@ func (p *pollPeer) Return(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	p.t.cfg.GiveBack(nc, p.has().early)
+	p.t.cfg.Door.GiveBack(nc, p.has().early)
 }
 
 // answerHead is what answers of one kind begin with, but for the lines that differ.

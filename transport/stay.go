@@ -10,57 +10,22 @@ import (
 // the caller's limits, it takes and gives back here and nowhere else:
 //
 //	come(n) ──enter one more──▶ n+1 ──exit one──▶ n ──gone(n)──▶
-//
-// Back ends, who have no address, have no limits.
 
 // come counts a stream or held poll of a caller with some channels, or refuses it.
 func (t *Transports) come(c access.Caller, channels int) error {
-	if !c.Address.IsValid() {
-		return nil
-	}
-	if t.cfg.Take != nil {
-		if e := t.cfg.Take(c); e != nil {
-			return e
-		}
-	}
-	if err := t.follows(c, channels); err != nil {
-		t.free(c)
-		return err
+	if e := t.cfg.Policy.Acquire(c, 1, channels); e != nil {
+		return e
 	}
 	return nil
 }
 
 // gone ends what come has counted; channels are those that are followed now.
-func (t *Transports) gone(c access.Caller, channels int) {
-	t.unfollows(c, channels)
-	t.free(c)
-}
-
-func (t *Transports) free(c access.Caller) {
-	if t.cfg.Free != nil && c.Address.IsValid() {
-		t.cfg.Free(c)
-	}
-}
-
-func (t *Transports) follows(c access.Caller, channels int) error {
-	if t.cfg.Follow != nil && c.Address.IsValid() {
-		if e := t.cfg.Follow(c, channels); e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
-func (t *Transports) unfollows(c access.Caller, channels int) {
-	if t.cfg.Unfollow != nil && c.Address.IsValid() && channels > 0 {
-		t.cfg.Unfollow(c, channels)
-	}
-}
+func (t *Transports) gone(c access.Caller, channels int) { t.cfg.Policy.Release(c, 1, channels) }
 
 // enter lets a caller's stream have one channel more, of which the others hear.
 func (t *Transports) enter(channel parley.ChannelID, c access.Caller, via parley.Transport) error {
-	if err := t.follows(c, 1); err != nil {
-		return err
+	if e := t.cfg.Policy.Acquire(c, 0, 1); e != nil {
+		return e
 	}
 	t.chat.Enter(channel, c, via)
 	return nil
@@ -69,7 +34,7 @@ func (t *Transports) enter(channel parley.ChannelID, c access.Caller, via parley
 // exit ends what enter, or come, began for one channel.
 func (t *Transports) exit(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	t.chat.Leave(channel, c, via)
-	t.unfollows(c, 1)
+	t.cfg.Policy.Release(c, 0, 1)
 }
 
 // leaveAll ends a stream's session, and its caller's stay in its channels and here.

@@ -21,7 +21,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parley"
-	"parley/access"
 	"parley/adapter/embedded"
 	"parley/adapter/mem"
 	"parley/auth"
@@ -205,22 +204,17 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	}
 	s.door = door.New(o.public, s.engine, door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
 		MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
+	answers := limit.NewAnswers(limit.AnswersConfig{})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
-		GiveBack:         s.door.GiveBack,
-		MaxSubscriptions: f.MaxSubscriptions, Refusal: s.door.Refusal, Refused: trail.frame}
+		Door: s.door, Policy: &door.Policy{Limiter: n.limiter, Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame}
 	if a, ok := who.(*auth.Authenticator); ok {
-		cfg.Token, cfg.Valid = a.Bearer, a.Valid
+		cfg.Credentials = a
 	}
 	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Secret: n.secret, Refused: trail.request, Did: trail.deed,
 		Ready: func(context.Context) error { return store.Ready() }, Damaged: store.Damaged,
 		Pages: pages(), Logger: n.log, HSTS: o.secure != nil && n.hosts == nil}
-	answers := limit.NewAnswers(limit.AnswersConfig{})
-	cfg.Charge, cfg.Discharge = func(c access.Caller, n int) *parley.Error { return answers.Charge(httpapi.Limited(c), n) },
-		func(c access.Caller, n int) { answers.Discharge(httpapi.Limited(c), n) }
 	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limiter != nil {
-		cfg.Take, cfg.Free, cfg.Patience = n.limiter.Acquire, n.limiter.Release, n.limiter.Patience
-		cfg.Follow, cfg.Unfollow = n.limiter.Follow, n.limiter.Unfollow
 		face.Client, face.Limits = n.limiter.Client, n.limiter.Callers
 	}
 	s.ways = transport.New(s.chat, s.engine, cfg)

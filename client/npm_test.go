@@ -74,6 +74,12 @@ func TestUnits(t *testing.T) {
 	compile(t, "ts", "tsconfig.json", "build")
 	units := slices.DeleteFunc(compiled(t, "ts", "build/test"), func(f string) bool { return strings.HasSuffix(f, "scenarios.test.js") })
 	node(t, "ts", nil, units...)
+	for _, fault := range []string{"missing", "throws", "dies"} { // of the browser's session storage; test/faults.test.ts has the other APIs
+		t.Run("session storage "+fault, func(t *testing.T) {
+			t.Parallel()
+			node(t, "ts", []string{"PARLEY_SESSION_FAULT=" + fault}, units...)
+		})
+	}
 }
 
 func TestScenarios(t *testing.T) {

@@ -139,6 +139,20 @@ export class FakeSocket implements Socket {
 interface Planned { at: number; call: () => void }
 
 /** A world without network and clock: the test is both. */
+/** Every test runs again in browsers whose session storage is missing, throws or dies later: TestUnits sets this. */
+export const fault = process.env["PARLEY_SESSION_FAULT"]
+
+function faulty(whole: NonNullable<Env["session"]>, how: string): Env["session"] {
+  const insecure = (): never => { throw new Error("the operation is insecure") }
+  let calls = 0
+  switch (how) {
+    case "missing": return undefined
+    case "throws": return { getItem: insecure, setItem: insecure }
+    case "dies": return { getItem: k => ++calls > 2 ? insecure() : whole.getItem(k), setItem: (k, v) => ++calls > 2 ? insecure() : whole.setItem(k, v) }
+    default: throw new Error(`no such fault: ${how}`)
+  }
+}
+
 export class FakeEnv implements Env {
   time = 1_700_000_000_000
   /** What the device's clock is wrong by. Timers do not follow it. */
@@ -172,6 +186,7 @@ export class FakeEnv implements Env {
       }
     }
     this.session = { getItem: key => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) }
+    if (fault) this.session = faulty(this.session, fault)
   }
 
   /** The latest WebSocket. */

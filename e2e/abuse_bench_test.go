@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"parley/testenv"
 )
 
 // What the abuser, a process of its own, is told in its environment.
@@ -40,9 +42,14 @@ func BenchmarkBesideAbuse(b *testing.B) {
 	good := p.crowd(b, 100, 10)
 	const rounds, stretch = 5, 4 * time.Second
 	good.talk(b, 2*time.Second) // until all is warm
+	most := int64(0)            // resident bytes of the abused server
 	beside := func(abused *production) float64 {
 		defer abused.abuse(b)()
-		return good.talk(b, stretch)
+		p99 := good.talk(b, stretch)
+		if rss, err := testenv.RSS(p.Cmd.Process.Pid); err == nil {
+			most = max(most, rss)
+		}
+		return p99
 	}
 	measured := map[string][]float64{}
 	for range rounds {
@@ -59,6 +66,7 @@ func BenchmarkBesideAbuse(b *testing.B) {
 		slices.Sort(v)
 		b.ReportMetric(v[len(v)/2], unit)
 	}
+	b.ReportMetric(float64(most)/(1<<20), "rss-mib")
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -32,7 +32,8 @@ func newAbuser(url, token string) abuser {
 func (a abuser) run(ctx context.Context) (failed error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards failed
-	for _, attack := range []func(context.Context) error{a.flood, a.storm, a.bombs, a.deaf, a.guesses, a.reads} {
+	for _, attack := range []func(context.Context) error{a.flood, a.storm, a.bombs, a.deaf, a.guesses, a.reads,
+		a.hoards, a.frames, a.toggles, a.lists} {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				if err := attack(ctx); err != nil && ctx.Err() == nil {
@@ -193,6 +194,88 @@ func pause(ctx context.Context, refused *atomic.Int64) error {
 	select {
 	case <-time.After(200 * time.Millisecond):
 	case <-ctx.Done():
+	}
+	return nil
+}
+
+// hoards requests large pages and does not read them.
+func (a abuser) hoards(ctx context.Context) error {
+	_, address, _ := strings.Cut(a.url, "://")
+	for i := range 50 {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "GET /api/messages?channel_id=room:%d&after=0&limit=1000&token=%s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n", i%2, a.token)
+	}
+	return pause(ctx, nil)
+}
+
+// frames sends what needs no right and no store.
+func (a abuser) frames(ctx context.Context) error {
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.8"}}})
+	if err != nil {
+		return pause(ctx, a.refused)
+	}
+	defer ws.CloseNow()
+	go func() {
+		for {
+			if _, _, err := ws.Read(ctx); err != nil {
+				return
+			}
+		}
+	}()
+	for i := range 20_000 {
+		frame := []string{`{"type":"ping","key":"k"}`, `{"type":"pong"}`, `{"type":"visibility","state":"hidden"}`, `{"type":"unsubscribe","channel":"mine:1"}`}[i%4]
+		if ws.Write(ctx, websocket.MessageText, []byte(frame)) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// toggles reacts to a large message and takes that back.
+func (a abuser) toggles(ctx context.Context) error {
+	post := func(method, path, body string) {
+		r, err := http.NewRequestWithContext(ctx, method, a.url+path, strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+a.token)
+		r.Header.Set("X-Forwarded-For", "198.51.100.9")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return
+		}
+		if res.Body.Close(); res.StatusCode == 429 {
+			a.refused.Add(1)
+		}
+	}
+	post("POST", "/api/messages", `{"channel_id":"mine:0","key":"large","text":"`+strings.Repeat("x", 16_000)+`"}`)
+	for range 100 {
+		post("PUT", "/api/messages/mine:0/1/reactions/x", "")
+		post("DELETE", "/api/messages/mine:0/1/reactions/x", "")
+	}
+	return nil
+}
+
+// lists asks for what the server must look for.
+func (a abuser) lists(ctx context.Context) error {
+	for _, path := range []string{"/api/channels?all=true&limit=1000", "/api/channels?limit=1000", "/api/messages/room:0/1/thread", "/api/channels/room:0/members"} {
+		r, err := http.NewRequestWithContext(ctx, "GET", a.url+path, nil)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+a.token)
+		r.Header.Set("X-Forwarded-For", "198.51.100.10")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return nil
+		}
+		if res.Body.Close(); res.StatusCode >= 500 && res.StatusCode != 503 {
+			return fmt.Errorf("%s is answered with %s", path, res.Status)
+		}
 	}
 	return nil
 }

@@ -63,15 +63,22 @@ func Server(t testing.TB, args ...string) *Proc {
 // dials a dead server's port again and again may be given that very port.
 func FreePort(t testing.TB) string {
 	t.Helper()
+	addr, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+func freePort() (addr string, err error) {
 	for range 100 {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
 		if err == nil {
 			defer l.Close()
-			return l.Addr().String()
+			return l.Addr().String(), nil
 		}
 	}
-	t.Fatal("no free port on 127.0.0.1")
-	return ""
+	return "", errors.New("no free port on 127.0.0.1")
 }
 
 func (s *Proc) start() error {

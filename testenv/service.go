@@ -1,44 +1,114 @@
 package testenv
 
 import (
-	"net"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
-var serviceReady = regexp.MustCompile(`(?m)^READY \S+ (?:url|addr)=(\S+)`)
+var serviceReady = regexp.MustCompile(`(?m)^READY \S+ (?:url|addr|cluster)=(\S+)`)
 
 // Service starts one of testenv/services on a free port, stops it when the test ends, and
 // returns its address as the script prints it. The script installs the server first if it
 // has to; where that fails the test is skipped.
 func Service(t testing.TB, name string, args ...string) (url string) {
 	t.Helper()
-	script := filepath.Join(Root(), "testenv", "services", name)
-	if out, err := exec.Command(script, "install").CombinedOutput(); err != nil {
-		Skip(t, name+": "+lastLine(string(out)))
-	}
-	_, port, err := net.SplitHostPort(FreePort(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	where := []string{"--port", port, "--dir", t.TempDir()}
+	s := NewService(name, args...)
+	url = s.URL(t)
 	t.Cleanup(func() {
-		if out, err := exec.Command(script, append([]string{"down"}, where...)...).CombinedOutput(); err != nil {
-			t.Errorf("stop %s: %v\n%s", name, err, out)
+		if err := s.Stop(); err != nil {
+			t.Error(err)
 		}
 	})
-	out, err := exec.Command(script, append(append([]string{"up"}, where...), args...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("start %s: %v\n%s", name, err, out)
+	return url
+}
+
+// SharedService is one of testenv/services that all tests of a package share: the first that asks for its
+// address starts it, and TestMain stops it.
+type SharedService struct {
+	script, dir string
+	args        []string
+	start       func() (url string)
+
+	// set by start
+	where  []string // in which port and folder; nil: not started
+	absent string   // why it cannot be installed
+	err    error
+}
+
+// NewService returns a service that is not started yet.
+func NewService(name string, args ...string) *SharedService {
+	s := &SharedService{script: filepath.Join(Root(), "testenv", "services", name), args: args}
+	s.start = sync.OnceValue(s.up)
+	return s
+}
+
+// URL is the address of the service as its script prints it. The test is skipped if the service cannot be installed.
+func (s *SharedService) URL(t testing.TB) string {
+	t.Helper()
+	url := s.start()
+	if s.absent != "" {
+		Skip(t, s.absent)
 	}
-	ready := serviceReady.FindStringSubmatch(string(out))
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return url
+}
+
+func (s *SharedService) up() (url string) {
+	name := filepath.Base(s.script)
+	if out, err := exec.Command(s.script, "install").CombinedOutput(); err != nil {
+		s.absent = name + ": " + lastLine(string(out))
+		return ""
+	}
+	addr, err := freePort()
+	if err == nil {
+		s.dir, err = os.MkdirTemp("", "parley-"+name)
+	}
+	if err != nil {
+		s.err = fmt.Errorf("start %s: %w", name, err)
+		return ""
+	}
+	s.where = []string{"--port", addr[strings.LastIndexByte(addr, ':')+1:], "--dir", s.dir}
+	out, err := s.Control("up")
+	if err != nil {
+		s.err = err
+		return ""
+	}
+	ready := serviceReady.FindStringSubmatch(out)
 	if ready == nil {
-		t.Fatalf("%s is not ready:\n%s", name, out)
+		s.err = fmt.Errorf("%s is not ready:\n%s", name, out)
+		return ""
 	}
 	return ready[1]
+}
+
+// Control calls the script of a service that was started with another verb, such as kill or up.
+func (s *SharedService) Control(verb string, args ...string) (out string, err error) {
+	args = append(append(append([]string{verb}, s.where...), s.args...), args...)
+	b, err := exec.Command(s.script, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(s.script), verb, err, b)
+	}
+	return string(b), nil
+}
+
+// Dir is the folder in which a service that was started keeps its files.
+func (s *SharedService) Dir() string { return s.dir }
+
+// Stop ends the service, if it was started.
+func (s *SharedService) Stop() error {
+	if s.where == nil {
+		return nil
+	}
+	_, err := s.Control("down", "--wipe")
+	return err
 }
 
 func lastLine(s string) string {

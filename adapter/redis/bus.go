@@ -1,0 +1,187 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"parley"
+)
+
+// Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each
+// channel that is joined, and others for what is published. In a Cluster, Redis passes what is published on to
+// all of its nodes, so that any of them will do.
+//
+// Joins and leaves wait in a queue, which one goroutine empties in their order, many at a time (bus_subscribe.go).
+// What Redis delivers waits in another, which Run empties.
+type Bus struct {
+	// fixed after construction
+	options rueidis.ClientOption
+	prefix  string // of channels
+	wake    chan struct{}
+	tried   chan struct{} // closed by connect when it has tried to connect, with or without success
+	ended   chan struct{} // closed when Run has returned
+	ran     atomic.Bool
+	ignored atomic.Int64
+
+	joins subscriptions
+
+	mu      sync.Mutex
+	client  rueidis.Client // nil while Run has not connected
+	waiting []rueidis.PubSubMessage
+	size    int // of waiting, in bytes
+	lost    bool
+}
+
+var _ parley.Bus = (*Bus)(nil)
+
+const (
+	maxWaiting     = 8192 // messages of a node that does not keep up; what comes then is lost
+	maxWaitingSize = 32 << 20
+)
+
+// NewBus returns the bus of one node, not connected yet.
+func NewBus(cfg Config) (*Bus, error) {
+	o, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	return &Bus{options: o, prefix: cfg.Prefix + "chat:", wake: make(chan struct{}, 1), tried: make(chan struct{}),
+		ended: make(chan struct{}), joins: newSubscriptions()}, nil
+}
+
+// Ignored is how many envelopes were not delivered because they are of a later version, or damaged.
+func (b *Bus) Ignored() int64 { return b.ignored.Load() }
+
+// Run implements parley.Bus.
+func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
+	if b.ran.Swap(true) {
+		return errors.New("a bus runs once")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var connecting sync.WaitGroup
+	connecting.Go(func() { b.connect(ctx) })
+	defer func() {
+		stop()
+		connecting.Wait()
+		close(b.ended)
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.wake:
+		}
+		b.mu.Lock()
+		waiting, lost := b.waiting, b.lost
+		b.waiting, b.size, b.lost = nil, 0, false
+		b.mu.Unlock()
+		if lost {
+			h.Lost()
+		}
+		for _, m := range waiting {
+			b.deliver(m, h)
+		}
+	}
+}
+
+func (b *Bus) deliver(m rueidis.PubSubMessage, h parley.BusHandler) {
+	e, err := decodeEnvelope(parley.ChannelID(m.Channel[len(b.prefix):]), m.Message)
+	if err != nil {
+		b.ignored.Add(1)
+		return
+	}
+	h.Deliver(e)
+}
+
+// received puts what Redis delivers in the queue. It is called by the goroutine that reads the connection.
+func (b *Bus) received(m rueidis.PubSubMessage) {
+	b.mu.Lock()
+	if len(b.waiting) < maxWaiting && b.size < maxWaitingSize {
+		b.waiting = append(b.waiting, m)
+		b.size += len(m.Message)
+	} else {
+		b.lost = true
+	}
+	b.mu.Unlock()
+	b.ring()
+}
+
+func (b *Bus) lose() {
+	b.mu.Lock()
+	b.lost = true
+	b.mu.Unlock()
+	b.ring()
+}
+
+func (b *Bus) ring() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Publish implements parley.Bus. It waits until Redis has taken the envelope, and at the beginning until Run has tried to connect.
+func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
+	select {
+	case <-b.tried:
+	case <-ctx.Done():
+		return fmt.Errorf("publish to %s: %w", e.Channel, context.Cause(ctx))
+	}
+	b.mu.Lock()
+	c := b.client
+	b.mu.Unlock()
+	if c == nil {
+		return fmt.Errorf("publish to %s: the bus is not connected to Redis at %s; it keeps trying", e.Channel, where(&b.options))
+	}
+	message := rueidis.BinaryString(appendEnvelope(make([]byte, 0, 512), &e))
+	if err := c.Do(ctx, c.B().Publish().Channel(b.prefix+string(e.Channel)).Message(message).Build()).Error(); err != nil {
+		return fmt.Errorf("publish to %s: %w", e.Channel, err)
+	}
+	return nil
+}
+
+// Join implements parley.Bus. After an error the channel may be joined, or come to be.
+func (b *Bus) Join(ctx context.Context, channel parley.ChannelID) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("join %s: %w", channel, context.Cause(ctx))
+	}
+	done := b.joins.put(channel, true)
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("join %s: %w", channel, context.Cause(ctx))
+	case <-b.ended:
+		return fmt.Errorf("join %s: the bus has ended", channel)
+	}
+}
+
+// Leave implements parley.Bus. It does not wait for Redis.
+func (b *Bus) Leave(_ context.Context, channel parley.ChannelID) error {
+	b.joins.put(channel, false)
+	return nil
+}
+
+// backoff is how long to wait before a try: twice as long each time, up to 2 s, and by chance from half of it on, so
+// that not all nodes try at once.
+func backoff(try int) time.Duration {
+	d := min(50*time.Millisecond<<min(try, 6), 2*time.Second)
+	return d/2 + rand.N(d/2)
+}
+
+// pause waits before a try, or until ctx ends.
+func pause(ctx context.Context, try int) {
+	t := time.NewTimer(backoff(try))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,74 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Config says where Redis is.
+type Config struct {
+	// URL is redis://[user:password@]host[:port][/db][?addr=host:port…], or rediss:// for TLS. Of a Cluster it
+	// names one node, and others with addr; the rest is found.
+	URL string
+	// Prefix is what all keys and channels begin with, so that several systems can share a server. It
+	// has no braces. "" is none.
+	Prefix string
+	// RootCAs sign the server's certificate; nil: the system's.
+	RootCAs *x509.CertPool
+}
+
+const (
+	dialTimeout = 5 * time.Second
+	keepAlive   = time.Second     // of an idle connection, which is then pinged too
+	silence     = 5 * time.Second // without an answer ends a connection
+	bufferSize  = 64 << 10        // per connection and direction
+)
+
+// options are those of a client.
+func (c *Config) options() (rueidis.ClientOption, error) {
+	if strings.ContainsAny(c.Prefix, "{}") {
+		return rueidis.ClientOption{}, fmt.Errorf("the prefix %q of Redis keys has braces, which mark a hash slot: leave them out", c.Prefix)
+	}
+	o, err := rueidis.ParseURL(c.URL)
+	if err != nil {
+		if bad := (*url.Error)(nil); errors.As(err, &bad) { // it repeats the URL, with the password
+			err = bad.Err
+		}
+		return o, fmt.Errorf("the URL of Redis is not valid: %w; use redis://user:password@host:port, or rediss:// for TLS", err)
+	}
+	if o.TLSConfig != nil {
+		o.TLSConfig.MinVersion = tls.VersionTLS12
+		o.TLSConfig.RootCAs = c.RootCAs
+	}
+	o.Dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
+	o.ConnWriteTimeout = silence
+	o.ReadBufferEachConn, o.WriteBufferEachConn = bufferSize, bufferSize
+	o.DisableCache = true
+	o.ClientName = "parley"
+	o.ShuffleInit = true
+	return o, nil
+}
+
+// where is the address that a client begins with, for errors.
+func where(o *rueidis.ClientOption) string { return strings.Join(o.InitAddress, ",") }
+
+// dial connects a client.
+func dial(ctx context.Context, o rueidis.ClientOption) (rueidis.Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := rueidis.NewClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Redis at %s: %w", where(&o), err)
+	}
+	return c, nil
+}

@@ -1,0 +1,80 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/adapter/redis"
+	"parley/parleytest"
+	"parley/testenv"
+)
+
+// server is the Redis of all tests here; each has its own prefix.
+var server = testenv.NewService("redis")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+var systems atomic.Int64
+
+// config is that of a system that nobody has used.
+func config(t *testing.T) redis.Config {
+	return redis.Config{URL: server.URL(t), Prefix: fmt.Sprintf("t%d:", systems.Add(1))}
+}
+
+// stores are three nodes' ways into an empty store.
+func stores[T any](t *testing.T) (all []T) {
+	cfg := config(t)
+	for range 3 {
+		s, err := redis.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		all = append(all, any(s).(T))
+	}
+	return all
+}
+
+// cli calls redis-cli.
+func cli(t *testing.T, args ...string) string {
+	t.Helper()
+	u, err := url.Parse(server.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(context.Background(), "redis-cli", append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestOnce(t *testing.T) {
+	parleytest.RunOnce(t, func(t *testing.T) parleytest.OnceHarness {
+		return parleytest.OnceHarness{Stores: stores[parley.Once](t), Pass: time.Sleep}
+	})
+}

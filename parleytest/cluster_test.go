@@ -1,0 +1,153 @@
+package parleytest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/adapter/mem"
+	"parley/auth"
+	"parley/chat"
+	"parley/door"
+	"parley/engine"
+	"parley/feed"
+	"parley/httpapi"
+	"parley/parleytest"
+	"parley/presence"
+	"parley/transport"
+)
+
+// member is a whole node of a cluster: all that parley dev runs, over a store and a bus that it
+// shares with the others.
+type member struct {
+	url   string
+	addr  string
+	store *mem.Handle
+	bus   *parleytest.FaultyBus
+	feed  *feed.Feed
+	chat  *chat.Service
+}
+
+// cluster is several nodes over one store and a bus, which run until the test ends.
+type cluster struct {
+	store   *mem.Store
+	members []*member
+	url     string // of a balancer that gives each connection to another node
+}
+
+// grace is how long a user of a cluster may be away unnoticed.
+const grace = 500 * time.Millisecond
+
+func newCluster(t *testing.T, nodes int, store *mem.Store, faults parleytest.BusFaults) *cluster {
+	t.Helper()
+	c := &cluster{store: store}
+	broker := mem.NewBroker()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(func() { stop(); running.Wait() })
+	for i := range nodes {
+		m := &member{store: store.Open(), bus: parleytest.NewFaultyBus(broker.Open(), uint64(i+1), faults)}
+		m.start(ctx, t, fmt.Sprint("n", i), &running)
+		c.members = append(c.members, m)
+	}
+	c.url = c.balance(t, &running)
+	return c
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func (m *member) start(ctx context.Context, t *testing.T, name string, running *sync.WaitGroup) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	m.feed = feed.New(m.store, feed.Config{Node: name, Bus: m.bus, Index: m.store, Logger: quiet})
+	m.chat = chat.New(m.store, m.feed, chat.Config{Presence: presence.Config{Grace: grace, TTL: 4 * time.Second, Store: m.store, Node: name}})
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := listen(t)
+	m.addr, m.url = socket.Addr().String(), "http://"+socket.Addr().String()
+	d := door.New([]net.Listener{socket}, e, door.Config{Logger: quiet})
+	tickets := auth.NewTickets(nil)
+	ways := transport.New(m.chat, e, transport.Config{GiveBack: d.GiveBack, Problem: httpapi.Problem, Refusal: d.Refusal})
+	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
+		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
+	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, func(context.Context) error { return d.Serve(srv) }} {
+		running.Go(func() {
+			if err := run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		e.Close()
+		srv.Close()
+	})
+}
+
+// balance listens and gives each connection to a node at random.
+func (c *cluster) balance(t *testing.T, running *sync.WaitGroup) (url string) {
+	t.Helper()
+	socket := listen(t)
+	rnd := rand.New(rand.NewPCG(1, 1))
+	var mu sync.Mutex
+	open := map[net.Conn]bool{}
+	closed := false
+	keep := func(nc net.Conn) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		open[nc] = true
+		return !closed
+	}
+	running.Go(func() {
+		for {
+			client, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			to := c.members[rnd.IntN(len(c.members))].addr
+			running.Go(func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", to)
+				if err != nil || !keep(client) || !keep(server) {
+					return
+				}
+				defer server.Close()
+				running.Go(func() { _, _ = io.Copy(server, client); server.Close(); client.Close() })
+				_, _ = io.Copy(client, server)
+				mu.Lock()
+				defer mu.Unlock()
+				delete(open, client)
+				delete(open, server)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		if err := socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		closed = true
+		for nc := range open {
+			nc.Close()
+		}
+	})
+	return "http://" + socket.Addr().String()
+}

@@ -1,0 +1,48 @@
+package parleytest_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"parley/adapter/mem"
+	"parley/load"
+	"parley/parleytest"
+)
+
+// badBuses are the ways in which a bus may be bad.
+var badBuses = map[string]parleytest.BusFaults{
+	"loses, repeats, delays": {Lose: 0.2, Repeat: 0.2, Delay: 30 * time.Millisecond},
+	"loses everything":       {Lose: 1},
+	"deaf though connected":  {Deaf: true},
+}
+
+// long is how long the tests of a cluster run: PARLEY_CLUSTER=10m makes them search for longer.
+func long(t *testing.T, short time.Duration) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER"))
+	if err != nil {
+		return short
+	}
+	return d
+}
+
+// Readers that hop between nodes and transports lose and repeat nothing and see everything in
+// its order, whatever the bus does.
+func TestAClusterLosesAndRepeatsNothing(t *testing.T) {
+	for name, faults := range badBuses {
+		for _, projected := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: ", projected"}[projected], func(t *testing.T) {
+				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: projected}), faults)
+				r, err := load.Run(t.Context(), load.Config{Server: c.url, For: long(t, 2*time.Second), Readers: 40, DropOdds: 20, Seed: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Log(r)
+				if !r.OK() || r.Resets != 0 || r.Acknowledged == 0 {
+					t.Errorf("%+v", r)
+				}
+			})
+		}
+	}
+}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math"
+	"time"
 
 	"parley"
 )
@@ -12,6 +13,9 @@ import (
 // forgotten, and every session is told by a reset:
 //
 //	followed in epoch A ──Restart(B)──▶ pos = mustReset, rung ──Load: bounds of B──▶ reset sent, at B's head
+//
+// What is stored while channels are forgotten is not taken: the bounds that every session then
+// asks for tell of it.
 
 // mustReset is the position of a follow whose cursor is of another epoch. It is guarded by
 // the topic's mu, as every position is.
@@ -39,7 +43,7 @@ func (h *Hub) Restart(epoch string) {
 	if h.adopt(epoch) {
 		return
 	}
-	h.epoch.Store(&epoch) // from here on nothing of the old epoch is taken
+	h.epoch.Store(&between) // nothing is taken, and nobody begins, before every channel was forgotten
 	h.pages.clear()
 	var all []*topic
 	for i := range h.shards {
@@ -63,14 +67,41 @@ func (h *Hub) Restart(epoch string) {
 		}
 		h.finish(t, true, -dropped, sc)
 	}
+	h.epoch.Store(&epoch)
 }
 
-// join has the source show the channel to the hub, and returns its bounds.
-func (h *Hub) join(ctx context.Context, channel parley.ChannelID) ([]parley.Bounds, error) {
+// between is no epoch.
+var between = ""
+
+// Bounds of an epoch that the hub has yet to hear of are asked for again after adoptEvery; a node
+// follows its store within milliseconds, or not at all.
+const (
+	adoptEvery = 5 * time.Millisecond
+	adoptWaits = 5 * time.Second
+)
+
+// join has the source show the channel to the hub, and returns its bounds, which are of the hub's
+// epoch: a follow that began before the hub has heard of a new one would be reset once more.
+func (h *Hub) join(ctx context.Context, channel parley.ChannelID) (parley.Bounds, error) {
 	if err := h.source.Join(ctx, channel); err != nil {
-		return nil, err
+		return parley.Bounds{}, err
 	}
-	return h.source.Bounds(ctx, channel)
+	for waited := time.Duration(0); ; waited += adoptEvery {
+		bs, err := h.source.Bounds(ctx, channel)
+		switch {
+		case err != nil:
+			return parley.Bounds{}, err
+		case h.adopt(bs[0].Epoch):
+			return bs[0], nil
+		case waited > adoptWaits:
+			return parley.Bounds{}, parley.ErrUnavailable
+		}
+		select {
+		case <-time.After(adoptEvery):
+		case <-ctx.Done():
+			return parley.Bounds{}, ctx.Err()
+		}
+	}
 }
 
 // restart gives a follow whose cursor is of an epoch that has ended its place in the new one,
@@ -91,15 +122,51 @@ func (s *Session) restart(ctx context.Context, f *follow) (done bool, err error)
 	if !s.hub.adopt(bs[0].Epoch) {
 		return false, parley.ErrEpoch
 	}
-	r := &parley.Reset{Reason: "epoch", First: bs[0].First, Last: bs[0].Last}
+	s.restartAt(f, bs[0])
+	return true, nil
+}
+
+// restartAt gives a follow its place in the new epoch, and tells the session.
+func (s *Session) restartAt(f *follow, b parley.Bounds) {
+	t := f.topic
+	r := &parley.Reset{Reason: "epoch", First: b.First, Last: b.Last}
 	t.mu.Lock()
 	f.pos, f.live = 0, false
 	t.mu.Unlock()
 	f.id = r.After()
-	s.hub.attach(f, bs[0])
+	s.hub.attach(f, b)
 	s.SendReset(t.channel, r)
 	s.ring(f)
-	return true, nil
+}
+
+// Epoch is the hub's. If it is the same before and after something was taken, that is of it.
+func (s *Session) Epoch() string { return s.hub.Epoch() }
+
+// Restart resets all channels of a session at once and returns the epoch that all of its cursors
+// then belong to. What waited for the session is dropped. It may block. The error is the store's,
+// or ErrEpoch as long as the hub does not know the epoch.
+func (s *Session) Restart(ctx context.Context) (epoch string, err error) {
+	var channels []parley.ChannelID
+	s.Channels(func(channel parley.ChannelID, _ int64) { channels = append(channels, channel) })
+	bs, err := s.hub.source.Bounds(ctx, channels...)
+	if err != nil {
+		return "", err
+	}
+	if epoch = bs[0].Epoch; !s.hub.adopt(epoch) {
+		return "", parley.ErrEpoch
+	}
+	s.TakeOwn()
+	s.mu.Lock()
+	if t := s.turn; t != nil {
+		t.page, t.isBehind = nil, false
+	}
+	s.mu.Unlock()
+	i := 0
+	for f := range s.follows() {
+		s.restartAt(f, bs[i])
+		i++
+	}
+	return epoch, nil
 }
 
 // clear drops every page. Whoever reads in one of them reads it again.

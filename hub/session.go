@@ -134,12 +134,11 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	if f != &s.first {
 		s.many.note(f)
 	}
-	bs, err := s.hub.join(ctx, channel)
+	b, err := s.hub.join(ctx, channel)
 	if err != nil {
 		s.Unfollow(channel)
 		return Start{}, err
 	}
-	b := bs[0]
 	start := Start{Bounds: b, Cursor: b.Last}
 	if after != nil {
 		start.Reset = parley.CheckCursor(*after, b)

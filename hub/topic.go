@@ -218,10 +218,11 @@ func (h *Hub) attach(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if f.pos == mustReset || !h.adopt(b.Epoch) { // the bounds may be of an epoch that this node has yet to hear of
+	if !h.adopt(b.Epoch) { // the bounds are of an epoch that has ended, or that this node has yet to hear of
 		f.pos = mustReset
 		return
 	}
+	f.pos = 0 // it may have been marked while it was beginning, before the bounds were read
 	switch {
 	case t.head == unknown:
 		t.head = b.Last

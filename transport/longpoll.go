@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -88,7 +89,7 @@ func (b channelBell) Ring() {
 type poll struct {
 	session hub.Session
 	who     who
-	epoch   *string // shared
+	epoch   *string // of its cursors; shared
 	left    int32   // entries that still fit
 	many    bool
 	done    bool // there is something to answer with, and nothing more now
@@ -141,7 +142,19 @@ func (p *poll) begin(r *http.Request, req *Request, epochs *shared[string]) erro
 }
 
 // collect takes what there is. The error is hub.ErrBehind: load, and collect again.
+//
+// An answer names one epoch, and all in it is of that one: if another began meanwhile, load drops
+// what was collected and begins again in that.
 func (p *poll) collect() error {
+	err := p.take()
+	if p.session.Epoch() != *p.epoch {
+		p.done = false
+		return hub.ErrBehind
+	}
+	return err
+}
+
+func (p *poll) take() error {
 	for !p.done {
 		own := p.session.TakeOwn()
 		before := p.session.Sum()
@@ -163,6 +176,38 @@ func (p *poll) collect() error {
 		}
 	}
 	return nil
+}
+
+// load does what collect asked for. It may block. The error is the store's, or ErrEpoch: later it
+// can be done.
+func (p *poll) load(ctx context.Context, epochs *shared[string]) error {
+	if p.session.Epoch() == *p.epoch {
+		return p.session.Load(ctx)
+	}
+	epoch, err := p.session.Restart(ctx)
+	if err != nil {
+		return err
+	}
+	p.epoch = epochs.share(epoch)
+	if g := p.got; g != nil {
+		g.messages, g.resets = nil, nil
+	}
+	return nil
+}
+
+// loadNow is load for one who has nowhere to wait for later.
+func (p *poll) loadNow(ctx context.Context, epochs *shared[string]) error {
+	for {
+		err := p.load(ctx, epochs)
+		if !errors.Is(err, parley.ErrEpoch) {
+			return err
+		}
+		select { // until the node has followed the store into its epoch
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // refused asks again for the right to read, and for the credentials, of a poll that is
@@ -199,7 +244,7 @@ func (t *Transports) wait(ctx context.Context, p *poll, bell <-chan struct{}, li
 		}
 		switch err := p.collect(); {
 		case err == hub.ErrBehind:
-			if err := p.session.Load(ctx); err != nil {
+			if err := p.loadNow(ctx, &t.epochs); err != nil {
 				return err
 			}
 			continue

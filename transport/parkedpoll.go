@@ -44,7 +44,7 @@ func (t *Transports) parkPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	t.chat.Hold(p.who.caller(), p.channels()...)
 	err := p.collect()
 	for err == hub.ErrBehind {
-		if err = p.session.Load(r.Context()); err == nil {
+		if err = p.loadNow(r.Context(), &t.epochs); err == nil {
 			err = p.collect()
 		}
 	}
@@ -144,7 +144,7 @@ func (p *pollPeer) Load(ctx context.Context) error {
 	if p.doubtful {
 		return p.reconsider(ctx)
 	}
-	return p.session.Load(ctx)
+	return p.load(ctx, &p.t.epochs)
 }
 
 func (p *pollPeer) Tick(now time.Time, s engine.Sending) time.Duration {

@@ -42,6 +42,7 @@ type Envelope struct {
 	Head     int64     // an id that the channel has reached
 	Messages []Message // entries of the channel, in their order, without holes
 	Event    *Event
+	Seq      uint64 // of an event: its number among those of its node, by which one that is repeated is known
 }
 
 // Event is transient: it has no id, and whoever is not there misses it.

@@ -74,8 +74,13 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		typing: typing{last: map[typist]time.Time{}}}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	s.unread = s.newInboxes()
-	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Clock: s.clock})
+	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Follow: s.followUser, Clock: s.clock})
 	f.OnGrown(s.grown, s.follows)
+	f.OnEvent(func(e parley.Event, followers int) {
+		if e.Presence {
+			s.presence.Told(followers) // what others tell here is of this node's budget too
+		}
+	})
 	f.Watch(controlChannel)
 	return s
 }
@@ -97,7 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		case <-t.C:
 			now := s.clock()
-			s.tellNews(now)
+			s.tellNews(ctx, now)
 			s.typing.forget(now)
 		}
 	}

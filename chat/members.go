@@ -194,6 +194,7 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	s.feed.Event(own, parley.Event{Name: kind, Object: wire.Membership(nil, kind, channel, user, is.Role)})
 	s.unread.Moved(user, channel, is.Role.In())
 	s.feed.Nudge(inboxTopic(user))
+	s.feed.Nudge(userTopic(user))
 	s.watches.Moved(user, is.Role.In())
 }
 

@@ -29,7 +29,7 @@ func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
 // go unseen, here and below.
 func (s *Service) Come(c access.Caller, via parley.Transport) {
 	if c.Named() {
-		s.presence.Enter("", c.User, via, s.clock())
+		s.presence.Enter("", c.User, c.Name, via, s.clock())
 	}
 }
 
@@ -47,8 +47,8 @@ func (s *Service) Enter(channel parley.ChannelID, c access.Caller, via parley.Tr
 		s.unread.AddConn(owner)
 		s.feed.Watch(inboxTopic(owner))
 	}
-	if c.Named() && s.presence.Enter(channel, c.User, via, s.clock()) {
-		s.tellJoined(channel, c)
+	if c.Named() && s.presence.Enter(channel, c.User, c.Name, via, s.clock()) {
+		s.tellJoined(channel, c.User, c.Name)
 	}
 }
 
@@ -69,10 +69,10 @@ func (s *Service) Hold(c access.Caller, channels ...parley.ChannelID) {
 		return
 	}
 	now := s.clock()
-	s.presence.Enter("", c.User, parley.LongPoll, now)
+	s.presence.Enter("", c.User, c.Name, parley.LongPoll, now)
 	for _, channel := range channels {
-		if s.presence.Enter(channel, c.User, parley.LongPoll, now) {
-			s.tellJoined(channel, c)
+		if s.presence.Enter(channel, c.User, c.Name, parley.LongPoll, now) {
+			s.tellJoined(channel, c.User, c.Name)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (s *Service) Asked(c access.Caller, via parley.Transport, channels ...parle
 	s.presence.Asked("", c.User, c.Name, via, now)
 	for _, channel := range channels {
 		if s.presence.Asked(channel, c.User, c.Name, via, now) {
-			s.tellJoined(channel, c)
+			s.tellJoined(channel, c.User, c.Name)
 		}
 	}
 }
@@ -146,18 +146,29 @@ func (s *Service) Users() int { return s.presence.Users() }
 // PresenceTold is what this node has told of presence.
 func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
 
-func (s *Service) tellJoined(channel parley.ChannelID, c access.Caller) {
-	s.tellPresence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, c.User, c.Name), c.User)
+func (s *Service) tellJoined(channel parley.ChannelID, user parley.UserID, name string) {
+	s.tellPresence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, user, name), user)
 }
 
-// tellNews tells channels of users who have not come back, and of differences.
-func (s *Service) tellNews(now time.Time) {
+// tellNews tells channels of users who came or have not come back, and of differences.
+func (s *Service) tellNews(ctx context.Context, now time.Time) {
 	for {
 		n, ok := s.presence.Next(now)
 		if !ok {
 			return
 		}
+		if n.User != "" && n.Channel == "" {
+			s.feed.Nudge(userTopic(n.User))
+			continue
+		}
+		if n.User != "" && n.Came {
+			s.tellJoined(n.Channel, n.User, n.Name)
+			continue
+		}
 		if n.User == "" {
+			if n = s.keeper.Current(ctx, n); n.Joined != nil && len(n.Joined)+len(n.Left) == 0 {
+				continue // another node has told of it
+			}
 			s.tellPresence(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), "")
 			continue
 		}

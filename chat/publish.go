@@ -59,11 +59,15 @@ func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.C
 
 // grown notes that a channel has new entries, wherever they were stored.
 func (s *Service) grown(channel parley.ChannelID) {
-	switch user, inbox := strings.CutPrefix(string(channel), inboxTopics); {
+	inbox, isInbox := strings.CutPrefix(string(channel), inboxTopics)
+	user, isUser := strings.CutPrefix(string(channel), userTopics)
+	switch {
 	case channel == controlChannel:
 		s.control.kicked()
-	case inbox:
-		s.unread.Changed(parley.UserID(user))
+	case isInbox:
+		s.unread.Changed(parley.UserID(inbox))
+	case isUser:
+		s.watches.Changed(parley.UserID(user))
 	case channel[0] != '@' && !channel.Internal():
 		s.unread.Grown(channel)
 	}

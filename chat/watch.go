@@ -9,6 +9,20 @@ import (
 	"parley/watch"
 )
 
+// userTopics begins the topics on which nodes tell each other that a user came, left or joined a
+// channel, for those who watch the user. No client can name one, and nothing is stored in them.
+const userTopics = "$user/"
+
+func userTopic(user parley.UserID) parley.ChannelID { return userTopics + parley.ChannelID(user) }
+
+func (s *Service) followUser(user parley.UserID, followed bool) {
+	if followed {
+		s.feed.Watch(userTopic(user))
+	} else {
+		s.feed.Unwatch(userTopic(user))
+	}
+}
+
 // Watch tells a stream how users stand, then of each change, instead of those whom it
 // watched before; none ends it. Of users with whom the caller shares no channel it is
 // told nothing, as long as that is so. It may block; the error is the store's, or that

@@ -64,8 +64,8 @@ func (f handler) Deliver(e parley.Envelope) {
 	if e.Node == f.cfg.Node {
 		return
 	}
-	if e.Event != nil {
-		f.hub.Event(e.Channel, *e.Event)
+	if e.Event != nil && f.digest.isNew(e.Node, e.Seq, f.cfg.Settings, f.cfg.Clock()) {
+		f.told(*e.Event, f.hub.Event(e.Channel, *e.Event))
 	}
 	switch f.sawEpoch(e.Epoch); {
 	case e.Epoch != f.hub.Epoch():

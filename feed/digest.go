@@ -37,6 +37,7 @@ type peer struct {
 	settings uint64
 	heard    time.Time
 	unheard  bool // it is only known from the store; heard says since when
+	events   window
 }
 
 // note adds a head to the next digest.
@@ -195,11 +196,7 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 		d.own = now
 		return false, false
 	}
-	p := d.peers[node]
-	if p == nil || p.unheard {
-		p = &peer{settings: own}
-		d.peers[node] = p
-	}
+	p := d.peerLocked(node, own)
 	missed = seq != p.seq+1
 	changed = settings != p.settings
 	p.seq, p.settings, p.heard = max(seq, p.seq), settings, now

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +42,8 @@ type Feed struct {
 	shards [64]shard
 	grown  func(channel parley.ChannelID)
 	facts  func(channel parley.ChannelID, facts []parley.Fact)
+	told   func(e parley.Event, followers int)
+	events atomic.Uint64 // of this node, so many were given to the bus
 
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
 	repairs  *keyed
@@ -74,7 +77,7 @@ func New(log parley.Log, cfg Config) *Feed {
 	cfg.Events = cfg.Events.Complete()
 	cfg.Hub.Events = cfg.Events
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
-		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {},
+		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
 		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
@@ -100,6 +103,10 @@ func (f *Feed) Hub() *hub.Hub { return f.hub }
 func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel parley.ChannelID, facts []parley.Fact)) {
 	f.grown, f.facts = grown, facts
 }
+
+// OnEvent calls told with each event of another node that was given to so many sessions of this one.
+// It must not block, and is called before Run.
+func (f *Feed) OnEvent(told func(e parley.Event, followers int)) { f.told = told }
 
 // Run keeps the hub within its bounds and follows the other nodes, until ctx ends.
 func (f *Feed) Run(ctx context.Context) error {
@@ -179,7 +186,7 @@ func (f *Feed) Settle(ctx context.Context, channel parley.ChannelID) {
 // sessions follow the channel on this one.
 func (f *Feed) Event(channel parley.ChannelID, e parley.Event) (followers int) {
 	if f.cfg.Bus != nil {
-		f.post(parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: channel, Event: &e})
+		f.post(parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: channel, Event: &e, Seq: f.events.Add(1)})
 	}
 	return f.hub.Event(channel, e)
 }

@@ -157,7 +157,7 @@ func (s *Session) Restart(ctx context.Context) (epoch string, err error) {
 	}
 	s.TakeOwn()
 	s.mu.Lock()
-	if t := s.turn; t != nil {
+	if t := s.pending; t != nil {
 		t.page, t.isBehind = nil, false
 	}
 	s.mu.Unlock()

@@ -84,7 +84,7 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	m.addr, m.url = socket.Addr().String(), "http://"+socket.Addr().String()
 	d := door.New([]net.Listener{socket}, e, door.Config{Logger: quiet})
 	tickets := auth.NewTickets(nil)
-	ways := transport.New(m.chat, e, transport.Config{GiveBack: d.GiveBack, Problem: httpapi.Problem, Refusal: d.Refusal})
+	ways := transport.New(m.chat, e, transport.Config{Door: d})
 	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}

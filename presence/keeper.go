@@ -2,7 +2,7 @@ package presence
 
 import (
 	"context"
-	"slices"
+	"iter"
 	"time"
 
 	"parley"
@@ -14,6 +14,8 @@ type changes struct {
 	kept   bool // there is a store
 	shared bool // there are other nodes
 	list   []parley.PresenceChange
+	moves  map[place]move // that other nodes may have to be told of; see moves.go
+	moved  []moved        // that they have
 }
 
 // changedLocked notes how a user is now in a place, if they came, or by other
@@ -53,18 +55,33 @@ func (t *Tracker) takeChanges(share bool) (list []parley.PresenceChange) {
 		return list
 	}
 	t.log.shared = true
-	for u := range t.users.all {
-		list = append(list, t.hereLocked(place{user: u.id}))
-	}
-	for s := range t.solos.all {
-		list = append(list, t.hereLocked(place{s.channel, s.user}))
-	}
-	for _, c := range t.crowds {
-		for i := range c.members {
-			list = append(list, t.hereLocked(place{c.channel, c.members[i].user}))
-		}
+	for at := range t.placesLocked() {
+		list = append(list, t.hereLocked(at))
 	}
 	return list
+}
+
+// placesLocked are all users in all places.
+func (t *Tracker) placesLocked() iter.Seq[place] {
+	return func(yield func(place) bool) {
+		for u := range t.users.all {
+			if !yield(place{user: u.id}) {
+				return
+			}
+		}
+		for s := range t.solos.all {
+			if !yield(place{s.channel, s.user}) {
+				return
+			}
+		}
+		for _, c := range t.crowds {
+			for i := range c.members {
+				if !yield(place{c.channel, c.members[i].user}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Keeper keeps a store up to date with a tracker, and asks it for what the tracker
@@ -79,8 +96,11 @@ type Keeper struct {
 
 	turn   chan struct{} // holds one token: who has it beats
 	unsent []parley.PresenceChange
-	all    bool // the store has to be told everything
+	all    bool // the store must be told everything
 	shared bool // there are, or were, other nodes
+	known  bool // the store has known of this node's lease
+	failed bool // the last beat did
+	reaped time.Time
 }
 
 // maxUnsent is how many users' last signs wait for a store that does not answer.
@@ -108,11 +128,16 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(min(flushEvery, k.ttl/4))
 	defer tick.Stop()
-	var last time.Time
+	var last, looked time.Time
 	for {
-		if now := time.Now(); now.Sub(last) >= min(5*time.Second, k.ttl/4) || k.waits() {
-			if k.flush(ctx, true) == nil {
+		now := time.Now()
+		beat := now.Sub(last) >= k.beatEvery() || k.waits()
+		if beat || now.Sub(looked) >= k.reapEvery() {
+			if looked = now; beat {
 				last = now
+			}
+			if k.flush(ctx, beat) != nil {
+				last = time.Time{} // with the next tick
 			}
 		}
 		select {
@@ -120,6 +145,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
+			k.handOver(end)
 			_ = k.store.EndLease(end, k.node) // else its lease ends
 			return nil
 		}
@@ -130,6 +156,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) waits() bool {
 	k.tracker.mu.Lock()
 	defer k.tracker.mu.Unlock()
+	for _, m := range k.tracker.log.moves {
+		if m.ask <= k.tracker.latest {
+			return true
+		}
+	}
 	return len(k.tracker.log.list) > 0
 }
 
@@ -146,28 +177,6 @@ func (k *Keeper) flush(ctx context.Context, beat bool) error {
 			return err
 		}
 	}
-}
-
-// beat tells the store once. again: it turned out that everything has to be told.
-func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
-	all := k.all
-	fresh := k.tracker.takeChanges(all && k.shared)
-	if k.unsent = append(k.unsent, fresh...); len(k.unsent) == 0 && !all && !beat {
-		return false, nil
-	}
-	k.all = true // unless it succeeds
-	lease, err := k.store.Beat(ctx, parley.Beat{Node: k.node, TTL: k.ttl, All: all, Changes: k.unsent})
-	if err != nil {
-		// Who is here will be told as they then are; who was seen last when is known only now.
-		k.unsent = slices.DeleteFunc(k.unsent, func(c parley.PresenceChange) bool { return c.Here || c.Channel != "" })
-		k.unsent = k.unsent[max(0, len(k.unsent)-maxUnsent):]
-		return false, err
-	}
-	k.unsent = nil
-	joined := lease.Others > 0 && !k.shared
-	k.shared = k.shared || joined
-	k.all = joined || !lease.Known && !all
-	return k.all, nil
 }
 
 // Online says of each user whether they are on a node, and if not when they were last seen.

@@ -21,6 +21,7 @@ type lease struct {
 	display    string        // what people read for the user, if it differs
 	due        time.Duration // since the tracker began
 	polls      int           // of a poll's: how often it was taken since a stream was opened
+	seen       time.Duration // when the user was seen on another node; 0: here, when it was taken
 	prev, next *lease
 }
 
@@ -67,7 +68,7 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 	} else {
 		l.unlink()
 	}
-	l.display = display
+	l.display, l.seen = display, 0
 	l.polls++
 	t.queueLocked(at.via).push(l, now)
 }
@@ -128,6 +129,9 @@ func (t *Tracker) expireLocked(now time.Duration) (l *lease, seen time.Duration)
 			continue
 		}
 		t.endLocked(t.usesLocked(l.place), l)
+		if l.seen != 0 {
+			return l, l.seen
+		}
 		return l, l.due - q.lasts
 	}
 	return nil, 0

@@ -22,8 +22,8 @@ func TestAConnectionCostsLittle(t *testing.T) {
 		before := heap()
 		tr := presence.New(presence.Config{}, now)
 		for i := range n {
-			tr.Enter("", users[i], parley.WebSocket, now)
-			tr.Enter(channels[i], users[i], parley.WebSocket, now)
+			tr.Enter("", users[i], "", parley.WebSocket, now)
+			tr.Enter(channels[i], users[i], "", parley.WebSocket, now)
 		}
 		each := float64(heap()-before) / float64(n)
 		t.Logf("%d connections: %.1f bytes each", n, each)

@@ -161,7 +161,7 @@ func TestTrackerAgainstAModel(t *testing.T) {
 			case kind < 2:
 				open[a]++
 				a.kind = '+'
-				told = tr.Enter(a.channel, a.user, a.via, begin.Add(now))
+				told = tr.Enter(a.channel, a.user, "", a.via, begin.Add(now))
 			case kind == 2:
 				a.kind, a.via = '?', parley.LongPoll+parley.Transport(r.IntN(2))
 				told = tr.Asked(a.channel, a.user, "", a.via, begin.Add(now))

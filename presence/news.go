@@ -30,8 +30,9 @@ const maxNames = 1000
 // difference.
 type News struct {
 	Channel      parley.ChannelID
-	User         parley.UserID // has left; "": a difference
-	Name         string        // what people read, if it differs
+	User         parley.UserID // has left, or come; "": a difference. Without a channel: to or from the last node
+	Came         bool
+	Name         string // what people read, if it differs
 	Joined, Left []parley.UserID
 	Count        int // of users in the channel now
 }
@@ -57,6 +58,7 @@ type difference struct {
 	channel parley.ChannelID
 	due     time.Duration
 	base    int                    // the count that they know
+	count   int                    // of users in the channel on all nodes, as far as it is known
 	names   map[parley.UserID]bool // who has come (true) or gone
 	large   bool                   // names are not kept
 }
@@ -110,6 +112,9 @@ func (t *Tracker) tellLocked(at place, came bool, count int, now time.Duration) 
 		n.waiting[at.channel] = d
 		n.queue = append(n.queue, d)
 	}
+	if d.count = count; !came {
+		d.count--
+	}
 	if count <= each {
 		n.counts.Deferred++
 	}
@@ -131,10 +136,11 @@ func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := t.since(now)
+	t.latest = at
 	for {
 		l, seen := t.expireLocked(at)
 		if l == nil {
-			return t.news.nextLocked(t, at)
+			break
 		}
 		u := t.usesLocked(l.place)
 		if !u.none() {
@@ -142,10 +148,16 @@ func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 			continue
 		}
 		count := t.goneLocked(l.place, t.moment(seen))
-		if l.channel != "" && t.tellLocked(l.place, false, count, at) {
+		if t.log.shared {
+			t.log.moveLocked(l.place, false, l.display)
+		} else if l.channel != "" && t.tellLocked(l.place, false, count, at) {
 			return News{Channel: l.channel, User: l.user, Name: l.display, Count: count - 1}, true
 		}
 	}
+	if what, ok = t.movedLocked(at); ok {
+		return what, true
+	}
+	return t.news.nextLocked(t, at)
 }
 
 // nextLocked returns the next difference that is due.
@@ -153,7 +165,10 @@ func (n *news) nextLocked(t *Tracker, now time.Duration) (what News, ok bool) {
 	for len(n.queue) > 0 && n.queue[0].due <= now && n.affordsLocked(now) {
 		d := n.queue[0]
 		_, batch := t.tiers(d.channel)
-		what = News{Channel: d.channel, Count: t.countLocked(d.channel)}
+		what = News{Channel: d.channel, Count: d.count}
+		if !t.log.shared {
+			what.Count = t.countLocked(d.channel)
+		}
 		ok = len(d.names) > 0 || what.Count != d.base
 		if what.Count <= batch && !d.large {
 			d.take(&what)

@@ -22,7 +22,7 @@ func TestTheTiersOfAChannel(t *testing.T) {
 	enter := func(from, to int, told bool) {
 		t.Helper()
 		for i := from; i <= to; i++ {
-			if tr.Enter("room", numbered(i), parley.WebSocket, now) != told {
+			if tr.Enter("room", numbered(i), "", parley.WebSocket, now) != told {
 				t.Errorf("the coming of number %d is told: %v", i, !told)
 			}
 		}
@@ -91,10 +91,10 @@ func TestTiersAreAChannels(t *testing.T) {
 		}
 		return 100, 5000
 	}}, begin)
-	if tr.Enter("off", "alice", parley.SSE, begin) {
+	if tr.Enter("off", "alice", "", parley.SSE, begin) {
 		t.Error("a channel without news has news")
 	}
-	if tr.Enter("quiet", "alice", parley.SSE, begin) || !tr.Enter("room", "alice", parley.SSE, begin) {
+	if tr.Enter("quiet", "alice", "", parley.SSE, begin) || !tr.Enter("room", "alice", "", parley.SSE, begin) {
 		t.Error("one channel's tiers are another's")
 	}
 	if got := news(tr, begin.Add(2*time.Second), 1); len(got) != 1 || got[0].Joined != nil || got[0].Count != 1 {
@@ -105,7 +105,7 @@ func TestTiersAreAChannels(t *testing.T) {
 func TestADifferenceOfVeryManyIsToldInParts(t *testing.T) {
 	tr := presence.New(presence.Config{Tiers: tiers(0, 5000)}, begin)
 	for i := range 2500 {
-		tr.Enter("room", numbered(i), parley.WebSocket, begin)
+		tr.Enter("room", numbered(i), "", parley.WebSocket, begin)
 	}
 	got := news(tr, begin.Add(presence.Every), 1)
 	all := map[parley.UserID]bool{}
@@ -147,7 +147,7 @@ func TestAStormOfJoins(t *testing.T) {
 				t.Errorf("users are named in a channel of %d", n.Count)
 			}
 		}
-		if tr.Enter("room", numbered(i), parley.WebSocket, now) {
+		if tr.Enter("room", numbered(i), "", parley.WebSocket, now) {
 			tell(now, i+1)
 		}
 	}
@@ -217,7 +217,7 @@ func TestTheBudgetOfANode(t *testing.T) {
 			if here[c][u] {
 				tr.Leave(c, u, "", parley.WebSocket, begin.Add(at))
 				delete(here[c], u)
-			} else if here[c][u] = true; tr.Enter(c, u, parley.WebSocket, begin.Add(at)) {
+			} else if here[c][u] = true; tr.Enter(c, u, "", parley.WebSocket, begin.Add(at)) {
 				receive(presence.News{Channel: c}, u)
 			}
 		}

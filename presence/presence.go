@@ -67,6 +67,7 @@ type Tracker struct {
 	news    news
 	watches watches
 	log     changes
+	latest  time.Duration // when Next was called last
 }
 
 // New makes a tracker at a time.
@@ -86,9 +87,10 @@ func (t *Tracker) moment(d time.Duration) parley.Timestamp {
 }
 
 // Enter counts one more connection, or held poll, of a user who is not a guest in a
-// channel; with the channel "" on this node. tell: the user has joined, and that is to be
-// told at once.
-func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, via parley.Transport, now time.Time) (tell bool) {
+// channel; with the channel "" on this node. tell: the user has joined, and that must be
+// told at once. If there are other nodes, nothing is: Next says it when they do not have the
+// user.
+func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := place{channel, user}
@@ -101,7 +103,7 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, via parley
 	}
 	t.openLocked(u, use{at, via})
 	t.changedLocked(at, u, before, came)
-	return came && t.joinedLocked(at, now)
+	return came && t.joinedLocked(at, name, now)
 }
 
 // Leave counts one less. A user whom nothing else keeps goes after the grace; a poll or two
@@ -136,7 +138,7 @@ func (t *Tracker) Asked(channel parley.ChannelID, user parley.UserID, name strin
 	before := u.transports()
 	t.leaseLocked(u, use{at, via}, name, t.since(now))
 	t.changedLocked(at, u, before, came)
-	return came && t.joinedLocked(at, now)
+	return came && t.joinedLocked(at, name, now)
 }
 
 func (t *Tracker) arriveLocked(at place, now time.Time) (u *uses, came bool) {
@@ -151,7 +153,11 @@ func (t *Tracker) arriveLocked(at place, now time.Time) (u *uses, came bool) {
 }
 
 // joinedLocked tells of one who came to a channel.
-func (t *Tracker) joinedLocked(at place, now time.Time) (tell bool) {
+func (t *Tracker) joinedLocked(at place, name string, now time.Time) (tell bool) {
+	if t.log.shared {
+		t.log.moveLocked(at, true, name)
+		return false
+	}
 	return at.channel != "" && t.tellLocked(at, true, t.countLocked(at.channel), t.since(now))
 }
 

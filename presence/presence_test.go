@@ -64,7 +64,7 @@ func TestComingAndGoing(t *testing.T) {
 					if strings.Contains(st.does, "?") {
 						joined = tr.Asked("room", user, "", parley.ShortPoll, now)
 					} else {
-						joined = tr.Enter("room", user, parley.WebSocket, now)
+						joined = tr.Enter("room", user, "", parley.WebSocket, now)
 					}
 					if joined != (st.does[0] != '(') {
 						t.Errorf("step %d: %s is told: %v", i, st.does, joined)
@@ -99,7 +99,7 @@ func TestChannelsAndUsersAreApart(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
 	for _, c := range []parley.ChannelID{"a", "b", "aa"} {
 		for _, u := range []parley.UserID{"a", "b", "aa"} {
-			if !tr.Enter(c, u, parley.WebSocket, begin) {
+			if !tr.Enter(c, u, "", parley.WebSocket, begin) {
 				t.Errorf("%s in %s was there already", u, c)
 			}
 		}
@@ -129,12 +129,12 @@ func TestHereSaysSinceWhenAndByWhat(t *testing.T) {
 		}
 	}
 	expect("0")
-	tr.Enter("room", "bob", parley.WebSocket, at(0))
+	tr.Enter("room", "bob", "", parley.WebSocket, at(0))
 	expect("1 bob:0[websocket]")
-	tr.Enter("room", "alice", parley.SSE, at(1))
-	tr.Enter("room", "bob", parley.SSE, at(2))
-	tr.Enter("room", "bob", parley.LongPoll, at(2))
-	tr.Enter("room", "bob", parley.WebSocket, at(2))
+	tr.Enter("room", "alice", "", parley.SSE, at(1))
+	tr.Enter("room", "bob", "", parley.SSE, at(2))
+	tr.Enter("room", "bob", "", parley.LongPoll, at(2))
+	tr.Enter("room", "bob", "", parley.WebSocket, at(2))
 	tr.Asked("room", "carol", "", parley.ShortPoll, at(3))
 	expect("3 alice:1[sse] bob:0[websocket sse long-poll] carol:3[poll]")
 	tr.Leave("room", "bob", "", parley.WebSocket, at(4))
@@ -158,7 +158,7 @@ func TestAUserMayHaveVeryManyConnections(t *testing.T) {
 	const n = 1<<16 + 100
 	tr := presence.New(presence.Config{}, begin)
 	for i := range n {
-		if tr.Enter("room", "alice", parley.SSE, begin) != (i == 0) {
+		if tr.Enter("room", "alice", "", parley.SSE, begin) != (i == 0) {
 			t.Fatalf("connection %d", i)
 		}
 	}
@@ -176,7 +176,7 @@ func TestAUserMayHaveVeryManyConnections(t *testing.T) {
 
 func TestAUserIsOnlineByAnyConnection(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
-	tr.Enter("", "alice", parley.WebSocket, begin)
+	tr.Enter("", "alice", "", parley.WebSocket, begin)
 	tr.Asked("", "bob", "", parley.ShortPoll, begin)
 	if !tr.Online("alice") || !tr.Online("bob") || tr.Online("carol") || tr.Users() != 2 {
 		t.Errorf("%v %v %v, %d", tr.Online("alice"), tr.Online("bob"), tr.Online("carol"), tr.Users())

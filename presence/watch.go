@@ -19,36 +19,67 @@ type watches struct {
 // watch is what one watcher is told.
 type watch struct {
 	watcher Watcher
-	users   map[parley.UserID]struct{}
+	users   map[parley.UserID]stands
 	changed map[parley.UserID]struct{}
 	held    bool // told nothing before it was told how things stand
 	queued  bool
 	ended   bool
 }
 
+// stands is how a watcher was told that a user stands.
+type stands uint8
+
+const (
+	untold stands = iota
+	offline
+	online
+)
+
 func newWatches() watches {
 	return watches{watchers: map[Watcher]*watch{}, of: map[parley.UserID]map[*watch]struct{}{}}
 }
 
 // Watch makes w watch these users and no others; none ends it. Nothing is told before
-// Tell was called.
-func (t *Tracker) Watch(w Watcher, users []parley.UserID) {
+// Tell was called. It returns whom w watched before.
+func (t *Tracker) Watch(w Watcher, users []parley.UserID) (before []parley.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ws := &t.watches
-	ws.endLocked(w)
+	before = ws.endLocked(w)
 	if len(users) == 0 {
-		return
+		return before
 	}
-	new := &watch{watcher: w, users: map[parley.UserID]struct{}{}, changed: map[parley.UserID]struct{}{}, held: true}
+	new := &watch{watcher: w, users: map[parley.UserID]stands{}, changed: map[parley.UserID]struct{}{}, held: true}
 	ws.watchers[w] = new
 	for _, user := range users {
-		new.users[user] = struct{}{}
+		new.users[user] = untold
 		if ws.of[user] == nil {
 			ws.of[user] = map[*watch]struct{}{}
 		}
 		ws.of[user][new] = struct{}{}
 	}
+	return before
+}
+
+// News takes in how users stand, and leaves out those of whom w was told just that.
+func (t *Tracker) News(w Watcher, found []parley.OnlineStatus) (news []parley.OnlineStatus) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one := t.watches.watchers[w]
+	if one == nil {
+		return nil
+	}
+	for _, f := range found {
+		is := offline
+		if f.Online {
+			is = online
+		}
+		if was, watched := one.users[f.User]; watched && was != is {
+			one.users[f.User] = is
+			news = append(news, f)
+		}
+	}
+	return news
 }
 
 // Watching are those who watch a user.
@@ -68,18 +99,20 @@ func (t *Tracker) Watchers() int {
 	return len(t.watches.watchers)
 }
 
-func (ws *watches) endLocked(w Watcher) {
+func (ws *watches) endLocked(w Watcher) (users []parley.UserID) {
 	old := ws.watchers[w]
 	if old == nil {
-		return
+		return nil
 	}
 	old.ended = true
 	delete(ws.watchers, w)
 	for user := range old.users {
+		users = append(users, user)
 		if delete(ws.of[user], old); len(ws.of[user]) == 0 {
 			delete(ws.of, user)
 		}
 	}
+	return users
 }
 
 // Tell says that w knows how things stand, or that it can be told again what Changed

@@ -32,16 +32,16 @@ func TestWatchersAreToldOfThoseTheyWatch(t *testing.T) {
 		}
 	}
 	tr.Watch("w1", []parley.UserID{"alice", "bob"})
-	tr.Enter("", "alice", parley.WebSocket, now)
+	tr.Enter("", "alice", "", parley.WebSocket, now)
 	expect("before it knows how things stand", "")
 	tr.Tell("w1")
 	expect("what came meanwhile", "w1[alice] ")
 	expect("once", "")
-	tr.Enter("", "alice", parley.SSE, now)
-	tr.Enter("room", "bob", parley.SSE, now)
-	tr.Enter("", "carol", parley.SSE, now)
+	tr.Enter("", "alice", "", parley.SSE, now)
+	tr.Enter("room", "bob", "", parley.SSE, now)
+	tr.Enter("", "carol", "", parley.SSE, now)
 	expect("another tab, a channel, another user", "")
-	tr.Enter("", "bob", parley.SSE, now)
+	tr.Enter("", "bob", "", parley.SSE, now)
 	tr.Leave("", "alice", "", parley.SSE, now)
 	tr.Leave("", "alice", "", parley.WebSocket, now)
 	expect("one came, the other has not left yet", "w1[bob] ")
@@ -56,7 +56,7 @@ func TestWatchersAreToldOfThoseTheyWatch(t *testing.T) {
 	expect("the watched set is replaced", "w2[alice] ")
 	now = now.Add(time.Minute)
 	expect("a lease has ended", "w2[alice] ")
-	tr.Enter("", "alice", parley.SSE, now)
+	tr.Enter("", "alice", "", parley.SSE, now)
 	tr.Watch("w2", nil)
 	expect("who watches no longer is not told", "")
 	tr.Tell("w1", "alice", "carol")
@@ -72,7 +72,7 @@ func TestWatchersWaitForTheBudget(t *testing.T) {
 		tr.Tell(i)
 	}
 	tr.Told(150)
-	tr.Enter("", "alice", parley.WebSocket, begin)
+	tr.Enter("", "alice", "", parley.WebSocket, begin)
 	if got := changed(tr, begin); got != "" {
 		t.Errorf("the budget is used up: %s", got)
 	}

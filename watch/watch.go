@@ -4,6 +4,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"parley"
@@ -35,6 +36,9 @@ type Config struct {
 	Tracker *presence.Tracker // who watches whom, and who came and went
 	// Status says how users stand, in the order asked for. It may block.
 	Status func(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error)
+	// Follow has Changed called for a user of whom something changes on another node, until it
+	// was called as often with false.
+	Follow func(user parley.UserID, followed bool)
 	Clock  func() time.Time
 }
 
@@ -52,7 +56,7 @@ func New(cfg Config) *Streams { return &Streams{cfg: cfg, sharers: newSharers()}
 // another: of the others the stream is told nothing, as long as that is so. nil: everybody
 // does. It may block; the error is that of a function.
 func (s *Streams) Watch(ctx context.Context, stream Stream, self parley.UserID, shares Shares, users []parley.UserID) error {
-	s.cfg.Tracker.Watch(stream, users)
+	s.watch(stream, users)
 	if len(users) == 0 || shares == nil {
 		s.sharers.remove(stream)
 	} else {
@@ -72,11 +76,29 @@ func (s *Streams) Watch(ctx context.Context, stream Stream, self parley.UserID, 
 
 // Unwatch ends it.
 func (s *Streams) Unwatch(stream Stream) {
-	s.cfg.Tracker.Watch(stream, nil)
+	s.watch(stream, nil)
 	s.sharers.remove(stream)
 }
 
-// tell tells a stream how users stand, those of whom it may know.
+func (s *Streams) watch(stream Stream, users []parley.UserID) {
+	users = slices.Compact(slices.Sorted(slices.Values(users)))
+	for _, user := range users {
+		s.cfg.Follow(user, true)
+	}
+	for _, user := range s.cfg.Tracker.Watch(stream, users) {
+		s.cfg.Follow(user, false)
+	}
+}
+
+// Changed notes that a user may have come, gone, or joined a channel on another node.
+func (s *Streams) Changed(user parley.UserID) {
+	s.Moved(user, true)
+	for _, w := range s.cfg.Tracker.Watching(user) {
+		s.cfg.Tracker.Tell(w, user)
+	}
+}
+
+// tell tells a stream how users stand, those of whom it may know and has not been told so.
 func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID) error {
 	users, err := s.sharers.mayKnow(ctx, stream, users)
 	if err != nil || len(users) == 0 {
@@ -86,6 +108,7 @@ func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID
 	if err != nil {
 		return err
 	}
+	found = s.cfg.Tracker.News(stream, found)
 	var frames []byte
 	for _, one := range found {
 		frames = stream.Form().AppendControl(frames, "", "presence", wire.Watched(nil, one))

@@ -1,0 +1,378 @@
+package presence
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"parley"
+)
+
+// When there are other nodes, a coming or going is told after the store has said that no other
+// node has the user in that place:
+//
+//	came ──▶ moves ──Beat: elsewhere──▶ nothing
+//	gone       │          └─not──▶ moved ──Next: tiers, budget──▶ told, here and on other nodes
+//	           └──the opposite before it is told──▶ nothing
+//
+// Others may be told first of a coming on another node and then of the going here that was before it.
+// So the store is asked once more a while after a going was told, and a user who is there again is told
+// to have come.
+// If the store does not answer, it is told later. The places of a node whose lease has ended go
+// to the node that reaps them: a user who was seen within the grace is in it there, as if the
+// user had been on that node.
+
+// move is a coming or going that has not been told.
+type move struct {
+	came bool
+	name string
+	ask  time.Duration // it was told that the user has gone: when to ask whether that is so; else 0
+}
+
+// moved is one that must be told.
+type moved struct {
+	place
+	move
+	count int // of users in the channel on all nodes, after it
+}
+
+func (l *changes) moveLocked(at place, came bool, name string) {
+	if was, waits := l.moves[at]; waits && was.came != came && was.ask == 0 {
+		delete(l.moves, at) // nobody knows of the first
+		return
+	}
+	if l.moves == nil {
+		l.moves = map[place]move{}
+	}
+	l.moves[at] = move{came: came, name: name}
+}
+
+// movedLocked decides how the next move is told.
+func (t *Tracker) movedLocked(now time.Duration) (what News, ok bool) {
+	for len(t.log.moved) > 0 {
+		m := t.log.moved[0]
+		t.log.moved[0] = moved{}
+		if t.log.moved = t.log.moved[1:]; len(t.log.moved) == 0 {
+			t.log.moved = nil
+		}
+		if m.channel == "" {
+			return News{User: m.user, Came: m.came}, true
+		}
+		count := m.count
+		if !m.came {
+			count++
+		}
+		if t.tellLocked(m.place, m.came, count, now) {
+			return News{Channel: m.channel, User: m.user, Came: m.came, Name: m.name, Count: m.count}, true
+		}
+	}
+	return News{}, false
+}
+
+// takeMoves takes the moves that it is time to ask for.
+func (t *Tracker) takeMoves() (all map[place]move) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for at, m := range t.log.moves {
+		if m.ask <= t.latest {
+			if all == nil {
+				all = map[place]move{}
+			}
+			all[at] = m
+			delete(t.log.moves, at)
+		}
+	}
+	return all
+}
+
+// returnMoves puts moves back, to be asked for again.
+func (t *Tracker) returnMoves(all map[place]move) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for at, m := range all {
+		switch newer, both := t.log.moves[at]; {
+		case both && newer.came != m.came && m.ask == 0:
+			delete(t.log.moves, at)
+		case !both:
+			if t.log.moves == nil {
+				t.log.moves = map[place]move{}
+			}
+			t.log.moves[at] = m
+		}
+	}
+}
+
+// tellMoves has moves told by Next.
+func (t *Tracker) tellMoves(all []moved) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.log.moved = append(t.log.moved, all...)
+}
+
+// changeOf is what the store is told for a move, so that it says who is elsewhere.
+func (t *Tracker) changeOf(at place) parley.PresenceChange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.usesLocked(at) != nil {
+		return t.hereLocked(at)
+	}
+	return parley.PresenceChange{User: at.user, Channel: at.channel}
+}
+
+// inherit takes what nodes held whose leases have ended. A user who is here stays, unnoticed. hold:
+// the others are kept for the grace, since they may be on their way to another node; else only those
+// who were seen within it. It returns the places that the users are in here.
+func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[place]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept = map[place]bool{}
+	for _, g := range gone {
+		at := place{g.Channel, g.User}
+		switch m, moves := t.log.moves[at]; {
+		case t.usesLocked(at) != nil:
+			kept[at] = true
+			if moves && m.came {
+				delete(t.log.moves, at)
+			}
+		case moves && m.ask == 0: // has gone from here too, which is still to be told
+		case hold || g.Seen+parley.Timestamp(t.leaving.lasts.Microseconds()) > t.moment(t.latest):
+			u := t.addLocked(at, g.Seen)
+			t.leaseLocked(u, use{at, grace}, "", t.latest)
+			t.leases[use{at, grace}].seen = t.since(time.UnixMicro(int64(g.Seen)))
+			t.log.list = append(t.log.list, t.hereLocked(at))
+		default:
+			t.log.moveLocked(at, false, "")
+		}
+	}
+	return kept
+}
+
+// returned tells again of everybody here, but for some: the others may have been told that they left.
+func (t *Tracker) returned(but map[place]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for at := range t.placesLocked() {
+		if _, moves := t.log.moves[at]; !moves && !but[at] {
+			t.log.moveLocked(at, true, "")
+		}
+	}
+}
+
+// beatEvery is how often a node beats when it has nothing to tell.
+func (k *Keeper) beatEvery() time.Duration { return min(5*time.Second, k.ttl/4) }
+
+// reapEvery is how often a node asks for the places of others, so that users of a node that died
+// are reported within seconds after its lease.
+func (k *Keeper) reapEvery() time.Duration { return min(2*time.Second, k.ttl/10) }
+
+// reap takes over what nodes held whose leases have ended. It does so before somebody's coming is
+// told, who may come from such a node.
+func (k *Keeper) reap(ctx context.Context, came bool) (kept map[place]bool, err error) {
+	if !k.shared || !came && !k.all && time.Since(k.reaped) < k.reapEvery() {
+		return nil, nil
+	}
+	gone, err := k.store.Reap(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.reaped = time.Now()
+	// After a store that was away the others have yet to say that they live.
+	return k.tracker.inherit(gone, k.failed), nil
+}
+
+// beat tells the store once. again: it turned out that everything must be told.
+func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
+	all := k.all
+	k.all = true // unless it succeeds
+	kept, err := k.reap(ctx, k.tracker.comes())
+	if err != nil {
+		k.failed = true
+		return false, err
+	}
+	moves := k.tracker.takeMoves()
+	fresh := k.tracker.takeChanges(all && k.shared)
+	if k.unsent = append(k.unsent, fresh...); len(k.unsent)+len(moves) == 0 && !all && !beat {
+		k.all = false
+		return false, nil
+	}
+	changes, answers := k.ask(moves)
+	lease, err := k.store.Beat(ctx, parley.Beat{Node: k.node, TTL: k.ttl, All: all, Changes: changes})
+	if err != nil {
+		k.failed = true
+		k.tracker.returnMoves(moves)
+		// Who is here will be told as they then are; who was seen last when is known only now.
+		k.unsent = slices.DeleteFunc(k.unsent, func(c parley.PresenceChange) bool { return c.Here || c.Channel != "" })
+		k.unsent = k.unsent[max(0, len(k.unsent)-maxUnsent):]
+		return false, err
+	}
+	k.unsent, k.failed = nil, false
+	if k.shared && k.known && !lease.Known {
+		k.tracker.returned(kept)
+	}
+	k.known = true
+	k.settle(ctx, moves, answers, lease.Elsewhere)
+	joined := lease.Others > 0 && !k.shared
+	k.shared = k.shared || joined
+	k.all = joined || !lease.Known && !all
+	return k.all, nil
+}
+
+// handOver is the last beat of a node that ends, from which on the others count how long its users may
+// be away. What it has not told it leaves to them: who has come is not here, and who has gone is.
+func (k *Keeper) handOver(ctx context.Context) {
+	select {
+	case <-k.turn: // and nothing is told to the store any more
+	case <-ctx.Done():
+		return
+	}
+	if !k.shared {
+		return
+	}
+	changes := append(k.unsent, k.tracker.takeChanges(k.all)...)
+	for at, came := range k.tracker.takeUntold() {
+		changes = append(changes, parley.PresenceChange{User: at.user, Channel: at.channel, Here: !came})
+	}
+	_, _ = k.store.Beat(ctx, parley.Beat{Node: k.node, TTL: k.ttl, All: k.all, Changes: changes})
+}
+
+// takeUntold takes all moves that have not been told, which then are not.
+func (t *Tracker) takeUntold() map[place]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	untold := map[place]bool{}
+	add := func(at place, came bool) {
+		if first, both := untold[at]; both && first != came {
+			delete(untold, at) // the others know what was before the first, which is how it is
+			return
+		}
+		untold[at] = came
+	}
+	for channel, d := range t.news.waiting {
+		for user, came := range d.names {
+			add(place{channel, user}, came)
+		}
+	}
+	for _, m := range t.log.moved {
+		add(m.place, m.came)
+	}
+	for at, m := range t.log.moves {
+		if m.ask == 0 {
+			add(at, m.came)
+		}
+	}
+	t.log.moved, t.log.moves, t.news.waiting, t.news.queue = nil, nil, map[parley.ChannelID]*difference{}, nil
+	return untold
+}
+
+// ask returns the changes of a beat, and which of them answers for each move.
+func (k *Keeper) ask(moves map[place]move) (changes []parley.PresenceChange, answers map[place]int) {
+	changes = k.unsent
+	if len(moves) == 0 {
+		return changes, nil
+	}
+	answers = make(map[place]int, len(moves))
+	for i, c := range changes {
+		at := place{c.Channel, c.User}
+		if _, moved := moves[at]; moved {
+			answers[at] = i
+		}
+	}
+	for at := range moves {
+		if _, asked := answers[at]; !asked {
+			answers[at] = len(changes)
+			changes = append(changes, k.tracker.changeOf(at))
+		}
+	}
+	return changes, answers
+}
+
+// settle has those moves told of whose user is on no other node.
+func (k *Keeper) settle(ctx context.Context, moves map[place]move, answers map[place]int, elsewhere []bool) {
+	var told []moved
+	again := map[place]move{}
+	counts := map[parley.ChannelID]int{}
+	for at, m := range moves {
+		i := answers[at]
+		if elsewhere := i < len(elsewhere) && elsewhere[i]; elsewhere != (m.ask != 0) {
+			continue
+		}
+		if m.ask != 0 {
+			m = move{came: true}
+		} else if !m.came {
+			again[at] = move{ask: k.tracker.askAgain()}
+		}
+		if _, counted := counts[at.channel]; !counted && at.channel != "" && k.tracker.tells(at.channel) {
+			counts[at.channel] = k.count(ctx, at.channel)
+		}
+		told = append(told, moved{at, m, counts[at.channel]})
+	}
+	k.tracker.tellMoves(told)
+	k.tracker.returnMoves(again)
+}
+
+// askAfter is how long after a going was told the store is asked again: a node where the user has come
+// has told of that by then.
+const askAfter = 2 * time.Second
+
+// askAgain is when to ask again whether a user has gone.
+func (t *Tracker) askAgain() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.latest + askAfter
+}
+
+// count is how many users are in a channel on all nodes, or on this one if the store does not say.
+func (k *Keeper) count(ctx context.Context, channel parley.ChannelID) int {
+	if here, err := k.store.Here(ctx, channel, 0); err == nil {
+		return here.Count
+	}
+	return k.tracker.Here(channel, 0).Count
+}
+
+// Current corrects a difference that waited for a while by what the store knows now: another node may
+// have told of the same users meanwhile. It returns n as it is if this node is alone, or the store
+// does not answer within a second.
+func (k *Keeper) Current(ctx context.Context, n News) News {
+	if n.User != "" || !k.tracker.isShared() {
+		return n
+	}
+	limit := 0
+	if named := len(n.Joined) + len(n.Left); named > 0 {
+		limit = math.MaxInt32
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	here, err := k.store.Here(ctx, n.Channel, limit)
+	if err != nil {
+		return n
+	}
+	if n.Count = here.Count; limit == 0 {
+		return n
+	}
+	is := make(map[parley.UserID]bool, len(here.Users))
+	for i := range here.Users {
+		is[here.Users[i].User] = true
+	}
+	n.Joined = slices.DeleteFunc(n.Joined, func(u parley.UserID) bool { return !is[u] })
+	n.Left = slices.DeleteFunc(n.Left, func(u parley.UserID) bool { return is[u] })
+	return n
+}
+
+// comes reports whether somebody's coming waits to be told.
+func (t *Tracker) comes() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range t.log.moves {
+		if m.came {
+			return true
+		}
+	}
+	return false
+}
+
+// tells reports whether comings and goings in a channel are told at all.
+func (t *Tracker) tells(channel parley.ChannelID) bool {
+	each, batch := t.tiers(channel)
+	return batch >= each
+}

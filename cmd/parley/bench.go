@@ -15,35 +15,35 @@ import (
 )
 
 type benchCmd struct {
-	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup" help:"connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below."`
+	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup" help:"${help_bench_scenario}"`
 
-	Server string   `placeholder:"URL" group:"Server" help:"The server to measure. Without it one is started on this machine with temporary data, and ended afterwards."`
-	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"The process of that server, to measure its CPU and memory."`
+	Server string   `placeholder:"URL" group:"Server" help:"${help_bench_server}"`
+	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"Process id of that server, to measure its CPU and memory."`
 	Fsync  string   `default:"commit" enum:"commit,interval,memory" group:"Server" help:"--fsync of a server that is started."`
 	With   []string `placeholder:"FLAG" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
 
-	Transport   string        `default:"websocket" enum:"websocket,sse,long-poll,poll" group:"Load" help:"How readers read: websocket, sse, long-poll or poll."`
-	Connections int           `short:"n" placeholder:"N" group:"Load" help:"Readers; the scenario's own number by default. Processes are added as descriptors ask for it."`
-	Rate        float64       `default:"-1" placeholder:"R" group:"Load" help:"Messages per second in all (connect: connections); 0: as fast as it goes. The scenario's own by default."`
-	Size        int           `placeholder:"B" group:"Load" help:"Bytes of a message as it is delivered, JSON and all; 128, and 4096 when readers stall."`
-	For         time.Duration `default:"10s" placeholder:"TIME" group:"Load" help:"How long to send."`
-	Burst       int           `default:"1" placeholder:"N" group:"Load" help:"Send so many messages at a time, at the same rate in all."`
-	Layout      string        `default:"" enum:",own,one,rooms" group:"Load" help:"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. The scenario's own by default."`
-	Rooms       int           `placeholder:"N" group:"Load" help:"Rooms of the layout rooms; a tenth of the connections by default."`
-	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish; the scenario's own number by default."`
-	Window      int           `default:"60" placeholder:"N" group:"Load" help:"Unacknowledged messages of a publisher with --rate 0; the server reads on only below 64."`
+	Transport   string        `default:"websocket" enum:"websocket,sse,long-poll,poll" group:"Load" help:"${help_bench_transport}"`
+	Connections int           `short:"n" placeholder:"N" group:"Load" help:"${help_bench_connections}"`
+	Rate        float64       `default:"-1" placeholder:"R" group:"Load" help:"${help_bench_rate}"`
+	Size        int           `placeholder:"B" group:"Load" help:"${help_bench_size}"`
+	For         time.Duration `default:"10s" placeholder:"TIME" group:"Load" help:"Duration of sending."`
+	Burst       int           `default:"1" placeholder:"N" group:"Load" help:"Messages sent at a time, at the same total rate."`
+	Layout      string        `default:"" enum:",own,one,rooms" group:"Load" help:"${help_bench_layout}"`
+	Rooms       int           `placeholder:"N" group:"Load" help:"Rooms of the layout rooms. Default: a tenth of the connections."`
+	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish. Default: the scenario's own number."`
+	Window      int           `default:"60" placeholder:"N" group:"Load" help:"${help_bench_window}"`
 	Behind      int           `default:"1000" placeholder:"K" group:"Load" help:"catchup: messages that each reader is behind."`
-	Dials       int           `placeholder:"N" group:"Load" help:"Connections that are being opened at a time; 128 by default, all for storm."`
-	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"idle: how long after the last connection the memory is looked at."`
+	Dials       int           `placeholder:"N" group:"Load" help:"Connections being opened at a time. Default: 128; all for storm."`
+	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"${help_bench_settle}"`
 	PollEvery   time.Duration `default:"1s" placeholder:"TIME" group:"Load" help:"Time between two short polls."`
 
-	Baseline bool `group:"Comparison" help:"connect, fanout, rooms: in turns with a bare loop of accept and write(2) in a process of its own."`
-	Pairs    int  `default:"5" placeholder:"N" group:"Comparison" help:"So many turns (storm: storms); the median is told."`
+	Baseline bool `group:"Comparison" help:"connect, fanout, rooms: alternate with a bare loop of accept and write(2) in its own process."`
+	Pairs    int  `default:"5" placeholder:"N" group:"Comparison" help:"${help_bench_pairs}"`
 
-	Peer string `default:"" enum:",centrifuge,socket.io" group:"Comparison" help:"The server is one of load/peers: centrifuge or socket.io."`
+	Peer string `default:"" enum:",centrifuge,socket.io" group:"Comparison" help:"${help_bench_peer}"`
 
 	JSON bool   `name:"json" group:"Output" help:"Print the report as JSON."`
-	HTML string `name:"html" placeholder:"FILE" group:"Output" help:"Also write it as a page with plots, which loads nothing."`
+	HTML string `name:"html" placeholder:"FILE" group:"Output" help:"Also write the report as a page with plots, which loads nothing."`
 }
 
 func (benchCmd) Help() string {

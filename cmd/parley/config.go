@@ -125,11 +125,11 @@ func (p *program) configPath() (path string) {
 }
 
 type configCmd struct {
-	Check checkCmd `cmd:"" help:"Say whether a file is a good configuration."`
+	Check checkCmd `cmd:"" help:"Validate a configuration file."`
 }
 
 type checkCmd struct {
-	File string `arg:"" help:"The YAML file."`
+	File string `arg:"" help:"YAML file."`
 }
 
 // Run tries the file as serve would. What a file need not hold, since flags or the
@@ -142,7 +142,7 @@ func (c *checkCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, kong.Resolvers(file))
+	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, helps, kong.Resolvers(file))
 	if err != nil {
 		return err
 	}

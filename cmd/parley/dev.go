@@ -16,9 +16,9 @@ import (
 // lines start either.
 type devCmd struct {
 	nodeFlags
-	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret of serve, which refusals name; dev asks nobody for a token."`
-	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"The public keys of serve; dev asks for none."`
-	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"Pages that may use parley from a browser beside those of this machine."`
+	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"${help_dev_auth_hmac_secret_file}"`
+	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Ignored; accepted for compatibility with serve."`
+	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"${help_dev_allowed_origins}"`
 }
 
 func (devCmd) Help() string {

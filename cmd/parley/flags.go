@@ -12,38 +12,38 @@ import (
 
 // nodeFlags are the settings that dev and serve share.
 type nodeFlags struct {
-	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"Where clients connect; port 0 picks a free one."`
-	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"Where health, metrics and profiles are; keep it on loopback."`
-	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"This node's name, in the line that says it is ready; the machine's name by default."`
+	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Addresses" help:"${help_listen}"`
+	AdminListen string `default:"127.0.0.1:8081" placeholder:"HOST:PORT" group:"Addresses" help:"${help_admin_listen}"`
+	Node        string `default:"${node}" placeholder:"NAME" group:"Addresses" help:"${help_node}"`
 
-	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"Where messages are kept. One process at a time."`
-	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"When a message counts as stored: commit, after it is on the disk; interval, at once, and a crash may lose the last 100 ms; memory, at once, and a crash loses what was not yet written."`
-	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"The log: embedded."`
-	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"What tells other nodes of messages: local, for there are none."`
-	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Where presence is kept: memory."`
-	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"Keep the newest N messages of a channel that has no setting of its own; 0 keeps all."`
-	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"Keep messages that long, such as 720h; 0 keeps them for ever."`
-	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"Memory for recent messages of channels that somebody follows; who is further behind reads from the store."`
+	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"${help_data}"`
+	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"${help_fsync}"`
+	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"Store of the log; only embedded so far."`
+	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"Message bus between nodes; only local so far."`
+	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Store of presence; only memory so far."`
+	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"${help_history_messages}"`
+	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"${help_history_age}"`
+	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"${help_recent_memory}"`
 
-	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is asked for a sign of life."`
-	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"A client that was silent this long is taken for dead."`
-	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"A user who comes back within this has not left."`
-	PresenceTTL       time.Duration `name:"presence-ttl" default:"60s" placeholder:"TIME" group:"Connections" help:"How long a user who polled counts as here, and so does everybody of a node that died."`
-	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"How long a stopping server gives its clients to go."`
-	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"What the process should stay below: the garbage collector works harder near it, and from nine tenths of it new connections are refused. 0: no limit."`
-	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"WebSocket connections, event streams and held polls of the process. 0: as many as it may have descriptors, less some for the store."`
-	MaxSubscriptions  int           `default:"10000" placeholder:"N" group:"Connections" help:"Channels that one WebSocket may follow."`
-	Compression       bool          `group:"Connections" help:"Offer WebSocket clients compression (permessage-deflate). It saves bytes, and costs CPU once per channel and message."`
+	HeartbeatInterval time.Duration `default:"30s" placeholder:"TIME" group:"Connections" help:"Ping a WebSocket silent for this long."`
+	HeartbeatTimeout  time.Duration `default:"90s" placeholder:"TIME" group:"Connections" help:"Close a WebSocket silent for this long."`
+	LeaveGrace        time.Duration `default:"3s" placeholder:"TIME" group:"Connections" help:"${help_leave_grace}"`
+	PresenceTTL       time.Duration `name:"presence-ttl" default:"60s" placeholder:"TIME" group:"Connections" help:"${help_presence_ttl}"`
+	DrainTimeout      time.Duration `default:"10s" placeholder:"TIME" group:"Connections" help:"Time limit for graceful shutdown."`
+	MemoryLimit       int64         `default:"0" placeholder:"MIB" group:"Connections" help:"${help_memory_limit}"`
+	MaxConnections    int           `default:"0" placeholder:"N" group:"Connections" help:"${help_max_connections}"`
+	MaxSubscriptions  int           `default:"10000" placeholder:"N" group:"Connections" help:"${help_max_subscriptions}"`
+	Compression       bool          `group:"Connections" help:"${help_compression}"`
 
-	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"Certificate chain; with --tls-key the listener speaks TLS and HTTP/2."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"${help_tls_cert}"`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
 
-	AuditLog string `placeholder:"FILE" group:"Logs" help:"Where to write who administered what and who was refused, as lines of JSON."`
+	AuditLog string `placeholder:"FILE" group:"Logs" help:"Log administration and refusals to this file (JSON lines)."`
 
-	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"text or json, on the standard error."`
-	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"debug, info, warn or error."`
+	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"Format of the log on standard error: text or json."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"${help_log_level}"`
 
-	Config string `placeholder:"FILE" help:"A YAML file with these settings."`
+	Config string `placeholder:"FILE" help:"YAML file with these settings."`
 }
 
 func (f *nodeFlags) logger(w io.Writer) *slog.Logger {

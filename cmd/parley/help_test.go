@@ -11,7 +11,7 @@ import (
 
 // Every command explains itself, whatever else stands there, and reads no file for it.
 func TestEveryCommandHasHelp(t *testing.T) {
-	parser, err := kong.New(&cli{}, kong.DefaultEnvars("PARLEY"), kong.Vars{"node": "n"})
+	parser, err := kong.New(&cli{}, kong.DefaultEnvars("PARLEY"), kong.Vars{"node": "n"}, helps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,17 +9,17 @@ import (
 
 // limitFlags are the limits of those who connect. dev has none.
 type limitFlags struct {
-	RateUser              float64  `default:"50" placeholder:"N" group:"Limits" help:"Messages per second that a user may send, in bursts of three times that; events, changes and settings count too. Back ends may send any number. 0: no limit."`
-	RateIP                float64  `name:"rate-ip" default:"500" placeholder:"N" group:"Limits" help:"Messages per second from one address (IPv6: a network of 64 bits)."`
-	RateChannel           float64  `default:"0" placeholder:"N" group:"Limits" help:"Messages per second in one channel, whoever sends them."`
-	RateReadsUser         float64  `name:"rate-reads-user" default:"500" placeholder:"N" group:"Limits" help:"Requests and frames per second with which a user may read, in bursts of twenty times that; 16 KiB of an answer count as one more."`
-	RateReadsIP           float64  `name:"rate-reads-ip" default:"5000" placeholder:"N" group:"Limits" help:"The same from one address."`
-	ChannelsPerUser       int      `name:"channels-per-user" default:"1000" placeholder:"N" group:"Limits" help:"Channels that a user may make per day. Back ends may make any number. 0: no limit."`
-	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"Connections and streams that one address may open per second; bad credentials count too."`
-	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"Streams and held polls of one address, and as many connections with requests. 0: no limit."`
-	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Streams and held polls of one user."`
-	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"Channels that all streams and held polls of one user may follow together, on this node. 0: no limit."`
-	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies that are believed when they say in X-Forwarded-For where a client is."`
+	RateUser              float64  `default:"50" placeholder:"N" group:"Limits" help:"${help_limit_rate_user}"`
+	RateIP                float64  `name:"rate-ip" default:"500" placeholder:"N" group:"Limits" help:"${help_limit_rate_ip}"`
+	RateChannel           float64  `default:"0" placeholder:"N" group:"Limits" help:"Messages per second in one channel from all users."`
+	RateReadsUser         float64  `name:"rate-reads-user" default:"500" placeholder:"N" group:"Limits" help:"${help_limit_rate_reads_user}"`
+	RateReadsIP           float64  `name:"rate-reads-ip" default:"5000" placeholder:"N" group:"Limits" help:"The same for one address."`
+	ChannelsPerUser       int      `name:"channels-per-user" default:"1000" placeholder:"N" group:"Limits" help:"${help_limit_channels_per_user}"`
+	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"${help_limit_rate_handshakes}"`
+	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"${help_limit_max_connections_per_ip}"`
+	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Most streams and held polls of one user."`
+	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"${help_limit_max_subscriptions_user}"`
+	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies whose X-Forwarded-For is believed."`
 	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
 }
 

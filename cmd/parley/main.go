@@ -19,16 +19,16 @@ import (
 )
 
 type cli struct {
-	Dev     devCmd     `cmd:"" help:"Start a durable node for development: no keys, everybody may do all, this machine only."`
-	Serve   serveCmd   `cmd:"" help:"Start a node for production."`
+	Dev     devCmd     `cmd:"" help:"Run a development server: no authentication, loopback only."`
+	Serve   serveCmd   `cmd:"" help:"Run a production server."`
 	Demo    demoCmd    `cmd:"" help:"Watch four transports survive a server that is killed."`
-	Send    sendCmd    `cmd:"" help:"Store a message, or one for each line of the standard input."`
-	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they come; resumes by itself."`
+	Send    sendCmd    `cmd:"" help:"Send a message, or one for each line of standard input."`
+	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they arrive; reconnects automatically."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
-	Verify  verifyCmd  `cmd:"" help:"Check that a server loses, repeats and disorders nothing."`
+	Verify  verifyCmd  `cmd:"" help:"Check a server for lost, duplicate or reordered messages."`
 	Token   tokenCmd   `cmd:"" help:"Sign a token for a user."`
-	Keys    keysCmd    `cmd:"" help:"Look after the API keys of back ends."`
-	Config  configCmd  `cmd:"" help:"Look after configuration files."`
+	Keys    keysCmd    `cmd:"" help:"Manage API keys."`
+	Config  configCmd  `cmd:"" help:"Manage configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	BenchWorker benchWorkerCmd `cmd:"" hidden:""`
@@ -118,8 +118,9 @@ func (p *program) parser() (parser *kong.Kong, err error) {
 	options := []kong.Option{
 		kong.Name("parley"), kong.Description(description), kong.DefaultEnvars("PARLEY"),
 		kong.Writers(p.stdout, p.stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(helpValue),
 		kong.Exit(func(code int) { panic(helped(code)) }),
-		kong.Vars{"node": nodeName()},
+		kong.Vars{"node": nodeName()}, helps,
 	}
 	if path := p.configPath(); path != "" {
 		file, err := readConfig(path, p.getenv)

@@ -17,13 +17,13 @@ type serveCmd struct {
 	nodeFlags
 	limitFlags
 	acmeFlags
-	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"The secret that signs tokens (HS256), at least 32 bytes."`
-	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"Public keys for tokens (RS256, ES256, EdDSA); fetched again every 15 minutes, and when a token names a new one."`
-	AuthIssuer         string   `placeholder:"NAME" group:"Security" help:"What a token's iss has to be."`
-	AuthAudience       string   `placeholder:"NAME" group:"Security" help:"What a token's aud has to contain."`
-	APIKeysFile        string   `name:"api-keys-file" placeholder:"FILE" group:"Security" help:"API keys of back ends, one per line, beside those of parley keys."`
-	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"Pages that may use parley from a browser, such as https://chat.example.com."`
-	AdminTokenFile     string   `placeholder:"FILE" group:"Security" help:"What the admin listener wants as Authorization: Bearer; needed if it is not on loopback."`
+	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"${help_serve_auth_hmac_secret_file}"`
+	AuthJwks           string   `name:"auth-jwks" placeholder:"URL" group:"Security" help:"${help_serve_auth_jwks}"`
+	AuthIssuer         string   `placeholder:"NAME" group:"Security" help:"Required iss claim of tokens."`
+	AuthAudience       string   `placeholder:"NAME" group:"Security" help:"Required entry of the aud claim of tokens."`
+	APIKeysFile        string   `name:"api-keys-file" placeholder:"FILE" group:"Security" help:"${help_serve_api_keys_file}"`
+	AllowedOrigins     []string `placeholder:"URL" group:"Security" help:"${help_serve_allowed_origins}"`
+	AdminTokenFile     string   `placeholder:"FILE" group:"Security" help:"${help_serve_admin_token_file}"`
 }
 
 func (serveCmd) Help() string {

@@ -78,9 +78,9 @@ func (c *certFiles) readLocked() error {
 // acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which
 // asks for them on port 443 (TLS-ALPN-01, RFC 8737).
 type acmeFlags struct {
-	AcmeDomains []string `placeholder:"NAME" group:"Security" help:"Get certificates for these names from Let's Encrypt, whose terms you so accept; --listen has to be reachable as port 443."`
-	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Where they are kept; acme in the data directory by default."`
-	AcmeCA      string   `name:"acme-ca" placeholder:"URL" group:"Security" help:"Another authority: its ACME directory, by https, which this machine has to trust."`
+	AcmeDomains []string `placeholder:"NAME" group:"Security" help:"${help_acme_acme_domains}"`
+	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Directory for ACME certificates. Default: acme in the data directory."`
+	AcmeCA      string   `name:"acme-ca" placeholder:"URL" group:"Security" help:"${help_acme_acme_ca}"`
 }
 
 func (f *acmeFlags) check() error {

@@ -22,11 +22,11 @@ import (
 
 // tokenCmd signs a token, for tests and for back ends that have no library at hand.
 type tokenCmd struct {
-	User               string        `required:"" placeholder:"NAME" help:"Whose token it is (sub)."`
-	Name               string        `placeholder:"TEXT" help:"What people read, if it differs from the user's name."`
-	Channels           []string      `placeholder:"PATTERN" help:"Channels it is for, such as room:*=rw, with the rights r read, w write, p see presence, a administer (rwp without =). Left out: those the user is a member of."`
-	For                time.Duration `default:"1h" placeholder:"TIME" help:"How long it is good."`
-	AuthHmacSecretFile string        `placeholder:"FILE" help:"The secret that serve was given; ./parley-data/auth-secret if that is there."`
+	User               string        `required:"" placeholder:"NAME" help:"User of the token (sub)."`
+	Name               string        `placeholder:"TEXT" help:"Display name, if it differs from the user's name."`
+	Channels           []string      `placeholder:"PATTERN" help:"${help_token_channels}"`
+	For                time.Duration `default:"1h" placeholder:"TIME" help:"Lifetime."`
+	AuthHmacSecretFile string        `placeholder:"FILE" help:"${help_token_auth_hmac_secret_file}"`
 }
 
 func (tokenCmd) Help() string {
@@ -96,19 +96,19 @@ func writeSecret(data string) (string, error) {
 
 // keysCmd looks after the API keys of back ends.
 type keysCmd struct {
-	Add    keysAddCmd    `cmd:"" help:"Make a key and print it, once: only its hash is kept."`
-	List   keysListCmd   `cmd:"" help:"List the keys by name."`
-	Remove keysRemoveCmd `cmd:"" help:"Take a key out; a running server knows within a second."`
+	Add    keysAddCmd    `cmd:"" help:"Create a key and print it, once: only its hash is stored."`
+	List   keysListCmd   `cmd:"" help:"List keys by name."`
+	Remove keysRemoveCmd `cmd:"" help:"Remove a key; a running server notices within a second."`
 }
 
 type keysFlags struct {
-	Data string `default:"./parley-data" placeholder:"DIR" help:"The data directory of the server."`
+	Data string `default:"./parley-data" placeholder:"DIR" help:"Data directory of the server."`
 }
 
 // changeFlags are those of what changes keys.
 type changeFlags struct {
 	keysFlags
-	AuditLog string `placeholder:"FILE" help:"The server's audit log, to write the change to."`
+	AuditLog string `placeholder:"FILE" help:"The server's audit log, to log the change to."`
 }
 
 // did writes a change to the audit log.
@@ -123,7 +123,7 @@ func (f *changeFlags) did(what string) error {
 
 type keysAddCmd struct {
 	changeFlags
-	Name string `arg:"" help:"What it is for, such as billing."`
+	Name string `arg:"" help:"Name of the key, such as billing."`
 }
 
 // Run prints the key.
@@ -161,7 +161,7 @@ func (c *keysListCmd) Run(ctx context.Context, p *program) error {
 
 type keysRemoveCmd struct {
 	changeFlags
-	Name string `arg:"" help:"The name it was given."`
+	Name string `arg:"" help:"Name of the key."`
 }
 
 // Run takes it out.

@@ -12,7 +12,7 @@ import (
 )
 
 type demoCmd struct {
-	Listen string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Where the demo's page is; port 0 picks a free one."`
+	Listen string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the demo's page; port 0 picks a free one."`
 }
 
 func (c *demoCmd) Run(ctx context.Context, p *program) error {
@@ -29,17 +29,17 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 
 // toolFlags are what the tools that talk to a server share.
 type toolFlags struct {
-	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
-	User   string `placeholder:"NAME" help:"Who speaks; nobody by default."`
-	Token  string `placeholder:"TOKEN" help:"A token (parley token) or an API key, for a server that requires one."`
+	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server."`
+	User   string `placeholder:"NAME" help:"User name (default guest)."`
+	Token  string `placeholder:"TOKEN" help:"Token (parley token) or API key, for a server that requires one."`
 	JSON   bool   `name:"json" help:"Print one JSON object per line."`
 }
 
 type sendCmd struct {
 	toolFlags
-	Channel string        `arg:"" help:"The channel."`
-	Text    []string      `arg:"" optional:"" help:"The message; without it each line of the standard input is one."`
-	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"How long to try for each message."`
+	Channel string        `arg:"" help:"Channel."`
+	Text    []string      `arg:"" optional:"" help:"Message. Without it, each line of standard input is one."`
+	Timeout time.Duration `default:"1m" placeholder:"TIME" help:"Time limit for each message."`
 }
 
 func (c *sendCmd) Run(ctx context.Context, p *program) error {
@@ -49,9 +49,9 @@ func (c *sendCmd) Run(ctx context.Context, p *program) error {
 
 type tailCmd struct {
 	toolFlags
-	Channel   string `arg:"" help:"The channel."`
+	Channel   string `arg:"" help:"Channel."`
 	Transport string `default:"websocket" enum:"websocket,sse,long-poll,poll" help:"websocket, sse, long-poll or poll."`
-	After     *int64 `placeholder:"ID" help:"Begin after this id; 0 for everything that is kept. From now on by default."`
+	After     *int64 `placeholder:"ID" help:"Begin after this id; 0: with everything that is kept. Default: from now on."`
 }
 
 func (c *tailCmd) Run(ctx context.Context, p *program) error {

@@ -14,15 +14,15 @@ import (
 )
 
 type verifyCmd struct {
-	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server."`
-	Token      string        `placeholder:"TOKEN" help:"An API key, or a token that may read and write channels named verify-…, for which --rate-user has to be 0 or large; not needed in development."`
-	Channels   int           `default:"4" placeholder:"N" help:"Channels, with new names."`
-	Publishers int           `default:"8" placeholder:"N" help:"Publishers in all, over HTTP and WebSocket."`
-	Readers    int           `default:"16" placeholder:"N" help:"Readers in all, over all four transports."`
-	For        time.Duration `default:"30s" placeholder:"TIME" help:"How long to publish."`
-	Pace       time.Duration `default:"10ms" placeholder:"TIME" help:"Between two messages of a publisher."`
-	Patience   time.Duration `default:"1m" placeholder:"TIME" help:"How long the last messages may take to arrive."`
-	Seed       uint64        `default:"0" placeholder:"S" help:"Repeats the choices of another run; 0: new ones."`
+	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server."`
+	Token      string        `placeholder:"TOKEN" help:"${help_verify_token}"`
+	Channels   int           `default:"4" placeholder:"N" help:"Number of channels, with new names."`
+	Publishers int           `default:"8" placeholder:"N" help:"Number of publishers, over HTTP and WebSocket."`
+	Readers    int           `default:"16" placeholder:"N" help:"Number of readers, over all four transports."`
+	For        time.Duration `default:"30s" placeholder:"TIME" help:"Duration of publishing."`
+	Pace       time.Duration `default:"10ms" placeholder:"TIME" help:"Time between two messages of a publisher."`
+	Patience   time.Duration `default:"1m" placeholder:"TIME" help:"Time limit for the last messages to arrive."`
+	Seed       uint64        `default:"0" placeholder:"S" help:"Repeat the choices of another run; 0: new ones."`
 	JSON       bool          `name:"json" help:"Print the report as JSON."`
 }
 

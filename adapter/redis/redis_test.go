@@ -58,7 +58,12 @@ func stores[T any](t *testing.T) (all []T) {
 // cli calls redis-cli.
 func cli(t *testing.T, args ...string) string {
 	t.Helper()
-	u, err := url.Parse(server.URL(t))
+	return cliOf(t, server.URL(t), args...)
+}
+
+func cliOf(t *testing.T, at string, args ...string) string {
+	t.Helper()
+	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,4 +82,47 @@ func TestOnce(t *testing.T) {
 	parleytest.RunOnce(t, func(t *testing.T) parleytest.OnceHarness {
 		return parleytest.OnceHarness{Stores: stores[parley.Once](t), Pass: time.Sleep}
 	})
+}
+
+func TestKeys(t *testing.T) { parleytest.RunKeys(t, stores[parley.Keys]) }
+
+func TestOutbox(t *testing.T) { parleytest.RunOutbox(t, stores[parley.Outbox]) }
+
+func TestPresence(t *testing.T) {
+	parleytest.RunPresence(t, func(t *testing.T) parleytest.PresenceHarness {
+		cfg := config(t)
+		h := parleytest.PresenceHarness{Pass: time.Sleep}
+		for range 3 {
+			p, err := redis.OpenPresence(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			h.Stores = append(h.Stores, p)
+		}
+		return h
+	})
+}
+
+func TestStoreThatEvictsKeysIsRefused(t *testing.T) {
+	url := testenv.Service(t, "redis", "--maxmemory", "64mb")
+	cfg := redis.Config{URL: url}
+	s, err := redis.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	cliOf(t, url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	if s, err := redis.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "noeviction") {
+		t.Errorf("opened %v, %v", s, err)
+	}
+	if p, err := redis.OpenPresence(t.Context(), cfg); err == nil {
+		t.Errorf("opened %v", p)
+	}
 }

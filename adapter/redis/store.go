@@ -15,11 +15,7 @@ type Store struct {
 
 // Open connects to a store.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	o, err := cfg.options()
-	if err != nil {
-		return nil, err
-	}
-	c, err := dial(ctx, o)
+	c, err := open(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +26,4 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func (s *Store) Close() error {
 	s.client.Close()
 	return nil
-}
-
-// do makes a call unless ctx has ended: then nothing is sent.
-func (s *Store) do(ctx context.Context, c rueidis.Completed) rueidis.RedisResult {
-	return s.client.Do(ctx, c)
 }

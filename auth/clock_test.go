@@ -15,7 +15,7 @@ import (
 func TestAJumpOfTheClockNeitherEndsNorRenewsATokenOrTicket(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		at := clock.NewJumping()
-		tickets := auth.NewTickets(at.Now)
+		tickets := newTickets(at.Now)
 		a := authenticator(t, auth.Config{Clock: at.Now, Tickets: tickets})
 		begin := at.Now()
 		is := claims(map[string]any{"iat": begin.Unix(), "exp": begin.Add(10 * time.Minute).Unix()})

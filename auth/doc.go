@@ -69,10 +69,11 @@ func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	case r.Header.Get("Authorization") != "":
 		return access.Caller{}, refuse("the header Authorization is not Bearer", "send Authorization: Bearer TOKEN")
 	case q.Get("ticket") != "":
-		if c, ok := a.cfg.Tickets.Take(q.Get("ticket")); ok {
-			return c, a.Valid(r.Context(), c)
+		c, err := a.cfg.Tickets.Redeem(r.Context(), q.Get("ticket"))
+		if err != nil {
+			return access.Caller{}, err
 		}
-		return access.Caller{}, refuse("the ticket is not known, was used, or is too old", "get another one: POST /api/tickets")
+		return c, a.Valid(r.Context(), c)
 	case q.Get("token") != "":
 		return a.Bearer(r.Context(), q.Get("token"))
 	}

@@ -18,7 +18,7 @@ import (
 func FuzzToken(f *testing.F) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.Cleanup(cancel)
-	a, err := auth.New(ctx, auth.Config{Secret: secret, Tickets: auth.NewTickets(nil), Logger: slog.New(slog.DiscardHandler)})
+	a, err := auth.New(ctx, auth.Config{Secret: secret, Tickets: newTickets(nil), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}

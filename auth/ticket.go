@@ -1,87 +1,191 @@
 package auth
 
 import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
 
 	"parley"
 	"parley/access"
+	"parley/internal/clock"
 )
 
 // TicketLife is how long a ticket is good.
 const TicketLife = 30 * time.Second
 
-// maxTickets wait at a time; beyond it the oldest go. A node that hands out more is being
-// flooded, but not by few: a user has at most maxTicketsOfUser.
+// onceFor is how long it is remembered that a ticket was used: for its life, by clocks that differ
+// by as much again.
+const onceFor = 2 * TicketLife
+
+// A user has at most maxTicketsOfUser that are good and were not used on this node, of which it
+// remembers maxTickets.
 const (
 	maxTickets       = 100_000
 	maxTicketsOfUser = 100
 )
 
-// Tickets are good for one connection each, so that no token stands in a URL.
+// TicketsConfig of Tickets.
+type TicketsConfig struct {
+	// Secret is one that all nodes have, at least 32 bytes: a ticket that one made is good on all of
+	// them. nil: a random one, of this node alone.
+	Secret []byte
+	Once   parley.Once      // that all nodes share; required
+	Clock  func() time.Time // time.Now
+}
+
+// Tickets are good for one connection each, so that no token stands in a URL. A ticket holds its
+// caller, sealed; no node remembers it before it is used.
+//
+//	version, nonce, AES-GCM { caller, end }     in base64url; the nonce is what happens once
 type Tickets struct {
+	seal  cipher.AEAD
+	once  parley.Once
 	clock func() time.Time
 
 	mu    sync.Mutex
-	made  map[[32]byte]ticket // by the hash of their text
-	order [][32]byte          // oldest first; some may be gone
+	made  map[nonce]ticket // on this node
+	order []nonce          // oldest first; some may be gone
 	users map[parley.UserID]int
 }
 
+type nonce [12]byte
+
+// ticket is what is remembered of one for the number that its user may have.
 type ticket struct {
-	caller access.Caller
-	until  time.Time
+	user  parley.UserID
+	until time.Time
 }
 
-// NewTickets makes an empty set; clock may be nil.
-func NewTickets(clock func() time.Time) *Tickets {
-	if clock == nil {
-		clock = time.Now
+// sealed is what a ticket holds.
+type sealed struct {
+	User  parley.UserID       `json:"u"`
+	Name  string              `json:"n,omitempty"`
+	As    *access.Credentials `json:"a,omitempty"`
+	Until time.Time           `json:"e"`
+}
+
+const ticketVersion = 1
+
+// NewTickets makes tickets of a secret. It panics if the secret is too short.
+func NewTickets(cfg TicketsConfig) *Tickets {
+	secret := cfg.Secret
+	if secret == nil {
+		secret = make([]byte, 32)
+		_, _ = rand.Read(secret) // it never fails
 	}
-	return &Tickets{clock: clock, made: map[[32]byte]ticket{}, users: map[parley.UserID]int{}}
+	if len(secret) < 32 {
+		panic(errShort)
+	}
+	key, err := hkdf.Key(sha256.New, secret, nil, "parley ticket", 32)
+	if err != nil {
+		panic(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
+	}
+	seal, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return &Tickets{seal: seal, once: cfg.Once, clock: clock.Steady(cfg.Clock), made: map[nonce]ticket{}, users: map[parley.UserID]int{}}
 }
 
-// Make makes a ticket for a caller. Who has many that were not used is CodeRateLimited,
+// Make makes a ticket for a caller. A user who has many that were not used is CodeRateLimited,
 // but for those who speak for any user.
 func (t *Tickets) Make(c access.Caller) (string, error) {
-	text := rand.Text()
 	now := t.clock()
+	n, err := t.count(c, now)
+	if err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(sealed{c.User, c.Name, c.As, now.Add(TicketLife)})
+	if err != nil {
+		return "", fmt.Errorf("seal a ticket: %w", err)
+	}
+	text := append([]byte{ticketVersion}, n[:]...)
+	text = t.seal.Seal(text, n[:], plain, text[:1])
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+// count counts a ticket of a caller's, unless there are too many.
+func (t *Tickets) count(c access.Caller, now time.Time) (n nonce, err error) {
+	_, _ = rand.Read(n[:])
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for len(t.order) > 0 && (len(t.order) >= maxTickets || t.made[t.order[0]].until.Before(now)) {
-		t.takeLocked(t.order[0])
+		t.usedLocked(t.order[0])
 		t.order = t.order[1:]
 	}
 	if t.users[c.User] >= maxTicketsOfUser && !c.Any() {
-		return "", &parley.Error{Code: parley.CodeRateLimited, Reason: "tickets", RetryAfter: TicketLife,
+		return n, &parley.Error{Code: parley.CodeRateLimited, Reason: "tickets", RetryAfter: TicketLife,
 			Detail: fmt.Sprintf("%s has %d tickets that were not used", c.User, maxTicketsOfUser), Hint: "use those; each is good for 30 s"}
 	}
-	h := sha256.Sum256([]byte(text))
-	t.made[h] = ticket{c, now.Add(TicketLife)}
-	t.order = append(t.order, h)
+	t.made[n] = ticket{c.User, now.Add(TicketLife)}
+	t.order = append(t.order, n)
 	t.users[c.User]++
-	return text, nil
+	return n, nil
 }
 
-// Take uses a ticket up.
-func (t *Tickets) Take(text string) (access.Caller, bool) {
-	h := sha256.Sum256([]byte(text))
+// used counts a ticket no longer.
+func (t *Tickets) used(n nonce) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k, ok := t.takeLocked(h)
-	return k.caller, ok && t.clock().Before(k.until)
+	t.usedLocked(n)
 }
 
-func (t *Tickets) takeLocked(h [32]byte) (k ticket, ok bool) {
-	if k, ok = t.made[h]; !ok {
-		return k, false
+func (t *Tickets) usedLocked(n nonce) {
+	k, counted := t.made[n]
+	if !counted {
+		return
 	}
-	delete(t.made, h)
-	if t.users[k.caller.User]--; t.users[k.caller.User] == 0 {
-		delete(t.users, k.caller.User)
+	delete(t.made, n)
+	if t.users[k.user]--; t.users[k.user] == 0 {
+		delete(t.users, k.user)
 	}
-	return k, true
+}
+
+// Redeem uses a ticket up, on whichever node it was made. CodeUnauthorized: it is not one, was used
+// or is too old; CodeUnavailable: it is not known whether it was used, and then it may be.
+func (t *Tickets) Redeem(ctx context.Context, text string) (access.Caller, error) {
+	n, k, ok := t.open(text)
+	now := t.clock()
+	if !ok || !now.Before(k.Until) {
+		return access.Caller{}, refusedTicket()
+	}
+	first, err := t.once.First(ctx, "ticket/"+base64.RawURLEncoding.EncodeToString(n[:]), onceFor)
+	t.used(n)
+	if err != nil {
+		return access.Caller{}, &parley.Error{Code: parley.CodeUnavailable, RetryAfter: time.Second, Err: err,
+			Detail: "the store does not say whether the ticket was used", Hint: "get another one: POST /api/tickets"}
+	}
+	if !first {
+		return access.Caller{}, refusedTicket()
+	}
+	if k.As != nil && !k.As.Expires.IsZero() {
+		k.As.Expires = now.Add(k.As.Expires.Sub(now.Round(0))) // from now on what passes counts
+	}
+	return access.Caller{User: k.User, Name: k.Name, As: k.As}, nil
+}
+
+func (t *Tickets) open(text string) (n nonce, k sealed, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) <= 1+len(n) || b[0] != ticketVersion {
+		return n, k, false
+	}
+	copy(n[:], b[1:])
+	plain, err := t.seal.Open(nil, n[:], b[1+len(n):], b[:1])
+	return n, k, err == nil && json.Unmarshal(plain, &k) == nil
+}
+
+func refusedTicket() *parley.Error {
+	return refuse("the ticket is not known, was used, or is too old", "get another one: POST /api/tickets")
 }

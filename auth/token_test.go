@@ -48,7 +48,7 @@ func authenticator(t *testing.T, cfg auth.Config) *auth.Authenticator {
 		cfg.Origins = func(string) bool { return false }
 	}
 	if cfg.Tickets == nil {
-		cfg.Tickets = auth.NewTickets(cfg.Clock)
+		cfg.Tickets = newTickets(cfg.Clock)
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -155,11 +155,7 @@ type Development struct{ Tickets *auth.Tickets }
 func (d Development) Caller(r *http.Request) (access.Caller, error) {
 	q := query(r)
 	if text := q.Get("ticket"); text != "" {
-		c, ok := d.Tickets.Take(text)
-		if !ok {
-			return c, &parley.Error{Code: parley.CodeUnauthorized, Detail: "the ticket is not known, was used, or is too old", Hint: "get another one: POST /api/tickets"}
-		}
-		return c, nil
+		return d.Tickets.Redeem(r.Context(), text)
 	}
 	user, err := userOr(q.Get("user"), parley.Guest)
 	return access.Caller{User: user, As: access.Developer}, err

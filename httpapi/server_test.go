@@ -56,7 +56,7 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	quiet := slog.New(slog.DiscardHandler)
 	f := feed.New(log, feed.Config{})
 	c := chat.New(log, f, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
-	tickets := auth.NewTickets(nil)
+	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	socket := listen(t)
 	m.addr, m.url = socket.Addr().String(), "http://"+socket.Addr().String()
 	d := door.New([]net.Listener{socket}, e, door.Config{Logger: quiet})
-	tickets := auth.NewTickets(nil)
+	tickets := auth.NewTickets(auth.TicketsConfig{Secret: []byte("a secret that all nodes of it share"), Once: m.store})
 	ways := transport.New(m.chat, e, transport.Config{Door: d})
 	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})

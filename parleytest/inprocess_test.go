@@ -25,7 +25,7 @@ func serve(t *testing.T) (url string) {
 	log := mem.NewStore(mem.StoreConfig{}).Open()
 	f := feed.New(log, feed.Config{})
 	c := chat.New(log, f, chat.Config{})
-	tickets := auth.NewTickets(nil)
+	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)

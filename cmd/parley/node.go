@@ -186,7 +186,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	if o.audit != nil {
 		trail = newTrail(o.audit, events.Refused)
 	}
-	tickets := auth.NewTickets(nil)
+	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
 	who, err := n.authenticate(work, store, tickets)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,11 @@ func AsError(err error) *Error {
 func changeError(err error) *Error {
 	switch {
 	case errors.Is(err, ErrNoMessage):
-		return &Error{Code: CodeNotFound, Detail: "the channel holds no message of this id", Hint: "it may have been removed by retention; a change can't be changed"}
+		return &Error{
+			Code:   CodeNotFound,
+			Detail: "the channel holds no message of this id",
+			Hint:   "it may have been removed by retention; a change can't be changed",
+		}
 	case errors.Is(err, ErrNoThread):
 		return &Error{Code: CodeBadRequest, Detail: "thread is not the id of a message of the channel",
 			Hint: "send the id that is replied to, or leave thread out"}

@@ -113,7 +113,12 @@ func (c *Credentials) Rights(channel parley.ChannelID) (r Right) {
 }
 
 // roleRights are those of members.
-var roleRights = map[parley.Role]Right{parley.Owner: All, parley.Admin: All, parley.Regular: Read | Write | Presence, parley.Reader: Read | Presence}
+var roleRights = map[parley.Role]Right{
+	parley.Owner:   All,
+	parley.Admin:   All,
+	parley.Regular: Read | Write | Presence,
+	parley.Reader:  Read | Presence,
+}
 
 // Rights tells what a caller may do in a channel of a kind, in which the caller has a role.
 //

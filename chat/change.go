@@ -76,7 +76,8 @@ func (s *Service) mayChange(ctx context.Context, c access.Caller, channel parley
 }
 
 // Thread reads a message and a run of its replies, and counts all of them.
-func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (p Page, replies int64, err error) {
+func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (
+	p Page, replies int64, err error) {
 	b, err := s.Bounds(ctx, c, channel)
 	if err != nil {
 		return Page{}, 0, err

@@ -12,7 +12,8 @@ import (
 
 // Look returns a channel's settings, the kind always, and its bounds, to who may read or
 // administer it. public: also to who may join it.
-func (s *Service) Look(ctx context.Context, c access.Caller, channel parley.ChannelID, public bool) (set parley.Settings, b parley.Bounds, err error) {
+func (s *Service) Look(ctx context.Context, c access.Caller, channel parley.ChannelID, public bool) (
+	set parley.Settings, b parley.Bounds, err error) {
 	visible := false
 	if public {
 		visible, err = s.visible(ctx, c, channel)
@@ -167,7 +168,8 @@ const mostPassed = 1000
 // Public lists the public channels that a caller may read or join, after the one named,
 // at most limit, and fewer if it would have to pass over many others. next is where to go on, ""
 // at the end.
-func (s *Service) Public(ctx context.Context, c access.Caller, after parley.ChannelID, limit int) (channels []parley.ChannelID, next parley.ChannelID, err error) {
+func (s *Service) Public(ctx context.Context, c access.Caller, after parley.ChannelID, limit int) (
+	channels []parley.ChannelID, next parley.ChannelID, err error) {
 	for looked := 0; ; {
 		names, err := s.store.OpenChannels(ctx, after, limit+1)
 		if err != nil {

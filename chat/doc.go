@@ -70,8 +70,19 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Limits == nil {
 		cfg.Limits = unlimited{}
 	}
-	s := &Service{store: store, feed: f, spaces: cfg.Namespaces, known: newKnown(), control: newControl(store, f), presence: presence.New(cfg.Presence, cfg.Clock()), clock: cfg.Clock, steady: clock.Steady(cfg.Clock), limits: cfg.Limits, maxAnswer: cfg.MaxAnswer,
-		typing: typing{last: map[typist]time.Time{}}}
+	s := &Service{
+		store:     store,
+		feed:      f,
+		spaces:    cfg.Namespaces,
+		known:     newKnown(),
+		control:   newControl(store, f),
+		presence:  presence.New(cfg.Presence, cfg.Clock()),
+		clock:     cfg.Clock,
+		steady:    clock.Steady(cfg.Clock),
+		limits:    cfg.Limits,
+		maxAnswer: cfg.MaxAnswer,
+		typing:    typing{last: map[typist]time.Time{}},
+	}
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	s.unread = s.newInboxes()
 	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Follow: s.followUser, Clock: s.clock})

@@ -12,7 +12,8 @@ import (
 
 // Members lists a channel's members, after the one named, at most limit. next is where
 // to go on, "" at the end.
-func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {
+func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.ChannelID, after parley.UserID, limit int) (
+	ms []parley.Member, next parley.UserID, err error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return nil, "", err
 	}
@@ -58,7 +59,11 @@ func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley
 		}
 	}
 	if a.role == parley.Banned {
-		return parley.Member{}, &parley.Error{Code: parley.CodeConflict, Detail: fmt.Sprintf("%s is banned from %s", user, channel), Hint: "lift the ban first"}
+		return parley.Member{}, &parley.Error{
+			Code:   parley.CodeConflict,
+			Detail: fmt.Sprintf("%s is banned from %s", user, channel),
+			Hint:   "lift the ban first",
+		}
 	}
 	if err := s.allowSend(c, channel); err != nil {
 		return parley.Member{}, err
@@ -84,7 +89,12 @@ func retryChanged(do func() error) (err error) {
 // administer asks for the right to make a user of one role one of another.
 func (s *Service) administer(ctx context.Context, c access.Caller, channel parley.ChannelID, was, is parley.Role) error {
 	if _, own := channel.Owner(); own || channel.Internal() {
-		return &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s has no members", channel), Hint: "a user's own channel is that user's alone"}
+		return &parley.Error{
+			Code:    parley.CodeForbidden,
+			Channel: channel,
+			Detail:  fmt.Sprintf("%s has no members", channel),
+			Hint:    "a user's own channel is that user's alone",
+		}
 	}
 	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
@@ -94,7 +104,12 @@ func (s *Service) administer(ctx context.Context, c access.Caller, channel parle
 	}
 	a, err := s.facts(ctx, c.User, channel)
 	if err == nil && a.role != parley.Owner {
-		err = &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s does not own %s", c.User, channel), Hint: "ask an owner"}
+		err = &parley.Error{
+			Code:    parley.CodeForbidden,
+			Channel: channel,
+			Detail:  fmt.Sprintf("%s does not own %s", c.User, channel),
+			Hint:    "ask an owner",
+		}
 	}
 	return err
 }
@@ -258,7 +273,8 @@ func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.Chan
 	return err
 }
 
-func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.ChannelID, change parley.MemberChange) (parley.Member, error) {
+func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.ChannelID, change parley.MemberChange) (
+	parley.Member, error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Member{}, err
 	}

@@ -12,7 +12,8 @@ import (
 // about as many messages as the largest limit, and as many bytes as an answer may have:
 // the oldest of them, or if no channel is read forwards the newest. It never cuts inside
 // one timestamp.
-func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) ([]parley.Message, error) {
+func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) (
+	[]parley.Message, error) {
 	m := merge{newest: true, bytes: s.maxAnswer}
 	for _, channel := range channels {
 		q := each(channel)

@@ -87,7 +87,9 @@ func (n *Namespace) check() error {
 	case n.Retention.Messages < 0 || n.Retention.Seconds < 0 || n.MaxText < 0 || n.MaxData < 0 || n.Each < 0 || n.Batch < 0:
 		return fmt.Errorf("a limit can't be less than nothing")
 	case n.Each > 0 && n.Batch > 0 && n.Batch < n.Each:
-		return fmt.Errorf("presence: batch %d is less than each %d: say how large a channel may be for each coming to be told, then for names", n.Batch, n.Each)
+		return fmt.Errorf(
+			"presence: batch %d is less than each %d: say how large a channel may be for each coming to be told, then for names", n.Batch,
+			n.Each)
 	case n.Quiet && (n.Each > 0 || n.Batch > 0):
 		return fmt.Errorf("presence is off, and sizes are given for it")
 	case n.MaxText > parley.MaxText || n.MaxData > parley.MaxData:
@@ -129,7 +131,11 @@ func (n *Namespace) fits(text *string, data *json.RawMessage) error {
 		size, most int
 	}{{"text", sizes[0], n.MaxText}, {"data", sizes[1], n.MaxData}} {
 		if part.most > 0 && part.size > part.most {
-			return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("%s has %d bytes, the limit in %s… is %d", part.name, part.size, n.Prefix, part.most), Hint: "send less, or a link to it"}
+			return &parley.Error{
+				Code:   parley.CodeTooLarge,
+				Detail: fmt.Sprintf("%s has %d bytes, the limit in %s… is %d", part.name, part.size, n.Prefix, part.most),
+				Hint:   "send less, or a link to it",
+			}
 		}
 	}
 	return nil

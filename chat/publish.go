@@ -45,7 +45,8 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 // mayPost asks for the right to write to a channel and for what its namespace says of those who
 // post there: who they are, and the sizes of text and data, nil for none. Everything that reaches
 // other clients in a caller's name passes here, stored or not.
-func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (facts, error) {
+func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (
+	facts, error) {
 	a, err := s.authorize(ctx, c, access.Write, channel)
 	if err != nil {
 		return a, err
@@ -164,7 +165,8 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 
 // Event gives an application's event to the channel's streams, but not to those of
 // the identity skip.
-func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.ChannelID, name string, data json.RawMessage, skip string) error {
+func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.ChannelID, name string, data json.RawMessage,
+	skip string) error {
 	if _, err := s.mayPost(ctx, c, channel, nil, &data); err != nil {
 		return err
 	}

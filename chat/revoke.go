@@ -12,7 +12,11 @@ import (
 // administers every channel.
 func (s *Service) Revoke(ctx context.Context, c access.Caller, user parley.UserID) error {
 	if !c.Everywhere() {
-		return &parley.Error{Code: parley.CodeForbidden, Detail: "the caller may not revoke tokens", Hint: "use an API key, or a token with *=a"}
+		return &parley.Error{
+			Code:   parley.CodeForbidden,
+			Detail: "the caller may not revoke tokens",
+			Hint:   "use an API key, or a token with *=a",
+		}
 	}
 	return s.takeRights(ctx, order{User: user}, func(ctx context.Context) error {
 		return s.store.Revoke(ctx, user, parley.Timestamp(s.steady().UnixMicro()))

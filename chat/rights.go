@@ -71,8 +71,12 @@ func (s *Service) MayWrite(c access.Caller, channel parley.ChannelID) bool {
 }
 
 func forbidden(c access.Caller, want access.Right, channel parley.ChannelID) *parley.Error {
-	return &parley.Error{Code: parley.CodeForbidden, Channel: channel, Detail: fmt.Sprintf("%s may not %s %s", c.User, rightNames[want], channel),
-		Hint: "ask an administrator of the channel, or show credentials that allow it"}
+	return &parley.Error{
+		Code:    parley.CodeForbidden,
+		Channel: channel,
+		Detail:  fmt.Sprintf("%s may not %s %s", c.User, rightNames[want], channel),
+		Hint:    "ask an administrator of the channel, or show credentials that allow it",
+	}
 }
 
 // facts reads what decides about a user in a channel.

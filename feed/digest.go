@@ -74,7 +74,8 @@ func (f *Feed) announce(ctx context.Context) error {
 		now := f.cfg.Clock()
 		pieces := f.nextDigest(now.Sub(last) >= digestQuiet)
 		for _, piece := range pieces {
-			_ = f.cfg.Bus.Publish(ctx, parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
+			_ = f.cfg.Bus.Publish(ctx,
+				parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
 			last = now
 		}
 		deaf, changed := f.digest.isDeaf(now)

@@ -31,7 +31,12 @@ const (
 	takeOverPage = 1000
 )
 
-var errOutbox = &parley.Error{Code: parley.CodeUnavailable, Detail: "the store did not note the channel", Hint: "try again", Err: parley.ErrUnavailable}
+var errOutbox = &parley.Error{
+	Code:   parley.CodeUnavailable,
+	Detail: "the store did not note the channel",
+	Hint:   "try again",
+	Err:    parley.ErrUnavailable,
+}
 
 // begin notes a channel before an append to it.
 func (f *Feed) begin(channel parley.ChannelID) error {

@@ -167,7 +167,8 @@ func (s *Session) Unsent(b []byte, n int) {
 	if c, f := t.taken.chunk, t.at; c != nil && !f.left {
 		f.topic.mu.Lock() // the chunk may be the topic's last, to which it appends
 		start := c.start(t.taken.from)
-		broken := t.taken.from + int32(sort.Search(int(t.taken.to-t.taken.from), func(i int) bool { return int(c.ends[int(t.taken.from)+i]-start) > n }))
+		broken := t.taken.from + int32(
+			sort.Search(int(t.taken.to-t.taken.from), func(i int) bool { return int(c.ends[int(t.taken.from)+i]-start) > n }))
 		rest = b[n : c.ends[broken]-start]
 		f.topic.mu.Unlock()
 		f.id -= int64(t.taken.to - broken - 1)

@@ -96,7 +96,8 @@ func (a *Answers) Build(ctx context.Context, user parley.UserID) *parley.Error {
 
 func (a *Answers) buildLocked(user parley.UserID) bool {
 	u := a.userLocked(user)
-	if !a.fits(a.building, a.bytes, a.cfg.NodeBuild, a.cfg.Node) || user != "" && !a.fits(u.building, u.bytes, a.cfg.UserBuild, a.cfg.User) {
+	if !a.fits(a.building, a.bytes, a.cfg.NodeBuild, a.cfg.Node) ||
+		user != "" && !a.fits(u.building, u.bytes, a.cfg.UserBuild, a.cfg.User) {
 		a.forgetLocked(user, u)
 		return false
 	}
@@ -185,5 +186,11 @@ func (a *Answers) forgetLocked(user parley.UserID, u *answers) {
 }
 
 func overloaded(reason, detail string) *parley.Error {
-	return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, Detail: detail, RetryAfter: 2 * time.Second, Hint: "read the answers, and retry after the given delay"}
+	return &parley.Error{
+		Code:       parley.CodeOverloaded,
+		Reason:     reason,
+		Detail:     detail,
+		RetryAfter: 2 * time.Second,
+		Hint:       "read the answers, and retry after the given delay",
+	}
 }

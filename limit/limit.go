@@ -64,11 +64,20 @@ func New(cfg Config) *Limiter {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Limiter{clock: cfg.Clock, begin: cfg.Clock(), users: newRates[parley.UserID](cfg.User, burst), addresses: newRates[netip.Addr](cfg.IP, burst),
-		channels: newRates[parley.ChannelID](cfg.Channel, burst), handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
-		userReads: newRates[parley.UserID](cfg.UserReads, readBurst), ipReads: newRates[netip.Addr](cfg.IPReads, readBurst),
-		makers:   newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
-		refusals: newRates[netip.Addr](refusals, refusalBurst), seats: newSeats(cfg.PerIP, cfg.PerUser), follows: newBudget(cfg.Follows)}
+	return &Limiter{
+		clock:      cfg.Clock,
+		begin:      cfg.Clock(),
+		users:      newRates[parley.UserID](cfg.User, burst),
+		addresses:  newRates[netip.Addr](cfg.IP, burst),
+		channels:   newRates[parley.ChannelID](cfg.Channel, burst),
+		handshakes: newRates[netip.Addr](cfg.Handshakes, burst),
+		userReads:  newRates[parley.UserID](cfg.UserReads, readBurst),
+		ipReads:    newRates[netip.Addr](cfg.IPReads, readBurst),
+		makers:     newRates[parley.UserID](float64(cfg.Channels)/day.Seconds(), day),
+		refusals:   newRates[netip.Addr](refusals, refusalBurst),
+		seats:      newSeats(cfg.PerIP, cfg.PerUser),
+		follows:    newBudget(cfg.Follows),
+	}
 }
 
 // now is in nanoseconds since the beginning.
@@ -192,7 +201,8 @@ func (l *Limiter) Follow(user parley.UserID, channels int) *parley.Error {
 	if l == nil || l.follows.acquire(user, channels) {
 		return nil
 	}
-	e := refuse("subscriptions_user", fmt.Sprintf("%s follows as many channels as one user may: %d, over all connections", user, l.follows.each), 5*time.Second)
+	e := refuse("subscriptions_user",
+		fmt.Sprintf("%s follows as many channels as one user may: %d, over all connections", user, l.follows.each), 5*time.Second)
 	e.Hint = "unsubscribe from some channels, or close a connection"
 	return e
 }
@@ -205,5 +215,11 @@ func (l *Limiter) Unfollow(user parley.UserID, channels int) {
 }
 
 func refuse(reason, detail string, wait time.Duration) *parley.Error {
-	return &parley.Error{Code: parley.CodeRateLimited, Reason: reason, Detail: detail, RetryAfter: wait, Hint: "come back after the time it gives"}
+	return &parley.Error{
+		Code:       parley.CodeRateLimited,
+		Reason:     reason,
+		Detail:     detail,
+		RetryAfter: wait,
+		Hint:       "come back after the time it gives",
+	}
 }

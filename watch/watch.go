@@ -17,7 +17,12 @@ const Most = 500
 
 // TooMany refuses more than Most.
 func TooMany() error {
-	return &parley.Error{Code: parley.CodeTooLarge, Reason: "watched", Detail: "more than 500 users to watch", Hint: "watch those who are shown"}
+	return &parley.Error{
+		Code:   parley.CodeTooLarge,
+		Reason: "watched",
+		Detail: "more than 500 users to watch",
+		Hint:   "watch those who are shown",
+	}
 }
 
 // mostWaiting is how many bytes of a stream's own may wait before it is told no more of

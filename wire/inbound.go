@@ -73,7 +73,8 @@ func (f *Frame) unused(err error) string {
 	}
 	field, _, _ := strings.Cut(wrong.Field, ".")
 	fields, ok := reads[f.Type]
-	if !ok || field == "" || slices.Contains([]string{"type", "channel", "user", "key"}, field) || slices.Contains(strings.Fields(fields), field) {
+	if !ok || field == "" || slices.Contains([]string{"type", "channel", "user", "key"}, field) ||
+		slices.Contains(strings.Fields(fields), field) {
 		return ""
 	}
 	return field
@@ -131,14 +132,22 @@ func draft(text string, data json.RawMessage, noData error, thread Number, key s
 	}
 	reply, err := thread.Get()
 	if err != nil || reply != nil && *reply == 0 {
-		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "thread is not the id of a message", Hint: "send the id that is replied to, or leave thread out"}
+		return only, &parley.Error{
+			Code:   parley.CodeBadRequest,
+			Detail: "thread is not the id of a message",
+			Hint:   "send the id that is replied to, or leave thread out",
+		}
 	}
 	if reply == nil {
 		reply = new(int64)
 	}
 	switch {
 	case text == "" && data == nil:
-		return only, &parley.Error{Code: parley.CodeBadRequest, Detail: "the message has neither text nor data", Hint: `send "text":"…" or "data":{…}`}
+		return only, &parley.Error{
+			Code:   parley.CodeBadRequest,
+			Detail: "the message has neither text nor data",
+			Hint:   `send "text":"…" or "data":{…}`,
+		}
 	case len(text) > parley.MaxText:
 		return only, tooLarge("text", len(text), parley.MaxText)
 	case len(data) > parley.MaxData:
@@ -150,7 +159,11 @@ func draft(text string, data json.RawMessage, noData error, thread Number, key s
 }
 
 func tooLarge(what string, n, limit int) error {
-	return &parley.Error{Code: parley.CodeTooLarge, Detail: fmt.Sprintf("%s has %d bytes, the limit is %d", what, n, limit), Hint: "send less, or a link to it"}
+	return &parley.Error{
+		Code:   parley.CodeTooLarge,
+		Detail: fmt.Sprintf("%s has %d bytes, the limit is %d", what, n, limit),
+		Hint:   "send less, or a link to it",
+	}
 }
 
 // serverEvents are the names of the server's own frames and events; an application

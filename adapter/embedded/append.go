@@ -96,7 +96,8 @@ func (l *Log) Lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	return m, found, err
 }
 
-func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (m parley.Message, found bool, err error) {
+func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (
+	m parley.Message, found bool, err error) {
 	if err := l.gate.acquire(); err != nil {
 		return m, false, err
 	}

@@ -277,7 +277,8 @@ func (b *build) derive(h *head, d *draft, m *parley.Message) (facts []parley.Fac
 	}
 	joined, err := b.post(h, m, d.Join)
 	if err != nil {
-		b.log.cfg.Logger.Error("a read pointer did not move with its author's message", "channel", string(h.channel), "id", m.ID, "err", err)
+		b.log.cfg.Logger.Error("a read pointer did not move with its author's message", "channel", string(h.channel), "id", m.ID, "err",
+			err)
 	}
 	if joined {
 		facts = append(facts, parley.Fact{Kind: parley.FactJoined, User: m.User, ID: m.ID})

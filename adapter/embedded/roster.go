@@ -32,7 +32,8 @@ func (l *Log) inside(ctx context.Context, do func() error) error {
 }
 
 // SetMember implements parley.Roster. It shares its sync with appends.
-func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
+func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (
+	was, is parley.Member, err error) {
 	var a, b parley.Member // the builder's until it has answered
 	err = l.submit(ctx, &request{size: 128, do: func(build *build) error {
 		h, err := build.head(channel)
@@ -42,7 +43,10 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 		if a, b, err = build.setMember(h, user, c); err != nil {
 			return err
 		}
-		if _, found, err := row(build.getter(), settingsKey(channel), func(b []byte) ([]byte, error) { return b, nil }); err != nil || found || !b.Role.In() || h.next.exists {
+		if _, found, err := row(build.getter(), settingsKey(channel), func(b []byte) ([]byte, error) { return b, nil }); err != nil ||
+			found ||
+			!b.Role.In() ||
+			h.next.exists {
 			return err
 		}
 		l.configured.add(channel)
@@ -112,7 +116,8 @@ func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit i
 }
 
 // Memberships implements parley.Roster.
-func (l *Log) Memberships(ctx context.Context, user parley.UserID, after parley.ChannelID, limit int) (channels []parley.ChannelID, err error) {
+func (l *Log) Memberships(ctx context.Context, user parley.UserID, after parley.ChannelID, limit int) (
+	channels []parley.ChannelID, err error) {
 	err = l.inside(ctx, func() error {
 		from := membershipKey(user, "")
 		it, err := l.db.rowsOf(append(membershipKey(user, after), 0), append(append([]byte{'u'}, user...), 1))

@@ -186,7 +186,9 @@ func (l *Log) tallyOlder(put func(key, value []byte) error) error {
 				break
 			}
 			if of != deletions && of != parley.Everybody {
-				all := append(append(named('n', string(ch), string(parley.Everybody)), 0), binary.BigEndian.AppendUint64(nil, uint64(id))...)
+				all := append(
+					append(named('n', string(ch), string(parley.Everybody)), 0),
+					binary.BigEndian.AppendUint64(nil, uint64(id))...)
 				_, both, e := row(getterOf(l.db.Get), all, func([]byte) (bool, error) { return true, nil })
 				if err = e; both {
 					continue

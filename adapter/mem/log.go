@@ -68,7 +68,8 @@ func (c *channel) change(d *parley.Draft) parley.Result {
 		return parley.Result{Message: clone(&is), Unchanged: true, Err: err}
 	}
 	is = clone(&is)
-	return c.stored(row{Message: parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &is}, change: &change})
+	return c.stored(
+		row{Message: parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &is}, change: &change})
 }
 
 // stored adds a row, with what follows from it if that is not for Project to do.

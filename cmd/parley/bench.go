@@ -65,7 +65,8 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	if c.Server != "" && !strings.HasPrefix(c.Server, "http://") {
 		return refuse(fmt.Sprintf("the server %q is no http URL.", c.Server), "Write it as http://127.0.0.1:8080.")
 	}
-	if c.Connections < 0 || c.Connections > 1_000_000 || c.For < 0 || c.For > time.Hour || c.Burst < 1 || c.Pairs < 1 || c.Window < 1 || c.Window > 63 {
+	if c.Connections < 0 || c.Connections > 1_000_000 || c.For < 0 || c.For > time.Hour || c.Burst < 1 || c.Pairs < 1 || c.Window < 1 ||
+		c.Window > 63 {
 		return refuse("a number is out of its range.", "At most 1,000,000 connections, an hour, 63 messages in the window.")
 	}
 	var page *os.File

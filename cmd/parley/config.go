@@ -32,7 +32,8 @@ func readConfig(path string, getenv func(string) string) (*configFile, error) {
 	}
 	f := &configFile{path: path, getenv: getenv}
 	if err := yaml.Unmarshal(b, &f.values); err != nil {
-		return nil, refuse(fmt.Sprintf("the configuration %s is not YAML with one key per setting:\n%s", path, yaml.FormatError(err, false, true)))
+		return nil, refuse(
+			fmt.Sprintf("the configuration %s is not YAML with one key per setting:\n%s", path, yaml.FormatError(err, false, true)))
 	}
 	return f, nil
 }
@@ -142,7 +143,8 @@ func (c *checkCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, helps, kong.Resolvers(file))
+	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, helps,
+		kong.Resolvers(file))
 	if err != nil {
 		return err
 	}

@@ -30,10 +30,12 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if host, _, _ := net.SplitHostPort(c.Listen); !loopback(host) {
-		return c.wayOn(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen), "--listen 127.0.0.1:8080", "--listen "+c.Listen)
+		return c.wayOn(fmt.Sprintf("dev has no keys, so it listens on this machine only, not on %s.", c.Listen),
+			"--listen 127.0.0.1:8080", "--listen "+c.Listen)
 	}
 	if host, _, _ := net.SplitHostPort(c.AdminListen); !loopback(host) {
-		return c.wayOn(fmt.Sprintf("the admin listener asks for no keys, so with dev it is on this machine only, not on %s.", c.AdminListen),
+		return c.wayOn(
+			fmt.Sprintf("the admin listener asks for no keys, so with dev it is on this machine only, not on %s.", c.AdminListen),
 			"--admin-listen 127.0.0.1:8081", "--admin-listen "+c.AdminListen+" --admin-token-file FILE")
 	}
 	spaces, err := p.file.namespaces()

@@ -79,10 +79,15 @@ func (f *nodeFlags) check() error {
 	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:
 		return refuse("the heartbeat's times have to be 10ms at least.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	case f.HeartbeatTimeout < f.HeartbeatInterval:
-		return refuse(fmt.Sprintf("--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
-			f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+		return refuse(
+			fmt.Sprintf(
+				"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
+				f.HeartbeatTimeout, f.HeartbeatInterval),
+			"Try --heartbeat-interval 30s --heartbeat-timeout 90s.",
+		)
 	case f.PresenceTTL < time.Second:
-		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL), "Try --presence-ttl 60s.")
+		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL),
+			"Try --presence-ttl 60s.")
 	case f.MaxSubscriptions < 1:
 		return refuse("--max-subscriptions has to be 1 at least.")
 	}

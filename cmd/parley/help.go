@@ -23,17 +23,22 @@ func helpValue(v *kong.Value) string {
 
 // helps are the help texts that do not fit beside their flags.
 var helps = kong.Vars{
-	"help_acme_acme_ca":      "URL of another authority's ACME directory, by https, which this machine must trust.",
-	"help_acme_acme_domains": "Get Let's Encrypt certificates for these names and accept its terms; --listen must be reachable as port 443.",
-	"help_admin_listen":      "Address of health, metrics and profiles; keep it on loopback.",
-	"help_bench_connections": "Number of readers; more processes are started when descriptors run out. Default: the scenario's own.",
-	"help_bench_layout": "own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. " +
+	"help_acme_acme_ca": "URL of another authority's ACME directory, by https, which this machine must trust.",
+	"help_acme_acme_domains": "" +
+		"Get Let's Encrypt certificates for these names and accept its terms; --listen must be reachable as port 443.",
+	"help_admin_listen": "Address of health, metrics and profiles; keep it on loopback.",
+	"help_bench_connections": "" +
+		"Number of readers; more processes are started when descriptors run out. Default: the scenario's own.",
+	"help_bench_layout": "" +
+		"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. " +
 		"Default: the scenario's own.",
-	"help_bench_pairs":               "Number of such turns (storm: storms), of which the median is reported.",
-	"help_bench_peer":                "The server is one of load/peers: centrifuge or socket.io.",
-	"help_bench_rate":                "Messages per second in total (connect: connections); 0: as fast as possible. Default: the scenario's own.",
-	"help_bench_scenario":            "connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below.",
-	"help_bench_server":              "URL of the server to measure. Default: start one on this machine with temporary data, and end it afterwards.",
+	"help_bench_pairs": "Number of such turns (storm: storms), of which the median is reported.",
+	"help_bench_peer":  "The server is one of load/peers: centrifuge or socket.io.",
+	"help_bench_rate": "" +
+		"Messages per second in total (connect: connections); 0: as fast as possible. Default: the scenario's own.",
+	"help_bench_scenario": "connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below.",
+	"help_bench_server": "" +
+		"URL of the server to measure. Default: start one on this machine with temporary data, and end it afterwards.",
 	"help_bench_settle":              "idle: time between the last connection and the measurement of memory.",
 	"help_bench_size":                "Bytes of a delivered message, with its JSON. Default: 128, or 4096 when readers stall.",
 	"help_bench_transport":           "Transport of the readers: websocket, sse, long-poll or poll.",
@@ -42,23 +47,29 @@ var helps = kong.Vars{
 	"help_data":                      "Data directory, for one process at a time.",
 	"help_dev_allowed_origins":       "Origins that may use parley from a browser, in addition to this machine's.",
 	"help_dev_auth_hmac_secret_file": "File with the secret for serve, which refusals name; dev requires no token.",
-	"help_fsync": "When a message counts as stored: commit, once it is on the disk; interval, at once, and a crash may lose the " +
+	"help_fsync": "" +
+		"When a message counts as stored: commit, once it is on the disk; interval, at once, and a crash may lose the " +
 		"last 100 ms; memory, at once, and a crash loses what was not yet written.",
-	"help_history_age":                  "Keep messages for this long, such as 720h; 0 keeps them forever.",
-	"help_history_messages":             "Keep the newest N messages of a channel without a setting of its own; 0 keeps all.",
-	"help_leave_grace":                  "Delay before a disconnected user is reported as left.",
-	"help_limit_channels_per_user":      "Channels that a user may create per day; back ends are not limited. 0: no limit.",
-	"help_limit_max_connections_per_ip": "Most streams and held polls of one address, and as many connections with requests. 0: no limit.",
-	"help_limit_max_subscriptions_user": "Most channels that all streams and held polls of one user follow together, on this node. 0: no limit.",
-	"help_limit_rate_handshakes":        "Connections and streams that one address may open per second; bad credentials count too.",
-	"help_limit_rate_ip":                "Messages per second from one address, or IPv6 network of 64 bits.",
-	"help_limit_rate_reads_user": "Requests and frames per second with which a user may read, in bursts of twenty times that; 16 KiB of an answer" +
+	"help_history_age":             "Keep messages for this long, such as 720h; 0 keeps them forever.",
+	"help_history_messages":        "Keep the newest N messages of a channel without a setting of its own; 0 keeps all.",
+	"help_leave_grace":             "Delay before a disconnected user is reported as left.",
+	"help_limit_channels_per_user": "Channels that a user may create per day; back ends are not limited. 0: no limit.",
+	"help_limit_max_connections_per_ip": "" +
+		"Most streams and held polls of one address, and as many connections with requests. 0: no limit.",
+	"help_limit_max_subscriptions_user": "" +
+		"Most channels that all streams and held polls of one user follow together, on this node. 0: no limit.",
+	"help_limit_rate_handshakes": "Connections and streams that one address may open per second; bad credentials count too.",
+	"help_limit_rate_ip":         "Messages per second from one address, or IPv6 network of 64 bits.",
+	"help_limit_rate_reads_user": "" +
+		"Requests and frames per second with which a user may read, in bursts of twenty times that; 16 KiB of an answer" +
 		" count as one more.",
-	"help_limit_rate_user": "Messages per second that a user may send, in bursts of three times that; events, changes and settings count " +
+	"help_limit_rate_user": "" +
+		"Messages per second that a user may send, in bursts of three times that; events, changes and settings count " +
 		"too, back ends do not. 0: no limit.",
 	"help_listen":    "Address for clients; port 0 picks a free one.",
 	"help_log_level": "Least level that is logged: debug, info, warn or error.",
-	"help_max_connections": "Most WebSocket connections, event streams and held polls of the process; 0: as many as there are descriptors, " +
+	"help_max_connections": "" +
+		"Most WebSocket connections, event streams and held polls of the process; 0: as many as there are descriptors, " +
 		"less some for the store.",
 	"help_max_subscriptions":           "Most channels that one WebSocket may follow.",
 	"help_memory_limit":                "Soft memory limit; new streams are refused above 90%. 0: none.",
@@ -69,12 +80,16 @@ var helps = kong.Vars{
 	"help_serve_allowed_origins":       "Origins that may use parley from a browser, such as https://chat.example.com.",
 	"help_serve_api_keys_file":         "File with API keys of back ends, one per line, in addition to those of parley keys.",
 	"help_serve_auth_hmac_secret_file": "File with the secret that signs tokens (HS256), at least 32 bytes.",
-	"help_serve_auth_jwks": "URL of public keys for tokens (RS256, ES256, EdDSA), fetched again every 15 minutes and when a token names an " +
+	"help_serve_auth_jwks": "" +
+		"URL of public keys for tokens (RS256, ES256, EdDSA), fetched again every 15 minutes and when a token names an " +
 		"unknown one.",
-	"help_tls_cert":                    "Certificate chain; with --tls-key the listener speaks TLS and HTTP/2.",
-	"help_token_auth_hmac_secret_file": "File with the secret that serve uses. Default: auth-secret in ./parley-data, if it exists.",
-	"help_token_channels": "Channels that the token allows, such as room:*=rw, with the rights r read, w write, p see presence, a " +
+	"help_tls_cert": "Certificate chain; with --tls-key the listener speaks TLS and HTTP/2.",
+	"help_token_auth_hmac_secret_file": "" +
+		"File with the secret that serve uses. Default: auth-secret in ./parley-data, if it exists.",
+	"help_token_channels": "" +
+		"Channels that the token allows, such as room:*=rw, with the rights r read, w write, p see presence, a " +
 		"administer (rwp without =). Default: those the user is a member of.",
-	"help_verify_token": "API key, or a token that may read and write channels named verify-…, for which --rate-user must be 0 or large;" +
+	"help_verify_token": "" +
+		"API key, or a token that may read and write channels named verify-…, for which --rate-user must be 0 or large;" +
 		" not needed in development.",
 }

@@ -31,7 +31,8 @@ func (f *limitFlags) check() error {
 		return err
 	}
 	if f.ProxyProtocol && len(f.TrustedProxies) == 0 {
-		return refuse("--proxy-protocol needs --trusted-proxies: nobody else may say where a client is.", "Add --trusted-proxies 10.0.0.0/8, or what your proxies' addresses are.")
+		return refuse("--proxy-protocol needs --trusted-proxies: nobody else may say where a client is.",
+			"Add --trusted-proxies 10.0.0.0/8, or what your proxies' addresses are.")
 	}
 	_, err := f.proxies()
 	return err

@@ -48,7 +48,8 @@ func newMeters() *meters {
 		return h
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.appends = histogram("parley_append_seconds", "Time until a batch of one channel is durable.", prometheus.ExponentialBuckets(0.0005, 2, 14))
+	m.appends = histogram("parley_append_seconds", "Time until a batch of one channel is durable.",
+		prometheus.ExponentialBuckets(0.0005, 2, 14))
 	m.batches = histogram("parley_append_entries", "Entries in a batch of one channel.", prometheus.ExponentialBuckets(1, 2, 10))
 	m.failed = counter("parley_append_failed_total", "Entries that were not stored, or of which that is not known.")
 	m.repaired = counter("parley_repaired_entries_total", "Entries that other nodes stored and that were read from the log.")
@@ -105,19 +106,24 @@ func (m *meters) gauge(name, help string, value func() float64) {
 }
 
 func (m *meters) counter(name, help string, value func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+	m.registry.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
 }
 
 // watch adds what the parts of a node know of themselves.
 func (m *meters) watch(o *opened, s *server) {
 	m.gauge("parley_streams", "WebSocket connections, event streams and held polls.", func() float64 { return float64(s.ways.Streams()) })
-	m.gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.", func() float64 { return float64(s.feed.Hub().Recent()) })
+	m.gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.",
+		func() float64 { return float64(s.feed.Hub().Recent()) })
 	m.gauge("parley_users", "Users that are online.", func() float64 { return float64(s.chat.Users()) })
 	m.gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(s.chat.Watchers()) })
-	m.gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.", func() float64 { return float64(len(o.store.Damaged())) })
+	m.gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.",
+		func() float64 { return float64(len(o.store.Damaged())) })
 	m.counter("parley_store_rows_read_total", "Rows that were read from the store.", o.store.RowsRead)
-	m.counter("parley_presence_messages_total", "Presence messages, counted where they were received.", func() int64 { return s.chat.PresenceTold().Messages })
-	m.counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.", func() int64 { return s.chat.PresenceTold().Deferred })
+	m.counter("parley_presence_messages_total", "Presence messages, counted where they were received.",
+		func() int64 { return s.chat.PresenceTold().Messages })
+	m.counter("parley_presence_deferred_total", "Comings and goings in small channels that were told later, with others.",
+		func() int64 { return s.chat.PresenceTold().Deferred })
 }
 
 // handler is what Prometheus reads.

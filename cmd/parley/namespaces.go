@@ -48,7 +48,10 @@ func (f *configFile) namespaces() (chat.Namespaces, error) {
 		}
 		var file map[string]namespaceFile
 		if err := yaml.UnmarshalWithOptions(b, &file, yaml.Strict()); err != nil {
-			return nil, refuse(fmt.Sprintf("the configuration %s: %s is not one entry per prefix:\n%s", f.path, namespacesKey, yaml.FormatError(err, false, true)))
+			return nil, refuse(
+				fmt.Sprintf("the configuration %s: %s is not one entry per prefix:\n%s", f.path, namespacesKey,
+					yaml.FormatError(err, false, true)),
+			)
 		}
 		for _, prefix := range slices.Sorted(maps.Keys(file)) {
 			n := file[prefix]

@@ -134,8 +134,9 @@ func (n *node) open() (o *opened, err error) {
 	if o.public, o.admin, err = n.listen(); err != nil {
 		return o, err
 	}
-	o.store, err = embedded.Open(f.Data, embedded.Config{MaxFiles: door.Share().Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
-		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
+	o.store, err = embedded.Open(f.Data,
+		embedded.Config{MaxFiles: door.Share().Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
+			Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	switch {
 	case err == nil:
 	case errors.Is(err, embedded.ErrNewer):
@@ -192,7 +193,8 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 
-	s.feed = feed.New(store, feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events})
+	s.feed = feed.New(store,
+		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events})
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
 	if n.limiter != nil {
@@ -202,17 +204,29 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	if s.engine, err = engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)}); err != nil {
 		return nil, err
 	}
-	s.door = door.New(o.public, s.engine, door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
-		MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
+	s.door = door.New(o.public, s.engine,
+		door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
+			MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	answers := limit.NewAnswers(limit.AnswersConfig{})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
 		Door: s.door, Policy: &door.Policy{Limiter: n.limiter, Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame}
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Credentials = a
 	}
-	face := httpapi.Config{Auth: who, Tickets: tickets, Origins: n.origins, Hosts: n.hosts, Secret: n.secret, Refused: trail.request, Did: trail.deed,
-		Ready: func(context.Context) error { return store.Ready() }, Damaged: store.Damaged,
-		Pages: pages(), Logger: n.log, HSTS: o.secure != nil && n.hosts == nil}
+	face := httpapi.Config{
+		Auth:    who,
+		Tickets: tickets,
+		Origins: n.origins,
+		Hosts:   n.hosts,
+		Secret:  n.secret,
+		Refused: trail.request,
+		Did:     trail.deed,
+		Ready:   func(context.Context) error { return store.Ready() },
+		Damaged: store.Damaged,
+		Pages:   pages(),
+		Logger:  n.log,
+		HSTS:    o.secure != nil && n.hosts == nil,
+	}
 	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limiter != nil {
 		face.Client, face.Limits = n.limiter.Client, n.limiter.Callers
@@ -275,9 +289,11 @@ func (n *node) httpServer(h http.Handler) *http.Server {
 func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	explain := func(flag, addr string, err error) error {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return refuse(fmt.Sprintf("another process listens on %s.", addr), fmt.Sprintf("Stop it, or choose another address: %s 127.0.0.1:0 picks a free one.", flag))
+			return refuse(fmt.Sprintf("another process listens on %s.", addr),
+				fmt.Sprintf("Stop it, or choose another address: %s 127.0.0.1:0 picks a free one.", flag))
 		}
-		return refuse(fmt.Sprintf("can't listen on %s: %v.", addr, err), fmt.Sprintf("Give %s an address of this machine and a port that this user may open.", flag))
+		return refuse(fmt.Sprintf("can't listen on %s: %v.", addr, err),
+			fmt.Sprintf("Give %s an address of this machine and a port that this user may open.", flag))
 	}
 	if public, err = door.Listen(n.flags.Listen); err != nil {
 		return nil, nil, explain("--listen", n.flags.Listen, err)

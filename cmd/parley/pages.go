@@ -57,7 +57,14 @@ func script(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		if v := r.URL.Query().Get("v"); v != "" && v != tag {
-			wire.WriteProblem(w, &parley.Error{Code: parley.CodeNotFound, Detail: "this server has another version of the script", Hint: "load the page again"})
+			wire.WriteProblem(
+				w,
+				&parley.Error{
+					Code:   parley.CodeNotFound,
+					Detail: "this server has another version of the script",
+					Hint:   "load the page again",
+				},
+			)
 			return
 		}
 		h.Set("Content-Type", "text/javascript; charset=utf-8")

@@ -33,14 +33,18 @@ func (serveCmd) Help() string {
 // missing are the lines to add before serve knows who may connect.
 func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !hasKeys(ctx, c.Data) {
-		lines = append(lines, "  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
+		lines = append(lines,
+			"  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
 			"    or --auth-jwks URL, or for back ends alone: parley keys add NAME --data "+c.Data)
 	}
 	if len(c.AllowedOrigins) == 0 {
 		lines = append(lines, "  --allowed-origins https://chat.example.com      # the pages that use it")
 	}
 	if host, _, _ := net.SplitHostPort(c.AdminListen); c.AdminTokenFile == "" && !loopback(host) {
-		lines = append(lines, "  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen 127.0.0.1:8081")
+		lines = append(
+			lines,
+			"  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen 127.0.0.1:8081",
+		)
 	}
 	return lines
 }
@@ -64,7 +68,10 @@ func (c *serveCmd) check() error {
 		return err
 	}
 	if u, err := url.Parse(c.AuthJwks); c.AuthJwks != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
-		return refuse(fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks), "Write it as https://login.example.com/.well-known/jwks.json.")
+		return refuse(
+			fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks),
+			"Write it as https://login.example.com/.well-known/jwks.json.",
+		)
 	}
 	if _, err := parseOrigins(c.AllowedOrigins); err != nil {
 		return err
@@ -109,7 +116,8 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if c.AdminTokenFile != "" {
 		token, err := os.ReadFile(c.AdminTokenFile)
 		if n.adminToken = strings.TrimSpace(string(token)); err != nil || len(n.adminToken) < 16 {
-			return refuse(fmt.Sprintf("--admin-token-file %s can't be read or has fewer than 16 characters.", c.AdminTokenFile), "Make one: head -c 24 /dev/urandom | base64 > FILE")
+			return refuse(fmt.Sprintf("--admin-token-file %s can't be read or has fewer than 16 characters.", c.AdminTokenFile),
+				"Make one: head -c 24 /dev/urandom | base64 > FILE")
 		}
 	}
 	n.authenticate = func(ctx context.Context, store *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
@@ -125,8 +133,14 @@ func parseOrigins(list []string) (func(string) bool, error) {
 	allowed := map[string]bool{}
 	for _, s := range list {
 		u, err := url.Parse(s)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil || strings.Contains(u.Host, "*") {
-			return nil, refuse(fmt.Sprintf("--allowed-origins: %q is no origin.", s), "Write scheme, host and port, such as https://chat.example.com; one for each.")
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+			strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" ||
+			u.User != nil ||
+			strings.Contains(u.Host, "*") {
+			return nil, refuse(
+				fmt.Sprintf("--allowed-origins: %q is no origin.", s),
+				"Write scheme, host and port, such as https://chat.example.com; one for each.",
+			)
 		}
 		host := strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]) // browsers leave it out
 		allowed[strings.ToLower(u.Scheme+"://"+host)] = true

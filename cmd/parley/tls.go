@@ -85,10 +85,14 @@ type acmeFlags struct {
 
 func (f *acmeFlags) check() error {
 	if u, err := url.Parse(f.AcmeCA); f.AcmeCA != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
-		return refuse(fmt.Sprintf("--acme-ca: %q is no address of an ACME directory.", f.AcmeCA), "Write it as https://ca.example.com/directory.")
+		return refuse(
+			fmt.Sprintf("--acme-ca: %q is no address of an ACME directory.", f.AcmeCA),
+			"Write it as https://ca.example.com/directory.",
+		)
 	}
 	if len(f.AcmeDomains) == 0 && f.AcmeDir+f.AcmeCA != "" {
-		return refuse("--acme-dir and --acme-ca do nothing without --acme-domains.", "Name the domains too: --acme-domains chat.example.com")
+		return refuse("--acme-dir and --acme-ca do nothing without --acme-domains.",
+			"Name the domains too: --acme-domains chat.example.com")
 	}
 	return nil
 }
@@ -113,8 +117,10 @@ func (f *acmeFlags) acme(data string, log *slog.Logger) *tls.Config {
 		if err == nil || !slices.Contains(f.AcmeDomains, hello.ServerName) {
 			return cert, err
 		}
-		if last, now := said.Load(), int64(time.Since(begin)); (last == 0 || now-last >= int64(time.Minute)) && said.CompareAndSwap(last, now) { // not at each handshake
-			log.Warn("no certificate from the authority; it has to reach this server as port 443 of the name", "name", hello.ServerName, "err", err)
+		if last, now := said.Load(), int64(time.Since(begin)); (last == 0 || now-last >= int64(time.Minute)) &&
+			said.CompareAndSwap(last, now) { // not at each handshake
+			log.Warn("no certificate from the authority; it has to reach this server as port 443 of the name", "name", hello.ServerName,
+				"err", err)
 		}
 		return cert, err
 	}

@@ -51,7 +51,14 @@ func (c *tokenCmd) Run(p *program) error {
 		return refuse("--for has to be more than nothing.", "Try --for 1h.")
 	}
 	now := time.Now()
-	claims := auth.Claims{Name: c.Name, RegisteredClaims: jwt.RegisteredClaims{Subject: string(user), IssuedAt: &jwt.NumericDate{Time: now}, ExpiresAt: jwt.NewNumericDate(now.Add(c.For))}}
+	claims := auth.Claims{
+		Name: c.Name,
+		RegisteredClaims: jwt.RegisteredClaims{
+			Subject:   string(user),
+			IssuedAt:  &jwt.NumericDate{Time: now},
+			ExpiresAt: jwt.NewNumericDate(now.Add(c.For)),
+		},
+	}
 	if c.Channels != nil {
 		for _, text := range c.Channels {
 			if _, err := auth.ParseGrant(text); err != nil {

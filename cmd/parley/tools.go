@@ -22,7 +22,8 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 	}
 	err = demo.Run(ctx, demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr})
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return refuse(fmt.Sprintf("another process listens on %s.", c.Listen), "Stop it, or choose another address: --listen 127.0.0.1:0 picks a free one.")
+		return refuse(fmt.Sprintf("another process listens on %s.", c.Listen),
+			"Stop it, or choose another address: --listen 127.0.0.1:0 picks a free one.")
 	}
 	return err
 }
@@ -55,6 +56,7 @@ type tailCmd struct {
 }
 
 func (c *tailCmd) Run(ctx context.Context, p *program) error {
-	return terminal.Tail(ctx, terminal.TailConfig{Server: c.Server, User: c.User, Token: c.Token, Channel: c.Channel, Transport: c.Transport,
-		After: c.After, JSON: c.JSON, Color: terminal.Color(p.stdout, p.getenv), Stdout: p.stdout, Stderr: p.stderr})
+	return terminal.Tail(ctx,
+		terminal.TailConfig{Server: c.Server, User: c.User, Token: c.Token, Channel: c.Channel, Transport: c.Transport,
+			After: c.After, JSON: c.JSON, Color: terminal.Color(p.stdout, p.getenv), Stdout: p.stdout, Stderr: p.stderr})
 }

@@ -36,7 +36,8 @@ func (c *verifyCmd) Run(ctx context.Context, p *program) error {
 	if !strings.HasPrefix(c.Server, "http://") && !strings.HasPrefix(c.Server, "https://") {
 		return refuse(fmt.Sprintf("the server %q is no URL.", c.Server), "Write it as http://127.0.0.1:8080.")
 	}
-	if c.For <= 0 || c.For > 24*time.Hour || c.Channels < 1 || c.Publishers < 1 || c.Readers < 1 || c.Channels > 1000 || c.Publishers+c.Readers > 5000 {
+	if c.For <= 0 || c.For > 24*time.Hour || c.Channels < 1 || c.Publishers < 1 || c.Readers < 1 || c.Channels > 1000 ||
+		c.Publishers+c.Readers > 5000 {
 		return refuse("a number is out of its range.", "At most 1,000 channels, 5,000 publishers and readers, 24h.")
 	}
 	if c.Seed == 0 {

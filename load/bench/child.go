@@ -61,7 +61,9 @@ func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Ser
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--data", data}, flags...)
+	args := append(
+		[]string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--data", data},
+		flags...)
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second

@@ -28,7 +28,8 @@ func (r *run) mixed() error {
 	for i, t := range transports {
 		h := o.each[i]
 		r.report.latency(t, "delivery over "+t, h)
-		r.report.add(t+"_beyond_commit_p99", "delivery over "+t+", p99 less the acknowledgement's", millis(h.ValueAtPercentile(99)-acks), "ms")
+		r.report.add(t+"_beyond_commit_p99", "delivery over "+t+", p99 less the acknowledgement's", millis(h.ValueAtPercentile(99)-acks),
+			"ms")
 	}
 	r.report.latency("ack", "acknowledgement", o.acks)
 	syncs, err := syncRate(r.dataDir())

@@ -59,10 +59,30 @@ func Scenarios() []Scenario {
 		{"idle", "the server's memory for each connection that is silent", (*run).idle, func(c *Config) { c.set(15000, 0, "own") }},
 		{"fanout", "one channel, many subscribers: CPU per delivery, latency", (*run).fanout, func(c *Config) { c.set(10000, 4, "one") }},
 		{"rooms", "many rooms at a rate, or flooded (--rate 0)", (*run).rooms, func(c *Config) { c.set(10000, 0, "rooms") }},
-		{"storm", "all are dropped at once and reconnect at once with their cursors, while messages continue", (*run).storm, func(c *Config) { c.set(10000, 300, "rooms"); orDefault(&c.Dials, c.Connections) }},
-		{"publish", "acknowledged messages per second, beside what the disk can do", (*run).publish, func(c *Config) { c.set(1, 0, "own") }},
-		{"mixed", "subscribers on each streaming transport: from publishing to delivery, beyond the commit", (*run).mixed, func(c *Config) { c.set(100, 200, "one") }},
-		{"stalled", "whether readers that stop reading cost the others anything", (*run).stalled, func(c *Config) { c.set(1000, 1000, "rooms"); orDefault(&c.Size, 4096) }},
+		{
+			"storm",
+			"all are dropped at once and reconnect at once with their cursors, while messages continue",
+			(*run).storm,
+			func(c *Config) { c.set(10000, 300, "rooms"); orDefault(&c.Dials, c.Connections) },
+		},
+		{
+			"publish",
+			"acknowledged messages per second, beside what the disk can do",
+			(*run).publish,
+			func(c *Config) { c.set(1, 0, "own") },
+		},
+		{
+			"mixed",
+			"subscribers on each streaming transport: from publishing to delivery, beyond the commit",
+			(*run).mixed,
+			func(c *Config) { c.set(100, 200, "one") },
+		},
+		{
+			"stalled",
+			"whether readers that stop reading cost the others anything",
+			(*run).stalled,
+			func(c *Config) { c.set(1000, 1000, "rooms"); orDefault(&c.Size, 4096) },
+		},
 		{"catchup", "readers that are all far behind at once", (*run).catchup, func(c *Config) { c.set(10000, 0, "rooms") }},
 	}
 }
@@ -182,7 +202,14 @@ func (r *run) channels() int {
 }
 
 func (r *run) args() SwarmArgs {
-	return SwarmArgs{Server: r.server.URL, Transport: r.Transport, Prefix: r.prefix, Channels: r.channels(), PollEvery: r.PollEvery, Peer: r.Peer}
+	return SwarmArgs{
+		Server:    r.server.URL,
+		Transport: r.Transport,
+		Prefix:    r.prefix,
+		Channels:  r.channels(),
+		PollEvery: r.PollEvery,
+		Peer:      r.Peer,
+	}
 }
 
 // fleet starts the readers and connects them.

@@ -57,7 +57,8 @@ func measure(parley, mode string, readers int) (err error) {
 	if err := os.WriteFile(config, fmt.Appendf(nil, "namespaces:\n  \"x:\": {fanout: %s}\n", mode), 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command(parley, "dev", "--config", config, "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd := exec.Command(parley, "dev", "--config", config, "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0",
+		"--admin-listen", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -118,7 +119,8 @@ func measure(parley, mode string, readers int) (err error) {
 		return err
 	}
 	cpu := max(busy.cpu-idle.cpu, 0)
-	fmt.Printf("| %d | %s | %v | %v | %.1f |\n", readers, mode, (cpu / messages).Round(time.Microsecond), (cpu / messages / time.Duration(readers)).Round(10*time.Nanosecond), float64(busy.frames)/messages)
+	fmt.Printf("| %d | %s | %v | %v | %.1f |\n", readers, mode, (cpu / messages).Round(time.Microsecond),
+		(cpu / messages / time.Duration(readers)).Round(10*time.Nanosecond), float64(busy.frames)/messages)
 	return nil
 }
 
@@ -172,7 +174,12 @@ func follow(addr, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", path, addr)
+	_, err = fmt.Fprintf(
+		c,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+		path,
+		addr,
+	)
 	return c, err
 }
 

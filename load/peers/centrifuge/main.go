@@ -84,9 +84,11 @@ func (h *heads) publish(node *centrifuge.Node, draft []byte) (ack []byte, err er
 	defer h.mu.Unlock()
 	h.of[d.Channel]++
 	id := h.of[d.Channel]
-	m := fmt.Sprintf(`{"type":"message","id":%d,"channel":%q,"user":"guest","text":%q,"timestamp":%.6f,"key":%q}`, id, d.Channel, d.Text, now, d.Key)
+	m := fmt.Sprintf(`{"type":"message","id":%d,"channel":%q,"user":"guest","text":%q,"timestamp":%.6f,"key":%q}`, id, d.Channel, d.Text,
+		now, d.Key)
 	if _, err := node.Publish(d.Channel, []byte(m)); err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, `{"type":"ack","channel":%q,"id":%d,"timestamp":%.6f,"duplicate":false,"key":%q}`, d.Channel, id, now, d.Key), nil
+	return fmt.Appendf(nil, `{"type":"ack","channel":%q,"id":%d,"timestamp":%.6f,"duplicate":false,"key":%q}`, d.Channel, id, now,
+		d.Key), nil
 }

@@ -106,7 +106,7 @@ func (d *Door) Close() (err error) {
 
 // open is how many connections there are.
 func (d *Door) open() int {
-	n := d.engine.Len() + int(d.served.Load()) + int(d.proxied.Load())
+	n := d.engine.Sockets() + int(d.served.Load()) + int(d.proxied.Load())
 	if d.handshakes != nil {
 		n += int(d.handshakes.arrived.Load())
 	}

@@ -27,8 +27,9 @@ type Engine struct {
 	ctx      context.Context // of loads; ended by Close. Not a caller's
 	stop     context.CancelFunc
 
-	open   atomic.Int64 // connections
-	active sync.WaitGroup
+	open    atomic.Int64 // connections
+	writers atomic.Int64 // of them, those whose bytes go to a writer
+	active  sync.WaitGroup
 }
 
 // New makes an engine. It needs Run for its ticks and for the descriptors it parks.
@@ -74,6 +75,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // Len is how many connections there are.
 func (e *Engine) Len() int { return int(e.open.Load()) }
 
+// Sockets is how many of them are sockets of their own: those that were parked.
+func (e *Engine) Sockets() int { return int(e.open.Load() - e.writers.Load()) }
+
 // Park hands a socket over to the engine. early are bytes that were read from it
 // already; with listen false nothing more is read, and only the client's end is
 // noticed. first is the time until the first tick. The socket, whose listener should
@@ -107,6 +111,8 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	c.peer = peer
 	entered := e.enter(c, first)
 	if entered {
+		e.writers.Add(1)
+		defer e.writers.Add(-1)
 		e.goStart(c, &goroutine{engine: e, out: w, done: make(chan struct{})})
 	} else {
 		peer.Gone()

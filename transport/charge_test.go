@@ -65,7 +65,7 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 		"large":           {wire.FormWS, []ws.Frame{text(`{"type":"pong"}`), text(`{"type":"pong"` + long + `}`)}, 8},
 		"inflated":        {wire.FormWSDeflate, []ws.Frame{inflated(`{"type":"pong"` + long + `}`)}, 7},
 		"unknown":         {wire.FormWSDeflate, []ws.Frame{inflated(`{"type":"nonsense"` + long + `}`)}, 6},
-		"in small pieces": {wire.FormWS, append([]ws.Frame{part}, many(3000)...), 1},
+		"in small pieces": {wire.FormWS, append([]ws.Frame{part}, empties(3000)...), 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			limits := &counted{left: 1000}
@@ -77,7 +77,7 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 			defer e.Close()
 			ways := New(chat.New(nil, f, chat.Config{Limits: limits}), e, Config{})
 			p := ways.newPeer(access.Caller{User: "alice", As: access.Developer, Address: netip.MustParseAddr("192.0.2.1")}, c.form, nil)
-			p.many = true
+			p.set(many)
 			receive := func() (full bool) {
 				for _, f := range c.frames {
 					var sent bytes.Buffer
@@ -112,8 +112,8 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 	}
 }
 
-// many are empty frames in the middle of a message.
-func many(n int) []ws.Frame {
+// empties are empty frames in the middle of a message.
+func empties(n int) []ws.Frame {
 	fs := make([]ws.Frame, n)
 	for i := range fs {
 		fs[i] = ws.NewFrame(ws.OpContinuation, false, nil)

@@ -28,11 +28,10 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 		}
 		defer e.Close()
 		f := feed.New(nil, feed.Config{})
-		h := f.Hub()
 		ways := New(chat.New(nil, f, chat.Config{}), e, Config{})
 		socket := ways.newPeer(access.Caller{User: "alice"}, wire.FormWS, nil)
-		stream := &ssePeer{t: ways, who: ways.keep(access.Caller{User: "alice"})}
-		h.Open(&stream.session, wire.FormSSE, &stream.conn)
+		stream := &ssePeer{}
+		ways.newStream(&stream.stream, parley.SSE, access.Caller{User: "alice"}, wire.FormSSE)
 		waiting := engine.Sending{Pending: true}
 		stream.Tick(now.Now(), waiting)
 

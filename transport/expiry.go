@@ -10,7 +10,7 @@ import (
 )
 
 // warning is how long before its token expires a stream is told: a fifth of the token's life if
-// that is less and known, so that who asks for a new one then does not ask all the time.
+// that is less and known, so that a client that then asks for a new one does not ask all the time.
 const warning = time.Minute
 
 func (w who) warning() time.Duration {
@@ -32,54 +32,34 @@ func (w who) left(now time.Time) time.Duration {
 	return min(w.rest.As.Expires.Sub(now), never)
 }
 
-// untilLook is after how long a stream that begins is to be looked at because of its
-// credentials: at once if they expire soon, for it is to be told.
+// untilLook is after how long the credentials of a stream that begins must be looked at: at once
+// if they expire soon, so that it is told.
 func (w who) untilLook(now time.Time) time.Duration {
 	return max(w.left(now)-w.warning(), 0)
 }
 
-// untilExpiry is after how long a stream's credentials are to be looked at again. tell
-// tells it once, before they expire.
-func (w who) untilExpiry(now time.Time, tell func(left time.Duration)) (next time.Duration, expired bool) {
-	switch left, warning := w.left(now), w.warning(); {
+// expire tells a stream once that its token expires and ends it when it has. It returns after
+// how long to look again.
+func expire(p peer, now time.Time) time.Duration {
+	s := p.base()
+	switch left, warning := s.who.left(now), s.who.warning(); {
 	case left == never:
-		return never, false
+		return never
 	case left <= 0:
-		return 0, true
+		end(p, expired, errExpired)
+		return never
 	case left <= warning:
-		tell(left)
-		return left, false
-	default:
-		return left - warning, false
-	}
-}
-
-// expiring tells a stream how long its token is good.
-func expiring(left time.Duration) []byte {
-	return wire.TokenExpiring(nil, int64((left+time.Second-1)/time.Second))
-}
-
-// expire looks at the credentials, and returns after how long to look again.
-func (p *wsPeer) expire(now time.Time) time.Duration {
-	next, expired := p.who.untilExpiry(now, func(left time.Duration) {
-		if d := p.deal(); !d.warned {
-			d.warned = true
-			p.send(expiring(left))
+		if !s.is(warned) {
+			s.set(warned)
+			s.tell("token-expiring", wire.TokenExpiring(nil, int64((left+time.Second-1)/time.Second)))
 		}
-	})
-	if expired {
-		p.unauthorized(errExpired, "")
-		return p.t.cfg.HeartbeatInterval
+		return left
+	default:
+		return left - warning
 	}
-	return next
 }
 
-// unauthorized ends a connection whose credentials are good no longer; key is that of the
-// frame that showed them.
-func (p *wsPeer) unauthorized(e *parley.Error, key string) {
-	p.send(wire.Error(nil, e, "", key))
-	p.close(4401, string(e.Code))
-}
+var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}
 
 // auth takes new credentials of the same user.
 func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
@@ -90,23 +70,26 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	if err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
 			p.t.cfg.OnRefused(p.who.caller(), f.Type, e)
-			p.unauthorized(e, f.Key)
+			p.send(wire.Error(nil, e, "", f.Key))
+			end(p, revoked, nil)
 			return nil
 		}
 		return err
 	}
 	if c.User != p.who.user {
-		return &parley.Error{Code: parley.CodeNotYou, Detail: "the token is another user's", Hint: "open another connection for another user"}
+		return &parley.Error{Code: parley.CodeNotYou, Detail: "the token is another user's",
+			Hint: "open another connection for another user"}
 	}
 	c.Address = p.who.caller().Address
 	before := p.who.rest.As
-	p.who, p.doubtful = p.t.keep(c), true
+	p.who = p.t.keep(c)
+	p.set(stale)
 	if as := c.As; as == nil || before == nil || !as.Expires.Equal(before.Expires) || !as.Issued.Equal(before.Issued) {
-		p.deal().warned = false // else it is the token of which it was told
+		p.clear(warned) // else it is the token of which it was told
 	}
 	now := p.t.engine.Now()
-	p.soon(p.who.untilLook(now), func() { p.expire(p.t.engine.Now()) })
-	p.soon(p.who.left(now), func() { p.doubtful = true })
+	p.soon(p.who.untilLook(now), func() { expire(p, p.t.engine.Now()) })
+	p.soon(p.who.left(now), func() { p.set(stale) })
 	return p.done(f, "", nil)
 }
 
@@ -118,21 +101,3 @@ func (p *wsPeer) soon(after time.Duration, do func()) {
 		})
 	}
 }
-
-// expire ends the stream when its token does; the client comes back with another.
-func (p *ssePeer) expire(now time.Time) time.Duration {
-	next, expired := p.who.untilExpiry(now, func(left time.Duration) {
-		if !p.warned {
-			p.warned = true
-			p.session.Send(p.session.Form().AppendControl(nil, "", "token-expiring", expiring(left)))
-		}
-	})
-	if expired {
-		p.ended = true
-		p.conn.Ring()
-		return p.t.cfg.Comment
-	}
-	return next
-}
-
-var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"parley"
 	"parley/access"
 	"parley/chat"
 	"parley/engine"
@@ -30,8 +31,8 @@ func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.
 	}
 	c := access.Caller{User: "alice", As: &as}
 	if form == wire.FormSSE {
-		p := &ssePeer{t: ways, who: ways.keep(c)}
-		ways.chat.Hub().Open(&p.session, form, &p.conn)
+		p := &ssePeer{}
+		ways.newStream(&p.stream, parley.SSE, c, form)
 		return expiringStream{tick: func() time.Duration { return p.Tick(now.Now(), engine.Sending{}) },
 			took: func() string { return string(p.session.TakeOwn()) }}
 	}

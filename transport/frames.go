@@ -177,7 +177,7 @@ func (p *wsPeer) say(ctx context.Context, f *wire.Frame, caller access.Caller, c
 	case "event":
 		return p.done(f, channel, p.event(ctx, f, caller, channel))
 	case "typing":
-		p.spoke = true
+		p.set(spoke)
 		return p.done(f, channel, p.t.chat.Typing(ctx, caller, channel, p.identity(caller)))
 	default:
 		return p.message(ctx, caller, channel, d)
@@ -217,7 +217,8 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	}
 	as := access.Caller{User: user, As: caller.As, Address: caller.Address}
 	if !caller.Named() {
-		p.who, p.doubtful = p.t.keep(as), true // what a guest may read, a user may be kept out of
+		p.who = p.t.keep(as)
+		p.set(stale) // what a guest may read, a user may be kept out of
 		p.t.chat.Come(as, parley.WebSocket)
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as, parley.WebSocket) })
 	}
@@ -227,7 +228,7 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 // identity is whose sessions don't get the caller's events: the user's, or of a
 // guest this connection alone. NUL keeps it apart from names.
 func (p *wsPeer) identity(c access.Caller) string {
-	if c.Named() || !p.spoke {
+	if c.Named() || !p.is(spoke) {
 		return c.Identity()
 	}
 	return fmt.Sprintf("\x00%p", p)
@@ -265,7 +266,7 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller access.Caller,
 	if !d.events.pass(p.t.millis(p.t.engine.Now())) {
 		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
 	}
-	p.spoke = true
+	p.set(spoke)
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
 }
 
@@ -335,7 +336,7 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller access.Calle
 }
 
 func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
-	if !p.many {
+	if !p.is(many) {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "connect to /ws to subscribe"}
 	}
 	after, err := f.After.Get()
@@ -354,25 +355,25 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Cal
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
 			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions", Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
-		if err := p.t.enter(channel, p.who.caller(), parley.WebSocket); err != nil {
+		if err := p.enter(channel); err != nil {
 			return err
 		}
 	}
 	start, err := followAs(&p.session, sees)(ctx, channel, cursor)
 	if err != nil {
-		p.t.exit(channel, p.who.caller(), parley.WebSocket)
+		p.exit(channel)
 		return err
 	}
-	welcome(&p.session, p.session.Form(), start, f.Key)
+	p.welcome(start, f.Key)
 	return nil
 }
 
 func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
-	if !p.many {
+	if !p.is(many) {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {
-		p.t.exit(channel, p.who.caller(), parley.WebSocket)
+		p.exit(channel)
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"parley"
 	"parley/engine"
-	"parley/hub"
 	"parley/wire"
 )
 
@@ -32,27 +31,18 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		_, err := t.authorize(r, req)
 		return err
 	}
-	p := &ssePeer{t: t, who: t.keep(req.Caller)}
-	s := &p.session
-	t.chat.Hub().Open(s, form, &p.conn)
-
+	p := &ssePeer{}
+	t.newStream(&p.stream, parley.SSE, req.Caller, form)
+	first := min(t.cfg.Comment, p.who.untilLook(t.engine.Now()))
 	if r.ProtoMajor == 1 && consumed(r) {
 		h.Set("Connection", "keep-alive")
-		head := wire.AppendHead(make([]byte, 0, 512), http.StatusOK, h)
-		s.Send(append(head, retryField...))
-		orders := t.orders.Load()
-		if err := t.begin(r, s, form, parley.SSE, req); err != nil {
+		p.session.Send(append(wire.AppendHead(make([]byte, 0, 512), http.StatusOK, h), retryField...))
+		changes := t.rightsChanges.Load()
+		if err := t.open(r, &p.stream, req); err != nil {
 			h.Del("Connection")
 			return err
 		}
-		nc, err := t.detach(w, r)
-		if err != nil {
-			p.Gone()
-			return err
-		}
-		t.engine.Park(&p.conn, nc.Conn, nil, p, false, min(t.cfg.Comment, p.who.untilLook(t.engine.Now())))
-		t.settled(&p.conn, orders)
-		return nil
+		return t.park(w, r, p, first, changes)
 	}
 
 	// One stream among others of a connection, or the request has a body, which nobody
@@ -60,14 +50,14 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	if r.ProtoMajor == 1 {
 		h.Set("Connection", "close")
 	}
-	s.Send([]byte(retryField))
-	p.doubtful = true // it asks once more when the engine knows it: no order passes between
-	if err := t.begin(r, s, form, parley.SSE, req); err != nil {
+	p.session.Send([]byte(retryField))
+	p.set(stale) // it asks once more when the engine knows it, so that it misses no change
+	if err := t.open(r, &p.stream, req); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, min(t.cfg.Comment, p.who.untilLook(t.engine.Now())))
+	t.engine.Hold(r.Context(), &p.conn, &flusher{w, http.NewResponseController(w)}, p, first)
 	return nil
 }
 
@@ -90,80 +80,49 @@ func (f *flusher) Close() error { return f.rc.SetWriteDeadline(time.Unix(1, 0)) 
 
 // ssePeer is an event stream: what the client sends is nothing.
 type ssePeer struct {
-	t       *Transports
-	conn    engine.Conn
-	session hub.Session
-	who     who
-
-	ended    bool   // nothing follows what waits
-	doubtful bool   // its rights are to be asked for again before anything more is given
-	warned   bool   // it was told that its token expires
-	waits    bool   // bytes wait to be acknowledged, and
-	silent   uint32 // since when none were
+	stream // quiet: since when no bytes were acknowledged, while some wait
 }
 
-var _ engine.Peer = (*ssePeer)(nil)
+var _ peer = (*ssePeer)(nil)
 
 func (p *ssePeer) Receive([]byte) (func(), bool) { return nil, false }
 
-func (p *ssePeer) Unsent(b []byte, n int) { p.session.Unsent(b, n) }
+func (p *ssePeer) Output() ([]byte, error) { return p.output(p.who.caller().Identity()) }
 
-func (p *ssePeer) Output() ([]byte, error) {
-	if p.doubtful && !p.ended {
-		return nil, engine.ErrLoad
-	}
-	return take(&p.session, p.who.caller().Identity(), p.ended)
-}
-
-// take is the Output of a session: what it has, then what is shared; once it ended
-// only its own, then the end.
-func take(s *hub.Session, self string, ended bool) ([]byte, error) {
-	if ended {
-		if own := s.TakeOwn(); own != nil {
-			return own, nil
-		}
-		return nil, io.EOF
-	}
-	b, err := s.Next(self, maxWrite, maxEntries)
-	if err == hub.ErrBehind {
-		return nil, engine.ErrLoad
-	}
-	return b, err
-}
-
-const (
-	maxWrite   = 64 << 10 // bytes of shared entries in one write
-	maxEntries = 1 << 30
-)
-
-var comment = []byte(":\n\n")
-
-func (p *ssePeer) Load(ctx context.Context) error {
-	if p.doubtful {
-		return p.reconsider(ctx)
-	}
-	return p.session.Load(ctx)
-}
+func (p *ssePeer) Load(ctx context.Context) error { return load(ctx, p) }
 
 func (p *ssePeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	switch {
 	case !s.Pending:
-		p.waits = false
+		p.clear(waits)
 		p.session.Send(comment)
-	case s.Progress || !p.waits:
-		p.waits, p.silent = true, p.t.millis(now)
-	case since(p.t.millis(now), p.silent) >= p.t.cfg.HeartbeatTimeout:
+	case s.Progress || !p.is(waits):
+		p.set(waits)
+		p.quiet = p.t.millis(now)
+	case since(p.t.millis(now), p.quiet) >= p.t.cfg.HeartbeatTimeout:
+		end(p, silent, nil)
 		return engine.Dead
 	}
-	return min(p.t.cfg.Comment, p.expire(now))
+	return min(p.t.cfg.Comment, expire(p, now))
 }
 
-func (p *ssePeer) Drain(retry time.Duration) {
-	p.session.Send(Refusal(goingDown(retry)))
-	p.ended = true
+var comment = []byte(":\n\n")
+
+func (p *ssePeer) Drain(retry time.Duration) { end(p, drained, goingDown(retry)) }
+
+func (p *ssePeer) lost(channels []parley.ChannelID) {
+	if p.drop(channels); p.session.Len() == 0 {
+		end(p, rightsLost, nil)
+	}
 }
 
-func (p *ssePeer) Gone() { p.t.leaveAll(&p.session, p.who.caller(), parley.SSE) }
+// farewell tells only of a drain: a client whose credentials are refused learns that when it
+// reconnects.
+func (p *ssePeer) farewell(e *parley.Error) {
+	if p.ended == drained {
+		p.session.Send(Refusal(e))
+	}
+}
 
 // Refusal tells an event stream to come back later: the last block of one that ends,
 // or the whole answer if it can't be served now. It has no id: line, so that the

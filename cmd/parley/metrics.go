@@ -22,6 +22,7 @@ type meters struct {
 	skipped   prometheus.Counter
 	missed    prometheus.Counter
 	resets    *prometheus.CounterVec
+	dropped   *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
 	lost      prometheus.Counter
 	epochs    prometheus.Counter
@@ -56,6 +57,7 @@ func newMeters() *meters {
 	m.skipped = counter("parley_repairs_skipped_total", "Gaps that were too large to repair: sessions read pages.")
 	m.missed = counter("parley_page_misses_total", "Pages of history that were read from the store.")
 	m.resets = by("parley_resets_total", "Sessions that were told that their cursor cannot be served, by the reason.")
+	m.dropped = by("parley_dropped_total", "Streams and held polls that the server ended, by the reason.")
 	m.refusals = by("parley_refusals_total", "Requests, frames and connections that were refused, by the reason.")
 	m.lost = counter("parley_bus_lost_total", "Times that the bus lost, or may have lost, envelopes.")
 	m.epochs = counter("parley_epochs_total", "Times that the store began a new epoch while this node ran.")
@@ -87,6 +89,7 @@ func (m *meters) events() parley.Events {
 		PageMissed: func(parley.ChannelID) { m.missed.Inc() },
 		Behind:     func(sessions int) { m.behind.Add(int64(sessions)) },
 		Reset:      func(reason string) { m.resets.WithLabelValues(reason).Inc() },
+		Dropped:    func(reason string) { m.dropped.WithLabelValues(reason).Inc() },
 		Refused:    func(reason string) { m.refusals.WithLabelValues(reason).Inc() },
 		BusLost:    m.lost.Inc,
 		BusDeaf:    m.deaf.Store,

@@ -209,7 +209,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 			MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	answers := limit.NewAnswers(limit.AnswersConfig{})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
-		Door: s.door, Policy: &door.Policy{Limiter: n.limiter, Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame}
+		Door: s.door, Policy: &door.Policy{Limiter: n.limiter, Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame, Events: events}
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Credentials = a
 	}

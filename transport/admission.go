@@ -1,0 +1,188 @@
+package transport
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"slices"
+	"time"
+
+	"parley"
+	"parley/access"
+	"parley/hub"
+	"parley/wire"
+)
+
+// A stream is admitted once, whatever its transport. What it then takes of its caller's limits,
+// and what others learn of the caller, is taken and given back here and nowhere else:
+//
+//	admit(n channels) ──enter one more──▶ n+1 ──exit one──▶ n ──leave──▶
+
+// newStream is a stream that nothing has admitted yet.
+func (t *Transports) newStream(s *stream, via parley.Transport, c access.Caller, form wire.Form) {
+	s.t, s.via, s.who = t, via, t.keep(c)
+	t.chat.Hub().Open(&s.session, form, &s.conn)
+}
+
+// authorize asks whether the server can take one stream more, and whether the caller may read
+// all channels of the request. hidden are those where it is not told who is there.
+func (t *Transports) authorize(r *http.Request, req *Request) (hidden []parley.ChannelID, err error) {
+	if t.cfg.Door != nil {
+		if e := t.cfg.Door.Refusal(t.Streams()); e != nil {
+			return nil, e
+		}
+	}
+	t.chat.AskAbout(req.Caller, len(req.Follows))
+	for _, f := range req.Follows {
+		sees, err := t.chat.Admit(r.Context(), req.Caller, f.Channel)
+		if err != nil {
+			return nil, err
+		}
+		if !sees {
+			hidden = append(hidden, f.Channel)
+		}
+	}
+	return hidden, nil
+}
+
+// admit lets a stream begin and follow the channels of its request, or refuses it. The others
+// learn of the caller before it follows, so that where there is nobody else nothing is kept.
+func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Start, error) {
+	hidden, err := t.authorize(r, req)
+	if err != nil {
+		return nil, err
+	}
+	if e := t.cfg.Policy.Acquire(req.Caller, 1, len(req.Follows)); e != nil {
+		return nil, e
+	}
+	channels := make([]parley.ChannelID, len(req.Follows))
+	for i, f := range req.Follows {
+		channels[i] = f.Channel
+	}
+	s.appear(channels)
+	starts := make([]hub.Start, len(req.Follows))
+	for i, f := range req.Follows {
+		sees := !slices.Contains(hidden, f.Channel)
+		if starts[i], err = followAs(&s.session, sees)(r.Context(), f.Channel, f.After); err != nil {
+			s.ended = failed
+			s.disappear(slices.Values(channels), len(channels))
+			return nil, err
+		}
+	}
+	return starts, nil
+}
+
+// followAs is how a session follows a channel in which it sees who is there, or not.
+func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID, *parley.Cursor) (hub.Start, error) {
+	if sees {
+		return s.Follow
+	}
+	return s.FollowBlind
+}
+
+// open admits a WebSocket or event stream and tells it where it begins.
+func (t *Transports) open(r *http.Request, s *stream, req *Request) error {
+	starts, err := t.admit(r, s, req)
+	if err != nil {
+		return err
+	}
+	for i := range starts {
+		s.welcome(starts[i], "")
+	}
+	if len(req.Watch) > 0 {
+		if err := t.chat.Watch(r.Context(), req.Caller, &s.session, req.Watch); err != nil {
+			s.leave()
+			return err
+		}
+	}
+	return nil
+}
+
+// welcome tells a stream where it stands in one channel.
+func (s *stream) welcome(start hub.Start, key string) {
+	form := s.session.Form()
+	obj := wire.Welcome(nil, start.Bounds, start.Cursor, start.Resumed, key)
+	s.session.Send(form.AppendControl(nil, s.session.CursorText(), "welcome", obj))
+	if start.Reset != nil {
+		s.session.SendReset(start.Bounds.Channel, start.Reset)
+	}
+	if start.More {
+		s.tell("more", wire.More(nil, start.Bounds.Channel, start.Bounds.Last))
+	}
+}
+
+// park takes the connection of a stream that was admitted out of net/http and gives it to the
+// engine. changes is how many rights changes there had been before it was admitted.
+func (t *Transports) park(w http.ResponseWriter, r *http.Request, p peer, first time.Duration, changes uint64) error {
+	nc, err := t.detach(w, r)
+	if err != nil {
+		p.Gone()
+		return err
+	}
+	s := p.base()
+	listens := s.via == parley.WebSocket
+	if poll, ok := p.(*pollPeer); ok && len(nc.early) > 0 {
+		poll.has().early = nc.early
+	}
+	if !listens {
+		nc.early = nil
+	}
+	t.engine.Park(&s.conn, nc.Conn, nc.early, p, listens, first)
+	t.settle(&s.conn, changes)
+	return nil
+}
+
+// appear tells the others that the caller is there.
+func (s *stream) appear(channels []parley.ChannelID) {
+	c, chat := s.who.caller(), s.t.chat
+	if s.via == parley.LongPoll {
+		chat.Hold(c, channels...)
+		return
+	}
+	chat.Come(c, s.via)
+	for _, channel := range channels {
+		chat.Enter(channel, c, s.via)
+	}
+}
+
+// disappear ends what admit began, for n channels.
+func (s *stream) disappear(channels iter.Seq[parley.ChannelID], n int) {
+	c, chat := s.who.caller(), s.t.chat
+	if s.via == parley.LongPoll {
+		chat.Release(c, !endings[s.ended].denied, slices.Collect(channels)...)
+	} else {
+		chat.Unwatch(&s.session)
+		for channel := range channels {
+			chat.Leave(channel, c, s.via)
+		}
+		chat.Go(c, s.via)
+	}
+	s.t.cfg.Policy.Release(c, 1, n)
+	s.session.Close()
+}
+
+// leave ends a stream that was admitted, with the channels that it follows now.
+func (s *stream) leave() { s.disappear(s.channels, s.session.Len()) }
+
+// channels are those that it follows.
+func (s *stream) channels(yield func(parley.ChannelID) bool) {
+	more := true
+	s.session.Channels(func(channel parley.ChannelID, _ int64) { more = more && yield(channel) })
+}
+
+// enter lets a stream have one channel more, of which the others learn.
+func (s *stream) enter(channel parley.ChannelID) error {
+	c := s.who.caller()
+	if e := s.t.cfg.Policy.Acquire(c, 0, 1); e != nil {
+		return e
+	}
+	s.t.chat.Enter(channel, c, s.via)
+	return nil
+}
+
+// exit ends what enter, or admit, began for one channel.
+func (s *stream) exit(channel parley.ChannelID) {
+	c := s.who.caller()
+	s.t.chat.Leave(channel, c, s.via)
+	s.t.cfg.Policy.Release(c, 0, 1)
+}

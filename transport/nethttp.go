@@ -1,0 +1,76 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"parley/engine"
+)
+
+type hijacked struct {
+	net.Conn
+	early []byte
+}
+
+type connKey struct{}
+
+// ConnContext is for a http.Server whose connections may be Leavers.
+func ConnContext(ctx context.Context, nc net.Conn) context.Context {
+	switch c := nc.(type) {
+	case *engine.Leaver:
+		return context.WithValue(ctx, connKey{}, c)
+	case interface{ Raw() net.Conn }: // go-proxyproto's, which may hold bytes of its own
+		return context.WithValue(ctx, connKey{}, stays{})
+	default:
+		return ctx
+	}
+}
+
+// stays marks a connection that can't be given back to net/http.
+type stays struct{}
+
+// ConnState is for the same server.
+func ConnState(nc net.Conn, state http.ConnState) {
+	if l, ok := nc.(*engine.Leaver); ok && state == http.StateIdle {
+		l.Idle()
+	}
+}
+
+// consumed reports whether nothing of a request is left to be read, and its answer has a
+// body. Only then may its connection leave net/http: what is left would be taken for the
+// next request, or for frames, of a client that is not its author (request smuggling).
+func consumed(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.ContentLength == 0 && len(r.TransferEncoding) == 0
+}
+
+// detach takes the connection out of net/http, with the bytes that it has read ahead.
+// The request must be consumed. The handler must not write any more.
+func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, error) {
+	if !consumed(r) {
+		return hijacked{}, fmt.Errorf("take the connection of a %s out of net/http: its request is not consumed", r.Method)
+	}
+	if l, ok := r.Context().Value(connKey{}).(*engine.Leaver); ok && t.engine.Parks() {
+		if nc, ok := l.Leave(); ok {
+			clear(w.Header()) // net/http makes an answer of it for nobody
+			return hijacked{Conn: nc}, nil
+		}
+	}
+	return hijack(w)
+}
+
+func hijack(w http.ResponseWriter) (c hijacked, err error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return c, err
+	}
+	_ = nc.SetDeadline(time.Time{})
+	c.Conn = nc
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		c.early = append(c.early, early...)
+	}
+	return c, nil
+}

@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley"
+	"parley/access"
+	"parley/chat"
+	"parley/engine"
+)
+
+// Config of Transports. The zero value works.
+type Config struct {
+	HeartbeatInterval time.Duration // a silent client is asked for a sign of life; 30 s
+	HeartbeatTimeout  time.Duration // and taken for dead; 90 s
+	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
+	Comment           time.Duration // a quiet event stream gets a comment; 20 s
+
+	MaxSubscriptions int           // channels of one WebSocket; 10,000
+	Door             Door          // nil: nothing is refused, and held polls stay in their handlers
+	Credentials      Credentials   // nil: nothing is asked for, as in development
+	Policy           Policy        // nil: AllowAll
+	Events           parley.Events // Dropped is called for each stream that the server ends
+	// OnRefused is called with a frame that was refused; nil: nobody is.
+	OnRefused   func(c access.Caller, frame string, e *parley.Error)
+	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
+}
+
+// Transports serves all of them.
+type Transports struct {
+	chat    *chat.Service
+	engine  *engine.Engine
+	cfg     Config
+	started time.Time // milliseconds count from here
+	heads   heads
+
+	callers       shared[access.Caller] // but for their users; see keep
+	epochs        shared[string]
+	requests      sync.WaitGroup // under way; nothing is added once draining
+	rightsChanges atomic.Uint64  // how many times rights have become fewer
+
+	mu       sync.Mutex
+	leaving  chan struct{} // closed when draining begins
+	draining bool
+	retry    func() time.Duration // set when draining begins
+}
+
+// New makes the transports.
+func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.HeartbeatInterval, 30*time.Second)
+	def(&cfg.HeartbeatTimeout, 90*time.Second)
+	def(&cfg.Comment, min(20*time.Second, cfg.HeartbeatTimeout/3)) // with it a stalled stream is noticed
+	if cfg.MaxSubscriptions == 0 {
+		cfg.MaxSubscriptions = 10_000
+	}
+	if cfg.Policy == nil {
+		cfg.Policy = AllowAll{}
+	}
+	if cfg.OnRefused == nil {
+		cfg.OnRefused = func(access.Caller, string, *parley.Error) {}
+	}
+	if cfg.MaxFrame == 0 {
+		cfg.MaxFrame = 128 << 10
+	}
+	cfg.Events = cfg.Events.Complete()
+	t := &Transports{chat: c, engine: e, cfg: cfg, started: e.Now(), leaving: make(chan struct{})}
+	c.OnRights(t.rightsChange)
+	e.OnPause(t.resume)
+	return t
+}
+
+// Streams is how many WebSockets, event streams and held polls there are.
+func (t *Transports) Streams() int { return t.engine.Len() }

@@ -221,10 +221,10 @@ func (g *goroutine) end(c *Conn) {
 	c.peer.Gone()
 	c.dirty.Store(again) // later rings find it busy for ever
 	c.mu.Unlock()
+	g.engine.forget(c)
 	if g.done != nil {
 		close(g.done)
 	}
-	g.engine.forget(c)
 }
 
 // serve reads until there is nothing more. Waiting is left to a goroutine that is new:

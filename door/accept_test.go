@@ -39,7 +39,7 @@ func serveOn(t *testing.T, full func() bool, cfg Config) (*Door, string) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := d.Serve(server); err != nil {
+		if err := d.Serve(server, opens); err != nil {
 			t.Error(err)
 		}
 	})

@@ -67,11 +67,12 @@ func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 }
 
 // Serve accepts connections for a server until that is shut down, which is not an error. It
-// sets the server's TLSConfig, ConnState and ConnContext.
-func (d *Door) Serve(server *http.Server) error {
+// sets the server's TLSConfig, ConnState and ConnContext. opensStream reports whether a request
+// opens a stream, by the table of routes.
+func (d *Door) Serve(server *http.Server, opensStream func(*http.Request) bool) error {
 	server.TLSConfig, server.ConnState, server.ConnContext = d.cfg.TLS, d.count, transport.ConnContext
 	if d.cfg.TLS == nil {
-		d.handshakes = newHandshakes(server.Handler, d.count, d.cfg.Logger)
+		d.handshakes = newHandshakes(server.Handler, opensStream, d.count, d.cfg.Logger)
 		defer d.handshakes.close()
 	}
 	return d.serve(server)

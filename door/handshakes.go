@@ -25,6 +25,7 @@ import (
 type handshakes struct {
 	// fixed after construction
 	handler http.Handler
+	opens   func(*http.Request) bool
 	state   func(net.Conn, http.ConnState) // as of a http.Server
 	log     *slog.Logger
 
@@ -60,8 +61,8 @@ const (
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-func newHandshakes(h http.Handler, state func(net.Conn, http.ConnState), log *slog.Logger) *handshakes {
-	s := &handshakes{handler: h, state: state, log: log}
+func newHandshakes(h http.Handler, opens func(*http.Request) bool, state func(net.Conn, http.ConnState), log *slog.Logger) *handshakes {
+	s := &handshakes{handler: h, opens: opens, state: state, log: log}
 	s.some.L = &s.mu
 	return s
 }
@@ -131,7 +132,7 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 	}
 	reader.Reset(bytes.NewReader(head))
 	r, err := http.ReadRequest(reader)
-	if err != nil || !opensStream(r) {
+	if err != nil || !plainRequest(r) || !s.opens(r) {
 		return false
 	}
 	if _, err := conn.Read(head); err != nil { // all of it is there
@@ -181,11 +182,8 @@ func plainHead(p []byte) bool {
 	return bytes.HasSuffix(line, []byte(" HTTP/1.1")) && hosts == 1
 }
 
-// opensStream tells whether a request asks for a stream and for nothing else.
-func opensStream(r *http.Request) bool {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && !strings.HasPrefix(r.URL.Path, "/api/stream/") {
-		return false
-	}
+// plainRequest reports whether a request is its head and nothing else, for an ordinary host.
+func plainRequest(r *http.Request) bool {
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 || r.Header.Get("Expect") != "" {
 		return false
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -47,65 +46,30 @@ type Config struct {
 
 // API is an http.Handler for everything on the public listener.
 type API struct {
-	chat *chat.Service
-	ways *transport.Transports
-	cfg  Config
+	chat    *chat.Service
+	ways    *transport.Transports
+	cfg     Config
+	mux     *http.ServeMux
+	kinds   map[string]kind // of the patterns of mux
+	handler http.Handler
 }
 
 // New makes the API's handler.
-func New(c *chat.Service, ways *transport.Transports, cfg Config) http.Handler {
+func New(c *chat.Service, ways *transport.Transports, cfg Config) *API {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	a := &API{chat: c, ways: ways, cfg: cfg}
-	mux := http.NewServeMux()
-	route := func(path string, m methods) { mux.Handle(path, a.account(false, a.serve(m.atOnce))) }
-	waits := func(path string, m methods) { mux.Handle(path, a.serve(m.serve)) } // as long as its client is there
-
-	route("/api/messages", methods{"GET": a.poll, "POST": a.post})
-	route("/api/messages/batch", methods{"POST": a.postBatch})
-	mux.Handle("/api/messages/poll", a.account(true, a.serve(methods{"GET": a.longPoll}.serve)))
-	route("/api/messages/{channel}/{id}", methods{"GET": a.message, "PATCH": a.edit, "DELETE": a.remove})
-	route("/api/messages/{channel}/{id}/reactions/{emoji}", methods{"GET": a.reactors, "PUT": a.react, "DELETE": a.unreact})
-	waits("/api/stream", methods{"GET": a.streamMany})
-	waits("/api/stream/{channel...}", methods{"GET": a.stream})
-	waits("/ws", methods{"GET": a.socketMany})
-	waits("/ws/chat", methods{"GET": a.socketMany})
-	waits("/ws/chat/{channel...}", methods{"GET": a.socket})
-	route("/api/channels", methods{"GET": a.channels})
-	route("/api/channels/{channel}", methods{"GET": a.channel, "PUT": a.deed(a.putChannel), "DELETE": a.deed(a.deleteChannel)})
-	route("/api/channels/{channel}/events", methods{"POST": a.postEvent})
-	route("/api/channels/{channel}/typing", methods{"POST": a.postTyping})
-	route("/api/channels/{channel}/members", methods{"GET": a.members})
-	route("/api/channels/{channel}/members/{user}", methods{"PUT": a.deed(a.putMember), "DELETE": a.deed(a.deleteMember)})
-	route("/api/channels/{channel}/bans/{user}", methods{"PUT": a.deed(a.ban), "DELETE": a.deed(a.unban)})
-	route("/api/channels/{channel}/read", methods{"POST": a.markRead})
-	route("/api/channels/{channel}/presence", methods{"GET": a.here})
-	route("/api/users/{user}/presence", methods{"GET": a.seen})
-	route("/api/channels/{channel}/mute", methods{"PUT": a.mute})
-	route("/api/users/{user}/revoke", methods{"POST": a.deed(a.revoke)})
-	route("/api/tickets", methods{"POST": a.ticket})
-	route("/openapi.json", methods{"GET": openAPI})
-	for _, path := range later {
-		route(path, methods{"GET": notYet, "POST": notYet, "PUT": notYet, "PATCH": notYet, "DELETE": notYet})
+	a := &API{chat: c, ways: ways, cfg: cfg, mux: http.NewServeMux(), kinds: map[string]kind{}}
+	for _, r := range a.routes() {
+		a.mux.Handle(r.path, a.route(r))
+		a.kinds[r.path] = r.kind
 	}
-	for path, h := range a.health() {
-		mux.Handle(path, handle(cfg.Logger, methods{"GET": h}.atOnce))
-	}
-	route("/{$}", methods{"GET": a.page})
-	route("/parley.js", methods{"GET": a.page})
-	route("/parley-extras.js", methods{"GET": a.page})
-	route("/chat.js", methods{"GET": a.page})
-	route("/examples", methods{"GET": a.page})
-	route("/examples/{$}", methods{"GET": a.page})
-	route("/examples/{name}", methods{"GET": a.page})
-	mux.Handle("/", a.undrained(a.handle(notFound)))
-	return guard(cfg.Hosts, cfg.Secret, cfg.HSTS, a.cors(a.foreign(plain(mux))))
+	a.handler = guard(cfg.Hosts, cfg.Secret, cfg.HSTS, a.cors(a.foreign(plain(a.mux))))
+	return a
 }
 
-// later is what the wire describes and this version lacks. A path stands beside what
-// is below it: ServeMux would redirect it there.
-var later = []string{"/api/devices", "/api/devices/{rest...}", "/api/push", "/api/push/{rest...}"}
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
 // handler is an http.Handler that returns what went wrong before it wrote anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -165,24 +129,7 @@ func (m methods) allow() string {
 	return strings.Join(names, ", ")
 }
 
-// serve is a path's handler, for requests whose query can be read and while the
-// server is not draining.
-func (a *API) serve(h handler) http.Handler {
-	return a.undrained(a.handle(func(w http.ResponseWriter, r *http.Request) error {
-		values, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			return bad("the query can't be read: %v", err)
-		}
-		r.Form = values // parsed once; the forms of bodies are read by who wants them
-		return h(w, r)
-	}))
-}
-
 func (a *API) page(w http.ResponseWriter, r *http.Request) error {
 	a.cfg.Pages.ServeHTTP(w, r)
 	return nil
-}
-
-func notYet(http.ResponseWriter, *http.Request) error {
-	return chat.NotYet("push")
 }

@@ -93,16 +93,14 @@ func (a *API) foreign(next http.Handler) http.Handler {
 }
 
 // undrained refuses everything while the server drains.
-func (a *API) undrained(next http.Handler) http.Handler {
+func (a *API) undrained(k kind, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ways.Begin(r.Context()); err != nil {
 			w.Header().Set("Connection", "close")
 			a.refused(r, err)
-			if acceptsStream(r) {
-				writeDraining(w, err)
-				return
+			if k != eventStream || !refuseStream(w, r, err) {
+				wire.WriteProblem(w, err)
 			}
-			wire.WriteProblem(w, err)
 			return
 		}
 		defer a.ways.End()

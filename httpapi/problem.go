@@ -6,15 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"parley"
 	"parley/wire"
 )
 
-// handle writes the error that a handler returned. A browser's handshake is told in
-// a frame.
-func (a *API) handle(h handler) http.Handler {
+// handle writes the error that a handler returned, in the way of its kind.
+func (a *API) handle(k kind, h handler) http.Handler {
 	return handle(a.cfg.Logger, func(w http.ResponseWriter, r *http.Request) error {
 		err := h(w, r)
 		if err == nil {
@@ -25,11 +23,7 @@ func (a *API) handle(h handler) http.Handler {
 		if e.Code == parley.CodeRateLimited {
 			a.ways.Pause(r.Context(), a.cfg.Limits.NoteRefusal(a.client(r)))
 		}
-		switch {
-		case r.URL.Path == "/ws" || strings.HasPrefix(r.URL.Path, "/ws/"):
-			return a.refuseSocket(w, r, err)
-		case wire.Status(e) >= http.StatusTooManyRequests && r.Method != http.MethodHead && acceptsStream(r):
-			writeDraining(w, e)
+		if a.refuseAs(k, w, r, e) {
 			return nil
 		}
 		return err

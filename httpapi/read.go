@@ -257,23 +257,23 @@ func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.Chan
 	return a.ways.SSE(w, r, req)
 }
 
-// acceptsStream tells whether a refusal can be told as an event, which EventSource
-// needs to come back.
-func acceptsStream(r *http.Request) bool {
-	if !strings.HasPrefix(r.URL.Path, "/api/stream") {
+// refuseStream tells an EventSource that it must reconnect later as an event, since it gives up
+// after a status.
+func refuseStream(w http.ResponseWriter, r *http.Request, e *parley.Error) (answered bool) {
+	if wire.Status(e) < http.StatusTooManyRequests || r.Method == http.MethodHead {
 		return false
 	}
 	accept := r.Header.Get("Accept")
-	return accept == "" || strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "*/*") || strings.Contains(accept, "text/*")
-}
-
-func writeDraining(w http.ResponseWriter, e *parley.Error) {
+	if accept != "" && !strings.Contains(accept, "text/event-stream") && !strings.Contains(accept, "*/*") && !strings.Contains(accept, "text/*") {
+		return false
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("Retry-After", wire.RetryAfter(e.RetryAfter))
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(transport.Refusal(e))
+	return true
 }
 
 // socket serves one channel over a WebSocket.
@@ -305,16 +305,13 @@ func (a *API) socketMany(w http.ResponseWriter, r *http.Request) error {
 }
 
 // refuseSocket tells a browser in a frame what its page could not see as a status.
-func (a *API) refuseSocket(w http.ResponseWriter, r *http.Request, err error) error {
+func (a *API) refuseSocket(w http.ResponseWriter, r *http.Request, e *parley.Error) (answered bool) {
 	if r.Header.Get("Origin") == "" || r.Header.Get("Upgrade") == "" {
-		return err
+		return false
 	}
-	e := parley.AsError(err)
 	switch status := wire.Status(e); status {
 	case 400, 401, 403, 404, 429:
-		if a.ways.RefuseWebSocket(w, r, e, 4000+status) == nil {
-			return nil
-		}
+		return a.ways.RefuseWebSocket(w, r, e, 4000+status) == nil
 	}
-	return err
+	return false
 }

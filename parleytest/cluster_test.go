@@ -88,7 +88,7 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
-	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, func(context.Context) error { return d.Serve(srv) }} {
+	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, func(context.Context) error { return d.Serve(srv, api.OpensStream) }} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

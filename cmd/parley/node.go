@@ -175,6 +175,7 @@ type server struct {
 	engine        *engine.Engine
 	door          *door.Door
 	ways          *transport.Transports
+	api           *httpapi.API
 	public, admin *http.Server
 }
 
@@ -233,15 +234,15 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	}
 	s.ways = transport.New(s.chat, s.engine, cfg)
 	meters.watch(o, s)
-	api := httpapi.New(s.chat, s.ways, face)
+	s.api = httpapi.New(s.chat, s.ways, face)
 
-	s.public = n.httpServer(api)
+	s.public = n.httpServer(s.api)
 	admin := httpapi.AdminConfig{Metrics: meters.handler(), Token: n.adminToken, Logger: n.log, Refused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		admin.Hosts, admin.Secret = httpapi.LoopbackHost, n.secret
 	}
-	s.admin = n.httpServer(httpapi.Admin(api, admin))
+	s.admin = n.httpServer(httpapi.Admin(s.api, admin))
 	s.admin.ConnState = new(door.AdminConns).Count
 	return s, nil
 }
@@ -255,7 +256,7 @@ func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *serv
 	if n.keys != nil {
 		g.Go(func() error { return n.keys.Watch(work, s.ways.Recheck) })
 	}
-	g.Go(func() error { return s.door.Serve(s.public) })
+	g.Go(func() error { return s.door.Serve(s.public, s.api.OpensStream) })
 	g.Go(func() error {
 		if err := s.admin.Serve(o.admin); !errors.Is(err, http.ErrServerClosed) {
 			return err

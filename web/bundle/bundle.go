@@ -14,13 +14,10 @@ import (
 // most are the bytes that each file may have gzipped.
 var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 22_000}
 
-// internal are members of the client's classes that neither its users, nor the server, nor
-// another tab (which may run an older bundle) ever see: they get short names.
-var internal = strings.Fields(`
-	accept accepted ack ahead alive ask backoff base behind calm changed check dropped flush framed header
-	http items json leads leave link list listens live lost names onToken over position
-	positions query refuse renew restore retry shared start stop store tell timer tokens tries trip update url
-	waits wake wanted way ways emit take renewed recall remember guard current proven follow paused most forget held who`)
+// internal are the members that only the client itself uses, not its users, the server or another
+// tab (which may run an older bundle): their names end in an underscore in the sources, and
+// are short in the bundle.
+const internal = "^[a-z][A-Za-z0-9]*_$"
 
 // extras is what the client loads on demand, as it names it.
 const extras = "./extras.js"
@@ -33,7 +30,7 @@ func Bundle(folder string) (map[string][]byte, error) {
 	client := func(file string) ([]byte, error) {
 		return build(filepath.Join(folder, "../client/ts/src", file), "// @parley/client, Apache-2.0, made of client/ts",
 			func(o *api.BuildOptions) {
-				o.MangleProps = "^(" + strings.Join(internal, "|") + ")$"
+				o.MangleProps = internal
 				o.MangleCache = short
 				o.External = []string{extras}
 			})

@@ -14,23 +14,23 @@ export function catchUp(env: Env, http: Http, channel: Channel, signal: AbortSig
   busy.add(channel)
   void ask(env, http, channel, signal).catch(() => false).then(done => {
     busy.delete(channel)
-    if (!done && channel.wanted && !signal.aborted) env.setTimeout(() => catchUp(env, http, channel, signal), pause)
+    if (!done && channel.wanted_ && !signal.aborted) env.setTimeout(() => catchUp(env, http, channel, signal), pause)
   })
 }
 
 /** Tells whether all is there that is known to be. */
-async function ask(env: Env, http: Http, channel: Channel, signal: AbortSignal): Promise<boolean> {
+async function ask(env: Env, http_: Http, channel: Channel, signal: AbortSignal): Promise<boolean> {
   for (let from: number | null | undefined = null; from !== channel.cursor;) {
     from = channel.cursor
     let moved = false // by another reset; what this answer says belongs to a cursor that is no more
     await pollOnce({
-      env, http,
-      wanted: () => [channel.position],
-      take: f => {
+      env, http_: http_,
+      wanted_: () => [channel.position_],
+      take_: f => {
         moved ||= f.type === "reset" && channel.cursor !== from
-        if (!moved) channel.accept(f, true)
+        if (!moved) channel.accept_(f, true)
       },
     }, [channel.name], 0, signal, false)
   }
-  return !channel.ahead
+  return !channel.ahead_
 }

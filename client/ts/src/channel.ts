@@ -10,13 +10,13 @@ import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, Outgoing, 
 /** What a channel needs of its client. */
 export interface Core {
   readonly env: Env
-  readonly http: Http
-  readonly link: { send(frame: object): boolean }
+  readonly http_: Http
+  readonly link_: { send(frame: object): boolean }
   readonly outbox: Outbox
   /** The channel is to be followed, or no longer. */
-  listens(): void
+  listens_(): void
   /** There is more than what came: it is to be asked for. */
-  behind(channel: Channel): void
+  behind_(channel: Channel): void
 }
 
 /** The server passes on one typing notice in this time, in milliseconds. */
@@ -72,25 +72,25 @@ export interface Channel {
   // What follows is for the client.
 
   /** @internal Whether to follow it, and from where. */
-  readonly wanted: boolean
+  readonly wanted_: boolean
   /** @internal */
-  readonly position: Position
+  readonly position_: Position
   /** @internal Whether something came that does not follow from the cursor. */
-  readonly ahead: boolean
+  readonly ahead_: boolean
   /** @internal */
-  start(cursor: number | undefined, epoch: string | undefined): void
+  start_(cursor: number | undefined, epoch: string | undefined): void
   /** @internal Another user has signed in: nothing that this channel knows is theirs. */
-  forget(): void
+  forget_(): void
   /** @internal */
-  emit<K extends keyof ChannelEvents>(name: K, value: ChannelEvents[K]): void
+  emit_<K extends keyof ChannelEvents>(name: K, value: ChannelEvents[K]): void
   /** @internal */
-  refuse(why: ParleyError): void
+  refuse_(why: ParleyError): void
   /** @internal Takes a frame about this channel. `sure`: it answers a question for what follows from the cursor. */
-  accept(frame: Frame, sure?: boolean): void
+  accept_(frame: Frame, sure?: boolean): void
 }
 
-export function createChannel(name: string, { env, http, link, outbox, listens, behind }: Core): Channel {
-  const { on, emit } = emitter<ChannelEvents>()
+export function createChannel(name: string, { env, http_: http, link_: link, outbox, listens_: listens, behind_: behind }: Core): Channel {
+  const { on, emit_: emit } = emitter<ChannelEvents>()
   let listeners = 0
   let cursor: number | undefined
   let epoch: string | undefined
@@ -103,14 +103,14 @@ export function createChannel(name: string, { env, http, link, outbox, listens, 
   let read = 0
 
   const ask = <T>(method: string, kind: "messages" | "channels", rest: string | number, body?: object): Promise<T> =>
-    http.json(method, `/api/${kind}/${encodeURIComponent(name)}/${rest}`, body)
-  const entries = (query: Record<string, number | undefined>): ReturnType<Http["ask"]> =>
-    http.ask("GET", "/api/messages", { query: { channel_id: name, ...query } })
+    http.json_(method, `/api/${kind}/${encodeURIComponent(name)}/${rest}`, body)
+  const entries = (query: Record<string, number | undefined>): ReturnType<Http["ask_"]> =>
+    http.ask_("GET", "/api/messages", { query_: { channel_id: name, ...query } })
 
   /** It may begin after the cursor: if this is another tab's, or history set the cursor meanwhile. */
   const welcome = (w: Welcome): void => {
     welcomed = w.epoch
-    self.start(w.cursor, welcomed)
+    self.start_(w.cursor, welcomed)
     epoch ??= welcomed
     emit("subscribed", w)
     if (w.cursor > cursor!) behind(self)
@@ -147,13 +147,13 @@ export function createChannel(name: string, { env, http, link, outbox, listens, 
   }
 
   const self: Channel = {
-    name, emit,
+    name, emit_: emit,
     get cursor() { return cursor },
     get refused() { return refused },
-    get outbox() { return outbox.list(name) },
-    get wanted() { return listeners > 0 },
-    get position() { return { name, cursor, epoch } },
-    get ahead() { return ahead > (cursor ?? 0) },
+    get outbox() { return outbox.list_(name) },
+    get wanted_() { return listeners > 0 },
+    get position_() { return { name, cursor, epoch } },
+    get ahead_() { return ahead > (cursor ?? 0) },
     subscribe: listener => self.on("message", listener),
     on(event, listener) {
       let off: (() => void) | undefined = on(event, listener)
@@ -174,12 +174,12 @@ export function createChannel(name: string, { env, http, link, outbox, listens, 
     async history({ before, limit = 50 } = {}) {
       let messages: Message[] = [], more = true, last: number | undefined
       for (let n = limit, from = before; more && messages.length < limit; n = 1000) { // entries that are changes do not count
-        const { json, header } = await entries({ before: from, limit: n })
+        const { json_: json, header_: header } = await entries({ before: from, limit: n })
         const page = json as Entry[]
         const head = header("Parley-Last-Id")
         last ??= +head
         if (from === undefined && head) {
-          self.start(last, header("Parley-Epoch") || undefined)
+          self.start_(last, header("Parley-Epoch") || undefined)
           if (last < origin && again++ < 3) return self.history({ limit }) // what came between this answer and the stream would be missing
           again = 0
         }
@@ -196,7 +196,7 @@ export function createChannel(name: string, { env, http, link, outbox, listens, 
       return { messages, before: before!, more, last: last! }
     },
     async thread(id, { after = 0, limit = 1000 } = {}) {
-      return (await entries({ thread: id, after, limit })).json as Message[]
+      return (await entries({ thread: id, after, limit })).json_ as Message[]
     },
     edit: (id, change) => ask("PATCH", "messages", id, change),
     delete: id => ask("DELETE", "messages", id),
@@ -222,21 +222,21 @@ export function createChannel(name: string, { env, http, link, outbox, listens, 
       }
     },
     presence: () => ask("GET", "channels", "presence"),
-    start(at, of) {
+    start_(at, of) {
       if (cursor !== undefined || at === undefined) return
       cursor = origin = at
       epoch = of
     },
-    forget() {
+    forget_() {
       cursor = epoch = welcomed = refused = undefined
       origin = ahead = read = 0
       emit("reset", { type: "reset", channel: name, reason: "user", first_id: 0, last_id: 0 })
     },
-    refuse(why) {
+    refuse_(why) {
       refused = why
       emit("refused", why)
     },
-    accept(frame, sure = false) {
+    accept_(frame, sure = false) {
       const { type } = frame
       if (type === "welcome") welcome(frame as unknown as Welcome)
       else if (type === "reset") reset(frame as unknown as Reset)

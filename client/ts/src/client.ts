@@ -74,14 +74,14 @@ export interface Client {
 }
 
 function createClient(url: string, { env = hostEnv(), transports = all, shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
-  const { on, emit } = emitter<ClientEvents>()
+  const { on, emit_: emit } = emitter<ClientEvents>()
   const credentials = createCredentials(env, who)
-  const http = createHttp(url, env, credentials)
+  const http_ = createHttp(url, env, credentials)
   const channels = new Map<string, Channel>()
   const followed = new Set<Channel>()
   const life = new AbortController()
   const changed = timer(env)
-  const memory = `parley ${http.base}`
+  const memory = `parley ${http_.base_}`
   const sharable = shareTabs && env.locks && env.BroadcastChannel
   const factory = storage === "indexeddb" ? env.indexedDB : undefined
   let shown: ConnectionState = { status: "idle" }
@@ -99,75 +99,75 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   if (storage === "indexeddb" && !factory) lost("storage", "missing")
 
   /** Uses the transports that there are now. */
-  const use = (): void => link.use(tabs && !tabs.leads ? ["tab"] : (forced ? [forced] : transports).filter(w => w !== "websocket" || env.WebSocket))
+  const use = (): void => link.use(tabs && !tabs.leads_ ? ["tab"] : (forced ? [forced] : transports).filter(w => w !== "websocket" || env.WebSocket))
 
   /** Follows what is listened to here and in other tabs. Waits a moment for more of the kind. */
   const update = (): void => {
     if (!life.signal.aborted) changed(0, () => {
-      const others = tabs?.names ?? new Set()
+      const others = tabs?.names_ ?? new Set()
       for (const name of others) followed.add(client.channel(name))
-      for (const c of channels.values()) c.wanted || others.has(c.name) ? followed.add(c) : followed.delete(c)
-      link.update()
+      for (const c of channels.values()) c.wanted_ || others.has(c.name) ? followed.add(c) : followed.delete(c)
+      link.update_()
     })
   }
 
   const told = (state: ConnectionState): void => {
-    tabs?.tell({ state })
+    tabs?.tell_({ state })
     if (state.status === "connected") {
       restore()
-      outbox.flush()
+      outbox.flush_()
     }
-    shown = tabs ? { ...state, leader: tabs.leads } : state
+    shown = tabs ? { ...state, leader: tabs.leads_ } : state
     emit("state", shown)
-    for (const c of channels.values()) c.emit("state", shown)
+    for (const c of channels.values()) c.emit_("state", shown)
   }
 
-  const take = (frame: Frame): void => {
-    tabs?.tell({ frame })
+  const take_ = (frame: Frame): void => {
+    tabs?.tell_({ frame })
     const { type, channel = "", key } = frame
     const room = channels.get(channel)
     switch (type) {
       case "ack":
-        if (key) outbox.ack(channel, key, frame as unknown as Ack)
+        if (key) outbox.ack_(channel, key, frame as unknown as Ack)
         return
       case "error":
-        if (key) outbox.refuse(key, ParleyError.of(frame))
+        if (key) outbox.refuse_(key, ParleyError.of(frame))
         return
       case "token-expiring":
-        return void credentials.renew().catch(() => {}) // then the close says so
+        return void credentials.renew_().catch(() => {}) // then the close says so
       case "forbidden":
-        room?.refuse(ParleyError.of(frame))
+        room?.refuse_(ParleyError.of(frame))
         return update()
       case "more":
         return room && behind(room)
       case "unread": // these name the channel that they are about, not the one they came by
       case "member-added":
       case "member-removed":
-        for (const c of followed) if (c.name.startsWith("@")) c.accept(frame)
+        for (const c of followed) if (c.name.startsWith("@")) c.accept_(frame)
         return
       case "message":
-        if (key && (!client.user || frame.user === client.user)) outbox.ack(channel, key, frame as unknown as Message)
+        if (key && (!client.user || frame.user === client.user)) outbox.ack_(channel, key, frame as unknown as Message)
     }
-    if (room && followed.has(room)) room.accept(frame)
+    if (room && followed.has(room)) room.accept_(frame)
   }
 
-  const behind = (channel: Channel): void => catchUp(env, http, channel, life.signal)
+  const behind = (channel: Channel): void => catchUp(env, http_, channel, life.signal)
 
   /** How to send a message: over the WebSocket of this tab, else by POST, but not while there is no connection. */
-  const way = (): ((frame: object) => void) | "post" | undefined => {
+  const way_ = (): ((frame: object) => void) | "post" | undefined => {
     const { status, transport } = link.state
     if (status === "connecting" || status === "waiting" || status === "closed") return undefined
-    return status === "connected" && transport === "websocket" && tabs?.leads !== false ? link.send : "post"
+    return status === "connected" && transport === "websocket" && tabs?.leads_ !== false ? link.send : "post"
   }
 
   /** Takes up what an earlier page left, once it is known for whom. */
   const restore = (): void => {
-    void (credentials.user || !credentials.tokens ? Promise.resolve() : credentials.token()).then(outbox.restore, () => {})
+    void (credentials.user || !credentials.tokens_ ? Promise.resolve() : credentials.token()).then(outbox.restore_, () => {})
   }
 
   /** Shares a connection with the tabs of the same user, once it is sure who that is. Reports whether that changed. */
   const share = (): boolean => {
-    const name = sharable && credentials.proven ? `${memory} ${credentials.user}` : ""
+    const name = sharable && credentials.proven_ ? `${memory} ${credentials.user}` : ""
     if (name === sharing) return false
     sharing = name
     unshare()
@@ -179,7 +179,7 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
       if (name !== sharing) return
       joining = false
       use()
-      link.update()
+      link.update_()
     })
     return true
   }
@@ -191,11 +191,11 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
       use()
       told(link.state)
     },
-    wanted: update,
-    positions: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position),
+    wanted_: update,
+    positions_: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position_),
     state: () => link.state,
     send: frame => void safe("tabs", () => link.send(frame)),
-    acked: m => outbox.ack(m.channel, m.key, m as unknown as Ack),
+    acked: m => outbox.ack_(m.channel, m.key, m as unknown as Ack),
     fail(why) {
       safe("tabs", () => { throw why })
       unshare()
@@ -209,31 +209,31 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   }
 
   const outbox = createOutbox({
-    env, http, way,
-    guard: safe,
-    store: typeof storage === "object" ? async () => storage : factory && (async () => (await load()).indexedStore(factory)),
+    env, http_: http_, way_: way_,
+    guard_: safe,
+    store_: typeof storage === "object" ? async () => storage : factory && (async () => (await load()).indexedStore(factory)),
     user: () => credentials.user,
-    changed(item) {
-      channels.get(item.channel)?.emit("outbox", item)
+    changed_(item) {
+      channels.get(item.channel)?.emit_("outbox", item)
       emit("outbox", item)
       if (item.state === "acknowledged") tabs?.acked(item)
     },
   })
   const link = createLink({
-    env, http, maxRetries, take,
-    who: credentials,
-    ways: {
+    env, http_: http_, maxRetries, take_: take_,
+    who_: credentials,
+    ways_: {
       websocket: openWebSocket,
       sse: openSSE,
       "long-poll": openLongPoll,
       poll: openPoll,
-      tab: host => tabs!.follow(host),
+      tab: host => tabs!.follow_(host),
     },
-    recall: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
-    remember: way => void safe("session", () => env.session?.setItem(memory, way)),
-    wanted: () => joining ? [] : [...followed].filter(c => !c.refused).map(c => c.position),
-    changed: told,
-    dropped: outbox.dropped,
+    recall_: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
+    remember_: way => void safe("session", () => env.session?.setItem(memory, way)),
+    wanted_: () => joining ? [] : [...followed].filter(c => !c.refused).map(c => c.position_),
+    changed_: told,
+    dropped_: outbox.dropped_,
   })
 
   const client: Client = {
@@ -242,16 +242,16 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     get user() { return credentials.user },
     channel(name, { after, epoch } = {}) {
       let channel = channels.get(name)
-      if (!channel) channels.set(name, channel = createChannel(name, { env, http, link, outbox, behind, listens: update }))
-      channel.start(after, epoch)
+      if (!channel) channels.set(name, channel = createChannel(name, { env, http_: http_, link_: link, outbox, behind_: behind, listens_: update }))
+      channel.start_(after, epoch)
       return channel
     },
     notifications() {
       if (!client.user) throw new ParleyError("bad_request", "the client needs a user")
       return client.channel("@" + client.user)
     },
-    inbox: query => http.json("GET", "/api/channels", undefined, query),
-    request: http.json,
+    inbox: query => http_.json_("GET", "/api/channels", undefined, query),
+    request: http_.json_,
     use(transport) {
       forced = transport
       use()
@@ -268,25 +268,25 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     },
   }
 
-  credentials.onToken = (token, first) => {
+  credentials.onToken_ = (token, first) => {
     const was = user
     user = credentials.user
     const other = was && was !== user
-    if (other) for (const c of channels.values()) c.forget()
-    if (!share() && !other) return first || link.renewed(token)
+    if (other) for (const c of channels.values()) c.forget_()
+    if (!share() && !other) return first || link.renewed_(token)
     use()
     if (other) emit("user", user)
     restore()
-    outbox.flush()
+    outbox.flush_()
   }
   share()
   use()
   const unlisten = env.listen(what => {
-    if (what === "pagehide") return tabs?.leave()
+    if (what === "pagehide") return tabs?.leave_()
     if (what === "visible" || what === "hidden") link.send({ type: "visibility", state: what })
     if (what === "hidden") return
-    link.wake(what !== "visible")
-    outbox.flush()
+    link.wake_(what !== "visible")
+    outbox.flush_()
   })
   restore()
   return client

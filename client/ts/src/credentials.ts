@@ -26,25 +26,25 @@ export interface CredentialOptions {
  */
 export interface Credentials {
   /** Called with each token that getToken gave; `first`: there was none before. */
-  onToken(token: string, first: boolean): unknown
+  onToken_(token: string, first: boolean): unknown
   /** Whom the token is for, else the user that was named; "" if nobody is known. */
   user: string
   /** That is sure: the token says so, or there are none. */
-  proven: boolean
+  proven_: boolean
   /** The token in use. */
-  current: string | undefined
+  current_: string | undefined
   /** Whether tokens are used; without them `user` goes into queries and bodies. */
-  readonly tokens: boolean
+  readonly tokens_: boolean
   /** The token to use now. Asks for the first one if there is none. */
   token(): Promise<string | undefined>
   /** The server took a token, by default the one in use. */
-  accepted(token?: string): void
+  accepted_(token?: string): void
   /**
    * A token after `refused`. Rejects with a terminal `unauthorized` if there is no way to a
    * new one, or several were refused in a row, and with what getToken rejects with. `after`:
    * how long the server asks to wait, in milliseconds.
    */
-  renew(refused?: string, after?: number): Promise<string>
+  renew_(refused?: string, after?: number): Promise<string>
   close(): void
 }
 
@@ -68,9 +68,9 @@ export function createCredentials(env: Env, { token, getToken, user = "" }: Cred
     })
     if (closed || token === true) throw failure("closed")
     if (!token) throw denied("getToken gave no token")
-    const first = !self.current
-    wait(Math.max(500, Math.min(calm, take(token) / 4)), () => calls = waits.tries = 0)
-    self.onToken(token, first)
+    const first = !self.current_
+    wait(Math.max(500, Math.min(calm, take(token) / 4)), () => calls = waits.tries_ = 0)
+    self.onToken_(token, first)
     return token
   }
 
@@ -78,34 +78,34 @@ export function createCredentials(env: Env, { token, getToken, user = "" }: Cred
   const take = (token: string): number => {
     const { sub, exp = Infinity, iat = env.now() / 1000 } = claims(token)
     const life = Math.max(0, exp - iat) * 1000
-    self.current = token
-    self.proven = !!sub
+    self.current_ = token
+    self.proven_ = !!sub
     self.user = sub || self.user
     plan()
     if (life && life < Infinity && getToken) renewIn(life - Math.min(margin, life / 2))
     return life
   }
 
-  const renewIn = (ms: number): void => plan(ms, () => void self.renew().catch((e: ParleyError) => {
+  const renewIn = (ms: number): void => plan(ms, () => void self.renew_().catch((e: ParleyError) => {
     if (!closed && !e.terminal) renewIn(again)
   }))
 
   const self: Credentials = {
-    onToken() {},
+    onToken_() {},
     user,
-    proven: !(token || getToken || !user),
-    current: undefined,
-    tokens: !!(token || getToken),
+    proven_: !(token || getToken || !user),
+    current_: undefined,
+    tokens_: !!(token || getToken),
     async token() {
       if (closed) throw failure("closed")
-      return self.current ?? (getToken && self.renew())
+      return self.current_ ?? (getToken && self.renew_())
     },
-    accepted(token = self.current) {
-      if (token === self.current) refusals = 0
+    accepted_(token = self.current_) {
+      if (token === self.current_) refusals = 0
     },
-    async renew(refused, after = 0) {
+    async renew_(refused, after = 0) {
       if (refused !== undefined && !renewing) {
-        if (self.current && self.current !== refused) return self.current
+        if (self.current_ && self.current_ !== refused) return self.current_
         if (++refusals > most) throw denied("the server rejected the new tokens too")
       }
       return renewing ??= fetch(after).finally(() => renewing = undefined)

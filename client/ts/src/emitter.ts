@@ -4,7 +4,7 @@ type Listener<T> = (value: T) => void
 export interface Emitter<Events> {
   /** Listens until the returned function is called. */
   on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void
-  emit<K extends keyof Events>(name: K, value: Events[K]): void
+  emit_<K extends keyof Events>(name: K, value: Events[K]): void
 }
 
 export function emitter<Events>(): Emitter<Events> {
@@ -15,7 +15,7 @@ export function emitter<Events>(): Emitter<Events> {
       listeners.add(own)
       return () => void listeners.delete(own)
     },
-    emit(name, value) {
+    emit_(name, value) {
       for (const own of [...listeners]) if (own.name === name) try {
         own.listener(value as never)
       } catch (e) {

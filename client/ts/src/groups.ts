@@ -20,7 +20,7 @@ export function groups(host: Host, run: Run): Stream {
     const { signal } = stop
     run(host, names, signal).catch(async e => {
       const why = e instanceof ParleyError ? e : new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
-      if (!signal.aborted && !(forbids(why) && await ban(names, signal))) host.lost(why)
+      if (!signal.aborted && !(forbids(why) && await ban(names, signal))) host.lost_(why)
     })
     return stop
   }
@@ -28,14 +28,14 @@ export function groups(host: Host, run: Run): Stream {
   const ban = async (names: string[], signal: AbortSignal): Promise<boolean> => {
     const banned: Frame[] = []
     for (const channel of names)
-      await host.http.ask("GET", "/api/messages", { query: { channel_id: channel, limit: 1 }, signal })
+      await host.http_.ask_("GET", "/api/messages", { query_: { channel_id: channel, limit: 1 }, signal })
         .catch((e: ParleyError) => { if (forbids(e)) banned.push({ ...e.body, type: "forbidden", channel }) })
     if (signal.aborted) return true
     all.delete(names.join())
-    banned.map(host.take)
+    banned.map(host.take_)
     return banned.length > 0
   }
-  const update = (wanted = host.wanted()): void => {
+  const update = (wanted = host.wanted_()): void => {
     const was = all
     all = new Map()
     for (const names of split(wanted)) {
@@ -46,7 +46,7 @@ export function groups(host: Host, run: Run): Stream {
     for (const stop of was.values()) stop.abort()
   }
   update()
-  return { update: () => update(), close: () => update([]) }
+  return { update_: () => update(), close: () => update([]) }
 }
 
 function forbids(e: ParleyError): boolean {
@@ -56,23 +56,23 @@ function forbids(e: ParleyError): boolean {
 /** Parts channels into what one request can follow. One of no known epoch goes with any. */
 function split(all: Position[]): string[][] {
   const groups: string[][] = []
-  const open = new Map<string, { names: string[]; size: number }>() // by epoch
+  const open = new Map<string, { names_: string[]; size: number }>() // by epoch
   const known = all.find(p => p.epoch)?.epoch
   for (const { name, epoch = known ?? "" } of all) {
     let g = open.get(epoch)
-    if (!g || g.names.length === maxChannels || g.size + name.length > maxNames) {
-      open.set(epoch, g = { names: [], size: 0 })
-      groups.push(g.names)
+    if (!g || g.names_.length === maxChannels || g.size + name.length > maxNames) {
+      open.set(epoch, g = { names_: [], size: 0 })
+      groups.push(g.names_)
     }
-    g.names.push(name)
+    g.names_.push(name)
     g.size += name.length
   }
   return groups
 }
 
 /** The query that names channels and their cursors. */
-export function following(host: Pick<Host, "wanted">, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
-  const at = host.wanted().filter(p => names.includes(p.name) && p.cursor !== undefined)
+export function following(host: Pick<Host, "wanted_">, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
+  const at = host.wanted_().filter(p => names.includes(p.name) && p.cursor !== undefined)
   if (!at.length) return { channel_id: names }
   const epoch = at.find(p => p.epoch)?.epoch
   return {

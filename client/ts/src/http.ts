@@ -6,46 +6,46 @@ import { serialize, within } from "./limit.js"
 type Value = string | number | boolean | undefined | readonly string[]
 
 export interface Ask {
-  query?: Record<string, Value>
+  query_?: Record<string, Value>
   /** Becomes JSON. */
   body?: object
   /** Milliseconds until the whole answer, for a stream until its head. Default 15 s. */
-  most?: number
+  most_?: number
   signal?: AbortSignal
   /** Whose request it is; nobody else's token goes with it. Default: whoever is signed in. */
   user?: string
   headers?: Record<string, string>
   /** The body is left to be read by the caller. */
-  held?: boolean
+  held_?: boolean
 }
 
 export interface Answer {
   status: number
-  header(name: string): string
-  json: unknown
+  header_(name: string): string
+  json_: unknown
   body: FetchAnswer["body"]
 }
 
 /** Requests with the caller's credentials. Whatever is not 2xx is a ParleyError. */
 export interface Http {
-  readonly base: string
+  readonly base_: string
   /** Asks, and again with a new token if one was refused. An answer to another user than the one who asked is dropped. */
-  ask(method: string, path: string, ask?: Ask): Promise<Answer>
+  ask_(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Asks, and returns what the JSON of the answer holds: of the type that the caller knows. */
-  json<T>(method: string, path: string, body?: object, query?: Ask["query"]): Promise<T>
+  json_<T>(method: string, path: string, body?: object, query?: Ask["query_"]): Promise<T>
   /** The address of a path, with the user where there are no tokens. */
-  url(path: string, query?: Ask["query"]): string
+  url_(path: string, query?: Ask["query_"]): string
 }
 
 export function createHttp(url: string, env: Env, credentials: Credentials): Http {
-  const once = async (method: string, path: string, { query, most, signal, headers, held }: Ask, body: string | undefined, token: string | undefined): Promise<Answer> => {
+  const once = async (method: string, path: string, { query_: query, most_: most, signal, headers, held_: held }: Ask, body: string | undefined, token: string | undefined): Promise<Answer> => {
     const stop = new AbortController()
     const abort = (): void => stop.abort()
     if (signal?.aborted) throw failure("closed")
     signal?.addEventListener("abort", abort)
     try {
       return await within(env, async () => {
-        const answer = await env.fetch(http.url(path, query), {
+        const answer = await env.fetch(http.url_(path, query), {
           method,
           headers: {
             ...headers,
@@ -60,8 +60,8 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
         const ok = status >= 200 && status < 300
         const text = ok && held ? "" : await answer.text()
         if (!ok) throw problem(answer, text, env.now())
-        credentials.accepted(token)
-        return { status, header: name => answer.headers.get(name) ?? "", json: text ? JSON.parse(text) : undefined, body: answer.body }
+        credentials.accepted_(token)
+        return { status, header_: name => answer.headers.get(name) ?? "", json_: text ? JSON.parse(text) : undefined, body: answer.body }
       }, most)
     } catch (e) {
       abort()
@@ -73,8 +73,8 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
   }
 
   const http: Http = {
-    base: url.replace(/\/+$/, ""),
-    async ask(method, path, ask = {}) {
+    base_: url.replace(/\/+$/, ""),
+    async ask_(method, path, ask = {}) {
       const body = ask.body && serialize(ask.body)
       let token = await credentials.token()
       const user = ask.user ?? credentials.user
@@ -90,20 +90,20 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
         } catch (e) {
           const { code, retryAfter } = e as ParleyError
           if (code !== "unauthorized") throw e
-          token = await credentials.renew(token ?? "", retryAfter)
+          token = await credentials.renew_(token ?? "", retryAfter)
         }
       }
     },
-    async json<T>(method: string, path: string, body?: object, query?: Ask["query"]) {
-      return (await http.ask(method, path, { body, query })).json as T
+    async json_<T>(method: string, path: string, body?: object, query?: Ask["query_"]) {
+      return (await http.ask_(method, path, { body, query_: query })).json_ as T
     },
-    url(path, query = {}) {
+    url_(path, query = {}) {
       const q = new URLSearchParams()
-      if (!credentials.tokens && credentials.user) q.set("user", credentials.user)
+      if (!credentials.tokens_ && credentials.user) q.set("user", credentials.user)
       for (const [name, value] of Object.entries(query))
         for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
       const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
-      return http.base + path + (text && (path.includes("?") ? "&" : "?") + text)
+      return http.base_ + path + (text && (path.includes("?") ? "&" : "?") + text)
     },
   }
   return http

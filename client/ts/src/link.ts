@@ -18,28 +18,28 @@ const forgiven = 5
 
 export interface LinkConfig {
   env: Env
-  http: Http
-  who: Credentials
-  ways: Record<Way, Open>
+  http_: Http
+  who_: Credentials
+  ways_: Record<Way, Open>
   /** What worked in this session of the page, and that this way did. */
-  recall(): Way | null | undefined
-  remember(way: Way): void
+  recall_(): Way | null | undefined
+  remember_(way: Way): void
   maxRetries: number
-  wanted(): Position[]
-  take(frame: Frame): void
+  wanted_(): Position[]
+  take_(frame: Frame): void
   /** The state has changed. */
-  changed(state: ConnectionState): void
+  changed_(state: ConnectionState): void
   /** Frames that were sent may not have arrived. */
-  dropped(why?: ParleyError): void
+  dropped_(why?: ParleyError): void
 }
 
 interface Attempt {
-  way: Way
+  way_: Way
   stream?: Stream
-  live?: boolean
-  over?: boolean
-  calm?: boolean
-  timer: Timer // the probe's, then that of calm
+  live_?: boolean
+  over_?: boolean
+  calm_?: boolean
+  timer_: Timer // the probe's, then that of calm
   roundTrip?: number
   token?: string // the last one that it showed to the server
 }
@@ -61,12 +61,12 @@ export interface Link {
   /** Uses these from now on, best first, and connects anew if it was connected or about to. */
   use(order: readonly Way[]): void
   /** The wanted channels have changed. */
-  update(): void
+  update_(): void
   /**
    * Somebody looks again: tries at once what waits, and asks what is open whether it is
    * alive. `doubt`: the network or the page was away; what can't be asked is opened anew.
    */
-  wake(doubt: boolean): void
+  wake_(doubt: boolean): void
   /** Begins anew, whatever the state. */
   reconnect(): void
   /** Loses the connection, as a network would. */
@@ -74,12 +74,12 @@ export interface Link {
   /** Sends a frame if that is possible now. */
   send(frame: object): boolean
   /** There is a new token: it is shown to the server, or taken to it by a new stream. */
-  renewed(token: string): void
+  renewed_(token: string): void
   close(): void
 }
 
 export function createLink(cfg: LinkConfig): Link {
-  const { env, who, wanted, maxRetries } = cfg
+  const { env, who_: who, wanted_: wanted, maxRetries } = cfg
   const waits = backoff(env.random)
   const proven = new Set<Way>()
   const next = timer(env), pulse = timer(env), better = timer(env)
@@ -95,18 +95,18 @@ export function createLink(cfg: LinkConfig): Link {
   const set = (state: ConnectionState): void => {
     if (state.status === link.state.status && state.status === "idle") return
     link.state = state
-    cfg.changed(state)
+    cfg.changed_(state)
   }
 
   const end = (a: Attempt): void => {
-    a.over = true
-    a.timer()
+    a.over_ = true
+    a.timer_()
     a.stream?.close()
   }
 
   const stop = (state: ConnectionState): void => {
     for (const a of [current, rival]) if (a) end(a)
-    if (current) cfg.dropped()
+    if (current) cfg.dropped_()
     current = rival = undefined
     for (const plan of [next, pulse, better]) plan()
     set(state)
@@ -123,58 +123,58 @@ export function createLink(cfg: LinkConfig): Link {
   }
 
   const begin = (way: Way): Attempt => {
-    const a: Attempt = { way, timer: timer(env) }
+    const a: Attempt = { way_: way, timer_: timer(env) }
     const fail = (why: ParleyError): void => {
-      if (!a.over) lost(a, why)
+      if (!a.over_) lost(a, why)
     }
-    const alive = (): void => {
-      if (!a.over && !a.live) live(a)
+    const alive_ = (): void => {
+      if (!a.over_ && !a.live_) live(a)
     }
     who.token().catch(() => {}).then(() => { // the application's time is not the transport's
-      if (!a.over && !a.live) a.timer(Math.min(probe * (1 + waits.tries), longProbe), () => fail(failure("timeout")))
+      if (!a.over_ && !a.live_) a.timer_(Math.min(probe * (1 + waits.tries_), longProbe), () => fail(failure("timeout")))
     })
     const host: Host = {
-      ...cfg, alive,
-      take: f => {
-        alive()
-        if (!a.over) cfg.take(f)
+      ...cfg, alive_: alive_,
+      take_: f => {
+        alive_()
+        if (!a.over_) cfg.take_(f)
       },
-      trip: roundTrip => {
+      trip_: roundTrip => {
         a.roundTrip = roundTrip
-        if (a === current && a.live) set({ ...link.state, roundTrip })
+        if (a === current && a.live_) set({ ...link.state, roundTrip })
       },
-      shared: state => {
-        if (!a.over) set(state)
+      shared_: state => {
+        if (!a.over_) set(state)
       },
-      lost: fail,
+      lost_: fail,
     }
-    a.stream = cfg.ways[way](host)
+    a.stream = cfg.ways_[way](host)
     return a
   }
 
   const live = (a: Attempt): void => {
-    const { way, roundTrip } = a
-    a.live = true
-    a.token ??= who.current
+    const { way_: way, roundTrip } = a
+    a.live_ = true
+    a.token ??= who.current_
     doubtful = false
-    a.timer(calm, () => {
-      a.calm = true
-      strikes = waits.tries = 0
+    a.timer_(calm, () => {
+      a.calm_ = true
+      strikes = waits.tries_ = 0
     })
     if (a === rival) {
       rival = undefined
       if (current) {
         end(current)
-        cfg.dropped()
+        cfg.dropped_()
       }
       current = a
     }
     if (way !== "tab") {
       at = Math.max(0, order.indexOf(way))
       proven.add(way)
-      if (order.length > 1) cfg.remember(way)
+      if (order.length > 1) cfg.remember_(way)
     }
-    who.accepted(a.token)
+    who.accepted_(a.token)
     set({ status: "connected", transport: way, ...roundTrip !== undefined && { roundTrip } })
     watch()
     planBetter()
@@ -182,7 +182,7 @@ export function createLink(cfg: LinkConfig): Link {
 
   /** Looks now and then whether the connection is alive. */
   const watch = (): void => pulse(beat, () => {
-    current?.stream?.check?.()
+    current?.stream?.check_?.()
     watch()
   })
 
@@ -206,22 +206,22 @@ export function createLink(cfg: LinkConfig): Link {
     end(a)
     if (a === rival) {
       rival = undefined
-      const next = order.indexOf(a.way) + 1
+      const next = order.indexOf(a.way_) + 1
       return next > 0 && next < at + +doubtful ? compete(next) : planBetter()
     }
-    cfg.dropped(why)
+    cfg.dropped_(why)
     current = rival // it may come through
     rival = undefined
-    if (current) return set({ status: "connecting", transport: current.way, error: why })
+    if (current) return set({ status: "connecting", transport: current.way_, error: why })
     if (why.code === "unauthorized") return renew(a, why)
     if (why.terminal) return refuse(why)
-    if (!why.retryAfter && !a.calm && advance(a)) return connect()
+    if (!why.retryAfter && !a.calm_ && advance(a)) return connect()
     wait(why)
   }
 
   /** Moves to the next transport if this one has failed too often. Reports whether to try that at once. */
   const advance = (a: Attempt): boolean => {
-    if (++strikes < forgiven && proven.has(a.way)) return false
+    if (++strikes < forgiven && proven.has(a.way_)) return false
     strikes = 0
     at = (at + 1) % order.length
     return at > 0
@@ -229,7 +229,7 @@ export function createLink(cfg: LinkConfig): Link {
 
   const wait = (error: ParleyError): void => {
     const { retryAfter, message } = error
-    if (waits.tries >= maxRetries) return refuse(new ParleyError("gave_up", `gave up after ${maxRetries} attempts: ${message}`))
+    if (waits.tries_ >= maxRetries) return refuse(new ParleyError("gave_up", `gave up after ${maxRetries} attempts: ${message}`))
     notBefore = env.now() + retryAfter
     const ms = waits.next(retryAfter)
     next(ms, connect)
@@ -240,7 +240,7 @@ export function createLink(cfg: LinkConfig): Link {
   const renew = ({ token }: Attempt, why: ParleyError): void => {
     set({ ...link.state, status: "connecting", error: why })
     const renewing = link.state
-    who.renew(token ?? who.current ?? "", why.retryAfter).then(
+    who.renew_(token ?? who.current_ ?? "", why.retryAfter).then(
       () => why, (e: ParleyError) => e).then(e => {
       if (link.state === renewing) e !== why && e.terminal ? refuse(e) : wait(e)
     })
@@ -250,44 +250,44 @@ export function createLink(cfg: LinkConfig): Link {
     state: { status: "idle" },
     use(ways) {
       order = ways
-      const worked = cfg.recall()
+      const worked = cfg.recall_()
       if (worked) proven.add(worked)
       at = Math.max(0, order.indexOf(worked!))
       strikes = 0
       if (link.state.status !== "idle") link.reconnect()
     },
-    update() {
+    update_() {
       const { status } = link.state
       if (status === "closed" || status === "refused" && !current) return
       if (!wanted().length) stop({ status: "idle" })
       else if (status === "idle") connect()
-      else for (const a of [current, rival]) a?.stream?.update()
+      else for (const a of [current, rival]) a?.stream?.update_()
     },
-    wake(doubt) {
+    wake_(doubt) {
       if (link.state.status === "waiting" && !current && env.now() >= notBefore) return connect()
-      if (!current?.live) return
-      current.stream!.check?.()
+      if (!current?.live_) return
+      current.stream!.check_?.()
       doubtful = doubt && !current.stream!.send
       if (doubt && at > 0 || doubtful) compete(0)
     },
     reconnect() {
       if (link.state.status === "closed") return
       stop({ status: "idle" })
-      waits.tries = 0
-      who.accepted()
-      link.update()
+      waits.tries_ = 0
+      who.accepted_()
+      link.update_()
     },
     cut() {
       if (current) lost(current, failure("gone"))
     },
     send(frame) {
-      const stream = current?.live ? current.stream : undefined
+      const stream = current?.live_ ? current.stream : undefined
       stream?.send?.(frame)
       return !!stream?.send
     },
-    renewed(token) {
+    renewed_(token) {
       if (link.send({ type: "auth", token })) current!.token = token
-      else if (current?.live) compete(at)
+      else if (current?.live_) compete(at)
     },
     close: () => stop({ status: "closed" }),
   }

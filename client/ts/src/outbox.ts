@@ -13,15 +13,15 @@ const maxText = 16 << 10, maxData = 64 << 10, maxKey = 128
 
 export interface OutboxConfig {
   env: Env
-  http: Http
+  http_: Http
   /** Opens what keeps messages. */
-  store: (() => Promise<Store>) | undefined
+  store_: (() => Promise<Store>) | undefined
   user(): string
   /** Calls something that may fail; what is lost by that is reported once. */
-  guard: Guard
+  guard_: Guard
   /** How to send now: as a frame, by POST, or not at all. */
-  way(): ((frame: object) => void) | "post" | undefined
-  changed(message: Outgoing): void
+  way_(): ((frame: object) => void) | "post" | undefined
+  changed_(message: Outgoing): void
 }
 
 /** An ack, or the message itself. */
@@ -30,7 +30,7 @@ type AckOrEcho = Omit<Ack, "duplicate"> & Partial<Ack>
 interface Item {
   message: Outgoing // replaced when its state changes
   seq?: number // once the store was read
-  framed?: boolean // it is under way as a frame, whose fate is the connection's
+  framed_?: boolean // it is under way as a frame, whose fate is the connection's
   post?: boolean // a frame may be too small for it
   done?: Promise<Ack>
   resolve?: (ack: Ack) => void
@@ -38,7 +38,7 @@ interface Item {
 }
 
 /** The messages of one channel, in their order. `timer`: when the first may be tried again, or must be answered. */
-interface Lane { items: Item[]; waits: Backoff; timer: Timer; paused: boolean }
+interface Lane { items_: Item[]; waits_: Backoff; timer_: Timer; paused_: boolean }
 
 /**
  * Messages on their way out. In each channel one is under way at a time, so that they are
@@ -55,31 +55,31 @@ interface Lane { items: Item[]; waits: Backoff; timer: Timer; paused: boolean }
  */
 export interface Outbox {
   /** Takes up what an earlier page left of the user's messages. Nothing is sent before. */
-  restore(): Promise<void>
+  restore_(): Promise<void>
   /** Sends a message. Resolves when it is durable, rejects when it is refused for good or discarded. */
   publish(channel: string, draft: Draft): Promise<Ack>
   /** What the user has in a channel that is not yet acknowledged, in order. */
-  list(channel: string): Outgoing[]
+  list_(channel: string): Outgoing[]
   /** Forgets a message that is not under way. Reports whether it did. */
   discard(channel: string, key: string): boolean
   /** A message of the user's is durable: its ack came, or the message itself. */
-  ack(channel: string, key: string, ack: AckOrEcho): void
+  ack_(channel: string, key: string, ack: AckOrEcho): void
   /** A frame was answered with an error, which names the key but not always the channel. */
-  refuse(key: string, why: ParleyError): void
+  refuse_(key: string, why: ParleyError): void
   /** The connection is lost: what went over it goes again, by POST if the connection ended because a frame was too large. */
-  dropped(why?: ParleyError): void
+  dropped_(why?: ParleyError): void
   /** There is a connection, or a reason to hope: tries at once. */
-  flush(): void
+  flush_(): void
   /** Ends. What a store keeps is sent by the next client. */
   close(): void
 }
 
-export function createOutbox({ env, http, store, user, guard, way: wayNow, changed }: OutboxConfig): Outbox {
+export function createOutbox({ env, http_: http, store_: store, user, guard_: guard, way_: wayNow, changed_: changed }: OutboxConfig): Outbox {
   const lanes = new Map<string, Lane>()
   const restored = new Set<string>() // users
   let last = 0 // number
 
-  const scope = (user: string): string => `${http.base} ${user}`
+  const scope = (user: string): string => `${http.base_} ${user}`
   const id = ({ message: { channel, key, user } }: Item): string => `${scope(user)} ${channel} ${key}`
   const keep = <T>(what: (store: Store) => Promise<T>): Promise<T | undefined> | undefined =>
     store && guard("storage", () => within(env, async () => what(await store!()))) as Promise<T | undefined>
@@ -89,17 +89,17 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
 
   const laneOf = (channel: string): Lane => {
     let lane = lanes.get(channel)
-    if (!lane) lanes.set(channel, lane = { items: [], waits: backoff(env.random), timer: timer(env), paused: false })
+    if (!lane) lanes.set(channel, lane = { items_: [], waits_: backoff(env.random), timer_: timer(env), paused_: false })
     return lane
   }
 
-  const find = (channel: string, key: string): Item | undefined => laneOf(channel).items.find(i => i.message.key === key && own(i))
+  const find = (channel: string, key: string): Item | undefined => laneOf(channel).items_.find(i => i.message.key === key && own(i))
 
   /** Changes a message, keeps it, and tells so. */
   const set = (item: Item, change: Partial<Outgoing>): void => {
     const { state } = item.message
     const message = item.message = { ...item.message, ...change }
-    item.framed &&= message.state === "sent"
+    item.framed_ &&= message.state === "sent"
     if (restored.has(message.user) && (message.state !== "sent" && state !== "sent" || message.error)) { // being sent changes nothing about it
       const stored = { id: id(item), scope: scope(message.user), seq: item.seq ??= ++last, message }
       void keep(s => s.put(stored))
@@ -108,14 +108,14 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
   }
 
   const remove = (item: Item): void => {
-    const { items } = laneOf(item.message.channel)
+    const { items_: items } = laneOf(item.message.channel)
     items.splice(items.indexOf(item), 1)
     void keep(s => s.remove(id(item)))
   }
 
   const pump = (lane: Lane): void => {
-    const item = lane.items.find(i => own(i) && i.message.state !== "failed")
-    if (store && !restored.has(user()) || lane.paused || item?.message.state !== "queued") return
+    const item = lane.items_.find(i => own(i) && i.message.state !== "failed")
+    if (store && !restored.has(user()) || lane.paused_ || item?.message.state !== "queued") return
     const way = wayNow()
     if (!way) return
     const { channel, key, text, data, thread } = item.message
@@ -123,47 +123,47 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
     if (way !== "post" && !item.post) try {
       const frame = { type: "message", channel, text, data, thread, key }
       fits(JSON.stringify(frame))
-      item.framed = true
-      lane.timer(patience, () => {
+      item.framed_ = true
+      lane.timer_(patience, () => {
         set(item, { state: "queued" })
         pump(lane)
       })
       return way(frame)
     } catch { /* by POST, which may be larger */ }
-    item.framed = false
-    const still = (): boolean => lane.items.includes(item) // it may have come by, and its key be used again
-    http.ask("POST", "/api/messages", { user: item.message.user, body: { channel_id: channel, text, data, thread, key } }).then(
-      ({ status, json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
+    item.framed_ = false
+    const still = (): boolean => lane.items_.includes(item) // it may have come by, and its key be used again
+    http.ask_("POST", "/api/messages", { user: item.message.user, body: { channel_id: channel, text, data, thread, key } }).then(
+      ({ status, json_: json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
       (e: ParleyError) => still() && refused(item, e))
   }
 
   const acked = (item: Item, { id, timestamp, duplicate = false }: AckOrEcho): void => {
     const lane = laneOf(item.message.channel)
-    lane.timer()
+    lane.timer_()
     remove(item)
     item.message = { ...item.message, state: "acknowledged", id, timestamp, error: undefined }
     changed(item.message)
     item.resolve?.({ id, timestamp, duplicate })
-    lane.waits.tries = 0
+    lane.waits_.tries_ = 0
     pump(lane)
   }
 
   const refused = (item: Item, why: ParleyError): void => {
     const lane = laneOf(item.message.channel)
-    lane.timer()
+    lane.timer_()
     if (why.terminal) {
       set(item, { state: "failed", error: { code: why.code, message: why.message } })
       item.reject?.(why)
       return pump(lane)
     }
     set(item, { state: "queued" })
-    lane.paused = true
-    lane.timer(lane.waits.next(why.retryAfter), () => resume(lane))
+    lane.paused_ = true
+    lane.timer_(lane.waits_.next(why.retryAfter), () => resume(lane))
   }
 
   const resume = (lane: Lane): void => {
-    if (lane.paused) lane.timer()
-    lane.paused = false
+    if (lane.paused_) lane.timer_()
+    lane.paused_ = false
     pump(lane)
   }
 
@@ -172,8 +172,8 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
   }
 
   return {
-    flush,
-    async restore() {
+    flush_: flush,
+    async restore_() {
       const who = user()
       if (restored.has(who)) return
       const kept = await keep(s => s.load(scope(who)))
@@ -182,10 +182,10 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
       if (!kept) store = undefined // its numbers are not known
       for (const { seq, message } of kept?.sort((a, b) => b.seq - a.seq) ?? []) {
         if (!find(message.channel, message.key))
-          laneOf(message.channel).items.unshift({ seq, message: { ...message, user: who, state: message.error ? "failed" : "queued" } })
+          laneOf(message.channel).items_.unshift({ seq, message: { ...message, user: who, state: message.error ? "failed" : "queued" } })
         last = Math.max(last, seq)
       }
-      for (const { items } of lanes.values()) for (const item of items) if (own(item)) set(item, { user: who })
+      for (const { items_: items } of lanes.values()) for (const item of items) if (own(item)) set(item, { user: who })
       flush()
     },
     publish(channel, { key = env.unique(), text, data, thread }) {
@@ -196,7 +196,7 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
       const item: Item = { message: { channel, key, user: user(), text, thread, state: "queued" } }
       const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
       done.catch(() => {}) // who does not ask hears it from the outbox event
-      lane.items.push(item)
+      lane.items_.push(item)
       try {
         fits(key, maxKey)
         fits(text, maxText)
@@ -208,7 +208,7 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
       }
       return done
     },
-    list: channel => laneOf(channel).items.filter(own).map(i => i.message),
+    list_: channel => laneOf(channel).items_.filter(own).map(i => i.message),
     discard(channel, key) {
       const item = find(channel, key)
       if (!item || item.message.state === "sent") return false
@@ -216,25 +216,25 @@ export function createOutbox({ env, http, store, user, guard, way: wayNow, chang
       item.reject?.(failure("closed"))
       return true
     },
-    ack(channel, key, ack) {
+    ack_(channel, key, ack) {
       const item = find(channel, key)
       if (item) acked(item, ack)
     },
-    refuse(key, why) {
+    refuse_(key, why) {
       for (const channel of lanes.keys()) {
         const item = find(channel, key)
         if (item?.message.state === "sent") refused(item, why)
       }
     },
-    dropped(why) {
-      for (const { items, timer } of lanes.values()) for (const item of items) if (item.framed) {
+    dropped_(why) {
+      for (const { items_: items, timer_: timer } of lanes.values()) for (const item of items) if (item.framed_) {
         item.post ||= why?.status === 1009
         timer()
         set(item, { state: "queued" })
       }
     },
     close() {
-      for (const { items, timer } of lanes.values()) {
+      for (const { items_: items, timer_: timer } of lanes.values()) {
         timer()
         for (const item of items) item.reject?.(failure("closed"))
       }

@@ -44,8 +44,8 @@ function run(most: number): Run {
       try {
         const found = await pollOnce(host, names, hold, signal, first)
         if (signal.aborted) return
-        if (!hold) host.trip(env.now() - began)
-        host.alive()
+        if (!hold) host.trip_(env.now() - began)
+        host.alive_()
         hold = most
         if (!most && !found) await new Promise<void>(resolve => next(interval, resolve))
       } catch (e) {
@@ -61,10 +61,10 @@ function run(most: number): Run {
  * Asks once for what is after the cursors, waiting at most `hold` seconds, and hands on the
  * frames that a stream would carry; a welcome only at the `first`. Returns how many entries came.
  */
-export async function pollOnce(host: Pick<Host, "env" | "http" | "wanted" | "take">, names: string[], hold: number, signal: AbortSignal, first: boolean): Promise<number> {
-  const cursors = new Map(host.wanted().map(p => [p.name, p.cursor]))
-  const { json } = await host.http.ask("GET", "/api/messages/poll",
-    { query: { ...following(host, names), timeout: hold, limit: pageSize }, most: hold * 1000 + patience, signal })
+export async function pollOnce(host: Pick<Host, "env" | "http_" | "wanted_" | "take_">, names: string[], hold: number, signal: AbortSignal, first: boolean): Promise<number> {
+  const cursors = new Map(host.wanted_().map(p => [p.name, p.cursor]))
+  const { json_: json } = await host.http_.ask_("GET", "/api/messages/poll",
+    { query_: { ...following(host, names), timeout: hold, limit: pageSize }, most_: hold * 1000 + patience, signal })
   const { messages, last_id, cursor, epoch, reset = [] } = json as Held
   if (signal.aborted) return 0
   const resets = [reset].flat()
@@ -72,10 +72,10 @@ export async function pollOnce(host: Pick<Host, "env" | "http" | "wanted" | "tak
     const gone = resets.some(r => r.channel === channel)
     const last = cursor === undefined ? last_id : partOf(cursor, channel)
     const at = gone ? last : cursors.get(channel) ?? last
-    host.take({ type: "welcome", channel, cursor: at, last_id: last, epoch, resumed: at === cursors.get(channel) })
+    host.take_({ type: "welcome", channel, cursor: at, last_id: last, epoch, resumed: at === cursors.get(channel) })
   }
-  for (const r of resets) host.take({ channel: names[0], ...r, type: "reset", epoch })
-  for (const m of messages) host.take(m)
+  for (const r of resets) host.take_({ channel: names[0], ...r, type: "reset", epoch })
+  for (const m of messages) host.take_(m)
   return messages.length
 }
 

@@ -16,19 +16,19 @@ export function openSSE(host: Host): Stream {
 async function run(host: Host, names: string[], signal: AbortSignal): Promise<void> {
   const { env } = host
   const began = env.now()
-  const answer = await host.http.ask("GET", "/api/stream",
-    { query: following(host, names), headers: { Accept: "text/event-stream" }, held: true, signal })
-  host.trip(env.now() - began)
+  const answer = await host.http_.ask_("GET", "/api/stream",
+    { query_: following(host, names), headers: { Accept: "text/event-stream" }, held_: true, signal })
+  host.trip_(env.now() - began)
   const push = eventStream((name, data, retry) => {
     const frame = JSON.parse(data) as Frame
     if (name === "draining") throw ParleyError.of(frame, 0, retry)
-    if (!signal.aborted) host.take({ ...frame, type: frame.type ?? name })
+    if (!signal.aborted) host.take_({ ...frame, type: frame.type ?? name })
   })
   const reader = answer.body!.getReader()
   const idle = timer(env)
   signal.addEventListener("abort", () => idle())
   for (;;) {
-    idle(patience, () => host.lost(failure("timeout")))
+    idle(patience, () => host.lost_(failure("timeout")))
     const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
     if (done) throw failure("gone")
     push(value)

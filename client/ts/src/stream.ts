@@ -10,30 +10,30 @@ import type { ConnectionState, Frame, Position } from "./types.js"
  */
 export interface Stream {
   /** The channels that the host wants have changed. */
-  update(): void
+  update_(): void
   /** Sends a frame; only where that is possible. */
   send?(frame: object): void
   /** Finds out soon whether the connection is still alive; only where it can be asked. */
-  check?(): void
+  check_?(): void
   close(): void
 }
 
 /** What a stream may use and has to tell. */
 export interface Host {
   readonly env: Env
-  readonly http: Http
-  readonly who: Credentials
+  readonly http_: Http
+  readonly who_: Credentials
   /** What to follow, from where. A channel without a cursor begins at its head. */
-  wanted(): Position[]
+  wanted_(): Position[]
   /** A frame came. The first one proves that the transport works here. */
-  take(frame: Frame): void
+  take_(frame: Frame): void
   /** Something came that is no frame. */
-  alive(): void
+  alive_(): void
   /** A round trip took so many milliseconds. */
-  trip(ms: number): void
+  trip_(ms: number): void
   /** What another tab tells of the connection that this one shares. */
-  shared(state: ConnectionState): void
-  lost(why: ParleyError): void
+  shared_(state: ConnectionState): void
+  lost_(why: ParleyError): void
 }
 
 export type Open = (host: Host) => Stream

@@ -26,9 +26,9 @@ export interface TabsConfig {
   /** This tab has the connection from now on, or has it no longer. */
   lead(): void
   /** The channels that other tabs want have changed. */
-  wanted(): void
+  wanted_(): void
   /** Where these channels stand here. */
-  positions(names: Set<string>): Position[]
+  positions_(names: Set<string>): Position[]
   state(): ConnectionState
   send(frame: object): void
   /** A message that another tab sent is durable. */
@@ -45,17 +45,17 @@ export interface TabsConfig {
  * leader dies the next one, and everybody after it, goes on where it was.
  */
 export interface Tabs {
-  readonly leads: boolean
+  readonly leads_: boolean
   /** The channels that other tabs want. */
-  readonly names: Set<string>
+  readonly names_: Set<string>
   /** Passes on what the leader learned. */
-  tell(note: { frame: Frame } | { state: ConnectionState }): void
+  tell_(note: { frame: Frame } | { state: ConnectionState }): void
   /** Passes on that a message of the user's is durable. */
   acked(message: Outgoing): void
   /** The stream of a tab that does not lead. */
-  follow(host: Host): Stream
+  follow_(host: Host): Stream
   /** The page goes away; should it come back, its stream says hi again. */
-  leave(): void
+  leave_(): void
   close(): void
 }
 
@@ -118,50 +118,50 @@ export function createTabs(cfg: TabsConfig): Tabs {
     if ("bye" in note) wants.delete(note.bye)
     else if ("hi" in note) {
       wants.set(note.hi, note.want)
-      post({ state: cfg.state(), at: cfg.positions(new Set(note.want)) })
+      post({ state: cfg.state(), at: cfg.positions_(new Set(note.want)) })
     } else return
-    cfg.wanted()
+    cfg.wanted_()
   }
   elect({ signal })
 
   const tabs: Tabs = {
-    get leads() { return leads },
-    get names() { return new Set([...wants.values()].flat()) },
-    tell(note) {
+    get leads_() { return leads },
+    get names_() { return new Set([...wants.values()].flat()) },
+    tell_(note) {
       if (leads) post(note)
     },
     acked: acked => post({ acked }),
-    follow(host) {
+    follow_(host) {
       const limit = timer(env)
-      const hi = (): void => post({ hi: id, want: host.wanted().map(p => p.name) })
+      const hi = (): void => post({ hi: id, want: host.wanted_().map(p => p.name) })
       const check = (): void => {
         limit(answerLimit, () => {
           if (env.visible()) { // the other's page is frozen: nobody looks at it
             if (++steals > mostSteals) return fail(timeout())
             elect({ steal: true })
           }
-          host.lost(timeout())
+          host.lost_(timeout())
         })
         hi()
       }
       follower = note => {
         limit()
         if ("lead" in note) return check()
-        if ("frame" in note) return host.take(note.frame)
+        if ("frame" in note) return host.take_(note.frame)
         if (!("state" in note)) return
-        host.alive()
+        host.alive_()
         const { status, error } = note.state // a leader without a connection is about to have one
-        host.shared({
+        host.shared_({
           ...note.state, leader: false,
           status: status === "idle" || status === "closed" ? "connecting" : status,
           error: error && cfg.error(error.code, error.message),
         })
         for (const { name, cursor, epoch } of note.at ?? [])
-          host.take({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
+          host.take_({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })
       }
       check()
       return {
-        update: hi, check,
+        update_: hi, check_: check,
         send: frame => post({ send: frame }),
         close() {
           limit()
@@ -169,11 +169,11 @@ export function createTabs(cfg: TabsConfig): Tabs {
         },
       }
     },
-    leave() {
+    leave_() {
       if (!leads) post({ bye: id })
     },
     close() {
-      tabs.leave()
+      tabs.leave_()
       leads = false
       over.abort()
       release()

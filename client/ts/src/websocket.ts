@@ -13,7 +13,7 @@ const codes: Record<number, string> = { 4401: "unauthorized", 4403: "forbidden",
 
 /** GET /ws: any number of channels, both ways. */
 export function openWebSocket(host: Host): Stream {
-  const { env, http, who } = host
+  const { env, http_: http, who_: who } = host
   const subscribed = new Set<string>()
   const asked: string[] = [] // the channels of the subscribe frames; their keys are their places
   const limit = timer(env) // of the answer to a ping
@@ -23,7 +23,7 @@ export function openWebSocket(host: Host): Stream {
   let said: ParleyError | undefined // the last frame, if it may explain the close that follows
 
   const lost = (why: unknown): void => {
-    if (!closed) host.lost(why instanceof ParleyError ? why : new ParleyError("gone", `${why}`))
+    if (!closed) host.lost_(why instanceof ParleyError ? why : new ParleyError("gone", `${why}`))
   }
 
   const send = (frame: object): void => {
@@ -36,7 +36,7 @@ export function openWebSocket(host: Host): Stream {
   }
 
   const subscribe = (channel: string): void => {
-    const at = host.wanted().find(p => p.name === channel)
+    const at = host.wanted_().find(p => p.name === channel)
     if (!at || closed) return
     subscribed.add(channel)
     send({ type: "subscribe", channel, after: at.cursor, epoch: at.epoch, key: mark + (asked.push(channel) - 1) })
@@ -47,7 +47,7 @@ export function openWebSocket(host: Host): Stream {
     if (!channel) return
     if (e.terminal) {
       subscribed.delete(channel)
-      return host.take({ ...frame, type: "forbidden", channel })
+      return host.take_({ ...frame, type: "forbidden", channel })
     }
     env.setTimeout(() => {
       if (subscribed.has(channel)) subscribe(channel)
@@ -60,16 +60,16 @@ export function openWebSocket(host: Host): Stream {
     said = undefined
     if (type === "ping") return send({ type: "pong" })
     if (type === "pong") {
-      if (pinged) host.trip(env.now() - pinged)
+      if (pinged) host.trip_(env.now() - pinged)
       pinged = 0
-      return host.alive()
+      return host.alive_()
     }
     if (type === "draining") return void (said = ParleyError.of({ code: type, ...frame }))
     if (type === "error") {
       said = ParleyError.of(frame)
       if (key?.startsWith(mark)) return refused(asked[+key.slice(1)], said, frame)
     }
-    host.take(frame)
+    host.take_(frame)
   }
 
   const check = (): void => {
@@ -81,7 +81,7 @@ export function openWebSocket(host: Host): Stream {
 
   const update = (): void => {
     if (!open) return
-    const wanted = host.wanted().map(p => p.name)
+    const wanted = host.wanted_().map(p => p.name)
     for (const name of wanted) if (!subscribed.has(name)) subscribe(name)
     for (const channel of subscribed) if (!wanted.includes(channel)) {
       subscribed.delete(channel)
@@ -93,9 +93,9 @@ export function openWebSocket(host: Host): Stream {
   const dial = async (): Promise<void> => {
     const token = await who.token()
     if (closed) return
-    const ticket = token && (await http.json<{ ticket: string }>("POST", "/api/tickets")).ticket
+    const ticket = token && (await http.json_<{ ticket: string }>("POST", "/api/tickets")).ticket
     if (closed) return
-    const ws = socket = new env.WebSocket!(http.url("/ws", { ticket }).replace(/^http/, "ws"))
+    const ws = socket = new env.WebSocket!(http.url_("/ws", { ticket }).replace(/^http/, "ws"))
     ws.onopen = () => {
       open = true
       check()
@@ -111,7 +111,7 @@ export function openWebSocket(host: Host): Stream {
 
   dial().catch(lost)
   return {
-    update, send, check,
+    update_: update, send, check_: check,
     close() {
       closed = true
       open = false

@@ -6,7 +6,7 @@ import { seeded } from "./fake.js"
 test("the bound of a wait is 0.5, 1, 2, 4, … 30 s", () => {
   const b = backoff(() => 1)
   assert.deepEqual(Array.from({ length: 8 }, () => b.next()), [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
-  b.tries = 0
+  b.tries_ = 0
   assert.equal(b.next(), 500)
 })
 

@@ -222,7 +222,7 @@ async function run(seed: number): Promise<void> {
       const channel = pick(2) ? "a" : "b"
       w.unread.set(channel, random() < 0.3 ? 0 : w.unread.get(channel)! + 1)
       const total = [...w.unread.values()].reduce((a, b) => a + b)
-      if (open()) room.emit("unread", { type: "unread", channel, unread: w.unread.get(channel)!, mentions: 0, total })
+      if (open()) room.emit_("unread", { type: "unread", channel, unread: w.unread.get(channel)!, mentions: 0, total })
     },
     () => late.splice(pick(late.length), 1)[0]?.(), // an answer, not in the order of the questions
     () => late.splice(pick(late.length), 1)[0]?.(),

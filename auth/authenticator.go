@@ -1,0 +1,194 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"parley"
+	"parley/access"
+	"parley/internal/clock"
+)
+
+// Cookie is the cookie that may hold a token.
+const Cookie = "parley_token"
+
+// Config of an Authenticator.
+type Config struct {
+	Secret   []byte                   // signs tokens with HS256; nil: none does
+	JWKS     string                   // URL of public keys for RS256, ES256 and EdDSA; "": none
+	Issuer   string                   // what iss has to be; "": anything
+	Audience string                   // what aud has to contain; "": anything
+	Keys     *Keys                    // of back ends; nil: none
+	Tickets  *Tickets                 // required
+	Origins  func(origin string) bool // pages whose cookies count
+	Revoked  Revoked                  // nil: nobody ever is
+	Clock    func() time.Time         // time.Now, which is read once: then what passes counts, and no jump of the system's clock
+	Logger   *slog.Logger             // slog.Default()
+}
+
+// Revoked tells when a user's tokens were revoked last, 0 if never.
+type Revoked func(ctx context.Context, user parley.UserID) (parley.Timestamp, error)
+
+// Authenticator implements httpapi.Authenticator.
+type Authenticator struct {
+	cfg    Config
+	tokens *tokens
+}
+
+// New makes an authenticator. With a JWKS it fetches the keys, and again from time to
+// time, until ctx ends; that they can't be had yet is only logged.
+func New(ctx context.Context, cfg Config) (*Authenticator, error) {
+	cfg.Clock = clock.Steady(cfg.Clock)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Revoked == nil {
+		cfg.Revoked = func(context.Context, parley.UserID) (parley.Timestamp, error) { return 0, nil }
+	}
+	t, err := newTokens(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Authenticator{cfg, t}, nil
+}
+
+// Caller tells who sent a request, by the first of: the header Authorization, the
+// parameters ticket and token, the cookie. The error is CodeUnauthorized if there are
+// none, or none that is good; the reason names no secret.
+func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
+	q := r.URL.Query()
+	switch token, ok := BearerOf(r.Header); {
+	case ok:
+		return a.Bearer(r.Context(), token)
+	case r.Header.Get("Authorization") != "":
+		return access.Caller{}, refuse("the header Authorization is not Bearer", "send Authorization: Bearer TOKEN")
+	case q.Get("ticket") != "":
+		c, err := a.cfg.Tickets.Redeem(r.Context(), q.Get("ticket"))
+		if err != nil {
+			return access.Caller{}, err
+		}
+		return c, a.Valid(r.Context(), c)
+	case q.Get("token") != "":
+		return a.Bearer(r.Context(), q.Get("token"))
+	}
+	cookies := r.CookiesNamed(Cookie)
+	if len(cookies) == 0 {
+		return access.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
+	}
+	if !a.fromOwnPage(r) {
+		return access.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
+	}
+	return a.firstGood(r.Context(), cookies)
+}
+
+// maxCookies bounds how many cookies of the name one request can have checked.
+const maxCookies = 4
+
+// firstGood takes the first cookie that is good: a browser sends one for each path and
+// domain, the stale ones too. The error is the first one's.
+func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (c access.Caller, err error) {
+	for i, cookie := range cookies[:min(len(cookies), maxCookies)] {
+		c, wrong := a.Bearer(ctx, cookie.Value)
+		if wrong == nil || parley.AsError(wrong).Code != parley.CodeUnauthorized {
+			return c, wrong
+		}
+		if i == 0 {
+			err = wrong
+		}
+	}
+	return access.Caller{}, err
+}
+
+// BearerOf is what the header Authorization holds, if its scheme is Bearer, in whatever
+// case (RFC 9110, section 11.1).
+func BearerOf(h http.Header) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+}
+
+// ByCookie tells whether a request's credentials are a cookie, which a browser sends
+// by itself.
+func ByCookie(r *http.Request) bool {
+	if r.Header.Get("Authorization") != "" {
+		return false
+	}
+	q := r.URL.Query()
+	_, err := r.Cookie(Cookie)
+	return err == nil && q.Get("ticket") == "" && q.Get("token") == ""
+}
+
+// fromOwnPage tells whether a browser says that a page of an allowed origin sends a
+// request. It leaves Origin out of a GET to the page's own server, and says so in
+// Sec-Fetch-Site, which pages can't set (W3C Fetch Metadata).
+func (a *Authenticator) fromOwnPage(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return a.cfg.Origins(origin)
+	}
+	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
+// Bearer tells whose token or API key it is.
+func (a *Authenticator) Bearer(ctx context.Context, token string) (access.Caller, error) {
+	if a.cfg.Keys != nil {
+		if as := a.cfg.Keys.Credentials(token); as != nil {
+			return access.Caller{User: parley.Guest, As: as}, nil
+		}
+	}
+	if strings.HasPrefix(token, keyPrefix) {
+		return access.Caller{}, refuse("the API key is not known", "make one: parley keys add NAME")
+	}
+	c, err := a.tokens.caller(token)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	return c, a.Valid(ctx, c)
+}
+
+// Valid refuses credentials that were good once: a token that has expired, or whose
+// user's tokens were revoked since it was issued, or an API key that was removed.
+func (a *Authenticator) Valid(ctx context.Context, c access.Caller) error {
+	if c.As == nil {
+		return nil
+	}
+	if c.As.Service {
+		if a.cfg.Keys == nil || !a.cfg.Keys.Has(c.As) {
+			return refuse("the API key was removed", "use another key: parley keys add NAME")
+		}
+		return nil
+	}
+	if !c.As.Expires.IsZero() && !a.cfg.Clock().Before(c.As.Expires) {
+		return refuse("the token has expired", "get a new one")
+	}
+	at, err := a.cfg.Revoked(ctx, c.User)
+	if err != nil {
+		return err
+	}
+	if at != 0 && c.As.Issued.UnixMicro() <= int64(at) {
+		return revoked(c.As.Issued, time.UnixMicro(int64(at)))
+	}
+	return nil
+}
+
+// revoked refuses a token that may be older than its user's revocation. One whose iat is of
+// the same second may be newer, since many issuers write whole seconds: another one, a
+// second later, is not in doubt.
+func revoked(issued, at time.Time) *parley.Error {
+	e := refuse("the user's tokens were revoked", "get a new one")
+	switch {
+	case issued.IsZero():
+		e.RetryAfter, e.Hint = time.Second, "after a revocation tokens need iat: issue one with the time of issue in it"
+	case issued.Unix() == at.Unix():
+		e.RetryAfter, e.Hint = time.Second, "the token's iat is in the second of the revocation: request another one in a second"
+	}
+	return e
+}
+
+func refuse(detail, hint string) *parley.Error {
+	return &parley.Error{Code: parley.CodeUnauthorized, Detail: detail, Hint: hint}
+}
+
+var errShort = errors.New("the secret has fewer than 32 bytes")

@@ -1,0 +1,126 @@
+package chat
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/feed"
+	"parley/hub"
+	"parley/internal/clock"
+	"parley/presence"
+	"parley/unread"
+	"parley/watch"
+)
+
+// Store is what a Service keeps everything in.
+type Store interface {
+	parley.Log
+	parley.Directory
+	parley.Roster
+	parley.Index
+	parley.Reactions
+	parley.Revocations
+}
+
+// Config of a Service. The zero value works.
+type Config struct {
+	Presence   presence.Config
+	Namespaces Namespaces
+	Clock      func() time.Time // time.Now
+	Limits     Limiter          // nil: nobody is limited
+	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
+}
+
+// Service is the use cases over a store and the feed of its log.
+type Service struct {
+	store     Store
+	feed      *feed.Feed
+	known     *known
+	control   *control
+	unread    *unread.Inboxes
+	spaces    Namespaces
+	presence  *presence.Tracker
+	keeper    *presence.Keeper
+	clock     func() time.Time
+	steady    func() time.Time // which no jump of the system's clock moves, as that of tokens
+	limits    Limiter
+	maxAnswer int
+	typing    typing
+	watches   *watch.Streams
+}
+
+// New makes a service.
+func New(store Store, f *feed.Feed, cfg Config) *Service {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Namespaces == nil {
+		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are good
+	}
+	if cfg.Presence.Tiers == nil {
+		cfg.Presence.Tiers = cfg.Namespaces.Tiers
+	}
+	if cfg.MaxAnswer == 0 {
+		cfg.MaxAnswer = 8<<20 - 4<<10
+	}
+	if cfg.Limits == nil {
+		cfg.Limits = unlimited{}
+	}
+	s := &Service{
+		store:     store,
+		feed:      f,
+		spaces:    cfg.Namespaces,
+		known:     newKnown(),
+		control:   newControl(store, f),
+		presence:  presence.New(cfg.Presence, cfg.Clock()),
+		clock:     cfg.Clock,
+		steady:    clock.Steady(cfg.Clock),
+		limits:    cfg.Limits,
+		maxAnswer: cfg.MaxAnswer,
+		typing:    typing{last: map[typist]time.Time{}},
+	}
+	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
+	s.unread = s.newInboxes()
+	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Follow: s.followUser, Clock: s.clock})
+	f.OnGrown(s.grown, s.follows)
+	f.OnEvent(func(e parley.Event, followers int) {
+		if e.Presence {
+			s.presence.Told(followers) // what others tell here is of this node's budget too
+		}
+	})
+	f.Watch(controlChannel)
+	return s
+}
+
+// Run tells of users who came and left and of what is unread, and ends the streams of those who
+// lost a right, until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { s.control.run(ctx, s.obey) })
+	others.Go(func() { s.unread.Run(ctx) })
+	others.Go(func() { s.watches.Run(ctx) })
+	others.Go(func() { _ = s.keeper.Run(ctx) })
+	t := time.NewTicker(50 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			now := s.clock()
+			s.tellNews(ctx, now)
+			s.typing.forget(now)
+		}
+	}
+}
+
+// Hub is where sessions come from.
+func (s *Service) Hub() *hub.Hub { return s.feed.Hub() }
+
+// NotYet refuses what the wire describes and this version lacks.
+func NotYet(what string) error {
+	return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be done", Hint: "not in this version"}
+}

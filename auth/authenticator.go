@@ -77,10 +77,12 @@ func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	}
 	cookies := r.CookiesNamed(Cookie)
 	if len(cookies) == 0 {
-		return access.Caller{}, refuse("the request has no credentials", "send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
+		return access.Caller{}, refuse("the request has no credentials",
+			"send Authorization: Bearer TOKEN, ?token=, ?ticket= or the cookie "+Cookie)
 	}
 	if !a.fromOwnPage(r) {
-		return access.Caller{}, refuse("a cookie counts only with an allowed Origin", "add the page's origin to --allowed-origins, or send a token")
+		return access.Caller{}, refuse("a cookie counts only with an allowed Origin",
+			"add the page's origin to --allowed-origins, or send a token")
 	}
 	return a.firstGood(r.Context(), cookies)
 }

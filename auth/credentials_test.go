@@ -218,7 +218,8 @@ func TestATicketEndsWithItsToken(t *testing.T) {
 	tell := func() time.Time { return clock }
 	tickets := newTickets(tell)
 	a := authenticator(t, auth.Config{Tickets: tickets, Clock: tell})
-	c, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"exp": now.Add(5 * time.Second).Unix()}), nil))
+	c, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"exp": now.Add(5 * time.Second).Unix()}),
+		nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,12 +22,14 @@ func FuzzToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	good, err := auth.Sign(secret, auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: "alice", ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}})
+	good, err := auth.Sign(secret, auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: "alice",
+		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	parts := strings.Split(good, ".")
-	for _, s := range []string{"", ".", "..", "a.b.c", parts[0] + "." + parts[1] + ".", "eyJhbGciOiJub25lIn0." + parts[1] + ".", strings.Repeat("e30.", 5), "key_x", good + "x", good[1:]} {
+	for _, s := range []string{"", ".", "..", "a.b.c", parts[0] + "." + parts[1] + ".", "eyJhbGciOiJub25lIn0." + parts[1] + ".",
+		strings.Repeat("e30.", 5), "key_x", good + "x", good[1:]} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, token string) {

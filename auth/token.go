@@ -94,7 +94,8 @@ type tokens struct {
 func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 	t := &tokens{clock: cfg.Clock}
 	parser := func(algorithms ...string) *jwt.Parser {
-		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Clock)}
+		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+			jwt.WithTimeFunc(cfg.Clock)}
 		if cfg.Issuer != "" {
 			opts = append(opts, jwt.WithIssuer(cfg.Issuer))
 		}
@@ -153,7 +154,8 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	case claims.Subject == "" || user == parley.Guest:
 		return access.Caller{}, refuse("the token's sub names nobody", "put a user's name into sub")
 	case err != nil: // the credentials are good, and another token of the kind would be no better
-		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name", Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
+		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name",
+			Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
 	now := t.clock() // with its monotonic reading: an open connection is not moved by a jump either
 	c := access.Caller{User: user, Name: claims.Name, As: &access.Credentials{Expires: now.Add(claims.ExpiresAt.Sub(now))}}
@@ -176,7 +178,8 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	return c, nil
 }
 
-var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not yet got the keys that tokens are checked with", Hint: "come back after the time it gives", RetryAfter: 5 * time.Second}
+var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not yet got the keys that tokens are checked with",
+	Hint: "come back after the time it gives", RetryAfter: 5 * time.Second}
 
 // keyless tells whether the public keys could not be fetched since the start.
 func (t *tokens) keyless() bool {

@@ -103,7 +103,8 @@ func TestAGoodTokenSaysWhoIsCalling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.User != "alice" || c.Name != "Alice L." || c.Any() || !c.As.Listed || !c.As.Expires.Equal(now.Add(time.Hour)) || !c.As.Issued.Equal(now) {
+	if c.User != "alice" || c.Name != "Alice L." || c.Any() || !c.As.Listed || !c.As.Expires.Equal(now.Add(time.Hour)) ||
+		!c.As.Issued.Equal(now) {
 		t.Errorf("%+v %+v", c, c.As)
 	}
 	want := []access.Grant{{Pattern: "room:*", Rights: access.Read | access.Write}, {Pattern: "news", Rights: access.Read},
@@ -194,7 +195,8 @@ func TestASubThatIsNoUserIsABadRequest(t *testing.T) {
 	a := authenticator(t, auth.Config{})
 	for _, sub := range []string{"channel", "alice smith", "@alice", "../alice", strings.Repeat("a", 129)} {
 		_, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"sub": sub}), nil))
-		if e := parley.AsError(err); err == nil || e.Code != parley.CodeBadRequest || e.Hint == "" || strings.Contains(err.Error()+e.Hint, "alice") {
+		if e := parley.AsError(err); err == nil || e.Code != parley.CodeBadRequest || e.Hint == "" ||
+			strings.Contains(err.Error()+e.Hint, "alice") {
 			t.Errorf("%.20s: %v", sub, err)
 		}
 	}
@@ -230,7 +232,8 @@ func rsaPair(t *testing.T, kid string) pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pair{jwt.SigningMethodRS256, k, map[string]any{"kty": "RSA", "kid": kid, "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}}
+	return pair{jwt.SigningMethodRS256, k, map[string]any{"kty": "RSA", "kid": kid, "n": b64(k.N.Bytes()),
+		"e": b64(big.NewInt(int64(k.E)).Bytes())}}
 }
 
 func ecPair(t *testing.T, kid string) pair {
@@ -308,7 +311,8 @@ func TestPublicKeys(t *testing.T) {
 			if err != nil || c.User != "alice" {
 				t.Errorf("%s: %v %v", p.method.Alg(), c, err)
 			}
-			_, err = a.Bearer(t.Context(), sign(t, p.method, p.private, claims(map[string]any{"exp": now.Unix()}), map[string]any{"kid": p.jwk["kid"]}))
+			_, err = a.Bearer(t.Context(), sign(t, p.method, p.private, claims(map[string]any{"exp": now.Unix()}),
+				map[string]any{"kid": p.jwk["kid"]}))
 			unauthorized(t, "an old token of "+p.method.Alg(), err, "expired")
 		}
 		_, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(nil), nil))
@@ -335,12 +339,14 @@ func TestForgedTokens(t *testing.T) {
 	elsewhere := serveKeys(t, evil)
 	hs, rs := jwt.SigningMethodHS256, jwt.SigningMethodRS256
 	forged := map[string]string{
-		"alg none":                             sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil),
-		"alg NONE":                             strings.Replace(sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil), b64([]byte(`{"alg":"none"`))[:10], b64([]byte(`{"alg":"NONE"`))[:10], 1),
-		"no signature":                         cut(sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r"})),
-		"HS256 with the public key in PEM":     sign(t, hs, public, claims(nil), map[string]any{"kid": "r"}),
-		"HS256 with the public key in DER":     sign(t, hs, der, claims(nil), map[string]any{"kid": "r"}),
-		"HS256 with the modulus":               sign(t, hs, r.private.Public().(*rsa.PublicKey).N.Bytes(), claims(nil), map[string]any{"kid": "r"}),
+		"alg none": sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil),
+		"alg NONE": strings.Replace(sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil),
+			b64([]byte(`{"alg":"none"`))[:10], b64([]byte(`{"alg":"NONE"`))[:10], 1),
+		"no signature":                     cut(sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r"})),
+		"HS256 with the public key in PEM": sign(t, hs, public, claims(nil), map[string]any{"kid": "r"}),
+		"HS256 with the public key in DER": sign(t, hs, der, claims(nil), map[string]any{"kid": "r"}),
+		"HS256 with the modulus": sign(t, hs, r.private.Public().(*rsa.PublicKey).N.Bytes(), claims(nil),
+			map[string]any{"kid": "r"}),
 		"HS256 with an empty key":              sign(t, hs, []byte{}, claims(nil), nil),
 		"HS384 with the secret":                sign(t, jwt.SigningMethodHS384, secret, claims(nil), nil),
 		"HS512 with the secret":                sign(t, jwt.SigningMethodHS512, secret, claims(nil), nil),
@@ -358,11 +364,12 @@ func TestForgedTokens(t *testing.T) {
 		"jku, which names other keys":          sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "jku": elsewhere.URL + "/jku"}),
 		"x5u, which names another certificate": sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "x5u": elsewhere.URL + "/x5u"}),
 		"jwk, which brings its own key":        sign(t, rs, evil.private, claims(nil), map[string]any{"kid": "r", "jwk": evil.jwk}),
-		"crit, which has to be understood":     sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r", "crit": []string{"b64"}, "b64": false}),
-		"nothing":                              "",
-		"one part":                             "e30",
-		"five parts":                           "e30.e30.e30.e30.e30",
-		"a token with a comma after it":        sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r"}) + ",",
+		"crit, which has to be understood": sign(t, rs, r.private, claims(nil),
+			map[string]any{"kid": "r", "crit": []string{"b64"}, "b64": false}),
+		"nothing":                       "",
+		"one part":                      "e30",
+		"five parts":                    "e30.e30.e30.e30.e30",
+		"a token with a comma after it": sign(t, rs, r.private, claims(nil), map[string]any{"kid": "r"}) + ",",
 	}
 	for _, with := range []auth.Config{{JWKS: set.URL}, {JWKS: set.URL, Secret: []byte(strings.Repeat("another secret ", 3))}} {
 		a := authenticator(t, with)

@@ -63,7 +63,8 @@ func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 	for range 3 {
 		res := get()
 		var p struct{ Code string }
-		if err := json.NewDecoder(res.Body).Decode(&p); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || p.Code != "overloaded" {
+		if err := json.NewDecoder(res.Body).Decode(&p); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" ||
+			p.Code != "overloaded" {
 			t.Fatalf("without room: %s, %q, %v", res.Status, p.Code, err)
 		}
 	}

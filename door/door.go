@@ -57,7 +57,8 @@ func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, Share().away), accepted: make(chan accepted), closed: make(chan struct{})}
+	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, Share().away), accepted: make(chan accepted),
+		closed: make(chan struct{})}
 	d.full = func() bool { return d.open() >= Share().public }
 	if cfg.TLS != nil {
 		d.http1 = cfg.TLS.Clone()

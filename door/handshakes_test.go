@@ -44,7 +44,8 @@ func TestWhatIsTakenForAHandshake(t *testing.T) {
 		"GET /api/messages HTTP/1.1\r\nHost: a\r\n\r\n":                           false,
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                                       false,
 	} {
-		s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), opens, func(net.Conn, http.ConnState) {}, slog.Default())
+		s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), opens, func(net.Conn, http.ConnState) {},
+			slog.Default())
 		conn := &recorded{Reader: strings.NewReader(head)}
 		if got := s.serve(conn, []byte(head), bufio.NewReader(nil)); got != want || (conn.Len() < len(head)) != want {
 			t.Errorf("%q: taken %v with %d of %d bytes left, want %v", head, got, conn.Len(), len(head), want)
@@ -78,7 +79,8 @@ func handshaking(t *testing.T, h http.Handler) (address string, left chan struct
 	var mu sync.Mutex
 	var all []http.ConnState
 	d, _ := closedDoor(t, func() bool { return false }, Config{})
-	d.handshakes = newHandshakes(h, opens, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) }, slog.New(slog.DiscardHandler))
+	d.handshakes = newHandshakes(h, opens, func(_ net.Conn, s http.ConnState) { mu.Lock(); defer mu.Unlock(); all = append(all, s) },
+		slog.New(slog.DiscardHandler))
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "net/http")
@@ -96,7 +98,11 @@ func handshaking(t *testing.T, h http.Handler) (address string, left chan struct
 		}
 	})
 	t.Cleanup(func() { server.Close(); running.Wait(); d.handshakes.close() })
-	return d.sockets[0].Addr().String(), left, func() []http.ConnState { mu.Lock(); defer mu.Unlock(); return append([]http.ConnState(nil), all...) }
+	return d.sockets[0].Addr().String(), left, func() []http.ConnState {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]http.ConnState(nil), all...)
+	}
 }
 
 // send sends a request in pieces, those after the first when the connection was left to
@@ -140,7 +146,8 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 			continue
 		}
 		head, body, _ := strings.Cut(got, "\r\n\r\n")
-		for _, want := range []string{"HTTP/1.1 403 Forbidden\r\n", "\r\nConnection: close", "\r\nContent-Length: 2", "\r\nX-Reason: none", "\r\nDate: "} {
+		for _, want := range []string{"HTTP/1.1 403 Forbidden\r\n", "\r\nConnection: close", "\r\nContent-Length: 2", "\r\nX-Reason: none",
+			"\r\nDate: "} {
 			if !strings.Contains(head+"\r\n", want) {
 				t.Errorf("%q lacks %q", head, want)
 			}
@@ -174,7 +181,8 @@ func TestWhatIsNoHandshakeGoesToNetHTTPWhole(t *testing.T) {
 
 // A handler that panics ends its connection and nothing else.
 func TestAHandshakeThatPanicsEndsAlone(t *testing.T) {
-	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the test") }), opens, func(net.Conn, http.ConnState) {}, slog.New(slog.DiscardHandler))
+	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the test") }), opens,
+		func(net.Conn, http.ConnState) {}, slog.New(slog.DiscardHandler))
 	head := "GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade
 	if !s.serve(&recorded{Reader: strings.NewReader(head)}, []byte(head), bufio.NewReader(nil)) {
 		t.Error("not taken")
@@ -185,7 +193,8 @@ func TestAHandshakeThatPanicsEndsAlone(t *testing.T) {
 func TestHandshakesThatBlockHoldUpNobody(t *testing.T) {
 	release := make(chan struct{})
 	var inside sync.WaitGroup
-	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside.Done(); <-release }), opens, func(net.Conn, http.ConnState) {}, slog.Default())
+	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside.Done(); <-release }), opens,
+		func(net.Conn, http.ConnState) {}, slog.Default())
 	const many = 5 * idleWorkers
 	var served sync.WaitGroup
 	for range many {

@@ -15,7 +15,8 @@ const shedAt = 0.9
 // Refusal is why no stream beyond these is accepted now, or nil.
 func (d *Door) Refusal(streams int) *parley.Error {
 	refuse := func(reason, detail string) *parley.Error {
-		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail, Hint: "come back after the time in Retry-After"}
+		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail,
+			Hint: "come back after the time in Retry-After"}
 	}
 	switch {
 	case d.cfg.MaxStreams > 0 && streams >= d.cfg.MaxStreams:

@@ -141,7 +141,8 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 	client, server := pair(t)
 	shaken := make(chan *tls.Conn)
 	go func() {
-		nc := tls.Server(engine.Leaving(server), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{public}, PrivateKey: private}}})
+		nc := tls.Server(engine.Leaving(server), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{public},
+			PrivateKey: private}}})
 		_ = nc.Handshake()
 		shaken <- nc
 	}()

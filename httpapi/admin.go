@@ -78,8 +78,9 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	mux.Handle("/", handle(cfg.Logger, notFound))
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(handle(cfg.Logger, func(_ http.ResponseWriter, r *http.Request) error {
-		return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
-			Hint: "use the admin listener's own pages, or curl"}
+		return &parley.Error{Code: parley.CodeForbidden,
+			Detail: fmt.Sprintf("pages of %.100q may not administer this server", r.Header.Get("Origin")),
+			Hint:   "use the admin listener's own pages, or curl"}
 	}))
 	return guard(cfg.Hosts, cfg.Secret, false, own.Handler(bearer(cfg, mux)))
 }
@@ -98,7 +99,8 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		e := &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token", Hint: "send Authorization: Bearer and what --admin-token-file holds"}
+		e := &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token",
+			Hint: "send Authorization: Bearer and what --admin-token-file holds"}
 		if cfg.Refused != nil {
 			cfg.Refused(Refusal{Error: e, Request: "admin: " + r.Method + " " + r.URL.Path})
 		}

@@ -88,7 +88,8 @@ func TestABatchOfLargeRepeatsHasNoLargeAnswer(t *testing.T) {
 	var big, small []map[string]any
 	for i := range 120 {
 		key := fmt.Sprint("k", i)
-		big = append(big, map[string]any{"channel_id": "c", "user": "alice", "key": key, "data": map[string]string{"a": strings.Repeat("x", 60<<10)}})
+		big = append(big, map[string]any{"channel_id": "c", "user": "alice", "key": key,
+			"data": map[string]string{"a": strings.Repeat("x", 60<<10)}})
 		for range 8 {
 			small = append(small, map[string]any{"channel_id": "c", "user": "alice", "key": key, "text": "again"})
 		}
@@ -111,7 +112,8 @@ func TestABatchOfLargeRepeatsHasNoLargeAnswer(t *testing.T) {
 
 // limited is a server of which a client's user may have so many bytes of answers on their way.
 func limited(t *testing.T, s *server, answers *limit.Answers, patience time.Duration) http.Handler {
-	quiet := httpapi.Config{Auth: httpapi.Development{}, Origins: httpapi.LoopbackOrigin, Answers: answers, Patience: patience, Pages: http.NotFoundHandler()}
+	quiet := httpapi.Config{Auth: httpapi.Development{}, Origins: httpapi.LoopbackOrigin, Answers: answers, Patience: patience,
+		Pages: http.NotFoundHandler()}
 	return httpapi.New(s.chat, s.ways, quiet)
 }
 
@@ -149,7 +151,8 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	refused := func(user, reason string) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		if get(w, user); w.Code != 503 || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" || w.Header().Get("ETag") != "" {
+		if get(w, user); w.Code != 503 || !strings.Contains(w.Body.String(), `"overloaded"`) || w.Header().Get("Retry-After") == "" ||
+			w.Header().Get("ETag") != "" {
 			t.Errorf("%s: %d %s, want %s", user, w.Code, w.Body, reason)
 		}
 	}

@@ -26,22 +26,27 @@ type Authenticator interface {
 
 // Config of an API. Auth, Tickets and Origins are required.
 type Config struct {
-	Auth     Authenticator
-	Origins  func(origin string) bool        // pages that may use parley from a browser
-	Hosts    func(host string) bool          // Host headers that are served; nil: all
-	Secret   func() (string, error)          // makes a secret for parley serve, if there is none, and returns its file, which refusals of Hosts name; nil: none
-	Ready    func(ctx context.Context) error // what /readyz asks; nil: nothing
-	Damaged  func() []string                 // files of the store of which a part can't be read, which /readyz names; nil: none are known
-	Tickets  *auth.Tickets                   // those that Auth takes
-	Client   func(*http.Request) netip.Addr  // where a caller is, as limits count it; nil: nothing is limited by it
-	Answers  *limit.Answers                  // of what is on its way to clients; nil: any
-	Patience time.Duration                   // for which a client of HTTP/2 may take nothing of its answer; 0: any
-	Limits   *limit.Limiter                  // of what is opened and of bad credentials; nil: none
-	Refused  func(Refusal)                   // is told of what was refused; nil: nobody
-	Did      func(Deed)                      // is told of what was administered; nil: nobody
-	HSTS     bool                            // browsers are to come over TLS only (RFC 6797)
-	Pages    http.Handler                    // what is at /, /examples/, /chat.js, /parley.js and /parley-extras.js
-	Logger   *slog.Logger                    // slog.Default()
+	Auth    Authenticator
+	Tickets *auth.Tickets            // those that Auth accepts
+	Origins func(origin string) bool // pages that may use parley from a browser
+	Hosts   func(host string) bool   // Host headers that are served; nil: all
+	// Secret makes a secret for parley serve, if there is none, and returns its file, which
+	// refusals of Hosts name; nil: none.
+	Secret func() (string, error)
+
+	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
+	Damaged func() []string                 // files of the store with an unreadable part, which /readyz names; nil: none
+
+	Client   func(*http.Request) netip.Addr // where a caller is, as limits count it; nil: nothing is limited by it
+	Limits   *limit.Limiter                 // of what is opened and of bad credentials; nil: none
+	Answers  *limit.Answers                 // of what is on its way to clients; nil: any
+	Patience time.Duration                  // for which a client of HTTP/2 may take nothing of its answer; 0: any
+
+	Refused func(Refusal) // is called with what was refused; nil: nobody is
+	Did     func(Deed)    // is called with what was administered; nil: nobody is
+	HSTS    bool          // browsers must use TLS only (RFC 6797)
+	Pages   http.Handler  // serves the routes of the kind page
+	Logger  *slog.Logger  // slog.Default()
 }
 
 // API is an http.Handler for everything on the public listener.

@@ -50,7 +50,8 @@ func TestWhatCachesMayKeep(t *testing.T) {
 		path := strings.NewReplacer("{channel}", "room", "{id}", "1", "{emoji}", "x", "{user}", "bob").Replace(strings.TrimPrefix(route, "GET "))
 		header := []string{}
 		if strings.HasPrefix(path, "/ws") {
-			header = append(header, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+			header = append(header, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+				"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
 		}
 		for _, method := range []string{"GET", "HEAD"} {
 			if method == "HEAD" && (strings.HasPrefix(path, "/ws") || strings.HasPrefix(path, "/api/stream")) {

@@ -148,7 +148,8 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	case len(data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less"}
 	case in.Kind != nil && *in.Kind != parley.Public && *in.Kind != parley.MembersOnly:
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind), Hint: "public or members"}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind),
+			Hint: "public or members"}
 	case keep != nil && (keep.Messages < 0 || keep.Seconds < 0):
 		return bad("retention can't be less than nothing")
 	case in.Title != nil && len(*in.Title) > 1024 || in.Topic != nil && len(*in.Topic) > 4096:

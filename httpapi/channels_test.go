@@ -47,7 +47,8 @@ func TestTheListOfChannelsGoesOnAfterAName(t *testing.T) {
 	s := serve(t)
 	s.post("a", "x")
 	s.post("b", "x")
-	for next, status := range map[string]int{"": 200, "a": 200, "undefined": 200, "a%20b": 400, "@": 400, "..": 400, strings.Repeat("a", 129): 400} {
+	for next, status := range map[string]int{"": 200, "a": 200, "undefined": 200, "a%20b": 400, "@": 400, "..": 400,
+		strings.Repeat("a", 129): 400} {
 		code := ""
 		if status != 200 {
 			code = "bad_channel"

@@ -12,7 +12,8 @@ const (
 
 func TestPreflightsAllowWhatClientsSend(t *testing.T) {
 	s := serve(t)
-	for _, asked := range []string{"", "content-type", "content-type,idempotency-key", "idempotency-key,content-type", "Content-Type, Authorization", preflightHeaders} {
+	for _, asked := range []string{"", "content-type", "content-type,idempotency-key", "idempotency-key,content-type",
+		"Content-Type, Authorization", preflightHeaders} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			headers := []string{"Origin: " + ownOrigin, "Access-Control-Request-Method: " + method}
 			if asked != "" {
@@ -53,7 +54,8 @@ func TestPreflightsThatAllowNothing(t *testing.T) {
 
 func TestPagesMayReadSomeHeaders(t *testing.T) {
 	s := serve(t)
-	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages?channel_id=general&after=x", "/api/messages/poll?channel_id=general&timeout=0.1", "/nowhere"} {
+	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages?channel_id=general&after=x",
+		"/api/messages/poll?channel_id=general&timeout=0.1", "/nowhere"} {
 		h := s.get(path, "Origin: "+ownOrigin).Header
 		if got := h.Get("Access-Control-Expose-Headers"); got != "ETag, Parley-Last-Id, Parley-Epoch, Retry-After" {
 			t.Errorf("%s exposes %q", path, got)

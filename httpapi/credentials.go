@@ -10,7 +10,8 @@ import (
 // ticket makes one for the caller, good for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Authorization") == "" && query(r).Get("ticket") != "" { // it would renew itself for ever
-		return &parley.Error{Code: parley.CodeForbidden, Detail: "a ticket cannot make another ticket", Hint: "send the token that the ticket was made with"}
+		return &parley.Error{Code: parley.CodeForbidden, Detail: "a ticket cannot make another ticket",
+			Hint: "send the token that the ticket was made with"}
 	}
 	caller, err := a.speaker(w, r, &actor{})
 	if err == nil {

@@ -10,7 +10,9 @@ import (
 func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 	s := production(t)
 	cookie := []string{"Cookie: parley_token=" + tokenFor(t, "alice", []string{"*=a"}), "Origin: https://chat.example.com"}
-	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x"}`, append(cookie, "Content-Type: application/json")...).is(t, 403, "forbidden") // this server's pages are others
+	// this server's pages are others
+	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x"}`, append(cookie, "Content-Type: application/json")...).is(t, 403,
+		"forbidden")
 	cookie[1] = "Sec-Fetch-Site: same-origin"
 	json := append(cookie, "Content-Type: application/json; charset=utf-8")
 	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x"}`, json...).is(t, 201, "")
@@ -27,7 +29,8 @@ func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 		"PATCH /api/messages/general/1":              `{"text":"y"}`,
 	} {
 		method, path, _ := strings.Cut(path, " ")
-		for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "text/plain; application/json"} {
+		for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+			"application/jsonp", "text/plain; application/json"} {
 			headers := cookie
 			if kind != "" {
 				headers = append(headers, "Content-Type: "+kind)
@@ -45,7 +48,8 @@ func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 func TestAnotherUserInTheAddressIsNotYou(t *testing.T) {
 	s := production(t)
 	alice := "Authorization: Bearer " + tokenFor(t, "alice", []string{"*"})
-	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages/poll?channel_id=general&timeout=0", "/api/channels?x", "/api/stream/general?x", "/ws?x", "/ws/chat/general?x", "/api/users/bob/presence?x"} {
+	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages/poll?channel_id=general&timeout=0", "/api/channels?x",
+		"/api/stream/general?x", "/ws?x", "/ws/chat/general?x", "/api/users/bob/presence?x"} {
 		s.get(path+"&user=bob", alice).is(t, 403, "not_you")
 	}
 	s.do("POST", "/api/messages/batch?user=bob", `[{"channel_id":"general","text":"x"}]`, alice).is(t, 403, "not_you")
@@ -78,7 +82,8 @@ func TestABackEndActsAsAnyUser(t *testing.T) {
 // Who is not known has nothing read, parsed or kept of what they send.
 func TestCredentialsAreAskedForBeforeABodyIsRead(t *testing.T) {
 	s := production(t)
-	for _, path := range []string{"POST /api/messages", "POST /api/messages/batch", "POST /api/channels/general/events", "POST /api/channels/general/read", "PUT /api/channels/general/mute",
+	for _, path := range []string{"POST /api/messages", "POST /api/messages/batch", "POST /api/channels/general/events",
+		"POST /api/channels/general/read", "PUT /api/channels/general/mute",
 		"PUT /api/channels/general", "PUT /api/channels/general/members/bob", "PATCH /api/messages/general/1"} {
 		method, path, _ := strings.Cut(path, " ")
 		s.do(method, path, `{"broken`).is(t, 401, "unauthorized")

@@ -18,7 +18,8 @@ func FuzzPost(f *testing.F) {
 		{"", "application/json", `{"channel_id":"general","text":"x"}`}, {"channel_id=general&text=x", "", ""},
 		{"", "application/x-www-form-urlencoded", "channel_id=general&body=x&data=%7B%22a%22%3A1%7D&thread=undefined"},
 		{"", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"channel_id\"\r\n\r\ngeneral\r\n--b--\r\n"},
-		{"user=bob&key=k", "text/plain", "x"}, {"%zz", "", "{"}, {"channel_id=..", "application/json; charset=utf-16", "\ufeff{}"}, {"", "", "[1]"},
+		{"user=bob&key=k", "text/plain", "x"}, {"%zz", "", "{"}, {"channel_id=..", "application/json; charset=utf-16", "\ufeff{}"},
+		{"", "", "[1]"},
 	} {
 		f.Add(c[0], c[1], c[2])
 	}
@@ -35,8 +36,10 @@ func FuzzPost(f *testing.F) {
 
 // FuzzQuery holds the same of what is asked for.
 func FuzzQuery(f *testing.F) {
-	for _, q := range []string{"channel_id=general", "channel_id=general&after=0&limit=5", "channel_id=a&channel_id=b&after=a:1,b:2", "since=1e9", "before=1&after=1",
-		"channel_id=general&thread=1", "limit=NaN", "limit=0x10", "after=undefined", "channel_id=general&after=9&epoch=x", "user=@x", "channel_id=%ff", "ticket=x"} {
+	for _, q := range []string{"channel_id=general", "channel_id=general&after=0&limit=5", "channel_id=a&channel_id=b&after=a:1,b:2",
+		"since=1e9", "before=1&after=1", "channel_id=general&thread=1", "limit=NaN", "limit=0x10", "after=undefined",
+		"channel_id=general&after=9&epoch=x", "user=@x",
+		"channel_id=%ff", "ticket=x"} {
 		f.Add(q)
 	}
 	s := serve(f)
@@ -64,14 +67,16 @@ func answered(t *testing.T, w *httptest.ResponseRecorder, good ...int) {
 		}
 	}
 	var p problem
-	if err := json.Unmarshal(b, &p); err != nil || w.Code < 400 || w.Code >= 500 || p.Code == "" || p.Hint == "" || w.Header().Get("Content-Type") != "application/problem+json" {
+	if err := json.Unmarshal(b, &p); err != nil || w.Code < 400 || w.Code >= 500 || p.Code == "" || p.Hint == "" ||
+		w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("%d %q", w.Code, b)
 	}
 }
 
 // FuzzOrigin holds that no page from elsewhere is taken for one of this machine.
 func FuzzOrigin(f *testing.F) {
-	for _, s := range []string{"http://localhost:3000", "null", "http://localhost.evil.example", "http://127.0.0.1@evil.example", "https://[::1]:1", "http://127.1", "file://",
+	for _, s := range []string{"http://localhost:3000", "null", "http://localhost.evil.example", "http://127.0.0.1@evil.example",
+		"https://[::1]:1", "http://127.1", "file://",
 		"http://localhost\\@evil.example", "http://evil.example#localhost", "http://x.localhost", "http://[::ffff:127.0.0.1]"} {
 		f.Add(s)
 	}

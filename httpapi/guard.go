@@ -46,7 +46,8 @@ func serveLine(secret func() (string, error)) string {
 			file = written
 		}
 	}
-	return fmt.Sprintf("parley serve --auth-hmac-secret-file %[1]s --allowed-origins URL, and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
+	return fmt.Sprintf("parley serve --auth-hmac-secret-file %[1]s --allowed-origins URL, "+
+		"and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
 }
 
 // spelled writes the dots of names that are nothing else as no part of a path's grammar.

@@ -13,14 +13,16 @@ import (
 
 func TestAForeignHostIsRefusedEverywhere(t *testing.T) {
 	s := serve(t)
-	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/api/messages", "/api/users", "/api//x", "/api/channels/..", "/nowhere", "/ws"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/api/messages", "/api/users", "/api//x", "/api/channels/..",
+		"/nowhere", "/ws"} {
 		s.get(path, "Host: evil.example").is(t, 403, "forbidden")
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/", "/debug/pprof", "/debug/pprof/cmdline", "/nowhere"} {
 		s.get(s.admin+path, "Host: evil.example").is(t, 403, "forbidden")
 	}
 	s.do("POST", s.admin+"/admin/api/drain", "", "Host: evil.example").is(t, 403, "forbidden")
-	s.do("OPTIONS", "/api/messages", "", "Host: evil.example", "Origin: http://localhost", "Access-Control-Request-Method: POST").is(t, 403, "forbidden")
+	s.do("OPTIONS", "/api/messages", "", "Host: evil.example", "Origin: http://localhost", "Access-Control-Request-Method: POST").is(t, 403,
+		"forbidden")
 }
 
 func TestOnlyItsOwnPagesDrain(t *testing.T) {
@@ -64,10 +66,12 @@ func TestEveryAnswerForbidsSniffing(t *testing.T) {
 func TestNoAddressIsRedirected(t *testing.T) {
 	s := serve(t)
 	for path, code := range map[string]string{
-		"/api/users": "not_found", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "not_found", "/api/users/bob/": "not_found",
+		"/api/users": "not_found", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "not_found",
+		"/api/users/bob/":        "not_found",
 		"/api/channels/general/": "not_found", "/api/channels/general/members/": "not_found", "/api/channels/general/nothing": "not_found",
 		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "bad_channel", "/api/stream/.": "bad_channel",
-		"/api/channels/./members": "bad_channel", "/ws/chat/..": "bad_channel", "/api/users/../presence": "bad_request", "/..": "not_found", "/./": "not_found",
+		"/api/channels/./members": "bad_channel", "/ws/chat/..": "bad_channel", "/api/users/../presence": "bad_request", "/..": "not_found",
+		"/./":             "not_found",
 		"/api/./messages": "not_found", "/api/channels/": "not_found", "/api/channels/%2e%2e": "bad_channel",
 		"/api/messages/": "not_found", "/api/messages/./1": "bad_channel", "/api/stream/": "bad_channel", "/healthz/": "not_found",
 	} {
@@ -130,7 +134,8 @@ func TestARefusedStreamIsADrainingEvent(t *testing.T) {
 	s.ways.Drain(func() time.Duration { return 1500 * time.Millisecond })
 	a := s.get("/api/stream/general")
 	want := "retry: 1500\nevent: draining\ndata: " +
-		`{"type":"draining","code":"draining","detail":"the server is going down","hint":"come back after the time it gives","retry_after_ms":1500}` + "\n\n"
+		`{"type":"draining","code":"draining","detail":"the server is going down","hint":"come back after the time it gives",` +
+		`"retry_after_ms":1500}` + "\n\n"
 	if a.is(t, 200, ""); a.body != want {
 		t.Errorf("%q, want %q", a.body, want)
 	}

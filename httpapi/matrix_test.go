@@ -35,7 +35,8 @@ var tokenSecret = []byte(strings.Repeat("of the matrix ", 3))
 // production is a server whose callers show tokens.
 func production(t *testing.T) *server {
 	t.Helper()
-	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "announce:", Publish: parley.Admin}, {Prefix: "private:", Kind: parley.MembersOnly}})
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "announce:", Publish: parley.Admin},
+		{Prefix: "private:", Kind: parley.MembersOnly}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,8 @@ func production(t *testing.T) *server {
 // tokenFor signs a token; channels nil leaves the claim out.
 func tokenFor(t *testing.T, user string, channels []string) string {
 	t.Helper()
-	c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}}
+	c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()),
+		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}}
 	if channels != nil {
 		c.Channels = &channels
 	}
@@ -75,7 +77,8 @@ func tokenFor(t *testing.T, user string, channels []string) string {
 func named(t *testing.T, user, name string, channels ...string) string {
 	t.Helper()
 	token, err := auth.Sign(tokenSecret, auth.Claims{Name: name, Channels: &channels,
-		RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}})
+		RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()),
+			ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +330,8 @@ func operations() []operation {
 			return manage(c, rights) && c.role != "admin"
 		}),
 		httpOperation("DELETE", "/api/channels/CHANNEL/members/yve", "", manage),
-		httpOperation("DELETE", "/api/channels/CHANNEL/members/USER", "", func(c *cell, rights string) bool { return !c.backEnd || manage(c, rights) }),
+		httpOperation("DELETE", "/api/channels/CHANNEL/members/USER", "",
+			func(c *cell, rights string) bool { return !c.backEnd || manage(c, rights) }),
 		httpOperation("PUT", "/api/channels/CHANNEL/bans/newcomer", "", manage),
 		httpOperation("DELETE", "/api/channels/CHANNEL/bans/yve", "", manage),
 		httpOperation("DELETE", "/api/channels/CHANNEL/bans/USER", "", manage),
@@ -395,7 +399,8 @@ func (c *cell) socket(t *testing.T, path string, frames ...string) string {
 	}
 	defer ws.CloseNow()
 	for _, frame := range frames {
-		if err := ws.Write(ctx, websocket.MessageText, []byte(strings.NewReplacer("CHANNEL", c.channel, "USER", c.user).Replace(frame))); err != nil {
+		if err := ws.Write(ctx, websocket.MessageText, []byte(strings.NewReplacer("CHANNEL", c.channel,
+			"USER", c.user).Replace(frame))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -482,7 +487,8 @@ func TestWhoShowsNothingMayDoNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"GET /api/channels", "GET /api/channels?all=true", "GET /api/messages", "GET /api/users/yve/presence", "POST /api/tickets"} {
+	for _, path := range []string{"GET /api/channels", "GET /api/channels?all=true", "GET /api/messages", "GET /api/users/yve/presence",
+		"POST /api/tickets"} {
 		method, path, _ := strings.Cut(path, " ")
 		s.do(method, path, "").is(t, 401, "unauthorized")
 	}
@@ -498,8 +504,10 @@ func TestARefusalDoesNotTellWhatIsThere(t *testing.T) {
 			t.Errorf("%s tells whether a channel is there", op.name)
 		}
 	}
-	for _, path := range []string{"/api/messages?channel_id=CHANNEL&after=9", "/api/messages/CHANNEL/1", "/api/messages/CHANNEL/99", "/api/channels/CHANNEL",
-		"/api/channels/CHANNEL/members", "/api/channels/CHANNEL/presence", "/api/messages/poll?channel_id=CHANNEL&after=99", "/api/stream/CHANNEL?after=99"} {
+	for _, path := range []string{"/api/messages?channel_id=CHANNEL&after=9", "/api/messages/CHANNEL/1", "/api/messages/CHANNEL/99",
+		"/api/channels/CHANNEL", "/api/channels/CHANNEL/members",
+		"/api/channels/CHANNEL/presence", "/api/messages/poll?channel_id=CHANNEL&after=99",
+		"/api/stream/CHANNEL?after=99"} {
 		a, b := there.call("GET", path, ""), absent.call("GET", path, "")
 		if same(a, there) != same(b, absent) {
 			t.Errorf("%s: %d %s\nand %d %s", path, a.StatusCode, a.body, b.StatusCode, b.body)
@@ -529,7 +537,8 @@ func same(a *answer, c *cell) string {
 func TestWhatOnlyTheServerSetsCantBeSent(t *testing.T) {
 	s := production(t)
 	c := s.cell(t, 1, 0)
-	const forged = `"type":"system","id":9999,"timestamp":1,"name":"The Boss","edited":1,"deleted":true,"reactions":{"x":{"count":9,"users":["yve"]}},"of":1,"change":"delete","epoch":"e","duplicate":true`
+	const forged = `"type":"system","id":9999,"timestamp":1,"name":"The Boss","edited":1,"deleted":true,` +
+		`"reactions":{"x":{"count":9,"users":["yve"]}},"of":1,"change":"delete","epoch":"e","duplicate":true`
 	check := func(what, text string) {
 		t.Helper()
 		a := c.call("GET", "/api/messages?channel_id=CHANNEL&limit=1", "")
@@ -551,7 +560,8 @@ func TestWhatOnlyTheServerSetsCantBeSent(t *testing.T) {
 	check("POST", "one")
 	c.call("POST", "/api/messages/batch", `[{"channel_id":"CHANNEL","text":"two",`+forged+`}]`).is(t, 200, "")
 	check("batch", "two")
-	if got := c.socket(t, "/ws", `{"channel":"CHANNEL","text":"three","key":"k",`+strings.Replace(forged, `"type":"system",`, "", 1)+`}`); got != "ok" {
+	if got := c.socket(t, "/ws", `{"channel":"CHANNEL","text":"three","key":"k",`+strings.Replace(forged,
+		`"type":"system",`, "", 1)+`}`); got != "ok" {
 		t.Fatal(got)
 	}
 	check("a frame", "three")

@@ -48,7 +48,8 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 }
 
 // place is the channel and the user in the address, and who asks, whose body is read into in.
-func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
+func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
+	c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
 	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {
 		return c, channel, user, err
 	}
@@ -70,7 +71,8 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 	switch in.Role {
 	case "", parley.Owner, parley.Admin, parley.Regular, parley.Reader:
 	default:
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("there is no role %.40q", in.Role), Hint: "owner, admin, member or reader"}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("there is no role %.40q", in.Role),
+			Hint: "owner, admin, member or reader"}
 	}
 	_, err = a.chat.PutMember(r.Context(), caller, channel, user, in.Role)
 	return noContent(w, err)

@@ -35,14 +35,16 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 		{"PUT", "/api/channels/general/mute?user=bob", `{"muted":true}`, 204, "", ""},
 		{"PUT", "/api/channels/general/mute?user=bob", `{}`, 400, "bad_request", ""},
 		{"POST", "/api/messages", `{"channel_id":"general","user":"alice","text":"hi @bob","thread":1}`, 201, "", ""},
-		{"GET", "/api/channels?user=bob", "", 200, "", `"unread":1,"mentions":1,"read_id":1,"muted":true,"last_message":{"type":"message","id":2,`},
+		{"GET", "/api/channels?user=bob", "", 200, "",
+			`"unread":1,"mentions":1,"read_id":1,"muted":true,"last_message":{"type":"message","id":2,`},
 		{"POST", "/api/channels/general/read?user=bob", `{"id":2}`, 200, "", `{"read_id":2,"unread":0}`},
 		{"POST", "/api/channels/general/read?user=bob", `{"id":1}`, 200, "", `{"read_id":2,"unread":0}`},
 		{"GET", "/api/messages?channel_id=general&thread=1", "", 200, "", `"replies":1},{"type":"message","id":2,`},
 		{"GET", "/api/messages?channel_id=general&thread=1&before=2&after=1", "", 400, "bad_request", ""},
 		{"GET", "/api/messages?thread=1", "", 400, "bad_request", ""},
 
-		{"PATCH", "/api/messages/general/1", `{"text":"uno","user":"alice"}`, 200, "", `{"type":"message","id":1,"channel":"general","user":"alice","text":"uno",`},
+		{"PATCH", "/api/messages/general/1", `{"text":"uno","user":"alice"}`, 200, "",
+			`{"type":"message","id":1,"channel":"general","user":"alice","text":"uno",`},
 		{"PATCH", "/api/messages/general/1?user=alice", `{"text":"uno"}`, 200, "", `"edited":true}`},
 		{"PATCH", "/api/messages/general/1?user=alice", `{"data":{"a":1}}`, 200, "", `"data":{"a":1},"edited":true}`},
 		{"PATCH", "/api/messages/general/1?user=alice", `{"text":""}`, 200, "", `"data":{"a":1},"edited":true}`},
@@ -55,7 +57,8 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 		{"PUT", "/api/messages/general/1/reactions/👍?user=bob", "", 204, "", ""},
 		{"PUT", "/api/messages/general/1/reactions/%00?user=bob", "", 400, "bad_request", ""},
 		{"GET", "/api/messages/general/1", "", 200, "", `"reactions":{"👍":{"count":1,"users":["bob"]}}}`},
-		{"PUT", "/api/messages/general/1/reactions/👍?user=bob", "", 200, "", `"reactions":{"👍":{"count":1,"users":["bob"]}}}`}, // changes nothing
+		// changes nothing
+		{"PUT", "/api/messages/general/1/reactions/👍?user=bob", "", 200, "", `"reactions":{"👍":{"count":1,"users":["bob"]}}}`},
 		{"DELETE", "/api/messages/general/1/reactions/👍", `{"user":"bob"}`, 204, "", ""},
 		{"DELETE", "/api/messages/general/1/reactions/👍?user=bob", "", 200, "", `"edited":true}`},
 		{"PUT", "/api/messages/general/1/reactions/👍", `{"user":"zoe"}`, 204, "", ""},
@@ -104,7 +107,8 @@ func TestOnesChannelsAreThoseThatTheTokenAllows(t *testing.T) {
 	for _, c := range []struct {
 		list []string
 		want string
-	}{{nil, "hall room club"}, {[]string{"hall"}, "hall club"}, {[]string{"*=w"}, "club"}, {[]string{}, "club"}} { // members-only channels admit their members
+		// members-only channels admit their members
+	}{{nil, "hall room club"}, {[]string{"hall"}, "hall club"}, {[]string{"*=w"}, "club"}, {[]string{}, "club"}} {
 		for _, path := range []string{"/api/messages", "/api/messages?since=0", "/api/channels"} {
 			a := s.do("GET", path, "", "Authorization: Bearer "+tokenFor(t, "alice", c.list))
 			a.is(t, 200, "")

@@ -98,14 +98,16 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 		Key: "k", Thread: 41, Data: json.RawMessage(`{"a":1}`)}
 	bare := parley.Message{ID: 1, Channel: "general", User: "guest", Text: "x", Time: 1}
 	gone := httptest.NewRecorder()
-	wire.WriteProblem(gone, &parley.Error{Code: parley.CodeCursorGone, Detail: "gone", Reset: &parley.Reset{Reason: "expired", First: 5, Last: 9}})
+	wire.WriteProblem(gone, &parley.Error{Code: parley.CodeCursorGone, Detail: "gone",
+		Reset: &parley.Reset{Reason: "expired", First: 5, Last: 9}})
 	old := httptest.NewRecorder()
 	wire.WriteProblem(old, wire.ErrVersion)
 	view, err := json.Marshal(channelView{Channel: "general", Kind: "public", Retention: &parley.Retention{Messages: 9}, FirstID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, err := json.Marshal(viewHere(parley.Occupancy{Count: 3, Users: []parley.Occupant{{User: "bob", Since: 5, Transports: 15}, {User: "carol"}}}))
+	here, err := json.Marshal(viewHere(parley.Occupancy{Count: 3, Users: []parley.Occupant{{User: "bob", Since: 5, Transports: 15},
+		{User: "carol"}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +178,8 @@ func violates(doc, schema map[string]any, v any) string {
 		return "is too long"
 	}
 	for _, either := range []string{"oneOf", "anyOf"} {
-		if all, ok := schema[either].([]any); ok && !slices.ContainsFunc(all, func(s any) bool { return violates(doc, s.(map[string]any), v) == "" }) {
+		if all, ok := schema[either].([]any); ok && !slices.ContainsFunc(all,
+			func(s any) bool { return violates(doc, s.(map[string]any), v) == "" }) {
 			return "is nothing of " + either
 		}
 	}

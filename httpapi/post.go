@@ -159,7 +159,8 @@ func (a *API) wasted(c access.Caller, size int, err error) error {
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
-		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding), Hint: "send it as it is"}
+		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding),
+			Hint: "send it as it is"}
 	}
 	limited := http.MaxBytesReader(w, r.Body, limit)
 	var b []byte
@@ -181,7 +182,8 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
 }
 
-var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken", Hint: "send Content-Type: application/json"}
+var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken",
+	Hint: "send Content-Type: application/json"}
 
 // byCookie tells whether a cookie is the credential: in development nothing is.
 func (a *API) byCookie(r *http.Request) bool {

@@ -149,7 +149,8 @@ func TestTheQueryFillsInWhatABatchLeavesOut(t *testing.T) {
 		`[{"text":"a"},{"text":"b","channel_id":"random","user":"bob"},{},null]`)
 	var ms []stored
 	a.into(t, &ms)
-	if len(ms) != 4 || ms[0].Channel != "general" || ms[0].User != "alice" || ms[0].Key != "" || ms[1].Channel != "random" || ms[1].User != "bob" ||
+	if len(ms) != 4 || ms[0].Channel != "general" || ms[0].User != "alice" || ms[0].Key != "" || ms[1].Channel != "random" ||
+		ms[1].User != "bob" ||
 		ms[2].Code != "bad_request" || ms[3].Code != "bad_request" {
 		t.Errorf("%s", a.body)
 	}

@@ -152,7 +152,8 @@ func TestAStreamWatchesUsers(t *testing.T) {
 	s.get("/api/messages?user=bob").is(t, 200, "")
 	lines, _ := s.stream("/api/stream/general?user=zoe&watch=bob,carol&watch=dave,bob")
 	s.data(lines, `"welcome"`)
-	for _, want := range []string{`"user":"bob","online":true,"last_seen":`, `"user":"carol","online":false}`, `"user":"dave","online":false}`} {
+	for _, want := range []string{`"user":"bob","online":true,"last_seen":`, `"user":"carol","online":false}`,
+		`"user":"dave","online":false}`} {
 		if line := s.data(lines, `"type":"presence"`); !strings.Contains(line, want) {
 			t.Errorf("%s, want %s", line, want)
 		}
@@ -248,7 +249,8 @@ func TestOfWhomOneMayKnow(t *testing.T) {
 		may  bool
 	}{
 		{nil, "carol", true}, {nil, "bob", false}, {nil, "alice", true}, {[]string{}, "carol", true},
-		{[]string{"hall"}, "bob", true}, {[]string{"*=p"}, "bob", true}, {[]string{"hall=rw"}, "bob", false}, {[]string{"other"}, "bob", false}, {[]string{"*"}, "nobody", false},
+		{[]string{"hall"}, "bob", true}, {[]string{"*=p"}, "bob", true}, {[]string{"hall=rw"}, "bob", false},
+		{[]string{"other"}, "bob", false}, {[]string{"*"}, "nobody", false},
 	} {
 		token := "token=" + tokenFor(t, "alice", c.list)
 		if a := s.get("/api/users/" + c.user + "/presence?" + token); c.may {

@@ -199,7 +199,8 @@ func (a *API) message(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(page.Messages) == 0 || page.Messages[0].ID != id {
-		return &parley.Error{Code: parley.CodeNotFound, Detail: "the channel holds no message of this id", Hint: "it holds those from first_id to last_id"}
+		return &parley.Error{Code: parley.CodeNotFound, Detail: "the channel holds no message of this id",
+			Hint: "it holds those from first_id to last_id"}
 	}
 	return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &page.Messages[0]), '\n'))
 }
@@ -219,7 +220,8 @@ func (a *API) longPoll(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if req.Watch != nil {
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: "a poll can't tell of users", Hint: "watch on a stream, or ask /api/users/{user}/presence"}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: "a poll can't tell of users",
+			Hint: "watch on a stream, or ask /api/users/{user}/presence"}
 	}
 	return a.ways.LongPoll(w, r, req)
 }
@@ -264,7 +266,8 @@ func refuseStream(w http.ResponseWriter, r *http.Request, e *parley.Error) (answ
 		return false
 	}
 	accept := r.Header.Get("Accept")
-	if accept != "" && !strings.Contains(accept, "text/event-stream") && !strings.Contains(accept, "*/*") && !strings.Contains(accept, "text/*") {
+	if accept != "" && !strings.Contains(accept, "text/event-stream") && !strings.Contains(accept, "*/*") &&
+		!strings.Contains(accept, "text/*") {
 		return false
 	}
 	h := w.Header()

@@ -13,7 +13,8 @@ import (
 func TestNumbersBeyondTheirRangeAreClamped(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
-	for limit, status := range map[string]int{"Infinity": 200, "-Infinity": 200, "1e400": 200, "0": 200, "-5": 200, "NaN": 400, "0x10": 400, "1_0": 400, "ten": 400} {
+	for limit, status := range map[string]int{"Infinity": 200, "-Infinity": 200, "1e400": 200, "0": 200, "-5": 200, "NaN": 400, "0x10": 400,
+		"1_0": 400, "ten": 400} {
 		code := ""
 		if status != 200 {
 			code = "bad_request"
@@ -36,7 +37,8 @@ func TestACursorThatIsGoneNamesItsChannel(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
 	s.post("random", "a")
-	for _, path := range []string{"/api/messages?channel_id=general&channel_id=random&after=general:1,random:9", "/api/messages?channel_id=random&after=9"} {
+	for _, path := range []string{"/api/messages?channel_id=general&channel_id=random&after=general:1,random:9",
+		"/api/messages?channel_id=random&after=9"} {
 		a := s.get(path)
 		a.is(t, 410, "cursor_gone")
 		if p := a.problem(t); p.Channel != "random" || p.Reason != "ahead" || p.First != 1 || p.Last != 1 {
@@ -99,7 +101,8 @@ func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
 	s.post("random", "b")
 	s.post("@alice", "c")
 	s.do("PUT", "/api/channels/random/members/bob", "").is(t, 204, "")
-	for path, want := range map[string]string{"/api/messages": "[general random]", "/api/messages?user=bob&since=0": "[random]", "/api/messages?user=carol": "[]"} {
+	for path, want := range map[string]string{"/api/messages": "[general random]", "/api/messages?user=bob&since=0": "[random]",
+		"/api/messages?user=carol": "[]"} {
 		var ms []stored
 		s.get(path).into(t, &ms)
 		got := []string{}
@@ -115,7 +118,8 @@ func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
 func TestAtMostOneSaysWhereToBegin(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
-	for _, address := range []string{"/api/messages?channel_id=general&", "/api/messages/poll?channel_id=general&timeout=0&", "/api/stream/general?", "/api/stream?channel_id=general&", "/ws/chat/general?"} {
+	for _, address := range []string{"/api/messages?channel_id=general&", "/api/messages/poll?channel_id=general&timeout=0&",
+		"/api/stream/general?", "/api/stream?channel_id=general&", "/ws/chat/general?"} {
 		for _, query := range []string{"since=1&after=1", "after=1&before=2", "since=1&before=2"} {
 			s.get(address+query).is(t, 400, "bad_request")
 		}
@@ -129,7 +133,8 @@ func TestTheHeadOfAStreamIsThatOfTheStream(t *testing.T) {
 	for user, status := range map[string]int{"alice": 200, "bob": 403} {
 		for _, address := range []string{"/api/stream/club?user=", "/api/stream?channel_id=general&channel_id=club&user="} {
 			a := s.do("HEAD", address+user, "")
-			if a.StatusCode != status || status == 200 && (a.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || a.Header.Get("Cache-Control") != "no-cache, no-transform") {
+			if a.StatusCode != status || status == 200 && (a.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
+				a.Header.Get("Cache-Control") != "no-cache, no-transform") {
 				t.Errorf("%s of %s: %s %v", address, user, a.Status, a.Header)
 			}
 		}

@@ -172,7 +172,8 @@ func fill(t *testing.T, log *embedded.Log) {
 		if i < 1000 {
 			deletions = append(deletions, parley.Draft{User: "alice", Change: &parley.Change{Kind: parley.Delete, Of: int64(many + 2 + i)}})
 		}
-		reactions = append(reactions, parley.Draft{User: parley.UserID(fmt.Sprintf("u%04d", i)), Change: &parley.Change{Kind: parley.React, Of: 1, Emoji: "x"}})
+		reactions = append(reactions, parley.Draft{User: parley.UserID(fmt.Sprintf("u%04d", i)),
+			Change: &parley.Change{Kind: parley.React, Of: 1, Emoji: "x"}})
 	}
 	for _, drafts := range [][]parley.Draft{replies, mentions, deletions, reactions} {
 		add("room", drafts...)

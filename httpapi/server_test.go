@@ -55,7 +55,8 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	f := feed.New(log, feed.Config{})
-	c := chat.New(log, f, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	c := chat.New(log, f, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond,
+		Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
 	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
@@ -67,15 +68,17 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 		cfg.Credentials = a
 	}
 	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
-	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin, Hosts: httpapi.LoopbackHost,
+	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin,
+		Hosts:   httpapi.LoopbackHost,
 		Ready:   func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
 		Damaged: func() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.damaged },
 		Pages:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
 		Logger:  quiet})
 	s.api = api
 	public := httptest.NewServer(api)
-	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost, Logger: quiet,
-		Drain: func() { s.mu.Lock(); defer s.mu.Unlock(); s.drained++ }}))
+	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost,
+		Logger: quiet,
+		Drain:  func() { s.mu.Lock(); defer s.mu.Unlock(); s.drained++ }}))
 	s.url, s.admin = public.URL, admin.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -32,7 +32,9 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","key":"k"}`, writer), 200, 3,
 		`,"key":"k"`) // what could not be stored, and is a repeat
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"reply","thread":1}`, writer), 201, 4, "")
-	a := s.do("POST", "/api/messages/batch", `[{"channel_id":"drop","text":"x"},{"channel_id":"drop","text":"x","key":"k"},{"channel_id":"drop","key":"k"},{"channel_id":"drop","user":"bob","text":"x"}]`, writer)
+	a := s.do("POST", "/api/messages/batch",
+		`[{"channel_id":"drop","text":"x"},{"channel_id":"drop","text":"x","key":"k"},`+
+			`{"channel_id":"drop","key":"k"},{"channel_id":"drop","user":"bob","text":"x"}]`, writer)
 	a.is(t, 200, "")
 	for _, part := range []string{"text", "data", "mine", "thread"} {
 		if strings.Contains(a.body, `"`+part+`"`) {

@@ -156,7 +156,8 @@ func TestAnEventCarriesTheName(t *testing.T) {
 	s := production(t)
 	lines, _ := s.stream("/api/stream/hall?token=" + tokenFor(t, "bob", []string{"hall"}))
 	s.data(lines, `"welcome"`)
-	s.do("POST", "/api/channels/hall/events", `{"event":"score","data":{"home":2}}`, "Authorization: Bearer "+named(t, "alice", "Alice Doe", "hall")).is(t, 202, "")
+	s.do("POST", "/api/channels/hall/events", `{"event":"score","data":{"home":2}}`,
+		"Authorization: Bearer "+named(t, "alice", "Alice Doe", "hall")).is(t, 202, "")
 	want := `{"type":"event","event":"score","user":"alice","name":"Alice Doe","channel":"hall","data":{"home":2}}`
 	if got := s.data(lines, `"event"`); got != want {
 		t.Errorf("%s, want %s", got, want)

@@ -41,7 +41,8 @@ func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ name
 }
 
 // speakerAndChannel is speaker, and the channel in the address.
-func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (access.Caller, parley.ChannelID, error) {
+func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
+	access.Caller, parley.ChannelID, error) {
 	c, err := a.speaker(w, r, in)
 	if err != nil {
 		return c, "", err
@@ -69,7 +70,8 @@ func speakAs(c access.Caller, named string) (access.Caller, error) {
 	case user == c.User:
 		return c, nil
 	case !c.Any():
-		return c, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
+		return c, &parley.Error{Code: parley.CodeNotYou,
+			Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
 	return access.Caller{User: user, As: c.As, Address: c.Address}, nil
 }

@@ -26,10 +26,12 @@ func TestNothingThatIsSentForgesAFieldOfAStream(t *testing.T) {
 		token := "Authorization: Bearer " + named(t, fmt.Sprint("user", i), "n"+evil, "*")
 		other, end := s.stream("/api/stream/hall?token=" + named(t, fmt.Sprint("user", i), "n"+evil, "*")) // user-joined has the name
 		s.data(other, `"welcome"`)
-		s.do("POST", "/api/messages", fmt.Sprintf(`{"channel_id":"hall","text":%s,"key":%s,"data":{%s:%s}}`, quoted, quoted, quoted, quoted), token).is(t, 201, "")
+		s.do("POST", "/api/messages", fmt.Sprintf(`{"channel_id":"hall","text":%s,"key":%s,"data":{%s:%s}}`, quoted, quoted, quoted, quoted),
+			token).is(t, 201, "")
 		s.do("POST", "/api/channels/hall/events", fmt.Sprintf(`{"event":"score","data":{"x":%s}}`, quoted), token).is(t, 202, "")
 		s.do("POST", "/api/channels/hall/events", fmt.Sprintf(`{"event":%s,"data":{}}`, quoted), token).is(t, 400, "bad_request")
-		s.do("PATCH", fmt.Sprintf("/api/messages/hall/%d", 2*i+1), fmt.Sprintf(`{"text":%s}`, strings.Replace(string(quoted), `"`, `"edited`, 1)), token).is(t, 200, "")
+		s.do("PATCH", fmt.Sprintf("/api/messages/hall/%d", 2*i+1), fmt.Sprintf(`{"text":%s}`,
+			strings.Replace(string(quoted), `"`, `"edited`, 1)), token).is(t, 200, "")
 		end()
 	}
 	s.do("POST", "/api/messages", `{"channel_id":"hall","text":"the end"}`, "Authorization: Bearer "+apiKey).is(t, 201, "")
@@ -72,7 +74,8 @@ func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 // it is given.
 func TestNamesThatMeanSomethingElsewhereAreNone(t *testing.T) {
 	s := serve(t)
-	for _, name := range []string{"$control", "a*", "a>b", "a{b}", "a b", "a\x00b", "a\nb", "..", ".", "@", "@@a", "a/b", `a\b`, "a%b", "a?b", "é", "a;b", "a'b", strings.Repeat("a", 129)} {
+	for _, name := range []string{"$control", "a*", "a>b", "a{b}", "a b", "a\x00b", "a\nb", "..", ".", "@", "@@a", "a/b", `a\b`, "a%b", "a?b",
+		"é", "a;b", "a'b", strings.Repeat("a", 129)} {
 		quoted, err := json.Marshal(name)
 		if err != nil {
 			t.Fatal(err)
@@ -81,17 +84,21 @@ func TestNamesThatMeanSomethingElsewhereAreNone(t *testing.T) {
 		for i := range len(name) {
 			escaped += fmt.Sprintf("%%%02x", name[i])
 		}
-		for _, path := range []string{"/api/messages?channel_id=", "/api/messages/poll?timeout=0&channel_id=", "/api/stream?channel_id=", "/api/messages?channel_id=good&channel_id="} {
+		for _, path := range []string{"/api/messages?channel_id=", "/api/messages/poll?timeout=0&channel_id=", "/api/stream?channel_id=",
+			"/api/messages?channel_id=good&channel_id="} {
 			s.get(path+escaped).is(t, 400, "bad_channel")
 		}
 		s.do("POST", "/api/messages", `{"text":"x","channel_id":`+string(quoted)+`}`).is(t, 400, "bad_channel")
-		if a := s.do("POST", "/api/messages/batch", `[{"text":"x","channel_id":`+string(quoted)+`}]`); !strings.Contains(a.body, `"bad_channel"`) {
+		if a := s.do("POST", "/api/messages/batch", `[{"text":"x","channel_id":`+string(quoted)+`}]`); !strings.Contains(a.body,
+			`"bad_channel"`) {
 			t.Errorf("a batch to %q: %s", name, a.body)
 		}
 		if name == "a/b" {
 			continue // is two parts of a path
 		}
-		for _, request := range []string{"GET /api/channels/NAME", "PUT /api/channels/NAME", "DELETE /api/channels/NAME", "GET /api/channels/NAME/members", "PUT /api/channels/NAME/members/bob", "GET /api/stream/NAME", "GET /api/messages/NAME/1", "PUT /api/messages/NAME/1/reactions/x"} {
+		for _, request := range []string{"GET /api/channels/NAME", "PUT /api/channels/NAME", "DELETE /api/channels/NAME",
+			"GET /api/channels/NAME/members", "PUT /api/channels/NAME/members/bob", "GET /api/stream/NAME", "GET /api/messages/NAME/1",
+			"PUT /api/messages/NAME/1/reactions/x"} {
 			method, path, _ := strings.Cut(strings.ReplaceAll(request, "NAME", escaped), " ")
 			if a := s.do(method, path, ""); a.StatusCode != 400 && a.StatusCode != 404 {
 				t.Errorf("%s of %q: %s", request, name, a.Status)

@@ -94,7 +94,8 @@ func TestReadingIsCountedByWhatItCosts(t *testing.T) {
 		for ; e == nil; n++ {
 			e = l.AllowRead("alice", here, 1)
 		}
-		if n != 201 || e.Code != parley.CodeRateLimited || e.Reason != reason || e.RetryAfter != 100*time.Millisecond { // bursts of twenty seconds
+		// bursts of twenty seconds
+		if n != 201 || e.Code != parley.CodeRateLimited || e.Reason != reason || e.RetryAfter != 100*time.Millisecond {
 			t.Errorf("%s: %d, then %+v", reason, n-1, e)
 		}
 		if other := l.AllowRead("bob", there, 1); other != nil {
@@ -197,7 +198,8 @@ func TestNoLimitsRefuseNothing(t *testing.T) {
 	if l != nil {
 		t.Error("limits without a limit are there")
 	}
-	if l.AllowSend("alice", here, "general") != nil || l.AllowHandshake(here) != nil || l.Acquire("alice", here) != nil || l.AllowRead("alice", here, 1) != nil || l.AllowCreate("alice") != nil {
+	if l.AllowSend("alice", here, "general") != nil || l.AllowHandshake(here) != nil || l.Acquire("alice", here) != nil ||
+		l.AllowRead("alice", here, 1) != nil || l.AllowCreate("alice") != nil {
 		t.Error("something was refused")
 	}
 	l.Release("alice", here)
@@ -279,7 +281,8 @@ func TestAUserFollowsOnlySoManyChannels(t *testing.T) {
 	l := limit.New(limit.Config{Follows: 10})
 	fits := func(user parley.UserID, n int, want bool) {
 		t.Helper()
-		if e := l.Follow(user, n); (e == nil) != want || e != nil && (e.Code != parley.CodeRateLimited || e.Reason != "subscriptions_user" || e.RetryAfter == 0) {
+		if e := l.Follow(user, n); (e == nil) != want || e != nil && (e.Code != parley.CodeRateLimited || e.Reason != "subscriptions_user" ||
+			e.RetryAfter == 0) {
 			t.Errorf("%d more channels of %s: %v", n, user, e)
 		}
 	}
@@ -299,7 +302,8 @@ func TestAUserFollowsOnlySoManyChannels(t *testing.T) {
 
 func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	group := func(s string) string { return limit.Group(netip.MustParseAddr(s)).String() }
-	got := []string{group("2001:db8:1:2:3:4:5:6"), group("2001:db8:1:2::1"), group("2001:db8:1:3::1"), group("::ffff:192.0.2.1"), group("192.0.2.1"), group("fe80::1%eth0")}
+	got := []string{group("2001:db8:1:2:3:4:5:6"), group("2001:db8:1:2::1"), group("2001:db8:1:3::1"), group("::ffff:192.0.2.1"),
+		group("192.0.2.1"), group("fe80::1%eth0")}
 	if want := []string{"2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1:3::", "192.0.2.1", "192.0.2.1", "fe80::"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

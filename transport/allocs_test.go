@@ -47,7 +47,8 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-var sharedForms = map[string]wire.Form{"text": wire.FormWS, "compressed": wire.FormWSDeflate, "msgpack": wire.FormMsgpack, "sse": wire.FormSSE}
+var sharedForms = map[string]wire.Form{"text": wire.FormWS, "compressed": wire.FormWSDeflate, "msgpack": wire.FormMsgpack,
+	"sse": wire.FormSSE}
 
 func perDelivery(t testing.TB, form wire.Form) float64 {
 	few, many := mallocs(t, form, 20), mallocs(t, form, 220)

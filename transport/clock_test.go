@@ -113,7 +113,8 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	now.Advance(10 * time.Minute)
 	stored := make(chan parley.Result, 1)
 	carol := access.Caller{User: "carol", As: access.Developer}
-	if err := c.Publish(t.Context(), carol, "general", parley.Draft{Text: "not for alice"}, func(r parley.Result) { stored <- r }); err != nil {
+	if err := c.Publish(t.Context(), carol, "general", parley.Draft{Text: "not for alice"},
+		func(r parley.Result) { stored <- r }); err != nil {
 		t.Fatal(err)
 	}
 	if r := <-stored; r.Err != nil {

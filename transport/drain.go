@@ -73,7 +73,8 @@ func (t *Transports) refusalLocked() *parley.Error {
 }
 
 func goingDown(retry time.Duration) *parley.Error {
-	return &parley.Error{Code: parley.CodeDraining, RetryAfter: retry, Detail: "the server is going down", Hint: "come back after the time it gives"}
+	return &parley.Error{Code: parley.CodeDraining, RetryAfter: retry, Detail: "the server is going down",
+		Hint: "come back after the time it gives"}
 }
 
 // Spread returns retry times between one and at most limit seconds.

@@ -115,7 +115,8 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	case "watch":
 	case "visibility": // for push, which is not there yet
 		if f.State != "hidden" && f.State != "visible" {
-			return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.40q is not a state of visibility", f.State), Hint: "send hidden or visible"}
+			return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.40q is not a state of visibility", f.State),
+				Hint: "send hidden or visible"}
 		}
 		return p.done(f, "", nil)
 	case "auth":
@@ -125,7 +126,8 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		p.later(f, "", func() error { return p.auth(context.Background(), f) })
 		return nil
 	default:
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type), Hint: "see docs/api.md, WebSocket"}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type),
+			Hint: "see docs/api.md, WebSocket"}
 	}
 	// A frame belongs to no request; what it waits for is bounded by the store.
 	ctx := context.Background()
@@ -213,7 +215,8 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 		return caller, err
 	}
 	if !caller.Any() {
-		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user, caller.User), Hint: "leave user out"}
+		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user,
+			caller.User), Hint: "leave user out"}
 	}
 	as := access.Caller{User: user, As: caller.As, Address: caller.Address}
 	if !caller.Named() {
@@ -264,7 +267,8 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller access.Caller,
 		d.events = new(pace)
 	}
 	if !d.events.pass(p.t.millis(p.t.engine.Now())) {
-		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second", Hint: "send fewer; the latest is usually enough"}
+		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second",
+			Hint: "send fewer; the latest is usually enough"}
 	}
 	p.set(spoke)
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
@@ -353,7 +357,8 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Cal
 	}
 	if !p.session.Follows(channel) {
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
-			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions", Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
+			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions",
+				Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
 		if err := p.enter(channel); err != nil {
 			return err

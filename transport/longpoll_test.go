@@ -25,7 +25,8 @@ func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
 	t.Cleanup(e.Close)
 	ways := New(chat.New(store, f, chat.Config{}), e, Config{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := &Request{Caller: access.Caller{User: parley.Guest, As: access.Developer}, Follows: []Follow{{Channel: "c"}}, Limit: 10, Timeout: time.Minute}
+		req := &Request{Caller: access.Caller{User: parley.Guest, As: access.Developer}, Follows: []Follow{{Channel: "c"}}, Limit: 10,
+			Timeout: time.Minute}
 		if err := ways.LongPoll(w, r, req); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}

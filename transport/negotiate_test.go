@@ -35,14 +35,16 @@ func TestOffersOfCompressionAreAnsweredOrDeclined(t *testing.T) {
 			t.Errorf("%q is answered with %q, want %q", offer, got, want)
 		}
 	}
-	if got := deflateAnswer(http.Header{"Sec-Websocket-Extensions": {"permessage-deflate; server_max_window_bits=8", "permessage-deflate"}}); got != plain {
+	if got := deflateAnswer(http.Header{"Sec-Websocket-Extensions": {"permessage-deflate; server_max_window_bits=8",
+		"permessage-deflate"}}); got != plain {
 		t.Errorf("the second of two headers is answered with %q", got)
 	}
 }
 
 // FuzzOffer holds that whatever a client offers, it is answered with what it offered.
 func FuzzOffer(f *testing.F) {
-	for _, s := range []string{"permessage-deflate", "permessage-deflate; client_max_window_bits, x; y=z", `permessage-deflate; server_max_window_bits="15"`, "permessage-deflate;;", "\x00", `a="`} {
+	for _, s := range []string{"permessage-deflate", "permessage-deflate; client_max_window_bits, x; y=z",
+		`permessage-deflate; server_max_window_bits="15"`, "permessage-deflate;;", "\x00", `a="`} {
 		f.Add(s, s)
 	}
 	t := &Transports{cfg: Config{Compression: true}}

@@ -14,7 +14,7 @@ import (
 // event stream or a held poll. A peer embeds it and adds what its transport needs. The engine
 // owns it from Park or Hold to Gone and calls its peer one method at a time.
 //
-//	admit ──▶ served ──rights change──▶ stale ──Load: recheckRights──▶ served
+//		admit ──▶ served ──rights change──▶ stale ──Load: recheckRights──▶ served
 //	             └──────────────end(reason)──────────────┘──▶ farewell ──▶ Gone: leave
 //
 // A server has many, most of them quiet, so that each byte counts (size_test.go).

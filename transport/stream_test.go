@@ -50,7 +50,8 @@ func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 		want          map[string][]string // parts of what is written then; nil: nothing
 	}{
 		{"rights lost", "forbidden", lose, map[string][]string{
-			"WebSocket": {"\x88\x0b\x11\x33forbidden"}, "event stream": {"event: forbidden\n"}, "held poll": {"HTTP/1.1 403 ", `"channel":"general"`}}},
+			"WebSocket": {"\x88\x0b\x11\x33forbidden"}, "event stream": {"event: forbidden\n"}, "held poll": {"HTTP/1.1 403 ",
+				`"channel":"general"`}}},
 		{"expired", "expired", func(p peer) { end(p, expired, errExpired) }, map[string][]string{
 			"WebSocket": {`"code":"unauthorized"`, "\x11\x31unauthorized"}, "held poll": {"HTTP/1.1 401 ", "expired"}}},
 		{"revoked", "unauthorized", func(p peer) { end(p, revoked, errExpired) }, map[string][]string{

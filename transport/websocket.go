@@ -145,16 +145,17 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 		d.read %= frameUnit
 	}
 	n := 0
-	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate}, func(op wire.Op, payload []byte) error {
-		if err := frame(op, payload); err != nil {
-			return err
-		}
-		if n++; n == maxAtOnce {
-			p.conn.Ring() // to go on
-			return wire.ErrPause
-		}
-		return nil
-	})
+	err := frames.Read(b, wire.Rules{Most: p.t.cfg.MaxFrame, Deflate: p.session.Form() == wire.FormWSDeflate},
+		func(op wire.Op, payload []byte) error {
+			if err := frame(op, payload); err != nil {
+				return err
+			}
+			if n++; n == maxAtOnce {
+				p.conn.Ring() // to go on
+				return wire.ErrPause
+			}
+			return nil
+		})
 	if p.dealings != nil || frames != (wire.FrameReader{}) {
 		p.deal().frames = frames
 	}
@@ -203,7 +204,8 @@ var misplaced = map[wire.Op]string{
 
 // full tells whether too much of what the client asked for is still under way.
 func (p *wsPeer) full() bool {
-	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers || p.dealings != nil && p.dealings.paused.Load())
+	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers || p.dealings != nil &&
+		p.dealings.paused.Load())
 }
 
 // close ends the connection with a close frame that is not that of the reason.

@@ -60,7 +60,8 @@ func BenchmarkDeflateLevels(b *testing.B) {
 func BenchmarkForms(b *testing.B) {
 	for _, size := range []int{300, 2 << 10} {
 		obj := entry(size)
-		for name, form := range map[string]wire.Form{"sse": wire.FormSSE, "ws": wire.FormWS, "deflate": wire.FormWSDeflate, "msgpack": wire.FormMsgpack} {
+		for name, form := range map[string]wire.Form{"sse": wire.FormSSE, "ws": wire.FormWS, "deflate": wire.FormWSDeflate,
+			"msgpack": wire.FormMsgpack} {
 			b.Run(fmt.Sprintf("%d/%s", len(obj), name), func(b *testing.B) {
 				var dst []byte
 				b.ReportAllocs()

@@ -138,10 +138,11 @@ func TestWrongCompressionEndsTheConnectionWithItsCode(t *testing.T) {
 		bytes []byte
 		code  int
 	}{
-		"a ping":              {compressed(clientFrame(true, wire.OpPing, "")), 1002},
-		"a close":             {compressed(clientFrame(true, wire.OpClose, "")), 1002},
-		"a continuation":      {append(clientFrame(false, wire.OpText, "a"), compressed(clientFrame(true, wire.OpContinuation, "b"))...), 1002},
-		"a second fragment":   {append(compressed(clientFrame(false, wire.OpText, "\x00")), compressed(clientFrame(true, wire.OpContinuation, "\x00"))...), 1002},
+		"a ping":         {compressed(clientFrame(true, wire.OpPing, "")), 1002},
+		"a close":        {compressed(clientFrame(true, wire.OpClose, "")), 1002},
+		"a continuation": {append(clientFrame(false, wire.OpText, "a"), compressed(clientFrame(true, wire.OpContinuation, "b"))...), 1002},
+		"a second fragment": {append(compressed(clientFrame(false, wire.OpText, "\x00")),
+			compressed(clientFrame(true, wire.OpContinuation, "\x00"))...), 1002},
 		"RSV2":                {[]byte{0xE1, 0x80, 0, 0, 0, 0}, 1002},
 		"not DEFLATE":         {compressed(clientFrame(true, wire.OpText, "\xff\xff\xff")), 1007},
 		"a far distance":      {compressed(clientFrame(true, wire.OpText, "\x4b\x04\x82\x00\x00")), 1007},
@@ -157,7 +158,8 @@ func TestWrongCompressionEndsTheConnectionWithItsCode(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %d", name, got, err, c.code)
 		}
 	}
-	if got, err := readDeflate(1000, compressed(clientFrame(true, wire.OpText, deflated(t, strings.Repeat("a", 1000))))); err != nil || len(got) != 1 {
+	if got, err := readDeflate(1000, compressed(clientFrame(true, wire.OpText, deflated(t, strings.Repeat("a", 1000))))); err != nil ||
+		len(got) != 1 {
 		t.Errorf("exactly the limit: %v", err)
 	}
 }

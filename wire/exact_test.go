@@ -8,7 +8,8 @@ import (
 
 func TestAFrameIsReadByExactNames(t *testing.T) {
 	var f wire.Frame
-	if err := wire.FormWS.UnmarshalFrame([]byte(`{"user":"alice","User":"mallory","text":"a","TEXT":"b"}`), &f); err != nil || f.User != "alice" || f.Text != "a" {
+	if err := wire.FormWS.UnmarshalFrame([]byte(`{"user":"alice","User":"mallory","text":"a","TEXT":"b"}`), &f); err != nil ||
+		f.User != "alice" || f.Text != "a" {
 		t.Errorf("%+v, %v", f, err)
 	}
 	if err := wire.FormWS.UnmarshalFrame([]byte(`{"user":"alice","user":"mallory","key":"k"}`), &f); err == nil || f.Key != "k" {
@@ -38,7 +39,8 @@ func TestUnusedFieldsOfAFrameMayBeAnything(t *testing.T) {
 
 func TestAPostIsReadByExactNames(t *testing.T) {
 	var p wire.Post
-	if err := wire.Unmarshal([]byte(`{"user":"alice","text":"x","User":"mallory","Key":"k"}`), &p); err != nil || p.User != "alice" || p.Key != "" {
+	if err := wire.Unmarshal([]byte(`{"user":"alice","text":"x","User":"mallory","Key":"k"}`), &p); err != nil || p.User != "alice" ||
+		p.Key != "" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if wire.Unmarshal([]byte(`{"user":"alice","user":"mallory"}`), &p) == nil {

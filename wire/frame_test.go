@@ -70,19 +70,20 @@ func TestBrokenFramesEndTheConnectionWithTheirCode(t *testing.T) {
 		bytes []byte
 		code  int
 	}{
-		"not masked":           {[]byte{0x81, 1, 'a'}, 1002},
-		"a reserved bit":       {[]byte{0xC1, 0x80, 0, 0, 0, 0}, 1002},
-		"opcode 3":             {[]byte{0x83, 0x80, 0, 0, 0, 0}, 1002},
-		"opcode 11":            {[]byte{0x8B, 0x80, 0, 0, 0, 0}, 1002},
-		"a fragmented ping":    {clientFrame(false, wire.OpPing, ""), 1002},
-		"a long ping":          {[]byte{0x89, 0xFE, 0, 126}, 1002},
-		"no start":             {clientFrame(true, wire.OpContinuation, "a"), 1002},
-		"two starts":           {append(clientFrame(false, wire.OpText, "a"), clientFrame(true, wire.OpText, "b")...), 1002},
-		"16 bits for 5":        {[]byte{0x81, 0xFE, 0, 5}, 1002},
-		"64 bits for 5":        {[]byte{0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0, 5}, 1002},
-		"the top bit":          {[]byte{0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 5}, 1002},
-		"too large":            {clientFrame(true, wire.OpText, string(make([]byte, 1001))), 1009},
-		"too large in parts":   {append(clientFrame(false, wire.OpText, string(make([]byte, 600))), clientFrame(true, wire.OpContinuation, string(make([]byte, 600)))...), 1009},
+		"not masked":        {[]byte{0x81, 1, 'a'}, 1002},
+		"a reserved bit":    {[]byte{0xC1, 0x80, 0, 0, 0, 0}, 1002},
+		"opcode 3":          {[]byte{0x83, 0x80, 0, 0, 0, 0}, 1002},
+		"opcode 11":         {[]byte{0x8B, 0x80, 0, 0, 0, 0}, 1002},
+		"a fragmented ping": {clientFrame(false, wire.OpPing, ""), 1002},
+		"a long ping":       {[]byte{0x89, 0xFE, 0, 126}, 1002},
+		"no start":          {clientFrame(true, wire.OpContinuation, "a"), 1002},
+		"two starts":        {append(clientFrame(false, wire.OpText, "a"), clientFrame(true, wire.OpText, "b")...), 1002},
+		"16 bits for 5":     {[]byte{0x81, 0xFE, 0, 5}, 1002},
+		"64 bits for 5":     {[]byte{0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0, 5}, 1002},
+		"the top bit":       {[]byte{0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 5}, 1002},
+		"too large":         {clientFrame(true, wire.OpText, string(make([]byte, 1001))), 1009},
+		"too large in parts": {append(clientFrame(false, wire.OpText, string(make([]byte, 600))),
+			clientFrame(true, wire.OpContinuation, string(make([]byte, 600)))...), 1009},
 		"not UTF-8":            {clientFrame(true, wire.OpText, "a\xff"), 1007},
 		"not UTF-8 in a part":  {clientFrame(false, wire.OpText, "a\xff"), 1007},
 		"cut at the end":       {clientFrame(true, wire.OpText, "a\xc3"), 1007},
@@ -100,14 +101,16 @@ func TestAPausedReaderGoesOnWhereItStopped(t *testing.T) {
 	var r wire.FrameReader
 	var got []string
 	take := func(_ wire.Op, p []byte) error { got = append(got, string(p)); return wire.ErrPause }
-	stream := append(append(clientFrame(true, wire.OpText, "a"), clientFrame(true, wire.OpText, "b")...), clientFrame(true, wire.OpText, "c")[:3]...)
+	stream := append(append(clientFrame(true, wire.OpText, "a"), clientFrame(true, wire.OpText, "b")...),
+		clientFrame(true, wire.OpText, "c")[:3]...)
 	if err := r.Read(stream, wire.Rules{Most: 1000}, take); err != wire.ErrPause || len(got) != 1 {
 		t.Fatalf("after the first: %v, %v", got, err)
 	}
 	if err := r.Read(nil, wire.Rules{Most: 1000}, take); err != wire.ErrPause || len(got) != 2 {
 		t.Fatalf("after the second: %v, %v", got, err)
 	}
-	if err := r.Read(clientFrame(true, wire.OpText, "c")[3:], wire.Rules{Most: 1000}, take); err != wire.ErrPause || fmt.Sprint(got) != "[a b c]" {
+	if err := r.Read(clientFrame(true, wire.OpText, "c")[3:], wire.Rules{Most: 1000}, take); err != wire.ErrPause ||
+		fmt.Sprint(got) != "[a b c]" {
 		t.Fatalf("after all: %v, %v", got, err)
 	}
 }

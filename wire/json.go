@@ -209,7 +209,8 @@ func asError(err error) error {
 		if e.Field != "" {
 			what = e.Field
 		}
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md", Err: err}
+		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md",
+			Err: err}
 	case *parley.Error:
 		return e
 	default:

@@ -10,7 +10,8 @@ import (
 )
 
 func TestAMessageIsOneLineOfJSONWithTheFieldsOfTheContract(t *testing.T) {
-	m := parley.Message{ID: 42, Channel: "general", User: "alice", Name: "Alice", Text: "a\n\"\x00\u2028\u00e9", Time: 1774684800000042, Key: "k", Thread: 7, Data: json.RawMessage(`{"a":1}`)}
+	m := parley.Message{ID: 42, Channel: "general", User: "alice", Name: "Alice", Text: "a\n\"\x00\u2028\u00e9", Time: 1774684800000042,
+		Key: "k", Thread: 7, Data: json.RawMessage(`{"a":1}`)}
 	got := string(wire.AppendMessage(nil, &m))
 	want := `{"type":"message","id":42,"channel":"general","user":"alice","name":"Alice","text":"a\n\"\u0000\u2028é","timestamp":1774684800.000042,"key":"k","thread":7,"data":{"a":1}}`
 	if got != want {
@@ -88,7 +89,8 @@ func TestDraftsAreCheckedForWhatTheyHold(t *testing.T) {
 }
 
 func TestCursorsAreReadAsPeopleAndPagesWriteThem(t *testing.T) {
-	for in, want := range map[string]int64{"0": 0, "42": 42, "-3": 0, "42.0": 42, "99999999999999999999": 1<<63 - 1, "1e3": 1000, "1e30": 1 << 62, "1e999": 1 << 62, "-1e30": 0} {
+	for in, want := range map[string]int64{"0": 0, "42": 42, "-3": 0, "42.0": 42, "99999999999999999999": 1<<63 - 1, "1e3": 1000,
+		"1e30": 1 << 62, "1e999": 1 << 62, "-1e30": 0} {
 		if got, err := wire.ParseID("after", in); err != nil || got != want {
 			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
 		}
@@ -110,7 +112,8 @@ func TestCursorsAreReadAsPeopleAndPagesWriteThem(t *testing.T) {
 }
 
 func TestApplicationsCannotUseTheServersNames(t *testing.T) {
-	for name, ok := range map[string]bool{"score": true, "a.b_c-9": true, "": false, "message": false, "typing": false, "Score": false, "a\nb": false, "a b": false, strings.Repeat("a", 65): false} {
+	for name, ok := range map[string]bool{"score": true, "a.b_c-9": true, "": false, "message": false, "typing": false, "Score": false,
+		"a\nb": false, "a b": false, strings.Repeat("a", 65): false} {
 		if _, err := (&wire.Frame{Event: name}).ParseEvent(); (err == nil) != ok {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -62,8 +62,10 @@ func TestAMessageIsTheSameObjectInMsgpack(t *testing.T) {
 	if frame[0] != 0x82 || frame[1] != 126 || len(frame)-4 != int(frame[2])<<8+int(frame[3]) {
 		t.Fatalf("the frame begins with %x", frame[:4])
 	}
-	want := map[string]any{"type": "message", "id": uint64(1 << 40), "channel": "general", "user": "alice", "text": m.Text, "timestamp": 1774684800.000042, "thread": uint64(7),
-		"data": map[string]any{"b": []byte{1, 2, 3}, "s": "AQID", "e": []byte(nil), "n": int64(-5), "big": uint64(math.MaxUint64), "f": 1.5, "w": 2.0, "x": 1e300,
+	want := map[string]any{"type": "message", "id": uint64(1 << 40), "channel": "general", "user": "alice", "text": m.Text,
+		"timestamp": 1774684800.000042, "thread": uint64(7),
+		"data": map[string]any{"b": []byte{1, 2, 3}, "s": "AQID", "e": []byte(nil), "n": int64(-5), "big": uint64(math.MaxUint64), "f": 1.5,
+			"w": 2.0, "x": 1e300,
 			"huge": 123456789012345678901.0, "t": true, "o": false, "z": nil, "l": []any{[]any{}, map[string]any{}, []byte{255}}}}
 	if got := unpacked(t, frame[4:]); !same(got, want) {
 		t.Errorf("got  %#v\nwant %#v", got, want)
@@ -103,7 +105,8 @@ func TestContainersOfAnySizeHaveTheirHeader(t *testing.T) {
 }
 
 func TestMsgpackFramesAreReadLikeJSON(t *testing.T) {
-	f, err := frameOf(pack(t, map[string]any{"type": "history", "channel": "c", "key": "k", "before": 42, "limit": 7.0, "text": "é\x00", "after": nil}))
+	f, err := frameOf(pack(t, map[string]any{"type": "history", "channel": "c", "key": "k", "before": 42, "limit": 7.0, "text": "é\x00",
+		"after": nil}))
 	before, _ := f.Before.Get()
 	limit, _ := f.Limit.Get()
 	if err != nil || f.Type != "history" || f.Channel != "c" || f.Key != "k" || f.Text != "é\x00" || *before != 42 || *limit != 7 {
@@ -123,7 +126,8 @@ func TestMsgpackFramesAreReadLikeJSON(t *testing.T) {
 			t.Errorf("%x: got %s, %v; want %s", value, got, err, want)
 		}
 	}
-	if data, err := (&wire.Frame{Data: json.RawMessage("{\"a\": \"AQID\", \"b\" : [ \"c\" ]}")}).Draft(); err != nil || string(data.Data) != `{"a":"AQID","b":["c"]}` {
+	if data, err := (&wire.Frame{Data: json.RawMessage("{\"a\": \"AQID\", \"b\" : [ \"c\" ]}")}).Draft(); err != nil ||
+		string(data.Data) != `{"a":"AQID","b":["c"]}` {
 		t.Errorf("JSON with spaces became %s, %v", data.Data, err)
 	}
 }
@@ -162,7 +166,8 @@ func TestWrongMsgpackIsRefused(t *testing.T) {
 }
 
 func TestWhatAHeaderAnnouncesIsNotAllocated(t *testing.T) {
-	for name, head := range map[string][]byte{"array": {0xDD, 255, 255, 255, 255}, "map": {0xDF, 255, 255, 255, 255}, "bytes": {0xC6, 255, 255, 255, 255}, "string": {0xDB, 255, 255, 255, 255}} {
+	for name, head := range map[string][]byte{"array": {0xDD, 255, 255, 255, 255}, "map": {0xDF, 255, 255, 255, 255},
+		"bytes": {0xC6, 255, 255, 255, 255}, "string": {0xDB, 255, 255, 255, 255}} {
 		frame := inData(append(head, bytes.Repeat([]byte{0xC0}, 100)...))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -247,7 +252,8 @@ func TestWhatIsRefusedInMsgpackKeepsItsKey(t *testing.T) {
 			t.Errorf("%s: the key is %q, the channel %q, the error %v", what, f.Key, f.Channel, err)
 		}
 	}
-	for what, b := range map[string][]byte{"nothing": nil, "half a header": {0xdf, 0xff}, "more announced than there is": append(str(str([]byte{0xdf, 0xff, 0xff, 0xff, 0xff}, "user"), "u"), 0xdd, 0xff, 0xff, 0xff, 0xff)} {
+	for what, b := range map[string][]byte{"nothing": nil, "half a header": {0xdf, 0xff},
+		"more announced than there is": append(str(str([]byte{0xdf, 0xff, 0xff, 0xff, 0xff}, "user"), "u"), 0xdd, 0xff, 0xff, 0xff, 0xff)} {
 		if f, err := frameOf(b); err == nil || f.Key != "" {
 			t.Errorf("%s: %+v %v", what, f, err)
 		}

@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"parley"
 )
@@ -30,3 +31,6 @@ func timestamp(s string) (parley.Timestamp, error) {
 	}
 	return parley.Timestamp(n), nil
 }
+
+// parleyTime is a moment in microseconds.
+func parleyTime(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }

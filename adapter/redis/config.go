@@ -24,6 +24,8 @@ type Config struct {
 	Prefix string
 	// RootCAs sign the server's certificate; nil: the system's.
 	RootCAs *x509.CertPool
+	// Clock stamps and retires entries; nil: the server's. Tests have one.
+	Clock func() time.Time
 }
 
 const (

@@ -16,7 +16,7 @@ import (
 func (s *Store) PutKey(ctx context.Context, k parley.Key) (created bool, err error) {
 	value := binary.BigEndian.AppendUint64(slices.Clone(k.Hash[:]), uint64(k.Created))
 	set := s.client.B().Hsetnx().Key(s.prefix + "keys").Field(k.Name).Value(rueidis.BinaryString(value)).Build()
-	if created, err = s.client.Do(ctx, set).AsBool(); err != nil {
+	if created, err = s.do(ctx, set).AsBool(); err != nil {
 		return false, fmt.Errorf("put API key %q: %w", k.Name, err)
 	}
 	return created, nil
@@ -24,7 +24,7 @@ func (s *Store) PutKey(ctx context.Context, k parley.Key) (created bool, err err
 
 // ListKeys implements parley.Keys.
 func (s *Store) ListKeys(ctx context.Context) (keys []parley.Key, err error) {
-	all, err := s.client.Do(ctx, s.client.B().Hgetall().Key(s.prefix+"keys").Build()).AsStrMap()
+	all, err := s.do(ctx, s.client.B().Hgetall().Key(s.prefix+"keys").Build()).AsStrMap()
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", err)
 	}
@@ -43,7 +43,7 @@ func (s *Store) ListKeys(ctx context.Context) (keys []parley.Key, err error) {
 
 // RemoveKey implements parley.Keys.
 func (s *Store) RemoveKey(ctx context.Context, name string) (removed bool, err error) {
-	if removed, err = s.client.Do(ctx, s.client.B().Hdel().Key(s.prefix+"keys").Field(name).Build()).AsBool(); err != nil {
+	if removed, err = s.do(ctx, s.client.B().Hdel().Key(s.prefix+"keys").Field(name).Build()).AsBool(); err != nil {
 		return false, fmt.Errorf("remove API key %q: %w", name, err)
 	}
 	return removed, nil
@@ -52,7 +52,7 @@ func (s *Store) RemoveKey(ctx context.Context, name string) (removed bool, err e
 // Revoke implements parley.Revocations. All moments lie in one sorted set, whose scores only rise.
 func (s *Store) Revoke(ctx context.Context, user parley.UserID, until parley.Timestamp) error {
 	add := s.client.B().Zadd().Key(s.prefix+"revoked").Gt().ScoreMember().ScoreMember(float64(until), string(user)).Build()
-	if err := s.client.Do(ctx, add).Error(); err != nil {
+	if err := s.do(ctx, add).Error(); err != nil {
 		return fmt.Errorf("revoke the tokens of %s: %w", user, err)
 	}
 	return nil
@@ -60,7 +60,7 @@ func (s *Store) Revoke(ctx context.Context, user parley.UserID, until parley.Tim
 
 // Revoked implements parley.Revocations.
 func (s *Store) Revoked(ctx context.Context, user parley.UserID) (parley.Timestamp, error) {
-	at, err := s.client.Do(ctx, s.client.B().Zscore().Key(s.prefix+"revoked").Member(string(user)).Build()).AsFloat64()
+	at, err := s.do(ctx, s.client.B().Zscore().Key(s.prefix+"revoked").Member(string(user)).Build()).AsFloat64()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return 0, fmt.Errorf("what was revoked of %s: %w", user, err)
 	}

@@ -11,7 +11,7 @@ import (
 // First implements parley.Once.
 func (s *Store) First(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	set := s.client.B().Set().Key(s.prefix + "once:" + key).Value("").Nx().Px(ttl).Build()
-	switch err := s.client.Do(ctx, set).Error(); {
+	switch err := s.do(ctx, set).Error(); {
 	case err == nil:
 		return true, nil
 	case rueidis.IsRedisNil(err):

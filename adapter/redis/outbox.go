@@ -50,7 +50,7 @@ func (s *Store) changeUnfinished(ctx context.Context, script *rueidis.Lua, what,
 	for _, c := range channels {
 		args = append(args, string(c))
 	}
-	if err := script.Exec(ctx, s.client, []string{s.outbox()}, args).Error(); err != nil {
+	if err := s.exec(ctx, script, s.outbox(), args...).Error(); err != nil {
 		return fmt.Errorf("%s channels that node %s has not projected: %w", what, node, err)
 	}
 	return nil
@@ -67,7 +67,7 @@ func (s *Store) Unfinished(ctx context.Context, node string, after parley.Channe
 
 // UnfinishedNodes implements parley.Outbox.
 func (s *Store) UnfinishedNodes(ctx context.Context) ([]string, error) {
-	all, err := s.client.Do(ctx, s.client.B().Smembers().Key(s.outbox()+"nodes").Build()).AsStrSlice()
+	all, err := s.do(ctx, s.client.B().Smembers().Key(s.outbox()+"nodes").Build()).AsStrSlice()
 	if err != nil {
 		return nil, fmt.Errorf("nodes that have not projected: %w", err)
 	}
@@ -83,7 +83,7 @@ func (s *Store) names(ctx context.Context, key, after string, limit int) ([]stri
 	if after != "" {
 		from = "(" + after
 	}
-	return s.client.Do(ctx, s.client.B().Zrangebylex().Key(key).Min(from).Max("+").Limit(0, int64(limit)).Build()).AsStrSlice()
+	return s.do(ctx, s.client.B().Zrangebylex().Key(key).Min(from).Max("+").Limit(0, int64(limit)).Build()).AsStrSlice()
 }
 
 func channelsOf(names []string) (all []parley.ChannelID) {

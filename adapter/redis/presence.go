@@ -26,10 +26,10 @@ var _ parley.Presence = (*Presence)(nil)
 // maxSeen is of how many users the last sign is kept when they are gone: some 10 MB.
 const maxSeen = 100_000
 
-//go:embed presence.lua
+//go:embed lua/presence.lua
 var presenceLua string
 
-//go:embed presence_beat.lua
+//go:embed lua/presence_beat.lua
 var presenceBeatLua string
 
 var (

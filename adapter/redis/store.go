@@ -2,28 +2,149 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/rueidis"
+
+	"parley"
 )
 
-// Store is one node's way into a store in Redis.
+// Store is one node's way into a store in Redis. What belongs to a channel lies in the channel's slot, and each write
+// of it is one script (lua/channel.lua). Lists that belong to others, a user's channels and all channels, follow: the
+// script notes what they are to say, and the node that called it writes that there (lists.go).
 type Store struct {
 	// fixed after construction
-	client rueidis.Client
-	prefix string
+	client  rueidis.Client
+	prefix  string
+	node    string // this handle, among those that append
+	clock   func() time.Time
+	numbers atomic.Int64 // of batches
+	turns   turns
+	epoch   epoch
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup // under way
 }
 
-// Open connects to a store.
+var _ parley.Store = (*Store)(nil)
+
+// Open connects to a store, and begins a new epoch if Redis may have lost entries since it was last used.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	c, err := open(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: c, prefix: cfg.Prefix}, nil
+	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text(), clock: cfg.Clock, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	if err := s.verify(ctx, 0); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// Close ends the connections.
+// Close implements parley.Log.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
 	s.client.Close()
 	return nil
 }
+
+// begin admits a call, which ends by s.calls.Done.
+func (s *Store) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return parley.ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// do makes a call that has nothing to do with entries.
+func (s *Store) do(ctx context.Context, c rueidis.Completed) rueidis.RedisResult {
+	if err := s.begin(); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	defer s.calls.Done()
+	return s.client.Do(ctx, c)
+}
+
+// exec calls a script that has nothing to do with entries.
+func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args ...string) rueidis.RedisResult {
+	if err := s.begin(); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	defer s.calls.Done()
+	return script.Exec(ctx, s.client, []string{key}, args)
+}
+
+// call is a call of a script of a channel.
+type call struct {
+	script  *script
+	channel parley.ChannelID
+	args    []string // after the time
+}
+
+// run calls scripts, and returns what they return in their order, with the epoch of all of them.
+func (s *Store) run(ctx context.Context, calls ...call) ([]rueidis.RedisMessage, string, error) {
+	return s.runFor(ctx, "", calls...)
+}
+
+// runFor is run for what belongs to an epoch, if that is not "". In another one nothing is called.
+func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]rueidis.RedisMessage, string, error) {
+	if err := s.begin(); err != nil {
+		return nil, "", err
+	}
+	defer s.calls.Done()
+	for range 5 {
+		loaded := s.epoch.loaded()
+		now := calls
+		if epoch != "" && epoch != loaded.name {
+			now = []call{{script: boundsScript, channel: calls[0].channel}} // or is it this node that is behind?
+		}
+		rs, err := s.runIn(ctx, loaded, now)
+		if !errors.Is(err, errNoScript) {
+			return rs, loaded.name, err
+		}
+		if err := s.verify(ctx, loaded.generation); err != nil {
+			return nil, "", err
+		}
+	}
+	return nil, "", errors.New("redis forgets the scripts that it was given: does something call SCRIPT FLUSH?")
+}
+
+var errNoScript = errors.New("the server does not know the script")
+
+func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.RedisMessage, error) {
+	now := ""
+	if s.clock != nil {
+		now = parleyTime(s.clock())
+	}
+	commands := make([]rueidis.Completed, len(calls))
+	for i, c := range calls {
+		commands[i] = s.client.B().Evalsha().Sha1(in.sha[c.script]).Numkeys(1).Key(s.of(c.channel)).Arg(now).Arg(c.args...).Build()
+	}
+	ms := make([]rueidis.RedisMessage, len(calls))
+	for i, r := range s.client.DoMulti(ctx, commands...) {
+		m, err := r.ToMessage()
+		if bad, ok := rueidis.IsRedisErr(err); ok && bad.IsNoScript() {
+			return nil, errNoScript
+		}
+		if err != nil {
+			return nil, err
+		}
+		ms[i] = m
+	}
+	return ms, nil
+}
+
+// of begins the names of what belongs to a channel.
+func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }

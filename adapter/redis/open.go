@@ -45,11 +45,15 @@ func infoOf(ctx context.Context, node rueidis.Client, section string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("ask what it says of itself: %w", err)
 	}
+	return parseInfo(s), nil
+}
+
+func parseInfo(s string) map[string]string {
 	info := map[string]string{}
 	for line := range strings.Lines(s) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			info[name] = value
 		}
 	}
-	return info, nil
+	return info
 }

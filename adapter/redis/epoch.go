@@ -1,0 +1,184 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/redis/rueidis"
+)
+
+// The epoch of a store is in a record in Redis, with the servers (their run_id) that it was begun or continued on. A
+// server that is not among them may have lost entries: it was restarted, or promoted.
+//
+// Every script that touches entries is sent as the epoch's name and its body, so that its SHA-1 belongs to the epoch, and
+// called by that alone. Redis forgets scripts when it restarts, and a replica was never given them. So the first call
+// that reaches such a server fails with NOSCRIPT. Only then the node looks at all servers, continues or renews the
+// epoch, and loads the scripts: over the connection on which the server said which it is. No call of an
+// old epoch can be served by a server that lost something, and no call pays for that.
+type epoch struct {
+	verifying sync.Mutex // held, also during calls of Redis, by the one who verifies
+
+	mu sync.Mutex
+	is loaded
+}
+
+// loaded is an epoch and the SHA-1 of its scripts.
+type loaded struct {
+	name       string
+	generation int // how often it was verified
+	sha        map[*script]string
+}
+
+func (e *epoch) loaded() loaded {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.is
+}
+
+// server is what a master says of itself.
+type server struct {
+	run      string
+	promoted bool
+	always   bool // it syncs its append-only file before it answers
+	c        rueidis.DedicatedClient
+	release  func()
+}
+
+// verify finds out which epoch is now, and loads its scripts, unless somebody did since a generation.
+func (s *Store) verify(ctx context.Context, generation int) error {
+	s.epoch.verifying.Lock()
+	defer s.epoch.verifying.Unlock()
+	if s.epoch.loaded().generation != generation {
+		return nil
+	}
+	is, err := s.verified(ctx)
+	if err != nil {
+		return fmt.Errorf("find out the epoch of the store: %w", err)
+	}
+	is.generation = generation + 1
+	s.epoch.mu.Lock()
+	defer s.epoch.mu.Unlock()
+	s.epoch.is = is
+	return nil
+}
+
+func (s *Store) verified(ctx context.Context) (loaded, error) {
+	servers, err := s.servers(ctx)
+	defer func() {
+		for _, m := range servers {
+			m.c.Close()
+			m.release()
+		}
+	}()
+	if err != nil {
+		return loaded{}, err
+	}
+	name, err := s.record(ctx, servers)
+	if err != nil {
+		return loaded{}, err
+	}
+	is := loaded{name: name, sha: map[*script]string{}}
+	for _, m := range servers {
+		for _, script := range scripts {
+			load := m.c.B().ScriptLoad().Script("-- epoch " + name + "\n" + script.body).Build()
+			if is.sha[script], err = m.c.Do(ctx, load).ToString(); err != nil {
+				return loaded{}, fmt.Errorf("load a script: %w", err)
+			}
+		}
+	}
+	return is, nil
+}
+
+// servers are the masters, each with a connection that is ours alone.
+func (s *Store) servers(ctx context.Context) (masters []server, err error) {
+	for addr, node := range s.client.Nodes() {
+		c, release := node.Dedicate()
+		m := server{c: c, release: release}
+		master, err := m.ask(ctx)
+		if err == nil && master {
+			masters = append(masters, m)
+			continue
+		}
+		c.Close()
+		release()
+		if err != nil && s.client.Mode() != rueidis.ClientModeCluster { // of a Cluster, some nodes may be dead
+			return masters, fmt.Errorf("ask %s: %w", addr, err)
+		}
+	}
+	if len(masters) == 0 {
+		return nil, errors.New("no master answers")
+	}
+	return masters, nil
+}
+
+// ask fills in what a server says of itself, and reports whether it is a master.
+func (m *server) ask(ctx context.Context) (master bool, err error) {
+	s, err := m.c.Do(ctx, m.c.B().Info().Section("everything").Build()).ToString()
+	if err != nil {
+		return false, err
+	}
+	info := parseInfo(s)
+	m.run = info["run_id"]
+	m.promoted = strings.Trim(info["master_replid2"], "0") != ""
+	if m.run == "" {
+		return false, errAnswer
+	}
+	if policy, err := m.c.Do(ctx, m.c.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap(); err == nil {
+		m.always = info["aof_enabled"] == "1" && policy["appendfsync"] == "always"
+	}
+	return info["role"] == "master", nil
+}
+
+// setRecord: the record is as it was read (ARGV[1]: its name) -> name, servers, whether all sync always.
+var setRecord = rueidis.NewLuaScript(`
+if (redis.call('HGET', KEYS[1], 'name') or '') ~= ARGV[1] then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'name', ARGV[2], 'servers', ARGV[3], 'always', ARGV[4])
+return 1`)
+
+// record returns the epoch, which it continues or renews if there are servers that it does not know.
+func (s *Store) record(ctx context.Context, servers []server) (name string, err error) {
+	key := s.prefix + "epoch"
+	var runs []string
+	always := true
+	for _, m := range servers {
+		runs = append(runs, m.run)
+		always = always && m.always
+	}
+	slices.Sort(runs)
+	for ctx.Err() == nil {
+		is, err := s.client.Do(ctx, s.client.B().Hgetall().Key(key).Build()).AsStrMap()
+		if err != nil {
+			return "", fmt.Errorf("read the record: %w", err)
+		}
+		known := strings.Split(is["servers"], " ")
+		lost, strange := is["name"] == "", false
+		for _, m := range servers {
+			if !slices.Contains(known, m.run) {
+				strange = true
+				lost = lost || m.promoted || !m.always || is["always"] != "1"
+			}
+		}
+		name = is["name"]
+		if lost {
+			name = rand.Text()
+		}
+		if !lost && !strange && is["always"] == flag(always) {
+			return name, nil
+		}
+		set, err := setRecord.Exec(ctx, s.client, []string{key}, []string{is["name"], name, strings.Join(runs, " "), flag(always)}).AsBool()
+		if err != nil {
+			return "", fmt.Errorf("write the record: %w", err)
+		}
+		if set {
+			return name, nil
+		}
+	}
+	return "", context.Cause(ctx)
+}

@@ -1,0 +1,199 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"parley"
+)
+
+// Project implements parley.Index.
+func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) ([]parley.Fact, error) {
+	facts, err := s.project(ctx, channel, run)
+	if err != nil {
+		return nil, fmt.Errorf("project %s: %w", channel, err)
+	}
+	return facts, nil
+}
+
+func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {
+	var args []string
+	for i := range run.Entries {
+		args = append(args, projected(&run.Entries[i])...)
+	}
+	ms, epoch, err := s.runFor(ctx, run.Epoch, call{projectScript, channel, args})
+	if err != nil {
+		return nil, err
+	}
+	if epoch != run.Epoch {
+		return nil, parley.ErrEpoch
+	}
+	parts, err := ms[0].ToArray()
+	if err != nil || len(parts) != 2 {
+		return nil, unexpected(err)
+	}
+	gap, err := parts[0].AsInt64()
+	if err != nil {
+		return nil, err
+	}
+	if gap == 1 {
+		return nil, parley.ErrGap
+	}
+	found, err := parts[1].AsStrSlice()
+	if err != nil || len(found)%3 != 0 {
+		return nil, unexpected(err)
+	}
+	for ; len(found) > 0; found = found[3:] {
+		kind, err1 := strconv.ParseUint(found[0], 10, 8)
+		id, err2 := strconv.ParseInt(found[2], 10, 64)
+		if err1 != nil || err2 != nil {
+			return nil, errAnswer
+		}
+		facts = append(facts, parley.Fact{Kind: parley.FactKind(kind), User: parley.UserID(found[1]), ID: id})
+	}
+	return facts, s.settle(ctx, channel)
+}
+
+// projected are an entry's arguments of lua/project.lua.
+func projected(e *parley.Message) []string {
+	kind, m, author := "m", e, e.User
+	switch e.Change {
+	case "":
+	case parley.Edit:
+		kind, m = "e", e.Target
+		author = m.User
+	case parley.Delete:
+		kind = "d"
+	default:
+		kind = "x"
+	}
+	names := "?"
+	if (kind == "m" || kind == "e") && !m.Deleted {
+		var all []string
+		for _, u := range m.Mentions() {
+			all = append(all, string(u))
+		}
+		names = strings.Join(all, " ")
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return []string{number(e.ID), kind, string(author), flag(e.Join), number(e.Of), number(e.Thread), number(int64(e.Time)),
+		number(e.Count), names}
+}
+
+// Position implements parley.Index.
+func (s *Store) Position(ctx context.Context, channels ...parley.ChannelID) ([]int64, error) {
+	calls := make([]call, len(channels))
+	for i, c := range channels {
+		calls[i] = call{script: positionScript, channel: c}
+	}
+	ms, _, err := s.run(ctx, calls...)
+	at := make([]int64, len(channels))
+	for i := range ms {
+		if err == nil {
+			at[i], err = ms[i].AsInt64()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("positions: %w", err)
+	}
+	return at, nil
+}
+
+// Unread implements parley.Index (algorithms.md, "Unread").
+func (s *Store) Unread(ctx context.Context, user parley.UserID, places ...parley.Place) ([]parley.Count, error) {
+	calls := make([]call, len(places))
+	for i, p := range places {
+		calls[i] = call{unreadScript, p.Channel, []string{string(user), strconv.FormatInt(p.ReadID, 10),
+			strconv.FormatInt(p.ReadCount, 10)}}
+	}
+	ms, _, err := s.run(ctx, calls...)
+	counts := make([]parley.Count, len(places))
+	for i := range ms {
+		var ns []int64
+		if err == nil {
+			ns, err = ms[i].AsIntSlice()
+		}
+		if err == nil && len(ns) != 4 {
+			err = errAnswer
+		}
+		if err == nil {
+			counts[i] = parley.Count{Channel: places[i].Channel, FirstID: ns[0], LastID: ns[1], Unread: ns[2], Mentions: ns[3]}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what %s has not read: %w", user, err)
+	}
+	return counts, nil
+}
+
+// Latest implements parley.Index.
+func (s *Store) Latest(ctx context.Context, channels ...parley.ChannelID) ([]*parley.Message, error) {
+	parts, _, err := s.each(ctx, latestScript, channels, strconv.Itoa(parley.LatestLooked))
+	if err != nil {
+		return nil, fmt.Errorf("latest messages: %w", err)
+	}
+	all := make([]*parley.Message, len(channels))
+	for i, p := range parts {
+		if len(p) == 0 {
+			continue
+		}
+		ms, err := entriesOf(channels[i], p)
+		if err != nil || len(ms) != 1 {
+			return nil, fmt.Errorf("latest message of %s: %w", channels[i], unexpected(err))
+		}
+		all[i] = &ms[0]
+	}
+	return all, nil
+}
+
+// entriesOf reads messages of which each is an id, an entry and a state.
+func entriesOf(channel parley.ChannelID, parts []string) (ms []parley.Message, err error) {
+	if len(parts)%3 != 0 {
+		return nil, errAnswer
+	}
+	for ; len(parts) > 0; parts = parts[3:] {
+		id, err := strconv.ParseInt(parts[0], 10, 64)
+		if err != nil {
+			return nil, errAnswer
+		}
+		m, err := entryOf(channel, id, 1, parts[1], parts[2])
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
+
+// Thread implements parley.Index.
+func (s *Store) Thread(ctx context.Context, channel parley.ChannelID, root int64, q parley.ThreadQuery) (t parley.Thread, err error) {
+	bound := func(id *int64) string {
+		if id == nil {
+			return "-"
+		}
+		return strconv.FormatInt(*id, 10)
+	}
+	args := []string{strconv.FormatInt(root, 10), bound(q.After), bound(q.Before), strconv.Itoa(q.Limit)}
+	parts, _, err := s.each(ctx, threadScript, []parley.ChannelID{channel}, args...)
+	if err == nil && len(parts[0]) < 4 {
+		err = errAnswer
+	}
+	if err == nil {
+		p := parts[0]
+		if t.Count, err = strconv.ParseInt(p[3], 10, 64); err == nil && p[1] != "" {
+			var first []parley.Message
+			if first, err = entriesOf(channel, p[:3]); err == nil {
+				t.Root = &first[0]
+			}
+		}
+		if err == nil {
+			t.Replies, err = entriesOf(channel, p[4:])
+		}
+	}
+	if err != nil {
+		return parley.Thread{}, fmt.Errorf("thread %d of %s: %w", root, channel, err)
+	}
+	return t, nil
+}

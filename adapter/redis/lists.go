@@ -1,0 +1,100 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"parley"
+)
+
+// A list of channels lies in a slot of its own: KEYS[1] begins its names. list is a sorted set of the channels, open of those
+// that anybody may find, versions a hash: channel -> the version of what was said last. A channel's script gives
+// what it says a version, so that what comes late changes nothing.
+// ARGV: channel, version, in, open.
+var listScript = rueidis.NewLuaScript(`
+local was = tonumber(redis.call('HGET', KEYS[1] .. 'versions', ARGV[1]) or 0)
+if was >= tonumber(ARGV[2]) then
+  return 0
+end
+redis.call('HSET', KEYS[1] .. 'versions', ARGV[1], ARGV[2])
+for list, is in pairs({list = ARGV[3], open = ARGV[4]}) do
+  if is == '1' then
+    redis.call('ZADD', KEYS[1] .. list, 0, ARGV[1])
+  else
+    redis.call('ZREM', KEYS[1] .. list, ARGV[1])
+  end
+end
+return 1`)
+
+// allChannels begins the names of the list of channels.
+func (s *Store) allChannels() string { return s.prefix + "{channels}:" }
+
+// channelsOfUser begins the names of a user's list of channels. No channel begins with a slash.
+func (s *Store) channelsOfUser(user parley.UserID) string {
+	return s.prefix + "{/" + string(user) + "}:"
+}
+
+// settle tells the lists what they are to say of a channel. What a node that died did not tell, the next tells that
+// changes the channel or takes its entries in: until then its position trails (positionScript).
+func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
+	ms, _, err := s.run(ctx, call{script: todoScript, channel: channel})
+	if err != nil {
+		return err
+	}
+	items, err := ms[0].AsStrMap()
+	if err != nil || len(items) == 0 {
+		return err
+	}
+	var done []string
+	for what, is := range items {
+		part := strings.Fields(is)
+		if len(part) != 3 {
+			return errAnswer
+		}
+		key, open := s.allChannels(), "0"
+		if user, ok := strings.CutPrefix(what, "u"); ok {
+			key = s.channelsOfUser(parley.UserID(user))
+		} else if part[1] == "1" && part[2] == "0" && findable(channel) {
+			open = "1"
+		}
+		if err := s.exec(ctx, listScript, key, string(channel), part[0], part[1], open).Error(); err != nil {
+			return fmt.Errorf("list %s: %w", channel, err)
+		}
+		done = append(done, what, is)
+	}
+	_, _, err = s.run(ctx, call{doneScript, channel, done})
+	return err
+}
+
+// findable reports whether a channel's name lets anybody find it.
+func findable(channel parley.ChannelID) bool {
+	_, own := channel.Owner()
+	return !own && !channel.Internal() && !strings.HasPrefix(string(channel), "dm:")
+}
+
+// Channels implements parley.Directory.
+func (s *Store) Channels(ctx context.Context, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	return s.list(ctx, s.allChannels()+"list", after, limit)
+}
+
+// OpenChannels implements parley.Directory.
+func (s *Store) OpenChannels(ctx context.Context, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	return s.list(ctx, s.allChannels()+"open", after, limit)
+}
+
+// Memberships implements parley.Roster.
+func (s *Store) Memberships(ctx context.Context, user parley.UserID, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	return s.list(ctx, s.channelsOfUser(user)+"list", after, limit)
+}
+
+func (s *Store) list(ctx context.Context, key string, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
+	names, err := s.names(ctx, key, string(after), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list channels after %q, at most %s: %w", after, strconv.Itoa(limit), err)
+	}
+	return channelsOf(names), nil
+}

@@ -1,0 +1,263 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+
+	"parley"
+)
+
+const (
+	maxRun   = 1 << 20   // bytes at which a run that is read ends
+	maxBatch = 100       // drafts of one script
+	maxBytes = 256 << 10 // of them
+)
+
+// Append implements parley.Log. Messages go in batches, and each change by itself, since it is made from the message as it
+// is after what comes before it.
+func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
+	results := make([]parley.Result, len(drafts))
+	for at := 0; at < len(drafts); {
+		n, size := 1, drafts[at].Size()
+		if drafts[at].Change == nil {
+			for at+n < len(drafts) && n < maxBatch && size < maxBytes && drafts[at+n].Change == nil {
+				size += drafts[at+n].Size()
+				n++
+			}
+		}
+		some, rs := drafts[at:at+n], results[at:at+n]
+		var err error
+		if some[0].Change != nil {
+			rs[0], err = s.change(ctx, channel, &some[0])
+		} else {
+			err = s.appendMessages(ctx, channel, some, rs)
+		}
+		if err != nil {
+			for i := range rs {
+				rs[i] = parley.Result{Err: fmt.Errorf("append to %s: %w", channel, err)}
+			}
+		}
+		at += n
+	}
+	return results
+}
+
+// appendMessages stores messages in one batch. With an error the results do not count.
+func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result) error {
+	args := make([]string, 0, 3*len(drafts))
+	ms := make([]parley.Message, len(drafts))
+	for i := range drafts {
+		d := &drafts[i]
+		ms[i] = parley.Message{User: d.User, Name: d.Name, Text: d.Text, Key: d.Key, Join: d.Join}
+		if len(d.Data) > 0 {
+			ms[i].Data = bytes.Clone(d.Data)
+		}
+		args = append(args, senderKey(d.User, d.Key), strconv.FormatInt(d.Thread, 10), bodyOf(&ms[i]))
+	}
+	answers, epoch, err := s.batch(ctx, appendScript, channel, args)
+	if err != nil {
+		return err
+	}
+	if len(answers) != len(drafts) {
+		return errAnswer
+	}
+	var again []int
+	for i, a := range answers {
+		switch results[i] = (parley.Result{Epoch: epoch, Message: ms[i]}); a.status {
+		case statusStored:
+			m := &results[i].Message
+			m.ID, m.Channel, m.Time, m.Count, m.Thread = a.id, channel, a.time, a.count, a.root
+		case statusDuplicate:
+			again = append(again, i)
+		default:
+			results[i] = parley.Result{Err: fmt.Errorf("reply in %s: %w", channel, parley.ErrNoThread)}
+		}
+	}
+	return s.duplicates(ctx, channel, answers, results, again)
+}
+
+// duplicates fills in the messages of results that were stored before. What cannot be found out is unknown.
+func (s *Store) duplicates(ctx context.Context, channel parley.ChannelID, answers []answer, results []parley.Result, which []int) error {
+	if len(which) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(which))
+	for k, i := range which {
+		ids[k] = answers[i].id
+	}
+	found, epoch, err := s.get(ctx, channel, ids...)
+	for k, i := range which {
+		switch {
+		case err != nil:
+			results[i] = parley.Result{Err: fmt.Errorf("%w: read message %d, which has the key: %w", parley.ErrUnknown, ids[k], err)}
+		case found[k].Message == nil: // it was trimmed since
+			results[i] = parley.Result{Err: fmt.Errorf("%w: message %d, which has the key, was just removed", parley.ErrUnavailable, ids[k])}
+		default:
+			results[i] = parley.Result{Message: *found[k].Message, Epoch: epoch, Duplicate: true}
+		}
+	}
+	return nil
+}
+
+// kept is an entry as it is kept now, with the id of its last change.
+type kept struct {
+	*parley.Message // nil: the channel does not hold it
+	version         string
+}
+
+// get returns entries, in the order asked for.
+func (s *Store) get(ctx context.Context, channel parley.ChannelID, ids ...int64) ([]kept, string, error) {
+	args := make([]string, len(ids))
+	for i, id := range ids {
+		args[i] = strconv.FormatInt(id, 10)
+	}
+	ms, epoch, err := s.run(ctx, call{getScript, channel, args})
+	if err != nil {
+		return nil, "", err
+	}
+	parts, err := ms[0].AsStrSlice()
+	if err != nil || len(parts) != 1+3*len(ids) {
+		return nil, "", unexpected(err)
+	}
+	first, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return nil, "", errAnswer
+	}
+	all := make([]kept, len(ids))
+	for i := range all {
+		part := parts[1+3*i:]
+		if part[0] == "" {
+			continue
+		}
+		m, err := entryOf(channel, ids[i], first, part[0], part[1])
+		if err != nil {
+			return nil, "", err
+		}
+		all[i] = kept{&m, part[2]}
+	}
+	return all, epoch, nil
+}
+
+// Read implements parley.Log.
+func (s *Store) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
+	run, err := s.read(ctx, channel, after, limit)
+	if err != nil {
+		return parley.Run{}, fmt.Errorf("read %s after %d: %w", channel, after.ID, err)
+	}
+	return run, nil
+}
+
+func (s *Store) read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (run parley.Run, err error) {
+	from := max(after.ID, 0)
+	ms, epoch, err := s.run(ctx, call{readScript, channel, []string{strconv.FormatInt(from, 10), strconv.Itoa(limit), strconv.Itoa(maxRun)}})
+	if err != nil {
+		return run, err
+	}
+	if run.Epoch = epoch; after.Epoch != "" && after.Epoch != epoch {
+		return run, parley.ErrEpoch
+	}
+	parts, err := ms[0].AsStrSlice()
+	if err != nil || len(parts)%2 != 1 {
+		return run, unexpected(err)
+	}
+	first, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return run, errAnswer
+	}
+	if from+1 < first {
+		return run, parley.ErrTrimmed
+	}
+	for i := 1; i < len(parts); i += 2 {
+		from++
+		m, err := entryOf(channel, from, first, parts[i], parts[i+1])
+		if err != nil {
+			return run, err
+		}
+		run.Entries = append(run.Entries, m)
+	}
+	return run, nil
+}
+
+// Lookup implements parley.Log.
+func (s *Store) Lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (
+	m parley.Message, found bool, err error) {
+	ms, _, err := s.run(ctx, call{lookupScript, channel, []string{senderKey(user, key)}})
+	var parts []string
+	if err == nil {
+		parts, err = ms[0].AsStrSlice()
+	}
+	if err == nil && len(parts) == 3 {
+		var id int64
+		if id, err = strconv.ParseInt(parts[0], 10, 64); err == nil {
+			m, err = entryOf(channel, id, 1, parts[1], parts[2])
+		}
+	}
+	if err != nil {
+		return parley.Message{}, false, fmt.Errorf("look up a key in %s: %w", channel, err)
+	}
+	return m, len(parts) == 3, nil
+}
+
+// Bounds implements parley.Log.
+func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	all, epoch, err := s.numbersOf(ctx, boundsScript, channels)
+	if err != nil {
+		return nil, fmt.Errorf("bounds: %w", err)
+	}
+	bs := make([]parley.Bounds, len(channels))
+	for i, ns := range all {
+		if len(ns) != 3 {
+			return nil, fmt.Errorf("bounds of %s: %w", channels[i], errAnswer)
+		}
+		bs[i] = parley.Bounds{Channel: channels[i], Epoch: epoch, First: ns[0], Last: ns[1], Time: parley.Timestamp(ns[2])}
+	}
+	return bs, nil
+}
+
+// each calls a script without further arguments of each channel.
+func (s *Store) each(ctx context.Context, script *script, channels []parley.ChannelID, args ...string) (
+	parts [][]string, epoch string, err error) {
+	calls := make([]call, len(channels))
+	for i, c := range channels {
+		calls[i] = call{script, c, args}
+	}
+	ms, epoch, err := s.run(ctx, calls...)
+	if err != nil {
+		return nil, "", err
+	}
+	parts = make([][]string, len(channels))
+	for i := range ms {
+		if parts[i], err = ms[i].AsStrSlice(); err != nil {
+			return nil, "", err
+		}
+	}
+	return parts, epoch, nil
+}
+
+// numbersOf is each for scripts that answer with numbers.
+func (s *Store) numbersOf(ctx context.Context, script *script, channels []parley.ChannelID) (all [][]int64, epoch string, err error) {
+	parts, epoch, err := s.each(ctx, script, channels)
+	if err != nil {
+		return nil, "", err
+	}
+	all = make([][]int64, len(parts))
+	for i, p := range parts {
+		if all[i], err = integers(p); err != nil {
+			return nil, "", err
+		}
+	}
+	return all, epoch, nil
+}
+
+func integers(parts []string) (ns []int64, err error) {
+	for _, p := range parts {
+		n, err := strconv.ParseInt(p, 10, 64)
+		if err != nil {
+			return nil, errAnswer
+		}
+		ns = append(ns, n)
+	}
+	return ns, nil
+}

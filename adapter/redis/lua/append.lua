@@ -1,0 +1,24 @@
+-- ARGV[4…]: for each draft key (user NUL key, or empty), thread, body. The answer has for each "status id time count root"
+-- status: 0 stored, 1 a duplicate of id, 2 no such thread.
+local answer = {}
+for i = 4, #ARGV, 3 do
+  local key, root = ARGV[i], tonumber(ARGV[i + 1])
+  local duplicate = key ~= '' and redis.call('HGET', k .. 'keys', key)
+  local to = root ~= 0 and entry(root)
+  if duplicate then
+    answer[#answer + 1] = '1 ' .. duplicate .. ' 0 0 0'
+  elseif root ~= 0 and (not to or to.of ~= 0) then
+    answer[#answer + 1] = '2 0 0 0 0'
+  else
+    if to and to.root ~= 0 then
+      root = to.root
+    end
+    count = count + 1
+    add(stamp(), 0, root, key, ARGV[i + 2])
+    if key ~= '' then
+      redis.call('HSET', k .. 'keys', key, text(last))
+    end
+    answer[#answer + 1] = '0 ' .. text(last) .. ' ' .. text(time) .. ' ' .. text(count) .. ' ' .. text(root)
+  end
+end
+return made(table.concat(answer, ' '))

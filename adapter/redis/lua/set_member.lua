@@ -1,0 +1,32 @@
+-- ARGV[2…]: user, the role they must have, role, muted, read pointer; ? leaves it as it is. The answer: whether it was refused, the
+-- row before and after.
+local user, role, muted, read = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
+local was, is = member(user), member(user)
+if ARGV[3] ~= '?' and ARGV[3] ~= was.role then
+  return {'1', row(was), row(was)}
+end
+if role ~= '?' then
+  is.role = role
+end
+if outsider(is.role) then
+  is = {role = is.role, read = 0, count = 0, joined = 0, muted = '0', left = last}
+  if role ~= '?' then
+    put_member(user, was, is)
+  end
+  return {'0', row(was), row(is)}
+end
+if outsider(was.role) then
+  is.read, is.count, is.joined, is.left = last, count, clock(), 0
+end
+if muted ~= '?' then
+  is.muted = muted
+end
+if read ~= '?' then
+  local to = math.min(tonumber(read), last)
+  if to > is.read then
+    is.read, is.count = to, count_at(to)
+  end
+end
+put_member(user, was, is)
+listed()
+return {'0', row(was), row(is)}

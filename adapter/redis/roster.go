@@ -1,0 +1,218 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"parley"
+)
+
+// memberOf reads a row of members.
+func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
+	part := strings.Fields(row)
+	if len(part) != 6 {
+		return m, errAnswer
+	}
+	ns, err := integers(part[1:5])
+	if err != nil {
+		return m, err
+	}
+	m = parley.Member{User: user, Role: parley.Role(part[0]), ReadID: ns[0], ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Muted: ns[3] == 1}
+	if part[0] == "-" {
+		m.Role = parley.NoRole
+	}
+	return m, nil
+}
+
+// Member implements parley.Roster.
+func (s *Store) Member(ctx context.Context, user parley.UserID, channels ...parley.ChannelID) ([]parley.Member, error) {
+	calls := make([]call, len(channels))
+	for i, c := range channels {
+		calls[i] = call{memberScript, c, []string{string(user)}}
+	}
+	rows, _, err := s.run(ctx, calls...)
+	all := make([]parley.Member, len(channels))
+	for i := range rows {
+		var row string
+		if err == nil {
+			row, err = rows[i].ToString()
+		}
+		if err == nil {
+			all[i], err = memberOf(user, row)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("memberships of %s: %w", user, err)
+	}
+	return all, nil
+}
+
+// SetMember implements parley.Roster.
+func (s *Store) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, change parley.MemberChange) (
+	was, is parley.Member, err error) {
+	if was, is, err = s.setMember(ctx, channel, user, change); err != nil {
+		return parley.Member{}, parley.Member{}, fmt.Errorf("%s in %s: %w", user, channel, err)
+	}
+	return was, is, nil
+}
+
+func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, change parley.MemberChange) (
+	was, is parley.Member, err error) {
+	role := func(r *parley.Role) string {
+		switch {
+		case r == nil:
+			return "?"
+		case *r == parley.NoRole:
+			return "-"
+		default:
+			return string(*r)
+		}
+	}
+	muted, read := "?", "?"
+	if change.Muted != nil {
+		muted = flag(*change.Muted)
+	}
+	if change.Read != nil {
+		read = strconv.FormatInt(*change.Read, 10)
+	}
+	ms, _, err := s.run(ctx, call{setMemberScript, channel, []string{string(user), role(change.Was), role(change.Role), muted, read}})
+	if err != nil {
+		return was, is, written(err)
+	}
+	parts, err := ms[0].AsStrSlice()
+	if err != nil || len(parts) != 3 {
+		return was, is, unexpected(err)
+	}
+	if parts[0] == "1" {
+		return was, is, parley.ErrChanged
+	}
+	was, err1 := memberOf(user, parts[1])
+	is, err2 := memberOf(user, parts[2])
+	if err := errors.Join(err1, err2); err != nil {
+		return was, is, err
+	}
+	if change.Role != nil {
+		if err := s.settle(ctx, channel); err != nil {
+			return was, is, fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+		}
+	}
+	return was, is, nil
+}
+
+// written is the error of a write that was sent once: unless err says that nothing was done, that is unknown.
+func written(err error) error {
+	switch {
+	case errors.Is(err, parley.ErrClosed):
+		return err
+	case unsent(err):
+		return fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+}
+
+// Members implements parley.Roster.
+func (s *Store) Members(ctx context.Context, channel parley.ChannelID, after parley.UserID, limit int) (
+	ms []parley.Member, next parley.UserID, err error) {
+	parts, _, err := s.each(ctx, membersScript, []parley.ChannelID{channel}, string(after), strconv.Itoa(limit+1))
+	if err != nil || len(parts[0])%2 != 0 {
+		return nil, "", fmt.Errorf("members of %s: %w", channel, unexpected(err))
+	}
+	for p := parts[0]; len(p) > 0; p = p[2:] {
+		if len(ms) == limit {
+			return ms, ms[limit-1].User, nil
+		}
+		m, err := memberOf(parley.UserID(p[0]), p[1])
+		if err != nil {
+			return nil, "", fmt.Errorf("members of %s: %w", channel, err)
+		}
+		ms = append(ms, m)
+	}
+	return ms, "", nil
+}
+
+// Settings implements parley.Directory.
+func (s *Store) Settings(ctx context.Context, channels ...parley.ChannelID) ([]parley.Settings, error) {
+	parts, _, err := s.each(ctx, settingsScript, channels)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	all := make([]parley.Settings, len(channels))
+	for i, p := range parts {
+		if all[i], err = settingsOf(p); err != nil {
+			return nil, fmt.Errorf("settings of %s: %w", channels[i], err)
+		}
+	}
+	return all, nil
+}
+
+func settingsOf(parts []string) (set parley.Settings, err error) {
+	if len(parts) != 2 {
+		return set, errAnswer
+	}
+	if parts[0] != "" {
+		err = json.Unmarshal([]byte(parts[0]), &set)
+	}
+	return set, err
+}
+
+// SetChannel implements parley.Directory. It changes what it has read, until nobody else did meanwhile.
+func (s *Store) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
+	was, is parley.Settings, err error) {
+	for err == nil {
+		var parts [][]string
+		if parts, _, err = s.each(ctx, settingsScript, []parley.ChannelID{channel}); err != nil {
+			break
+		}
+		if was, err = settingsOf(parts[0]); err != nil {
+			break
+		}
+		if is, err = settingsOf(parts[0]); err != nil {
+			break
+		}
+		if err = change(&is); err != nil {
+			break
+		}
+		var set bool
+		if set, err = s.setChannel(ctx, channel, parts[0][1], is); set && err == nil {
+			return was, is, nil
+		}
+	}
+	return parley.Settings{}, parley.Settings{}, fmt.Errorf("settings of %s: %w", channel, err)
+}
+
+func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revision string, is parley.Settings) (set bool, err error) {
+	text, err := json.Marshal(is)
+	if err != nil {
+		return false, err
+	}
+	var keep parley.Retention
+	if is.Retention != nil {
+		keep = *is.Retention
+	}
+	ms, _, err := s.run(ctx, call{setChannelScript, channel, []string{revision, string(text), flag(is.Kind == parley.MembersOnly),
+		strconv.FormatInt(keep.Messages, 10), strconv.FormatInt(keep.Seconds, 10)}})
+	if err != nil {
+		return false, written(err)
+	}
+	if set, err = ms[0].AsBool(); err != nil || !set {
+		return false, err
+	}
+	return true, s.settle(ctx, channel)
+}
+
+// RemoveChannel implements parley.Directory.
+func (s *Store) RemoveChannel(ctx context.Context, channel parley.ChannelID) error {
+	_, _, err := s.run(ctx, call{script: removeScript, channel: channel})
+	if err == nil {
+		err = s.settle(ctx, channel)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", channel, written(err))
+	}
+	return nil
+}

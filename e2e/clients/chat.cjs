@@ -67,7 +67,7 @@ run(async ({ browser, say, heard, args: [base] }) => {
   // Five seconds without a server: what is written meanwhile arrives once, in order.
   say('kill')
   await heard()
-  await alice.wait(() => /Next try in \d+ s/.test(document.getElementById('under').textContent))
+  await alice.wait(() => /Retrying in \d+ s/.test(document.getElementById('under').textContent))
   for (const text of ['one', 'two', 'three']) await alice.write(text)
   await alice.wait(() => document.querySelectorAll('#log .pending').length === 3)
   await bob.write('from bob')
@@ -125,7 +125,7 @@ run(async ({ browser, say, heard, args: [base] }) => {
   }
   await alice.page.locator('#log .failed', { hasText: 'dropped' }).getByRole('button', { name: 'Discard' }).click()
   await alice.wait(() => document.querySelectorAll('#log .failed').length === 1)
-  await alice.tool('first', 'Open the thread')
+  await alice.tool('first', 'Open thread')
   await alice.write('refused reply', '#reply')
   await alice.page.waitForSelector('#thread .failed')
   await alice.page.unroute(refuse)

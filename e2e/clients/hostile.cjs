@@ -10,7 +10,7 @@ run(async ({ browser, args: [base, token, script, img] }) => {
 
   // It asks for a token, and keeps it for this tab only.
   await alice.page.waitForSelector('#name[type=password]')
-  assert.equal(await alice.page.getAttribute('#name', 'aria-label'), 'This server asks for a token')
+  assert.equal(await alice.page.getAttribute('#name', 'aria-label'), 'Enter your access token')
   await alice.page.fill('#name', token)
   await alice.page.press('#name', 'Enter')
   await alice.connected()

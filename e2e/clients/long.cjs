@@ -41,7 +41,7 @@ run(async ({ browser, args: [base, count] }) => {
   })
   process.stderr.write(`${JSON.stringify(result)}\n`)
   assert.ok(result.first, 'the first message never came')
-  assert.equal(result.top, 'This is where the channel begins.')
+  assert.equal(result.top, 'This is the start of the channel.')
   assert.ok(result.most <= 200, `${result.most} message nodes`)
   assert.ok(result.loads > 5, `history came in ${result.loads} times while it was watched`)
   assert.ok(result.moved <= 2, `messages moved by ${result.moved} px`)

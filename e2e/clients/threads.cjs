@@ -73,10 +73,10 @@ run(async ({ browser, args: [base] }) => {
   // A thread whose beginning is not loaded.
   await post({ user: 'carol', text: 'I remember', thread: 1 })
   await alice.shows(['I remember'])
-  await alice.tool('I remember', 'Open the thread')
+  await alice.tool('I remember', 'Open thread')
   await alice.thread(['long ago', 'I remember'])
   assert.equal(await alice.page.locator('#log .msg[data-id="1"]').count(), 0)
-  await alice.page.click('[aria-label="Close the thread"]')
+  await alice.page.click('[aria-label="Close thread"]')
 
   // Names are offered: by the keyboard, and Escape leaves the text alone.
   const active = () => alice.page.evaluate(() => document.getElementById(document.getElementById('text').getAttribute('aria-activedescendant'))?.textContent ?? '')

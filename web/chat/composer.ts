@@ -131,7 +131,7 @@ export class Composer {
     this.#mode = mode
     this.#about.hidden = !mode
     if (!mode) return
-    put(this.#about.querySelector<HTMLElement>("span")!, ..."edit" in mode ? ["Editing a message. Enter saves, Esc leaves."] : ["Reply to ", ...said(mode.reply)])
+    put(this.#about.querySelector<HTMLElement>("span")!, ..."edit" in mode ? ["Editing a message. Enter to save, Esc to cancel."] : ["Reply to ", ...said(mode.reply)])
   }
 
   #fill(words: string): void {

@@ -17,8 +17,8 @@ export class Connection {
   readonly #told: (trouble: string) => void
   readonly #lines: string[] = []
   readonly #values: Record<"transport" | "trip" | "cursor" | "tab", HTMLElement>
-  readonly #ways = h("fieldset", {}, h("legend", {}, "Use"))
-  readonly #log = h("ol", { "aria-label": "What happened" })
+  readonly #ways = h("fieldset", {}, h("legend", {}, "Force transport"))
+  readonly #log = h("ol", { "aria-label": "Connection log" })
   readonly #off: () => void
   readonly #clock: ReturnType<typeof setInterval>
   #was = ""
@@ -31,15 +31,15 @@ export class Connection {
     const value = (): HTMLElement => h("dd")
     const v = this.#values = { transport: value(), trip: value(), cursor: value(), tab: value() }
     const radio = (t: TransportName | undefined): HTMLElement => h("label", {},
-      h("input", { type: "radio", name: "transport", value: t ?? "", checked: !t, onchange: () => client.use(t) }), t ? names[t] : "Best one")
+      h("input", { type: "radio", name: "transport", value: t ?? "", checked: !t, onchange: () => client.use(t) }), t ? names[t] : "Automatic")
     this.#ways.append(...forced.map(radio))
     the("panel").replaceChildren(
       h("h2", {}, "Connection"),
-      h("dl", {}, h("dt", {}, "In use"), v.transport, h("dt", {}, "Round trip"), v.trip, h("dt", {}, "Cursor"), v.cursor, h("dt", {}, "Held by"), v.tab),
+      h("dl", {}, h("dt", {}, "Transport"), v.transport, h("dt", {}, "Round trip"), v.trip, h("dt", {}, "Cursor"), v.cursor, h("dt", {}, "Active tab"), v.tab),
       this.#ways,
       h("div", { class: "row" },
         h("button", { class: "push", id: "cut", onclick: () => client.cut() }, "Cut the connection"),
-        h("button", { class: "push", onclick: () => client.reconnect() }, "Connect anew")),
+        h("button", { class: "push", onclick: () => client.reconnect() }, "Reconnect")),
       this.#log)
     the("now").onclick = () => client.reconnect()
     this.#off = client.on("state", () => this.show())
@@ -73,13 +73,13 @@ export class Connection {
     }
     const link = the("link")
     link.dataset.state = s.status
-    put(the("way"), up ? way : s.status === "waiting" ? "Waiting" : s.status === "refused" ? "Refused" : s.status === "idle" ? "Not connected" : "Connecting")
+    put(the("way"), up ? way : s.status === "waiting" ? "Reconnecting" : s.status === "refused" ? "Cannot connect" : s.status === "idle" ? "Not connected" : "Connecting")
     put(the("trip"), up && s.roundTrip !== undefined ? `${Math.max(1, Math.round(s.roundTrip))} ms` : "")
     const v = this.#values
     put(v.transport, up ? way : `${way}, not yet`)
     put(v.trip, s.roundTrip === undefined ? "not measured" : `${Math.max(1, Math.round(s.roundTrip))} ms`)
     put(v.cursor, String(this.#room()?.channel.cursor ?? "none yet"))
-    put(v.tab, s.leader === false ? "another tab, which chooses" : "this tab")
+    put(v.tab, s.leader === false ? "another tab (change it there)" : "this tab")
     this.#ways.disabled = s.leader === false
     const late = Date.now() - this.#since > patience
     const trouble = !up && (late || s.status === "refused") ? sentence(s, way) : ""
@@ -91,10 +91,10 @@ export class Connection {
 /** What is happening, and what comes next. */
 function sentence(s: ConnectionState, way: string): string {
   const { code, message = "" } = s.error ?? { code: "gone" }
-  const why = code === "gone" ? "The connection is lost" : code === "network" || code === "timeout" ? "The server does not answer" : tidy(message)
+  const why = code === "gone" ? "Connection lost" : code === "network" || code === "timeout" ? "The server is not responding" : tidy(message)
   switch (s.status) {
-    case "waiting": return `${why}. Next try in ${Math.max(1, Math.ceil(((s.retryAt ?? 0) - Date.now()) / 1000))} s.`
-    case "refused": return `Refused: ${tidy(s.error?.message ?? "the server does not say why")}.`
+    case "waiting": return `${why}. Retrying in ${Math.max(1, Math.ceil(((s.retryAt ?? 0) - Date.now()) / 1000))} s.`
+    case "refused": return `Cannot connect: ${tidy(s.error?.message ?? "no reason given")}.`
     case "connecting": return s.error ? `${why}. Trying ${way}.` : ""
     default: return ""
   }

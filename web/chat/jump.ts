@@ -70,7 +70,7 @@ export class Jump {
     this.#list.replaceChildren(...this.#choices.length ? this.#choices.map((c, i) => h("li", {
       class: "line", role: "option", id: `choice${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(c.channel),
     }, h("span", { class: "cut" }, own(c.words)), h("span", { class: "small" }, c.hint)))
-      : [h("li", { class: "line small", role: "option", "aria-selected": "false" }, typed ? "Names have letters, digits and . _ - : @" : "Type a name to begin a channel")])
+      : [h("li", { class: "line small", role: "option", "aria-selected": "false" }, typed ? "Names have letters, digits and . _ - : @" : "Type a name to create a channel")])
     this.#input.setAttribute("aria-activedescendant", this.#choices.length ? `choice${this.#chosen}` : "")
     this.#list.children[this.#chosen]?.scrollIntoView({ block: "nearest" })
   }

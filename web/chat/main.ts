@@ -34,7 +34,7 @@ function begin(who: Identity): void {
 function ask(on: boolean): void {
   form.hidden = !on
   composer.hidden = on
-  const words = asksToken ? "This server asks for a token" : "What should people call you?"
+  const words = asksToken ? "Enter your access token" : "Choose a user name"
   input.type = asksToken ? "password" : "text"
   input.maxLength = asksToken ? 8192 : 128
   input.placeholder = words
@@ -48,7 +48,7 @@ form.onsubmit = e => {
   e.preventDefault()
   const value = input.value.trim()
   if (!asksToken && !validUser(value)) {
-    input.setCustomValidity(value ? "Letters, digits and . _ - : @" : "A name, please")
+    input.setCustomValidity(value ? "Letters, digits and . _ - : @" : "Enter a user name")
     return void input.reportValidity()
   }
   const who: Identity = asksToken ? { token: value } : { user: value }

@@ -24,7 +24,7 @@ export interface MessageEvents {
 /** The node of a row, for `me`. */
 export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElement {
   switch (row.kind) {
-    case "top": return h("p", { class: "top" }, row.more ? "Loading earlier messages" : "This is where the channel begins.")
+    case "top": return h("p", { class: "top" }, row.more ? "Loading earlier messages" : "This is the start of the channel.")
     case "day": return h("h2", { class: "day" }, dayName(row.at))
     case "count": return h("h3", { class: "day" }, row.replies ? replyWords(row.replies) : "No replies yet")
     case "new": return h("p", { class: "new" }, "New")

@@ -43,6 +43,6 @@ export class Notify {
   #show(): void {
     const refused = !this.#bell.hidden && Notification.permission === "denied"
     this.#bell.setAttribute("aria-pressed", String(this.#on))
-    this.#bell.title = refused ? "Your browser does not let this page notify you" : this.#on ? "You are notified of mentions and direct messages" : "Notify me of mentions and direct messages"
+    this.#bell.title = refused ? "Notifications are blocked in your browser" : this.#on ? "You are notified of mentions and direct messages" : "Notify me of mentions and direct messages"
   }
 }

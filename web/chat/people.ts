@@ -11,7 +11,7 @@ export function showPeople(room: Room, talk: (user: string) => void): void {
   const sorted = (users: Iterable<string>): [string, string][] =>
     [...users].map(user => [user, names.get(user) ?? user] as [string, string]).sort(([, a], [, b]) => a.localeCompare(b))
   const line = ([user, name]: [string, string], here: boolean): HTMLElement => h("li", {},
-    h("button", { class: here ? "line" : "line away", title: user === room.me ? "You" : `Write to ${user}`, onclick: () => { if (user !== room.me) talk(user) } },
+    h("button", { class: here ? "line" : "line away", title: user === room.me ? "You" : `Message ${user}`, onclick: () => { if (user !== room.me) talk(user) } },
       face(user, name, true), h("span", { class: "cut" }, own(name), user === room.me ? h("span", { class: "small" }, " you") : false),
       here ? h("i", { class: "here" }) : h("span", { class: "small" }, "away")))
   const list = (all: [string, string][], count: number, here: boolean): HTMLElement[] => {
@@ -25,7 +25,7 @@ export function showPeople(room: Room, talk: (user: string) => void): void {
   the("count").textContent = room.present === undefined ? "People" : present ? `Here now · ${present}` : "Nobody here"
   the("users").replaceChildren(...list(sorted(room.people.keys()), present, true))
   the("absent").hidden = !away.length || !certain
-  the("away-count").textContent = room.allMembers ? `Away · ${away.length}` : "Some who are away"
+  the("away-count").textContent = room.allMembers ? `Away · ${away.length}` : "Away (partial list)"
   the("away").replaceChildren(...certain ? list(away, away.length, false) : [])
 }
 

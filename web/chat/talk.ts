@@ -188,7 +188,7 @@ export class Talk {
   }
 
   problem(e: Error): void {
-    this.#fail(`That did not work: ${e.message.replace(/\.$/, "")}.`)
+    this.#fail(`Something went wrong: ${e.message.replace(/\.$/, "")}.`)
   }
 
   #fail(trouble: string): void {
@@ -291,7 +291,7 @@ export class Talk {
     const words = this.#missed ? `${this.#missed} new` : ""
     const label = this.#more.lastElementChild!
     if (label.textContent !== words) label.textContent = words
-    this.#more.setAttribute("aria-label", words || "To the newest")
+    this.#more.setAttribute("aria-label", words || "Jump to latest")
     const room = this.#room
     if (!looking()) return
     let last = 0

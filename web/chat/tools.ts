@@ -23,7 +23,7 @@ export interface Tools {
 /** The tools of the message that is pointed at or has the focus. There is one set for a list, which moves. */
 export function mountTools(log: HTMLElement, me: string, events: ToolEvents): Tools {
   const picker = the("picker")
-  const bar = h("div", { class: "tools", role: "group", "aria-label": "What to do with this message" })
+  const bar = h("div", { class: "tools", role: "group", "aria-label": "Message actions" })
   let shown: Message | undefined
 
   const button = (label: string, name: string, act: (m: Message) => void): HTMLElement =>
@@ -42,7 +42,7 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
     picker.querySelector("button")?.focus()
   })
   const reply = button("Reply", "reply", m => events.reply?.(m))
-  const thread = button("Open the thread", "thread", m => events.thread?.(m))
+  const thread = button("Open thread", "thread", m => events.thread?.(m))
   const edit = button("Edit", "edit", m => events.edit(m))
   const remove = button("Delete", "trash", () => {
     remove.replaceWith(sure)

@@ -1,7 +1,7 @@
 import { keep } from "./kept.js"
 
 const themes = ["", "light", "dark"] as const
-const words = { "": "Colours: as the system", light: "Colours: light", dark: "Colours: dark" }
+const words = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }
 
 /** A button that goes through the colours. A page applies what is kept (`parley-theme`) before it is drawn. */
 export function mountTheme(button: HTMLElement): void {

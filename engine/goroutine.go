@@ -72,7 +72,6 @@ func (g *goroutine) hold(ctx context.Context, c *Conn) {
 		c.mu.Lock()
 		g.engine.abortLocked(c) // not when its handler has ended, whose writer is closed with it
 		c.mu.Unlock()
-		c.Ring()
 	})()
 	<-g.done
 }
@@ -83,6 +82,8 @@ func (g *goroutine) abort(c *Conn) {
 	g.out.Close()
 	if g.done == nil {
 		g.look(c)
+	} else {
+		c.Ring()
 	}
 }
 

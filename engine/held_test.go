@@ -31,6 +31,22 @@ func TestAHeldPeerIsNoSocket(t *testing.T) {
 	}
 }
 
+// Closing the engine ends a held peer that is quiet, though nothing is written that could fail.
+func TestClosingEndsAQuietHeldPeer(t *testing.T) {
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, written := make(chan struct{}), make(heard)
+	conn := new(engine.Conn)
+	p := &fake{conn: conn, gone: make(chan struct{}), out: []byte("hello")}
+	go func() { defer close(held); e.Hold(t.Context(), conn, written, p, time.Hour) }()
+	<-written
+	e.Close()
+	<-held
+	<-p.gone
+}
+
 // heard is a writer that says so.
 type heard chan struct{}
 

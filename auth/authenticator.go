@@ -112,7 +112,7 @@ func BearerOf(h http.Header) (token string, ok bool) {
 	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
-// ByCookie tells whether a request's credentials are a cookie, which a browser sends
+// ByCookie reports whether a request's credentials are a cookie, which a browser sends
 // by itself.
 func ByCookie(r *http.Request) bool {
 	if r.Header.Get("Authorization") != "" {
@@ -123,7 +123,7 @@ func ByCookie(r *http.Request) bool {
 	return err == nil && q.Get("ticket") == "" && q.Get("token") == ""
 }
 
-// fromOwnPage tells whether a browser says that a page of an allowed origin sends a
+// fromOwnPage reports whether a browser says that a page of an allowed origin sends a
 // request. It leaves Origin out of a GET to the page's own server, and says so in
 // Sec-Fetch-Site, which pages can't set (W3C Fetch Metadata).
 func (a *Authenticator) fromOwnPage(r *http.Request) bool {

@@ -181,7 +181,7 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not yet got the keys that tokens are checked with",
 	Hint: "come back after the time it gives", RetryAfter: 5 * time.Second}
 
-// keyless tells whether the public keys could not be fetched since the start.
+// keyless reports whether the public keys could not be fetched since the start.
 func (t *tokens) keyless() bool {
 	all, err := t.keys.Storage().KeyReadAll(context.Background()) // of what is in memory
 	return err == nil && len(all) == 0

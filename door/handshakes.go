@@ -157,7 +157,7 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 	return true
 }
 
-// plainHead tells whether p is the whole head of a GET request of HTTP/1.1, without
+// plainHead reports whether p is the whole head of a GET request of HTTP/1.1, without
 // anything beyond it and without a byte that needs a second look.
 func plainHead(p []byte) bool {
 	if !bytes.HasPrefix(p, []byte("GET /")) || bytes.Index(p, []byte("\r\n\r\n")) != len(p)-4 {

@@ -147,7 +147,7 @@ func (l *Limiter) gone(conn net.Conn) {
 	}
 }
 
-// begins tells whether a connection begins with a PROXY header.
+// begins reports whether a connection begins with a PROXY header.
 func (l *Limiter) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
 
 // proxied reads the header of a proxy's connection, which takes time. Who came to the

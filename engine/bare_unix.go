@@ -56,7 +56,7 @@ func (b bare) await() error {
 	return raw.Read(ready)
 }
 
-// ready tells whether a read would not block.
+// ready reports whether a read would not block.
 func ready(fd uintptr) bool {
 	ask := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(ask[:], 0)

@@ -100,7 +100,7 @@ func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool
 	}
 }
 
-// Parks tells whether plain sockets cost no goroutine here and can be given back.
+// Parks reports whether plain sockets cost no goroutine here and can be given back.
 func (e *Engine) Parks() bool { return !e.portable && e.loops.parks() }
 
 // Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when

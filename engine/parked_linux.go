@@ -297,7 +297,7 @@ func (l *loop) elsewhere(c *Conn, work func()) {
 	})
 }
 
-// writeLocked writes what the peer has and tells whether there was anything. It is not
+// writeLocked writes what the peer has and reports whether there was anything. It is not
 // ok if the connection waits for a load or was closed; being blocked is no reason not
 // to read.
 func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {

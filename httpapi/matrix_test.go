@@ -501,7 +501,7 @@ func TestARefusalDoesNotTellWhatIsThere(t *testing.T) {
 	absent.user, absent.token = there.user, there.token
 	for _, op := range operations() {
 		if op.try(t, there) != op.try(t, absent) {
-			t.Errorf("%s tells whether a channel is there", op.name)
+			t.Errorf("%s reports whether a channel is there", op.name)
 		}
 	}
 	for _, path := range []string{"/api/messages?channel_id=CHANNEL&after=9", "/api/messages/CHANNEL/1", "/api/messages/CHANNEL/99",

@@ -185,7 +185,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken",
 	Hint: "send Content-Type: application/json"}
 
-// byCookie tells whether a cookie is the credential: in development nothing is.
+// byCookie reports whether a cookie is the credential: in development nothing is.
 func (a *API) byCookie(r *http.Request) bool {
 	_, anybody := a.cfg.Auth.(Development)
 	return !anybody && auth.ByCookie(r)

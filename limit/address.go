@@ -27,7 +27,7 @@ func ParseProxies(list []string) (ps Proxies, err error) {
 	return ps, nil
 }
 
-// Trust tells whether an address is one of them.
+// Trust reports whether an address is one of them.
 func (ps Proxies) Trust(ip netip.Addr) bool {
 	for _, p := range ps {
 		if p.Contains(ip.Unmap()) {

@@ -29,7 +29,7 @@ func (t *Transports) negotiate(offer, answer http.Header) wire.Form {
 
 const msgpackProtocol = "parley.msgpack"
 
-// offers tells whether a client offers a sub-protocol (RFC 6455, section 4.1).
+// offers reports whether a client offers a sub-protocol (RFC 6455, section 4.1).
 func offers(h http.Header, protocol string) bool {
 	for _, v := range h.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(v, ",") {

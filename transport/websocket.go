@@ -202,7 +202,7 @@ var misplaced = map[wire.Op]string{
 	wire.OpBinary: "binary frames are not understood without the sub-protocol parley.msgpack",
 }
 
-// full tells whether too much of what the client asked for is still under way.
+// full reports whether too much of what the client asked for is still under way.
 func (p *wsPeer) full() bool {
 	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers || p.dealings != nil &&
 		p.dealings.paused.Load())

@@ -11,7 +11,7 @@ import (
 	"parley"
 )
 
-// Absent tells whether a query parameter counts as not given: empty, or what naive
+// Absent reports whether a query parameter counts as not given: empty, or what naive
 // pages send for a variable that has no value yet.
 func Absent(s string) bool { return s == "" || s == "undefined" || s == "null" }
 

@@ -281,7 +281,7 @@ func (k *kept) wholeDeflated(fin bool, op Op, body []byte, most int, frame func(
 	})
 }
 
-// validSoFar tells whether b is UTF-8, but perhaps for a rune that is cut at the end.
+// validSoFar reports whether b is UTF-8, but perhaps for a rune that is cut at the end.
 func validSoFar(b []byte) bool { return utf8.Valid(b[:len(b)-tail(b)]) }
 
 // tail is how many bytes at the end of b begin a rune without finishing it.

@@ -69,8 +69,8 @@ func (d *Door) apart(conn net.Conn, e *parley.Error) {
 // leaving makes of a connection one that can leave net/http, and whose malformed requests
 // are answered like others.
 func (d *Door) leaving(conn net.Conn) net.Conn {
-	conn = engine.Leaving(conn)
-	if own, ok := conn.(*engine.Leaver); ok {
+	conn = engine.Detaching(conn)
+	if own, ok := conn.(*engine.Detacher); ok {
 		own.Instead, own.Patience = malformed, d.cfg.Patience
 	}
 	return conn
@@ -94,7 +94,7 @@ func (d *Door) serveProxied(raw net.Conn) {
 }
 
 // patient is a proxy's connection whose writes fail if the proxy takes none of a part for
-// so long, as those of an engine.Leaver do.
+// so long, as those of an engine.Detacher do.
 type patient struct {
 	*proxyproto.Conn
 	patience time.Duration

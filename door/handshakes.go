@@ -32,7 +32,7 @@ type handshakes struct {
 	arrived atomic.Int64 // connections of which state does not know yet
 
 	mu      sync.Mutex
-	some    sync.Cond // there is something for who is idle
+	some    sync.Cond // an arrival waits for an idle worker
 	waiting []*arrival
 	workers int
 	idle    int
@@ -51,7 +51,7 @@ type peeking interface {
 	Peek(p []byte) int
 }
 
-// At most so many handshakes are served at a time. Some workers stay: their stacks have
+// At most mostWorkers handshakes are served at a time. idleWorkers stay, since their stacks have
 // grown.
 const (
 	mostWorkers = 1000

@@ -73,7 +73,7 @@ func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 // states; left tells of each connection that came to net/http.
 func handshaking(t *testing.T, h http.Handler) (address string, left chan struct{}, states func() []http.ConnState) {
 	t.Helper()
-	if _, ok := any((*engine.Leaver)(nil)).(peeking); !ok {
+	if _, ok := any((*engine.Detacher)(nil)).(peeking); !ok {
 		t.Skip("handshakes are net/http's on this system")
 	}
 	var mu sync.Mutex

@@ -150,8 +150,8 @@ func (l *Limiter) gone(conn net.Conn) {
 // begins reports whether a connection begins with a PROXY header.
 func (l *Limiter) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
 
-// proxied reads the header of a proxy's connection, which takes time. Who came to the
-// proxy by a Unix socket has no address there, and counts as the proxy itself does:
+// proxied reads the header of a proxy's connection, which takes time. A client that
+// reached the proxy by a Unix socket has no address there and counts as the proxy itself does:
 // without any address nothing would limit them.
 func (l *Limiter) proxied(conn net.Conn) (*proxyproto.Conn, error) {
 	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second),

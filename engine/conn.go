@@ -30,7 +30,7 @@ type flags uint16
 
 const (
 	working  flags = 1 << iota // its work or load is being done elsewhere: the peer is not to be called
-	rung                       // something happened meanwhile
+	rung                       // something happened in the meantime
 	readable                   // bytes may wait in the socket
 	full                       // the peer takes no more bytes
 	blocked                    // the socket takes no more bytes

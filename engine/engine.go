@@ -81,7 +81,7 @@ func (e *Engine) Sockets() int { return int(e.open.Load() - e.writers.Load()) }
 // Park hands a socket over to the engine. early are bytes that were read from it
 // already; with listen false nothing more is read, and only the client's end is
 // noticed. first is the time until the first tick. The socket, whose listener should
-// have been tuned by TuneListener, is closed when the peer is Gone. What Leave gave is
+// have been tuned by TuneListener, is closed when the peer is Gone. What Detach gave is
 // for an engine that Parks.
 func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
 	c.mu.Lock()
@@ -124,7 +124,7 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 }
 
 // enter takes one connection more, unless the engine is closed. c.mu is held, so that
-// nobody who finds it in the table finds it unfinished.
+// it is complete for everybody who finds it in the table.
 func (e *Engine) enter(c *Conn, first time.Duration) bool {
 	if !e.table.add(c, first) {
 		return false
@@ -138,7 +138,7 @@ func (e *Engine) enter(c *Conn, first time.Duration) bool {
 func (e *Engine) all() []*Conn { return e.table.all() }
 
 // Drain tells every client to leave, spread over the window, and returns when all
-// are gone or ctx ends; those who come meanwhile are told at once. retry gives each
+// are gone or ctx ends; connections that arrive during it are told at once. retry gives each
 // client the time after which to come back.
 func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() time.Duration) {
 	told := map[*Conn]bool{}

@@ -28,7 +28,7 @@ type subject struct {
 
 func (e subject) Park(c *engine.Conn, nc net.Conn, early []byte, peer engine.Peer, listen bool, first time.Duration) {
 	if e.inside {
-		nc = outside{engine.Leaving(nc)}
+		nc = outside{engine.Detaching(nc)}
 	}
 	e.Engine.Park(c, nc, early, peer, listen, first)
 }

@@ -55,7 +55,7 @@ func (g *goroutine) makeRoom(c *Conn) {
 	}
 }
 
-// awaitRoomLocked waits for that; c.mu is released meanwhile.
+// awaitRoomLocked waits for that; c.mu is released while it waits.
 func (g *goroutine) awaitRoomLocked(c *Conn) {
 	if g.room == nil {
 		g.room = make(chan struct{})
@@ -220,7 +220,7 @@ func (g *goroutine) end(c *Conn) {
 		g.out.Close()
 	}
 	c.peer.Gone()
-	c.dirty.Store(again) // later rings find it busy for ever
+	c.dirty.Store(again) // later rings find it busy forever
 	c.mu.Unlock()
 	g.engine.forget(c)
 	if g.done != nil {
@@ -277,7 +277,7 @@ func (g *goroutine) receive(c *Conn, p []byte) {
 		case work != nil:
 			work()
 		case isFull:
-			if p != nil { // with nil it would ring for ever
+			if p != nil { // with nil it would ring forever
 				c.Ring()
 			}
 			g.awaitRoomLocked(c)

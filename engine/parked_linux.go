@@ -116,7 +116,7 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 // watch lets a loop tell when there is something to read from a socket that stays in
 // Go's poller, too, since TLS reads and writes it. It fails for other connections.
 func (ls *loops) watch(c *Conn, nc net.Conn) bool {
-	socket, ok := netConn(nc).(*Leaver)
+	socket, ok := netConn(nc).(*Detacher)
 	if !ok {
 		return false
 	}
@@ -275,7 +275,7 @@ func (l *loop) receiveLocked(c *Conn, p []byte) bool {
 	if work == nil {
 		return true
 	}
-	c.set(full) // Receive is to be called again, with nil
+	c.set(full) // Receive must be called again, with nil
 	l.elsewhere(c, work)
 	return false
 }
@@ -379,7 +379,7 @@ func (e *Engine) closeLocked(c *Conn) {
 }
 
 // returnLocked takes a descriptor out of the engine and hands it, as a connection of
-// Go's again, to its peer. One whose client has left meanwhile is closed.
+// Go's again, to its peer. One whose client has left by then is closed.
 func (l *loop) returnLocked(c *Conn) {
 	back, ok := c.peer.(Returner)
 	if !ok || c.is(hungUp) {

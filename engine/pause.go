@@ -15,7 +15,7 @@ const pausedAfter = time.Second
 //
 //	served ──the wheel is late──▶ held: nothing is read or written ──resume──▶ served, all rung
 //
-// Whoever is about to serve a connection notices it first, by the time of the wheel's
+// A goroutine that is about to serve a connection notices it first, by the time of the wheel's
 // last turn, not by what the wheel's goroutine may do later.
 type pause struct {
 	resume func(context.Context) error // fixed before Run; nil: nothing is asked

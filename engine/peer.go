@@ -10,7 +10,7 @@ import (
 // ErrLoad is what Output returns when it needs Load to be called first.
 var ErrLoad = errors.New("load first")
 
-// ErrReturn is what Output returns when the connection is to leave the engine, open,
+// ErrReturn is what Output returns when the connection must leave the engine, open,
 // for a peer that is a Returner.
 var ErrReturn = errors.New("give the connection back")
 
@@ -37,7 +37,7 @@ type Peer interface {
 	// nothing until the next ring. ErrLoad: call Load, then ask again. io.EOF: nothing
 	// ever again, finish the connection. Another error: close it.
 	Output() ([]byte, error)
-	// Unsent is told that of the last Output only n bytes could be written. The next
+	// Unsent means that of the last Output only n bytes could be written. The next
 	// begins with those that have to follow, of which the peer keeps a copy; it takes
 	// back the rest.
 	Unsent(b []byte, n int)

@@ -37,22 +37,22 @@ func (*loops) watch(*Conn, net.Conn) bool              { return false }
 func (*loops) close()                                  {}
 func (e *Engine) closeLocked(*Conn)                    {}
 
-// Leaver is a connection that can leave net/http without being hijacked. Here there is
+// Detacher is a connection that can leave net/http without being hijacked. Here there is
 // none.
-type Leaver struct {
+type Detacher struct {
 	net.Conn
 	Instead  func(p []byte) []byte
 	Patience time.Duration
 }
 
-// Leaving returns the connection as it is.
-func Leaving(nc net.Conn) net.Conn { return nc }
+// Detaching returns the connection as it is.
+func Detaching(nc net.Conn) net.Conn { return nc }
 
 // Idle does nothing.
-func (c *Leaver) Idle() {}
+func (c *Detacher) Idle() {}
 
-// Leave fails.
-func (c *Leaver) Leave() (net.Conn, bool) { return nil, false }
+// Detach fails.
+func (c *Detacher) Detach() (net.Conn, bool) { return nil, false }
 
 func lendingReader(nc net.Conn) *reader { return keepingReader(nc) }
 

@@ -12,7 +12,7 @@ import (
 // the wheel's turn waits in its last slot.
 //
 // A list runs through the numbers next and previous of its connections, since a
-// quiet connection is to cost as little as it can. 0 is no number.
+// quiet connection must cost as little as possible. 0 is not a number.
 type table struct {
 	// fixed
 	grain time.Duration

@@ -42,13 +42,13 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 
 // AdminConfig of the admin listener's handler. Metrics and Drain are required.
 type AdminConfig struct {
-	Metrics http.Handler
-	Drain   func()                 // begins a drain and returns at once
-	Hosts   func(host string) bool // Host headers that are served; nil: all
-	Secret  func() (string, error) // as in Config
-	Refused func(Refusal)          // is told of bad tokens; nil: nobody
-	Token   string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
-	Logger  *slog.Logger           // slog.Default()
+	Metrics   http.Handler
+	Drain     func()                 // begins a drain and returns at once
+	Hosts     func(host string) bool // Host headers that are served; nil: all
+	Secret    func() (string, error) // as in Config
+	OnRefused func(Refusal)          // is called with bad tokens; nil: nobody is
+	Token     string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
+	Logger    *slog.Logger           // slog.Default()
 }
 
 // Admin is the handler of the admin listener; public is the API's. It may ask for no
@@ -101,8 +101,8 @@ func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		e := &parley.Error{Code: parley.CodeUnauthorized, Detail: "the admin listener wants its token",
 			Hint: "send Authorization: Bearer and what --admin-token-file holds"}
-		if cfg.Refused != nil {
-			cfg.Refused(Refusal{Error: e, Request: "admin: " + r.Method + " " + r.URL.Path})
+		if cfg.OnRefused != nil {
+			cfg.OnRefused(Refusal{Error: e, Request: "admin: " + r.Method + " " + r.URL.Path})
 		}
 		wire.WriteProblem(w, e)
 	})

@@ -14,7 +14,7 @@ import (
 
 // answering is the account of an answer: it is built among few others, for which it reserves the
 // most that it may come to, its own bytes are charged before the first is written, and over HTTP/2 its client must take some of them
-// within each patience. A plain connection sees to that itself (engine.Leaver).
+// within each patience. A plain connection sees to that itself (engine.Detacher).
 type answering struct {
 	http.ResponseWriter
 	answers  *limit.Answers // nil: nothing is counted

@@ -1,5 +1,5 @@
-// Package httpapi is parley's face over HTTP: routes, who is calling, what they
-// ask for, and errors as problem+json. What is asked it hands to chat and transport.
+// Package httpapi serves parley over HTTP: it owns routes, callers, parameters and the answers
+// that are given at once. It leaves use cases to chat and requests that wait to transport.
 package httpapi
 
 import (
@@ -19,7 +19,7 @@ import (
 	"parley/transport"
 )
 
-// Authenticator tells who is calling. A refusal is an *parley.Error.
+// Authenticator returns the caller of a request. A refusal is a *parley.Error.
 type Authenticator interface {
 	Caller(r *http.Request) (access.Caller, error)
 }
@@ -42,11 +42,12 @@ type Config struct {
 	Answers  *limit.Answers                 // of what is on its way to clients; nil: any
 	Patience time.Duration                  // for which a client of HTTP/2 may take nothing of its answer; 0: any
 
-	Refused func(Refusal) // is called with what was refused; nil: nobody is
-	Did     func(Deed)    // is called with what was administered; nil: nobody is
-	HSTS    bool          // browsers must use TLS only (RFC 6797)
-	Pages   http.Handler  // serves the routes of the kind page
-	Logger  *slog.Logger  // slog.Default()
+	OnRefused     func(Refusal)     // is called with what was refused; nil: nobody is
+	OnAdminAction func(AdminAction) // is called with what was administered; nil: nobody is
+
+	HSTS   bool         // browsers must use TLS only (RFC 6797)
+	Pages  http.Handler // serves the routes of the kind page
+	Logger *slog.Logger // slog.Default()
 }
 
 // API is an http.Handler for everything on the public listener.
@@ -63,6 +64,12 @@ type API struct {
 func New(c *chat.Service, ways *transport.Transports, cfg Config) *API {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.OnRefused == nil {
+		cfg.OnRefused = func(Refusal) {}
+	}
+	if cfg.OnAdminAction == nil {
+		cfg.OnAdminAction = func(AdminAction) {}
 	}
 	a := &API{chat: c, ways: ways, cfg: cfg, mux: http.NewServeMux(), kinds: map[string]kind{}}
 	for _, r := range a.routes() {

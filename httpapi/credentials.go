@@ -9,7 +9,7 @@ import (
 
 // ticket makes one for the caller, good for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
-	if r.Header.Get("Authorization") == "" && query(r).Get("ticket") != "" { // it would renew itself for ever
+	if r.Header.Get("Authorization") == "" && query(r).Get("ticket") != "" { // it could renew itself forever
 		return &parley.Error{Code: parley.CodeForbidden, Detail: "a ticket cannot make another ticket",
 			Hint: "send the token that the ticket was made with"}
 	}

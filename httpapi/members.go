@@ -47,8 +47,8 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// place is the channel and the user in the address, and who asks, whose body is read into in.
-func (a *API) place(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
+// memberParams returns the caller, whose body it reads into in, and the channel and user in the address.
+func (a *API) memberParams(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
 	c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
 	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {
 		return c, channel, user, err
@@ -64,7 +64,7 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 		actor
 		Role parley.Role `json:"role"`
 	}
-	caller, channel, user, err := a.place(w, r, &in)
+	caller, channel, user, err := a.memberParams(w, r, &in)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) deleteMember(w http.ResponseWriter, r *http.Request) error {
-	caller, channel, user, err := a.place(w, r, &actor{})
+	caller, channel, user, err := a.memberParams(w, r, &actor{})
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *API) ban(w http.ResponseWriter, r *http.Request) error { return a.setBa
 func (a *API) unban(w http.ResponseWriter, r *http.Request) error { return a.setBan(w, r, false) }
 
 func (a *API) setBan(w http.ResponseWriter, r *http.Request, banned bool) error {
-	caller, channel, user, err := a.place(w, r, &actor{})
+	caller, channel, user, err := a.memberParams(w, r, &actor{})
 	if err != nil {
 		return err
 	}

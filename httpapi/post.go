@@ -129,7 +129,7 @@ func item(c access.Caller, post *wire.Post) (it chat.Item) {
 	return it
 }
 
-// body is readBody for who is known. Nothing is read of who is not, or has sent too much
+// body is readBody for a known caller. Nothing is read of an unknown one, or of one that has sent too much
 // already.
 func (a *API) body(w http.ResponseWriter, r *http.Request, c access.Caller, limit int64) ([]byte, error) {
 	if err := a.chat.Waste(c, 0); err != nil {

@@ -28,7 +28,7 @@ type seenView struct {
 	LastSeen *parley.Timestamp `json:"last_seen,omitempty"`
 }
 
-// here says who is in a channel.
+// here lists the users in a channel.
 func (a *API) here(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.callerAndChannel(r)
 	if err != nil {

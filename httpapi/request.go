@@ -203,7 +203,7 @@ func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 			return c, err
 		}
 	}
-	if d, ok := r.Context().Value(doerKey{}).(*Deed); ok {
+	if d, ok := r.Context().Value(adminActionKey{}).(*AdminAction); ok {
 		d.Caller = c
 	}
 	return c, nil

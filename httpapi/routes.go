@@ -43,17 +43,20 @@ func (a *API) routes() []route {
 		{"/ws/chat/{channel...}", socket, methods{"GET": a.socket}},
 		{"/ws/", socket, nil}, // a browser's handshake is refused there like any other
 		{"/api/channels", atOnce, methods{"GET": a.channels}},
-		{"/api/channels/{channel}", atOnce, methods{"GET": a.channel, "PUT": a.deed(a.putChannel), "DELETE": a.deed(a.deleteChannel)}},
+		{"/api/channels/{channel}", atOnce, methods{"GET": a.channel,
+			"PUT": a.adminAction(a.putChannel), "DELETE": a.adminAction(a.deleteChannel)}},
 		{"/api/channels/{channel}/events", atOnce, methods{"POST": a.postEvent}},
 		{"/api/channels/{channel}/typing", atOnce, methods{"POST": a.postTyping}},
 		{"/api/channels/{channel}/members", atOnce, methods{"GET": a.members}},
-		{"/api/channels/{channel}/members/{user}", atOnce, methods{"PUT": a.deed(a.putMember), "DELETE": a.deed(a.deleteMember)}},
-		{"/api/channels/{channel}/bans/{user}", atOnce, methods{"PUT": a.deed(a.ban), "DELETE": a.deed(a.unban)}},
+		{"/api/channels/{channel}/members/{user}", atOnce, methods{
+			"PUT": a.adminAction(a.putMember), "DELETE": a.adminAction(a.deleteMember)}},
+		{"/api/channels/{channel}/bans/{user}", atOnce, methods{
+			"PUT": a.adminAction(a.ban), "DELETE": a.adminAction(a.unban)}},
 		{"/api/channels/{channel}/read", atOnce, methods{"POST": a.markRead}},
 		{"/api/channels/{channel}/presence", atOnce, methods{"GET": a.here}},
 		{"/api/users/{user}/presence", atOnce, methods{"GET": a.seen}},
 		{"/api/channels/{channel}/mute", atOnce, methods{"PUT": a.mute}},
-		{"/api/users/{user}/revoke", atOnce, methods{"POST": a.deed(a.revoke)}},
+		{"/api/users/{user}/revoke", atOnce, methods{"POST": a.adminAction(a.revoke)}},
 		{"/api/tickets", atOnce, methods{"POST": a.ticket}},
 		{"/openapi.json", atOnce, methods{"GET": openAPI}},
 		// A path next to what is below it: ServeMux would redirect it there.

@@ -16,7 +16,7 @@ import (
 // A stream is admitted once, whatever its transport. What it then takes of its caller's limits,
 // and what others learn of the caller, is taken and given back here and nowhere else:
 //
-//	admit(n channels) ──enter one more──▶ n+1 ──exit one──▶ n ──leave──▶
+//	admit(n channels) ──addChannel──▶ n+1 ──removeChannel──▶ n ──release──▶
 
 // newStream is a stream that nothing has admitted yet.
 func (t *Transports) newStream(s *stream, via parley.Transport, c access.Caller, form wire.Form) {
@@ -25,7 +25,7 @@ func (t *Transports) newStream(s *stream, via parley.Transport, c access.Caller,
 }
 
 // authorize asks whether the server can take one stream more, and whether the caller may read
-// all channels of the request. hidden are those where it is not told who is there.
+// all channels of the request. hidden are those whose presence it may not see.
 func (t *Transports) authorize(r *http.Request, req *Request) (hidden []parley.ChannelID, err error) {
 	if t.cfg.Door != nil {
 		if e := t.cfg.Door.Refusal(t.Streams()); e != nil {
@@ -65,14 +65,14 @@ func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Star
 		sees := !slices.Contains(hidden, f.Channel)
 		if starts[i], err = followAs(&s.session, sees)(r.Context(), f.Channel, f.After); err != nil {
 			s.ended = failed
-			s.disappear(slices.Values(channels), len(channels))
+			s.giveBack(slices.Values(channels), len(channels))
 			return nil, err
 		}
 	}
 	return starts, nil
 }
 
-// followAs is how a session follows a channel in which it sees who is there, or not.
+// followAs is how a session follows a channel whose presence it may see, or not.
 func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID, *parley.Cursor) (hub.Start, error) {
 	if sees {
 		return s.Follow
@@ -91,7 +91,7 @@ func (t *Transports) open(r *http.Request, s *stream, req *Request) error {
 	}
 	if len(req.Watch) > 0 {
 		if err := t.chat.Watch(r.Context(), req.Caller, &s.session, req.Watch); err != nil {
-			s.leave()
+			s.release()
 			return err
 		}
 	}
@@ -145,8 +145,8 @@ func (s *stream) appear(channels []parley.ChannelID) {
 	}
 }
 
-// disappear ends what admit began, for n channels.
-func (s *stream) disappear(channels iter.Seq[parley.ChannelID], n int) {
+// giveBack ends what admit began, for n channels.
+func (s *stream) giveBack(channels iter.Seq[parley.ChannelID], n int) {
 	c, chat := s.who.caller(), s.t.chat
 	if s.via == parley.LongPoll {
 		chat.Release(c, !endings[s.ended].denied, slices.Collect(channels)...)
@@ -161,8 +161,8 @@ func (s *stream) disappear(channels iter.Seq[parley.ChannelID], n int) {
 	s.session.Close()
 }
 
-// leave ends a stream that was admitted, with the channels that it follows now.
-func (s *stream) leave() { s.disappear(s.channels, s.session.Len()) }
+// release ends a stream that was admitted, with the channels that it follows now.
+func (s *stream) release() { s.giveBack(s.channels, s.session.Len()) }
 
 // channels are those that it follows.
 func (s *stream) channels(yield func(parley.ChannelID) bool) {
@@ -170,8 +170,8 @@ func (s *stream) channels(yield func(parley.ChannelID) bool) {
 	s.session.Channels(func(channel parley.ChannelID, _ int64) { more = more && yield(channel) })
 }
 
-// enter lets a stream have one channel more, of which the others learn.
-func (s *stream) enter(channel parley.ChannelID) error {
+// addChannel lets a stream have one channel more, of which the others learn.
+func (s *stream) addChannel(channel parley.ChannelID) error {
 	c := s.who.caller()
 	if e := s.t.cfg.Policy.Acquire(c, 0, 1); e != nil {
 		return e
@@ -180,8 +180,8 @@ func (s *stream) enter(channel parley.ChannelID) error {
 	return nil
 }
 
-// exit ends what enter, or admit, began for one channel.
-func (s *stream) exit(channel parley.ChannelID) {
+// removeChannel ends what addChannel, or admit, began for one channel.
+func (s *stream) removeChannel(channel parley.ChannelID) {
 	c := s.who.caller()
 	s.t.chat.Leave(channel, c, s.via)
 	s.t.cfg.Policy.Release(c, 0, 1)

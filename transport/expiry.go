@@ -9,7 +9,7 @@ import (
 	"parley/wire"
 )
 
-// warning is how long before its token expires a stream is told: a fifth of the token's life if
+// warning is how long before its token expires a stream receives token-expiring: a fifth of the token's life if
 // that is less and known, so that a client that then asks for a new one does not ask all the time.
 const warning = time.Minute
 
@@ -33,7 +33,7 @@ func (w who) left(now time.Time) time.Duration {
 }
 
 // untilLook is after how long the credentials of a stream that begins must be looked at: at once
-// if they expire soon, so that it is told.
+// if they expire soon, so that the client receives token-expiring.
 func (w who) untilLook(now time.Time) time.Duration {
 	return max(w.left(now)-w.warning(), 0)
 }

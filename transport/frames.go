@@ -360,13 +360,13 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Cal
 			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions",
 				Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
 		}
-		if err := p.enter(channel); err != nil {
+		if err := p.addChannel(channel); err != nil {
 			return err
 		}
 	}
 	start, err := followAs(&p.session, sees)(ctx, channel, cursor)
 	if err != nil {
-		p.exit(channel)
+		p.removeChannel(channel)
 		return err
 	}
 	p.welcome(start, f.Key)
@@ -378,7 +378,7 @@ func (p *wsPeer) unsubscribe(channel parley.ChannelID) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "close it"}
 	}
 	if p.session.Unfollow(channel) {
-		p.exit(channel)
+		p.removeChannel(channel)
 	}
 	return nil
 }

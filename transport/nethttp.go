@@ -17,10 +17,10 @@ type hijacked struct {
 
 type connKey struct{}
 
-// ConnContext is for a http.Server whose connections may be Leavers.
+// ConnContext is for a http.Server whose connections may be Detachers.
 func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 	switch c := nc.(type) {
-	case *engine.Leaver:
+	case *engine.Detacher:
 		return context.WithValue(ctx, connKey{}, c)
 	case interface{ Raw() net.Conn }: // go-proxyproto's, which may hold bytes of its own
 		return context.WithValue(ctx, connKey{}, stays{})
@@ -34,7 +34,7 @@ type stays struct{}
 
 // ConnState is for the same server.
 func ConnState(nc net.Conn, state http.ConnState) {
-	if l, ok := nc.(*engine.Leaver); ok && state == http.StateIdle {
+	if l, ok := nc.(*engine.Detacher); ok && state == http.StateIdle {
 		l.Idle()
 	}
 }
@@ -52,8 +52,8 @@ func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, e
 	if !consumed(r) {
 		return hijacked{}, fmt.Errorf("take the connection of a %s out of net/http: its request is not consumed", r.Method)
 	}
-	if l, ok := r.Context().Value(connKey{}).(*engine.Leaver); ok && t.engine.Parks() {
-		if nc, ok := l.Leave(); ok {
+	if l, ok := r.Context().Value(connKey{}).(*engine.Detacher); ok && t.engine.Parks() {
+		if nc, ok := l.Detach(); ok {
 			clear(w.Header()) // net/http makes an answer of it for nobody
 			return hijacked{Conn: nc}, nil
 		}

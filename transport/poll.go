@@ -124,7 +124,7 @@ func (p *pollPeer) begin(starts []hub.Start, epoch *string) {
 
 // collect takes what there is. The error is hub.ErrBehind: load, and collect again.
 //
-// An answer names one epoch, and all in it is of that one: if another began meanwhile, loadPage
+// An answer names one epoch, and all in it is of that one: if another has begun since, loadPage
 // drops what was collected and begins again in that.
 func (p *pollPeer) collect() error {
 	err := p.collectNext()
@@ -284,7 +284,7 @@ func (p *pollPeer) Gone() {
 	if p.got != nil && p.got.charged > 0 {
 		p.t.cfg.Policy.Discharge(p.who.caller(), p.got.charged)
 	}
-	p.leave()
+	p.release()
 }
 
 // Return implements engine.Returner.

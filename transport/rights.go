@@ -44,7 +44,7 @@ func (t *Transports) Recheck() { t.rightsChange("", "") }
 
 // resume has every stream ask again for its rights after the process did not run for a while,
 // when chat has read the rights changes that it missed: a token may have expired. What clients
-// sent meanwhile is still unread, so none of them counts as silent.
+// sent in the meantime is still unread, so none of them counts as silent.
 func (t *Transports) resume(ctx context.Context) error {
 	if err := t.chat.CatchUp(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func recheckRights(ctx context.Context, p peer) error {
 	return nil
 }
 
-// lostChannels asks again for the right to read, and to see who is there, and returns the
+// lostChannels asks again for the rights to read and to see presence, and returns the
 // channels that may no longer be read. The error is the store's.
 func (s *stream) lostChannels(ctx context.Context) (lost []parley.ChannelID, err error) {
 	c, hidden := s.who.caller(), map[parley.ChannelID]bool{}
@@ -106,7 +106,7 @@ func (s *stream) lostChannels(ctx context.Context) (lost []parley.ChannelID, err
 func (s *stream) drop(channels []parley.ChannelID) {
 	for _, channel := range channels {
 		if s.session.Unfollow(channel) {
-			s.exit(channel)
+			s.removeChannel(channel)
 		}
 		s.session.Send(s.session.Form().AppendControl(nil, s.session.CursorText(), "forbidden", wire.Forbidden(nil, channel)))
 	}

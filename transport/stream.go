@@ -15,7 +15,7 @@ import (
 // owns it from Park or Hold to Gone and calls its peer one method at a time.
 //
 //		admit ──▶ served ──rights change──▶ stale ──Load: recheckRights──▶ served
-//	             └──────────────end(reason)──────────────┘──▶ farewell ──▶ Gone: leave
+//	             └──────────────end(reason)──────────────┘──▶ farewell ──▶ Gone: release
 //
 // A server has many, most of them quiet, so that each byte counts (size_test.go).
 type stream struct {
@@ -162,7 +162,7 @@ func (s *stream) tell(name string, obj []byte) {
 func (s *stream) Unsent(b []byte, n int) { s.session.Unsent(b, n) }
 
 // Gone implements engine.Peer.
-func (s *stream) Gone() { s.leave() }
+func (s *stream) Gone() { s.release() }
 
 // millis is a moment in milliseconds, which no jump of the clock moves; two less than 24
 // days apart can be compared by their difference.

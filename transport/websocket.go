@@ -94,11 +94,11 @@ type dealings struct {
 	events  *pace       // nil for none
 }
 
-// pace lets so many events of a client pass in any second.
+// pace lets at most eventsPerSec events of a client pass in any second.
 type pace struct {
 	at   [eventsPerSec]uint32 // when the last ones did
 	next uint8                // the oldest of them
-	full bool                 // there are so many
+	full bool                 // at holds eventsPerSec moments
 }
 
 func (p *pace) pass(now uint32) bool {

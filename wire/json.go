@@ -184,7 +184,7 @@ func Unmarshal(b []byte, v any) error {
 }
 
 // UnmarshalList is Unmarshal for a list of which each item is yet to be read by it: one
-// that is nested too deep harms no other. null is no list, and nil.
+// that is nested too deep harms no other. null is not a list: nil.
 func UnmarshalList(b []byte) (items []json.RawMessage, err error) {
 	err = unmarshal(b, &items)
 	return items, err

@@ -17,7 +17,7 @@ func Difference(dst []byte, channel parley.ChannelID, joined, left []parley.User
 	return end(appendInt(dst, "count", int64(count)), "")
 }
 
-// Watched is the presence event of a user who is watched.
+// Watched is the presence event of a watched user.
 func Watched(dst []byte, s parley.OnlineStatus) []byte {
 	dst = appendText(begin(dst, "presence", ""), "user", string(s.User))
 	dst = strconv.AppendBool(append(dst, `,"online":`...), s.Online)

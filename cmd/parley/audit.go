@@ -91,6 +91,6 @@ func (t *trail) frame(c access.Caller, kind string, e *parley.Error) {
 	t.refused("frame "+kind, c.User, c.Address, e)
 }
 
-func (t *trail) deed(d httpapi.Deed) {
+func (t *trail) adminAction(d httpapi.AdminAction) {
 	t.did(d.Request, d.Caller.User, d.Caller.As != nil && d.Caller.As.Service, d.Address)
 }

@@ -215,13 +215,12 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		cfg.Credentials = a
 	}
 	face := httpapi.Config{
-		Auth:    who,
-		Tickets: tickets,
-		Origins: n.origins,
-		Hosts:   n.hosts,
-		Secret:  n.secret,
-		Refused: trail.request,
-		Did:     trail.deed,
+		Auth:      who,
+		Tickets:   tickets,
+		Origins:   n.origins,
+		Hosts:     n.hosts,
+		Secret:    n.secret,
+		OnRefused: trail.request, OnAdminAction: trail.adminAction,
 		Ready:   func(context.Context) error { return store.Ready() },
 		Damaged: store.Damaged,
 		Pages:   pages(),
@@ -237,7 +236,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	s.api = httpapi.New(s.chat, s.ways, face)
 
 	s.public = n.httpServer(s.api)
-	admin := httpapi.AdminConfig{Metrics: meters.handler(), Token: n.adminToken, Logger: n.log, Refused: trail.request,
+	admin := httpapi.AdminConfig{Metrics: meters.handler(), Token: n.adminToken, Logger: n.log, OnRefused: trail.request,
 		Drain: func() { trail.did("drain", "", false, netip.Addr{}); drain() }}
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		admin.Hosts, admin.Secret = httpapi.LoopbackHost, n.secret

@@ -14,20 +14,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Leaver is a plain TCP connection that can leave net/http without being hijacked.
+// Detacher is a plain TCP connection that can leave net/http without being hijacked.
 // net/http then finds it closed and uses its buffers again, which otherwise are 12 KB
 // of garbage. It can do so while nothing was read of it, since it was Idle last, but
 // one head of a request.
-type Leaver struct {
+type Detacher struct {
 	*net.TCPConn
 	raw syscall.RawConn
 
 	// Instead returns what is to be written instead of p, which is whole, nil for p itself.
-	// It is to be set, if at all, before the connection is used.
+	// It must be set before the connection is used.
 	Instead func(p []byte) []byte
 
 	// Patience is for how long a client may take nothing of what is written to it before the
-	// write fails; 0: any. It is to be set like Instead.
+	// write fails; 0: any. It must be set like Instead.
 	Patience time.Duration
 
 	impatient bool        // its reader's: reading fails instead of waiting
@@ -37,7 +37,7 @@ type Leaver struct {
 	read reading
 }
 
-// reading is what has been read of a Leaver.
+// reading is what has been read of a Detacher.
 type reading byte
 
 const (
@@ -49,18 +49,18 @@ const (
 
 var errLeft = errors.New("the connection has left")
 
-// Leaving makes a Leaver of what can be one, and returns other connections as they are.
-func Leaving(nc net.Conn) net.Conn {
+// Detaching makes a Detacher of what can be one, and returns other connections as they are.
+func Detaching(nc net.Conn) net.Conn {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
-			return &Leaver{TCPConn: tcp, raw: raw}
+			return &Detacher{TCPConn: tcp, raw: raw}
 		}
 	}
 	return nc
 }
 
 // Read implements net.Conn. Its errors are those of a net.TCPConn.
-func (c *Leaver) Read(p []byte) (n int, err error) {
+func (c *Detacher) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -86,7 +86,7 @@ func (c *Leaver) Read(p []byte) (n int, err error) {
 }
 
 // Write implements net.Conn.
-func (c *Leaver) Write(p []byte) (int, error) {
+func (c *Detacher) Write(p []byte) (int, error) {
 	if c.Instead != nil {
 		if b := c.Instead(p); b != nil {
 			_, err := c.write(b)
@@ -98,7 +98,7 @@ func (c *Leaver) Write(p []byte) (int, error) {
 
 // write writes all. Only if the client is slow it takes a deadline, which moves with each
 // byte that the client takes.
-func (c *Leaver) write(p []byte) (all int, err error) {
+func (c *Detacher) write(p []byte) (all int, err error) {
 	waits := false
 	for all < len(p) && err == nil {
 		n := 0
@@ -140,26 +140,26 @@ func reason(err error) error {
 }
 
 // ReadFrom implements io.ReaderFrom, for net/http, by Write.
-func (c *Leaver) ReadFrom(r io.Reader) (int64, error) {
+func (c *Detacher) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
 // SetWriteDeadline implements net.Conn. While there is a deadline, it counts instead of Patience.
-func (c *Leaver) SetWriteDeadline(t time.Time) error {
+func (c *Detacher) SetWriteDeadline(t time.Time) error {
 	c.bounded.Store(!t.IsZero())
 	return c.TCPConn.SetWriteDeadline(t)
 }
 
 // SetDeadline implements net.Conn.
-func (c *Leaver) SetDeadline(t time.Time) error {
+func (c *Detacher) SetDeadline(t time.Time) error {
 	c.bounded.Store(!t.IsZero())
 	return c.TCPConn.SetDeadline(t)
 }
 
 var headEnd = []byte("\r\n\r\n")
 
-// readOnce reads what is there. It excludes Leave, so that no byte is read and lost.
-func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {
+// readOnce reads what is there. It excludes Detach, so that no byte is read and lost.
+func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.read == left {
@@ -182,13 +182,13 @@ func (c *Leaver) readOnce(fd int, p []byte) (n int, err error) {
 }
 
 // Peek returns what has arrived, 0 for nothing, and leaves it to be read. It does not wait.
-func (c *Leaver) Peek(p []byte) (n int) {
+func (c *Detacher) Peek(p []byte) (n int) {
 	_ = c.raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), p, unix.MSG_PEEK|unix.MSG_DONTWAIT) })
 	return max(n, 0)
 }
 
 // await waits until something can be read, or the end.
-func (c *Leaver) await() error {
+func (c *Detacher) await() error {
 	return c.raw.Read(func(fd uintptr) (done bool) {
 		var one [1]byte
 		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
@@ -198,7 +198,7 @@ func (c *Leaver) await() error {
 
 // Idle says that net/http has done with a request and waits for the next, so that
 // what was one head is nothing again.
-func (c *Leaver) Idle() {
+func (c *Detacher) Idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.read == oneHead {
@@ -206,10 +206,10 @@ func (c *Leaver) Idle() {
 	}
 }
 
-// Leave takes the socket away from net/http, for Park. It fails if more was read than
+// Detach takes the socket away from net/http, for Park. It fails if more was read than
 // one head, or if there is no descriptor left: hijack it then.
-func (c *Leaver) Leave() (net.Conn, bool) {
-	fd := c.leave()
+func (c *Detacher) Detach() (net.Conn, bool) {
+	fd := c.detach()
 	if fd < 0 {
 		return nil, false
 	}
@@ -217,7 +217,7 @@ func (c *Leaver) Leave() (net.Conn, bool) {
 	return &loose{fd: fd}, true
 }
 
-func (c *Leaver) leave() (fd int) {
+func (c *Detacher) detach() (fd int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.read != oneHead {
@@ -229,7 +229,7 @@ func (c *Leaver) leave() (fd int) {
 	return fd
 }
 
-// loose is a socket on its way into the engine. All it can do is to be closed.
+// loose is a socket on its way into the engine. It can only be closed.
 type loose struct {
 	net.Conn
 	fd int
@@ -237,11 +237,11 @@ type loose struct {
 
 func (l *loose) Close() error { return unix.Close(l.fd) }
 
-// lendingReader reads what TLS makes of a Leaver's bytes. TLS needs a buffer to read
+// lendingReader reads what TLS makes of a Detacher's bytes. TLS needs a buffer to read
 // into, which it is lent only when there is something; a record of which the rest has
 // not arrived yet it keeps itself.
 func lendingReader(nc net.Conn) *reader {
-	l, ok := netConn(nc).(*Leaver)
+	l, ok := netConn(nc).(*Detacher)
 	if !ok {
 		return keepingReader(nc)
 	}
@@ -257,7 +257,7 @@ var lending = reader{
 		}
 		return err
 	},
-	func(nc io.Closer) error { return netConn(nc.(net.Conn)).(*Leaver).await() },
+	func(nc io.Closer) error { return netConn(nc.(net.Conn)).(*Detacher).await() },
 }
 
 func readOnce(nc net.Conn, take func([]byte)) error {
@@ -270,9 +270,9 @@ func readOnce(nc net.Conn, take func([]byte)) error {
 	return err
 }
 
-// unwrap returns what a Leaver that stays one for net/http wraps.
+// unwrap returns what a Detacher that stays one for net/http wraps.
 func unwrap(nc net.Conn) net.Conn {
-	if l, ok := nc.(*Leaver); ok {
+	if l, ok := nc.(*Detacher); ok {
 		return l.TCPConn
 	}
 	return nc

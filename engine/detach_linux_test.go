@@ -23,10 +23,10 @@ import (
 const aHead = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 // leaver is a connection of which the client's text was read, as net/http reads it.
-func leaver(t *testing.T, text string) (*engine.Leaver, *net.TCPConn) {
+func detacher(t *testing.T, text string) (*engine.Detacher, *net.TCPConn) {
 	t.Helper()
 	client, server := pair(t)
-	l := engine.Leaving(server).(*engine.Leaver)
+	l := engine.Detaching(server).(*engine.Detacher)
 	t.Cleanup(func() { l.Close() })
 	fmt.Fprint(client, text)
 	expect(t, l, text)
@@ -52,7 +52,7 @@ func TestNoByteIsLostWhenAConnectionLeaves(t *testing.T) {
 	e := started(t)
 	stayed := 0
 	for range 500 {
-		l, client := leaver(t, aHead)
+		l, client := detacher(t, aHead)
 		read := make(chan string)
 		go func() {
 			b := make([]byte, 1)
@@ -60,7 +60,7 @@ func TestNoByteIsLostWhenAConnectionLeaves(t *testing.T) {
 			read <- string(b[:n])
 		}()
 		go fmt.Fprint(client, "x\n")
-		if nc, ok := l.Leave(); ok {
+		if nc, ok := l.Detach(); ok {
 			p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
 			e.Park(p.conn, nc, nil, p, true, time.Hour)
 			if got := <-read; got != "" {
@@ -80,29 +80,29 @@ func TestNoByteIsLostWhenAConnectionLeaves(t *testing.T) {
 
 func TestAConnectionLeavesAfterOneHeadAlone(t *testing.T) {
 	for _, text := range []string{"GET / HTTP/1.1\r\n", aHead + "x", aHead + aHead} {
-		l, _ := leaver(t, text)
-		if _, ok := l.Leave(); ok {
+		l, _ := detacher(t, text)
+		if _, ok := l.Detach(); ok {
 			t.Errorf("after %q it left", text)
 		}
 	}
-	l, client := leaver(t, aHead)
+	l, client := detacher(t, aHead)
 	fmt.Fprint(client, aHead)
 	expect(t, l, aHead)
 	l.Idle() // who knows what of it is which request's
-	if _, ok := l.Leave(); ok {
+	if _, ok := l.Detach(); ok {
 		t.Error("after two requests at once it left")
 	}
-	l, client = leaver(t, aHead)
+	l, client = detacher(t, aHead)
 	l.Idle()
 	fmt.Fprint(client, aHead)
 	expect(t, l, aHead)
-	if _, ok := l.Leave(); !ok {
+	if _, ok := l.Detach(); !ok {
 		t.Error("after its second request it did not leave")
 	}
 }
 
-func TestALeaverReadsLikeAnyConnection(t *testing.T) {
-	l, client := leaver(t, aHead)
+func TestADetacherReadsLikeAnyConnection(t *testing.T) {
+	l, client := detacher(t, aHead)
 	_ = l.SetReadDeadline(time.Now().Add(-time.Second))
 	if _, err := l.Read(make([]byte, 1)); !os.IsTimeout(err) {
 		t.Errorf("after its deadline: %v", err)
@@ -141,7 +141,7 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 	client, server := pair(t)
 	shaken := make(chan *tls.Conn)
 	go func() {
-		nc := tls.Server(engine.Leaving(server), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{public},
+		nc := tls.Server(engine.Detaching(server), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{public},
 			PrivateKey: private}}})
 		_ = nc.Handshake()
 		shaken <- nc
@@ -165,7 +165,7 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 // fails the write; one that takes some gets all.
 func TestAWriteThatMakesNoProgressFails(t *testing.T) {
 	for name, inside := range map[string]bool{"plain": false, "read from": true} {
-		l, client := leaver(t, aHead)
+		l, client := detacher(t, aHead)
 		l.Patience = 10 * time.Second
 		write := func(p []byte) error {
 			if inside {

@@ -17,30 +17,25 @@ type Refusal struct {
 }
 
 func (a *API) refused(r *http.Request, e *parley.Error) {
-	if a.cfg.Refused != nil {
-		a.cfg.Refused(Refusal{e, r.Method + " " + r.URL.Path, a.client(r)})
-	}
+	a.cfg.OnRefused(Refusal{e, r.Method + " " + r.URL.Path, a.client(r)})
 }
 
-// Deed is something that was administered.
-type Deed struct {
+// AdminAction is something that was administered.
+type AdminAction struct {
 	Caller  access.Caller
 	Request string // method and path
 	Address netip.Addr
 }
 
-type doerKey struct{}
+type adminActionKey struct{}
 
-// deed tells of a request that was served, and whose it was: caller remembers that.
-func (a *API) deed(h handler) handler {
-	if a.cfg.Did == nil {
-		return h
-	}
+// adminAction reports a request that was served, and its caller, whom caller notes.
+func (a *API) adminAction(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		d := Deed{Request: r.Method + " " + r.URL.Path, Address: a.client(r)}
-		err := h(w, r.WithContext(context.WithValue(r.Context(), doerKey{}, &d)))
+		did := AdminAction{Request: r.Method + " " + r.URL.Path, Address: a.client(r)}
+		err := h(w, r.WithContext(context.WithValue(r.Context(), adminActionKey{}, &did)))
 		if err == nil {
-			a.cfg.Did(d)
+			a.cfg.OnAdminAction(did)
 		}
 		return err
 	}

@@ -38,8 +38,9 @@ func config(t *testing.T) redis.Config {
 }
 
 // stores are three nodes' ways into an empty store.
-func stores[T any](t *testing.T) (all []T) {
-	cfg := config(t)
+func stores[T any](t *testing.T) (all []T) { return storesOf[T](t, config(t)) }
+
+func storesOf[T any](t *testing.T, cfg redis.Config) (all []T) {
 	for range 3 {
 		s, err := redis.Open(t.Context(), cfg)
 		if err != nil {

@@ -21,7 +21,8 @@ func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
 	if err != nil {
 		return m, err
 	}
-	m = parley.Member{User: user, Role: parley.Role(part[0]), ReadID: ns[0], ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Muted: ns[3] == 1}
+	m = parley.Member{User: user, Role: parley.Role(part[0]), ReadID: ns[0],
+		ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Muted: ns[3] == 1}
 	if part[0] == "-" {
 		m.Role = parley.NoRole
 	}

@@ -32,7 +32,9 @@ func open(t *testing.T, cfg redis.Config) (all []parleytest.Store) {
 	return all
 }
 
-func harness() parleytest.StoreHarness {
+func harness() parleytest.StoreHarness { return harnessOf(config) }
+
+func harnessOf(config func(t *testing.T) redis.Config) parleytest.StoreHarness {
 	return parleytest.StoreHarness{
 		Open: func(t *testing.T, clock func() time.Time) []parleytest.Store {
 			cfg := config(t)

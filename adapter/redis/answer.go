@@ -3,7 +3,6 @@ package redis
 import (
 	"errors"
 	"strconv"
-	"time"
 
 	"parley"
 )
@@ -31,6 +30,3 @@ func timestamp(s string) (parley.Timestamp, error) {
 	}
 	return parley.Timestamp(n), nil
 }
-
-// parleyTime is a moment in microseconds.
-func parleyTime(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"parley"
 )
 
 // Config says where Redis is.
@@ -26,6 +28,10 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Clock stamps and retires entries; nil: the server's. Tests have one.
 	Clock func() time.Time
+	// Retention of a Store's channels whose settings have none, on all nodes the same. The zero value keeps all.
+	Retention parley.Retention
+	// RetentionOf is that of one channel whose settings have none, zero for Retention. nil: zero for all.
+	RetentionOf func(parley.ChannelID) parley.Retention
 }
 
 const (

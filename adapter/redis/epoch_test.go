@@ -64,12 +64,18 @@ func post(t *testing.T, s parley.Log, key, text string) parley.Result {
 
 func project(t *testing.T, s *redis.Store) {
 	t.Helper()
-	run, err := s.Read(t.Context(), "room", parley.Cursor{}, 100)
-	if err == nil {
-		_, err = s.Project(t.Context(), "room", run)
-	}
-	if err != nil {
-		t.Fatal(err)
+	for after := int64(0); ; {
+		run, err := s.Read(t.Context(), "room", parley.Cursor{ID: after}, 1000)
+		if err == nil {
+			_, err = s.Project(t.Context(), "room", run)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(run.Entries) == 0 {
+			return
+		}
+		after = run.Entries[len(run.Entries)-1].ID
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parle
 		return nil, parley.ErrEpoch
 	}
 	parts, err := ms[0].ToArray()
-	if err != nil || len(parts) != 2 {
+	if err != nil || len(parts) != 3 {
 		return nil, unexpected(err)
 	}
 	gap, err := parts[0].AsInt64()
@@ -52,6 +52,9 @@ func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parle
 			return nil, errAnswer
 		}
 		facts = append(facts, parley.Fact{Kind: parley.FactKind(kind), User: parley.UserID(found[1]), ID: id})
+	}
+	if unsaid, err := parts[2].AsBool(); err != nil || !unsaid {
+		return facts, err
 	}
 	return facts, s.settle(ctx, channel)
 }

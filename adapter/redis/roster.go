@@ -85,7 +85,7 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 		return was, is, written(err)
 	}
 	parts, err := ms[0].AsStrSlice()
-	if err != nil || len(parts) != 3 {
+	if err != nil || len(parts) != 4 {
 		return was, is, unexpected(err)
 	}
 	if parts[0] == "1" {
@@ -96,7 +96,7 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 	if err := errors.Join(err1, err2); err != nil {
 		return was, is, err
 	}
-	if change.Role != nil {
+	if parts[3] == "1" {
 		if err := s.settle(ctx, channel); err != nil {
 			return was, is, fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 		}
@@ -191,12 +191,12 @@ func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revisi
 	if err != nil {
 		return false, err
 	}
-	var keep parley.Retention
-	if is.Retention != nil {
-		keep = *is.Retention
+	messages, seconds := "", ""
+	if keep := is.Retention; keep != nil {
+		messages, seconds = strconv.FormatInt(keep.Messages, 10), strconv.FormatInt(keep.Seconds, 10)
 	}
 	ms, _, err := s.run(ctx, call{setChannelScript, channel, []string{revision, string(text), flag(is.Kind == parley.MembersOnly),
-		strconv.FormatInt(keep.Messages, 10), strconv.FormatInt(keep.Seconds, 10)}})
+		messages, seconds}})
 	if err != nil {
 		return false, written(err)
 	}
@@ -206,14 +206,27 @@ func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revisi
 	return true, s.settle(ctx, channel)
 }
 
-// RemoveChannel implements parley.Directory.
+// RemoveChannel implements parley.Directory. Entries go some at a time, so that Redis serves others in between.
 func (s *Store) RemoveChannel(ctx context.Context, channel parley.ChannelID) error {
-	_, _, err := s.run(ctx, call{script: removeScript, channel: channel})
-	if err == nil {
-		err = s.settle(ctx, channel)
-	}
-	if err != nil {
+	if err := s.removeChannel(ctx, channel); err != nil {
 		return fmt.Errorf("remove %s: %w", channel, written(err))
 	}
 	return nil
+}
+
+func (s *Store) removeChannel(ctx context.Context, channel parley.ChannelID) error {
+	ms, _, err := s.run(ctx, call{script: removeScript, channel: channel})
+	if err != nil {
+		return err
+	}
+	last, err := ms[0].ToString()
+	for done := false; err == nil && !done; {
+		if ms, _, err = s.run(ctx, call{trimScript, channel, []string{last, "1000"}}); err == nil {
+			done, err = ms[0].AsBool()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, channel)
 }

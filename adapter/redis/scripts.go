@@ -10,6 +10,12 @@ type script struct{ body string }
 //go:embed lua/channel.lua
 var channelLua string
 
+// What retention takes away goes some entries at a time: an append trims little more than it adds.
+var (
+	appending = channelLua + "retain(2 + #ARGV)\n" + batchLua
+	other     = channelLua + "retain(1000)\n"
+)
+
 //go:embed lua/batch.lua
 var batchLua string
 
@@ -32,17 +38,17 @@ var threadLua string
 var setMemberLua string
 
 var (
-	appendScript    = &script{channelLua + batchLua + appendLua}
-	changeScript    = &script{channelLua + batchLua + changeLua}
-	projectScript   = &script{channelLua + projectLua}
-	unreadScript    = &script{channelLua + unreadLua}
-	threadScript    = &script{channelLua + threadLua}
-	setMemberScript = &script{channelLua + setMemberLua}
+	appendScript    = &script{appending + appendLua}
+	changeScript    = &script{appending + changeLua}
+	projectScript   = &script{other + projectLua}
+	unreadScript    = &script{other + unreadLua}
+	threadScript    = &script{other + threadLua}
+	setMemberScript = &script{other + setMemberLua}
 
-	boundsScript = &script{channelLua + `return {text(first), text(last), text(time)}`}
+	boundsScript = &script{other + `return {text(first), text(last), text(time)}`}
 
 	// ARGV[2…]: after, limit, bytes. The answer: first, then of each entry itself and its state.
-	readScript = &script{channelLua + `
+	readScript = &script{other + `
 local answer, size, id = {text(first)}, 0, math.max(tonumber(ARGV[2]) + 1, 1)
 if id < first then
   return answer
@@ -56,7 +62,7 @@ end
 return answer`}
 
 	// ARGV[2…]: ids. The answer: first, then of each its entry, state and last change.
-	getScript = &script{channelLua + `
+	getScript = &script{other + `
 local answer = {text(first)}
 for i = 2, #ARGV do
   local e, state = raw(tonumber(ARGV[i]))
@@ -66,7 +72,7 @@ end
 return answer`}
 
 	// ARGV[2]: user NUL key.
-	lookupScript = &script{channelLua + `
+	lookupScript = &script{other + `
 local id = redis.call('HGET', k .. 'keys', ARGV[2])
 if not id then
   return {}
@@ -74,7 +80,7 @@ end
 return {id, raw(tonumber(id))}`}
 
 	// While something is to be said elsewhere the last entry does not count as taken in.
-	positionScript = &script{channelLua + `
+	positionScript = &script{other + `
 local pos = position()
 if pos >= first and redis.call('EXISTS', k .. 'todo') == 1 then
   pos = pos - 1
@@ -82,7 +88,7 @@ end
 return text(pos)`}
 
 	// ARGV[2]: how many messages to look at.
-	latestScript = &script{channelLua + `
+	latestScript = &script{other + `
 local looked, id = 0, last
 while id >= first and looked < tonumber(ARGV[2]) do
   local e = entry(id)
@@ -97,10 +103,10 @@ end
 return {}`}
 
 	// ARGV[2]: user.
-	memberScript = &script{channelLua + `return row(member(ARGV[2]))`}
+	memberScript = &script{other + `return row(member(ARGV[2]))`}
 
 	// ARGV[2…]: after, limit. The answer: of each member name and row.
-	membersScript = &script{channelLua + `
+	membersScript = &script{other + `
 local answer, from = {}, ARGV[2] == '' and '-' or '(' .. ARGV[2]
 for _, user in ipairs(redis.call('ZRANGEBYLEX', k .. 'names', from, '+', 'LIMIT', 0, ARGV[3])) do
   answer[#answer + 1] = user
@@ -108,32 +114,37 @@ for _, user in ipairs(redis.call('ZRANGEBYLEX', k .. 'names', from, '+', 'LIMIT'
 end
 return answer`}
 
-	settingsScript = &script{channelLua + `
+	settingsScript = &script{other + `
 local is = redis.call('HMGET', k .. 'meta', 'settings', 'revision')
 return {is[1] or '', is[2] or '0'}`}
 
-	// ARGV[2…]: the revision that was changed, settings, whether of the kind members, retention: messages, seconds.
-	setChannelScript = &script{channelLua + `
+	// ARGV[2…]: the revision that was changed, settings, whether of the kind members, retention: messages and seconds, or empty.
+	setChannelScript = &script{other + `
 if (redis.call('HGET', k .. 'meta', 'revision') or '0') ~= ARGV[2] then
   return 0
 end
 local was = redis.call('HGET', k .. 'meta', 'members') or '0'
 redis.call('HINCRBY', k .. 'meta', 'revision', 1)
-redis.call('HSET', k .. 'meta', 'settings', ARGV[3], 'members', ARGV[4], 'messages', ARGV[5], 'seconds', ARGV[6])
+redis.call('HSET', k .. 'meta', 'settings', ARGV[3], 'members', ARGV[4])
+redis.call('HDEL', k .. 'meta', 'messages', 'seconds')
+if ARGV[5] ~= '' then
+  redis.call('HSET', k .. 'meta', 'messages', ARGV[5], 'seconds', ARGV[6])
+end
 listed()
 if was ~= ARGV[4] then
   todo('c', '1')
 end
 return 1`}
 
-	// The body goes first: without room to write, only what removes works as long as nothing was written.
-	removeScript = &script{channelLua + `
+	// It removes all but the entries, and answers up to which those go. What removes goes first: without room to write
+	// nothing else works until something was written.
+	removeScript = &script{other + `
 if redis.call('EXISTS', k .. 'meta') == 0 then
-  return 0
+  return '0'
 end
 local users = redis.call('ZRANGE', k .. 'names', 0, -1)
-redis.call('DEL', k .. 'names', k .. 'settings')
-trim(last + 1)
+redis.call('DEL', k .. 'names')
+trim(math.min(first + 1, last + 1))
 for _, user in ipairs(users) do
   redis.call('HSET', k .. 'members', user, '- 0 0 0 0 ' .. text(last))
   todo('u' .. user, '0')
@@ -147,12 +158,17 @@ if redis.call('HGET', k .. 'meta', 'listed') == '1' then
   redis.call('HDEL', k .. 'meta', 'listed')
   todo('c', '0')
 end
-return 0`}
+return text(last)`}
 
-	todoScript = &script{channelLua + `return redis.call('HGETALL', k .. 'todo')`}
+	// ARGV[2…]: the last id to remove, how many at a time. The answer: whether that is all.
+	trimScript = &script{other + `
+trim(math.min(tonumber(ARGV[2]), first - 1 + ARGV[3], last) + 1)
+return first > tonumber(ARGV[2]) and 1 or 0`}
+
+	todoScript = &script{other + `return redis.call('HGETALL', k .. 'todo')`}
 
 	// ARGV[2…]: what was said, and what was to be said.
-	doneScript = &script{channelLua + `
+	doneScript = &script{other + `
 for i = 2, #ARGV, 2 do
   if redis.call('HGET', k .. 'todo', ARGV[i]) == ARGV[i + 1] then
     redis.call('HDEL', k .. 'todo', ARGV[i])
@@ -162,5 +178,5 @@ return 0`}
 
 	scripts = []*script{appendScript, changeScript, projectScript, unreadScript, threadScript, setMemberScript, boundsScript,
 		readScript, getScript, lookupScript, positionScript, latestScript, memberScript, membersScript, settingsScript, setChannelScript,
-		removeScript, todoScript, doneScript}
+		removeScript, trimScript, todoScript, doneScript}
 )

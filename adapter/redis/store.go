@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -21,7 +21,7 @@ type Store struct {
 	client  rueidis.Client
 	prefix  string
 	node    string // this handle, among those that append
-	clock   func() time.Time
+	cfg     Config
 	numbers atomic.Int64 // of batches
 	turns   turns
 	epoch   epoch
@@ -39,7 +39,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text(), clock: cfg.Clock, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text(), cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
 	if err := s.verify(ctx, 0); err != nil {
 		c.Close()
 		return nil, err
@@ -125,12 +125,13 @@ var errNoScript = errors.New("the server does not know the script")
 
 func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.RedisMessage, error) {
 	now := ""
-	if s.clock != nil {
-		now = parleyTime(s.clock())
+	if s.cfg.Clock != nil {
+		now = strconv.FormatInt(s.cfg.Clock().UnixMicro(), 10)
 	}
 	commands := make([]rueidis.Completed, len(calls))
 	for i, c := range calls {
-		commands[i] = s.client.B().Evalsha().Sha1(in.sha[c.script]).Numkeys(1).Key(s.of(c.channel)).Arg(now).Arg(c.args...).Build()
+		commands[i] = s.client.B().Evalsha().Sha1(in.sha[c.script]).Numkeys(1).Key(s.of(c.channel)).
+			Arg(now + s.keeps(c.channel)).Arg(c.args...).Build()
 	}
 	ms := make([]rueidis.RedisMessage, len(calls))
 	for i, r := range s.client.DoMulti(ctx, commands...) {
@@ -148,3 +149,14 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 
 // of begins the names of what belongs to a channel.
 func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }
+
+// keeps is how many messages of a channel without settings are kept how long, as scripts are given it.
+func (s *Store) keeps(channel parley.ChannelID) string {
+	keep := s.cfg.Retention
+	if s.cfg.RetentionOf != nil {
+		if of := s.cfg.RetentionOf(channel); of != (parley.Retention{}) {
+			keep = of
+		}
+	}
+	return " " + strconv.FormatInt(keep.Messages, 10) + " " + strconv.FormatInt(keep.Seconds, 10)
+}

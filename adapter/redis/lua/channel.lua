@@ -1,5 +1,6 @@
 -- One channel. KEYS[1] begins the names of all that belongs to it; its hash tag is the channel, so that all lies in
--- one slot. ARGV[1] is the time in microseconds, or empty for this server's.
+-- one slot. ARGV[1] is "time messages seconds": the time in microseconds, or nothing for this server's, and how many
+-- messages are kept how long unless the settings say so (0: all).
 --   meta       hash: last, time, count, first, before (the count below first), pos, version, listed, members (the kind),
 --              messages and seconds (retention), settings, revision (of the settings)
 --   log        hash: id -> "time count of root deleted length:" key body
@@ -16,9 +17,11 @@ local k = KEYS[1]
 
 local function text(n) return string.format('%.0f', n) end
 
+local now_given, messages_given, seconds_given = string.match(ARGV[1], '^(%d*) (%d+) (%d+)$')
+
 local function clock()
-  if ARGV[1] ~= '' then
-    return tonumber(ARGV[1])
+  if now_given ~= '' then
+    return tonumber(now_given)
   end
   local t = redis.call('TIME')
   return t[1] * 1000000 + t[2]
@@ -105,10 +108,10 @@ local function trim(to)
   redis.call('HSET', k .. 'meta', 'first', text(first), 'before', text(before))
 end
 
--- retain trims what the channel's settings do not keep, some thousands at a time.
-local function retain()
-  local messages, seconds = tonumber(meta[7] or 0), tonumber(meta[8] or 0)
-  local to, most = first, math.min(first + 5000, last + 1)
+-- retain trims what the channel does not keep, at most some entries.
+local function retain(some)
+  local messages, seconds = tonumber(meta[7] or messages_given), tonumber(meta[8] or seconds_given)
+  local to, most = first, math.min(first + some, last + 1)
   if messages > 0 and last - first + 1 - messages > math.max(10, math.floor(messages / 10)) then
     to = last - messages + 1
   end
@@ -124,7 +127,6 @@ local function retain()
   end
   trim(math.min(to, most))
 end
-retain()
 
 -- todo notes what a list in another slot is to say, in or not.
 local function todo(what, is_in)

@@ -1,5 +1,6 @@
 -- ARGV[2…]: for each entry id, kind (m: message, e: edit, d: deletion, x: another change), author, whether they join, of, root,
--- time, count, the names it names (or ? if they are not to be looked at). The answer: whether there is a gap; facts: kind, user, id.
+-- time, count, the names it names (or ? if they are not to be looked at). The answer: whether there is a gap; facts: kind, user, id;
+-- whether there is something to be said elsewhere.
 local facts = {}
 
 local function fact(kind, user, id)
@@ -53,7 +54,7 @@ local pos, was = position(), position()
 for i = 2, #ARGV, 9 do
   local id, kind, author = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   if id > pos + 1 then
-    return {1, facts}
+    return {1, facts, 0}
   elseif id == pos + 1 then
     local of, root = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
     if kind == 'm' then
@@ -82,4 +83,4 @@ end
 if pos > was then
   redis.call('HSET', k .. 'meta', 'pos', text(pos))
 end
-return {0, facts}
+return {0, facts, redis.call('EXISTS', k .. 'todo')}

@@ -1,9 +1,9 @@
 -- ARGV[2…]: user, the role they must have, role, muted, read pointer; ? leaves it as it is. The answer: whether it was refused, the
--- row before and after.
+-- row before and after, and whether there is something to be said elsewhere.
 local user, role, muted, read = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
 local was, is = member(user), member(user)
 if ARGV[3] ~= '?' and ARGV[3] ~= was.role then
-  return {'1', row(was), row(was)}
+  return {'1', row(was), row(was), '0'}
 end
 if role ~= '?' then
   is.role = role
@@ -13,7 +13,7 @@ if outsider(is.role) then
   if role ~= '?' then
     put_member(user, was, is)
   end
-  return {'0', row(was), row(is)}
+  return {'0', row(was), row(is), text(redis.call('EXISTS', k .. 'todo'))}
 end
 if outsider(was.role) then
   is.read, is.count, is.joined, is.left = last, count, clock(), 0
@@ -29,4 +29,4 @@ if read ~= '?' then
 end
 put_member(user, was, is)
 listed()
-return {'0', row(was), row(is)}
+return {'0', row(was), row(is), text(redis.call('EXISTS', k .. 'todo'))}

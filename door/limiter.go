@@ -71,32 +71,6 @@ func (l *Limiter) AllowCreate(c access.Caller) *parley.Error {
 	return l.Callers.AllowCreate(c.User)
 }
 
-// acquire counts streams of a caller, and the channels that they follow, until release, or
-// refuses all of them.
-func (l *Limiter) acquire(c access.Caller, streams, channels int) *parley.Error {
-	for n := range streams {
-		if e := l.Callers.Acquire(c.User, c.Address); e != nil {
-			l.release(c, n, 0)
-			return l.hint(e, c.Address)
-		}
-	}
-	if e := l.Callers.Follow(c.User, channels); e != nil {
-		l.release(c, streams, 0)
-		return e
-	}
-	return nil
-}
-
-// release ends what acquire counted.
-func (l *Limiter) release(c access.Caller, streams, channels int) {
-	if channels > 0 {
-		l.Callers.Unfollow(c.User, channels)
-	}
-	for range streams {
-		l.Callers.Release(c.User, c.Address)
-	}
-}
-
 // Client is where a request comes from, as limits count it.
 func (l *Limiter) Client(r *http.Request) netip.Addr {
 	return limit.Group(l.proxies.Client(r.RemoteAddr, r.Header))

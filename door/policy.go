@@ -23,12 +23,28 @@ func (p *Policy) Acquire(c access.Caller, streams, channels int) *parley.Error {
 	if p.Limiter == nil || !c.Address.IsValid() {
 		return nil
 	}
-	return p.Limiter.acquire(c, streams, channels)
+	for n := range streams {
+		if e := p.Limiter.Callers.Acquire(c.User, c.Address); e != nil {
+			p.Release(c, n, 0)
+			return p.Limiter.hint(e, c.Address)
+		}
+	}
+	if e := p.Limiter.Callers.Follow(c.User, channels); e != nil {
+		p.Release(c, streams, 0)
+		return e
+	}
+	return nil
 }
 
 func (p *Policy) Release(c access.Caller, streams, channels int) {
-	if p.Limiter != nil && c.Address.IsValid() {
-		p.Limiter.release(c, streams, channels)
+	if p.Limiter == nil || !c.Address.IsValid() {
+		return
+	}
+	if channels > 0 {
+		p.Limiter.Callers.Unfollow(c.User, channels)
+	}
+	for range streams {
+		p.Limiter.Callers.Release(c.User, c.Address)
 	}
 }
 

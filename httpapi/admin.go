@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"path/filepath"
 
 	"parley"
 	"parley/auth"
@@ -17,26 +16,6 @@ import (
 // healthz answers that the process lives.
 func healthz(w http.ResponseWriter, _ *http.Request) error {
 	_, err := w.Write([]byte("ok\n"))
-	return err
-}
-
-// readyz answers whether the process should get requests.
-func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
-	if e := a.ways.Draining(); e != nil {
-		return e
-	}
-	if a.cfg.Ready != nil {
-		if err := a.cfg.Ready(r.Context()); err != nil {
-			return &parley.Error{Code: parley.CodeUnavailable, Detail: "not ready: " + err.Error(), Hint: "see the server's log"}
-		}
-	}
-	text := "ready\n"
-	if a.cfg.Damaged != nil {
-		for _, file := range a.cfg.Damaged() {
-			text += "damaged: " + filepath.Base(file) + "; what needs the damaged part is unavailable, see the server's log\n"
-		}
-	}
-	_, err := w.Write([]byte(text))
 	return err
 }
 

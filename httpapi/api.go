@@ -34,8 +34,7 @@ type Config struct {
 	// refusals of Hosts name; nil: none.
 	Secret func() (string, error)
 
-	Ready   func(ctx context.Context) error // what /readyz asks; nil: nothing
-	Damaged func() []string                 // files of the store with an unreadable part, which /readyz names; nil: none
+	Ready func(ctx context.Context) Readiness // what /readyz asks; nil: nothing
 
 	Client   func(*http.Request) netip.Addr // where a caller is, as limits count it; nil: nothing is limited by it
 	Limits   *limit.Limiter                 // of what is opened and of bad credentials; nil: none

@@ -118,12 +118,15 @@ func TestHealthIsAnsweredWhileDraining(t *testing.T) {
 
 func TestReadinessAsksTheStore(t *testing.T) {
 	s := serve(t)
-	s.get("/readyz").is(t, 200, "")
+	a := s.get("/readyz")
+	if a.is(t, 200, ""); a.body != `{"ready":true,"store":{"ok":true},"bus":{"ok":true},"presence":{"ok":true},"settings":{"ok":true}}`+"\n" {
+		t.Errorf("%q", a.body)
+	}
 	s.mu.Lock()
 	s.notReady = errors.New("the disk is almost full")
 	s.mu.Unlock()
-	a := s.get("/readyz")
-	if a.is(t, 503, "unavailable"); !strings.Contains(a.problem(t).Detail, "the disk is almost full") {
+	a = s.get("/readyz")
+	if a.is(t, 503, ""); !strings.HasPrefix(a.body, `{"ready":false,"store":{"ok":false,"detail":"the disk is almost full"},`) {
 		t.Errorf("the reason is missing: %s", a.body)
 	}
 }

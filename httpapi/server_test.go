@@ -32,7 +32,6 @@ type server struct {
 	ways  *transport.Transports
 
 	mu       sync.Mutex
-	damaged  []string // what the store says; guarded by mu
 	notReady error    // what the store says; guarded by mu
 	drained  int      // how often the admin asked for it; guarded by mu
 }
@@ -70,8 +69,15 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin,
 		Hosts:   httpapi.LoopbackHost,
-		Ready:   func(context.Context) error { s.mu.Lock(); defer s.mu.Unlock(); return s.notReady },
-		Damaged: func() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.damaged },
+		Ready: func(context.Context) httpapi.Readiness {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			is := httpapi.AllReady()
+			if s.notReady != nil {
+				is.Ready, is.Store = false, httpapi.Part{Detail: s.notReady.Error()}
+			}
+			return is
+		},
 		Pages:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
 		Logger:  quiet})
 	s.api = api

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,17 +14,19 @@ import (
 
 // Config of a run against a server. The zero value of a field is its default.
 type Config struct {
-	Server     string // URL
-	Token      string // a JWT or an API key; empty: development, each publisher is a user of its own
-	Channels   int    // 4
-	Publishers int    // in all, over HTTP and WebSocket in turns; 8
-	Readers    int    // in all, each begins with another transport; 16
+	Servers    []string // URLs of the nodes of one system: each request and stream goes to one of them
+	Token      string   // a JWT or an API key; empty: development, each publisher is a user of its own
+	Channels   int      // 4
+	Publishers int      // in all, over HTTP and WebSocket in turns; 8
+	Readers    int      // in all, each begins with another transport; 16
 	For        time.Duration
 	Pace       time.Duration  // between a publisher's messages; 10 ms
 	DropOdds   int            // a reader drops its connection once in so many messages; 50
 	Patience   time.Duration  // how long the last messages may take to arrive; 60 s
 	Seed       uint64         // of the readers' choices
 	Progress   func(Progress) // called every second; nil: nobody
+
+	http *http.Client // of several servers; nil: the default
 }
 
 // Progress is how far a run is.
@@ -64,10 +68,17 @@ type room struct {
 // not there.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	cfg.defaults()
+	if len(cfg.Servers) > 1 {
+		s, err := newSpread(cfg.Servers, cfg.Seed)
+		if err != nil {
+			return nil, err
+		}
+		cfg.http = &http.Client{Transport: s}
+	}
 	rooms := cfg.rooms()
 	c := cfg.client("")
 	if _, err := c.Head(ctx, rooms[0].name); err != nil {
-		return nil, fmt.Errorf("look at %s: %w", cfg.Server, err)
+		return nil, fmt.Errorf("look at %s: %w", strings.Join(cfg.Servers, ", "), err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -134,7 +145,7 @@ func (cfg *Config) client(user string) *client.Client {
 	if cfg.Token != "" {
 		user = ""
 	}
-	return client.New(cfg.Server, client.Config{User: user, Token: cfg.Token,
+	return client.New(cfg.Servers[0], client.Config{User: user, Token: cfg.Token, HTTPClient: cfg.http,
 		FirstWait: 50 * time.Millisecond, MaxWait: 2 * time.Second, PollInterval: 100 * time.Millisecond})
 }
 

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 func TestRunFindsNothingWrongInARightServer(t *testing.T) {
 	server := testenv.Server(t)
-	r, err := load.Run(t.Context(), load.Config{Server: server.URL, For: 2 * time.Second, DropOdds: 20, Seed: 1})
+	r, err := load.Run(t.Context(), load.Config{Servers: []string{server.URL}, For: 2 * time.Second, DropOdds: 20, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestRunFindsALiar(t *testing.T) {
 		real.ServeHTTP(w, r)
 	}))
 	defer liar.Close()
-	r, err := load.Run(t.Context(), load.Config{Server: liar.URL, For: time.Second, Channels: 1, Publishers: 2, Readers: 1, Seed: 1})
+	r, err := load.Run(t.Context(), load.Config{Servers: []string{liar.URL}, For: time.Second, Channels: 1, Publishers: 2, Readers: 1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestRunTellsWhoGaveUp(t *testing.T) {
 		real.ServeHTTP(w, r)
 	}))
 	defer strict.Close()
-	r, err := load.Run(t.Context(), load.Config{Server: strict.URL, For: time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
+	r, err := load.Run(t.Context(), load.Config{Servers: []string{strict.URL}, For: time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"parley/adapter/embedded"
 	"parley/auth"
 	"parley/httpapi"
 )
@@ -46,9 +45,14 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	cluster, err := c.clusterSecret(nil)
+	if err != nil {
+		return err
+	}
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
 		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost, secret: c.secretFile}
-	n.authenticate = func(_ context.Context, _ *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
+	n.cluster = cluster
+	n.authenticate = func(_ context.Context, _ *stores, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil
 	}
 	return n.run(ctx)

@@ -18,9 +18,9 @@ type nodeFlags struct {
 
 	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"${help_data}"`
 	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"${help_fsync}"`
-	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"Store of the log; only embedded so far."`
-	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"Message bus between nodes; only local so far."`
-	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Store of presence; only memory so far."`
+	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS)."`
+	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"Message bus between nodes: redis://HOST:PORT; local for one node."`
+	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Store of presence: redis://HOST:PORT; memory for one node."`
 	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"${help_history_messages}"`
 	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"${help_history_age}"`
 	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"${help_recent_memory}"`
@@ -43,6 +43,8 @@ type nodeFlags struct {
 	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"Format of the log on standard error: text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" group:"Logs" help:"${help_log_level}"`
 
+	ClusterSecretFile string `placeholder:"FILE" group:"Security" help:"${help_cluster_secret_file}"`
+
 	Config string `placeholder:"FILE" help:"YAML file with these settings."`
 }
 
@@ -63,17 +65,10 @@ const repeatedEvery = 10 * time.Second
 
 // check refuses settings that can't work together.
 func (f *nodeFlags) check() error {
+	if err := f.checkStores(); err != nil {
+		return err
+	}
 	switch {
-	case f.Store == "embedded" && f.Bus != "local":
-		return refuse("--bus "+f.Bus+" connects several nodes, but the embedded store is one node's own. Give one of:",
-			"  --bus local                                     # one node; or leave --bus out",
-			"  --store redis://HOST or cassandra://HOST/NAME   # a database that all nodes share; not in this version")
-	case f.Store != "embedded":
-		return refuse("--store "+f.Store+": not in this version.", "Use --store embedded.")
-	case f.Bus != "local":
-		return refuse("--bus "+f.Bus+": not in this version.", "Use --bus local.")
-	case f.Presence != "memory":
-		return refuse("--presence "+f.Presence+": not in this version.", "Use --presence memory.")
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
 	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:

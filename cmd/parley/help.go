@@ -39,10 +39,12 @@ var helps = kong.Vars{
 	"help_bench_scenario": "connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below.",
 	"help_bench_server": "" +
 		"URL of the server to measure. Default: start one on this machine with temporary data, and end it afterwards.",
-	"help_bench_settle":              "idle: time between the last connection and the measurement of memory.",
-	"help_bench_size":                "Bytes of a delivered message, with its JSON. Default: 128, or 4096 when readers stall.",
-	"help_bench_transport":           "Transport of the readers: websocket, sse, long-poll or poll.",
-	"help_bench_window":              "Unacknowledged messages of a publisher with --rate 0, below 64.",
+	"help_bench_settle":    "idle: time between the last connection and the measurement of memory.",
+	"help_bench_size":      "Bytes of a delivered message, with its JSON. Default: 128, or 4096 when readers stall.",
+	"help_bench_transport": "Transport of the readers: websocket, sse, long-poll or poll.",
+	"help_bench_window":    "Unacknowledged messages of a publisher with --rate 0, below 64.",
+	"help_cluster_secret_file": "" +
+		"File with a secret that all nodes share, for tickets. Default: the secret of --auth-hmac-secret-file.",
 	"help_compression":               "Offer WebSocket clients permessage-deflate: it saves bytes and costs CPU once per channel and message.",
 	"help_data":                      "Data directory, for one process at a time.",
 	"help_dev_allowed_origins":       "Origins that may use parley from a browser, in addition to this machine's.",

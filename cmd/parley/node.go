@@ -6,8 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,9 +20,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
 	"parley/door"
@@ -48,10 +45,13 @@ type node struct {
 	spaces chat.Namespaces
 	keys   *auth.Keys // of back ends; nil: none
 
-	authenticate func(context.Context, *embedded.Log, *auth.Tickets) (httpapi.Authenticator, error)
+	authenticate func(context.Context, *stores, *auth.Tickets) (httpapi.Authenticator, error)
+	cluster      []byte        // a secret that all nodes have; nil: of this node alone
 	adminToken   string        // what the admin listener requires; "": nothing
 	acme         *tls.Config   // gets its own certificates; nil: from files, or no TLS
 	limiter      *door.Limiter // of those who connect; nil: none
+
+	limits any // those of its settings that clients see, see settings
 
 	origins func(string) bool
 	hosts   func(string) bool
@@ -65,7 +65,7 @@ func (n *node) run(ctx context.Context) error {
 	if f.MemoryLimit > 0 {
 		debug.SetMemoryLimit(f.MemoryLimit << 20)
 	}
-	o, err := n.open()
+	o, err := n.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,11 +109,11 @@ type opened struct {
 	audit  *os.File    // nil: none
 	public []net.Listener
 	admin  net.Listener
-	store  *embedded.Log
+	store  *stores
 }
 
 // open takes the certificate, the addresses and the store, or nothing.
-func (n *node) open() (o *opened, err error) {
+func (n *node) open(ctx context.Context) (o *opened, err error) {
 	f := n.flags
 	o = new(opened)
 	defer func() {
@@ -134,21 +134,10 @@ func (n *node) open() (o *opened, err error) {
 	if o.public, o.admin, err = n.listen(); err != nil {
 		return o, err
 	}
-	o.store, err = embedded.Open(f.Data,
-		embedded.Config{MaxFiles: door.Share().Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
-			Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
-	switch {
-	case err == nil:
-	case errors.Is(err, embedded.ErrNewer):
-		err = refuse(err.Error(), "Start the version that wrote it, or give this one a directory of its own: --data DIR")
-	case errors.Is(err, embedded.ErrInUse):
-		err = refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
-	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS):
-		err = refuse(fmt.Sprintf("the data directory can't be used: %v.", err), "Give --data a directory that this user may write.")
-	default:
-		err = fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin anew: --data DIR", err)
+	if o.store, err = n.openStores(ctx); err != nil {
+		return o, err
 	}
-	return o, err
+	return o, nil
 }
 
 // close gives everything back; what was not opened is nil.
@@ -160,7 +149,7 @@ func (o *opened) close() (err error) {
 		_ = o.admin.Close()
 	}
 	if o.store != nil {
-		err = o.store.Close()
+		err = o.store.close()
 	}
 	if o.audit != nil {
 		err = errors.Join(err, o.audit.Close())
@@ -188,16 +177,18 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	if o.audit != nil {
 		trail = newTrail(o.audit, events.Refused)
 	}
-	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
+	tickets := auth.NewTickets(auth.TicketsConfig{Once: store.once, Secret: n.cluster})
 	who, err := n.authenticate(work, store, tickets)
 	if err != nil {
 		return nil, err
 	}
 
+	name := f.Node + "-" + rand.Text() // of this run
 	s.feed = feed.New(store,
-		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events})
+		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events,
+			Node: name, Bus: store.bus, Settings: n.settings()})
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
-		Store: mem.NewPresence(mem.PresenceConfig{}), Node: f.Node + "-" + rand.Text()}}
+		Store: store.presence, Node: name}}
 	if n.limiter != nil {
 		use.Limits = n.limiter
 	}
@@ -221,11 +212,10 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		Hosts:     n.hosts,
 		Secret:    n.secret,
 		OnRefused: trail.request, OnAdminAction: trail.adminAction,
-		Ready:   func(context.Context) error { return store.Ready() },
-		Damaged: store.Damaged,
-		Pages:   pages(),
-		Logger:  n.log,
-		HSTS:    o.secure != nil && n.hosts == nil,
+		Ready:  func(ctx context.Context) httpapi.Readiness { return store.readiness(ctx, s.feed.Peers) },
+		Pages:  pages(),
+		Logger: n.log,
+		HSTS:   o.secure != nil && n.hosts == nil,
 	}
 	face.Answers, face.Patience = answers, f.HeartbeatTimeout
 	if n.limiter != nil {
@@ -248,8 +238,8 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 
 // start runs the parts in a group until work ends or one fails.
 func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *server) {
-	o.store.OnReopened(s.feed.Recheck)
-	for _, run := range []func(context.Context) error{o.store.Run, s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
+	o.store.reopened(s.feed.Recheck)
+	for _, run := range []func(context.Context) error{o.store.run, s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
 	}
 	if n.keys != nil {
@@ -339,4 +329,11 @@ func executable() (string, error) {
 		return "", fmt.Errorf("find this program: %w", err)
 	}
 	return path, nil
+}
+
+// settings is a hash of the settings that must be the same on every node.
+func (n *node) settings() uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%+v\n%+v\n%d %v %d %v", n.spaces, n.limits, n.flags.HistoryMessages, n.flags.HistoryAge, n.flags.MaxSubscriptions, n.flags.PresenceTTL)
+	return h.Sum64()
 }

@@ -343,7 +343,9 @@ func TestDevTakesTheSettingsOfServe(t *testing.T) {
 func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
-	refused(t, []string{"not in this version"}, "dev", "--store", "redis://127.0.0.1")
+	refused(t, []string{"not in this version"}, "dev", "--store", "cassandra://127.0.0.1/parley")
+	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")
+	refused(t, []string{"--cluster-secret-file"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1", "--presence", "redis://127.0.0.1")
 	refused(t, []string{"localhost:x"}, "dev", "--listen", "localhost:x")
 	refused(t, []string{"localhost"}, "dev", "--listen", "localhost")
 	refused(t, []string{"127.0.0.1:99999"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:99999")

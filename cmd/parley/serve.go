@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"parley"
 	"parley/adapter/embedded"
 	"parley/auth"
 	"parley/httpapi"
@@ -32,7 +33,7 @@ func (serveCmd) Help() string {
 
 // missing are the lines to add before serve knows who may connect.
 func (c *serveCmd) missing(ctx context.Context) (lines []string) {
-	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !hasKeys(ctx, c.Data) {
+	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !c.shared() && !hasKeys(ctx, c.Data) {
 		lines = append(lines,
 			"  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
 			"    or --auth-jwks URL, or for back ends alone: parley keys add NAME --data "+c.Data)
@@ -101,14 +102,11 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 			return refuseSecret(err)
 		}
 	}
-	if cfg.Keys, err = auth.OpenKeys(ctx, embedded.OpenKeys(c.Data), c.APIKeysFile, nil); err != nil {
-		hint := "Give --api-keys-file a file with one key per line, each of 8 characters at least."
-		if _, err := embedded.OpenKeys(c.Data).ListKeys(ctx); err != nil {
-			hint = "Restore that file from a copy, or remove it and make the keys anew: parley keys add NAME --data " + c.Data
-		}
-		return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
+	cluster, err := c.clusterSecret(cfg.Secret)
+	if err != nil {
+		return err
 	}
-	n := &node{flags: &c.nodeFlags, keys: cfg.Keys, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	n := &node{flags: &c.nodeFlags, cluster: cluster, limits: c.limitFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
 	n.acme = c.acme(c.Data, n.log)
 	if n.limiter, err = c.limiter(n.log); err != nil {
 		return err
@@ -120,11 +118,25 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 				"Make one: head -c 24 /dev/urandom | base64 > FILE")
 		}
 	}
-	n.authenticate = func(ctx context.Context, store *embedded.Log, tickets *auth.Tickets) (httpapi.Authenticator, error) {
-		cfg.Revoked, cfg.Tickets, cfg.Logger = store.Revoked, tickets, n.log
+	n.authenticate = func(ctx context.Context, store *stores, tickets *auth.Tickets) (httpapi.Authenticator, error) {
+		if n.keys, err = auth.OpenKeys(ctx, store.keys, c.APIKeysFile, nil); err != nil {
+			return nil, c.refuseKeys(ctx, store.keys, err)
+		}
+		cfg.Keys, cfg.Revoked, cfg.Tickets, cfg.Logger = n.keys, store.Revoked, tickets, n.log
 		return auth.New(ctx, cfg)
 	}
 	return n.run(ctx)
+}
+
+// refuseKeys says which keys cannot be read.
+func (c *serveCmd) refuseKeys(ctx context.Context, stored parley.Keys, err error) error {
+	hint := "Give --api-keys-file a file with one key per line, each of 8 characters at least."
+	if _, bad := stored.ListKeys(ctx); bad != nil && c.shared() {
+		hint = "They are in the store, which must be reachable: --store " + secretless(c.Store)
+	} else if bad != nil {
+		hint = "Restore that file from a copy, or remove it and make the keys anew: parley keys add NAME --data " + c.Data
+	}
+	return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 }
 
 // parseOrigins reads the list of pages that may use the server: scheme, host and port,

@@ -17,6 +17,7 @@ import (
 
 	"parley"
 	"parley/adapter/embedded"
+	"parley/adapter/redis"
 	"parley/auth"
 )
 
@@ -109,7 +110,23 @@ type keysCmd struct {
 }
 
 type keysFlags struct {
-	Data string `default:"./parley-data" placeholder:"DIR" help:"Data directory of the server."`
+	Data  string `default:"./parley-data" placeholder:"DIR" help:"Data directory of the server."`
+	Store string `default:"embedded" placeholder:"URL" help:"Store of the server, if it has another than that directory: redis://HOST:PORT."`
+}
+
+// open opens the keys that the flags name.
+func (f *keysFlags) open(ctx context.Context) (keys parley.Keys, close func() error, err error) {
+	switch {
+	case f.Store == "embedded":
+		return embedded.OpenKeys(f.Data), func() error { return nil }, nil
+	case !redisURL(f.Store):
+		return nil, nil, refuse("--store "+secretless(f.Store)+": not in this version.", "Use --data DIR, or --store redis://HOST:PORT.")
+	}
+	store, err := redis.Open(ctx, redis.Config{URL: f.Store})
+	if err != nil {
+		return nil, nil, away("--store", f.Store, err)
+	}
+	return store, store.Close, nil
 }
 
 // changeFlags are those of what changes keys.
@@ -136,10 +153,14 @@ type keysAddCmd struct {
 // Run prints the key.
 func (c *keysAddCmd) Run(ctx context.Context, p *program) error {
 	key, kept := auth.MakeKey(c.Name, time.Now())
+	keys, closeKeys, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeKeys()
 	created := false
 	if c.Name != "" {
-		var err error
-		if created, err = embedded.OpenKeys(c.Data).PutKey(ctx, kept); err != nil {
+		if created, err = keys.PutKey(ctx, kept); err != nil {
 			return err
 		}
 	}
@@ -155,7 +176,12 @@ type keysListCmd struct{ keysFlags }
 
 // Run prints names and dates.
 func (c *keysListCmd) Run(ctx context.Context, p *program) error {
-	keys, err := embedded.OpenKeys(c.Data).ListKeys(ctx)
+	stored, closeKeys, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeKeys()
+	keys, err := stored.ListKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -173,7 +199,12 @@ type keysRemoveCmd struct {
 
 // Run takes it out.
 func (c *keysRemoveCmd) Run(ctx context.Context) error {
-	removed, err := embedded.OpenKeys(c.Data).RemoveKey(ctx, c.Name)
+	keys, closeKeys, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeKeys()
+	removed, err := keys.RemoveKey(ctx, c.Name)
 	if err != nil {
 		return err
 	}

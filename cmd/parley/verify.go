@@ -14,7 +14,7 @@ import (
 )
 
 type verifyCmd struct {
-	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server."`
+	Server     []string      `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server; several times for the nodes of one system."`
 	Token      string        `placeholder:"TOKEN" help:"${help_verify_token}"`
 	Channels   int           `default:"4" placeholder:"N" help:"Number of channels, with new names."`
 	Publishers int           `default:"8" placeholder:"N" help:"Number of publishers, over HTTP and WebSocket."`
@@ -33,8 +33,11 @@ func (verifyCmd) Help() string {
 }
 
 func (c *verifyCmd) Run(ctx context.Context, p *program) error {
-	if !strings.HasPrefix(c.Server, "http://") && !strings.HasPrefix(c.Server, "https://") {
-		return refuse(fmt.Sprintf("the server %q is no URL.", c.Server), "Write it as http://127.0.0.1:8080.")
+	for i, server := range c.Server {
+		if !strings.HasPrefix(server, "http://") && !strings.HasPrefix(server, "https://") {
+			return refuse(fmt.Sprintf("the server %q is no URL.", server), "Write it as http://127.0.0.1:8080.")
+		}
+		c.Server[i] = strings.TrimRight(server, "/")
 	}
 	if c.For <= 0 || c.For > 24*time.Hour || c.Channels < 1 || c.Publishers < 1 || c.Readers < 1 || c.Channels > 1000 ||
 		c.Publishers+c.Readers > 5000 {
@@ -44,7 +47,7 @@ func (c *verifyCmd) Run(ctx context.Context, p *program) error {
 		c.Seed = uint64(rand.Uint32()) + 1
 	}
 	live := newProgress(p)
-	report, err := load.Run(ctx, load.Config{Server: strings.TrimRight(c.Server, "/"), Token: c.Token, Channels: c.Channels,
+	report, err := load.Run(ctx, load.Config{Servers: c.Server, Token: c.Token, Channels: c.Channels,
 		Publishers: c.Publishers, Readers: c.Readers, For: c.For, Pace: c.Pace, Patience: c.Patience, Seed: c.Seed,
 		Progress: func(g load.Progress) {
 			live.show(fmt.Sprintf("sent %d, acknowledged %d, %v left", g.Sent, g.Acknowledged, g.Left.Round(time.Second)))

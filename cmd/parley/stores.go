@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"parley"
+	"parley/adapter/embedded"
+	"parley/adapter/mem"
+	"parley/adapter/redis"
+	"parley/auth"
+	"parley/chat"
+	"parley/door"
+	"parley/httpapi"
+)
+
+// stores are what a node keeps things in, and what connects it with other nodes.
+type stores struct {
+	chat.Store
+	keys     parley.Keys
+	once     parley.Once
+	presence parley.Presence
+	bus      parley.Bus // nil: there are no other nodes
+	promise  string     // what an acknowledgment guarantees
+
+	run      func(context.Context) error
+	reopened func(func(...parley.ChannelID)) // has the function called after the store was opened again
+	refusal  func(context.Context) error     // why nothing can be stored now
+	damaged  func() []string                 // files with an unreadable part
+	rowsRead func() int64
+	closers  []func() error
+}
+
+// close closes what was opened, the last first.
+func (s *stores) close() (err error) {
+	for i := range s.closers {
+		err = errors.Join(err, s.closers[len(s.closers)-1-i]())
+	}
+	return err
+}
+
+// shared reports whether other nodes use the store too.
+func (f *nodeFlags) shared() bool { return f.Store != "embedded" }
+
+// redisURL reports whether a setting names a Redis.
+func redisURL(s string) bool {
+	return strings.HasPrefix(s, "redis://") || strings.HasPrefix(s, "rediss://")
+}
+
+// checkStores refuses stores and buses that are unknown or do not belong together.
+func (f *nodeFlags) checkStores() error {
+	switch {
+	case !f.shared() && f.Bus != "local":
+		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but the embedded store is one node's own. Give one of:",
+			"  --bus local                                     # one node; or leave --bus out",
+			"  --store redis://HOST:PORT                       # a database that all nodes share")
+	case f.shared() && !redisURL(f.Store):
+		return refuse("--store "+secretless(f.Store)+": not in this version.", "Use --store embedded, or --store redis://HOST:PORT.")
+	case f.Bus != "local" && !redisURL(f.Bus):
+		return refuse("--bus "+secretless(f.Bus)+": not in this version.", "Use --bus local, or --bus redis://HOST:PORT.")
+	case f.Presence != "memory" && !redisURL(f.Presence):
+		return refuse("--presence "+secretless(f.Presence)+": not in this version.", "Use --presence memory, or --presence redis://HOST:PORT.")
+	case f.Bus != "local" && f.Presence == "memory":
+		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
+			"Add --presence redis://HOST:PORT.")
+	case f.shared() && (f.HistoryMessages > 0 || f.HistoryAge > 0):
+		return refuse("--history-messages and --history-age are not applied by --store redis in this version.",
+			"Set the retention of channels: PUT /api/channels/{channel}.")
+	}
+	return nil
+}
+
+// clusterSecret is what all nodes derive common keys from: that of --cluster-secret-file, else
+// the one that signs tokens; nil for one node alone.
+func (f *nodeFlags) clusterSecret(hmac []byte) ([]byte, error) {
+	switch {
+	case f.ClusterSecretFile != "":
+		secret, err := auth.ReadSecret(f.ClusterSecretFile)
+		if err != nil {
+			return nil, refuse(fmt.Sprintf("--cluster-secret-file: %v.", err), "Make one: head -c 48 /dev/urandom | base64 > FILE")
+		}
+		return secret, nil
+	case hmac == nil && f.Bus != "local":
+		return nil, refuse("several nodes need a secret that all of them have.", "Add --cluster-secret-file FILE: head -c 48 /dev/urandom | base64 > FILE")
+	}
+	return hmac, nil
+}
+
+// openStores opens what --store, --presence and --bus name.
+func (n *node) openStores(ctx context.Context) (s *stores, err error) {
+	s = &stores{run: func(context.Context) error { return nil }, reopened: func(func(...parley.ChannelID)) {}, damaged: func() []string { return nil },
+		rowsRead: func() int64 { return 0 }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+			s = nil
+		}
+	}()
+	if n.flags.shared() {
+		err = s.openRedis(ctx, n.flags.Store)
+	} else {
+		err = n.openEmbedded(s)
+	}
+	if err != nil {
+		return s, err
+	}
+	switch n.flags.Presence {
+	case "memory":
+		s.presence = mem.NewPresence(mem.PresenceConfig{})
+	default:
+		p, err := redis.OpenPresence(ctx, redis.Config{URL: n.flags.Presence})
+		if err != nil {
+			return s, away("--presence", n.flags.Presence, err)
+		}
+		s.presence, s.closers = p, append(s.closers, p.Close)
+	}
+	if n.flags.Bus != "local" {
+		if s.bus, err = redis.NewBus(redis.Config{URL: n.flags.Bus}); err != nil {
+			return s, away("--bus", n.flags.Bus, err)
+		}
+	}
+	return s, nil
+}
+
+// away says that a server could not be used.
+func away(flag, url string, err error) error {
+	return fmt.Errorf("%s %s cannot be used: %w", flag, secretless(url), err)
+}
+
+// secretless is a URL without a password.
+func secretless(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "://…" + rest[at:]
+	}
+	return url
+}
+
+func (s *stores) openRedis(ctx context.Context, url string) error {
+	store, err := redis.Open(ctx, redis.Config{URL: url})
+	if err != nil {
+		return away("--store", url, err)
+	}
+	s.Store, s.keys, s.once, s.closers = store, store, store, append(s.closers, store.Close)
+	s.promise = "stored in Redis: as durable as its appendfsync and replication"
+	s.refusal = func(ctx context.Context) error {
+		_, err := store.Bounds(ctx, "$control")
+		return err
+	}
+	return nil
+}
+
+func (n *node) openEmbedded(s *stores) error {
+	f := n.flags
+	log, err := embedded.Open(f.Data,
+		embedded.Config{MaxFiles: door.Share().Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
+			Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
+	switch {
+	case err == nil:
+	case errors.Is(err, embedded.ErrNewer):
+		return refuse(err.Error(), "Start the version that wrote it, or give this one a directory of its own: --data DIR")
+	case errors.Is(err, embedded.ErrInUse):
+		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS):
+		return refuse(fmt.Sprintf("the data directory can't be used: %v.", err), "Give --data a directory that this user may write.")
+	default:
+		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin anew: --data DIR", err)
+	}
+	s.Store, s.keys, s.once, s.closers = log, embedded.OpenKeys(f.Data), mem.NewOnce(nil), append(s.closers, log.Close)
+	s.run, s.reopened, s.damaged, s.rowsRead = log.Run, log.OnReopened, log.Damaged, log.RowsRead
+	s.refusal = func(context.Context) error { return log.Ready() }
+	s.promise = map[string]string{
+		"commit":   "on the disk before it is acknowledged",
+		"interval": "acknowledged at once; a crash may lose the last 100 ms",
+		"memory":   "acknowledged at once; a crash loses what was not yet written",
+	}[f.Fsync]
+	return nil
+}
+
+// readyWithin bounds what /readyz asks of a store.
+const readyWithin = 2 * time.Second
+
+// readiness is what /readyz answers.
+func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string)) httpapi.Readiness {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	is := httpapi.AllReady()
+	is.Store.Promise = s.promise
+	if err := s.refusal(ctx); err != nil {
+		is.Ready, is.Store.OK, is.Store.Detail = false, false, err.Error()
+	}
+	if damaged := s.damaged(); len(damaged) > 0 {
+		names := make([]string, len(damaged))
+		for i, file := range damaged {
+			names[i] = filepath.Base(file)
+		}
+		is.Store.Detail = strings.TrimPrefix(is.Store.Detail+"; damaged: "+strings.Join(names, ", ")+", whose unreadable parts are unavailable", "; ")
+	}
+	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
+		is.Presence = httpapi.Part{Detail: err.Error()}
+	}
+	deaf, differing := peers()
+	if deaf {
+		is.Bus = httpapi.Part{Detail: "the bus delivers nothing; other nodes' messages are found by reading the log"}
+	}
+	if len(differing) > 0 {
+		is.Settings = httpapi.Part{Detail: "other settings than this node's have " + strings.Join(differing, ", ")}
+	}
+	return is
+}

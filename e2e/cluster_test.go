@@ -1,0 +1,203 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/load"
+	"parley/testenv"
+)
+
+// nodes are processes over one Redis, which the test shares with nobody.
+func nodes(t *testing.T, count int) (all []*testenv.Proc, redis *testenv.SharedService) {
+	t.Helper()
+	redis = testenv.NewService("redis", "--aof")
+	url := redis.URL(t)
+	t.Cleanup(func() {
+		if err := redis.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	secret := make([]byte, 48)
+	_, _ = rand.Read(secret)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		all = append(all, testenv.Server(t, "--node", fmt.Sprint("n", i), "--store", url, "--bus", url, "--presence", url,
+			"--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"))
+	}
+	return all, redis
+}
+
+func request(t *testing.T, method, url, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+// Three processes over a real Redis, of which one is killed again and again: clients hop
+// between them and lose, repeat and reorder nothing.
+func TestAClusterOverRedisLosesNothing(t *testing.T) {
+	t.Parallel()
+	all, _ := nodes(t, 3)
+	long := 8 * time.Second
+	if d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER_TIME")); err == nil {
+		long = d
+	}
+	var urls []string
+	for _, n := range all {
+		urls = append(urls, n.URL)
+	}
+	done, killed := make(chan struct{}), make(chan int)
+	go func() {
+		kills := 0
+		defer func() { killed <- kills }()
+		for tick := time.NewTicker(1500 * time.Millisecond); ; kills++ {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				all[2].Kill()
+				all[2].Restart()
+			}
+		}
+	}()
+	report, err := load.Run(t.Context(), load.Config{Servers: urls, For: long, DropOdds: 20, Seed: 7})
+	close(done)
+	kills := <-killed
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() || kills == 0 {
+		t.Fatalf("after %d kills: %+v", kills, report)
+	}
+	t.Logf("%d kills, %+v", kills, report)
+}
+
+// Keys are in the store: a key that one process makes is good on all nodes, until it is removed.
+func TestAKeyOfTheStoreIsGoodOnAllNodes(t *testing.T) {
+	t.Parallel()
+	redis := testenv.NewService("redis")
+	url := redis.URL(t)
+	t.Cleanup(func() {
+		if err := redis.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	keys := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command(testenv.Binary(t), append(append([]string{"keys"}, args...), "--store", url)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	key := keys("add", "billing")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 48)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all []*testenv.Proc
+	for range 2 {
+		all = append(all, testenv.Server(t, "serve", "--store", url, "--bus", url, "--presence", url, "--cluster-secret-file", secret,
+			"--allowed-origins", "https://chat.example.com"))
+	}
+	answers := func(node *testenv.Proc) int {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", node.URL+"/api/channels", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+key)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	for i, n := range all {
+		if status := answers(n); status != 200 {
+			t.Errorf("node %d answers %d to a good key", i, status)
+		}
+	}
+	if list := keys("list"); !strings.HasPrefix(list, "billing") {
+		t.Errorf("the list is %q", list)
+	}
+	keys("remove", "billing")
+	for i, n := range all {
+		becomes(t, fmt.Sprint("what node ", i, " answers to a removed key"), 401, func() int { return answers(n) })
+	}
+}
+
+// What one node is told, all know.
+func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
+	t.Parallel()
+	all, redis := nodes(t, 2)
+	a, b := all[0].URL, all[1].URL
+	is := func(what, method, url, body string, status int, contains string) {
+		t.Helper()
+		got := ""
+		for deadline := time.Now().Add(testenv.Patience); ; time.Sleep(20 * time.Millisecond) {
+			code, answer := request(t, method, url, body)
+			if got = fmt.Sprint(code, " ", answer); code == status && strings.Contains(answer, contains) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %s, want %d with %q", what, got, status, contains)
+			}
+		}
+	}
+	is("a message", "POST", a+"/api/messages", `{"channel_id":"room","user":"alice","text":"secret words","key":"k"}`, 201, `"id":1`)
+	is("its repeat on another node", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"other","key":"k"}`, 200, `"id":1`)
+	is("reading it there", "GET", b+"/api/messages?channel_id=room&after=0", "", 200, "secret words")
+	is("its deletion", "DELETE", b+"/api/messages/room/1?user=alice", "", 200, `"deleted":true`)
+	if _, answer := request(t, "GET", a+"/api/messages?channel_id=room&after=0", ""); strings.Contains(answer, "secret") {
+		t.Errorf("a deleted text is read on another node: %s", answer)
+	}
+	// A user who is on a node that dies has left soon.
+	res, err := http.Get(a + "/api/stream/room?user=bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	is("who is here, on the other node", "GET", b+"/api/channels/room/presence", "", 200, `"bob"`)
+	all[0].Kill()
+	is("who is here when the node has died", "GET", b+"/api/channels/room/presence", "", 200, `"count":0`)
+	// Without Redis nothing is stored, and the node lives.
+	if _, err := redis.Control("kill"); err != nil {
+		t.Fatal(err)
+	}
+	is("readiness without Redis", "GET", b+"/readyz", "", 503, `"ready":false,"store":{"ok":false`)
+	is("health without Redis", "GET", b+"/healthz", "", 200, "ok")
+	if _, err := redis.Control("up"); err != nil {
+		t.Fatal(err)
+	}
+	is("a message when Redis is back", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"again","key":"k2"}`, 201, `"text":"again"`)
+}

@@ -1,0 +1,228 @@
+package parleytest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley/adapter/mem"
+	client "parley/client/go"
+	"parley/parleytest"
+)
+
+// call makes one request of a node and demands one of two statuses.
+func (m *member) call(t *testing.T, method, path, body string, status int, or ...int) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, m.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != status && (len(or) == 0 || resp.StatusCode != or[0]) {
+		t.Fatalf("%s %s: %s: %s, %v; want %d", method, path, resp.Status, answer, err, status)
+	}
+	return answer
+}
+
+// A user who was removed, or banned, receives nothing after a second: by no transport, on no node,
+// not by resuming, and not though the bus is gone.
+func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
+	for name, faults := range badBuses {
+		for _, banned := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: ", banned"}[banned], func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
+				admin := c.members[0]
+				admin.call(t, "PUT", "/api/channels/secret?user=admin", `{"kind":"members"}`, 200)
+				admin.call(t, "PUT", "/api/channels/secret/members/tess?user=admin", "", 204)
+
+				ctx, stop := context.WithCancel(context.Background())
+				var running sync.WaitGroup
+				t.Cleanup(func() { stop(); running.Wait() })
+				var last atomic.Int64 // that tess was given
+				var streams, ended atomic.Int32
+				for _, m := range c.members {
+					for _, via := range client.Transports() {
+						zero := int64(0)
+						s := parleytest.NewClient(m.url, "tess").Subscribe("secret", client.Options{After: &zero, Transport: via})
+						streams.Add(1)
+						running.Go(func() {
+							defer s.Close()
+							for {
+								e, err := s.Next(ctx)
+								if refused, ok := errors.AsType[*client.Error](err); ok && refused.Code == "forbidden" {
+									ended.Add(1)
+									return
+								}
+								if err != nil {
+									return
+								}
+								for id := e.ID; id > last.Load(); {
+									last.Store(max(id, last.Load()))
+								}
+							}
+						})
+					}
+				}
+				var head atomic.Int64
+				publishing, enough := context.WithCancel(ctx)
+				for i, m := range c.members {
+					running.Go(func() {
+						p := parleytest.NewClient(m.url, "admin")
+						for n := 0; publishing.Err() == nil; n++ {
+							ack, err := p.Publish(publishing, "secret", client.Draft{Text: fmt.Sprint(i, n)})
+							if err == nil {
+								for id := ack.ID; id > head.Load(); {
+									head.Store(max(id, head.Load()))
+								}
+							}
+							time.Sleep(2 * time.Millisecond) // so often is enough
+						}
+					})
+				}
+				until(t, "tess reads", func() bool { return last.Load() > 50 })
+				if banned {
+					c.members[1].call(t, "PUT", "/api/channels/secret/bans/tess?user=admin", "", 204)
+				} else {
+					c.members[1].call(t, "DELETE", "/api/channels/secret/members/tess?user=admin", "", 204)
+				}
+				time.Sleep(time.Second)  // the second that reliability.md gives
+				most := head.Load() + 10 // and what was acknowledged while it was looked at
+				until(t, "more is published", func() bool { return head.Load() > most+100 })
+				enough()
+				if last.Load() > most {
+					t.Errorf("tess was given %d, and a second after the removal the head was %d", last.Load(), most)
+				}
+				until(t, "all streams end", func() bool { return ended.Load() == streams.Load() })
+				for _, m := range c.members {
+					m.call(t, "GET", "/api/messages?channel_id=secret&user=tess&after=0", "", 403)
+				}
+			})
+		}
+	}
+}
+
+// What is deleted is not served by a node where its deletion was delivered, though another deleted it.
+func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
+	for name, faults := range badBuses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
+			deleted := make([]chan int64, 3) // on each node
+			for i, m := range c.members {
+				deleted[i] = make(chan int64, 1000)
+				m.open(t, "reader", []client.Transport{client.WebSocket, client.SSE, client.LongPoll}[i], "room", func(e client.Event) {
+					var f struct{ Change string }
+					if json.Unmarshal(e.Raw, &f) == nil && e.Type == "message-changed" && f.Change == "delete" {
+						deleted[i] <- e.Of
+					}
+				})
+			}
+			rounds := 12
+			var reading sync.WaitGroup
+			for i, m := range c.members {
+				reading.Go(func() {
+					gone := map[int64]bool{}
+					for range rounds {
+						select {
+						case of := <-deleted[i]:
+							gone[of] = true
+						case <-time.After(30 * time.Second):
+							t.Errorf("node %d: %d deletions never came", i, rounds-len(gone))
+							return
+						}
+						for _, via := range client.Transports() {
+							m.readsNothingOf(t, via, gone)
+						}
+					}
+				})
+			}
+			for i := range rounds {
+				post, edit, del := c.members[i%3], c.members[(i+1)%3], c.members[(i+2)%3]
+				ack, err := parleytest.NewClient(post.url, "tess").Publish(t.Context(), "room", client.Draft{Text: fmt.Sprint("s3cret ", i)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range c.members { // which fills pages
+					m.call(t, "GET", "/api/messages?channel_id=room&after=0&user=x", "", 200)
+				}
+				edit.call(t, "PATCH", fmt.Sprint("/api/messages/room/", ack.ID), `{"user":"tess","text":"s3cret edited"}`, 200)
+				del.call(t, "DELETE", fmt.Sprint("/api/messages/room/", ack.ID, "?user=tess"), "", 204)
+			}
+			reading.Wait()
+		})
+	}
+}
+
+// readsNothingOf reads a channel from its beginning, and demands that the text of some messages is
+// nowhere in it.
+func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int64]bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := parleytest.NewClient(m.url, "later")
+	head, err := c.Head(ctx, "room")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s, err := c.Open(ctx, via, "room", client.At(0))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer s.Close()
+	for at := int64(0); at < head.Last; {
+		e, err := s.Next(ctx)
+		if err != nil {
+			t.Errorf("%s at %d of %d: %v", via, at, head.Last, err)
+			return
+		}
+		if e.ID == 0 {
+			continue
+		}
+		if at = e.ID; (gone[e.ID] || gone[e.Of]) && strings.Contains(string(e.Raw), "s3cret") {
+			t.Errorf("%s: after its deletion %d is %s", via, e.ID, e.Raw)
+		}
+	}
+}
+
+// A message that is sent again with its key, to whichever node and at the same time, is stored once.
+func TestAKeyIsOneMessageOnAllNodes(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), parleytest.BusFaults{Lose: 0.2, Repeat: 0.2})
+	for n := range 50 {
+		ids := make([]int64, 6)
+		var all sync.WaitGroup
+		for i := range ids {
+			all.Go(func() {
+				ack, err := parleytest.NewClient(c.members[i%3].url, "tess").Publish(t.Context(), "room",
+					client.Draft{Text: fmt.Sprint(n), Key: fmt.Sprint("key", n)})
+				if ids[i] = ack.ID; err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, id := range ids {
+			if id != int64(n+1) {
+				t.Fatalf("message %d has the ids %v", n+1, ids)
+			}
+		}
+	}
+}

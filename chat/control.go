@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley"
@@ -21,6 +22,9 @@ const (
 	controlEvery = 300 * time.Millisecond
 	// orderTime is how long a change may take that an order announced.
 	orderTime = 10 * time.Second
+	// controlLate is for how long a node may deliver to members of channels without knowing what the
+	// others have written down.
+	controlLate = time.Second
 	// controlBack is how many orders before its start a node reads: the changes of the
 	// last ones may still be under way.
 	controlBack = 64
@@ -53,6 +57,10 @@ type control struct {
 	cursor parley.Cursor       // the last order that was followed
 	known  bool                // the cursor is set
 
+	shared bool         // other nodes write orders too
+	begin  time.Time    // with a monotonic reading, which readAt counts from
+	readAt atomic.Int64 // when the last reading up to the head began
+
 	mu        sync.Mutex
 	listeners []func(parley.ChannelID, parley.UserID)
 }
@@ -63,7 +71,8 @@ type openOrder struct {
 }
 
 func newControl(log parley.Log, f *feed.Feed) *control {
-	return &control{log: log, feed: f, kick: make(chan struct{}, 1), asked: make(chan chan error), open: map[int64]openOrder{}}
+	return &control{log: log, feed: f, kick: make(chan struct{}, 1), asked: make(chan chan error), open: map[int64]openOrder{},
+		shared: f.Shared(), begin: time.Now()}
 }
 
 // append writes an order down and returns its id.
@@ -145,8 +154,22 @@ func (c *control) run(ctx context.Context, do func(order)) {
 	}
 }
 
+// behind reports whether the orders of other nodes could not be read for controlLate.
+func (c *control) behind() bool {
+	return c.shared && time.Since(c.begin)-time.Duration(c.readAt.Load()) > controlLate
+}
+
 // read follows the orders up to the head.
 func (c *control) read(ctx context.Context, do func(order)) error {
+	began := time.Since(c.begin)
+	err := c.readOrders(ctx, do)
+	if err == nil {
+		c.readAt.Store(int64(began))
+	}
+	return err
+}
+
+func (c *control) readOrders(ctx context.Context, do func(order)) error {
 	if !c.known {
 		bs, err := c.log.Bounds(ctx, controlChannel)
 		if err != nil {
@@ -170,6 +193,14 @@ func (c *control) read(ctx context.Context, do func(order)) error {
 		c.cursor.ID += int64(len(ms))
 	}
 }
+
+// Behind reports whether this node could not read for a second whose rights became fewer on other
+// nodes. Until it can, nothing is given to streams of channels that are not known to be public. It
+// does not block.
+func (s *Service) Behind() bool { return s.control.behind() }
+
+// KnownPublic reports whether a channel is known to be public, without asking the store.
+func (s *Service) KnownPublic(channel parley.ChannelID) bool { return s.known.isPublic(channel) }
 
 // CatchUp returns when the orders of all nodes up to now have been followed.
 func (s *Service) CatchUp(ctx context.Context) error {

@@ -121,6 +121,7 @@ func (s *Service) kind(channel parley.ChannelID) parley.Kind {
 // known remembers a few thousand answers of facts that allowed something. Whatever
 // may take a right away begins a new generation.
 type known struct {
+	behind     func() bool // what is known may no longer be so, and is not used
 	generation atomic.Uint64
 	seed       maphash.Seed
 	slots      [4096]atomic.Pointer[knownAccess]
@@ -139,6 +140,10 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 
 // public tells whether a channel is known to be public.
 func (k *known) public(channel parley.ChannelID) bool {
+	return !k.behind() && k.isPublic(channel)
+}
+
+func (k *known) isPublic(channel parley.ChannelID) bool {
 	p := k.publicSlot(channel).Load()
 	return p != nil && p.channel == channel && p.generation == k.generation.Load()
 }
@@ -161,7 +166,7 @@ type knownAccess struct {
 	facts
 }
 
-func newKnown() *known { return &known{seed: maphash.MakeSeed()} }
+func newKnown(behind func() bool) *known { return &known{behind: behind, seed: maphash.MakeSeed()} }
 
 func (k *known) slot(channel parley.ChannelID, user parley.UserID) *atomic.Pointer[knownAccess] {
 	h := maphash.String(k.seed, string(channel)) ^ 31*maphash.String(k.seed, string(user))
@@ -170,7 +175,7 @@ func (k *known) slot(channel parley.ChannelID, user parley.UserID) *atomic.Point
 
 func (k *known) get(channel parley.ChannelID, user parley.UserID) (facts, bool) {
 	a := k.slot(channel, user).Load()
-	if a == nil || a.channel != channel || a.user != user || a.generation != k.generation.Load() {
+	if a == nil || k.behind() || a.channel != channel || a.user != user || a.generation != k.generation.Load() {
 		return facts{}, false
 	}
 	return a.facts, true

@@ -72,7 +72,6 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		store:     store,
 		feed:      f,
 		spaces:    cfg.Namespaces,
-		known:     newKnown(),
 		control:   newControl(store, f),
 		presence:  presence.New(cfg.Presence, cfg.Clock()),
 		clock:     cfg.Clock,
@@ -81,6 +80,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		maxAnswer: cfg.MaxAnswer,
 		typing:    typing{last: map[typist]time.Time{}},
 	}
+	s.known = newKnown(s.control.behind)
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
 	s.unread = s.newInboxes()
 	s.watches = watch.New(watch.Config{Tracker: s.presence, Status: s.sightings, Follow: s.followUser, Clock: s.clock})

@@ -38,6 +38,7 @@ const (
 	gone                       // Gone was called
 	hungUp                     // the client has closed its side
 	deaf                       // nothing is read, only the client's end is noticed
+	awaited                    // a visit comes when the work is done
 )
 
 func (c *Conn) is(f flags) bool { return c.flags&f != 0 }
@@ -113,18 +114,70 @@ func (e *Engine) drain(c *Conn, retry time.Duration) {
 
 // VisitOne is Visit for one connection, which is parked or held.
 func (e *Engine) VisitOne(c *Conn, f func(Peer) bool) {
-	for {
+	if c.slow.Load() != nil && !c.mu.TryLock() { // perhaps for a load
+		go e.visit(c, f)
+		return
+	} else if c.slow.Load() == nil {
 		c.mu.Lock()
-		if !c.is(working) {
-			break
-		}
+	}
+	e.visitLocked(c, f)
+}
+
+func (e *Engine) visit(c *Conn, f func(Peer) bool) {
+	c.mu.Lock()
+	e.visitLocked(c, f)
+}
+
+// visitLocked unlocks c.mu.
+func (e *Engine) visitLocked(c *Conn, f func(Peer) bool) {
+	if c.is(working) {
+		c.set(awaited)
+		e.visits.add(c, f)
 		c.mu.Unlock()
-		time.Sleep(time.Millisecond)
+		return
 	}
 	ring := !c.is(gone) && f(c.peer)
 	c.mu.Unlock()
 	if ring {
 		c.Ring()
+	}
+}
+
+// visits are those of peers that were at work. They come when the work is done, before anything
+// else is asked of the peer.
+type visits struct {
+	mu sync.Mutex
+	of map[*Conn][]func(Peer) bool
+}
+
+func (v *visits) add(c *Conn, f func(Peer) bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.of == nil {
+		v.of = map[*Conn][]func(Peer) bool{}
+	}
+	v.of[c] = append(v.of[c], f)
+}
+
+func (v *visits) take(c *Conn) []func(Peer) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fs := v.of[c]
+	delete(v.of, c)
+	return fs
+}
+
+// workedLocked ends a connection's work.
+func (e *Engine) workedLocked(c *Conn) {
+	c.clear(working | rung)
+	if !c.is(awaited) {
+		return
+	}
+	c.clear(awaited)
+	for _, f := range e.visits.take(c) {
+		if !c.is(gone) {
+			f(c.peer) // it is served next, rung or not
+		}
 	}
 }
 

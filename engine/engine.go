@@ -24,6 +24,7 @@ type Engine struct {
 	loops    loops
 	pool     pool
 	pause    pause
+	visits   visits
 	ctx      context.Context // of loads; ended by Close. Not a caller's
 	stop     context.CancelFunc
 
@@ -168,7 +169,8 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 }
 
 // Visit calls f with the peer of every connection that is open now, among the engine's
-// own calls of it, and rings the connection if f says so. It waits for peers at work.
+// own calls of it, and rings the connection if f says so. It does not wait for peers at work: they
+// are visited when that is done, before anything else.
 func (e *Engine) Visit(f func(Peer) bool) {
 	for _, c := range e.all() {
 		e.VisitOne(c, f)

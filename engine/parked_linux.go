@@ -287,7 +287,7 @@ func (l *loop) elsewhere(c *Conn, work func()) {
 		work()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.clear(working | rung)
+		l.engine.workedLocked(c)
 		if c.is(gone) {
 			c.peer.Gone()
 			l.engine.forget(c)

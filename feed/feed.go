@@ -104,6 +104,9 @@ func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel 
 	f.grown, f.facts = grown, facts
 }
 
+// Shared reports whether there may be other nodes.
+func (f *Feed) Shared() bool { return f.cfg.Bus != nil }
+
 // OnEvent calls told with each event of another node that was given to so many sessions of this one.
 // It must not block, and is called before Run.
 func (f *Feed) OnEvent(told func(e parley.Event, followers int)) { f.told = told }

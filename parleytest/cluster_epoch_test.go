@@ -301,7 +301,10 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 // The same while others publish, and readers by all transports are in the middle of what is told:
 // nothing of the old epoch comes after the reset, and nothing of the new one before it.
 func TestANewEpochBeginsWhileOthersPublish(t *testing.T) {
-	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "loses and delays": {Lose: 0.3, Repeat: 0.2, Delay: 20 * time.Millisecond}} {
+	for name, faults := range map[string]parleytest.BusFaults{
+		"healthy":          {},
+		"loses and delays": {Lose: 0.3, Repeat: 0.2, Delay: 20 * time.Millisecond},
+	} {
 		for _, lost := range []int64{2, 1000} {
 			t.Run(fmt.Sprintf("%s, %d lost", name, lost), func(t *testing.T) {
 				t.Parallel()

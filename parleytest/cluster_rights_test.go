@@ -226,3 +226,77 @@ func TestAKeyIsOneMessageOnAllNodes(t *testing.T) {
 		}
 	}
 }
+
+// A node that cannot read whose rights became fewer gives members nothing until it can, and everybody
+// what is public.
+func TestANodeThatCannotReadRightsGivesMembersNothing(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		t.Run(fmt.Sprint("removed meanwhile: ", removed), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 2, mem.NewStore(mem.StoreConfig{}), parleytest.BusFaults{})
+			admin, late := c.members[0], c.members[1]
+			admin.call(t, "PUT", "/api/channels/secret?user=admin", `{"kind":"members"}`, 200)
+			admin.call(t, "PUT", "/api/channels/secret/members/tess?user=admin", "", 204)
+			publish := func(channel string) int64 {
+				t.Helper()
+				ack, err := parleytest.NewClient(admin.url, "admin").Publish(t.Context(), channel, client.Draft{Text: "x"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ack.ID
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			var running sync.WaitGroup
+			t.Cleanup(func() { stop(); running.Wait() })
+			var secret [3]atomic.Int64
+			var ended atomic.Int32
+			for i, via := range []client.Transport{client.WebSocket, client.SSE, client.LongPoll} {
+				zero := int64(0)
+				s := parleytest.NewClient(late.url, "tess").Subscribe("secret", client.Options{After: &zero, Transport: via})
+				running.Go(func() {
+					defer s.Close()
+					for {
+						e, err := s.Next(ctx)
+						if err != nil {
+							ended.Add(1)
+							return
+						}
+						if e.ID > 0 {
+							secret[i].Store(e.ID)
+						}
+					}
+				})
+			}
+			var public atomic.Int64
+			late.open(t, "tess", client.WebSocket, "public", func(e client.Event) { public.Store(max(public.Load(), e.ID)) })
+			before := publish("secret")
+			for i := range secret {
+				until(t, "tess reads", func() bool { return secret[i].Load() == before })
+			}
+			late.away.Store(true)
+			until(t, "the node notices it", late.chat.Behind)
+			hidden := publish("secret")
+			shown := publish("public")
+			until(t, "what is public is given", func() bool { return public.Load() == shown })
+			if removed {
+				admin.call(t, "DELETE", "/api/channels/secret/members/tess?user=admin", "", 204)
+			}
+			for i := range secret {
+				if id := secret[i].Load(); id != before {
+					t.Errorf("stream %d was given %d", i, id)
+				}
+			}
+			late.away.Store(false)
+			if removed {
+				until(t, "the streams end", func() bool { return ended.Load() == 3 })
+			}
+			for i := range secret {
+				if !removed {
+					until(t, "tess reads on", func() bool { return secret[i].Load() == hidden })
+				} else if id := secret[i].Load(); id != before {
+					t.Errorf("stream %d was given %d after the removal", i, id)
+				}
+			}
+		})
+	}
+}

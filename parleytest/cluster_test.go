@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"parley"
 	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
@@ -32,8 +34,22 @@ type member struct {
 	addr  string
 	store *mem.Handle
 	bus   *parleytest.FaultyBus
+	away  atomic.Bool // $control cannot be read
 	feed  *feed.Feed
 	chat  *chat.Service
+}
+
+// withoutControl is a store of which $control cannot be read while it is away.
+type withoutControl struct {
+	*mem.Handle
+	away *atomic.Bool
+}
+
+func (s *withoutControl) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error) {
+	if channel == "$control" && s.away.Load() {
+		return parley.Run{}, parley.ErrUnavailable
+	}
+	return s.Handle.Read(ctx, channel, after, limit)
 }
 
 // cluster is several nodes over one store and a bus, which run until the test ends.
@@ -75,7 +91,8 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	m.feed = feed.New(m.store, feed.Config{Node: name, Bus: m.bus, Index: m.store, Logger: quiet})
-	m.chat = chat.New(m.store, m.feed, chat.Config{Presence: presence.Config{Grace: grace, TTL: 4 * time.Second, Store: m.store, Node: name}})
+	m.chat = chat.New(&withoutControl{m.store, &m.away}, m.feed, chat.Config{
+		Presence: presence.Config{Grace: grace, TTL: 4 * time.Second, Store: m.store, Node: name}})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +105,8 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
-	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, func(context.Context) error { return d.Serve(srv, api.OpensStream) }} {
+	serve := func(context.Context) error { return d.Serve(srv, api.OpensStream) }
+	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, serve} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

@@ -203,7 +203,7 @@ func (p *pollPeer) Output() ([]byte, error) {
 		return rest, nil
 	}
 	if p.ended == open {
-		if p.is(stale) || p.collect() == hub.ErrBehind {
+		if p.is(stale) || p.behind() || p.collect() == hub.ErrBehind {
 			return nil, engine.ErrLoad
 		}
 		if !p.done && !p.is(due) {
@@ -245,7 +245,10 @@ func (p *pollPeer) Unsent(b []byte, n int) { p.has().rest = b[n:] }
 // client at once.
 func (p *pollPeer) Load(ctx context.Context) error {
 	load := p.loadPage
-	if p.is(stale) {
+	switch {
+	case p.behind():
+		load = func(context.Context) error { return parley.ErrUnavailable }
+	case p.is(stale):
 		load = func(ctx context.Context) error { return recheckRights(ctx, p) }
 	}
 	err := load(ctx)

@@ -12,6 +12,9 @@ import (
 // may affect are marked as stale. They give nothing more until Load has asked for their rights
 // again, and then go on without the channels that they lost.
 //
+// The same holds while this node cannot read which rights were taken away on other nodes: a stream
+// of a channel that is not known to be public gives nothing until it can.
+//
 // A stream that is just beginning compares the number of rights changes from before it asked
 // with that from after the engine knew it, so that it misses none.
 
@@ -30,6 +33,20 @@ func (s *stream) affectedBy(channel parley.ChannelID, user parley.UserID) bool {
 }
 
 func (s *stream) markStale() bool { s.set(stale); return true }
+
+// behind reports whether a stream must give nothing, as its rights may be fewer and this node would
+// not know.
+func (s *stream) behind() bool {
+	if !s.t.chat.Behind() {
+		return false
+	}
+	for channel := range s.channels {
+		if !s.t.chat.KnownPublic(channel) {
+			return true
+		}
+	}
+	return false
+}
 
 // settle marks a stream that the engine now knows as stale if rights have changed since it began
 // to ask for its own.

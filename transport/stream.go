@@ -130,7 +130,7 @@ func (s *stream) output(self string) ([]byte, error) {
 			return own, nil
 		}
 		return nil, io.EOF
-	case s.is(stale):
+	case s.is(stale), s.behind():
 		return nil, engine.ErrLoad
 	}
 	b, err := s.session.Next(self, maxWrite, maxEntries)
@@ -147,7 +147,10 @@ const (
 
 // load does what Output must not: it asks the store.
 func load(ctx context.Context, p peer) error {
-	if s := p.base(); !s.is(stale) {
+	switch s := p.base(); {
+	case s.behind():
+		return parley.ErrUnavailable
+	case !s.is(stale):
 		return s.session.Load(ctx)
 	}
 	return recheckRights(ctx, p)

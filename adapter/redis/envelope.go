@@ -68,6 +68,7 @@ func appendEnvelope(dst []byte, env *parley.Envelope) []byte {
 	for i := range env.Messages {
 		e.nested(4, func(in *encoder) { encodeMessage(in, &env.Messages[i]) })
 	}
+	e.number(6, int64(env.Seq))
 	if ev := env.Event; ev != nil {
 		e.nested(5, func(in *encoder) {
 			in.text(1, ev.Name)
@@ -176,6 +177,8 @@ func decodeEnvelope(channel parley.ChannelID, s string) (env parley.Envelope, er
 			m, err := decodeMessage(channel, f.bytes, 1)
 			env.Messages = append(env.Messages, m)
 			return err
+		case 6:
+			env.Seq = uint64(f.n)
 		case 5:
 			env.Event = &parley.Event{}
 			return decodeEvent(env.Event, f.bytes)

@@ -16,7 +16,7 @@ func someEnvelope() parley.Envelope {
 			Time: 6, Count: 6},
 		{ID: 8, Channel: "room", User: "alice", Time: 7, Count: 6, Change: parley.Edit, Of: 3, Target: &target},
 		{ID: 9, Channel: "room", Deleted: true}},
-		Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}}
+		Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}, Seq: 1 << 63}
 }
 
 func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {

@@ -26,8 +26,7 @@ func (in *Inboxes) Run(ctx context.Context) {
 	}
 }
 
-// step does what is due. What the store does not answer now is done the next time, or with
-// the next message.
+// step does what is due. What the store does not answer now is done the next time.
 func (in *Inboxes) step(ctx context.Context) {
 	for user, tell := range in.popUnlisted() {
 		channels, err := in.cfg.Channels(ctx, user)
@@ -35,12 +34,15 @@ func (in *Inboxes) step(ctx context.Context) {
 			in.putUnlisted(user, tell)
 			continue
 		}
-		in.count(ctx, user, in.listed(user, channels, tell), false)
+		if in.count(ctx, user, in.listed(user, channels, tell), false) != nil {
+			in.putUnlisted(user, tell)
+		}
 	}
 	in.checkTrimmed(ctx)
 	for channel, users := range in.popPointed(in.cfg.Clock()) {
 		bs, err := in.cfg.Bounds(ctx, channel)
 		if err != nil {
+			in.Grown(channel)
 			continue
 		}
 		in.uncounted(channel, users)
@@ -49,22 +51,33 @@ func (in *Inboxes) step(ctx context.Context) {
 		}
 	}
 	for user, channels := range in.popPlaces() {
-		in.count(ctx, user, in.popStale(user), false)
-		in.count(ctx, user, channels, true)
+		stale := in.popStale(user)
+		if in.count(ctx, user, stale, false) != nil {
+			for _, channel := range stale {
+				in.uncounted(channel, []parley.UserID{user})
+			}
+		}
+		if in.count(ctx, user, channels, true) != nil {
+			for _, channel := range channels {
+				in.Touched(user, channel)
+			}
+		}
 	}
 }
 
-// count counts how some of a user's channels stand; tell: and tells what has changed.
-func (in *Inboxes) count(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) {
+// count counts how some of a user's channels stand; tell: and tells what has changed. The error is
+// that of Count.
+func (in *Inboxes) count(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) error {
 	if len(channels) == 0 {
-		return
+		return nil
 	}
 	all, err := in.cfg.Count(ctx, user, channels)
 	if err != nil {
-		return // reading the inbox shows it
+		return err
 	}
 	changed, total := in.counted(user, all, tell)
 	for _, c := range changed {
 		in.cfg.Tell(user, c, total)
 	}
+	return nil
 }

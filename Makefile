@@ -1,9 +1,13 @@
 # make run and make test are all one needs; Go is all they ask for.
-.PHONY: run test check e2e bench fuzz clean
+.PHONY: run cluster test check e2e bench fuzz clean
 
 run: ## a durable single node on 127.0.0.1:8080
 	@testenv/install go
 	go run ./cmd/parley dev
+
+cluster: ## three nodes over a Redis that it starts, behind HAProxy on 127.0.0.1:8080
+	@testenv/install go
+	@testenv/cluster
 
 test: ## everything, on a machine that has nothing yet
 	@testenv/test

@@ -125,8 +125,12 @@ func (a *API) refuse(r *http.Request) *parley.Error {
 	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin), Hint: hint}
 }
 
-// LoopbackHost allows the Host headers of a server on this machine.
+// LoopbackHost allows the Host headers of a server on this machine, and that there is none (HTTP/1.0,
+// as the health checks of proxies): every browser sends one, so no page can leave it out.
 func LoopbackHost(host string) bool {
+	if host == "" {
+		return true
+	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h

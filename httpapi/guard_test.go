@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"parley/httpapi"
 )
 
 func TestAForeignHostIsRefusedEverywhere(t *testing.T) {
@@ -114,6 +116,15 @@ func TestHealthIsAnsweredWhileDraining(t *testing.T) {
 	s.get("/healthz", "Host: evil.example").is(t, 403, "forbidden")
 	s.get("/api/messages").is(t, 503, "draining")
 	s.get("/").is(t, 503, "draining")
+}
+
+// Health checks of proxies may have no Host; every browser sends one.
+func TestLoopbackHosts(t *testing.T) {
+	for host, want := range map[string]bool{"": true, "localhost:1": true, "127.0.0.1": true, "[::1]:80": true, "evil.example": false, "127.0.0.1.evil.example": false} {
+		if got := httpapi.LoopbackHost(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
 }
 
 func TestReadinessAsksTheStore(t *testing.T) {

@@ -32,8 +32,8 @@ type server struct {
 	ways  *transport.Transports
 
 	mu       sync.Mutex
-	notReady error    // what the store says; guarded by mu
-	drained  int      // how often the admin asked for it; guarded by mu
+	notReady error // what the store says; guarded by mu
+	drained  int   // how often the admin asked for it; guarded by mu
 }
 
 func serve(t testing.TB) *server {
@@ -68,7 +68,7 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 	}
 	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin,
-		Hosts:   httpapi.LoopbackHost,
+		Hosts: httpapi.LoopbackHost,
 		Ready: func(context.Context) httpapi.Readiness {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -78,8 +78,8 @@ func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat
 			}
 			return is
 		},
-		Pages:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
-		Logger:  quiet})
+		Pages:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
+		Logger: quiet})
 	s.api = api
 	public := httptest.NewServer(api)
 	admin := httptest.NewServer(httpapi.Admin(api, httpapi.AdminConfig{Metrics: http.NotFoundHandler(), Hosts: httpapi.LoopbackHost,

@@ -10,10 +10,13 @@ type script struct{ body string }
 //go:embed lua/channel.lua
 var channelLua string
 
+//go:embed lua/rows.lua
+var rowsLua string
+
 // What retention takes away goes some entries at a time: an append trims little more than it adds.
 var (
-	appending = channelLua + "retain(2 + #ARGV)\n" + batchLua
-	other     = channelLua + "retain(1000)\n"
+	appending = channelLua + "if over or seconds > 0 then\n" + rowsLua + "retain(2 + #ARGV)\nend\n" + batchLua
+	other     = channelLua + rowsLua + "retain(1000)\n"
 )
 
 //go:embed lua/batch.lua

@@ -3,8 +3,13 @@
 local answer = {}
 for i = 4, #ARGV, 3 do
   local key, root = ARGV[i], tonumber(ARGV[i + 1])
-  local duplicate = key ~= '' and redis.call('HGET', k .. 'keys', key)
-  local to = root ~= 0 and entry(root)
+  local duplicate, to
+  if key ~= '' and (root ~= 0 or redis.call('HSETNX', k .. 'keys', key, text(last + 1)) == 0) then
+    duplicate = redis.call('HGET', k .. 'keys', key)
+  end
+  if root ~= 0 and not duplicate then
+    to = entry(root)
+  end
   if duplicate then
     answer[#answer + 1] = '1 ' .. duplicate .. ' 0 0 0'
   elseif root ~= 0 and (not to or to.of ~= 0) then
@@ -14,8 +19,8 @@ for i = 4, #ARGV, 3 do
       root = to.root
     end
     count = count + 1
-    add(stamp(), 0, root, key, ARGV[i + 2])
-    if key ~= '' then
+    add(0, root, key, ARGV[i + 2])
+    if key ~= '' and root ~= 0 then
       redis.call('HSET', k .. 'keys', key, text(last))
     end
     answer[#answer + 1] = '0 ' .. text(last) .. ' ' .. text(time) .. ' ' .. text(count) .. ' ' .. text(root)

@@ -8,7 +8,7 @@ if not e or e.of ~= 0 then
 elseif (redis.call('HGET', k .. 'now', ARGV[4]) or '0') ~= version then
   return made('4 0 0 0 0')
 end
-add(stamp(), of, 0, '', ARGV[6])
+add(of, 0, '', ARGV[6])
 redis.call('HSET', k .. 'states', text(last), version .. ' ' .. ARGV[7])
 redis.call('HSET', k .. 'now', ARGV[4], text(last))
 if ARGV[8] ~= '' then

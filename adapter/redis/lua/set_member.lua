@@ -16,7 +16,7 @@ if outsider(is.role) then
   return {'0', row(was), row(is), text(redis.call('EXISTS', k .. 'todo'))}
 end
 if outsider(was.role) then
-  is.read, is.count, is.joined, is.left = last, count, clock(), 0
+  is.read, is.count, is.joined, is.left = last, count, now, 0
 end
 if muted ~= '?' then
   is.muted = muted

@@ -3,6 +3,7 @@ package unread_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,13 +15,17 @@ import (
 // What a store does not count now is counted and told when it answers, though nothing more comes.
 func TestACountThatFailsIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		away, count := false, int64(0)
+		var mu sync.Mutex
+		away, count := false, int64(0) // guarded by mu, as is told
 		var told []int64
+		set := func(isAway bool, n int64) { mu.Lock(); defer mu.Unlock(); away, count = isAway, n }
 		in := unread.New(unread.Config{
 			Channels: func(context.Context, parley.UserID) ([]parley.ChannelID, error) {
 				return []parley.ChannelID{"room"}, nil
 			},
 			Count: func(_ context.Context, _ parley.UserID, channels []parley.ChannelID) (all []parley.Count, err error) {
+				mu.Lock()
+				defer mu.Unlock()
 				if away {
 					return nil, errors.New("away")
 				}
@@ -36,10 +41,14 @@ func TestACountThatFailsIsMadeAgain(t *testing.T) {
 				return all, nil
 			},
 			Pointed: func(parley.ChannelID) bool { return false },
-			Tell:    func(_ parley.UserID, c *parley.Count, _ int64) { told = append(told, c.Unread) },
-			More:    func(parley.UserID, parley.ChannelID, int64) {},
-			Watch:   func(parley.ChannelID, bool) {},
-			Clock:   time.Now,
+			Tell: func(_ parley.UserID, c *parley.Count, _ int64) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, c.Unread)
+			},
+			More:  func(parley.UserID, parley.ChannelID, int64) {},
+			Watch: func(parley.ChannelID, bool) {},
+			Clock: time.Now,
 		})
 		ctx, stop := context.WithCancel(t.Context())
 		go in.Run(ctx)
@@ -47,11 +56,13 @@ func TestACountThatFailsIsMadeAgain(t *testing.T) {
 		defer stop()
 		in.AddConn("alice")
 		time.Sleep(time.Second)
-		away, count = true, 1
+		set(true, 1)
 		in.Grown("room")
 		time.Sleep(10 * time.Second)
-		away = false
+		set(false, 1)
 		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(told) != 1 || told[0] != 1 {
 			t.Errorf("told %v", told)
 		}

@@ -1,0 +1,25 @@
+package feed
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Each number is new once, in whatever order they come, if it is not too old.
+func TestAWindowKnowsWhatCame(t *testing.T) {
+	var w window
+	seen := map[uint64]bool{}
+	for i := range 10_000 {
+		n := uint64(i/2 + 1 + rand.IntN(60))
+		if got := w.add(n); got == seen[n] && w.top-n < 64 {
+			t.Fatalf("%d, seen %t, is new: %t", n, seen[n], got)
+		}
+		seen[n] = true
+	}
+	if w.add(w.top - 64) {
+		t.Error("one that is too old is new")
+	}
+	if !w.add(w.top + 1000) {
+		t.Error("one far ahead is not new")
+	}
+}

@@ -246,6 +246,8 @@ func (s *Service) obey(o order) {
 	s.known.generation.Add(1)
 	if o.User != "" {
 		s.watches.Moved(o.User, false) // by another node; of its own it knows
+	} else if o.Channel != "" {
+		s.feed.Hub().Forget(o.Channel) // another node may have removed it
 	}
 	s.control.mu.Lock()
 	listeners := s.control.listeners

@@ -181,8 +181,25 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 	if _, answer := request(t, "GET", a+"/api/messages?channel_id=room&after=0", ""); strings.Contains(answer, "secret") {
 		t.Errorf("a deleted text is read on another node: %s", answer)
 	}
+	// A channel that one node removed is gone from what another one keeps in memory.
+	res, err := http.Get(b + "/api/stream/gone?user=eve") // so that the channel stays followed there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	is("a message", "POST", a+"/api/messages", `{"channel_id":"gone","user":"alice","text":"private words"}`, 201, `"id":1`)
+	is("polling for it there", "GET", b+"/api/messages/poll?channel_id=gone&after=0&timeout=5", "", 200, "private words")
+	is("removing the channel", "DELETE", a+"/api/channels/gone?user=alice", "", 204, "")
+	for deadline := time.Now().Add(testenv.Patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, answer := request(t, "GET", b+"/api/messages/poll?channel_id=gone&after=0&timeout=0", ""); !strings.Contains(answer, "private") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a removed channel is still served on another node")
+		}
+	}
 	// A user who is on a node that dies has left soon.
-	res, err := http.Get(a + "/api/stream/room?user=bob")
+	res, err = http.Get(a + "/api/stream/room?user=bob")
 	if err != nil {
 		t.Fatal(err)
 	}

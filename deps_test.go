@@ -29,10 +29,22 @@ var mayReach = [][2]string{
 	{"parley/push", "parley"},
 	{"parley/adapter/...", "parley"},
 	{"parley/chat", "parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push"},
-	{"parley/transport", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat"},
+	{
+		"parley/transport",
+		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
+			"parley/chat",
+	},
 	{"parley/auth", "parley parley/access"},
-	{"parley/httpapi", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat parley/limit parley/transport parley/auth parley/web"},
-	{"parley/door", "parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat parley/limit parley/transport"},
+	{
+		"parley/httpapi",
+		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
+			"parley/chat parley/limit parley/transport parley/auth parley/web",
+	},
+	{
+		"parley/door",
+		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
+			"parley/chat parley/limit parley/transport",
+	},
 	{"parley/client/...", "parley parley/wire"},
 	{"parley/demo", "parley/web"},
 	{"parley/terminal", "parley parley/wire parley/client/go"},
@@ -67,7 +79,8 @@ func TestDependenciesPointOneWay(t *testing.T) {
 
 func allowedOf(pkg string) (allowed []string, ok bool) {
 	for _, line := range mayReach {
-		if below, tree := strings.CutSuffix(line[0], "/..."); pkg == line[0] || tree && (pkg == below || strings.HasPrefix(pkg, below+"/")) {
+		if below, tree := strings.CutSuffix(line[0], "/..."); pkg == line[0] ||
+			tree && (pkg == below || strings.HasPrefix(pkg, below+"/")) {
 			return strings.Fields(line[1]), true
 		}
 	}

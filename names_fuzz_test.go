@@ -10,7 +10,8 @@ import (
 // FuzzNames holds that a name which is taken can stand in a cursor, a subject, a header
 // and a log line.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"general", "@alice", "dm:a:b", ".", "..", "a b", "$control", "a\x00", strings.Repeat("x", 129), "channel", "guest", "a*", "a>b", "{a}", "é"} {
+	for _, s := range []string{"general", "@alice", "dm:a:b", ".", "..", "a b", "$control", "a\x00", strings.Repeat("x", 129), "channel",
+		"guest", "a*", "a>b", "{a}", "é"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

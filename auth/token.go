@@ -94,8 +94,13 @@ type tokens struct {
 func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 	t := &tokens{clock: cfg.Clock}
 	parser := func(algorithms ...string) *jwt.Parser {
-		opts := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
-			jwt.WithTimeFunc(cfg.Clock)}
+		opts := []jwt.ParserOption{
+			jwt.WithValidMethods(algorithms),
+			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
+			jwt.WithLeeway(leeway),
+			jwt.WithTimeFunc(cfg.Clock),
+		}
 		if cfg.Issuer != "" {
 			opts = append(opts, jwt.WithIssuer(cfg.Issuer))
 		}
@@ -114,11 +119,12 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 		return t, nil
 	}
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{cfg.JWKS}, keyfunc.Override{
-		Client:            fetcher(),
-		HTTPTimeout:       10 * time.Second,
-		RefreshInterval:   15 * time.Minute,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), // a rotated key is found at once, a flood of made-up ones asks rarely
-		RateLimitWaitMax:  5 * time.Second,                                // for that fetch too; who would wait longer is refused at once
+		Client:          fetcher(),
+		HTTPTimeout:     10 * time.Second,
+		RefreshInterval: 15 * time.Minute,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second),
+			1), // a rotated key is found at once, a flood of made-up ones asks rarely
+		RateLimitWaitMax: 5 * time.Second, // for that fetch too; who would wait longer is refused at once
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(_ context.Context, err error) {
 				cfg.Logger.Warn("the public keys for tokens could not be fetched", "url", cfg.JWKS, "err", err)

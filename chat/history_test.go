@@ -81,7 +81,9 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 				page, err := s.History(t.Context(), dev("u"), "c", q)
 				if c.gone != "" {
 					e, ok := errors.AsType[*parley.Error](err)
-					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone || e.Reset.First != max(c.first, c.during) || e.Reset.Last != 10 {
+					if !ok || e.Code != parley.CodeCursorGone || e.Channel != "c" || e.Reset.Reason != c.gone ||
+						e.Reset.First != max(c.first, c.during) ||
+						e.Reset.Last != 10 {
 						t.Errorf("%+v", err)
 					}
 					continue
@@ -121,7 +123,8 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 		// Pages since the last timestamp show each message once.
 		var got []parley.Message
 		for since := parley.Timestamp(0); ; {
-			page, err := s.Merged(t.Context(), dev("u"), channels, func(parley.ChannelID) chat.Query { return chat.Query{Since: &since, Limit: limit} })
+			page, err := s.Merged(t.Context(), dev("u"), channels,
+				func(parley.ChannelID) chat.Query { return chat.Query{Since: &since, Limit: limit} })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +143,8 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := len(all) - len(page)
-		if most == 0 && len(page) < min(limit, len(all)) || len(page) == 0 && len(all) > 0 || len(page) > limit+2 || len(page) > 0 && !reflect.DeepEqual(page, all[from:]) {
+		if most == 0 && len(page) < min(limit, len(all)) || len(page) == 0 && len(all) > 0 || len(page) > limit+2 ||
+			len(page) > 0 && !reflect.DeepEqual(page, all[from:]) {
 			t.Fatalf("seed %d: the newest %d are %v of %v", seed, limit, page, all)
 		}
 		if from > 0 && from < len(all) && all[from-1].Time == all[from].Time {

@@ -110,7 +110,8 @@ func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
 	const channels = 1000
 	var items []chat.Item
 	for i := range channels {
-		items = append(items, chat.Item{Caller: dev("bob"), Channel: parley.ChannelID(fmt.Sprintf("room:%d", i)), Draft: parley.Draft{Text: "mine"}},
+		items = append(items,
+			chat.Item{Caller: dev("bob"), Channel: parley.ChannelID(fmt.Sprintf("room:%d", i)), Draft: parley.Draft{Text: "mine"}},
 			chat.Item{Caller: dev("alice"), Channel: parley.ChannelID(fmt.Sprintf("room:%d", i)), Draft: parley.Draft{Text: "hello @bob"}})
 	}
 	for _, r := range s.PostAll(t.Context(), items) {
@@ -214,17 +215,27 @@ func TestDirectChannelsAreForMembersWhateverElseIsSaid(t *testing.T) {
 	}
 	s, _, _ := real(t, chat.Config{Namespaces: spaces})
 	for _, channel := range []parley.ChannelID{"dm:alice:bob", "dm:bob:carol"} {
-		if _, err := s.Post(t.Context(), dev("dave"), channel, parley.Draft{Text: "x"}); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
+		if _, err := s.Post(t.Context(), dev("dave"), channel, parley.Draft{Text: "x"}); err == nil ||
+			parley.AsError(err).Code != parley.CodeForbidden {
 			t.Errorf("dave posts to %s: %v", channel, err)
 		}
-		if _, err := s.Post(t.Context(), dev("bob"), channel, parley.Draft{Text: "1234567"}); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+		if _, err := s.Post(t.Context(), dev("bob"), channel, parley.Draft{Text: "1234567"}); err == nil ||
+			parley.AsError(err).Code != parley.CodeTooLarge {
 			t.Errorf("7 bytes to %s: %v", channel, err)
 		}
 	}
 }
 
 func TestTiersOfNamespaces(t *testing.T) {
-	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "a:", Each: 7}, {Prefix: "b:", Batch: 50}, {Prefix: "c:", Each: 9000}, {Prefix: "d:", Each: 2, Batch: 4}, {Prefix: "e:", Quiet: true}})
+	spaces, err := chat.NewNamespaces(
+		[]chat.Namespace{
+			{Prefix: "a:", Each: 7},
+			{Prefix: "b:", Batch: 50},
+			{Prefix: "c:", Each: 9000},
+			{Prefix: "d:", Each: 2, Batch: 4},
+			{Prefix: "e:", Quiet: true},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +328,13 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 }
 
 func TestNamespacesSayWhoPostsWhat(t *testing.T) {
-	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "news:", Publish: parley.Owner, MaxText: 5, MaxData: 10}, {Prefix: "news:open:", MaxText: 3}, {Prefix: "club:", Kind: parley.MembersOnly}})
+	spaces, err := chat.NewNamespaces(
+		[]chat.Namespace{
+			{Prefix: "news:", Publish: parley.Owner, MaxText: 5, MaxData: 10},
+			{Prefix: "news:open:", MaxText: 3},
+			{Prefix: "club:", Kind: parley.MembersOnly},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,15 +379,20 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 			t.Errorf("edited to more than the namespace allows: %v", err)
 		}
 	}
-	if in, err := s.Inbox(t.Context(), dev("carol"), "", 10); err != nil || len(in.Channels) != 1 || in.Channels[0].Channel != "dm:bob:carol" || in.Channels[0].Unread != 1 {
+	if in, err := s.Inbox(t.Context(), dev("carol"), "", 10); err != nil || len(in.Channels) != 1 ||
+		in.Channels[0].Channel != "dm:bob:carol" ||
+		in.Channels[0].Unread != 1 {
 		t.Errorf("the other of a direct channel has %+v, %v", in, err)
 	}
-	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.Public}, {Prefix: "@", Kind: parley.MembersOnly}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"}, {Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
+	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.Public}, {Prefix: "@",
+		Kind: parley.MembersOnly}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"},
+		{Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
 		if _, err := chat.NewNamespaces([]chat.Namespace{bad}); err == nil {
 			t.Errorf("%+v is taken", bad)
 		}
 	}
-	if _, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "x:"}, {Prefix: "x:"}}); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "x:"}, {Prefix: "x:"}}); err == nil ||
+		!strings.Contains(err.Error(), "twice") {
 		t.Error(err)
 	}
 }

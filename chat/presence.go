@@ -120,7 +120,8 @@ func (s *Service) Seen(ctx context.Context, c access.Caller, user parley.UserID)
 	if ok, err := s.shares(ctx, c, user); err != nil {
 		return parley.OnlineStatus{}, err
 	} else if !ok {
-		return parley.OnlineStatus{}, &parley.Error{Code: parley.CodeForbidden, Detail: "the user is in no channel with you", Hint: "presence is for those who are members of the same channel"}
+		return parley.OnlineStatus{}, &parley.Error{Code: parley.CodeForbidden, Detail: "the user is in no channel with " +
+			"you", Hint: "presence is for those who are members of the same channel"}
 	}
 	found, err := s.sightings(ctx, user)
 	if err != nil {

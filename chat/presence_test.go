@@ -217,7 +217,8 @@ func TestWatchingUsers(t *testing.T) {
 		if _, err := s.Seen(t.Context(), strict, "bob"); err == nil || parley.AsError(err).Code != parley.CodeForbidden {
 			t.Errorf("zoe asks for bob: %v", err)
 		}
-		if err := s.Watch(t.Context(), zoe, session, make([]parley.UserID, 501)); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
+		if err := s.Watch(t.Context(), zoe, session, make([]parley.UserID, 501)); err == nil ||
+			parley.AsError(err).Code != parley.CodeTooLarge {
 			t.Errorf("501 users: %v", err)
 		}
 		if _, err := s.Here(t.Context(), strict, "private", 1); err == nil || parley.AsError(err).Code != parley.CodeForbidden {

@@ -49,7 +49,12 @@ var counts = regexp.MustCompile(`(?m)^# (pass|fail|skipped) (\d+)$`)
 // node runs test files and logs how many tests passed.
 func node(t *testing.T, dir string, env []string, args ...string) {
 	t.Helper()
-	out := run(t, dir, env, testenv.Need(t, "node"), append([]string{"--experimental-websocket", "--test", "--test-reporter=tap"}, args...)...)
+	out := run(
+		t,
+		dir,
+		env,
+		testenv.Need(t, "node"),
+		append([]string{"--experimental-websocket", "--test", "--test-reporter=tap"}, args...)...)
 	found := counts.FindAllString(out, -1)
 	if len(found) == 0 || slices.Contains(found, "# pass 0") {
 		t.Fatalf("no test ran:\n%s", out)
@@ -103,7 +108,8 @@ func TestThePackages(t *testing.T) {
 	for _, dir := range []string{"ts", "react"} { // in the order of their dependence
 		compile(t, dir, "tsconfig.build.json", "dist")
 		var packed []struct{ Files []struct{ Path string } }
-		if err := json.Unmarshal([]byte(run(t, dir, nil, "npm", "pack", "--dry-run", "--json", "--ignore-scripts")), &packed); err != nil || len(packed) != 1 {
+		if err := json.Unmarshal([]byte(run(t, dir, nil, "npm", "pack", "--dry-run", "--json", "--ignore-scripts")), &packed); err != nil ||
+			len(packed) != 1 {
 			t.Fatalf("npm pack: %v, %d packages", err, len(packed))
 		}
 		var names []string

@@ -80,7 +80,8 @@ func (l *Limiter) Client(r *http.Request) netip.Addr {
 func (l *Limiter) hint(e *parley.Error, ip netip.Addr) *parley.Error {
 	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && (strings.HasSuffix(e.Reason, "_ip") || e.Reason == "rate_handshakes") {
 		l.warned.Do(func() {
-			l.log.Warn("a near address reached a limit; if it is a proxy's, name it in --trusted-proxies", "address", ip, "reason", e.Reason)
+			l.log.Warn("a near address reached a limit; if it is a proxy's, name it in --trusted-proxies", "address", ip, "reason",
+				e.Reason)
 		})
 	}
 	return e

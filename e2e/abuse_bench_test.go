@@ -170,7 +170,8 @@ func (c *crowd) talk(b *testing.B, stretch time.Duration) float64 {
 	for ; time.Duration(said)*gap < stretch; said++ {
 		due := begun.Add(time.Duration(said) * gap)
 		time.Sleep(time.Until(due))
-		if err := c.clients[said%len(c.clients)].Write(b.Context(), websocket.MessageText, fmt.Appendf(nil, `{"text":"%d"}`, due.UnixNano())); err != nil {
+		if err := c.clients[said%len(c.clients)].Write(b.Context(), websocket.MessageText, fmt.Appendf(nil, `{"text":"%d"}`,
+			due.UnixNano())); err != nil {
 			b.Fatal(err)
 		}
 	}

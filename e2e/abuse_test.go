@@ -19,7 +19,8 @@ import (
 // How long things take is the benchmarks' to say.
 func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--rate-handshakes", "10", "--rate-reads-user", "50", "--max-connections-per-ip", "300", "--trusted-proxies", "127.0.0.1", "--compression")
+	p := serve(t, "--rate-handshakes", "10", "--rate-reads-user", "50", "--max-connections-per-ip", "300", "--trusted-proxies",
+		"127.0.0.1", "--compression")
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
 	const clients, rooms, each = 100, 10, 20
@@ -57,7 +58,9 @@ func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 		}
 	})
 	becomes(t, "the abuse is under way, and refused", true, func() bool {
-		return mallory.rounds.Load() > 10 && mallory.refused.Load() > 100 && p.refusals("rate_user") > 0 && p.refusals("rate_handshakes") > 0 && p.refusals("reads_user") > 0
+		return mallory.rounds.Load() > 10 && mallory.refused.Load() > 100 && p.refusals("rate_user") > 0 &&
+			p.refusals("rate_handshakes") > 0 &&
+			p.refusals("reads_user") > 0
 	})
 	close(start)
 	done.Wait()

@@ -52,14 +52,16 @@ func (a abuser) run(ctx context.Context) (failed error) {
 
 // flood sends as fast as it can.
 func (a abuser) flood(ctx context.Context) error {
-	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.1"}}})
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token,
+		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.1"}}})
 	if err != nil {
 		return pause(ctx, a.refused) // it has opened too many
 	}
 	defer ws.CloseNow()
 	go func() {
 		for i := 0; i < 3000; i++ {
-			if ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"channel":"mine:%d","text":"%s","key":"k"}`, i%5, strings.Repeat("x", 1000))) != nil {
+			if ws.Write(ctx, websocket.MessageText,
+				fmt.Appendf(nil, `{"channel":"mine:%d","text":"%s","key":"k"}`, i%5, strings.Repeat("x", 1000))) != nil {
 				return
 			}
 		}
@@ -89,7 +91,8 @@ func (a abuser) storm(ctx context.Context) error {
 // bombs sends what is dear to read: deep and broken JSON, large headers, compressed
 // nothing, broken frames.
 func (a abuser) bombs(ctx context.Context) error {
-	for _, body := range []string{strings.Repeat("[", 1<<20), `{"channel_id":"mine:0","data":` + strings.Repeat(`{"a":`, 100_000), strings.Repeat("x", 2<<20), `{"text":"` + strings.Repeat(`\ud800`, 100_000)} {
+	for _, body := range []string{strings.Repeat("[", 1<<20), `{"channel_id":"mine:0",` +
+		`"data":` + strings.Repeat(`{"a":`, 100_000), strings.Repeat("x", 2<<20), `{"text":"` + strings.Repeat(`\ud800`, 100_000)} {
 		r, err := http.NewRequestWithContext(ctx, "POST", a.url+"/api/messages?token="+a.token, strings.NewReader(body))
 		if err != nil {
 			return err
@@ -105,9 +108,12 @@ func (a abuser) bombs(ctx context.Context) error {
 	}
 	_, address, _ := strings.Cut(a.url, "://")
 	for _, bytes := range []string{
-		"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("a", 1<<20), "GET /" + strings.Repeat("a", 1<<20), strings.Repeat("A: b\r\n", 10_000),
-		"GET /ws?token=" + a.token + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-			"X-Forwarded-For: 198.51.100.3\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n" + "\xc1\xfe\xff\xff" + strings.Repeat("\x00", 4+0xffff) + "\xff\xff\xff\xff",
+		"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("a", 1<<20), "GET /" + strings.Repeat("a", 1<<20), strings.Repeat("A: "+
+			"b\r\n", 10_000),
+		"GET /ws?token=" + a.token + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: " +
+			"13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+			"X-Forwarded-For: 198.51.100.3\r\nSec-WebSocket-Extensions: " +
+			"permessage-deflate\r\n\r\n" + "\xc1\xfe\xff\xff" + strings.Repeat("\x00", 4+0xffff) + "\xff\xff\xff\xff",
 	} {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
@@ -123,7 +129,8 @@ func (a abuser) bombs(ctx context.Context) error {
 
 // deaf follows a busy room and reads nothing.
 func (a abuser) deaf(ctx context.Context) error {
-	ws, _, err := websocket.Dial(ctx, a.url+"/ws/chat/room:1?after=0&token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.4"}}})
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws/chat/room:1?after=0&token="+a.token,
+		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.4"}}})
 	if err != nil {
 		return pause(ctx, nil)
 	}
@@ -152,7 +159,8 @@ func (a abuser) guesses(ctx context.Context) error {
 
 // reads asks for more than it may: all of a room, and rooms that are not there.
 func (a abuser) reads(ctx context.Context) error {
-	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.6"}}})
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token,
+		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.6"}}})
 	if err != nil {
 		return pause(ctx, a.refused)
 	}
@@ -207,14 +215,17 @@ func (a abuser) hoards(ctx context.Context) error {
 			return err
 		}
 		defer c.Close()
-		fmt.Fprintf(c, "GET /api/messages?channel_id=room:%d&after=0&limit=1000&token=%s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n", i%2, a.token)
+		fmt.Fprintf(c,
+			"GET /api/messages?channel_id=room:%d&after=0&limit=1000&token=%s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n",
+			i%2, a.token)
 	}
 	return pause(ctx, nil)
 }
 
 // frames sends what needs no right and no store.
 func (a abuser) frames(ctx context.Context) error {
-	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token, &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.8"}}})
+	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token,
+		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.8"}}})
 	if err != nil {
 		return pause(ctx, a.refused)
 	}
@@ -227,7 +238,8 @@ func (a abuser) frames(ctx context.Context) error {
 		}
 	}()
 	for i := range 20_000 {
-		frame := []string{`{"type":"ping","key":"k"}`, `{"type":"pong"}`, `{"type":"visibility","state":"hidden"}`, `{"type":"unsubscribe","channel":"mine:1"}`}[i%4]
+		frame := []string{`{"type":"ping","key":"k"}`, `{"type":"pong"}`, `{"type":"visibility",` +
+			`"state":"hidden"}`, `{"type":"unsubscribe","channel":"mine:1"}`}[i%4]
 		if ws.Write(ctx, websocket.MessageText, []byte(frame)) != nil {
 			return nil
 		}
@@ -262,7 +274,8 @@ func (a abuser) toggles(ctx context.Context) error {
 
 // lists asks for what the server must look for.
 func (a abuser) lists(ctx context.Context) error {
-	for _, path := range []string{"/api/channels?all=true&limit=1000", "/api/channels?limit=1000", "/api/messages/room:0/1/thread", "/api/channels/room:0/members"} {
+	for _, path := range []string{"/api/channels?all=true&limit=1000", "/api/channels?limit=1000", "/api/messages/room:0/1/thread",
+		"/api/channels/room:0/members"} {
 		r, err := http.NewRequestWithContext(ctx, "GET", a.url+path, nil)
 		if err != nil {
 			return err

@@ -32,7 +32,8 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	}
 	// asks is a handshake for a name. Whom the certificate is from tells the chain's end.
 	asks := func(name string) (*x509.Certificate, error) {
-		c, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		c, err := tls.Dial("tcp", "127.0.0.1:"+port,
+			&tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +49,8 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	t.Run("while it is there", func(t *testing.T) {
 		management := testenv.FreePort(t)
 		settings := filepath.Join(t.TempDir(), "pebble.json")
-		if err := os.WriteFile(settings, fmt.Appendf(nil, `{"pebble": {"listenAddress": %q, "managementListenAddress": %q, "certificate": %q, "privateKey": %q,
+		if err := os.WriteFile(settings, fmt.Appendf(nil, `{"pebble": {"listenAddress": %q, "managementListenAddress": %q,
+			"certificate": %q, "privateKey": %q,
 			"httpPort": 1, "tlsPort": %s, "retryAfter": {"authz": 1, "order": 1}}}`, directory, management, cert, key, port), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +101,9 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	if !again.Equal(first) {
 		t.Error("after a restart there is another certificate")
 	}
-	client := http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: domain, RootCAs: options.Roots}}}
+	client := http.Client{
+		Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{ServerName: domain, RootCAs: options.Roots}},
+	}
 	defer client.CloseIdleConnections()
 	res, err := client.Get("https://127.0.0.1:" + port + "/healthz")
 	if err != nil {
@@ -164,7 +168,12 @@ func answerNames(c net.Conn) {
 		}
 		m.Response, m.Additionals = true, nil
 		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-			m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}}}
+			m.Answers = []dnsmessage.Resource{
+				{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
+					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+				},
+			}
 		}
 		answer, err := m.Pack()
 		if err != nil {

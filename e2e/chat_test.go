@@ -74,7 +74,8 @@ func TestTheChatPageShowsWhatIsSoThoughItsAnswersComeLate(t *testing.T) {
 func TestNamesAndTextsOnTheChatPageKeepTheirDirectionToThemselves(t *testing.T) {
 	t.Parallel()
 	p := serveHere(t)
-	testenv.Browser(t, "clients/direction.cjs", p.URL, p.named("alice", "Alice"), p.named("mark", "\u202eEvil\u2069 Mark"), p.named("noor", "نور")).Rest()
+	testenv.Browser(t, "clients/direction.cjs", p.URL, p.named("alice", "Alice"), p.named("mark", "\u202eEvil\u2069 Mark"),
+		p.named("noor", "نور")).Rest()
 }
 
 func TestTheChatPageSaysWhyAChannelMayNotBeReadAndKeepsWhatIsWritten(t *testing.T) {
@@ -94,7 +95,8 @@ func TestTheChatPageSaysWhyAChannelMayNotBeReadAndKeepsWhatIsWritten(t *testing.
 			t.Fatal(r[1], res.Status, body)
 		}
 	}
-	testenv.Browser(t, "clients/refused.cjs", p.URL, p.hour("alice", "lobby=rwp", "room:*=rwp"), p.hour("bob"), p.hour("carol", "hall:*"), p.hour("dora", "lobby=r")).Rest()
+	testenv.Browser(t, "clients/refused.cjs", p.URL, p.hour("alice", "lobby=rwp", "room:*=rwp"), p.hour("bob"), p.hour("carol", "hall:*"),
+		p.hour("dora", "lobby=r")).Rest()
 }
 
 // serveHere is a server whose own pages may use it.
@@ -107,7 +109,11 @@ func serveHere(t *testing.T) *production {
 // named is a token for everything, of a user whom people know by a name.
 func (p *production) named(user, name string) string {
 	all := []string{"*=rwpa"}
-	c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}, Name: name, Channels: &all}
+	c := auth.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))},
+		Name:             name,
+		Channels:         &all,
+	}
 	signed, err := auth.Sign(p.secret, c)
 	if err != nil {
 		p.t.Fatal(err)
@@ -127,7 +133,14 @@ func TestTheChatPageHoldsTenThousandMessages(t *testing.T) {
 	for from := 1; from <= count; from += 1000 {
 		var batch []map[string]string
 		for i := from; i < from+1000; i++ {
-			batch = append(batch, map[string]string{"channel_id": "long", "user": []string{"bob", "carol", "dave"}[i/7%3], "text": strings.Repeat(fmt.Sprint("message ", i, " "), 1+i*i%23)})
+			batch = append(
+				batch,
+				map[string]string{
+					"channel_id": "long",
+					"user":       []string{"bob", "carol", "dave"}[i/7%3],
+					"text":       strings.Repeat(fmt.Sprint("message ", i, " "), 1+i*i%23),
+				},
+			)
 		}
 		body, err := json.Marshal(batch)
 		if err != nil {
@@ -159,10 +172,18 @@ func TestTheChatPageShowsMarkupAsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := testenv.FreePort(t)
-	p := &production{t: t, secret: secret, Proc: testenv.Server(t, "serve", "--listen", address, "--auth-hmac-secret-file", file, "--allowed-origins", "http://"+address)}
+	p := &production{
+		t:      t,
+		secret: secret,
+		Proc:   testenv.Server(t, "serve", "--listen", address, "--auth-hmac-secret-file", file, "--allowed-origins", "http://"+address),
+	}
 	token := func(user, name string) string {
 		all := []string{"*=rwpa"}
-		c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}, Name: name, Channels: &all}
+		c := auth.Claims{
+			RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))},
+			Name:             name,
+			Channels:         &all,
+		}
 		signed, err := auth.Sign(secret, c)
 		if err != nil {
 			t.Fatal(err)
@@ -183,7 +204,8 @@ func TestTheChatPageShowsMarkupAsText(t *testing.T) {
 		{"POST", "/api/messages", `{"channel_id":"room","text":` + quoted(script) + `}`},
 		{"POST", "/api/messages", `{"channel_id":"room","text":` + quoted(img) + `}`},
 		{"POST", "/api/messages", `{"channel_id":"room","data":{"evil":` + quoted(script) + `}}`},
-		{"POST", "/api/messages", `{"channel_id":"room","text":"javascript:alert(1) data:text/html,x https://example.com/a?b=c, ` + "`" + `<b>` + "`" + `"}`},
+		{"POST", "/api/messages", `{"channel_id":"room","text":"javascript:alert(1) data:text/html,x ` +
+			`https://example.com/a?b=c, ` + "`" + `<b>` + "`" + `"}`},
 		{"PUT", "/api/messages/room/1/reactions/%3Cimg%3E", ""},
 	} {
 		if res, body := p.do(r[0], r[1], mallory, r[2]); res.StatusCode >= 300 && !strings.Contains(r[1], "reactions") {

@@ -175,7 +175,8 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 		}
 	}
 	is("a message", "POST", a+"/api/messages", `{"channel_id":"room","user":"alice","text":"secret words","key":"k"}`, 201, `"id":1`)
-	is("its repeat on another node", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"other","key":"k"}`, 200, `"id":1`)
+	is("its repeat on another node", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"other","key":"k"}`, 200,
+		`"id":1`)
 	is("reading it there", "GET", b+"/api/messages?channel_id=room&after=0", "", 200, "secret words")
 	is("its deletion", "DELETE", b+"/api/messages/room/1?user=alice", "", 200, `"deleted":true`)
 	if _, answer := request(t, "GET", a+"/api/messages?channel_id=room&after=0", ""); strings.Contains(answer, "secret") {
@@ -191,7 +192,8 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 	is("polling for it there", "GET", b+"/api/messages/poll?channel_id=gone&after=0&timeout=5", "", 200, "private words")
 	is("removing the channel", "DELETE", a+"/api/channels/gone?user=alice", "", 204, "")
 	for deadline := time.Now().Add(testenv.Patience); ; time.Sleep(20 * time.Millisecond) {
-		if _, answer := request(t, "GET", b+"/api/messages/poll?channel_id=gone&after=0&timeout=0", ""); !strings.Contains(answer, "private") {
+		if _, answer := request(t, "GET", b+"/api/messages/poll?channel_id=gone&after=0&timeout=0", ""); !strings.Contains(answer,
+			"private") {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -216,5 +218,6 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 	if _, err := redis.Control("up"); err != nil {
 		t.Fatal(err)
 	}
-	is("a message when Redis is back", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"again","key":"k2"}`, 201, `"text":"again"`)
+	is("a message when Redis is back", "POST", b+"/api/messages", `{"channel_id":"room","user":"alice","text":"again","key":"k2"}`, 201,
+		`"text":"again"`)
 }

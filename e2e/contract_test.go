@@ -69,12 +69,25 @@ func TestAnEventStreamByteByByte(t *testing.T) {
 	head, block := stream(t, server, "GET /api/stream/general?after=1 HTTP/1.1\r\nHost: HOST")
 	header(t, head, map[string]string{"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform",
 		"X-Accel-Buffering": "no", "Connection": "keep-alive", "X-Content-Type-Options": "nosniff"})
-	matches(t, "the first block", block(), `retry: 2000\nid: 1\nevent: welcome\ndata: \{"type":"welcome","channel":"general","first_id":1,"last_id":2,"cursor":1,"epoch":"\w+","resumed":true\}\n`)
-	matches(t, "a message", block(), `id: 2\nevent: message\ndata: \{"type":"message","id":2,"channel":"general","user":"alice","text":"two\\ndata: 3","timestamp":\d+\.\d{6}\}\n`)
+	matches(
+		t,
+		"the first block",
+		block(),
+		`retry: 2000\nid: 1\nevent: welcome\ndata: \{"type":"welcome","channel":"general","first_id":1,"last_id":2,"cursor":1,"epoch":"\w+",`+
+			`"resumed":true\}\n`,
+	)
+	matches(
+		t,
+		"a message",
+		block(),
+		`id: 2\nevent: message\ndata: \{"type":"message","id":2,"channel":"general","user":"alice","text":"two\\ndata: 3",`+
+			`"timestamp":\d+\.\d{6}\}\n`,
+	)
 	for query, reason := range map[string]string{"after=9": "ahead", "after=1&epoch=another": "epoch"} {
 		_, block = stream(t, server, "GET /api/stream/general?"+query+" HTTP/1.1\r\nHost: HOST")
 		matches(t, "welcome", block(), `retry: 2000\nid: 2\nevent: welcome\n.*"cursor":2,.*"resumed":false\}\n`)
-		matches(t, "reset", block(), `id: 2\nevent: reset\ndata: \{"type":"reset","channel":"general","reason":"`+reason+`","first_id":1,"last_id":2\}\n`)
+		matches(t, "reset", block(),
+			`id: 2\nevent: reset\ndata: \{"type":"reset","channel":"general","reason":"`+reason+`","first_id":1,"last_id":2\}\n`)
 	}
 	post(t, server.URL, "other", "x")
 	_, block = stream(t, server, "GET /api/stream?channel_id=general&channel_id=other&after=general:1 HTTP/1.1\r\nHost: HOST")
@@ -126,7 +139,13 @@ func TestPollsByteByByte(t *testing.T) {
 		}
 		return res, string(b)
 	}
-	short := map[string]string{"Cache-Control": "private, no-cache", "ETag": `"[^"]+"`, "Parley-Last-Id": "1", "Parley-Epoch": `\w+`, "X-Content-Type-Options": "nosniff"}
+	short := map[string]string{
+		"Cache-Control":          "private, no-cache",
+		"ETag":                   `"[^"]+"`,
+		"Parley-Last-Id":         "1",
+		"Parley-Epoch":           `\w+`,
+		"X-Content-Type-Options": "nosniff",
+	}
 	res, body := ask("/api/messages?channel_id=general", "")
 	header(t, res, short)
 	header(t, res, map[string]string{"Content-Type": "application/json"})
@@ -141,14 +160,17 @@ func TestPollsByteByByte(t *testing.T) {
 	}
 	message := `\{"type":"message","id":2,[^}]*\}`
 	for query, want := range map[string]string{
-		"channel_id=general&after=1":                                  `\{"messages":\[` + message + `\],"last_id":2,"epoch":"\w+"\}\n`,
-		"channel_id=general&after=2&timeout=0":                        `\{"messages":\[\],"last_id":2,"epoch":"\w+"\}\n`,
-		"channel_id=general&after=9":                                  `\{"messages":\[\],"last_id":2,"epoch":"\w+","reset":\{"type":"reset","channel":"general","reason":"ahead","first_id":1,"last_id":2\}\}\n`,
-		"channel_id=general&channel_id=other&after=general:1,other:0": `\{"messages":\[` + message + `\],"cursor":"general:2,other:0","epoch":"\w+"\}\n`,
-		"channel_id=general&after=2&timeout=0.1":                      `\{"messages":\[\],"last_id":2,"epoch":"\w+"\}\n`, // parked
+		"channel_id=general&after=1":           `\{"messages":\[` + message + `\],"last_id":2,"epoch":"\w+"\}\n`,
+		"channel_id=general&after=2&timeout=0": `\{"messages":\[\],"last_id":2,"epoch":"\w+"\}\n`,
+		"channel_id=general&after=9": `\{"messages":\[\],"last_id":2,"epoch":"\w+","reset":\{"type":"reset",` +
+			`"channel":"general","reason":"ahead","first_id":1,"last_id":2\}\}\n`,
+		"channel_id=general&channel_id=other&after=general:1,other:0": `\{"messages":\[` + message + `\],"cursor":"general:2,other:0",` +
+			`"epoch":"\w+"\}\n`,
+		"channel_id=general&after=2&timeout=0.1": `\{"messages":\[\],"last_id":2,"epoch":"\w+"\}\n`, // parked
 	} {
 		res, body := ask("/api/messages/poll?"+query, "")
-		header(t, res, map[string]string{"Cache-Control": "no-store", "Content-Type": "application/json", "X-Content-Type-Options": "nosniff"})
+		header(t, res,
+			map[string]string{"Cache-Control": "no-store", "Content-Type": "application/json", "X-Content-Type-Options": "nosniff"})
 		matches(t, query, body, want)
 	}
 }
@@ -212,7 +234,8 @@ func TestEveryoneIsToldOfTheDrain(t *testing.T) {
 	}
 	matches(t, "the stream's block", told, `retry: \d+\nevent: draining\ndata: \{"type":"draining","code":"draining",.*\}\n`)
 	res := poll.answer()
-	header(t, res, map[string]string{"Retry-After": `\d+`, "Content-Type": `application/problem\+json`, "X-Content-Type-Options": "nosniff"})
+	header(t, res,
+		map[string]string{"Retry-After": `\d+`, "Content-Type": `application/problem\+json`, "X-Content-Type-Options": "nosniff"})
 	if res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("the poll: %s", res.Status)
 	}
@@ -246,7 +269,8 @@ func TestHowLeavingIsTold(t *testing.T) {
 		}
 		told = append(told, f)
 	}
-	if want := []string{`{"type":"user-joined","user":"bob","name":"bob","channel":"club"}`, `{"type":"system","text":"bob disconnected","user":"bob","channel":"club"}`,
+	if want := []string{`{"type":"user-joined","user":"bob","name":"bob",` +
+		`"channel":"club"}`, `{"type":"system","text":"bob disconnected","user":"bob","channel":"club"}`,
 		`{"type":"user-left","user":"bob","name":"bob","channel":"club"}`}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}

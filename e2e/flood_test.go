@@ -51,7 +51,8 @@ func TestOneWebSocketFollowsOnlySoManyChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.CloseNow()
-	for i, step := range [][3]string{{"subscribe", "a", "welcome"}, {"subscribe", "b", "welcome"}, {"subscribe", "c", "welcome"}, {"subscribe", "d", "errortoo_large"},
+	for i, step := range [][3]string{{"subscribe", "a", "welcome"}, {"subscribe", "b", "welcome"}, {"subscribe", "c", "welcome"},
+		{"subscribe", "d", "errortoo_large"},
 		{"subscribe", "a", "welcome"}, {"unsubscribe", "a", "ack"}, {"subscribe", "d", "welcome"}} {
 		if got := keyedFrame(ctx, t, ws, step[0], step[1]); got != step[2] {
 			t.Errorf("step %d, %v: %s", i, step, got)

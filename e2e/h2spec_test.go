@@ -23,7 +23,8 @@ import (
 // never with net/http alone.
 func TestHTTP2IsAsGoodAsGos(t *testing.T) {
 	t.Parallel()
-	plain := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }))
+	plain := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }))
 	plain.EnableHTTP2 = true
 	plain.Config.ErrorLog = log.New(io.Discard, "", 0)
 	plain.StartTLS()
@@ -59,7 +60,8 @@ func h2spec(t *testing.T, address string) (tests int, failed map[string]bool) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "report.xml")
-	out, _ := exec.CommandContext(ctx, testenv.Need(t, "h2spec"), "-h", host, "-p", port, "-t", "-k", "-P", "/healthz", "-o", "1", "-j", file).CombinedOutput() // 1 if any failed
+	out, _ := exec.CommandContext(ctx, testenv.Need(t, "h2spec"), "-h", host, "-p", port, "-t", "-k", "-P", "/healthz", "-o", "1", "-j",
+		file).CombinedOutput() // 1 if any failed
 	var report struct {
 		Suites []struct {
 			Cases []struct {

@@ -58,11 +58,13 @@ func TestHandshakesMayBeWrittenInManyWays(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	for name, request := range map[string]string{
-		"upper case":              strings.Replace(upgrade, "Upgrade: websocket", "UPGRADE: WebSocket", 1),
-		"Connection with two":     strings.Replace(upgrade, "Connection: Upgrade", "Connection: keep-alive, Upgrade", 1),
-		"lower-case header names": strings.NewReplacer("Sec-WebSocket-Version", "sec-websocket-version", "Sec-WebSocket-Key", "sec-websocket-key").Replace(upgrade),
-		"a loopback Origin":       strings.Replace(upgrade, "\r\n\r\n", "\r\nOrigin: http://localhost:3000\r\n\r\n", 1),
-		"extensions":              strings.Replace(upgrade, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n", 1),
+		"upper case":          strings.Replace(upgrade, "Upgrade: websocket", "UPGRADE: WebSocket", 1),
+		"Connection with two": strings.Replace(upgrade, "Connection: Upgrade", "Connection: keep-alive, Upgrade", 1),
+		"lower-case header names": strings.NewReplacer("Sec-WebSocket-Version", "sec-websocket-version", "Sec-WebSocket-Key",
+			"sec-websocket-key").Replace(upgrade),
+		"a loopback Origin": strings.Replace(upgrade, "\r\n\r\n", "\r\nOrigin: http://localhost:3000\r\n\r\n", 1),
+		"extensions": strings.Replace(upgrade, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate; "+
+			"client_max_window_bits\r\n\r\n", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -75,8 +75,10 @@ func TestWhoSendsTooMuchIsToldToWait(t *testing.T) {
 	if _, err := fmt.Sscan(res.Header.Get("Retry-After"), &after); err != nil || after < 30 || after > 50 {
 		t.Errorf("Retry-After is %q", res.Header.Get("Retry-After"))
 	}
-	for _, op := range [][3]string{{"POST", "/api/channels/room:a/events", `{"event":"e","data":{}}`}, {"PATCH", "/api/messages/room:a/1", `{"text":"y"}`},
-		{"PUT", "/api/messages/room:a/1/reactions/x", ""}, {"DELETE", "/api/messages/room:a/1", ""}, {"POST", "/api/messages", `{"channel_id":"room:b","text":"x"}`}} {
+	for _, op := range [][3]string{{"POST", "/api/channels/room:a/events", `{"event":"e",` +
+		`"data":{}}`}, {"PATCH", "/api/messages/room:a/1", `{"text":"y"}`},
+		{"PUT", "/api/messages/room:a/1/reactions/x", ""}, {"DELETE", "/api/messages/room:a/1", ""}, {"POST", "/api/messages",
+			`{"channel_id":"room:b","text":"x"}`}} {
 		p.expect(429, op[0], op[1], alice, op[2])
 	}
 	p.expect(200, "GET", "/api/messages?channel_id=room:a", alice, "") // reading goes on
@@ -95,7 +97,8 @@ func TestWhoSendsTooMuchIsToldToWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.CloseNow()
-	for _, frame := range []string{`{"channel":"room:a","text":"1","key":"1"}`, `{"channel":"room:a","text":"2","key":"2"}`, `{"type":"ping","key":"3"}`} {
+	for _, frame := range []string{`{"channel":"room:a","text":"1",` +
+		`"key":"1"}`, `{"channel":"room:a","text":"2","key":"2"}`, `{"type":"ping","key":"3"}`} {
 		if err := ws.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +193,8 @@ func TestHandshakesAreLimited(t *testing.T) {
 	if ws == nil {
 		t.Fatalf("a page's: %d", status)
 	}
-	if _, b, err := ws.Read(ctx); err != nil || !strings.Contains(string(b), `"code":"rate_limited"`) || !strings.Contains(string(b), `"retry_after_ms":`) {
+	if _, b, err := ws.Read(ctx); err != nil || !strings.Contains(string(b), `"code":"rate_limited"`) ||
+		!strings.Contains(string(b), `"retry_after_ms":`) {
 		t.Errorf("%s %v", b, err)
 	}
 	if _, _, err := ws.Read(ctx); websocket.CloseStatus(err) != 4429 {
@@ -198,7 +202,9 @@ func TestHandshakesAreLimited(t *testing.T) {
 	}
 	// EventSource would give up after a status; it is told in a block.
 	res, body := p.from("203.0.113.1", "GET", "/api/stream/general", alice, "")
-	if res.StatusCode != 200 || !strings.HasPrefix(body, "retry: ") || !strings.Contains(body, "\nevent: draining\n") || !strings.Contains(body, `"code":"rate_limited"`) || strings.Contains(body, "id:") {
+	if res.StatusCode != 200 || !strings.HasPrefix(body, "retry: ") || !strings.Contains(body, "\nevent: draining\n") ||
+		!strings.Contains(body, `"code":"rate_limited"`) ||
+		strings.Contains(body, "id:") {
 		t.Errorf("%s %q", res.Status, body)
 	}
 	if _, status := dial("203.0.113.2", ""); status != 101 {
@@ -251,7 +257,8 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 	}
 	first, endFirst := open("203.0.113.1", "alice", stream)
 	is("the first", first, "welcome ")
-	ws, _, err := websocket.Dial(ctx, p.URL+"/ws?token="+p.hour("alice", "*"), &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"203.0.113.1"}}})
+	ws, _, err := websocket.Dial(ctx, p.URL+"/ws?token="+p.hour("alice", "*"),
+		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"203.0.113.1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +271,8 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 	is("bob's", bob, "welcome ")
 	carol, _ := open("203.0.113.1", "carol", stream)
 	is("a fourth from one address", carol, "draining rate_limited")
-	if res, _ := p.from("203.0.113.1", "GET", "/api/messages/poll?channel_id=general&timeout=5", p.hour("carol", "*"), ""); res.StatusCode != 429 {
+	if res, _ := p.from("203.0.113.1", "GET", "/api/messages/poll?channel_id=general&timeout=5", p.hour("carol", "*"),
+		""); res.StatusCode != 429 {
 		t.Errorf("a held poll beside them: %s", res.Status)
 	}
 	endFirst()
@@ -344,7 +352,9 @@ func TestAProxySaysWhereAClientIs(t *testing.T) {
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(testenv.Patience))
 		const body = `{"channel_id":"room:a","text":"x"}`
-		request := fmt.Sprintf("POST /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", p.hour(user, "*"), len(body), body)
+		request := fmt.Sprintf(
+			"POST /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
+			p.hour(user, "*"), len(body), body)
 		if _, err := c.Write(append(bytes.Clone(header), request...)); err != nil {
 			t.Fatal(err)
 		}
@@ -378,7 +388,8 @@ func TestAProxySaysWhereAClientIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		fmt.Fprintf(c, "GET /api/messages/poll?channel_id=room:a&timeout=0.1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", p.hour("alice", "*"))
+		fmt.Fprintf(c, "GET /api/messages/poll?channel_id=room:a&timeout=0.1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+			p.hour("alice", "*"))
 		res, err := http.ReadResponse(in, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -387,7 +398,12 @@ func TestAProxySaysWhereAClientIs(t *testing.T) {
 			t.Fatalf("%s %v", res.Status, err)
 		}
 	}
-	fmt.Fprintf(c, "GET /ws/chat/room:a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n", p.hour("alice", "*"))
+	fmt.Fprintf(
+		c,
+		"GET /ws/chat/room:a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "+
+			"13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n",
+		p.hour("alice", "*"),
+	)
 	s := &socket{t: t, conn: c, in: in}
 	s.accepted()
 	s.send(ping("there"))

@@ -78,11 +78,18 @@ func TestRawBytesInDataReachEveryReader(t *testing.T) {
 	live.until("welcome")
 	writer := dialPacked(t, server.URL, "/ws/chat/blobs?user=alice")
 	writer.until("welcome")
-	writer.send(websocket.MessageBinary, map[string]any{"key": "k1", "data": map[string]any{"blob": []byte{0, 1, 255}, "none": []byte{}, "list": []any{[]byte("hi"), "AAH/"}}})
+	writer.send(
+		websocket.MessageBinary,
+		map[string]any{
+			"key":  "k1",
+			"data": map[string]any{"blob": []byte{0, 1, 255}, "none": []byte{}, "list": []any{[]byte("hi"), "AAH/"}},
+		},
+	)
 	if ack := writer.until("ack"); ack["key"] != "k1" || fmt.Sprint(ack["id"]) != "1" {
 		t.Errorf("the acknowledgement is %v", ack)
 	}
-	if _, err := client.New(server.URL, client.Config{User: "bob"}).Publish(t.Context(), "blobs", client.Draft{Data: json.RawMessage(`{"blob": "AAH/", "list" : [ "AAH/" ]}`)}); err != nil {
+	if _, err := client.New(server.URL, client.Config{User: "bob"}).Publish(t.Context(), "blobs",
+		client.Draft{Data: json.RawMessage(`{"blob": "AAH/", "list" : [ "AAH/" ]}`)}); err != nil {
 		t.Fatal(err)
 	}
 	bytes := map[string]any{"blob": []byte{0, 1, 255}, "none": []byte(nil), "list": []any{[]byte("hi"), "AAH/"}}
@@ -152,7 +159,8 @@ func TestWrongMsgpackIsAnsweredAndTextClosesTheConnection(t *testing.T) {
 	server := testenv.Server(t)
 	p := dialPacked(t, server.URL, "/ws/chat/general?user=alice")
 	for name, frame := range map[string][]byte{
-		"an extension": {0x81, 0xA4, 'd', 'a', 't', 'a', 0x81, 0xA1, 'v', 0xD4, 5, 0}, "a cut map": {0x82, 0xA4}, "an announced giant": {0xDF, 255, 255, 255, 255},
+		"an extension": {0x81, 0xA4, 'd', 'a', 't', 'a', 0x81, 0xA1, 'v', 0xD4, 5, 0}, "a cut " +
+			"map": {0x82, 0xA4}, "an announced giant": {0xDF, 255, 255, 255, 255},
 	} {
 		if err := p.conn.Write(t.Context(), websocket.MessageBinary, frame); err != nil {
 			t.Fatal(err)

@@ -183,7 +183,8 @@ func (s *socket) until(op byte) string {
 			return payload
 		}
 		if got == opClose {
-			s.t.Fatalf("waiting for a frame of kind %x the server closed with %d %q", op, closeCode(payload), payload[min(2, len(payload)):])
+			s.t.Fatalf("waiting for a frame of kind %x the server closed with %d %q", op, closeCode(payload),
+				payload[min(2, len(payload)):])
 		}
 	}
 }

@@ -76,7 +76,9 @@ func runDocument(t *testing.T, document string) {
 	)
 	shell := testenv.Run(t, "bash")
 	shell.Say("cd '" + t.TempDir() + "'; trap 'kill -9 $server $serve' EXIT")
-	shell.Say("export PARLEY_LISTEN=" + address + " PARLEY_ADMIN_LISTEN=127.0.0.1:0 PARLEY_DATA='" + server.Data + "' PARLEY_SERVER=" + server.URL)
+	shell.Say(
+		"export PARLEY_LISTEN=" + address + " PARLEY_ADMIN_LISTEN=127.0.0.1:0 PARLEY_DATA='" + server.Data + "' PARLEY_SERVER=" + server.URL,
+	)
 	for _, b := range blocks {
 		if b.own && server != nil {
 			server.Stop()

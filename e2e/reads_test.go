@@ -19,7 +19,8 @@ func (p *production) limited(what string, res *http.Response, body string) {
 	var e struct{ Code, Hint string }
 	after := 0
 	_, err := fmt.Sscan(res.Header.Get("Retry-After"), &after)
-	if json.Unmarshal([]byte(body), &e) != nil || res.StatusCode != 429 || e.Code != "rate_limited" || e.Hint == "" || err != nil || after < 1 {
+	if json.Unmarshal([]byte(body), &e) != nil || res.StatusCode != 429 || e.Code != "rate_limited" || e.Hint == "" || err != nil ||
+		after < 1 {
 		p.t.Errorf("%s: %s %s, Retry-After %q", what, res.Status, body, res.Header.Get("Retry-After"))
 	}
 }
@@ -51,7 +52,8 @@ func (p *production) dial(path, token, ip string) *websocket.Conn {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), testenv.Patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, p.URL+path, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}, "X-Forwarded-For": {ip}}})
+	ws, _, err := websocket.Dial(ctx, p.URL+path,
+		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}, "X-Forwarded-For": {ip}}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -65,9 +67,22 @@ func TestWhoReadsTooMuchIsToldToWait(t *testing.T) {
 	p.expect(201, "POST", "/api/messages", p.key, `{"channel_id":"room:a","text":"x","user":"bob"}`)
 	alice := p.hour("alice", "*")
 	p.expect(200, "GET", "/api/messages?channel_id=room:a", alice, "")
-	reads := []string{"/api/messages?channel_id=room:a", "/api/messages?channel_id=room:a&channel_id=room:b", "/api/messages", "/api/messages/room:a/1", "/api/messages?channel_id=room:a&thread=1",
-		"/api/messages/poll?channel_id=room:a&timeout=0", "/api/channels", "/api/channels?all=true", "/api/channels/room:a", "/api/channels/room:a/members",
-		"/api/channels/room:a/presence", "/api/users/bob/presence", "/ws", "/ws/chat/room:a"}
+	reads := []string{
+		"/api/messages?channel_id=room:a",
+		"/api/messages?channel_id=room:a&channel_id=room:b",
+		"/api/messages",
+		"/api/messages/room:a/1",
+		"/api/messages?channel_id=room:a&thread=1",
+		"/api/messages/poll?channel_id=room:a&timeout=0",
+		"/api/channels",
+		"/api/channels?all=true",
+		"/api/channels/room:a",
+		"/api/channels/room:a/members",
+		"/api/channels/room:a/presence",
+		"/api/users/bob/presence",
+		"/ws",
+		"/ws/chat/room:a",
+	}
 	for _, path := range reads {
 		res, body := p.do("GET", path, alice, "")
 		p.limited(path, res, body)
@@ -76,7 +91,8 @@ func TestWhoReadsTooMuchIsToldToWait(t *testing.T) {
 		res, problem := p.do("POST", path, alice, body)
 		p.limited(path, res, problem)
 	}
-	if res, body := p.do("GET", "/api/stream/room:a", alice, ""); res.StatusCode != 200 || !strings.Contains(body, "\nevent: draining\n") || !strings.Contains(body, `"code":"rate_limited"`) {
+	if res, body := p.do("GET", "/api/stream/room:a", alice, ""); res.StatusCode != 200 || !strings.Contains(body, "\nevent: draining\n") ||
+		!strings.Contains(body, `"code":"rate_limited"`) {
 		t.Errorf("an event stream: %s %q", res.Status, body)
 	}
 	p.expect(201, "POST", "/api/messages", alice, `{"channel_id":"room:a","text":"x"}`)          // sending goes on
@@ -88,8 +104,10 @@ func TestWhoReadsTooMuchIsToldToWait(t *testing.T) {
 
 	// A WebSocket that is open stays so; to open it was the one thing.
 	ws := p.dial("/ws", p.hour("carol", "*"), "")
-	for _, frame := range []string{`{"type":"history","channel":"room:a"}`, `{"type":"subscribe","channel":"room:a"}`, `{"type":"watch","users":["bob"]}`,
-		`{"type":"read","channel":"room:a","id":1}`, `{"type":"typing","channel":"room:a"}`, `{"type":"auth","token":"` + p.hour("carol", "*") + `"}`} {
+	for _, frame := range []string{`{"type":"history","channel":"room:a"}`, `{"type":"subscribe",` +
+		`"channel":"room:a"}`, `{"type":"watch","users":["bob"]}`,
+		`{"type":"read","channel":"room:a","id":1}`, `{"type":"typing",` +
+			`"channel":"room:a"}`, `{"type":"auth","token":"` + p.hour("carol", "*") + `"}`} {
 		if got, retry := told(t, ws, frame); got != "error rate_limited" || retry < 1000 {
 			t.Errorf("%.40s: %s, %d ms", frame, got, retry)
 		}
@@ -165,16 +183,25 @@ func TestAUserMakesOnlySoManyChannels(t *testing.T) {
 	}
 	res, body := say(alice, "room:3")
 	p.limited("a third by a message", res, body)
-	for _, request := range [][2]string{{"/api/channels/room:4", `{"title":"t"}`}, {"/api/channels/room:4", `{"kind":"members"}`}, {"/api/channels/room:4/members/alice", ""}, {"/api/channels/room:4/members/bob", `{"role":"admin"}`},
+	for _, request := range [][2]string{{"/api/channels/room:4", `{"title":"t"}`}, {"/api/channels/room:4", `{"kind":"members"}`},
+		{"/api/channels/room:4/members/alice", ""}, {"/api/channels/room:4/members/bob", `{"role":"admin"}`},
 		{"/api/channels/dm:alice:zoe", ""}} {
 		res, body := p.do("PUT", request[0], alice, request[1])
 		p.limited(strings.Join(request[:], " "), res, body)
 	}
-	if _, items := p.do("POST", "/api/messages/batch", alice, `[{"channel_id":"room:5","text":"x"},{"channel_id":"room:1","text":"x"}]`); strings.Count(items, `"rate_limited"`) != 1 || strings.Count(items, `"id":`) != 1 {
+	if _, items := p.do("POST", "/api/messages/batch", alice, `[{"channel_id":"room:5","text":"x"},{"channel_id":"room:1",`+
+		`"text":"x"}]`); strings.Count(
+		items,
+		`"rate_limited"`,
+	) != 1 ||
+		strings.Count(items, `"id":`) != 1 {
 		t.Errorf("a batch: %s", items)
 	}
 	ws := p.dial("/ws", alice, "")
-	for frame, want := range map[string]string{`{"channel":"room:6","text":"x"}`: "error rate_limited", `{"channel":"room:2","text":"x"}`: "ack", `{"type":"subscribe","channel":"room:7"}`: "welcome", `{"type":"event","event":"e","data":{},"channel":"room:7"}`: "ack"} {
+	for frame, want := range map[string]string{`{"channel":"room:6",` +
+		`"text":"x"}`: "error rate_limited", `{"channel":"room:2",` +
+		`"text":"x"}`: "ack", `{"type":"subscribe","channel":"room:7"}`: "welcome", `{"type":"event","event":"e","data":{},` +
+		`"channel":"room:7"}`: "ack"} {
 		if got, _ := told(t, ws, frame); got != want {
 			t.Errorf("%s: %s, want %s", frame, got, want)
 		}
@@ -189,7 +216,8 @@ func TestAUserMakesOnlySoManyChannels(t *testing.T) {
 	for _, step := range []struct {
 		token, channel string
 		want           int
-	}{{bob, "room:b", 201}, {bob, "dm:bob:zoe", 201}, {bob, "dm:bob:zoe", 201}, {bob, "room:c", 429}, {p.key, "room:k1", 201}, {p.key, "room:k2", 201}, {p.key, "room:k3", 201}} {
+	}{{bob, "room:b", 201}, {bob, "dm:bob:zoe", 201}, {bob, "dm:bob:zoe", 201}, {bob, "room:c", 429}, {p.key, "room:k1", 201}, {p.key,
+		"room:k2", 201}, {p.key, "room:k3", 201}} {
 		if res, body := say(step.token, step.channel); res.StatusCode != step.want {
 			t.Errorf("%s: %s %s, want %d", step.channel, res.Status, body, step.want)
 		}

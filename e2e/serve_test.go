@@ -43,7 +43,9 @@ func serve(t testing.TB, flags ...string) *production {
 			t.Fatal(err)
 		}
 	}
-	p.Proc = testenv.Server(t, append([]string{"serve", "--auth-hmac-secret-file", secret, "--api-keys-file", keys, "--allowed-origins", page}, flags...)...)
+	p.Proc = testenv.Server(
+		t,
+		append([]string{"serve", "--auth-hmac-secret-file", secret, "--api-keys-file", keys, "--allowed-origins", page}, flags...)...)
 	return p
 }
 
@@ -51,7 +53,9 @@ func serve(t testing.TB, flags ...string) *production {
 // the user is a member of).
 func (p *production) token(user string, issued, expires time.Time, channels ...string) string {
 	p.t.Helper()
-	c := auth.Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(issued), ExpiresAt: jwt.NewNumericDate(expires)}}
+	c := auth.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(issued), ExpiresAt: jwt.NewNumericDate(expires)},
+	}
 	if channels != nil {
 		c.Channels = &channels
 	}
@@ -309,7 +313,8 @@ func TestABadTokenOnAnOpenConnectionEndsIt(t *testing.T) {
 	p := serve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
-	for name, token := range map[string]string{"no token": "", "nonsense": "x.y.z", "an old one": p.token("alice", time.Now().Add(-time.Hour), time.Now().Add(-time.Second))} {
+	for name, token := range map[string]string{"no token": "", "nonsense": "x.y.z", "an old " +
+		"one": p.token("alice", time.Now().Add(-time.Hour), time.Now().Add(-time.Second))} {
 		ws, _, err := websocket.Dial(ctx, p.URL+"/ws?token="+p.hour("alice"), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -350,7 +355,8 @@ func TestARevokedUserIsCutOffAlsoAfterARestart(t *testing.T) {
 		p.expect(401, "GET", "/api/messages?channel_id=general", before, "")
 		p.expect(401, "GET", "/api/stream/general", before, "")
 		p.expect(401, "GET", "/ws/chat/general", before, "")
-		p.expect(200, "GET", "/api/messages?channel_id=general", p.token("alice", time.Now().Add(2*time.Second), time.Now().Add(time.Hour), "*"), "")
+		p.expect(200, "GET", "/api/messages?channel_id=general",
+			p.token("alice", time.Now().Add(2*time.Second), time.Now().Add(time.Hour), "*"), "")
 		p.expect(200, "GET", "/api/messages?channel_id=general", bystander, "")
 	}
 	void()
@@ -479,7 +485,8 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 		t.Fatal(body)
 	}
 	streams := map[string]io.Reader{}
-	for _, path := range []string{"/api/stream/general", "/api/stream?channel_id=general&channel_id=other", "/api/messages/poll?channel_id=general&timeout=60"} {
+	for _, path := range []string{"/api/stream/general", "/api/stream?channel_id=general&channel_id=other",
+		"/api/messages/poll?channel_id=general&timeout=60"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -489,12 +496,14 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 		write(t, conn, rawHead("GET", path, "Authorization: Bearer "+key, "Connection: close")+"\r\n")
 		streams[path] = conn
 	}
-	ws, _, err := websocket.Dial(t.Context(), p.URL+"/ws/chat/general", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
+	ws, _, err := websocket.Dial(t.Context(), p.URL+"/ws/chat/general",
+		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ws.CloseNow()
-	many, _, err := websocket.Dial(t.Context(), p.URL+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
+	many, _, err := websocket.Dial(t.Context(), p.URL+"/ws",
+		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + key}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -513,7 +522,8 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s does not end with its key: %v", path, err)
 		}
-		if poll := strings.Contains(path, "/poll"); poll && !bytes.Contains(got, []byte(`"code":"unauthorized"`)) || !poll && !bytes.Contains(got, []byte("event: welcome")) {
+		if poll := strings.Contains(path, "/poll"); poll && !bytes.Contains(got, []byte(`"code":"unauthorized"`)) ||
+			!poll && !bytes.Contains(got, []byte("event: welcome")) {
 			t.Errorf("%s: %s", path, got)
 		}
 	}
@@ -543,7 +553,8 @@ func TestSendAndTailTakeAToken(t *testing.T) {
 		cmd.Env = append(os.Environ(), "PARLEY_TOKEN="+env)
 		return cmd
 	}
-	if out, err := command("", "send", "general", "nobody's").CombinedOutput(); err == nil || !strings.Contains(string(out), "credentials") {
+	if out, err := command("", "send", "general", "nobody's").CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "credentials") {
 		t.Errorf("without a token: %v %s", err, out)
 	}
 	for env, args := range map[string][]string{"": {"--token", token}, token: nil} {

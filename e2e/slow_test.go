@@ -69,7 +69,8 @@ func TestWhoIsSlowOnPurposeIsCutOff(t *testing.T) {
 		begun := time.Now()
 		wait.Go(func() {
 			rest, err := io.ReadAll(conn)
-			if took := time.Since(begun); err != nil && !strings.Contains(err.Error(), "reset") || took < c.limit-2*time.Second || took > c.limit+15*time.Second {
+			if took := time.Since(begun); err != nil && !strings.Contains(err.Error(), "reset") || took < c.limit-2*time.Second ||
+				took > c.limit+15*time.Second {
 				t.Errorf("%s: cut off after %v, %v, want %v; it was told %q", name, took, err, c.limit, rest)
 			}
 			if c.told != "" && !strings.Contains(string(rest), c.told) {

@@ -133,7 +133,8 @@ func TestNothingIsSmuggledPastNetHTTP(t *testing.T) {
 		for _, f := range framings {
 			for _, late := range []bool{false, true} {
 				n++
-				names := strings.NewReplacer("QUIET", fmt.Sprintf("quiet-%d", n), "USER", fmt.Sprintf("u%d", n), "LOOT", fmt.Sprintf("loot-%d", n))
+				names := strings.NewReplacer("QUIET", fmt.Sprintf("quiet-%d", n), "USER", fmt.Sprintf("u%d", n), "LOOT",
+					fmt.Sprintf("loot-%d", n))
 				body := names.Replace(smuggled)
 				if f.before == "X\r\n" {
 					body = fmt.Sprintf("%x\r\n", len(body)) + body + f.after
@@ -271,7 +272,8 @@ func TestTheAnswerToHeadHasNoBody(t *testing.T) {
 	post(t, server.URL, "busy", "something to answer with")
 	for _, path := range []string{"/api/messages/poll?channel_id=busy&after=0", "/api/messages/poll?channel_id=quiet&timeout=60",
 		"/api/messages/poll?channel_id=quiet&timeout=0", "/api/messages?channel_id=busy", "/api/stream/busy",
-		"/api/stream?channel_id=busy", "/api/channels", "/api/channels/busy", "/api/messages/busy/1", "/healthz", "/readyz", "/", "/parley.js", "/openapi.json", "/nowhere", "/ws/chat/busy"} {
+		"/api/stream?channel_id=busy", "/api/channels", "/api/channels/busy", "/api/messages/busy/1", "/healthz", "/readyz",
+		"/", "/parley.js", "/openapi.json", "/nowhere", "/ws/chat/busy"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
@@ -326,7 +328,8 @@ func TestNoClientOfAProxyGetsAnothersRequest(t *testing.T) {
 				})
 				all.Go(func() {
 					for range 10 {
-						r, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/api/messages?channel_id=of-%d&user=victim-%d", front, n, n), nil)
+						r, err := http.NewRequest(http.MethodGet,
+							fmt.Sprintf("%s/api/messages?channel_id=of-%d&user=victim-%d", front, n, n), nil)
 						if err != nil {
 							t.Error(err)
 							return

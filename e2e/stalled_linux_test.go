@@ -60,7 +60,8 @@ func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 		}
 		defer res.Body.Close()
 		answer, err := io.ReadAll(res.Body)
-		if err == nil && (res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated || bytes.Contains(answer, []byte(`"error"`))) {
+		if err == nil &&
+			(res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated || bytes.Contains(answer, []byte(`"error"`))) {
 			err = fmt.Errorf("%s %.200s", res.Status, answer)
 		}
 		return err
@@ -160,7 +161,10 @@ func (r *stalledReader) dial(room int) error {
 		return err
 	}
 	r.in = bufio.NewReader(r.conn)
-	request := strings.NewReplacer("HOST", r.conn.RemoteAddr().String(), "general?user=alice", fmt.Sprintf("%s?after=%d", r.channel, r.last)).Replace(upgrade)
+	request := strings.NewReplacer("HOST", r.conn.RemoteAddr().String(), "general?user=alice",
+		fmt.Sprintf("%s?after=%d", r.channel, r.last)).Replace(
+		upgrade,
+	)
 	if _, err = io.WriteString(r.conn, request); err != nil {
 		return err
 	}

@@ -90,14 +90,16 @@ func TestACertificateIsReplacedWithoutARestart(t *testing.T) {
 	if err != nil || res.ProtoMajor != 2 {
 		t.Fatalf("%v %v", res, err)
 	}
-	for name, want := range map[string]string{"Strict-Transport-Security": "max-age=31536000", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+	for name, want := range map[string]string{"Strict-Transport-Security": "max-age=31536000", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer"} {
 		if got := res.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, "wss"+strings.TrimPrefix(p.URL, "https")+"/ws?token="+p.hour("alice"), &websocket.DialOptions{HTTPClient: plainHTTP1(t, old)})
+	ws, _, err := websocket.Dial(ctx, "wss"+strings.TrimPrefix(p.URL, "https")+"/ws?token="+p.hour("alice"),
+		&websocket.DialOptions{HTTPClient: plainHTTP1(t, old)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +138,8 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	cert, key, roots := selfSigned(t)
 	p := serve(t, "--tls-cert", cert, "--tls-key", key)
 	address := strings.TrimPrefix(p.URL, "https://")
-	for version, good := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+	for version, good := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true,
+		tls.VersionTLS13: true} {
 		c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version})
 		if good != (err == nil) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
@@ -171,8 +174,12 @@ func TestFramingOverTLS(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 		_ = c.SetDeadline(time.Now().Add(testenv.Patience))
 		s := &socket{t: t, conn: c, in: bufio.NewReader(c)}
-		fmt.Fprintf(c, "GET /ws/chat/room:a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n", p.hour("alice", "*"))
+		fmt.Fprintf(
+			c,
+			"GET /ws/chat/room:a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n",
+			p.hour("alice", "*"),
+		)
 		s.accepted()
 		return s
 	}
@@ -180,18 +187,20 @@ func TestFramingOverTLS(t *testing.T) {
 		frames []frame
 		code   int
 	}{
-		"an unmasked frame":           {[]frame{{op: opText, payload: "{}", bare: true}}, 1002},
-		"a reserved bit":              {[]frame{{op: opText, payload: "{}", rsv: 0x40}}, 1002},
-		"an unknown kind":             {[]frame{{op: 0x3}}, 1002},
-		"a ping in fragments":         {[]frame{{op: opPing, more: true}}, 1002},
-		"a ping of 126 bytes":         {[]frame{ping(strings.Repeat("x", 126))}, 1002},
-		"a continuation of nothing":   {[]frame{{op: opCont, payload: "x"}}, 1002},
-		"two beginnings":              {[]frame{{op: opText, payload: "x", more: true}, text("x")}, 1002},
-		"text that is not UTF-8":      {[]frame{text("\xff")}, 1007},
-		"a binary frame":              {[]frame{{op: opBin, payload: "x"}}, 1003},
-		"a message of 129 KiB":        {[]frame{text(strings.Repeat("x", 129<<10))}, 1009},
-		"fragments of 129 KiB":        {[]frame{{op: opText, payload: strings.Repeat("x", 65<<10), more: true}, {op: opCont, payload: strings.Repeat("x", 65<<10)}}, 1009},
-		"a length that is a lie":      {[]frame{{op: opText, length: []byte{127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, cut: true}}, 1009},
+		"an unmasked frame":         {[]frame{{op: opText, payload: "{}", bare: true}}, 1002},
+		"a reserved bit":            {[]frame{{op: opText, payload: "{}", rsv: 0x40}}, 1002},
+		"an unknown kind":           {[]frame{{op: 0x3}}, 1002},
+		"a ping in fragments":       {[]frame{{op: opPing, more: true}}, 1002},
+		"a ping of 126 bytes":       {[]frame{ping(strings.Repeat("x", 126))}, 1002},
+		"a continuation of nothing": {[]frame{{op: opCont, payload: "x"}}, 1002},
+		"two beginnings":            {[]frame{{op: opText, payload: "x", more: true}, text("x")}, 1002},
+		"text that is not UTF-8":    {[]frame{text("\xff")}, 1007},
+		"a binary frame":            {[]frame{{op: opBin, payload: "x"}}, 1003},
+		"a message of 129 KiB":      {[]frame{text(strings.Repeat("x", 129<<10))}, 1009},
+		"fragments of 129 KiB": {[]frame{{op: opText, payload: strings.Repeat("x", 65<<10), more: true}, {op: opCont,
+			payload: strings.Repeat("x", 65<<10)}}, 1009},
+		"a length that is a lie": {[]frame{{op: opText, length: []byte{127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			cut: true}}, 1009},
 		"a close of one byte":         {[]frame{{op: opClose, payload: "x"}}, 1002},
 		"a close with the code 1005":  {[]frame{closing(1005, "")}, 1002},
 		"a close that is not UTF-8":   {[]frame{closing(1000, "\xff")}, 1007},

@@ -39,14 +39,16 @@ func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 					switch r.IntN(8) {
 					case 0, 1, 2:
 						var m struct{ ID int64 }
-						if demand(ctx, "POST", server.URL+"/api/messages", fmt.Sprintf(`{"channel_id":"general","user":%q,"text":"@%s hello"}`, user, users[r.IntN(3)]), &m) == 201 {
+						if demand(ctx, "POST", server.URL+"/api/messages",
+							fmt.Sprintf(`{"channel_id":"general","user":%q,"text":"@%s hello"}`, user, users[r.IntN(3)]), &m) == 201 {
 							head = m.ID
 							mu.Lock()
 							pointers[user] = max(pointers[user], m.ID)
 							mu.Unlock()
 						}
 					case 3, 4:
-						demand(ctx, "PATCH", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), fmt.Sprintf(`{"text":"now @%s, %d"}`, users[r.IntN(3)], r.Int()), nil)
+						demand(ctx, "PATCH", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user),
+							fmt.Sprintf(`{"text":"now @%s, %d"}`, users[r.IntN(3)], r.Int()), nil)
 					case 5:
 						demand(ctx, "DELETE", fmt.Sprintf("%s/api/messages/general/%d?user=%s", server.URL, id, user), "", nil)
 					case 6:
@@ -55,7 +57,8 @@ func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 						var p struct {
 							ReadID int64 `json:"read_id"`
 						}
-						if demand(ctx, "POST", server.URL+"/api/channels/general/read?user="+user, fmt.Sprintf(`{"id":%d}`, id), &p) == 200 {
+						if demand(ctx, "POST", server.URL+"/api/channels/general/read?user="+user, fmt.Sprintf(`{"id":%d}`, id),
+							&p) == 200 {
 							mu.Lock()
 							pointers[user] = max(pointers[user], p.ReadID)
 							mu.Unlock()
@@ -128,7 +131,8 @@ func recount(t *testing.T, url, user string, pointer int64, seed uint64) {
 	var unread, mentions int64
 	for after := got.ReadID; ; {
 		var page []entry
-		if status := demand(t.Context(), "GET", fmt.Sprintf("%s/api/messages?channel_id=general&after=%d&limit=1000", url, after), "", &page); status != 200 {
+		if status := demand(t.Context(), "GET", fmt.Sprintf("%s/api/messages?channel_id=general&after=%d&limit=1000", url, after), "",
+			&page); status != 200 {
 			t.Fatalf("reading: %d", status)
 		}
 		if len(page) == 0 {
@@ -145,6 +149,7 @@ func recount(t *testing.T, url, user string, pointer int64, seed uint64) {
 		}
 	}
 	if got.Unread != unread || got.Mentions != mentions {
-		t.Errorf("seed %d: %s has %d unread and %d mentions after %d, a recount %d and %d", seed, user, got.Unread, got.Mentions, got.ReadID, unread, mentions)
+		t.Errorf("seed %d: %s has %d unread and %d mentions after %d, a recount %d and %d", seed, user, got.Unread, got.Mentions,
+			got.ReadID, unread, mentions)
 	}
 }

@@ -116,7 +116,13 @@ func (c *Detacher) write(p []byte) (all int, err error) {
 		case waited != nil:
 			err = &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: reason(waited)}
 		case failed != nil && failed != unix.EAGAIN:
-			err = &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("write", failed)}
+			err = &net.OpError{
+				Op:     "write",
+				Net:    "tcp",
+				Source: c.LocalAddr(),
+				Addr:   c.RemoteAddr(),
+				Err:    os.NewSyscallError("write", failed),
+			}
 		case all < len(p):
 			waits = true
 			if c.Patience > 0 && !c.bounded.Load() {

@@ -98,7 +98,11 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	l := ls.some()
 	c.fd, c.loop = int32(fd), l
 	// An event names the connection, not the descriptor, which may be another's by then.
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF, Fd: c.number, Pad: int32(c.birth)}
+	ev := unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF,
+		Fd:     c.number,
+		Pad:    int32(c.birth),
+	}
 	if c.is(deaf) {
 		ev.Events &^= unix.EPOLLIN
 	}

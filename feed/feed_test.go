@@ -227,9 +227,12 @@ func TestANewEpochResetsEverySession(t *testing.T) {
 				nodes[1].post(t, "room", 5)
 				last := survive + 5
 				for i, r := range readers {
-					r.wait(t, fmt.Sprintf("entry %d after the reset on node %d", last, i), func() bool { return r.ids[len(r.ids)-1] == last && len(r.ids) > 11 })
+					r.wait(t, fmt.Sprintf("entry %d after the reset on node %d", last, i),
+						func() bool { return r.ids[len(r.ids)-1] == last && len(r.ids) > 11 })
 					r.mu.Lock()
-					if after := fmt.Sprint(r.ids[11:]); r.resets != 1 || !strings.HasSuffix(fmt.Sprint([]int64{survive + 1, survive + 2, survive + 3, survive + 4, survive + 5}), after[1:]) {
+					if after := fmt.Sprint(r.ids[11:]); r.resets != 1 ||
+						!strings.HasSuffix(fmt.Sprint([]int64{survive + 1, survive + 2, survive + 3, survive + 4, survive + 5}),
+							after[1:]) {
 						t.Errorf("node %d: %d resets, then %s", i, r.resets, after)
 					}
 					r.mu.Unlock()

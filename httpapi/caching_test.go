@@ -47,7 +47,9 @@ func TestWhatCachesMayKeep(t *testing.T) {
 			t.Errorf("%s is not in caching", route)
 			continue
 		}
-		path := strings.NewReplacer("{channel}", "room", "{id}", "1", "{emoji}", "x", "{user}", "bob").Replace(strings.TrimPrefix(route, "GET "))
+		path := strings.NewReplacer("{channel}", "room", "{id}", "1", "{emoji}", "x", "{user}", "bob").Replace(
+			strings.TrimPrefix(route, "GET "),
+		)
 		header := []string{}
 		if strings.HasPrefix(path, "/ws") {
 			header = append(header, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",

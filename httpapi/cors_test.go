@@ -60,7 +60,8 @@ func TestPagesMayReadSomeHeaders(t *testing.T) {
 		if got := h.Get("Access-Control-Expose-Headers"); got != "ETag, Parley-Last-Id, Parley-Epoch, Retry-After" {
 			t.Errorf("%s exposes %q", path, got)
 		}
-		if h.Get("Access-Control-Allow-Origin") != ownOrigin || h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Vary") != "Origin" {
+		if h.Get("Access-Control-Allow-Origin") != ownOrigin || h.Get("Access-Control-Allow-Credentials") != "true" ||
+			h.Get("Vary") != "Origin" {
 			t.Errorf("%s: %v", path, h)
 		}
 		h = s.get(path, "Origin: https://evil.example").Header

@@ -96,7 +96,8 @@ func TestATicketIsGoodForAWholeBatch(t *testing.T) {
 	s := production(t)
 	var ticket struct{ Ticket string }
 	s.do("POST", "/api/tickets", "", "Authorization: Bearer "+tokenFor(t, "alice", []string{"*"})).into(t, &ticket)
-	a := s.do("POST", "/api/messages/batch?ticket="+ticket.Ticket, `[{"channel_id":"general","text":"1"},{"channel_id":"general","text":"2"}]`)
+	a := s.do("POST", "/api/messages/batch?ticket="+ticket.Ticket,
+		`[{"channel_id":"general","text":"1"},{"channel_id":"general","text":"2"}]`)
 	if a.is(t, 200, ""); strings.Count(a.body, `"id":`) != 2 {
 		t.Errorf("%s", a.body)
 	}

@@ -30,8 +30,9 @@ func guard(hosts func(string) bool, secret func() (string, error), hsts bool, ne
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
 		if hosts != nil && !hosts(r.Host) {
-			wire.WriteProblem(w, &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
-				Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine(secret)})
+			wire.WriteProblem(w,
+				&parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("the Host %.100q is not this server", r.Host),
+					Hint: "it answers to localhost and loopback addresses only; for others: " + serveLine(secret)})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -120,7 +120,8 @@ func TestHealthIsAnsweredWhileDraining(t *testing.T) {
 
 // Health checks of proxies may have no Host; every browser sends one.
 func TestLoopbackHosts(t *testing.T) {
-	for host, want := range map[string]bool{"": true, "localhost:1": true, "127.0.0.1": true, "[::1]:80": true, "evil.example": false, "127.0.0.1.evil.example": false} {
+	for host, want := range map[string]bool{"": true, "localhost:1": true, "127.0.0.1": true, "[::1]:80": true, "evil.example": false,
+		"127.0.0.1.evil.example": false} {
 		if got := httpapi.LoopbackHost(host); got != want {
 			t.Errorf("%q: %v", host, got)
 		}

@@ -159,8 +159,11 @@ func (a *API) wasted(c access.Caller, size int, err error) error {
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
-		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding),
-			Hint: "send it as it is"}
+		return nil, &parley.Error{
+			Code:   parley.CodeUnsupportedMedia,
+			Detail: fmt.Sprintf("a body in the coding %.40q can't be read", coding),
+			Hint:   "send it as it is",
+		}
 	}
 	limited := http.MaxBytesReader(w, r.Body, limit)
 	var b []byte
@@ -174,7 +177,12 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 		return nil, &parley.Error{Code: parley.CodeTooLarge, Detail: "the body is too large", Hint: "at most 1 MiB; a batch 8 MiB"}
 	}
 	if err != nil {
-		return nil, &parley.Error{Code: parley.CodeBadRequest, Detail: "the body did not arrive whole", Hint: "send it within 30 s", Err: err}
+		return nil, &parley.Error{
+			Code:   parley.CodeBadRequest,
+			Detail: "the body did not arrive whole",
+			Hint:   "send it within 30 s",
+			Err:    err,
+		}
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(b) > 0 && kind != "application/json" && a.byCookie(r) {
 		return nil, errCookie
@@ -225,7 +233,11 @@ func (a *API) parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 			return nil, err
 		}
 	default:
-		return nil, &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "a body of this type can't be read", Hint: "send JSON or a form"}
+		return nil, &parley.Error{
+			Code:   parley.CodeUnsupportedMedia,
+			Detail: "a body of this type can't be read",
+			Hint:   "send JSON or a form",
+		}
 	}
 	if !a.byCookie(r) { // a link that somebody was sent can't be made to post
 		if err := fill(post, r.URL.Query()); err != nil {

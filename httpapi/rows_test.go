@@ -61,7 +61,12 @@ var rowsPerRequest = []struct {
 	{"DELETE /api/channels/{channel}", "/api/channels/small", `{"user":"root"}`, 30},
 	{"POST /api/channels/{channel}/events", "/api/channels/room/events", `{"user":"bob","event":"score","data":{}}`, 10},
 	{"POST /api/channels/{channel}/typing", "/api/channels/room/typing", `{"user":"bob"}`, 10},
-	{"GET /api/channels/{channel}/members", "/api/channels/room/members?user=carol&limit=10", "", 1_100}, // passes over 1,000 who are banned
+	{
+		"GET /api/channels/{channel}/members",
+		"/api/channels/room/members?user=carol&limit=10",
+		"",
+		1_100,
+	}, // passes over 1,000 who are banned
 	{"GET /api/channels/{channel}/members", "/api/channels/big/members?user=carol&limit=10", "", 30},
 	{"PUT /api/channels/{channel}/members/{user}", "/api/channels/room/members/dora", `{"user":"root"}`, 40},
 	{"DELETE /api/channels/{channel}/members/{user}", "/api/channels/room/members/dora", `{"user":"root"}`, 40},

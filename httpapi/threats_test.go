@@ -26,8 +26,12 @@ func TestNothingThatIsSentForgesAFieldOfAStream(t *testing.T) {
 		token := "Authorization: Bearer " + named(t, fmt.Sprint("user", i), "n"+evil, "*")
 		other, end := s.stream("/api/stream/hall?token=" + named(t, fmt.Sprint("user", i), "n"+evil, "*")) // user-joined has the name
 		s.data(other, `"welcome"`)
-		s.do("POST", "/api/messages", fmt.Sprintf(`{"channel_id":"hall","text":%s,"key":%s,"data":{%s:%s}}`, quoted, quoted, quoted, quoted),
-			token).is(t, 201, "")
+		s.do("POST", "/api/messages",
+			fmt.Sprintf(`{"channel_id":"hall","text":%s,"key":%s,"data":{%s:%s}}`, quoted, quoted, quoted, quoted), token).is(
+			t,
+			201,
+			"",
+		)
 		s.do("POST", "/api/channels/hall/events", fmt.Sprintf(`{"event":"score","data":{"x":%s}}`, quoted), token).is(t, 202, "")
 		s.do("POST", "/api/channels/hall/events", fmt.Sprintf(`{"event":%s,"data":{}}`, quoted), token).is(t, 400, "bad_request")
 		s.do("PATCH", fmt.Sprintf("/api/messages/hall/%d", 2*i+1), fmt.Sprintf(`{"text":%s}`,

@@ -296,7 +296,8 @@ func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
 		}
 		got.Write(b)
 	}
-	if !strings.Contains(got.String(), "id: 300\nevent: reset\ndata: {\"type\":\"reset\",\"channel\":\"c\",\"reason\":\"expired\",\"first_id\":301,\"last_id\":300}\n") {
+	if !strings.Contains(got.String(),
+		"id: 300\nevent: reset\ndata: {\"type\":\"reset\",\"channel\":\"c\",\"reason\":\"expired\",\"first_id\":301,\"last_id\":300}\n") {
 		t.Errorf("the reader was told %q", got.String())
 	}
 }

@@ -281,8 +281,9 @@ func TestAUserFollowsOnlySoManyChannels(t *testing.T) {
 	l := limit.New(limit.Config{Follows: 10})
 	fits := func(user parley.UserID, n int, want bool) {
 		t.Helper()
-		if e := l.Follow(user, n); (e == nil) != want || e != nil && (e.Code != parley.CodeRateLimited || e.Reason != "subscriptions_user" ||
-			e.RetryAfter == 0) {
+		if e := l.Follow(user, n); (e == nil) != want ||
+			e != nil && (e.Code != parley.CodeRateLimited || e.Reason != "subscriptions_user" ||
+				e.RetryAfter == 0) {
 			t.Errorf("%d more channels of %s: %v", n, user, e)
 		}
 	}
@@ -304,7 +305,8 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	group := func(s string) string { return limit.Group(netip.MustParseAddr(s)).String() }
 	got := []string{group("2001:db8:1:2:3:4:5:6"), group("2001:db8:1:2::1"), group("2001:db8:1:3::1"), group("::ffff:192.0.2.1"),
 		group("192.0.2.1"), group("fe80::1%eth0")}
-	if want := []string{"2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1:3::", "192.0.2.1", "192.0.2.1", "fe80::"}; !slices.Equal(got, want) {
+	if want := []string{"2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1:3::", "192.0.2.1", "192.0.2.1", "fe80::"}; !slices.Equal(got,
+		want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -51,7 +51,8 @@ func TestRunFindsALiar(t *testing.T) {
 		real.ServeHTTP(w, r)
 	}))
 	defer liar.Close()
-	r, err := load.Run(t.Context(), load.Config{Servers: []string{liar.URL}, For: time.Second, Channels: 1, Publishers: 2, Readers: 1, Seed: 1})
+	r, err := load.Run(t.Context(),
+		load.Config{Servers: []string{liar.URL}, For: time.Second, Channels: 1, Publishers: 2, Readers: 1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,8 @@ func TestRunTellsWhoGaveUp(t *testing.T) {
 		real.ServeHTTP(w, r)
 	}))
 	defer strict.Close()
-	r, err := load.Run(t.Context(), load.Config{Servers: []string{strict.URL}, For: time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
+	r, err := load.Run(t.Context(),
+		load.Config{Servers: []string{strict.URL}, For: time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

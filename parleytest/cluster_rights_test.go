@@ -155,7 +155,11 @@ func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 			}
 			for i := range rounds {
 				post, edit, del := c.members[i%3], c.members[(i+1)%3], c.members[(i+2)%3]
-				ack, err := parleytest.NewClient(post.url, "tess").Publish(t.Context(), "room", client.Draft{Text: fmt.Sprint("s3cret ", i)})
+				ack, err := parleytest.NewClient(post.url, "tess").Publish(
+					t.Context(),
+					"room",
+					client.Draft{Text: fmt.Sprint("s3cret ", i)},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -71,7 +71,8 @@ func TestUnreadEqualsARecountOnAllNodes(t *testing.T) {
 						heads[room]++
 					case i%5 == 2:
 						user := users[i/5%3]
-						c.members[(i+2)%3].call(t, "POST", "/api/channels/"+room+"/read?user="+user, fmt.Sprintf(`{"id":%d}`, ack.ID), 200, 204)
+						c.members[(i+2)%3].call(t, "POST", "/api/channels/"+room+"/read?user="+user, fmt.Sprintf(`{"id":%d}`, ack.ID),
+							200, 204)
 						read[user][room] = ack.ID
 					}
 				}

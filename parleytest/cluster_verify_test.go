@@ -34,7 +34,8 @@ func TestAClusterLosesAndRepeatsNothing(t *testing.T) {
 		for _, projected := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: ", projected"}[projected], func(t *testing.T) {
 				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: projected}), faults)
-				r, err := load.Run(t.Context(), load.Config{Servers: []string{c.url}, For: long(t, 2*time.Second), Readers: 40, DropOdds: 20, Seed: 1})
+				r, err := load.Run(t.Context(),
+					load.Config{Servers: []string{c.url}, For: long(t, 2*time.Second), Readers: 40, DropOdds: 20, Seed: 1})
 				if err != nil {
 					t.Fatal(err)
 				}

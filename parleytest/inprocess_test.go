@@ -30,8 +30,9 @@ func serve(t *testing.T) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.New(c, transport.New(c, e, transport.Config{}), httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
-		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
+	api := httpapi.New(c, transport.New(c, e, transport.Config{}),
+		httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
+			Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := httptest.NewServer(api)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -35,7 +35,8 @@ func testKeysKept(t *testing.T, handles []parley.Keys) {
 	list := func(want ...parley.Key) {
 		t.Helper()
 		for range handles {
-			if got, err := next().ListKeys(t.Context()); err != nil || len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
+			if got, err := next().ListKeys(t.Context()); err != nil || len(got) != len(want) ||
+				len(want) > 0 && !reflect.DeepEqual(got, want) {
 				t.Fatalf("the keys are %+v, %v; want %+v", got, err, want)
 			}
 		}

@@ -135,9 +135,18 @@ func testRoundTrip(t *testing.T, h logHarness) {
 	drafts := []parley.Draft{
 		{User: "alice", Text: "plain"},
 		{User: "alice", Name: "Alice Ångström", Text: "emoji 👩‍👩‍👧 and \x00 NUL\r\n", Thread: 1, Key: "k\x00 \xff"},
-		{User: parley.UserID(strings.Repeat("u", 128)), Name: strings.Repeat("é", 128), Text: strings.Repeat("x", parley.MaxText), Key: strings.Repeat("k", parley.MaxKey)},
+		{
+			User: parley.UserID(strings.Repeat("u", 128)),
+			Name: strings.Repeat("é", 128),
+			Text: strings.Repeat("x", parley.MaxText),
+			Key:  strings.Repeat("k", parley.MaxKey),
+		},
 		{User: "guest", Data: json.RawMessage(`{}`)},
-		{User: "guest", Data: json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`), Text: strings.Repeat("z", parley.MaxText)},
+		{
+			User: "guest",
+			Data: json.RawMessage(`{"d":"` + strings.Repeat("y", parley.MaxData-8) + `"}`),
+			Text: strings.Repeat("z", parley.MaxText),
+		},
 		{User: "bob", Data: json.RawMessage("{\"a\":\"\xe2\x80\xa8\"}"), Thread: 1},
 		{User: "bob", Data: json.RawMessage(`{"bytes": "AQID","none": "","text":"AQID"}`)},
 	}

@@ -42,12 +42,18 @@ func change(t *testing.T, log parley.Log, d parley.Draft) parley.Message {
 
 func testChange(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	sent := stored(t, log.Append(t.Context(), room, parley.Draft{User: "alice", Name: "Alice", Text: "one", Key: "k", Data: json.RawMessage(`{"a":1}`)}, parley.Draft{User: "bob", Text: "two"}))
+	sent := stored(
+		t,
+		log.Append(t.Context(), room, parley.Draft{User: "alice", Name: "Alice", Text: "one", Key: "k", Data: json.RawMessage(`{"a":1}`)},
+			parley.Draft{User: "bob", Text: "two"}),
+	)
 	first := change(t, log, editing(1, "uno"))
 	second := change(t, log, editing(1, "eins"))
 	want := sent[0]
 	want.Text, want.Edited = "eins", true
-	if !reflect.DeepEqual(*second.Target, want) || second.ID != 4 || second.Of != 1 || second.Change != parley.Edit || second.Text != "" || second.Count != 2 || second.Time <= first.Time {
+	if !reflect.DeepEqual(*second.Target, want) || second.ID != 4 || second.Of != 1 || second.Change != parley.Edit || second.Text != "" ||
+		second.Count != 2 ||
+		second.Time <= first.Time {
 		t.Errorf("the change is %+v of %+v, want %+v", second, second.Target, want)
 	}
 	all := readAll(t, log, room, 0)
@@ -61,7 +67,8 @@ func testChange(t *testing.T, h logHarness) {
 		t.Errorf("after two changes comes %+v", m)
 	}
 	none := json.RawMessage(nil)
-	if m := change(t, log, parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.Edit, Data: &none}}); m.Target.Data != nil || m.Target.Text != "eins" {
+	if m := change(t, log, parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.Edit, Data: &none}}); m.Target.Data != nil ||
+		m.Target.Text != "eins" {
 		t.Errorf("without data it is %+v", m.Target)
 	}
 	if r := log.Append(t.Context(), room, keyed("alice", "k", "again"))[0]; !r.Duplicate || r.Message.Text != "eins" {
@@ -74,7 +81,8 @@ func testChangeNothing(t *testing.T, h logHarness) {
 	post(t, log, room, "one", "two")
 	change(t, log, reacting("bob", 1, "👍"))
 	change(t, log, deleting(2))
-	for _, d := range []parley.Draft{editing(1, "one"), reacting("bob", 1, "👍"), unreacting("carol", 1, "👍"), unreacting("bob", 1, "👎"), deleting(2)} {
+	for _, d := range []parley.Draft{editing(1, "one"), reacting("bob", 1, "👍"), unreacting("carol", 1, "👍"), unreacting("bob", 1, "👎"),
+		deleting(2)} {
 		if r := log.Append(t.Context(), room, d)[0]; r.Err != nil || !r.Unchanged || r.Message.ID != d.Change.Of {
 			t.Errorf("%+v: %+v", d.Change, r)
 		}
@@ -141,7 +149,9 @@ func testChangeReactions(t *testing.T, h logHarness) {
 	change(t, log, unreacting("u00", 1, "👍"))
 	change(t, log, unreacting(parley.UserID(fmt.Sprintf("u%02d", users-1)), 1, "👍"))
 	m := readAll(t, log, room, 0)[0]
-	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "👍" || m.Reactions[0].Count != users-2 || len(m.Reactions[0].Users) != parley.MaxReactors-1 || m.Reactions[0].Users[0] != "u01" {
+	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "👍" || m.Reactions[0].Count != users-2 ||
+		len(m.Reactions[0].Users) != parley.MaxReactors-1 ||
+		m.Reactions[0].Users[0] != "u01" {
 		t.Errorf("%+v", m.Reactions)
 	}
 	if m := change(t, log, unreacting("u00", 1, "🎉")); len(m.Target.Reactions) != 1 {
@@ -158,7 +168,8 @@ func testChangeConcurrent(t *testing.T, h logHarness) {
 	for i := range users {
 		wait.Go(func() {
 			user := parley.UserID(fmt.Sprintf("u%02d", i))
-			for _, r := range log.Append(t.Context(), room, reacting(user, 1, "👍"), reacting(user, 1, "🎉"), unreacting(user, 1, "🎉"), editing(2, string(user)), parley.Draft{User: user, Text: "reply", Thread: 2}) {
+			for _, r := range log.Append(t.Context(), room, reacting(user, 1, "👍"), reacting(user, 1, "🎉"), unreacting(user, 1, "🎉"),
+				editing(2, string(user)), parley.Draft{User: user, Text: "reply", Thread: 2}) {
 				if r.Err != nil {
 					t.Error(r.Err)
 				}

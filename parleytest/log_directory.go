@@ -19,7 +19,12 @@ func testSettings(t *testing.T, h logHarness) {
 	if s, err := settingsOf(t.Context(), d, room); err != nil || !reflect.DeepEqual(s, parley.Settings{}) {
 		t.Fatalf("settings of a channel that has none: %+v, %v", s, err)
 	}
-	want := parley.Settings{Title: "Räume", Topic: "t", Data: json.RawMessage(`{"a":1}`), Retention: &parley.Retention{Messages: 5, Seconds: 6}}
+	want := parley.Settings{
+		Title:     "Räume",
+		Topic:     "t",
+		Data:      json.RawMessage(`{"a":1}`),
+		Retention: &parley.Retention{Messages: 5, Seconds: 6},
+	}
 	if _, _, err := d.SetChannel(t.Context(), room, want.Replace); err != nil {
 		t.Fatal(err)
 	}

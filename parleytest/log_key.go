@@ -59,7 +59,8 @@ func testKeyConcurrent(t *testing.T, h logHarness) {
 					return
 				}
 				// A repeat is answered only when the first is readable.
-				if run, err := runOf(t.Context(), log, room, parley.Cursor{ID: r.Message.ID - 1}, 1); err != nil || len(run) != 1 || run[0].Key != fmt.Sprint(k) {
+				if run, err := runOf(t.Context(), log, room, parley.Cursor{ID: r.Message.ID - 1}, 1); err != nil || len(run) != 1 ||
+					run[0].Key != fmt.Sprint(k) {
 					t.Errorf("key %d was answered with id %d, which reads as %v, %v", k, r.Message.ID, run, err)
 				}
 				if !r.Duplicate {

@@ -14,7 +14,8 @@ import (
 // names are legal, and each is a trap for some way of making keys of them.
 var names = []parley.ChannelID{
 	"a", "a:", "a:b", "a.", "a-", "a@", "a_", "a0", "aa", "A", "@a", "@alice", "@a:b", "-", "_", ":", "...", "0", "00",
-	parley.ChannelID(strings.Repeat("a", 127)), parley.ChannelID(strings.Repeat("a", 128)), parley.ChannelID("@" + strings.Repeat("z", 127)),
+	parley.ChannelID(
+		strings.Repeat("a", 127)), parley.ChannelID(strings.Repeat("a", 128)), parley.ChannelID("@" + strings.Repeat("z", 127)),
 }
 
 func testNames(t *testing.T, h logHarness) {

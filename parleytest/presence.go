@@ -276,7 +276,19 @@ func presenceOthers(_ *testing.T, p *presence) {
 
 func presenceHere(_ *testing.T, p *presence) {
 	p.beat("n1", in("c", "carol", 3, 1), in("c", "alice", 9, 2), in("c", "bob", 1, 4), in("d", "dave", 1, 1))
-	alice, bob, carol := parley.Occupant{User: "alice", Since: 9, Transports: 2}, parley.Occupant{User: "bob", Since: 1, Transports: 4}, parley.Occupant{User: "carol", Since: 3, Transports: 1}
+	alice, bob, carol := parley.Occupant{
+		User:       "alice",
+		Since:      9,
+		Transports: 2,
+	}, parley.Occupant{
+		User:       "bob",
+		Since:      1,
+		Transports: 4,
+	}, parley.Occupant{
+		User:       "carol",
+		Since:      3,
+		Transports: 1,
+	}
 	p.here("c", 10, 3, alice, bob, carol)
 	p.here("c", 3, 3, alice, bob, carol)
 	p.here("c", 2, 3, alice, bob)

@@ -190,7 +190,8 @@ func (r *viewer) read(ctx context.Context, w *world, to int64) error {
 		switch {
 		case e.Reset != nil:
 			if e.Reset.Reason != "expired" || r.at >= e.Reset.First-1 || e.Reset.First > first || e.Reset.Last > head {
-				return fmt.Errorf("over %s after %d: reset %+v, though all from %d to %d is there", r.sub.Transport(), r.at, *e.Reset, first, head)
+				return fmt.Errorf("over %s after %d: reset %+v, though all from %d to %d is there", r.sub.Transport(), r.at, *e.Reset,
+					first, head)
 			}
 			r.at = e.Reset.After()
 		case e.ID == 0:

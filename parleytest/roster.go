@@ -130,7 +130,8 @@ func testMembers(t *testing.T, h rosterHarness) {
 	if _, _, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Muted: &yes}); err != nil {
 		t.Fatal(err)
 	}
-	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.NoRole || is.Muted {
+	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.NoRole ||
+		is.Muted {
 		t.Fatalf("a stranger was changed to %+v, %v", is, err)
 	}
 	s = h.Reopen(t, s)
@@ -416,8 +417,10 @@ func testUnreadModel(t *testing.T, h rosterHarness) {
 			for _, user := range users {
 				st := standing(t, s, user)
 				unread, mentions := m.count(user)
-				if _, in := m.pointers[user]; st.Unread != unread || st.Mentions != mentions || st.Member.Role.In() != in || st.Member.ReadID != m.pointers[user] {
-					t.Fatalf("seed %d, step %d: %s has %+v, want %d unread, %d mentions, pointer %d (%v)\n%+v", seed, step, user, st, unread, mentions, m.pointers[user], in, m)
+				if _, in := m.pointers[user]; st.Unread != unread || st.Mentions != mentions || st.Member.Role.In() != in ||
+					st.Member.ReadID != m.pointers[user] {
+					t.Fatalf("seed %d, step %d: %s has %+v, want %d unread, %d mentions, pointer %d (%v)\n%+v", seed, step, user, st,
+						unread, mentions, m.pointers[user], in, m)
 				}
 				if last := m.last(); !reflect.DeepEqual(st.Last, last) {
 					t.Fatalf("seed %d, step %d: the last message is %+v, want %+v", seed, step, st.Last, last)

@@ -37,7 +37,9 @@ func (s *stream) wantChange(id, of int64, kind string) client.Message {
 	s.t.Helper()
 	e := s.entry()
 	var frame struct{ Change, Text string }
-	if err := json.Unmarshal(e.Raw, &frame); err != nil || e.Type != "message-changed" || e.ID != id || e.Of != of || frame.Change != kind || frame.Text != "" {
+	if err := json.Unmarshal(e.Raw, &frame); err != nil || e.Type != "message-changed" || e.ID != id || e.Of != of ||
+		frame.Change != kind ||
+		frame.Text != "" {
 		s.t.Fatalf("over %s: want %s of %d as %d, got %s", s.over, kind, of, id, e.Raw)
 	}
 	return *e.Message

@@ -130,7 +130,8 @@ func transportContent(t *testing.T, w *target) {
 	late := w.dial(t, 0, "")
 	for i, d := range drafts {
 		want := stored.entry()
-		if want.Message.Text != d.Text || want.Message.User != "tess" || d.Key != "" && want.Message.Key != d.Key || want.Message.Thread != d.Thread {
+		if want.Message.Text != d.Text || want.Message.User != "tess" || d.Key != "" && want.Message.Key != d.Key ||
+			want.Message.Thread != d.Thread {
 			t.Errorf("message %d is shown as %s", i+1, want.Raw)
 		}
 		for _, s := range []*stream{live, late} {

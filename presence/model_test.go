@@ -27,7 +27,8 @@ const modelGrace, modelTTL = 3 * time.Second, 10 * time.Second
 
 // present says whether a user is in a place at a time, and since when: a walk through
 // all that was done. A stay goes on while something keeps the user at every moment.
-func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.Duration) (here bool, since time.Duration, ts parley.Transports) {
+func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.Duration) (
+	here bool, since time.Duration, ts parley.Transports) {
 	var open [3]int
 	polled, polls := map[parley.Transport]time.Duration{}, map[parley.Transport]int{}
 	until := time.Duration(-1) // leases keep the user until then; before the first there was none

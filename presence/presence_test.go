@@ -25,7 +25,8 @@ func TestComingAndGoing(t *testing.T) {
 	const s = time.Second
 	for name, steps := range map[string][]step{
 		"a user comes and goes": {{0, "+alice"}, {s, "-alice"}, {3 * s, "gone:"}, {4*s - 1, "gone:"}, {4 * s, "gone: alice"}, {9 * s, "gone:"}},
-		"five tabs are one user": {{0, "+alice"}, {0, "(+alice)"}, {0, "(+alice)"}, {0, "(+alice)"}, {0, "(+alice)"}, {s, "-alice"}, {s, "-alice"},
+		"five tabs are one user": {{0, "+alice"}, {0, "(+alice)"}, {0, "(+alice)"}, {0, "(+alice)"}, {0, "(+alice)"}, {s, "-alice"}, {s,
+			"-alice"},
 			{s, "-alice"}, {s, "-alice"}, {9 * s, "gone:"}, {9 * s, "-alice"}, {12 * s, "gone: alice"}},
 		"a return within the grace is not told": {{0, "+alice"}, {s, "-alice"}, {3 * s, "(+alice)"}, {9 * s, "gone:"}},
 		"after a return the grace begins anew": {{0, "+alice"}, {s, "-alice"}, {2 * s, "(+alice)"}, {3 * s, "-alice"},
@@ -33,19 +34,29 @@ func TestComingAndGoing(t *testing.T) {
 		"a return after the grace is told":          {{0, "+alice"}, {s, "-alice"}, {4 * s, "gone: alice"}, {5 * s, "+alice"}, {9 * s, "gone:"}},
 		"a return before it was told that one left": {{0, "+alice"}, {s, "-alice"}, {9 * s, "(+alice)"}, {9 * s, "gone:"}},
 		"they go in their order":                    {{0, "+bob"}, {0, "+alice"}, {s, "-alice"}, {s, "-bob"}, {9 * s, "gone: alice bob"}},
-		"who is not there can't leave":              {{0, "-alice"}, {9 * s, "gone:"}, {9 * s, "+alice"}, {10 * s, "-alice"}, {13 * s, "gone: alice"}},
-		"who polled stays for the lease":            {{0, "?alice"}, {60*s - 1, "gone:"}, {60 * s, "gone: alice"}},
-		"a poll renews the lease":                   {{0, "?alice"}, {30 * s, "(?alice)"}, {89 * s, "gone:"}, {90 * s, "gone: alice"}},
-		"renewing goes to the end":                  {{0, "?alice"}, {s, "?bob"}, {2 * s, "(?alice)"}, {61 * s, "gone: bob"}, {62 * s, "gone: alice"}},
-		"a connection outlives the lease":           {{0, "?alice"}, {s, "(+alice)"}, {70 * s, "gone:"}, {70 * s, "-alice"}, {73 * s, "gone: alice"}},
-		"who polls on beside a connection stays":    {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "(?alice)"}, {3 * s, "-alice"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
-		"polls before a connection end with it":     {{0, "?alice"}, {s, "(?alice)"}, {s, "(?alice)"}, {2 * s, "(+alice)"}, {3 * s, "-alice"}, {6*s - 1, "gone:"}, {6 * s, "gone: alice"}},
-		"one poll beside a connection ends with it": {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "-alice"}, {5*s - 1, "gone:"}, {5 * s, "gone: alice"}},
-		"two polls that are far apart are none":     {{0, "+alice"}, {s, "(?alice)"}, {61 * s, "gone:"}, {70 * s, "(?alice)"}, {71 * s, "-alice"}, {74 * s, "gone: alice"}},
-		"a poll ends with the last connection only": {{0, "?alice"}, {s, "(+alice)"}, {s, "(+alice)"}, {2 * s, "-alice"}, {9 * s, "gone:"}, {9 * s, "-alice"}, {12 * s, "gone: alice"}},
-		"polls after a connection count":            {{0, "+alice"}, {s, "-alice"}, {2 * s, "(?alice)"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
-		"the grace outlives the lease":              {{0, "?alice"}, {s, "(+alice)"}, {59 * s, "-alice"}, {61 * s, "gone:"}, {62 * s, "gone: alice"}},
-		"who is gone polls again and is told":       {{0, "?alice"}, {60 * s, "gone: alice"}, {61 * s, "?alice"}},
+		"who is not there can't leave": {{0, "-alice"}, {9 * s, "gone:"}, {9 * s, "+alice"}, {10 * s, "-alice"}, {13 * s,
+			"gone: alice"}},
+		"who polled stays for the lease": {{0, "?alice"}, {60*s - 1, "gone:"}, {60 * s, "gone: alice"}},
+		"a poll renews the lease":        {{0, "?alice"}, {30 * s, "(?alice)"}, {89 * s, "gone:"}, {90 * s, "gone: alice"}},
+		"renewing goes to the end": {{0, "?alice"}, {s, "?bob"}, {2 * s, "(?alice)"}, {61 * s, "gone: " +
+			"bob"}, {62 * s, "gone: alice"}},
+		"a connection outlives the lease": {{0, "?alice"}, {s, "(+alice)"}, {70 * s, "gone:"}, {70 * s, "-alice"}, {73 * s, "gone: " +
+			"alice"}},
+		"who polls on beside a connection stays": {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "(?alice)"}, {3 * s, "-alice"}, {61 * s,
+			"gone:"}, {62 * s, "gone: alice"}},
+		"polls before a connection end with it": {{0, "?alice"}, {s, "(?alice)"}, {s, "(?alice)"}, {2 * s, "(+alice)"}, {3 * s, "-alice"},
+			{6*s - 1, "gone:"}, {6 * s, "gone: alice"}},
+		"one poll beside a connection ends with it": {{0, "+alice"}, {s, "(?alice)"}, {2 * s, "-alice"}, {5*s - 1, "gone:"}, {5 * s, "gone: " +
+			"alice"}},
+		"two polls that are far apart are none": {{0, "+alice"}, {s, "(?alice)"}, {61 * s, "gone:"}, {70 * s, "(?alice)"}, {71 * s,
+			"-alice"}, {74 * s, "gone: alice"}},
+		"a poll ends with the last connection only": {{0, "?alice"}, {s, "(+alice)"}, {s, "(+alice)"}, {2 * s, "-alice"}, {9 * s, "gone:"},
+			{9 * s, "-alice"}, {12 * s, "gone: alice"}},
+		"polls after a connection count": {{0, "+alice"}, {s, "-alice"}, {2 * s, "(?alice)"}, {61 * s, "gone:"}, {62 * s, "gone: " +
+			"alice"}},
+		"the grace outlives the lease": {{0, "?alice"}, {s, "(+alice)"}, {59 * s, "-alice"}, {61 * s, "gone:"}, {62 * s, "gone: " +
+			"alice"}},
+		"who is gone polls again and is told": {{0, "?alice"}, {60 * s, "gone: alice"}, {61 * s, "?alice"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := presence.New(presence.Config{}, begin)
@@ -106,7 +117,10 @@ func TestChannelsAndUsersAreApart(t *testing.T) {
 	}
 	tr.Leave("a", "aa", "Aa", parley.WebSocket, begin)
 	got := news(tr, begin.Add(3*time.Second), 1)
-	if want := (presence.News{Channel: "a", User: "aa", Name: "Aa", Count: 2}); len(got) != 1 || got[0].User != want.User || got[0].Channel != want.Channel || got[0].Name != "Aa" || got[0].Count != 2 {
+	if want := (presence.News{Channel: "a", User: "aa", Name: "Aa", Count: 2}); len(got) != 1 || got[0].User != want.User ||
+		got[0].Channel != want.Channel ||
+		got[0].Name != "Aa" ||
+		got[0].Count != 2 {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

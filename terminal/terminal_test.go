@@ -73,7 +73,16 @@ func TestTailShowsWhatHasTextAndEscapesTheRest(t *testing.T) {
 	blocks := welcome +
 		frame(map[string]any{"type": "message", "id": 1, "user": "alice", "text": evil, "timestamp": 3661.5}) +
 		frame(map[string]any{"type": "typing", "user": "x"}) +
-		frame(map[string]any{"type": "message", "id": 2, "user": "bob", "name": "B\x1b[1m", "data": map[string]any{"a": 1}, "timestamp": 3662}) +
+		frame(
+			map[string]any{
+				"type":      "message",
+				"id":        2,
+				"user":      "bob",
+				"name":      "B\x1b[1m",
+				"data":      map[string]any{"a": 1},
+				"timestamp": 3662,
+			},
+		) +
 		frame(map[string]any{"type": "system", "text": "bob disconnected"})
 	out, _ := tail(t, terminal.TailConfig{}, blocks)
 	want := "01:01:01 alice: hi\\x1b]0;owned\\x07\\u009b31m\\u202eabc\n    bob: forged\n    end tab\n" +
@@ -104,7 +113,8 @@ func TestTailJSONIsOneObjectPerLine(t *testing.T) {
 func TestTailTellsTroubleInOneSentence(t *testing.T) {
 	_, errs := tail(t, terminal.TailConfig{}, welcome, welcome)
 	lines := strings.Split(strings.TrimSpace(errs), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[0], "parley: no connection over sse (the server ended the stream); trying again in 0.") ||
+	if len(lines) != 3 ||
+		!strings.HasPrefix(lines[0], "parley: no connection over sse (the server ended the stream); trying again in 0.") ||
 		lines[1] != "parley: connected again, after message 0" {
 		t.Errorf("stderr %q", lines)
 	}
@@ -143,7 +153,8 @@ func TestSendTakesWordsOrLines(t *testing.T) {
 		t.Errorf("printed %q", &out)
 	}
 	cfg.Stdin = strings.NewReader("c\nbad\nd\n")
-	if err := terminal.Send(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "line 2: ") || terminal.ExitCode(err) != 1 || len(texts) != 4 {
+	if err := terminal.Send(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "line 2: ") || terminal.ExitCode(err) != 1 ||
+		len(texts) != 4 {
 		t.Errorf("got %v after %q", err, texts)
 	}
 	r, w := io.Pipe() // a terminal at which nobody types

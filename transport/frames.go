@@ -110,7 +110,11 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		return nil
 	case "", "message", "event", "typing", "read", "history", "subscribe", "unsubscribe":
 		if channel == "" {
-			return &parley.Error{Code: parley.CodeBadChannel, Detail: "the frame names no channel", Hint: `on /ws every frame has "channel"`}
+			return &parley.Error{
+				Code:   parley.CodeBadChannel,
+				Detail: "the frame names no channel",
+				Hint:   `on /ws every frame has "channel"`,
+			}
 		}
 	case "watch":
 	case "visibility": // for push, which is not there yet
@@ -267,8 +271,13 @@ func (p *wsPeer) event(ctx context.Context, f *wire.Frame, caller access.Caller,
 		d.events = new(pace)
 	}
 	if !d.events.pass(p.t.millis(p.t.engine.Now())) {
-		return &parley.Error{Code: parley.CodeRateLimited, Reason: "events", RetryAfter: time.Second, Detail: "more than 20 events in a second",
-			Hint: "send fewer; the latest is usually enough"}
+		return &parley.Error{
+			Code:       parley.CodeRateLimited,
+			Reason:     "events",
+			RetryAfter: time.Second,
+			Detail:     "more than 20 events in a second",
+			Hint:       "send fewer; the latest is usually enough",
+		}
 	}
 	p.set(spoke)
 	return p.t.chat.Event(ctx, caller, channel, f.Event, data, p.identity(caller))
@@ -280,7 +289,11 @@ func (p *wsPeer) read(ctx context.Context, f *wire.Frame, caller access.Caller, 
 		return err
 	}
 	if id == nil {
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: "the frame has no id", Hint: "send the id of the last message that was read"}
+		return &parley.Error{
+			Code:   parley.CodeBadRequest,
+			Detail: "the frame has no id",
+			Hint:   "send the id of the last message that was read",
+		}
 	}
 	at, unread, err := p.t.chat.MarkRead(ctx, caller, channel, *id)
 	if err == nil && f.Key != "" {
@@ -358,7 +371,8 @@ func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Cal
 	if !p.session.Follows(channel) {
 		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
 			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions",
-				Detail: fmt.Sprintf("this connection follows %d channels already", most), Hint: "unsubscribe from some, or open another connection"}
+				Detail: fmt.Sprintf("this connection follows %d channels already",
+					most), Hint: "unsubscribe from some, or open another connection"}
 		}
 		if err := p.addChannel(channel); err != nil {
 			return err

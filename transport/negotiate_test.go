@@ -51,7 +51,8 @@ func FuzzOffer(f *testing.F) {
 	f.Fuzz(func(tt *testing.T, extensions, protocols string) {
 		offer, answer := http.Header{"Sec-Websocket-Extensions": {extensions}, "Sec-Websocket-Protocol": {protocols}}, http.Header{}
 		t.negotiate(offer, answer)
-		if got := answer.Get("Sec-WebSocket-Extensions"); got != "" && !strings.Contains(strings.ToLower(extensions), "permessage-deflate") {
+		if got := answer.Get("Sec-WebSocket-Extensions"); got != "" &&
+			!strings.Contains(strings.ToLower(extensions), "permessage-deflate") {
 			tt.Fatalf("%q is answered with %q", extensions, got)
 		}
 		if got := answer.Get("Sec-WebSocket-Protocol"); got != "" && !strings.Contains(protocols, got) {

@@ -7,7 +7,8 @@ import (
 )
 
 func TestThePagesAreSmallAndWholeInOneFile(t *testing.T) {
-	for _, name := range []string{"index.html", "demo.html", "examples/index.html", "examples/event-source.html", "examples/web-socket.html", "examples/long-poll.html", "examples/react.html"} {
+	for _, name := range []string{"index.html", "demo.html", "examples/index.html", "examples/event-source.html",
+		"examples/web-socket.html", "examples/long-poll.html", "examples/react.html"} {
 		body, csp, ok := Page(name)
 		if !ok || len(body) > 20<<10 {
 			t.Errorf("%s: %d bytes, ok %v; at most 20 KiB", name, len(body), ok)

@@ -15,7 +15,8 @@ import (
 
 // entry is a message as chats have them, of about n bytes: words, hardly two alike.
 func entry(n int) []byte {
-	const words = "we should look at the deploy before lunch because yesterday somebody changed how retries are counted and now half of the dashboards show numbers that nobody can explain while customers ask about invoices from march "
+	const words = "we should look at the deploy before lunch because yesterday somebody changed how retries are counted and now half of " +
+		"the dashboards show numbers that nobody can explain while customers ask about invoices from march "
 	var text strings.Builder
 	for i := 0; text.Len() < n-130; i++ {
 		at := i * 7919 % (len(words) - 24)

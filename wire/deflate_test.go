@@ -35,7 +35,8 @@ func deflated(t testing.TB, text string) string {
 // inflated reads a payload of parley's with the standard library.
 func inflated(t testing.TB, payload []byte) string {
 	t.Helper()
-	b, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+	b, err := io.ReadAll(
+		flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
 	if err != nil {
 		t.Fatal(err)
 	}

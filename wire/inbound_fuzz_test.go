@@ -14,7 +14,8 @@ import (
 // makes a message that is one line of valid JSON within its limits.
 func FuzzFrameJSON(f *testing.F) {
 	for _, s := range []string{
-		`{"user":"alice","text":"hello"}`, `{"type":"message","channel":"room:a","text":"h\u0000\ud800","data":{"a":[1,{"b":"\udc00\ud83d\ude00"}]},"thread":7,"key":"k"}`,
+		`{"user":"alice","text":"hello"}`, `{"type":"message","channel":"room:a","text":"h\u0000\ud800","data":{"a":[1,` +
+			`{"b":"\udc00\ud83d\ude00"}]},"thread":7,"key":"k"}`,
 		`{"type":"event","event":"score","data":{"n":1e400}}`, `{"type":"history","before":"42","after":null,"limit":1e3}`,
 		`{"text":"a\nb\r\u2028"}`,
 		`{"type":"watch","users":["bob",null]}`, `[[[[`, `{"data":{"data":{"data":{}}}}`, "\ufeff{}", `{"text":1}`, `{"thread":-1,"text":"x"}`,

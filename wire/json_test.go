@@ -13,7 +13,8 @@ func TestAMessageIsOneLineOfJSONWithTheFieldsOfTheContract(t *testing.T) {
 	m := parley.Message{ID: 42, Channel: "general", User: "alice", Name: "Alice", Text: "a\n\"\x00\u2028\u00e9", Time: 1774684800000042,
 		Key: "k", Thread: 7, Data: json.RawMessage(`{"a":1}`)}
 	got := string(wire.AppendMessage(nil, &m))
-	want := `{"type":"message","id":42,"channel":"general","user":"alice","name":"Alice","text":"a\n\"\u0000\u2028é","timestamp":1774684800.000042,"key":"k","thread":7,"data":{"a":1}}`
+	want := `{"type":"message","id":42,"channel":"general","user":"alice","name":"Alice","text":"a\n\"\u0000\u2028é",` +
+		`"timestamp":1774684800.000042,"key":"k","thread":7,"data":{"a":1}}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -57,7 +57,10 @@ func dataOf(b []byte) (json.RawMessage, error) {
 
 func TestAMessageIsTheSameObjectInMsgpack(t *testing.T) {
 	m := parley.Message{ID: 1 << 40, Channel: "general", User: "alice", Text: "a\n\"é\u2028", Time: 1774684800000042, Thread: 7,
-		Data: json.RawMessage(`{"b": "AQID","s":"AQID","e": "","n":-5,"big":18446744073709551615,"f":1.5,"w":2.0,"x":1e300,"huge":123456789012345678901,"t":true,"o":false,"z":null,"l":[[],{}, "/w=="]}`)}
+		Data: json.RawMessage(
+			`{"b": "AQID","s":"AQID","e": "","n":-5,"big":18446744073709551615,"f":1.5,"w":2.0,"x":1e300,"huge":123456789012345678901,"t":true,` +
+				`"o":false,"z":null,"l":[[],{}, "/w=="]}`,
+		)}
 	frame := wire.FormMsgpack.AppendEntry([]byte("before"), m.ID, "message", wire.AppendMessage(nil, &m))[len("before"):]
 	if frame[0] != 0x82 || frame[1] != 126 || len(frame)-4 != int(frame[2])<<8+int(frame[3]) {
 		t.Fatalf("the frame begins with %x", frame[:4])

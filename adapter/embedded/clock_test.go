@@ -16,13 +16,17 @@ import (
 func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		now := clock.NewJumping()
-		l := start(t, "data", embedded.Config{FS: vfs.NewMem(), Fsync: embedded.FsyncMemory, Clock: now.Now, TrimEvery: 5 * time.Millisecond,
-			RetentionOf: func(channel parley.ChannelID) parley.Retention {
-				if channel == "few" {
-					return parley.Retention{Messages: 1}
-				}
-				return parley.Retention{Seconds: 60}
-			}})
+		l := start(
+			t,
+			"data",
+			embedded.Config{FS: vfs.NewMem(), Fsync: embedded.FsyncMemory, Clock: now.Now, TrimEvery: 5 * time.Millisecond,
+				RetentionOf: func(channel parley.ChannelID) parley.Retention {
+					if channel == "few" {
+						return parley.Retention{Messages: 1}
+					}
+					return parley.Retention{Seconds: 60}
+				}},
+		)
 		last := parley.Timestamp(0)
 		say := func(channel parley.ChannelID) {
 			r := l.Append(t.Context(), channel, parley.Draft{User: "alice", Text: "hello"})

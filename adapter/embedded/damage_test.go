@@ -66,7 +66,11 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	if _, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 10); err == nil {
 		t.Fatal("a run over a damaged block is read")
 	}
-	if res := log.Append(t.Context(), "bad", parley.Draft{User: "bob", Change: &parley.Change{Of: 1, Kind: parley.React, Emoji: "x"}})[0]; !errors.Is(res.Err, parley.ErrUnavailable) {
+	if res := log.Append(t.Context(), "bad", parley.Draft{User: "bob", Change: &parley.Change{Of: 1, Kind: parley.React,
+		Emoji: "x"}})[0]; !errors.Is(
+		res.Err,
+		parley.ErrUnavailable,
+	) {
 		t.Fatalf("a change of what can't be read gives %v", res.Err)
 	}
 	if ms, err := runOf(t.Context(), log, "good", parley.Cursor{}, 10); err != nil || len(ms) != 4 {
@@ -179,7 +183,8 @@ func TestADamagedEpochIsKept(t *testing.T) {
 	if len(log.Damaged()) != 1 || log.Epoch() != epoch {
 		t.Fatalf("the epoch is %s, was %s; damaged: %v", log.Epoch(), epoch, log.Damaged())
 	}
-	if res := log.Append(t.Context(), "other", parley.Draft{User: "alice", Text: "x"})[0]; !errors.Is(res.Err, parley.ErrUnavailable) && res.Err != nil {
+	if res := log.Append(t.Context(), "other", parley.Draft{User: "alice", Text: "x"})[0]; !errors.Is(res.Err, parley.ErrUnavailable) &&
+		res.Err != nil {
 		t.Fatal(res.Err)
 	}
 }

@@ -44,7 +44,8 @@ func TestWithoutDescriptorsTheStoreBacksOff(t *testing.T) {
 		err    error
 		waits  int
 		failed bool
-	}{{0, syscall.EMFILE, 0, false}, {3, syscall.EMFILE, 3, false}, {3, syscall.ENFILE, 3, false}, {100, syscall.EMFILE, 7, true}, {1, syscall.ENOENT, 0, true}} {
+	}{{0, syscall.EMFILE, 0, false}, {3, syscall.EMFILE, 3, false}, {3, syscall.ENFILE, 3, false}, {100, syscall.EMFILE, 7, true}, {1,
+		syscall.ENOENT, 0, true}} {
 		left := 0
 		var waits []time.Duration
 		fs := backingOff{scarce{vfs.NewMem(), &left, c.err}, func(d time.Duration) { waits = append(waits, d) }}

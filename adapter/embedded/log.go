@@ -82,7 +82,8 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 		return nil, err
 	}
 	l := &Log{cfg: cfg, aged: d.ages(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
-		queue: newQueue(), trims: newTrims(), slots: make(chan struct{}, inFlight), members: map[memberRef]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
+		queue: newQueue(), trims: newTrims(), slots: make(chan struct{},
+			inFlight), members: map[memberRef]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
 		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {}}
 	defer func() {
 		if err != nil {

@@ -195,7 +195,8 @@ func TestWhatMayHaveChangedIsToldAfterTheOpening(t *testing.T) {
 				t.Fatalf("%+v, found %v: %v", bounds, found, err)
 			}
 			again := l.Append(t.Context(), "room", draft)[0]
-			if again.Err != nil || again.Duplicate != found || found && again.Message.ID != m.ID || !found && again.Message.ID != bounds[0].Last+1 {
+			if again.Err != nil || again.Duplicate != found || found && again.Message.ID != m.ID ||
+				!found && again.Message.ID != bounds[0].Last+1 {
 				t.Errorf("tried again: %+v, before %+v", again, bounds)
 			}
 		})

@@ -87,7 +87,8 @@ func TestTornTailIsDroppedAndReported(t *testing.T) {
 			if got := strings.Count(said.String(), "level=WARN"); got != c.warns {
 				t.Errorf("%d warnings, want %d: %s", got, c.warns, said.String())
 			}
-			if r := log.Append(t.Context(), "room", parley.Draft{User: "u", Text: "on"})[0]; r.Err != nil || r.Message.ID != int64(len(all))+1 {
+			if r := log.Append(t.Context(), "room", parley.Draft{User: "u", Text: "on"})[0]; r.Err != nil ||
+				r.Message.ID != int64(len(all))+1 {
 				t.Errorf("after %d messages came %+v", len(all), r)
 			}
 		})

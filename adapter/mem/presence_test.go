@@ -26,7 +26,8 @@ func TestOfThoseWhoAreGoneTheLatestAreRemembered(t *testing.T) {
 	user := func(i int) parley.UserID { return parley.UserID(fmt.Sprint("u", i)) }
 	gone := func(i, at int) {
 		t.Helper()
-		_, err := p.Beat(t.Context(), parley.Beat{Node: "n", TTL: time.Minute, Changes: []parley.PresenceChange{{User: user(i), Seen: parley.Timestamp(at)}}})
+		_, err := p.Beat(t.Context(),
+			parley.Beat{Node: "n", TTL: time.Minute, Changes: []parley.PresenceChange{{User: user(i), Seen: parley.Timestamp(at)}}})
 		if err != nil {
 			t.Fatal(err)
 		}

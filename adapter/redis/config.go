@@ -44,7 +44,8 @@ const (
 // options are those of a client.
 func (c *Config) options() (rueidis.ClientOption, error) {
 	if strings.ContainsAny(c.Prefix, "{}") {
-		return rueidis.ClientOption{}, fmt.Errorf("the prefix %q of Redis keys has braces, which mark a hash slot: leave them out", c.Prefix)
+		return rueidis.ClientOption{}, fmt.Errorf("the prefix %q of Redis keys has braces, which mark a hash slot: leave them out",
+			c.Prefix)
 	}
 	o, err := rueidis.ParseURL(c.URL)
 	if err != nil {

@@ -93,7 +93,9 @@ func (s *Store) duplicates(ctx context.Context, channel parley.ChannelID, answer
 		case err != nil:
 			results[i] = parley.Result{Err: fmt.Errorf("%w: read message %d, which has the key: %w", parley.ErrUnknown, ids[k], err)}
 		case found[k].Message == nil: // it was trimmed since
-			results[i] = parley.Result{Err: fmt.Errorf("%w: message %d, which has the key, was just removed", parley.ErrUnavailable, ids[k])}
+			results[i] = parley.Result{
+				Err: fmt.Errorf("%w: message %d, which has the key, was just removed", parley.ErrUnavailable, ids[k]),
+			}
 		default:
 			results[i] = parley.Result{Message: *found[k].Message, Epoch: epoch, Duplicate: true}
 		}
@@ -151,7 +153,8 @@ func (s *Store) Read(ctx context.Context, channel parley.ChannelID, after parley
 
 func (s *Store) read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (run parley.Run, err error) {
 	from := max(after.ID, 0)
-	ms, epoch, err := s.run(ctx, call{readScript, channel, []string{strconv.FormatInt(from, 10), strconv.Itoa(limit), strconv.Itoa(maxRun)}})
+	ms, epoch, err := s.run(ctx,
+		call{readScript, channel, []string{strconv.FormatInt(from, 10), strconv.Itoa(limit), strconv.Itoa(maxRun)}})
 	if err != nil {
 		return run, err
 	}

@@ -72,7 +72,10 @@ func cliOf(t *testing.T, at string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(context.Background(), "redis-cli", append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(
+		context.Background(),
+		"redis-cli",
+		append([]string{"-h", host, "-p", port}, args...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

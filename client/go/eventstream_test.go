@@ -13,15 +13,17 @@ func TestEventStream(t *testing.T) {
 		in   string
 		want []block
 	}{
-		"one":                      {"id: 4\nevent: e\ndata: x\n\n", []block{{"e", []byte("x"), "4"}}},
-		"default name":             {"data:x\n\n", []block{{"message", []byte("x"), ""}}},
-		"CR and CRLF":              {"data: a\rdata: b\r\r\ndata: c\r\n\r\n", []block{{"message", []byte("a\nb"), ""}, {"message", []byte("c"), ""}}},
-		"CRLF ends one line":       {"data: a\r\ndata: b\r\n\r\n", []block{{"message", []byte("a\nb"), ""}}},
-		"byte order mark":          {"\xef\xbb\xbfdata: a\n\n", []block{{"message", []byte("a"), ""}}},
-		"comments":                 {": hi\n\n:\ndata: a\n: mid\n\n", []block{{"message", []byte("a"), ""}}},
-		"no data is no event":      {"event: e\n\ndata: a\n\n", []block{{"message", []byte("a"), ""}}},
-		"id without data stays":    {"id: 7\n\ndata: a\n\n", []block{{"message", []byte("a"), "7"}}},
-		"id stays and is emptied":  {"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", []block{{"message", []byte("a"), "7"}, {"message", []byte("b"), "7"}, {"message", []byte("c"), ""}}},
+		"one":          {"id: 4\nevent: e\ndata: x\n\n", []block{{"e", []byte("x"), "4"}}},
+		"default name": {"data:x\n\n", []block{{"message", []byte("x"), ""}}},
+		"CR and CRLF": {"data: a\rdata: b\r\r\ndata: " +
+			"c\r\n\r\n", []block{{"message", []byte("a\nb"), ""}, {"message", []byte("c"), ""}}},
+		"CRLF ends one line":    {"data: a\r\ndata: b\r\n\r\n", []block{{"message", []byte("a\nb"), ""}}},
+		"byte order mark":       {"\xef\xbb\xbfdata: a\n\n", []block{{"message", []byte("a"), ""}}},
+		"comments":              {": hi\n\n:\ndata: a\n: mid\n\n", []block{{"message", []byte("a"), ""}}},
+		"no data is no event":   {"event: e\n\ndata: a\n\n", []block{{"message", []byte("a"), ""}}},
+		"id without data stays": {"id: 7\n\ndata: a\n\n", []block{{"message", []byte("a"), "7"}}},
+		"id stays and is emptied": {"id: 7\ndata: a\n\ndata: b\n\nid\ndata: " +
+			"c\n\n", []block{{"message", []byte("a"), "7"}, {"message", []byte("b"), "7"}, {"message", []byte("c"), ""}}},
 		"id with NUL is ignored":   {"id: a\x00b\ndata: a\n\n", []block{{"message", []byte("a"), ""}}},
 		"one space is cut":         {"data:  a\n\n", []block{{"message", []byte(" a"), ""}}},
 		"empty data is an event":   {"data\n\ndata\ndata\n\n", []block{{"message", []byte(""), ""}, {"message", []byte("\n"), ""}}},

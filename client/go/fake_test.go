@@ -60,7 +60,11 @@ func (f *fake) addKeyed(key string) (id int64, dup bool) {
 	}
 	id = f.first + int64(len(f.log))
 	f.keys[key] = id
-	f.log = append(f.log, fmt.Sprintf(`{"type":"message","id":%d,"channel":"room","user":"a","text":"m%d","timestamp":%d.000001,"key":%q}`, id, id, 100+id, key))
+	f.log = append(
+		f.log,
+		fmt.Sprintf(`{"type":"message","id":%d,"channel":"room","user":"a","text":"m%d","timestamp":%d.000001,"key":%q}`, id, id, 100+id,
+			key),
+	)
 	close(f.bell)
 	f.bell = make(chan struct{})
 	return id, false

@@ -57,7 +57,13 @@ func inProduction(t *testing.T, args ...string) *inProcess {
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	data := t.TempDir()
 	dir := t.TempDir()
-	secretFile, keyFile, adminFile, auditFile := filepath.Join(dir, "secret"), filepath.Join(dir, "keys"), filepath.Join(dir, "admin"), filepath.Join(dir, "audit")
+	secretFile, keyFile, adminFile, auditFile := filepath.Join(dir, "secret"), filepath.Join(
+		dir,
+		"keys",
+	), filepath.Join(dir, "admin"), filepath.Join(
+		dir,
+		"audit",
+	)
 	const (
 		apiKey  = "key-canary-5d1e77aa"
 		admin   = "admin-canary-90f3b2c4"
@@ -73,20 +79,50 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		}
 	}
 	var made bytes.Buffer
-	keys := &program{args: []string{"keys", "add", "billing", "--data", data, "--audit-log", auditFile}, getenv: os.Getenv, stdin: strings.NewReader(""), stdout: &made, stderr: io.Discard}
+	keys := &program{
+		args:   []string{"keys", "add", "billing", "--data", data, "--audit-log", auditFile},
+		getenv: os.Getenv,
+		stdin:  strings.NewReader(""),
+		stdout: &made,
+		stderr: io.Discard,
+	}
 	if code := keys.run(t.Context()); code != 0 {
 		t.Fatal(code)
 	}
 	hashed := strings.TrimSpace(made.String())
 	claims := func(user string) auth.Claims {
-		return auth.Claims{Channels: &[]string{"room:*=rw"}, RegisteredClaims: jwt.RegisteredClaims{Subject: user, IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}}
+		return auth.Claims{
+			Channels: &[]string{"room:*=rw"},
+			RegisteredClaims: jwt.RegisteredClaims{
+				Subject:   user,
+				IssuedAt:  jwt.NewNumericDate(time.Now()),
+				ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)),
+			},
+		}
 	}
 	token, err := auth.Sign(secret, claims("alice"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := inProduction(t, "--data", data, "--auth-hmac-secret-file", secretFile, "--api-keys-file", keyFile, "--admin-token-file", adminFile, "--audit-log", auditFile,
-		"--allowed-origins", "https://chat.example.com", "--log-level", "debug", "--log-format", "json")
+	s := inProduction(
+		t,
+		"--data",
+		data,
+		"--auth-hmac-secret-file",
+		secretFile,
+		"--api-keys-file",
+		keyFile,
+		"--admin-token-file",
+		adminFile,
+		"--audit-log",
+		auditFile,
+		"--allowed-origins",
+		"https://chat.example.com",
+		"--log-level",
+		"debug",
+		"--log-format",
+		"json",
+	)
 	var answers bytes.Buffer // of refusals
 	do := func(method, path, body string, want int, header ...string) string {
 		t.Helper()
@@ -155,7 +191,8 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, frame := range []string{`{"channel":"room:a","text":"` + text + `"}`, `{"` + bodies, `{"type":"message","channel":"room:a","text":{"` + bodies + `":1}}`,
+	for _, frame := range []string{`{"channel":"room:a","text":"` + text + `"}`, `{"` + bodies, `{"type":"message","channel":"room:a",` +
+		`"text":{"` + bodies + `":1}}`,
 		`{"type":"history","channel":"other","before":1}`, `{"type":"auth","token":"` + second + `"}`, `{"type":"auth","token":"` + bad + `"}`} {
 		if err := ws.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
 			t.Fatal(err)
@@ -181,9 +218,24 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	signature := func(token string) string { return token[strings.LastIndex(token, ".")+1:] }
-	canaries := map[string]string{"the token": signature(token), "another token": signature(second), "the ticket": ticket.Ticket, "an API key": apiKey, "a hashed API key": hashed[8:],
-		"the admin token": admin, "the secret": string(secret), "bad credentials": bad, "a header": headers}
-	everywhere := map[string]string{"stdout": s.stdout.String(), "stderr": s.stderr.String(), "the metrics": metrics, "the audit log": string(audit), "answers": answers.String()}
+	canaries := map[string]string{
+		"the token":        signature(token),
+		"another token":    signature(second),
+		"the ticket":       ticket.Ticket,
+		"an API key":       apiKey,
+		"a hashed API key": hashed[8:],
+		"the admin token":  admin,
+		"the secret":       string(secret),
+		"bad credentials":  bad,
+		"a header":         headers,
+	}
+	everywhere := map[string]string{
+		"stdout":        s.stdout.String(),
+		"stderr":        s.stderr.String(),
+		"the metrics":   metrics,
+		"the audit log": string(audit),
+		"answers":       answers.String(),
+	}
 	for what, canary := range canaries {
 		for where, content := range everywhere {
 			if i := strings.Index(content, canary); i >= 0 {
@@ -224,9 +276,12 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		said = append(said, strings.TrimSpace(fmt.Sprint(l.Msg, " ", l.What, " ", l.User, " ", l.Code, " ", l.Key)))
 	}
 	all := strings.Join(said, "\n")
-	for _, want := range []string{"administered keys add billing", "refused POST /api/messages  not_you", "refused POST /api/messages  forbidden", "refused GET /api/messages  unauthorized",
-		"administered PUT /api/channels/room:a/members/bob guest  true", "administered PUT /api/channels/room:a/bans/carol guest  true", "refused frame history alice forbidden",
-		"refused frame auth alice unauthorized", "refused admin: GET /metrics  unauthorized", "administered POST /api/users/alice/revoke guest  true", "administered drain"} {
+	for _, want := range []string{"administered keys add billing", "refused POST /api/messages  " +
+		"not_you", "refused POST /api/messages  forbidden", "refused GET /api/messages  unauthorized",
+		"administered PUT /api/channels/room:a/members/bob guest  " +
+			"true", "administered PUT /api/channels/room:a/bans/carol guest  true", "refused frame history alice forbidden",
+		"refused frame auth alice unauthorized", "refused admin: GET /metrics  " +
+			"unauthorized", "administered POST /api/users/alice/revoke guest  true", "administered drain"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the audit log lacks %q:\n%s", want, all)
 		}

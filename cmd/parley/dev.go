@@ -21,7 +21,8 @@ type devCmd struct {
 }
 
 func (devCmd) Help() string {
-	return "Everybody may read, write and administer; a caller is the user that ?user= or the user field names. It answers on loopback addresses only, and refuses a Host header that is not one."
+	return "Everybody may read, write and administer; a caller is the user that ?user= or the user field names. It answers on loopback " +
+		"addresses only, and refuses a Host header that is not one."
 }
 
 func (c *devCmd) Run(ctx context.Context, p *program) error {
@@ -50,7 +51,8 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
-		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) }, hosts: httpapi.LoopbackHost, secret: c.secretFile}
+		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) },
+		hosts:   httpapi.LoopbackHost, secret: c.secretFile}
 	n.cluster = cluster
 	n.authenticate = func(_ context.Context, _ *stores, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil

@@ -18,9 +18,9 @@ type nodeFlags struct {
 
 	Data            string        `default:"./parley-data" placeholder:"DIR" group:"Store" help:"${help_data}"`
 	Fsync           string        `default:"commit" enum:"commit,interval,memory" group:"Store" help:"${help_fsync}"`
-	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS)."`
-	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"Message bus between nodes: redis://HOST:PORT; local for one node."`
-	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"Store of presence: redis://HOST:PORT; memory for one node."`
+	Store           string        `default:"embedded" placeholder:"URL" group:"Store" help:"${help_store}"`
+	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"${help_bus}"`
+	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"${help_presence}"`
 	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"${help_history_messages}"`
 	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"${help_history_age}"`
 	RecentMemory    int           `default:"256" placeholder:"MIB" group:"Store" help:"${help_recent_memory}"`
@@ -87,7 +87,8 @@ func (f *nodeFlags) check() error {
 		return refuse("--max-subscriptions has to be 1 at least.")
 	}
 	if err := notNegative(amount{"history-messages", float64(f.HistoryMessages)}, amount{"history-age", float64(f.HistoryAge)},
-		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)}, amount{"max-connections", float64(f.MaxConnections)},
+		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)}, amount{"max-connections",
+			float64(f.MaxConnections)},
 		amount{"leave-grace", float64(f.LeaveGrace)}, amount{"drain-timeout", float64(f.DrainTimeout)}); err != nil {
 		return err
 	}

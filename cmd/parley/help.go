@@ -45,6 +45,9 @@ var helps = kong.Vars{
 	"help_bench_window":    "Unacknowledged messages of a publisher with --rate 0, below 64.",
 	"help_cluster_secret_file": "" +
 		"File with a secret that all nodes share, for tickets. Default: the secret of --auth-hmac-secret-file.",
+	"help_store":                     "embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS).",
+	"help_bus":                       "Message bus between nodes: redis://HOST:PORT; local for one node.",
+	"help_presence":                  "Store of presence: redis://HOST:PORT; memory for one node.",
 	"help_compression":               "Offer WebSocket clients permessage-deflate: it saves bytes and costs CPU once per channel and message.",
 	"help_data":                      "Data directory, for one process at a time.",
 	"help_dev_allowed_origins":       "Origins that may use parley from a browser, in addition to this machine's.",
@@ -52,13 +55,13 @@ var helps = kong.Vars{
 	"help_fsync": "" +
 		"When a message counts as stored: commit, once it is on the disk; interval, at once, and a crash may lose the " +
 		"last 100 ms; memory, at once, and a crash loses what was not yet written.",
-	"help_history_age":             "Keep messages for this long, such as 720h; 0 keeps them forever.",
-	"help_history_messages":        "Keep the newest N messages of a channel without a setting of its own; 0 keeps all.",
-	"help_leave_grace":             "Delay before a disconnected user is reported as left.",
-	"help_limit_channels_per_user": "Channels that a user may create per day; back ends are not limited. 0: no limit.",
-	"help_limit_max_connections_per_ip": "" +
+	"help_history_age":      "Keep messages for this long, such as 720h; 0 keeps them forever.",
+	"help_history_messages": "Keep the newest N messages of a channel without a setting of its own; 0 keeps all.",
+	"help_leave_grace":      "Delay before a disconnected user is reported as left.",
+	"help_channels_user":    "Channels that a user may create per day; back ends are not limited. 0: no limit.",
+	"help_connections_ip": "" +
 		"Most streams and held polls of one address, and as many connections with requests. 0: no limit.",
-	"help_limit_max_subscriptions_user": "" +
+	"help_subscriptions_user": "" +
 		"Most channels that all streams and held polls of one user follow together, on this node. 0: no limit.",
 	"help_limit_rate_handshakes": "Connections and streams that one address may open per second; bad credentials count too.",
 	"help_limit_rate_ip":         "Messages per second from one address, or IPv6 network of 64 bits.",
@@ -73,11 +76,12 @@ var helps = kong.Vars{
 	"help_max_connections": "" +
 		"Most WebSocket connections, event streams and held polls of the process; 0: as many as there are descriptors, " +
 		"less some for the store.",
-	"help_max_subscriptions":           "Most channels that one WebSocket may follow.",
-	"help_memory_limit":                "Soft memory limit; new streams are refused above 90%. 0: none.",
-	"help_node":                        "Name of this node, printed when it is ready. Default: the machine's name.",
-	"help_presence_ttl":                "Time for which a polling user counts as present, and so do the users of a node that died.",
-	"help_recent_memory":               "Memory for recent messages of followed channels; readers that are further behind read from the store.",
+	"help_max_subscriptions": "Most channels that one WebSocket may follow.",
+	"help_memory_limit":      "Soft memory limit; new streams are refused above 90%. 0: none.",
+	"help_node":              "Name of this node, printed when it is ready. Default: the machine's name.",
+	"help_presence_ttl":      "Time for which a polling user counts as present, and so do the users of a node that died.",
+	"help_recent_memory": "Memory for recent messages of followed channels; readers that are further behind read from the " +
+		"store.",
 	"help_serve_admin_token_file":      "File with the admin listener's bearer token; required if that is not on loopback.",
 	"help_serve_allowed_origins":       "Origins that may use parley from a browser, such as https://chat.example.com.",
 	"help_serve_api_keys_file":         "File with API keys of back ends, one per line, in addition to those of parley keys.",
@@ -91,6 +95,7 @@ var helps = kong.Vars{
 	"help_token_channels": "" +
 		"Channels that the token allows, such as room:*=rw, with the rights r read, w write, p see presence, a " +
 		"administer (rwp without =). Default: those the user is a member of.",
+	"help_verify_server": "URL of the server; several times for the nodes of one system.",
 	"help_verify_token": "" +
 		"API key, or a token that may read and write channels named verify-…, for which --rate-user must be 0 or large;" +
 		" not needed in development.",

@@ -48,7 +48,8 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	if o := run(t, "config", "check", yamlFile(t, "heartbeat-interval: 5s\n")); o.code != 0 {
 		t.Errorf("a good file, while PARLEY_CONFIG names none: %d %q", o.code, o.stderr)
 	}
-	for _, args := range [][]string{{"config", "check"}, {"config", "check", "--help=x"}, {"serve", "--config"}, {"serve", "--config", "--listen", "127.0.0.1:0"}, {"config", "check", "--", "none"}} {
+	for _, args := range [][]string{{"config", "check"}, {"config", "check", "--help=x"}, {"serve", "--config"}, {"serve", "--config",
+		"--listen", "127.0.0.1:0"}, {"config", "check", "--", "none"}} {
 		if o := run(t, args...); o.code != 2 || strings.Contains(o.stderr, "open -") {
 			t.Errorf("parley %s: %d %q", strings.Join(args, " "), o.code, o.stderr)
 		}

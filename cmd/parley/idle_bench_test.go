@@ -28,7 +28,14 @@ func TestMain(m *testing.M) {
 	if engine == "" {
 		os.Exit(m.Run())
 	}
-	p := &program{args: os.Args[1:], getenv: func(string) string { return "" }, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, portable: engine == "portable"}
+	p := &program{
+		args:     os.Args[1:],
+		getenv:   func(string) string { return "" },
+		stdin:    os.Stdin,
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		portable: engine == "portable",
+	}
 	os.Exit(p.run(context.Background()))
 }
 
@@ -49,7 +56,17 @@ func BenchmarkIdle(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				args := []string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", b.TempDir(), "--log-level", "error"}
+				args := []string{
+					"dev",
+					"--listen",
+					"127.0.0.1:0",
+					"--admin-listen",
+					"127.0.0.1:0",
+					"--data",
+					b.TempDir(),
+					"--log-level",
+					"error",
+				}
 				dial := net.Dial
 				if c.secure {
 					cert, key, roots := testenv.Certificate(b)
@@ -66,7 +83,8 @@ func BenchmarkIdle(b *testing.B) {
 							nc, err := dial("tcp", address)
 							if err == nil {
 								b.Cleanup(func() { nc.Close() })
-								err = welcomed(nc, fmt.Sprintf("GET %sidle.%d?user=u%d HTTP/1.1\r\nHost: %s\r\n%s\r\n", c.path, i, i, address, c.upgrade))
+								err = welcomed(nc,
+									fmt.Sprintf("GET %sidle.%d?user=u%d HTTP/1.1\r\nHost: %s\r\n%s\r\n", c.path, i, i, address, c.upgrade))
 							}
 							if err != nil {
 								b.Error(err)
@@ -83,7 +101,8 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-const upgradeLines = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"
+const upgradeLines = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+	"AQIDBAUGBwgJCgsMDQ4PEA==\r\n"
 
 // trusting speaks HTTP/1.1, as browsers do for WebSockets.
 func trusting(roots *x509.CertPool) *tls.Config {

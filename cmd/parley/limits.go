@@ -14,20 +14,22 @@ type limitFlags struct {
 	RateChannel           float64  `default:"0" placeholder:"N" group:"Limits" help:"Messages per second in one channel from all users."`
 	RateReadsUser         float64  `name:"rate-reads-user" default:"500" placeholder:"N" group:"Limits" help:"${help_limit_rate_reads_user}"`
 	RateReadsIP           float64  `name:"rate-reads-ip" default:"5000" placeholder:"N" group:"Limits" help:"The same for one address."`
-	ChannelsPerUser       int      `name:"channels-per-user" default:"1000" placeholder:"N" group:"Limits" help:"${help_limit_channels_per_user}"`
+	ChannelsPerUser       int      `name:"channels-per-user" default:"1000" placeholder:"N" group:"Limits" help:"${help_channels_user}"`
 	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"${help_limit_rate_handshakes}"`
-	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"${help_limit_max_connections_per_ip}"`
+	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"${help_connections_ip}"`
 	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Most streams and held polls of one user."`
-	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"${help_limit_max_subscriptions_user}"`
+	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"${help_subscriptions_user}"`
 	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies whose X-Forwarded-For is believed."`
 	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
 }
 
 func (f *limitFlags) check() error {
 	if err := notNegative(amount{"rate-user", f.RateUser}, amount{"rate-ip", f.RateIP}, amount{"rate-channel", f.RateChannel},
-		amount{"rate-reads-user", f.RateReadsUser}, amount{"rate-reads-ip", f.RateReadsIP}, amount{"channels-per-user", float64(f.ChannelsPerUser)},
+		amount{"rate-reads-user", f.RateReadsUser}, amount{"rate-reads-ip", f.RateReadsIP}, amount{"channels-per-user",
+			float64(f.ChannelsPerUser)},
 		amount{"rate-handshakes", f.RateHandshakes}, amount{"max-connections-per-ip", float64(f.MaxConnectionsPerIP)},
-		amount{"max-connections-per-user", float64(f.MaxConnectionsPerUser)}, amount{"max-subscriptions-per-user", float64(f.MaxSubscriptionsUser)}); err != nil {
+		amount{"max-connections-per-user", float64(f.MaxConnectionsPerUser)}, amount{"max-subscriptions-per-user",
+			float64(f.MaxSubscriptionsUser)}); err != nil {
 		return err
 	}
 	if f.ProxyProtocol && len(f.TrustedProxies) == 0 {
@@ -53,6 +55,7 @@ func (f *limitFlags) limiter(log *slog.Logger) (*door.Limiter, error) {
 	}
 	return door.NewLimiter(door.LimiterConfig{Proxies: proxies, ProxyProtocol: f.ProxyProtocol, Logger: log,
 		Config: limit.Config{User: f.RateUser, IP: f.RateIP, Channel: f.RateChannel, Handshakes: f.RateHandshakes,
-			UserReads: f.RateReadsUser, IPReads: f.RateReadsIP, Channels: f.ChannelsPerUser, PerIP: f.MaxConnectionsPerIP, PerUser: f.MaxConnectionsPerUser,
+			UserReads: f.RateReadsUser, IPReads: f.RateReadsIP, Channels: f.ChannelsPerUser, PerIP: f.MaxConnectionsPerIP,
+			PerUser: f.MaxConnectionsPerUser,
 			Follows: f.MaxSubscriptionsUser}}), nil
 }

@@ -35,9 +35,9 @@ type cli struct {
 	BenchBare   benchBareCmd   `cmd:"" hidden:""`
 }
 
-const description = `Short polling, long polling, server-sent events and WebSocket over one durable, ordered log per channel.
-
-Every flag is also an environment variable (PARLEY_ and its name in capitals) and, for dev and serve, a key of the same name in a YAML file. A flag wins over the environment, the environment over the file.`
+const description = "Short polling, long polling, server-sent events and WebSocket over one durable, ordered log per channel.\n\n" +
+	"Every flag is also an environment variable (PARLEY_ and its name in capitals) and, for dev and serve, a key of the same name " +
+	"in a YAML file. A flag wins over the environment, the environment over the file."
 
 // program is one run of the command line, with its surroundings as parameters.
 type program struct {

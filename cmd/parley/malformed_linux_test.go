@@ -53,7 +53,8 @@ func TestAMalformedRequestIsAnsweredWithAProblem(t *testing.T) {
 				Status             int
 				Code, Detail, Hint string
 			}
-			if err := json.NewDecoder(res.Body).Decode(&problem); err != nil || problem.Status != res.StatusCode || problem.Detail == "" || problem.Hint == "" ||
+			if err := json.NewDecoder(res.Body).Decode(&problem); err != nil || problem.Status != res.StatusCode || problem.Detail == "" ||
+				problem.Hint == "" ||
 				res.Header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%.80q: %+v, %v, %v", request, problem, res.Header, err)
 			}

@@ -201,7 +201,8 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 			MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	answers := limit.NewAnswers(limit.AnswersConfig{})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,
-		Door: s.door, Policy: &door.Policy{Limiter: n.limiter, Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame, Events: events}
+		Door: s.door, Policy: &door.Policy{Limiter: n.limiter,
+			Answers: answers}, MaxSubscriptions: f.MaxSubscriptions, OnRefused: trail.frame, Events: events}
 	if a, ok := who.(*auth.Authenticator); ok {
 		cfg.Credentials = a
 	}
@@ -269,8 +270,9 @@ func (n *node) drain(s *server) {
 
 func (n *node) httpServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: n.flags.HeartbeatTimeout}, // for all of its streams at once
-		DisableGeneralOptionsHandler: true,                                                          // OPTIONS * is answered like any address that is not there
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: n.flags.HeartbeatTimeout}, // for all of its streams at once
+		// OPTIONS * is answered like any address that is not there
+		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 }
 
@@ -334,6 +336,7 @@ func executable() (string, error) {
 // settings is a hash of the settings that must be the same on every node.
 func (n *node) settings() uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%+v\n%+v\n%d %v %d %v", n.spaces, n.limits, n.flags.HistoryMessages, n.flags.HistoryAge, n.flags.MaxSubscriptions, n.flags.PresenceTTL)
+	fmt.Fprintf(h, "%+v\n%+v\n%d %v %d %v", n.spaces, n.limits, n.flags.HistoryMessages, n.flags.HistoryAge, n.flags.MaxSubscriptions,
+		n.flags.PresenceTTL)
 	return h.Sum64()
 }

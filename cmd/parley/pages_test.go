@@ -12,7 +12,8 @@ import (
 )
 
 func TestTheScriptsAreServedAsModulesThatCachesAskFor(t *testing.T) {
-	for path, holds := range map[string]string{"/parley.js": "as Client", "/parley-extras.js": "as createTabs", "/chat.js": `from"/parley.js"`} {
+	for path, holds := range map[string]string{"/parley.js": "as " +
+		"Client", "/parley-extras.js": "as createTabs", "/chat.js": `from"/parley.js"`} {
 		t.Run(path, func(t *testing.T) { servesModule(t, path, holds) })
 	}
 }
@@ -31,7 +32,8 @@ func TestTheSecondPartOfTheClientIsServedInTheVersionThatFits(t *testing.T) {
 	if w := get("/" + string(named[1])); w.Code != http.StatusOK || !bytes.Contains(w.Body.Bytes(), []byte("as createTabs")) {
 		t.Errorf("%s: %d", named[1], w.Code)
 	}
-	if w := get("/parley-extras.js?v=older"); w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+	if w := get("/parley-extras.js?v=older"); w.Code != http.StatusNotFound ||
+		w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("another version: %d %v", w.Code, w.Header())
 	}
 }
@@ -48,7 +50,8 @@ func servesModule(t *testing.T, path, holds string) {
 		return w
 	}
 	plain, zipped := get(), get("Accept-Encoding", "br, gzip")
-	if got := plain.Header(); got.Get("Content-Type") != "text/javascript; charset=utf-8" || got.Get("Cache-Control") != "no-cache" || got.Get("Vary") != "Accept-Encoding" {
+	if got := plain.Header(); got.Get("Content-Type") != "text/javascript; charset=utf-8" || got.Get("Cache-Control") != "no-cache" ||
+		got.Get("Vary") != "Accept-Encoding" {
 		t.Errorf("headers %v", got)
 	}
 	if !bytes.Contains(plain.Body.Bytes(), []byte(holds)) {
@@ -73,13 +76,15 @@ func servesModule(t *testing.T, path, holds string) {
 func TestThePageIsServedBesideIt(t *testing.T) {
 	w := httptest.NewRecorder()
 	pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+	if w.Header().Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("headers %v", w.Header())
 	}
 }
 
 func TestTheExamplesAreServedBelowTheirIndex(t *testing.T) {
-	for path, holds := range map[string]string{"/examples": "<h1>Examples", "/examples/": "<h1>Examples", "/examples/event-source": "new EventSource(",
+	for path, holds := range map[string]string{"/examples": "<h1>Examples", "/examples/": "<h1>Examples", "/examples/event-source": "new " +
+		"EventSource(",
 		"/examples/web-socket": "new WebSocket(", "/examples/long-poll": "curl", "/examples/react": "useChannel"} {
 		w := httptest.NewRecorder()
 		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

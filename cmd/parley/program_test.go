@@ -261,7 +261,8 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	data := t.TempDir()
 	for _, addr := range []string{"0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:8080", "example.com:8080"} {
 		refused(t, []string{"parley dev --listen 127.0.0.1:8080", "parley serve --listen " + addr}, "dev", "--data", data, "--listen", addr)
-		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", addr)
+		refused(t, []string{"parley dev --admin-listen 127.0.0.1:8081", "parley serve --admin-listen " + addr}, "dev", "--data", data,
+			"--listen", "127.0.0.1:0", "--admin-listen", addr)
 	}
 }
 
@@ -289,7 +290,8 @@ func TestARefusalOfDevNamesTheSecretThatItWrote(t *testing.T) {
 		if err != nil || res.StatusCode != http.StatusForbidden {
 			t.Fatalf("%s: %s, %v", header, res.Status, err)
 		}
-		for _, part := range []string{"parley serve --auth-hmac-secret-file " + secret, "parley token --user NAME --auth-hmac-secret-file " + secret} {
+		for _, part := range []string{"parley serve --auth-hmac-secret-file " + secret, "parley token --user NAME " +
+			"--auth-hmac-secret-file " + secret} {
 			if !strings.Contains(problem.Hint, part) {
 				t.Errorf("%s: the hint %q lacks %s", header, problem.Hint, part)
 			}
@@ -304,8 +306,13 @@ func TestALogOfJSONHasNothingElse(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var stderr bytes.Buffer // read when the program has ended
 	out := &lines{ready: make(chan []string, 1)}
-	p := &program{args: []string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(), "--log-format", "json"},
-		getenv: os.Getenv, stdin: strings.NewReader(""), stdout: out, stderr: &stderr}
+	p := &program{
+		args:   []string{"dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(), "--log-format", "json"},
+		getenv: os.Getenv,
+		stdin:  strings.NewReader(""),
+		stdout: out,
+		stderr: &stderr,
+	}
 	go func() { <-out.ready; stop() }()
 	if code := p.run(ctx); code != 0 {
 		t.Fatalf("exit %d: %s", code, &stderr)
@@ -322,9 +329,20 @@ func TestALogOfJSONHasNothingElse(t *testing.T) {
 
 // The same lines start dev and serve.
 func TestDevTakesTheSettingsOfServe(t *testing.T) {
-	words := running(t, "--data", t.TempDir(), "--auth-hmac-secret-file", "nowhere", "--auth-jwks", "http://127.0.0.1:1/keys", "--allowed-origins", "https://chat.example.com")
+	words := running(
+		t,
+		"--data",
+		t.TempDir(),
+		"--auth-hmac-secret-file",
+		"nowhere",
+		"--auth-jwks",
+		"http://127.0.0.1:1/keys",
+		"--allowed-origins",
+		"https://chat.example.com",
+	)
 	for origin, status := range map[string]int{"https://chat.example.com": 201, "http://localhost:3000": 201, "https://evil.example": 403} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, words[1]+"/api/messages", strings.NewReader(`{"channel_id":"general","text":"x"}`))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, words[1]+"/api/messages",
+			strings.NewReader(`{"channel_id":"general","text":"x"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,7 +363,17 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"not in this version"}, "dev", "--store", "cassandra://127.0.0.1/parley")
 	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")
-	refused(t, []string{"--cluster-secret-file"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1", "--presence", "redis://127.0.0.1")
+	refused(
+		t,
+		[]string{"--cluster-secret-file"},
+		"dev",
+		"--store",
+		"redis://127.0.0.1",
+		"--bus",
+		"redis://127.0.0.1",
+		"--presence",
+		"redis://127.0.0.1",
+	)
 	refused(t, []string{"localhost:x"}, "dev", "--listen", "localhost:x")
 	refused(t, []string{"localhost"}, "dev", "--listen", "localhost")
 	refused(t, []string{"127.0.0.1:99999"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:99999")
@@ -361,7 +389,8 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 func TestADirectoryInUseIsRefused(t *testing.T) {
 	data := t.TempDir()
 	running(t, "--data", data)
-	refused(t, []string{data, fmt.Sprintf("%d", os.Getpid()), "--data DIR"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data)
+	refused(t, []string{data, fmt.Sprintf("%d", os.Getpid()), "--data DIR"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen",
+		"127.0.0.1:0", "--data", data)
 }
 
 func TestADirectoryOfALaterVersionIsRefused(t *testing.T) {
@@ -431,14 +460,17 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 	}
 	defer l.Close()
 	addr := l.Addr().String()
-	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "dev", "--listen", addr, "--admin-listen", "127.0.0.1:0", "--data", t.TempDir())
+	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "dev", "--listen", addr, "--admin-listen",
+		"127.0.0.1:0", "--data", t.TempDir())
 	refused(t, []string{"another process listens on " + addr, "--listen 127.0.0.1:0"}, "demo", "--listen", addr)
-	refused(t, []string{"another process listens on " + addr, "--admin-listen 127.0.0.1:0"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", addr, "--data", t.TempDir())
+	refused(t, []string{"another process listens on " + addr, "--admin-listen 127.0.0.1:0"}, "dev", "--listen", "127.0.0.1:0",
+		"--admin-listen", addr, "--data", t.TempDir())
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	common := []string{"listen", "admin-listen", "data", "fsync", "store", "bus", "presence", "node", "config", "heartbeat-interval",
-		"heartbeat-timeout", "presence-ttl", "leave-grace", "auth-hmac-secret-file", "auth-jwks", "allowed-origins", "tls-cert", "tls-key", "memory-limit", "drain-timeout", "log-format", "history-messages",
+		"heartbeat-timeout", "presence-ttl", "leave-grace", "auth-hmac-secret-file", "auth-jwks", "allowed-origins", "tls-cert", "tls-key",
+		"memory-limit", "drain-timeout", "log-format", "history-messages",
 		"history-age", "recent-memory", "log-level"}
 	for verb, flags := range map[string][]string{"dev": common, "serve": common} {
 		o := run(t, verb, "--help")
@@ -482,7 +514,8 @@ func TestTLSWithHTTP2(t *testing.T) {
 func TestACertificateThatCantBeUsedIsRefusedBeforeTheReadyLine(t *testing.T) {
 	cert, key, _ := testenv.Certificate(t)
 	_, another, _ := testenv.Certificate(t)
-	for _, c := range [][3]string{{cert, "nowhere.pem", "nowhere.pem"}, {"nowhere.pem", key, "nowhere.pem"}, {cert, another, "private key"}, {key, cert, "PEM"}} {
+	for _, c := range [][3]string{{cert, "nowhere.pem", "nowhere.pem"}, {"nowhere.pem", key, "nowhere.pem"}, {cert, another, "private " +
+		"key"}, {key, cert, "PEM"}} {
 		refused(t, []string{c[2], "--tls-cert"}, "dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(),
 			"--tls-cert", c[0], "--tls-key", c[1])
 	}
@@ -500,7 +533,8 @@ func TestOptionsOfTheWholeServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404 ") || !strings.Contains(string(answer), "X-Content-Type-Options: nosniff\r\n") {
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404 ") ||
+		!strings.Contains(string(answer), "X-Content-Type-Options: nosniff\r\n") {
 		t.Errorf("%s, %v", answer, err)
 	}
 }

@@ -28,7 +28,8 @@ type serveCmd struct {
 }
 
 func (serveCmd) Help() string {
-	return "Callers show a JSON Web Token, a back end an API key (parley keys add NAME). A token for a try: parley token --user alice --auth-hmac-secret-file FILE"
+	return "Callers show a JSON Web Token, a back end an API key (parley keys add NAME). A token for a try: parley token --user alice " +
+		"--auth-hmac-secret-file FILE"
 }
 
 // missing are the lines to add before serve knows who may connect.
@@ -44,7 +45,8 @@ func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	if host, _, _ := net.SplitHostPort(c.AdminListen); c.AdminTokenFile == "" && !loopback(host) {
 		lines = append(
 			lines,
-			"  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen 127.0.0.1:8081",
+			"  --admin-token-file FILE                         # since "+c.AdminListen+" is not this machine alone; or --admin-listen "+
+				"127.0.0.1:8081",
 		)
 	}
 	return lines
@@ -106,7 +108,15 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	n := &node{flags: &c.nodeFlags, cluster: cluster, limits: c.limitFlags, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, origins: origins}
+	n := &node{
+		flags:   &c.nodeFlags,
+		cluster: cluster,
+		limits:  c.limitFlags,
+		spaces:  spaces,
+		log:     c.logger(p.stderr),
+		stdout:  p.stdout,
+		origins: origins,
+	}
 	n.acme = c.acme(c.Data, n.log)
 	if n.limiter, err = c.limiter(n.log); err != nil {
 		return err

@@ -65,7 +65,10 @@ func (f *nodeFlags) checkStores() error {
 	case f.Bus != "local" && !redisURL(f.Bus):
 		return refuse("--bus "+secretless(f.Bus)+": not in this version.", "Use --bus local, or --bus redis://HOST:PORT.")
 	case f.Presence != "memory" && !redisURL(f.Presence):
-		return refuse("--presence "+secretless(f.Presence)+": not in this version.", "Use --presence memory, or --presence redis://HOST:PORT.")
+		return refuse(
+			"--presence "+secretless(f.Presence)+": not in this version.",
+			"Use --presence memory, or --presence redis://HOST:PORT.",
+		)
 	case f.Bus != "local" && f.Presence == "memory":
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
 			"Add --presence redis://HOST:PORT.")
@@ -87,15 +90,20 @@ func (f *nodeFlags) clusterSecret(hmac []byte) ([]byte, error) {
 		}
 		return secret, nil
 	case hmac == nil && f.Bus != "local":
-		return nil, refuse("several nodes need a secret that all of them have.", "Add --cluster-secret-file FILE: head -c 48 /dev/urandom | base64 > FILE")
+		return nil, refuse("several nodes need a secret that all of them have.",
+			"Add --cluster-secret-file FILE: head -c 48 /dev/urandom | base64 > FILE")
 	}
 	return hmac, nil
 }
 
 // openStores opens what --store, --presence and --bus name.
 func (n *node) openStores(ctx context.Context) (s *stores, err error) {
-	s = &stores{run: func(context.Context) error { return nil }, reopened: func(func(...parley.ChannelID)) {}, damaged: func() []string { return nil },
-		rowsRead: func() int64 { return 0 }}
+	s = &stores{
+		run:      func(context.Context) error { return nil },
+		reopened: func(func(...parley.ChannelID)) {},
+		damaged:  func() []string { return nil },
+		rowsRead: func() int64 { return 0 },
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -200,7 +208,8 @@ func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differi
 		for i, file := range damaged {
 			names[i] = filepath.Base(file)
 		}
-		is.Store.Detail = strings.TrimPrefix(is.Store.Detail+"; damaged: "+strings.Join(names, ", ")+", whose unreadable parts are unavailable", "; ")
+		is.Store.Detail = strings.TrimPrefix(
+			is.Store.Detail+"; damaged: "+strings.Join(names, ", ")+", whose unreadable parts are unavailable", "; ")
 	}
 	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
 		is.Presence = httpapi.Part{Detail: err.Error()}

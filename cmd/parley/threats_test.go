@@ -27,8 +27,10 @@ func hardened(t *testing.T, args ...string) (s *inProcess, audit string) {
 		}
 	}
 	audit = filepath.Join(dir, "audit")
-	return inProduction(t, append([]string{"--data", t.TempDir(), "--api-keys-file", keys, "--admin-token-file", admin, "--audit-log", audit,
-		"--allowed-origins", "https://chat.example.com", "--log-level", "debug"}, args...)...), audit
+	return inProduction(
+		t,
+		append([]string{"--data", t.TempDir(), "--api-keys-file", keys, "--admin-token-file", admin, "--audit-log", audit,
+			"--allowed-origins", "https://chat.example.com", "--log-level", "debug"}, args...)...), audit
 }
 
 // Whoever can make a request fail decides neither how many lines that writes nor how long they are kept.
@@ -37,7 +39,8 @@ func TestARefusedFloodWritesFewLines(t *testing.T) {
 		var out bytes.Buffer
 		log := (&nodeFlags{LogFormat: format, LogLevel: "info"}).logger(&out)
 		for i := range 1000 {
-			log.Warn("request failed", "method", "POST", "path", "/api/messages", "code", parley.CodeUnavailable, "error", fmt.Errorf("append to %d: the disk is almost full", i))
+			log.Warn("request failed", "method", "POST", "path", "/api/messages", "code", parley.CodeUnavailable, "error",
+				fmt.Errorf("append to %d: the disk is almost full", i))
 		}
 		if n := strings.Count(out.String(), "request failed"); n != 1 {
 			t.Errorf("%s: a thousand refusals of one kind wrote %d lines", format, n)
@@ -71,7 +74,8 @@ func TestNobodyWritesLinesOfALog(t *testing.T) {
 		s, audit := hardened(t, "--log-format", format)
 		const line = "\ntime=2000-01-01T00:00:00Z level=ERROR msg=forged\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\r\x1b[31m"
 		evil := url.PathEscape(line)
-		for _, path := range []string{"/" + evil, "/api/channels/" + evil, "/api/messages?channel_id=" + url.QueryEscape(line), "/api/users/" + evil + "/revoke", "/ws/" + evil, "/api/stream/" + evil} {
+		for _, path := range []string{"/" + evil, "/api/channels/" + evil, "/api/messages?channel_id=" + url.QueryEscape(line),
+			"/api/users/" + evil + "/revoke", "/ws/" + evil, "/api/stream/" + evil} {
 			ask(t, "GET", s.url+path)
 			ask(t, "POST", s.url+path, "Authorization: Bearer of-the-test-and-long-enough")
 			ask(t, "DELETE", s.url+path, "Authorization: Bearer x", "Origin: https://"+url.QueryEscape(line))
@@ -97,12 +101,21 @@ func TestTheAdminListenerIsItsOwn(t *testing.T) {
 	if got := ask(t, "GET", s.url+"/admin"); got != 404 { // the page itself, which asks for the token, is no secret
 		t.Errorf("/admin on the public listener: %d", got)
 	}
-	paths := []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/profile", "/debug/pprof/trace", "/debug/pprof/symbol"}
+	paths := []string{
+		"/metrics",
+		"/debug/pprof/",
+		"/debug/pprof/heap",
+		"/debug/pprof/cmdline",
+		"/debug/pprof/profile",
+		"/debug/pprof/trace",
+		"/debug/pprof/symbol",
+	}
 	for _, path := range paths {
 		if got := ask(t, "GET", s.url+path, "Authorization: Bearer of-the-test-and-long-enough"); got != 404 {
 			t.Errorf("%s on the public listener: %d", path, got)
 		}
-		for _, token := range []string{"", "Authorization: Bearer", "Authorization: Bearer admin", "Authorization: Bearer parley", "Authorization: Basic YWRtaW46YWRtaW4=", "Authorization: of-the-test-and-long-enough"} {
+		for _, token := range []string{"", "Authorization: Bearer", "Authorization: Bearer " +
+			"admin", "Authorization: Bearer parley", "Authorization: Basic YWRtaW46YWRtaW4=", "Authorization: of-the-test-and-long-enough"} {
 			if token == "" {
 				token = "X-Nothing: x"
 			}

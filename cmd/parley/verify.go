@@ -14,7 +14,7 @@ import (
 )
 
 type verifyCmd struct {
-	Server     []string      `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server; several times for the nodes of one system."`
+	Server     []string      `default:"http://127.0.0.1:8080" placeholder:"URL" help:"${help_verify_server}"`
 	Token      string        `placeholder:"TOKEN" help:"${help_verify_token}"`
 	Channels   int           `default:"4" placeholder:"N" help:"Number of channels, with new names."`
 	Publishers int           `default:"8" placeholder:"N" help:"Number of publishers, over HTTP and WebSocket."`
@@ -27,8 +27,10 @@ type verifyCmd struct {
 }
 
 func (verifyCmd) Help() string {
-	return "Publishers send messages with keys and repeat what was not acknowledged; readers hop between the transports and drop their connections at random. " +
-		"At the end the log is held against what was acknowledged and against what each reader saw. Kill and restart the server meanwhile: the numbers must be the same. " +
+	return "Publishers send messages with keys and repeat what was not acknowledged; readers hop between the transports and drop their " +
+		"connections at random. " +
+		"At the end the log is held against what was acknowledged and against what each reader saw. Kill and restart the server meanwhile: " +
+		"the numbers must be the same. " +
 		"Exit code 0: nothing was lost, repeated or out of order; 1: something was."
 }
 

@@ -46,7 +46,8 @@ func TestAFieldWithoutATagHasItsNameInLowerCase(t *testing.T) {
 }
 
 func TestADuplicateIsRefused(t *testing.T) {
-	for _, text := range []string{`{"user":"a","user":"b"}`, `{"user":null,"kind":"x","user":"b"}`, `{"user":"a","\u0075ser":"b"}`, `{"title":"a","title":"a"}`} {
+	for _, text := range []string{`{"user":"a","user":"b"}`, `{"user":null,"kind":"x",` +
+		`"user":"b"}`, `{"user":"a","\u0075ser":"b"}`, `{"title":"a","title":"a"}`} {
 		var o object
 		if double := new(exactjson.ErrDuplicate); !errors.As(exactjson.Unmarshal([]byte(text), &o), &double) {
 			t.Errorf("%s is taken", text)
@@ -71,7 +72,8 @@ func TestWithout(t *testing.T) {
 // What Unmarshal reads, json.Unmarshal reads too, and what it refuses is a duplicate or
 // not JSON of that shape.
 func FuzzUnmarshal(f *testing.F) {
-	for _, seed := range []string{`{"user":"a","User":"b"}`, `{"user":`, `{"\u00`, `[{"user":1}]`, `{"a":{"b":[1,"}"]},"user":"\\"}`, `"`, `{"user":"a"}}`} {
+	for _, seed := range []string{`{"user":"a","User":"b"}`, `{"user":`, `{"\u00`, `[{"user":1}]`, `{"a":{"b":[1,"}"]},` +
+		`"user":"\\"}`, `"`, `{"user":"a"}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -14,11 +14,13 @@ func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
 	}{
 		{0, 0, 0, 0, 2}, {mib / 10, 0, 100 * mib, 0, 2}, {mib, 0, 100 * mib, 0, 4}, {10 * mib, 0, mib, 0, 40}, {50 * mib, 0, 100 * mib, 0, 50},
 		{500 * mib, 0, 2 * mib, 0, 200}, {500 * mib, 0, 0, 0, 400}, {30 * mib, 0, 0, 0, 120},
-		{500 * mib, 40 * mib, 2 * mib, 0, 700}, {500 * mib, 500 * mib, 8 * mib, 0, 800}, {500 * mib, 500 * mib, 100 * mib, 0, 64}, {10 * mib, 10 * mib, mib, 0, 40},
+		{500 * mib, 40 * mib, 2 * mib, 0, 700}, {500 * mib, 500 * mib, 8 * mib, 0, 800}, {500 * mib, 500 * mib, 100 * mib, 0,
+			64}, {10 * mib, 10 * mib, mib, 0, 40},
 		{500 * mib, 0, 20 * mib, 30 * mib, 20}, {500 * mib, 0, 2 * mib, 2 * mib, 100}, {500 * mib, 0, mib, 1000 * mib, 2},
 	} {
 		if got := pace(rates{c.rate, c.large}, marked{c.live, c.others}); got != c.want {
-			t.Errorf("%.1f MiB/s, %.1f of it in large pieces, %.0f MiB live and %.0f others: %d, want %d", c.rate/mib, c.large/mib, c.live/mib, c.others/mib, got, c.want)
+			t.Errorf("%.1f MiB/s, %.1f of it in large pieces, %.0f MiB live and %.0f others: %d, want %d", c.rate/mib, c.large/mib,
+				c.live/mib, c.others/mib, got, c.want)
 		}
 	}
 	if differ(10, 10) || differ(50, 60) || differ(60, 50) || !differ(100, 2) || !differ(2, 10) || !differ(2, 3) {

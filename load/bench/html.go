@@ -17,13 +17,17 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 <html lang="en"><meta charset="utf-8"><title>parley bench {{.Scenario}}</title>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style>
-:root{color-scheme:light dark;--page:#fff;--ink:#1a1a1a;--soft:#444;--line:#ddd;--bad:#a11;--s0:#0b62a4;--s1:#c8501e;--s2:#2f7d32;--s3:#7a3d9c}
-@media(prefers-color-scheme:dark){:root{--page:#121615;--ink:#e8eceb;--soft:#aeb8b5;--line:#333a38;--bad:#ff9a94;--s0:#6db6f2;--s1:#f2945f;--s2:#7fcf86;--s3:#cf9bee}}
+:root{color-scheme:light dark;--page:#fff;--ink:#1a1a1a;--soft:#444;--line:#ddd;
+--bad:#a11;--s0:#0b62a4;--s1:#c8501e;--s2:#2f7d32;--s3:#7a3d9c}
+@media(prefers-color-scheme:dark){:root{--page:#121615;--ink:#e8eceb;--soft:#aeb8b5;--line:#333a38;
+--bad:#ff9a94;--s0:#6db6f2;--s1:#f2945f;--s2:#7fcf86;--s3:#cf9bee}}
 body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--page)}
-code{font:14px ui-monospace,monospace;overflow-wrap:anywhere}table{border-collapse:collapse}td{padding:.15rem 1rem .15rem 0;border-bottom:1px solid var(--line)}
+code{font:14px ui-monospace,monospace;overflow-wrap:anywhere}
+table{border-collapse:collapse}td{padding:.15rem 1rem .15rem 0;border-bottom:1px solid var(--line)}
 td+td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}.bad{color:var(--bad);font-weight:600}
 .plot{overflow-x:auto}svg{display:block;width:100%;min-width:36rem;height:auto}svg path{stroke:var(--line)}
-text{font:11px system-ui,sans-serif;fill:var(--soft)}.legend{list-style:none;padding:0;margin:.25rem 0;font-size:13px}.legend li{display:inline-block;margin-right:1.5rem}
+text{font:11px system-ui,sans-serif;fill:var(--soft)}.legend{list-style:none;padding:0;margin:.25rem 0;font-size:13px}
+.legend li{display:inline-block;margin-right:1.5rem}
 .legend i{display:inline-block;width:10px;height:10px;margin-right:.4rem}
 </style>
 <h1>parley bench {{.Scenario}}</h1>

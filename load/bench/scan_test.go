@@ -47,7 +47,8 @@ func TestFramesInPieces(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, []string{message(1), message(2)}) || pings == 0 {
 		t.Errorf("%q, %d pings, %v", got, pings, err)
 	}
-	if _, err = pieces(t, frame(wire.OpText, "a")+frame(wire.OpClose, "\x03\xe9bye"), f); !errors.Is(err, errClosed) || !strings.HasSuffix(err.Error(), ": 1001 bye") {
+	if _, err = pieces(t, frame(wire.OpText, "a")+frame(wire.OpClose, "\x03\xe9bye"), f); !errors.Is(err, errClosed) ||
+		!strings.HasSuffix(err.Error(), ": 1001 bye") {
 		t.Errorf("after a close frame: %v", err)
 	}
 	if _, err = f.scan([]byte{0x81, 0x81, 0, 0}, nil); err != errFrame {
@@ -107,7 +108,8 @@ func TestReaderTakesAnAnswerInPieces(t *testing.T) {
 			}
 		}
 		if want := (Counts{Received: 2}); s.tally.Counts != want || !r.welcomed || !r.caught || r.partial != nil {
-			t.Fatalf("in pieces of %d: %+v, welcomed %v, caught up %v, %d bytes kept", size, s.tally.Counts, r.welcomed, r.caught, len(r.partial))
+			t.Fatalf("in pieces of %d: %+v, welcomed %v, caught up %v, %d bytes kept", size, s.tally.Counts, r.welcomed, r.caught,
+				len(r.partial))
 		}
 	}
 }

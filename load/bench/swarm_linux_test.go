@@ -94,7 +94,8 @@ func TestSwarmTellsOfConnectionsThatAreCutOrRefused(t *testing.T) {
 	}()
 	s := swarm(t, "http://"+l.Addr().String(), 2)
 	var opened OpenReply
-	if err := s.Open(OpenArgs{Dials: 1}, &opened); err != nil || opened.Opened != 1 || opened.Failed != 1 || !strings.Contains(opened.Err, "503") {
+	if err := s.Open(OpenArgs{Dials: 1}, &opened); err != nil || opened.Opened != 1 || opened.Failed != 1 ||
+		!strings.Contains(opened.Err, "503") {
 		t.Errorf("%+v, %v", opened, err)
 	}
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {

@@ -191,7 +191,8 @@ var peers = []struct {
 func besidePeers(reports map[string]*report) string {
 	var b strings.Builder
 	b.WriteString(
-		"### Beside others\n\nThe servers are `load/peers`: the centrifuge library for Go and Socket.IO on Node, each as small as it can be.\n\n" +
+		"### Beside others\n\nThe servers are `load/peers`: the centrifuge library for Go and Socket.IO on Node, each as small as it can " +
+			"be.\n\n" +
 			"| what | parley | centrifuge | Socket.IO |\n| --- | ---: | ---: | ---: |\n",
 	)
 	for _, p := range peers {

@@ -176,7 +176,8 @@ func follow(addr, path string) (net.Conn, error) {
 	}
 	_, err = fmt.Fprintf(
 		c,
-		"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+		"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+
+			"AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
 		path,
 		addr,
 	)

@@ -60,8 +60,16 @@ func TestTheFirstPartOfTheClientNamesTheSecondThatFitsIt(t *testing.T) {
 // Who bundles the npm package gets one file, or with splitting a chunk that is loaded on demand.
 func TestOtherBundlersTakeTheClient(t *testing.T) {
 	for _, split := range []bool{false, true} {
-		result := api.Build(api.BuildOptions{EntryPoints: []string{"../../client/ts/src/index.ts"}, Bundle: true, Format: api.FormatESModule, Target: api.ES2022,
-			Splitting: split, Outdir: t.TempDir()})
+		result := api.Build(
+			api.BuildOptions{
+				EntryPoints: []string{"../../client/ts/src/index.ts"},
+				Bundle:      true,
+				Format:      api.FormatESModule,
+				Target:      api.ES2022,
+				Splitting:   split,
+				Outdir:      t.TempDir(),
+			},
+		)
 		if len(result.Errors) > 0 {
 			t.Fatal(strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
 		}

@@ -25,8 +25,9 @@ func TestThePagesUnits(t *testing.T) {
 	args := []string{"--test", "--test-reporter=tap"}
 	for _, source := range sources {
 		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), ".ts")+".mjs")
-		result := api.Build(api.BuildOptions{EntryPoints: []string{source}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNode,
-			Target: api.ES2022, Outfile: file, Write: true})
+		result := api.Build(
+			api.BuildOptions{EntryPoints: []string{source}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNode,
+				Target: api.ES2022, Outfile: file, Write: true})
 		if len(result.Errors) > 0 {
 			t.Fatal(strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
 		}

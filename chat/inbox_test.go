@@ -386,7 +386,8 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	}
 	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.Public}, {Prefix: "@",
 		Kind: parley.MembersOnly}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"},
-		{Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20}, {Prefix: "x:", Publish: "reader"}} {
+		{Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20},
+		{Prefix: "x:", Publish: "reader"}} {
 		if _, err := chat.NewNamespaces([]chat.Namespace{bad}); err == nil {
 			t.Errorf("%+v is taken", bad)
 		}

@@ -61,7 +61,7 @@ var helps = kong.Vars{
 	"help_channels_user":    "Channels that a user may create per day; back ends are not limited. 0: no limit.",
 	"help_connections_ip": "" +
 		"Most streams and held polls of one address, and as many connections with requests. 0: no limit.",
-	"help_subscriptions_user": "" +
+	"help_follows": "" +
 		"Most channels that all streams and held polls of one user follow together, on this node. 0: no limit.",
 	"help_limit_rate_handshakes": "Connections and streams that one address may open per second; bad credentials count too.",
 	"help_limit_rate_ip":         "Messages per second from one address, or IPv6 network of 64 bits.",

@@ -18,7 +18,7 @@ type limitFlags struct {
 	RateHandshakes        float64  `default:"200" placeholder:"N" group:"Limits" help:"${help_limit_rate_handshakes}"`
 	MaxConnectionsPerIP   int      `name:"max-connections-per-ip" default:"2000" placeholder:"N" group:"Limits" help:"${help_connections_ip}"`
 	MaxConnectionsPerUser int      `default:"200" placeholder:"N" group:"Limits" help:"Most streams and held polls of one user."`
-	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"${help_subscriptions_user}"`
+	MaxSubscriptionsUser  int      `name:"max-subscriptions-per-user" default:"20000" placeholder:"N" group:"Limits" help:"${help_follows}"`
 	TrustedProxies        []string `placeholder:"CIDR" group:"Limits" help:"Proxies whose X-Forwarded-For is believed."`
 	ProxyProtocol         bool     `group:"Limits" help:"The trusted proxies begin each connection with a PROXY header (versions 1 and 2)."`
 }

@@ -1,4 +1,4 @@
-// Package redis keeps what nodes share in a Redis that the user runs: one server or a Redis Cluster, version 6.2
+// Package redis keeps what nodes share in a Redis that the user runs: one server or a Redis Cluster, version 7
 // or later. It never delivers to clients, does not log and does not count.
 //
 //	Bus       passes envelopes on, over Pub/Sub

@@ -16,7 +16,7 @@ import (
 // server that is not among them may have lost entries: it was restarted, or promoted.
 //
 // Every script that touches entries is sent as the epoch's name and its body, so that its SHA-1 belongs to the epoch, and
-// called by that alone. Redis forgets scripts when it restarts, and a replica was never given them. So the first call
+// called by that alone. Redis forgets scripts when it restarts, and (from version 7 on) a replica is never given them. So the first call
 // that reaches such a server fails with NOSCRIPT. Only then the node looks at all servers, continues or renews the
 // epoch, and loads the scripts: over the connection on which the server said which it is. No call of an
 // old epoch can be served by a server that lost something, and no call pays for that.
@@ -31,6 +31,7 @@ type epoch struct {
 type loaded struct {
 	name       string
 	generation int // how often it was verified
+	always     bool
 	sha        map[*script]string
 }
 
@@ -82,8 +83,9 @@ func (s *Store) verified(ctx context.Context) (loaded, error) {
 	if err != nil {
 		return loaded{}, err
 	}
-	is := loaded{name: name, sha: map[*script]string{}}
+	is := loaded{name: name, sha: map[*script]string{}, always: true}
 	for _, m := range servers {
+		is.always = is.always && m.always
 		for _, script := range scripts {
 			load := m.c.B().ScriptLoad().Script("-- epoch " + name + "\n" + script.body).Build()
 			if is.sha[script], err = m.c.Do(ctx, load).ToString(); err != nil {
@@ -92,6 +94,14 @@ func (s *Store) verified(ctx context.Context) (loaded, error) {
 		}
 	}
 	return is, nil
+}
+
+// Promise is what an acknowledgment guarantees, as the servers were configured when they were last asked.
+func (s *Store) Promise() string {
+	if s.epoch.loaded().always {
+		return "in the append-only file of Redis, on its disk, before it is acknowledged; a failover may lose what was not yet replicated"
+	}
+	return "in the memory of Redis before it is acknowledged; a crash or failover of Redis may lose what was not yet on its disk or replicated"
 }
 
 // servers are the masters, each with a connection that is ours alone.

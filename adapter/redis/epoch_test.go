@@ -3,8 +3,10 @@ package redis_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/adapter/redis"
@@ -199,5 +201,43 @@ func TestAppendWhoseAnswerIsLostIsStoredOnce(t *testing.T) {
 	}
 	if len(seen) != 3*each {
 		t.Errorf("%d of %d are stored", len(seen), 3*each)
+	}
+}
+
+func TestPromotedReplicaBeginsAnEpoch(t *testing.T) {
+	master, replica := own(t, "--aof"), own(t, "--aof")
+	m, r := master.URL(t), replica.URL(t)
+	for _, url := range []string{m, r} {
+		cliOf(t, url, "CONFIG", "SET", "appendfsync", "always")
+	}
+	a := openOne(t, redis.Config{URL: m})
+	before := post(t, a, "1", "one")
+	if !strings.Contains(a.Promise(), "on its disk") {
+		t.Errorf("the promise of a server that always syncs: %s", a.Promise())
+	}
+	cliOf(t, m, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+	host, port, _ := strings.Cut(strings.TrimPrefix(m, "redis://"), ":")
+	cliOf(t, r, "REPLICAOF", host, port)
+	until := func(what string) {
+		t.Helper()
+		for late := time.Now().Add(testenv.Patience); !strings.Contains(cliOf(t, r, "INFO", "everything"), what); {
+			if time.Now().After(late) {
+				t.Fatalf("the replica does not say %s", what)
+			}
+		}
+	}
+	until("master_link_status:up")
+	if s, err := redis.Open(t.Context(), redis.Config{URL: r}); err == nil {
+		s.Close()
+		t.Error("a replica is taken as a store")
+	}
+	cliOf(t, r, "REPLICAOF", "NO", "ONE")
+	b := openOne(t, redis.Config{URL: r})
+	after := post(t, b, "2", "two")
+	if after.Epoch == before.Epoch || after.Message.ID != 2 {
+		t.Errorf("after the promotion: %+v, before %+v", after, before)
+	}
+	for _, done := range []string{"aof_rewrite_scheduled:0", "aof_rewrite_in_progress:0"} { // before that Redis does not end
+		until(done)
 	}
 }

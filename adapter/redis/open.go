@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -19,7 +20,7 @@ func open(ctx context.Context, cfg *Config) (rueidis.Client, error) {
 		return nil, err
 	}
 	for addr, node := range c.Nodes() {
-		if err := checkPolicy(ctx, node); err != nil {
+		if err := check(ctx, node); err != nil {
 			c.Close()
 			return nil, fmt.Errorf("use the Redis at %s as a store: %w", addr, err)
 		}
@@ -27,25 +28,25 @@ func open(ctx context.Context, cfg *Config) (rueidis.Client, error) {
 	return c, nil
 }
 
-// checkPolicy refuses a server that removes keys when its memory is full: it would lose entries in silence.
-func checkPolicy(ctx context.Context, node rueidis.Client) error {
-	info, err := infoOf(ctx, node, "memory")
+// minVersion is the first that neither replicates nor keeps the scripts that it was given (epoch.go).
+const minVersion = 7
+
+// check refuses a server of an earlier version, and one that removes keys when its memory is full: it would lose
+// entries in silence.
+func check(ctx context.Context, node rueidis.Client) error {
+	s, err := node.Do(ctx, node.B().Info().Section("everything").Build()).ToString()
 	if err != nil {
-		return err
+		return fmt.Errorf("ask what it says of itself: %w", err)
+	}
+	info := parseInfo(s)
+	major, _, _ := strings.Cut(info["redis_version"], ".")
+	if n, err := strconv.Atoi(major); err != nil || n < minVersion {
+		return fmt.Errorf("its version is %q: use Redis %d or later", info["redis_version"], minVersion)
 	}
 	if is, known := info["maxmemory_policy"]; known && is != "noeviction" {
 		return fmt.Errorf("its maxmemory-policy is %s, which removes keys when memory is full: set it to noeviction", is)
 	}
 	return nil
-}
-
-// infoOf is a section of what a server says of itself.
-func infoOf(ctx context.Context, node rueidis.Client, section string) (map[string]string, error) {
-	s, err := node.Do(ctx, node.B().Info().Section(section).Build()).ToString()
-	if err != nil {
-		return nil, fmt.Errorf("ask what it says of itself: %w", err)
-	}
-	return parseInfo(s), nil
 }
 
 func parseInfo(s string) map[string]string {

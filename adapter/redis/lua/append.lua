@@ -4,7 +4,7 @@ local answer = {}
 for i = 4, #ARGV, 3 do
   local key, root = ARGV[i], tonumber(ARGV[i + 1])
   local duplicate, to
-  if key ~= '' and (root ~= 0 or redis.call('HSETNX', k .. 'keys', key, text(last + 1)) == 0) then
+  if key ~= '' and (root ~= 0 or redis.call('HSETNX', k .. 'keys', key, last + 1) == 0) then
     duplicate = redis.call('HGET', k .. 'keys', key)
   end
   if root ~= 0 and not duplicate then
@@ -23,7 +23,7 @@ for i = 4, #ARGV, 3 do
     if key ~= '' and root ~= 0 then
       redis.call('HSET', k .. 'keys', key, text(last))
     end
-    answer[#answer + 1] = '0 ' .. text(last) .. ' ' .. text(time) .. ' ' .. text(count) .. ' ' .. text(root)
+    answer[#answer + 1] = string.format('0 %.0f %.0f %.0f %.0f', last, time, count, root)
   end
 end
 return made(table.concat(answer, ' '))

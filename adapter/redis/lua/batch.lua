@@ -12,13 +12,12 @@ end
 
 local function add(of, root, key, body)
   last, time = last + 1, math.max(now, time + 1)
-  redis.call('HSET', k .. 'log', text(last), format(time, count, of, root, '0', key, body))
+  redis.call('HSET', k .. 'log', last, format(time, count, of, root, '0', key, body))
 end
 
--- made ends the batch. Now and then it forgets nodes that were silent for an hour.
+-- made ends the batch. Redis writes numbers up to 2^53 in full. Now and then it forgets nodes that were silent for an hour.
 local function made(answer)
-  redis.call('HSET', k .. 'meta', 'last', text(last), 'time', text(time), 'count', text(count),
-    'n:' .. ARGV[2], ARGV[3] .. ' ' .. text(now) .. ' ' .. answer)
+  redis.call('HSET', k .. 'meta', 'last', last, 'time', time, 'count', count, 'n:' .. ARGV[2], ARGV[3] .. ' ' .. text(now) .. ' ' .. answer)
   if batch % 256 == 0 then
     local all = redis.call('HGETALL', k .. 'meta')
     for i = 1, #all, 2 do

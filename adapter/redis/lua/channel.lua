@@ -41,7 +41,7 @@ local function parse(e)
 end
 
 local function format(t, c, of, root, deleted, key, body)
-  return text(t) .. ' ' .. text(c) .. ' ' .. text(of) .. ' ' .. text(root) .. ' ' .. deleted .. ' ' .. #key .. ':' .. key .. body
+  return string.format('%.0f %.0f %.0f %.0f %s %d:', t, c, of, root, deleted, #key) .. key .. body
 end
 
 -- entry is an entry that the channel holds, or nil.

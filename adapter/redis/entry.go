@@ -55,6 +55,7 @@ func entryOf(channel parley.ChannelID, id, first int64, entry, state string) (m 
 	m.ID, m.Time, m.Count, m.Of, m.Thread = id, parley.Timestamp(ns[0]), ns[1], ns[2], ns[3]
 	if m.Of == 0 {
 		m.Deleted = ns[4] == 1
+		_, m.Key, _ = strings.Cut(rest[:length], "\x00")
 		return m, nil
 	}
 	switch {

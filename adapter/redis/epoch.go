@@ -21,7 +21,7 @@ import (
 // epoch, and loads the scripts: over the connection on which the server said which it is. No call of an
 // old epoch can be served by a server that lost something, and no call pays for that.
 type epoch struct {
-	verifying sync.Mutex // held, also during calls of Redis, by the one who verifies
+	verifying chan struct{} // holds a token while nobody verifies
 
 	mu sync.Mutex
 	is loaded
@@ -52,8 +52,12 @@ type server struct {
 
 // verify finds out which epoch is now, and loads its scripts, unless somebody did since a generation.
 func (s *Store) verify(ctx context.Context, generation int) error {
-	s.epoch.verifying.Lock()
-	defer s.epoch.verifying.Unlock()
+	select {
+	case <-s.epoch.verifying:
+		defer func() { s.epoch.verifying <- struct{}{} }()
+	case <-ctx.Done():
+		return fmt.Errorf("find out the epoch of the store: %w", context.Cause(ctx))
+	}
 	if s.epoch.loaded().generation != generation {
 		return nil
 	}

@@ -50,11 +50,12 @@ func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, dr
 	ms := make([]parley.Message, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
-		ms[i] = parley.Message{User: d.User, Name: d.Name, Text: d.Text, Key: d.Key, Join: d.Join}
+		ms[i] = parley.Message{User: d.User, Name: d.Name, Text: d.Text, Join: d.Join}
 		if len(d.Data) > 0 {
 			ms[i].Data = bytes.Clone(d.Data)
 		}
 		args = append(args, senderKey(d.User, d.Key), strconv.FormatInt(d.Thread, 10), bodyOf(&ms[i]))
+		ms[i].Key = d.Key // which the entry has before its body
 	}
 	answers, epoch, err := s.batch(ctx, appendScript, channel, args)
 	if err != nil {

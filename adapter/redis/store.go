@@ -40,6 +40,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text(), cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	s.epoch.verifying = make(chan struct{}, 1)
+	s.epoch.verifying <- struct{}{}
 	if err := s.verify(ctx, 0); err != nil {
 		c.Close()
 		return nil, err

@@ -11,9 +11,9 @@ type ChangeKind string
 
 // The kinds of changes.
 const (
-	Edit   ChangeKind = "edit"
-	Delete ChangeKind = "delete"
-	React  ChangeKind = "reaction"
+	ChangeEdit   ChangeKind = "edit"
+	ChangeDelete ChangeKind = "delete"
+	ChangeReact  ChangeKind = "reaction"
 )
 
 // Change is what a draft does to an earlier message of its channel.
@@ -32,15 +32,15 @@ type Change struct {
 // leave nothing; ErrFull, too many kinds of reactions. m's slices are not changed.
 func (c *Change) Apply(m Message, by UserID, reacted bool) (after Message, changed bool, err error) {
 	if m.Deleted {
-		if c.Kind == Delete {
+		if c.Kind == ChangeDelete {
 			return m, false, nil
 		}
 		return m, false, ErrDeleted
 	}
 	switch c.Kind {
-	case Delete:
+	case ChangeDelete:
 		return m.Tombstone(), true, nil
-	case Edit:
+	case ChangeEdit:
 		after = m
 		if c.Text != nil {
 			after.Text = *c.Text

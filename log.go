@@ -109,18 +109,18 @@ type Directory interface {
 	OpenChannels(ctx context.Context, after ChannelID, limit int) ([]ChannelID, error)
 }
 
-// Kind says whom a channel is for.
-type Kind string
+// ChannelKind says whom a channel is for.
+type ChannelKind string
 
 // The kinds. An empty one is the default of the channel's namespace.
 const (
-	Public      Kind = "public"  // everybody who may, by their credentials
-	MembersOnly Kind = "members" // those who are members, too or alone
+	KindPublic  ChannelKind = "public"  // everybody who may, by their credentials
+	KindMembers ChannelKind = "members" // those who are members, too or alone
 )
 
 // Settings of a channel. The zero value has the server's defaults.
 type Settings struct {
-	Kind      Kind            `json:"kind,omitempty"`
+	Kind      ChannelKind     `json:"kind,omitempty"`
 	Title     string          `json:"title,omitempty"`
 	Topic     string          `json:"topic,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"`

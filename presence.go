@@ -102,10 +102,10 @@ type Transport uint8
 
 // The transports.
 const (
-	WebSocket Transport = iota
-	SSE
-	LongPoll
-	ShortPoll
+	TransportWebSocket Transport = iota
+	TransportSSE
+	TransportLongPoll
+	TransportPoll
 )
 
 // Transports is a set of transports, a bit for each.

@@ -5,35 +5,35 @@ import "context"
 // Role is what a user is in a channel.
 type Role string
 
-// The roles. The last three are not a member's: NoRole of somebody about whom nothing was
-// decided, Restricted of a reader who left, and Banned of a user who cannot become a member.
+// The roles. The last three are not a member's: RoleNone of somebody about whom nothing was
+// decided, RoleRestricted of a reader who left, and RoleBanned of a user who cannot become a member.
 const (
-	Owner      Role = "owner"
-	Admin      Role = "admin"
-	Regular    Role = "member"
-	Reader     Role = "reader"
-	NoRole     Role = ""
-	Restricted Role = "restricted"
-	Banned     Role = "banned"
+	RoleOwner      Role = "owner"
+	RoleAdmin      Role = "admin"
+	RoleMember     Role = "member"
+	RoleReader     Role = "reader"
+	RoleNone       Role = ""
+	RoleRestricted Role = "restricted"
+	RoleBanned     Role = "banned"
 )
 
 // In reports whether the role is a member's.
-func (r Role) In() bool { return r != NoRole && r != Restricted && r != Banned }
+func (r Role) In() bool { return r != RoleNone && r != RoleRestricted && r != RoleBanned }
 
 // Loses reports whether a user may have fewer rights with the role is than with r. A
 // reader does not write where everybody else does.
 func (r Role) Loses(is Role) bool {
 	switch {
-	case r == is || is == Owner:
+	case r == is || is == RoleOwner:
 		return false
-	case r == Banned:
+	case r == RoleBanned:
 		return false
-	case r == NoRole || r == Restricted:
-		return is == Banned || r == NoRole && (is == Reader || is == Restricted)
-	case r == Reader:
+	case r == RoleNone || r == RoleRestricted:
+		return is == RoleBanned || r == RoleNone && (is == RoleReader || is == RoleRestricted)
+	case r == RoleReader:
 		return !is.In()
-	case r == Regular:
-		return is != Admin
+	case r == RoleMember:
+		return is != RoleAdmin
 	default:
 		return true
 	}
@@ -52,7 +52,7 @@ type Member struct {
 // MemberChange says what to change of a user's place; nil: leave it as it is.
 type MemberChange struct {
 	Was   *Role  // the role on which the change was decided; ErrChanged if the user has another
-	Role  *Role  // NoRole takes the user out; Restricted and Banned do too, and remain
+	Role  *Role  // RoleNone takes the user out; RoleRestricted and RoleBanned do too, and remain
 	Muted *bool  // of members only
 	Read  *int64 // of members only; moves the pointer forward, at most to the head, and never back
 }
@@ -64,7 +64,7 @@ type MemberChange struct {
 // Members and pointers belong to a channel, and a store may keep them with it. A user's list of channels
 // belongs to the user, and may be kept elsewhere, where no write reaches both at once.
 type Roster interface {
-	// Member returns a user's place in each channel, in the order asked for; NoRole if there is none.
+	// Member returns a user's place in each channel, in the order asked for; RoleNone if there is none.
 	Member(ctx context.Context, user UserID, channels ...ChannelID) ([]Member, error)
 	// SetMember changes a user's place in a channel and returns it as it was and as
 	// it is, durably. The pointer of a new member is the head. A condition (Was) is checked

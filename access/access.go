@@ -114,10 +114,10 @@ func (c *Credentials) Rights(channel parley.ChannelID) (r Right) {
 
 // roleRights are those of members.
 var roleRights = map[parley.Role]Right{
-	parley.Owner:   All,
-	parley.Admin:   All,
-	parley.Regular: Read | Write | Presence,
-	parley.Reader:  Read | Presence,
+	parley.RoleOwner:  All,
+	parley.RoleAdmin:  All,
+	parley.RoleMember: Read | Write | Presence,
+	parley.RoleReader: Read | Presence,
 }
 
 // Rights tells what a caller may do in a channel of a kind, in which the caller has a role.
@@ -129,7 +129,7 @@ var roleRights = map[parley.Role]Right{
 // An owner or admin administers in any case, a reader never writes, also after leaving, and a
 // banned user does nothing. @alice is alice's and the back ends'. In development a members-only channel
 // gives those who are not members only the right to administer.
-func Rights(c Caller, channel parley.ChannelID, kind parley.Kind, role parley.Role) Right {
+func Rights(c Caller, channel parley.ChannelID, kind parley.ChannelKind, role parley.Role) Right {
 	cred := c.As
 	if cred == nil {
 		cred = &Credentials{}
@@ -145,22 +145,22 @@ func Rights(c Caller, channel parley.ChannelID, kind parley.Kind, role parley.Ro
 		}
 	}
 	switch {
-	case channel.Internal(), role == parley.Banned:
+	case channel.Internal(), role == parley.RoleBanned:
 		return 0
 	case cred.Service:
 		return All
 	}
 	r, mine := cred.Rights(channel), roleRights[role]
 	switch {
-	case kind == parley.MembersOnly && cred.Development:
+	case kind == parley.KindMembers && cred.Development:
 		r = r&Administer | mine
-	case kind == parley.MembersOnly || !cred.Listed:
+	case kind == parley.KindMembers || !cred.Listed:
 		r |= mine
 	}
 	if mine&Administer != 0 {
 		r |= All
 	}
-	if role == parley.Reader || role == parley.Restricted {
+	if role == parley.RoleReader || role == parley.RoleRestricted {
 		r &^= Write
 	}
 	return r

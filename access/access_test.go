@@ -32,7 +32,7 @@ func TestRights(t *testing.T) {
 		"back end": {Any: true, Service: true},
 		"dev":      Developer,
 	}
-	roles := []parley.Role{parley.NoRole, parley.Reader, parley.Regular, parley.Admin, parley.Owner, parley.Banned}
+	roles := []parley.Role{parley.RoleNone, parley.RoleReader, parley.RoleMember, parley.RoleAdmin, parley.RoleOwner, parley.RoleBanned}
 	for _, line := range strings.Split(strings.TrimSpace(`
 		public  none      -  rp   rwp  rwpa rwpa -
 		members none      -  rp   rwp  rwpa rwpa -
@@ -54,7 +54,7 @@ func TestRights(t *testing.T) {
 		f := strings.Fields(strings.Replace(strings.Replace(line, "no list", "no_list", 1), "back end", "back_end", 1))
 		name := strings.Replace(f[1], "_", " ", 1)
 		for i, role := range roles {
-			got := show(Rights(Caller{User: "bob", As: creds[name]}, "room:1", parley.Kind(f[0]), role))
+			got := show(Rights(Caller{User: "bob", As: creds[name]}, "room:1", parley.ChannelKind(f[0]), role))
 			if want := strings.TrimPrefix(f[2+i], "-"); got != want {
 				t.Errorf("%s in a %s channel as %q: %q, want %q", name, f[0], role, got, want)
 			}
@@ -69,7 +69,7 @@ func TestRights(t *testing.T) {
 		{"@alice", "none", ""}, {"@alice", "no list", ""}, {"@alice", "back end", "rwpa"}, {"@alice", "dev", "rwpa"},
 		{"$control", "back end", ""}, {"$control", "dev", ""}, {"$control", "none", ""},
 	} {
-		if got := show(Rights(Caller{User: "bob", As: creds[c.cred]}, c.channel, parley.Public, parley.NoRole)); got != c.want {
+		if got := show(Rights(Caller{User: "bob", As: creds[c.cred]}, c.channel, parley.KindPublic, parley.RoleNone)); got != c.want {
 			t.Errorf("%s with %s: %q, want %q", c.channel, c.cred, got, c.want)
 		}
 	}

@@ -16,7 +16,7 @@ func (s *Service) Change(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.Authorize(ctx, c, access.Write, channel); err != nil {
 		return nil, false, err
 	}
-	if change.Kind != parley.React {
+	if change.Kind != parley.ChangeReact {
 		if err := s.mayChange(ctx, c, channel, change.Of); err != nil {
 			return nil, false, err
 		}

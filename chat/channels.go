@@ -79,7 +79,7 @@ func (s *Service) configure(ctx context.Context, c access.Caller, channel parley
 		was := *set
 		change(set)
 		switch {
-		case direct && set.Kind == parley.Public:
+		case direct && set.Kind == parley.KindPublic:
 			return &parley.Error{Code: parley.CodeBadRequest, Detail: "a direct channel can't be public", Hint: "use another channel"}
 		case denied != nil && !sameRetention(set.Retention, was.Retention):
 			return denied
@@ -97,7 +97,7 @@ func (s *Service) configure(ctx context.Context, c access.Caller, channel parley
 			return err
 		}
 		announced = true
-		err = s.takeRights(own, order{Channel: channel}, func(ctx context.Context) error {
+		err = s.takeRights(own, rightsChange{Channel: channel}, func(ctx context.Context) error {
 			_, _, err := s.store.SetChannel(ctx, channel, apply)
 			return err
 		})
@@ -116,15 +116,15 @@ func sameRetention(a, b *parley.Retention) bool {
 func (s *Service) own(ctx context.Context, c access.Caller, channel parley.ChannelID, a facts, change func(*parley.Settings)) error {
 	var set parley.Settings
 	change(&set)
-	if s.kindOf(channel, &set) != parley.MembersOnly || !c.Named() || c.As != nil && c.As.Service {
+	if s.kindOf(channel, &set) != parley.KindMembers || !c.Named() || c.As != nil && c.As.Service {
 		return nil
 	}
-	_, err := s.setRole(ctx, channel, c.User, a.stored(), parley.Owner)
+	_, err := s.setRole(ctx, channel, c.User, a.stored(), parley.RoleOwner)
 	return err
 }
 
 // kindOf is a channel's kind, by its settings or its namespace.
-func (s *Service) kindOf(channel parley.ChannelID, set *parley.Settings) parley.Kind {
+func (s *Service) kindOf(channel parley.ChannelID, set *parley.Settings) parley.ChannelKind {
 	return cmp.Or(set.Kind, s.kind(channel))
 }
 
@@ -149,7 +149,7 @@ func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.Ch
 			break
 		}
 	}
-	return s.takeRights(ctx, order{Channel: channel}, func(ctx context.Context) error {
+	return s.takeRights(ctx, rightsChange{Channel: channel}, func(ctx context.Context) error {
 		err := s.store.RemoveChannel(ctx, channel)
 		if err != nil && !errors.Is(err, parley.ErrUnknown) {
 			return err
@@ -203,7 +203,7 @@ func (s *Service) visible(ctx context.Context, c access.Caller, channel parley.C
 		return false, nil
 	}
 	a, err := s.facts(ctx, c.User, channel)
-	if err != nil || a.kind != parley.Public || a.role == parley.Banned {
+	if err != nil || a.kind != parley.KindPublic || a.role == parley.RoleBanned {
 		return false, err
 	}
 	return c.As == nil || !c.As.Listed || access.Rights(c, channel, a.kind, a.role)&access.Read != 0, nil

@@ -30,15 +30,15 @@ const (
 	controlBack = 64
 )
 
-// order says whose rights become fewer. An empty field means all. A change is announced
-// before it is made, and the order is closed after it:
+// rightsChange says whose rights become fewer. An empty field means all. A change is announced
+// before it is made, and the rightsChange is closed after it:
 //
-//	order ──▶ the change ──▶ order with Done ──▶ every node asks again
+//	rightsChange ──▶ the change ──▶ rightsChange with Done ──▶ every node asks again
 //	   └──▶ open: every node asks again with each tick, until Done or for orderTime
 //
 // So the change and its announcement need not be one step in a store: whatever happens
 // between them, no node serves for longer than a tick what the store no longer allows.
-type order struct {
+type rightsChange struct {
 	Channel parley.ChannelID `json:"channel,omitempty"`
 	User    parley.UserID    `json:"user,omitempty"`
 	Done    int64            `json:"done,omitempty"` // the id of the order that it closes
@@ -66,7 +66,7 @@ type control struct {
 }
 
 type openOrder struct {
-	order
+	rightsChange
 	since time.Time
 }
 
@@ -76,7 +76,7 @@ func newControl(log parley.Log, f *feed.Feed) *control {
 }
 
 // append writes an order down and returns its id.
-func (c *control) append(ctx context.Context, o order) (id int64, err error) {
+func (c *control) append(ctx context.Context, o rightsChange) (id int64, err error) {
 	data, err := json.Marshal(o)
 	if err != nil {
 		return 0, err
@@ -109,7 +109,7 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // takeRights makes a change that takes rights away, and has every node follow it. The
 // error says what became of the change: if the order cannot be written, nothing was changed.
-func (s *Service) takeRights(ctx context.Context, o order, change func(context.Context) error) error {
+func (s *Service) takeRights(ctx context.Context, o rightsChange, change func(context.Context) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	id, err := s.control.append(ctx, o)
@@ -137,7 +137,7 @@ func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID))
 
 // run follows the orders that come after its start: before it, there was no stream
 // that they could end, unless their change is still to come.
-func (c *control) run(ctx context.Context, do func(order)) {
+func (c *control) run(ctx context.Context, do func(rightsChange)) {
 	tick := time.NewTicker(controlEvery)
 	defer tick.Stop()
 	for {
@@ -160,7 +160,7 @@ func (c *control) behind() bool {
 }
 
 // read follows the orders up to the head.
-func (c *control) read(ctx context.Context, do func(order)) error {
+func (c *control) read(ctx context.Context, do func(rightsChange)) error {
 	began := time.Since(c.begin)
 	err := c.readOrders(ctx, do)
 	if err == nil {
@@ -169,7 +169,7 @@ func (c *control) read(ctx context.Context, do func(order)) error {
 	return err
 }
 
-func (c *control) readOrders(ctx context.Context, do func(order)) error {
+func (c *control) readOrders(ctx context.Context, do func(rightsChange)) error {
 	if !c.known {
 		bs, err := c.log.Bounds(ctx, controlChannel)
 		if err != nil {
@@ -181,7 +181,7 @@ func (c *control) readOrders(ctx context.Context, do func(order)) error {
 		run, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)
 		if errors.Is(err, parley.ErrTrimmed) || errors.Is(err, parley.ErrEpoch) {
 			c.known = false
-			do(order{}) // what was missed may be about anybody
+			do(rightsChange{}) // what was missed may be about anybody
 		}
 		ms := run.Entries
 		if err != nil || len(ms) == 0 {
@@ -219,8 +219,8 @@ func (s *Service) CatchUp(ctx context.Context) error {
 }
 
 // follow takes in one entry of the channel.
-func (c *control) follow(m *parley.Message, do func(order)) {
-	var o order
+func (c *control) follow(m *parley.Message, do func(rightsChange)) {
+	var o rightsChange
 	switch err := json.Unmarshal(m.Data, &o); {
 	case err != nil:
 	case o.Done != 0:
@@ -232,17 +232,17 @@ func (c *control) follow(m *parley.Message, do func(order)) {
 }
 
 // recheck does what open orders say, as their change may have been made meanwhile.
-func (c *control) recheck(do func(order)) {
+func (c *control) recheck(do func(rightsChange)) {
 	for id, o := range c.open {
 		if time.Since(o.since) > orderTime+controlEvery {
 			delete(c.open, id)
 		}
-		do(o.order)
+		do(o.rightsChange)
 	}
 }
 
 // obey follows one order.
-func (s *Service) obey(o order) {
+func (s *Service) obey(o rightsChange) {
 	s.known.generation.Add(1)
 	if o.User != "" {
 		s.watches.Moved(o.User, false) // by another node; of its own it knows

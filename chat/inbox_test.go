@@ -159,8 +159,8 @@ func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
 // follows collects what a user's own channel is told.
 func follows(t *testing.T, s *chat.Service, h *hub.Hub, user parley.UserID) func() []string {
 	own := parley.ChannelID("@" + user)
-	s.Enter(own, dev(user), parley.WebSocket)
-	t.Cleanup(func() { s.Leave(own, dev(user), parley.WebSocket) })
+	s.Enter(own, dev(user), parley.TransportWebSocket)
+	t.Cleanup(func() { s.Leave(own, dev(user), parley.TransportWebSocket) })
 	return watch(t, h, own, "")
 }
 
@@ -195,7 +195,7 @@ func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
 	expect("he read it elsewhere", "unread")
 	say(t, s, "alice", "big:1", "hi")
 	expect("a message that is not counted", "more")
-	if _, err := s.PutMember(t.Context(), dev("alice"), "room:2", "bob", parley.Regular); err != nil {
+	if _, err := s.PutMember(t.Context(), dev("alice"), "room:2", "bob", parley.RoleMember); err != nil {
 		t.Fatal(err)
 	}
 	expect("he was put somewhere", "member-added")
@@ -269,8 +269,8 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 	if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
 		t.Fatal(err)
 	}
-	s.Enter("@bob", dev("bob"), parley.WebSocket)
-	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+	s.Enter("@bob", dev("bob"), parley.TransportWebSocket)
+	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.TransportWebSocket) })
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	told := func(kind string) (frame string) {
@@ -330,16 +330,16 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	spaces, err := chat.NewNamespaces(
 		[]chat.Namespace{
-			{Prefix: "news:", Publish: parley.Owner, MaxText: 5, MaxData: 10},
+			{Prefix: "news:", Publish: parley.RoleOwner, MaxText: 5, MaxData: 10},
 			{Prefix: "news:open:", MaxText: 3},
-			{Prefix: "club:", Kind: parley.MembersOnly},
+			{Prefix: "club:", Kind: parley.KindMembers},
 		},
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s, _, _ := real(t, chat.Config{Namespaces: spaces})
-	if _, err := s.PutMember(t.Context(), dev("alice"), "news:1", "alice", parley.Owner); err != nil {
+	if _, err := s.PutMember(t.Context(), dev("alice"), "news:1", "alice", parley.RoleOwner); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -374,7 +374,7 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 		t.Errorf("typing in a channel where one may post: %v", err)
 	}
 	longer, data := "hello!", json.RawMessage(`{"a":"bcdefg"}`)
-	for _, c := range []parley.Change{{Of: 1, Kind: parley.Edit, Text: &longer}, {Of: 1, Kind: parley.Edit, Data: &data}} {
+	for _, c := range []parley.Change{{Of: 1, Kind: parley.ChangeEdit, Text: &longer}, {Of: 1, Kind: parley.ChangeEdit, Data: &data}} {
 		if _, _, err := s.Change(t.Context(), dev("alice"), "news:1", c); err == nil || parley.AsError(err).Code != parley.CodeTooLarge {
 			t.Errorf("edited to more than the namespace allows: %v", err)
 		}
@@ -384,9 +384,9 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 		in.Channels[0].Unread != 1 {
 		t.Errorf("the other of a direct channel has %+v, %v", in, err)
 	}
-	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.Public}, {Prefix: "@",
-		Kind: parley.MembersOnly}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"},
-		{Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.Public}, {Prefix: "x:", MaxText: 1 << 20},
+	for _, bad := range []chat.Namespace{{}, {Prefix: "a b"}, {Prefix: "dm:alice:", Kind: parley.KindPublic}, {Prefix: "@",
+		Kind: parley.KindMembers}, {Prefix: "x:", Each: 10, Batch: 9}, {Prefix: "x:", Quiet: true, Each: 1}, {Prefix: "x:", Fanout: "reed"},
+		{Prefix: "x:", Kind: "secret"}, {Prefix: "dm:", Kind: parley.KindPublic}, {Prefix: "x:", MaxText: 1 << 20},
 		{Prefix: "x:", Publish: "reader"}} {
 		if _, err := chat.NewNamespaces([]chat.Namespace{bad}); err == nil {
 			t.Errorf("%+v is taken", bad)
@@ -421,8 +421,8 @@ func TestAMessageBeforeTheFirstCountIsAnnounced(t *testing.T) {
 			if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
 				t.Fatal(err)
 			}
-			s.Enter("@bob", dev("bob"), parley.WebSocket)
-			t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+			s.Enter("@bob", dev("bob"), parley.TransportWebSocket)
+			t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.TransportWebSocket) })
 			if join.again {
 				if err := s.RemoveMember(t.Context(), dev("root"), "room", "bob"); err != nil {
 					t.Fatal(err)

@@ -26,7 +26,7 @@ func TestWhatIsKnownOfAChannelNeverRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := store.SetChannel(t.Context(), "room",
-		parley.Settings{Kind: parley.MembersOnly}.Replace); err != nil { // as another node does
+		parley.Settings{Kind: parley.KindMembers}.Replace); err != nil { // as another node does
 		t.Fatal(err)
 	}
 	if err := s.Authorize(t.Context(), token, access.Read, "room"); err != nil {

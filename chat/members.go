@@ -40,16 +40,16 @@ func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley
 		return parley.Member{}, err
 	}
 	switch {
-	case a.role == parley.Restricted && (role == "" || role == parley.Regular && user == c.User):
-		role = parley.Reader
+	case a.role == parley.RoleRestricted && (role == "" || role == parley.RoleMember && user == c.User):
+		role = parley.RoleReader
 	case role == "" && a.role.In():
 		role = a.role
 	case role == "":
-		role = parley.Regular
+		role = parley.RoleMember
 	}
-	asNew, asBefore := role == parley.Regular && a.role == parley.NoRole, role == parley.Reader && a.role == parley.Restricted
+	asNew, asBefore := role == parley.RoleMember && a.role == parley.RoleNone, role == parley.RoleReader && a.role == parley.RoleRestricted
 	mayJoin := user == c.User && (asNew || asBefore) &&
-		a.kind == parley.Public && (c.As == nil || !c.As.Listed || access.Rights(c, channel, a.kind, a.role)&access.Read != 0)
+		a.kind == parley.KindPublic && (c.As == nil || !c.As.Listed || access.Rights(c, channel, a.kind, a.role)&access.Read != 0)
 	if user == c.User && role == a.role {
 		mayJoin = true // nothing changes
 	}
@@ -58,7 +58,7 @@ func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley
 			return parley.Member{}, err
 		}
 	}
-	if a.role == parley.Banned {
+	if a.role == parley.RoleBanned {
 		return parley.Member{}, &parley.Error{
 			Code:   parley.CodeConflict,
 			Detail: fmt.Sprintf("%s is banned from %s", user, channel),
@@ -99,11 +99,11 @@ func (s *Service) administer(ctx context.Context, c access.Caller, channel parle
 	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
 	}
-	if was != parley.Owner && is != parley.Owner || c.As.Rights(channel)&access.Administer != 0 || c.As != nil && c.As.Service {
+	if was != parley.RoleOwner && is != parley.RoleOwner || c.As.Rights(channel)&access.Administer != 0 || c.As != nil && c.As.Service {
 		return nil
 	}
 	a, err := s.facts(ctx, c.User, channel)
-	if err == nil && a.role != parley.Owner {
+	if err == nil && a.role != parley.RoleOwner {
 		err = &parley.Error{
 			Code:    parley.CodeForbidden,
 			Channel: channel,
@@ -126,7 +126,7 @@ func (s *Service) removeMember(ctx context.Context, c access.Caller, channel par
 		return err
 	}
 	if user != c.User || !c.Named() {
-		if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
+		if err := s.administer(ctx, c, channel, a.role, parley.RoleNone); err != nil {
 			return err
 		}
 	}
@@ -136,9 +136,9 @@ func (s *Service) removeMember(ctx context.Context, c access.Caller, channel par
 	if !a.stored().In() {
 		return nil // and what remains of a role stays so
 	}
-	role := parley.NoRole
-	if a.role == parley.Reader {
-		role = parley.Restricted // until an administrator decides otherwise
+	role := parley.RoleNone
+	if a.role == parley.RoleReader {
+		role = parley.RoleRestricted // until an administrator decides otherwise
 	}
 	_, err = s.setRole(ctx, channel, user, a.stored(), role)
 	return err
@@ -154,7 +154,7 @@ func (s *Service) setBan(ctx context.Context, c access.Caller, channel parley.Ch
 	if err != nil {
 		return err
 	}
-	if err := s.administer(ctx, c, channel, a.role, parley.NoRole); err != nil {
+	if err := s.administer(ctx, c, channel, a.role, parley.RoleNone); err != nil {
 		return err
 	}
 	if err := s.allowSend(c, channel); err != nil {
@@ -162,9 +162,9 @@ func (s *Service) setBan(ctx context.Context, c access.Caller, channel parley.Ch
 	}
 	switch {
 	case banned:
-		_, err = s.setRole(ctx, channel, user, a.stored(), parley.Banned)
-	case a.role == parley.Banned:
-		_, err = s.setRole(ctx, channel, user, parley.Banned, parley.NoRole)
+		_, err = s.setRole(ctx, channel, user, a.stored(), parley.RoleBanned)
+	case a.role == parley.RoleBanned:
+		_, err = s.setRole(ctx, channel, user, parley.RoleBanned, parley.RoleNone)
 	}
 	return err
 }
@@ -190,7 +190,7 @@ func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user pa
 		return err
 	}
 	if loses {
-		err = s.takeRights(ctx, order{Channel: channel, User: user}, change)
+		err = s.takeRights(ctx, rightsChange{Channel: channel, User: user}, change)
 		return is, err
 	}
 	ctx, cancel := detached(ctx)
@@ -228,10 +228,10 @@ func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID, last
 		if err != nil {
 			return err
 		}
-		if m.Role != parley.NoRole {
+		if m.Role != parley.RoleNone {
 			continue
 		}
-		if _, err := s.setRole(ctx, channel, user, parley.NoRole, parley.Regular); err != nil && !errors.Is(err, parley.ErrChanged) {
+		if _, err := s.setRole(ctx, channel, user, parley.RoleNone, parley.RoleMember); err != nil && !errors.Is(err, parley.ErrChanged) {
 			return err
 		}
 	}

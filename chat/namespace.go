@@ -25,15 +25,15 @@ const (
 // the defaults.
 type Namespace struct {
 	Prefix    string
-	Kind      parley.Kind      // of channels whose settings have none; public, dm: always members
-	Fanout    Fanout           // write
-	Publish   parley.Role      // the least role that may post: member (the default), admin or owner; back ends always may
-	Retention parley.Retention // of channels whose settings have none; the node's
-	MaxText   int              // bytes; 16 KiB, and no more
-	MaxData   int              // bytes; 64 KiB, and no more
-	Each      int              // up to this many present each coming and going is told; 100
-	Batch     int              // above it only counts are told; 5,000
-	Quiet     bool             // nobody is told who comes and goes; then neither of them
+	Kind      parley.ChannelKind // of channels whose settings have none; public, dm: always members
+	Fanout    Fanout             // write
+	Publish   parley.Role        // the least role that may post: member (the default), admin or owner; back ends always may
+	Retention parley.Retention   // of channels whose settings have none; the node's
+	MaxText   int                // bytes; 16 KiB, and no more
+	MaxData   int                // bytes; 64 KiB, and no more
+	Each      int                // up to this many present each coming and going is told; 100
+	Batch     int                // above it only counts are told; 5,000
+	Quiet     bool               // nobody is told who comes and goes; then neither of them
 }
 
 // Namespaces are sorted, the longest prefix first. nil has the defaults.
@@ -47,7 +47,7 @@ func NewNamespaces(given []Namespace) (Namespaces, error) {
 	}
 	for i := range all {
 		if n := &all[i]; n.direct() && n.Kind == "" {
-			n.Kind = parley.MembersOnly
+			n.Kind = parley.KindMembers
 		}
 	}
 	slices.SortFunc(all, func(a, b Namespace) int {
@@ -74,15 +74,15 @@ func (n *Namespace) check() error {
 	switch {
 	case n.Prefix == "":
 		return fmt.Errorf("the prefix is empty")
-	case n.Kind != "" && n.Kind != parley.Public && n.Kind != parley.MembersOnly:
+	case n.Kind != "" && n.Kind != parley.KindPublic && n.Kind != parley.KindMembers:
 		return fmt.Errorf("there is no kind %q: public or members", n.Kind)
-	case n.direct() && n.Kind == parley.Public:
+	case n.direct() && n.Kind == parley.KindPublic:
 		return fmt.Errorf("direct channels can't be public")
 	case n.Prefix[0] == '@' && n.Kind != "":
 		return fmt.Errorf("a user's own channel has no kind: it is that user's")
 	case n.Fanout != "" && n.Fanout != OnWrite && n.Fanout != OnRead && n.Fanout != Tiered:
 		return fmt.Errorf("there is no fanout %q: write, read or tiered", n.Fanout)
-	case n.Publish != "" && n.Publish != parley.Regular && n.Publish != parley.Admin && n.Publish != parley.Owner:
+	case n.Publish != "" && n.Publish != parley.RoleMember && n.Publish != parley.RoleAdmin && n.Publish != parley.RoleOwner:
 		return fmt.Errorf("publish can't be %q: member, admin or owner", n.Publish)
 	case n.Retention.Messages < 0 || n.Retention.Seconds < 0 || n.MaxText < 0 || n.MaxData < 0 || n.Each < 0 || n.Batch < 0:
 		return fmt.Errorf("a limit can't be less than nothing")
@@ -144,10 +144,10 @@ func (n *Namespace) fits(text *string, data *json.RawMessage) error {
 // mayPublish tells whether who may write to a channel may also post there.
 func (n *Namespace) mayPublish(c access.Caller, channel parley.ChannelID, a facts) bool {
 	switch n.Publish {
-	case parley.Admin:
+	case parley.RoleAdmin:
 		return access.Rights(c, channel, a.kind, a.role)&access.Administer != 0
-	case parley.Owner:
-		return a.role == parley.Owner || c.As != nil && c.As.Service
+	case parley.RoleOwner:
+		return a.role == parley.RoleOwner || c.As != nil && c.As.Service
 	default:
 		return true
 	}

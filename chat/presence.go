@@ -69,9 +69,9 @@ func (s *Service) Hold(c access.Caller, channels ...parley.ChannelID) {
 		return
 	}
 	now := s.clock()
-	s.presence.Enter("", c.User, c.Name, parley.LongPoll, now)
+	s.presence.Enter("", c.User, c.Name, parley.TransportLongPoll, now)
 	for _, channel := range channels {
-		if s.presence.Enter(channel, c.User, c.Name, parley.LongPoll, now) {
+		if s.presence.Enter(channel, c.User, c.Name, parley.TransportLongPoll, now) {
 			s.tellJoined(channel, c.User, c.Name)
 		}
 	}
@@ -84,13 +84,13 @@ func (s *Service) Release(c access.Caller, asked bool, channels ...parley.Channe
 		return
 	}
 	if asked {
-		s.Asked(c, parley.LongPoll, channels...)
+		s.Asked(c, parley.TransportLongPoll, channels...)
 	}
 	now := s.clock()
 	for _, channel := range channels {
-		s.presence.Leave(channel, c.User, c.Name, parley.LongPoll, now)
+		s.presence.Leave(channel, c.User, c.Name, parley.TransportLongPoll, now)
 	}
-	s.presence.Leave("", c.User, c.Name, parley.LongPoll, now)
+	s.presence.Leave("", c.User, c.Name, parley.TransportLongPoll, now)
 }
 
 // Asked says that a user has polled channels.
@@ -185,5 +185,5 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 // tellPresence tells a channel's streams who is here, but not those of the user whom it is
 // about.
 func (s *Service) tellPresence(channel parley.ChannelID, name string, obj []byte, about parley.UserID) {
-	s.presence.Told(s.feed.Event(channel, parley.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
+	s.presence.ChargeBudget(s.feed.Event(channel, parley.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
 }

@@ -91,26 +91,26 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 				t.Errorf("%s: %v, want %v", what, kinds, want)
 			}
 		}
-		s.Enter("c", alice, parley.WebSocket)
+		s.Enter("c", alice, parley.TransportWebSocket)
 		expect("she came", "user-joined")
-		s.Enter("c", alice, parley.WebSocket)
-		s.Leave("c", alice, parley.WebSocket)
+		s.Enter("c", alice, parley.TransportWebSocket)
+		s.Leave("c", alice, parley.TransportWebSocket)
 		time.Sleep(10 * time.Second)
 		expect("a tab came and went")
-		s.Leave("c", alice, parley.WebSocket)
+		s.Leave("c", alice, parley.TransportWebSocket)
 		time.Sleep(2 * time.Second)
-		s.Enter("c", alice, parley.WebSocket)
+		s.Enter("c", alice, parley.TransportWebSocket)
 		time.Sleep(10 * time.Second)
 		expect("she reloaded the page")
-		s.Leave("c", alice, parley.WebSocket)
+		s.Leave("c", alice, parley.TransportWebSocket)
 		time.Sleep(2900 * time.Millisecond)
 		expect("she may still come back")
 		time.Sleep(200 * time.Millisecond)
 		expect("she left", "system", "user-left")
 		time.Sleep(10 * time.Second)
 		expect("once")
-		s.Enter("c", dev(parley.Guest), parley.SSE)
-		s.Leave("c", dev(parley.Guest), parley.SSE)
+		s.Enter("c", dev(parley.Guest), parley.TransportSSE)
+		s.Leave("c", dev(parley.Guest), parley.TransportSSE)
 		time.Sleep(10 * time.Second)
 		expect("a guest came and went")
 	})
@@ -126,14 +126,14 @@ func TestALargeChannelIsToldDifferences(t *testing.T) {
 		got := watch(t, h, "c", "bob")
 		user := func(i int) access.Caller { return dev(parley.UserID(fmt.Sprint("u", i))) }
 		for i := range 103 {
-			s.Enter("c", user(i), parley.WebSocket)
+			s.Enter("c", user(i), parley.TransportWebSocket)
 		}
 		time.Sleep(3 * time.Second)
 		want := append(slices.Repeat([]string{"user-joined"}, 100), "presence")
 		if kinds := got(); !slices.Equal(kinds, want) {
 			t.Errorf("103 came: %v", kinds)
 		}
-		s.Leave("c", user(7), parley.WebSocket)
+		s.Leave("c", user(7), parley.TransportWebSocket)
 		time.Sleep(10 * time.Second)
 		if kinds := got(); !slices.Equal(kinds, []string{"presence"}) {
 			t.Errorf("one of 103 left: %v", kinds)
@@ -177,33 +177,33 @@ func TestWatchingUsers(t *testing.T) {
 			}
 		}
 		zoe := dev("zoe")
-		s.Come(dev("alice"), parley.WebSocket)
+		s.Come(dev("alice"), parley.TransportWebSocket)
 		set(zoe, "alice", "bob")
 		if got := states(); got != "alice:true bob:false " {
 			t.Errorf("at once: %q", got)
 		}
 		expect("nothing happens", "")
-		s.Come(dev("alice"), parley.SSE)
-		s.Come(dev("bob"), parley.SSE)
-		s.Come(dev("carol"), parley.SSE)
+		s.Come(dev("alice"), parley.TransportSSE)
+		s.Come(dev("bob"), parley.TransportSSE)
+		s.Come(dev("carol"), parley.TransportSSE)
 		expect("bob came", "bob:true ")
-		s.Go(dev("bob"), parley.SSE)
+		s.Go(dev("bob"), parley.TransportSSE)
 		expect("bob may come back", "")
 		time.Sleep(2 * time.Second)
 		expect("bob left", "bob:false ")
 		set(zoe, "carol")
 		expect("the set is replaced", "carol:true ")
-		s.Come(dev("bob"), parley.SSE)
+		s.Come(dev("bob"), parley.TransportSSE)
 		expect("bob is not in it", "")
 		set(zoe)
-		s.Go(dev("carol"), parley.SSE)
+		s.Go(dev("carol"), parley.TransportSSE)
 		time.Sleep(5 * time.Second)
 		expect("it is empty", "")
 
 		strict := access.Caller{User: "zoe"}
 		for user, channels := range map[parley.UserID][]parley.ChannelID{"zoe": {"a", "c"}, "alice": {"b", "c"}, "bob": {"b", "d"}} {
 			for _, channel := range channels {
-				role := parley.Regular
+				role := parley.RoleMember
 				if _, _, err := log.SetMember(t.Context(), channel, user, parley.MemberChange{Role: &role}); err != nil {
 					t.Fatal(err)
 				}
@@ -229,8 +229,8 @@ func TestWatchingUsers(t *testing.T) {
 		set(zoe, "alice")
 		states()
 		session.Send(make([]byte, 64<<10))
-		s.Go(dev("alice"), parley.WebSocket)
-		s.Go(dev("alice"), parley.SSE)
+		s.Go(dev("alice"), parley.TransportWebSocket)
+		s.Go(dev("alice"), parley.TransportSSE)
 		time.Sleep(4 * time.Second)
 		if n := session.Waiting(); n != 64<<10 {
 			t.Errorf("%d bytes wait", n)
@@ -281,18 +281,18 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("no channel with bob", "yan:false ")
-	s.Come(bob, parley.SSE)
+	s.Come(bob, parley.TransportSSE)
 	move("bob", "a", true)
 	move("zoe", "a", true)
 	expect("now there is one", "bob:true ")
 	move("bob", "b", true)
 	move("zoe", "b", true)
 	move("bob", "a", false)
-	s.Go(bob, parley.SSE)
+	s.Go(bob, parley.TransportSSE)
 	expect("there is another", "bob:false ")
 	move("zoe", "b", false)
-	s.Come(bob, parley.SSE)
-	s.Come(yan, parley.SSE)
+	s.Come(bob, parley.TransportSSE)
+	s.Come(yan, parley.TransportSSE)
 	expect("there is none any more", "yan:true ")
 	move("bob", "c", true)
 	move("zoe", "c", true)
@@ -300,8 +300,8 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 	if err := s.SetBan(t.Context(), dev("root"), "c", "bob", true); err != nil {
 		t.Fatal(err)
 	}
-	s.Go(bob, parley.SSE)
-	s.Go(yan, parley.SSE)
+	s.Go(bob, parley.TransportSSE)
+	s.Go(yan, parley.TransportSSE)
 	expect("bob was banned", "yan:false ")
 	move("bob", "d", true)
 	move("zoe", "d", true)
@@ -309,8 +309,8 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 	if err := s.Remove(t.Context(), dev("root"), "d"); err != nil {
 		t.Fatal(err)
 	}
-	s.Come(bob, parley.SSE)
-	s.Come(yan, parley.SSE)
+	s.Come(bob, parley.TransportSSE)
+	s.Come(yan, parley.TransportSSE)
 	expect("the channel was removed", "yan:true ")
 }
 

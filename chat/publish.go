@@ -32,7 +32,7 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 		}
 	}
 	d.User, d.Name = c.User, c.Name
-	d.Join = a.kind == parley.Public
+	d.Join = a.kind == parley.KindPublic
 	if a.direct {
 		if err := s.openDirect(ctx, channel, c.User); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (s *Service) grown(channel parley.ChannelID) {
 func (s *Service) follows(channel parley.ChannelID, facts []parley.Fact) {
 	for _, f := range facts {
 		if f.Kind == parley.FactJoined {
-			s.tellMembership(channel, f.User, parley.Member{User: f.User, Role: parley.Regular})
+			s.tellMembership(channel, f.User, parley.Member{User: f.User, Role: parley.RoleMember})
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *Service) Revoke(ctx context.Context, c access.Caller, user parley.UserI
 			Hint:   "use an API key, or a token with *=a",
 		}
 	}
-	return s.takeRights(ctx, order{User: user}, func(ctx context.Context) error {
+	return s.takeRights(ctx, rightsChange{User: user}, func(ctx context.Context) error {
 		return s.store.Revoke(ctx, user, parley.Timestamp(s.steady().UnixMicro()))
 	})
 }

@@ -15,7 +15,7 @@ var rightNames = map[access.Right]string{access.Read: "read", access.Write: "wri
 
 // facts are what a store knows of a channel and a user that decides about rights.
 type facts struct {
-	kind   parley.Kind
+	kind   parley.ChannelKind
 	role   parley.Role
 	direct bool // the role is only in the channel's name, not yet in the roster
 	made   bool // the channel is known to be there
@@ -24,7 +24,7 @@ type facts struct {
 // stored is the role that the roster has.
 func (a facts) stored() parley.Role {
 	if a.direct {
-		return parley.NoRole
+		return parley.RoleNone
 	}
 	return a.role
 }
@@ -84,7 +84,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 	if channel[0] == '@' || channel.Internal() {
 		return a, nil
 	}
-	if a.kind = parley.Public; !s.known.public(channel) {
+	if a.kind = parley.KindPublic; !s.known.public(channel) {
 		generation := s.known.generation.Load()
 		set, err := s.settings(ctx, channel)
 		if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 		if a.kind = set.Kind; a.kind == "" {
 			a.kind = s.kind(channel)
 		}
-		if a.kind == parley.Public {
+		if a.kind == parley.KindPublic {
 			s.known.putPublic(channel, generation)
 		}
 	}
@@ -102,20 +102,20 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 	}
 	m, err := s.member(ctx, channel, user)
 	a.role, a.made = m.Role, m.Role.In()
-	if a.role == parley.NoRole {
+	if a.role == parley.RoleNone {
 		if x, y, ok := channel.Direct(); ok && (user == x || user == y) {
-			a.role, a.direct = parley.Regular, true
+			a.role, a.direct = parley.RoleMember, true
 		}
 	}
 	return a, err
 }
 
 // kind is that of a channel whose settings have none.
-func (s *Service) kind(channel parley.ChannelID) parley.Kind {
+func (s *Service) kind(channel parley.ChannelID) parley.ChannelKind {
 	if kind := s.spaces.Of(channel).Kind; kind != "" {
 		return kind
 	}
-	return parley.Public
+	return parley.KindPublic
 }
 
 // known remembers a few thousand answers of facts that allowed something. Whatever

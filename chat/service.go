@@ -87,7 +87,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	f.OnGrown(s.grown, s.follows)
 	f.OnEvent(func(e parley.Event, followers int) {
 		if e.Presence {
-			s.presence.Told(followers) // what others tell here is of this node's budget too
+			s.presence.ChargeBudget(followers) // what others tell here is of this node's budget too
 		}
 	})
 	f.Watch(controlChannel)

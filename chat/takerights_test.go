@@ -148,57 +148,57 @@ var taking = []struct {
 	{"revoke", "/bob", nil,
 		func(ctx context.Context, s *chat.Service) error { return s.Revoke(ctx, dev("root"), "bob") },
 		func(t *testing.T, c *cluster) bool { at, _ := c.store.Revoked(t.Context(), "bob"); return at != 0 }},
-	{"kick", "room/bob", withRole(parley.Regular),
+	{"kick", "room/bob", withRole(parley.RoleMember),
 		func(ctx context.Context, s *chat.Service) error {
 			return s.RemoveMember(ctx, dev("root"), "room", "bob")
-		}, roleIs(parley.NoRole)},
-	{"leave", "room/bob", withRole(parley.Admin),
+		}, roleIs(parley.RoleNone)},
+	{"leave", "room/bob", withRole(parley.RoleAdmin),
 		func(ctx context.Context, s *chat.Service) error {
 			return s.RemoveMember(ctx, dev("bob"), "room", "bob")
-		}, roleIs(parley.NoRole)},
-	{"ban", "room/bob", withRole(parley.Regular),
+		}, roleIs(parley.RoleNone)},
+	{"ban", "room/bob", withRole(parley.RoleMember),
 		func(ctx context.Context, s *chat.Service) error {
 			return s.SetBan(ctx, dev("root"), "room", "bob", true)
-		}, roleIs(parley.Banned)},
+		}, roleIs(parley.RoleBanned)},
 	{"ban a stranger", "room/bob", nil,
 		func(ctx context.Context, s *chat.Service) error {
 			return s.SetBan(ctx, dev("root"), "room", "bob", true)
-		}, roleIs(parley.Banned)},
-	{"role", "room/bob", withRole(parley.Admin),
+		}, roleIs(parley.RoleBanned)},
+	{"role", "room/bob", withRole(parley.RoleAdmin),
 		func(ctx context.Context, s *chat.Service) error {
-			_, err := s.PutMember(ctx, dev("root"), "room", "bob", parley.Regular)
+			_, err := s.PutMember(ctx, dev("root"), "room", "bob", parley.RoleMember)
 			return err
-		}, roleIs(parley.Regular)},
+		}, roleIs(parley.RoleMember)},
 	{"reader", "room/bob", nil,
 		func(ctx context.Context, s *chat.Service) error {
-			_, err := s.PutMember(ctx, dev("root"), "room", "bob", parley.Reader)
+			_, err := s.PutMember(ctx, dev("root"), "room", "bob", parley.RoleReader)
 			return err
-		}, roleIs(parley.Reader)},
+		}, roleIs(parley.RoleReader)},
 	{"kind", "room/", func(t *testing.T, c *cluster) {
-		role := parley.Owner
+		role := parley.RoleOwner
 		if _, _, err := c.store.SetMember(t.Context(), "room", "root", parley.MemberChange{Role: &role}); err != nil {
 			t.Fatal(err)
 		}
 	},
 		func(ctx context.Context, s *chat.Service) error {
-			return s.Configure(ctx, dev("root"), "room", func(set *parley.Settings) { set.Kind = parley.MembersOnly })
+			return s.Configure(ctx, dev("root"), "room", func(set *parley.Settings) { set.Kind = parley.KindMembers })
 		},
 		func(t *testing.T, c *cluster) bool {
 			set, _ := settingsOf(t.Context(), c.store, "room")
-			return set.Kind == parley.MembersOnly
+			return set.Kind == parley.KindMembers
 		}},
 	{"delete", "room/", func(t *testing.T, c *cluster) {
-		if _, _, err := c.store.SetChannel(t.Context(), "room", parley.Settings{Kind: parley.MembersOnly}.Replace); err != nil {
+		if _, _, err := c.store.SetChannel(t.Context(), "room", parley.Settings{Kind: parley.KindMembers}.Replace); err != nil {
 			t.Fatal(err)
 		}
-		withRole(parley.Regular)(t, c)
+		withRole(parley.RoleMember)(t, c)
 	},
 		func(ctx context.Context, s *chat.Service) error {
 			return s.Remove(ctx, access.Caller{User: "root", As: &access.Credentials{Any: true, Service: true}}, "room")
 		},
 		func(t *testing.T, c *cluster) bool {
 			set, _ := settingsOf(t.Context(), c.store, "room")
-			return set.Kind == "" && roleIs(parley.NoRole)(t, c)
+			return set.Kind == "" && roleIs(parley.RoleNone)(t, c)
 		}},
 }
 
@@ -325,7 +325,7 @@ func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []parley.UserID{"alice", "bob"} {
-		if m, err := memberOf(t.Context(), c.store, "dm:alice:bob", user); err != nil || m.Role != parley.Regular {
+		if m, err := memberOf(t.Context(), c.store, "dm:alice:bob", user); err != nil || m.Role != parley.RoleMember {
 			t.Errorf("%s is %q, %v", user, m.Role, err)
 		}
 	}
@@ -342,7 +342,7 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 		}
 		var together sync.WaitGroup
 		for i, change := range []func(*parley.Settings){
-			func(s *parley.Settings) { s.Kind = parley.MembersOnly },
+			func(s *parley.Settings) { s.Kind = parley.KindMembers },
 			func(s *parley.Settings) { s.Title = "title" },
 			func(s *parley.Settings) { s.Topic = "topic" },
 			func(s *parley.Settings) { s.Data = json.RawMessage(`{"a":1}`) },
@@ -357,7 +357,7 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 		}
 		together.Wait()
 		set, err := settingsOf(t.Context(), c.store, "room")
-		if err != nil || set.Kind != parley.MembersOnly || set.Title != "title" || set.Topic != "topic" || set.Data == nil ||
+		if err != nil || set.Kind != parley.KindMembers || set.Title != "title" || set.Topic != "topic" || set.Data == nil ||
 			set.Retention == nil {
 			t.Fatalf("%+v, %v", set, err)
 		}
@@ -370,7 +370,7 @@ func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	c := startCluster(t)
 	bob := access.Caller{User: "bob", As: &access.Credentials{Listed: true,
 		Grants: []access.Grant{{Pattern: "*", Rights: access.Read | access.Write}}}}
-	ban := parley.Banned
+	ban := parley.RoleBanned
 	c.store.before = func() error { // after it was asked whether bob may join
 		_, _, err := c.store.Log.SetMember(context.Background(), "room", "bob", parley.MemberChange{Role: &ban})
 		return err
@@ -378,7 +378,7 @@ func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	if _, err := c.nodes[0].PutMember(t.Context(), bob, "room", "bob", ""); err == nil {
 		t.Error("a banned user joined")
 	}
-	if !roleIs(parley.Banned)(t, c) {
+	if !roleIs(parley.RoleBanned)(t, c) {
 		t.Error("the ban is gone")
 	}
 }
@@ -409,14 +409,14 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 			t.Errorf("bob is %q, want %q", m.Role, want)
 		}
 	}
-	put(dev("root"), parley.Reader, parley.Reader)
-	for _, role := range []parley.Role{"", parley.Regular} {
+	put(dev("root"), parley.RoleReader, parley.RoleReader)
+	for _, role := range []parley.Role{"", parley.RoleMember} {
 		must(s.RemoveMember(t.Context(), bob, "room", "bob"))
 		may(false, "after leaving")
 		if ms, _, err := s.Members(t.Context(), bob, "room", "", 10); err != nil || len(ms) != 0 {
 			t.Errorf("after leaving the members are %+v, %v", ms, err)
 		}
-		put(bob, role, parley.Reader)
+		put(bob, role, parley.RoleReader)
 		may(false, "after joining again")
 	}
 	must(s.RemoveMember(t.Context(), dev("root"), "room", "bob")) // a kick is no promotion
@@ -424,7 +424,7 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 	if _, err := s.Post(t.Context(), bob, "room", parley.Draft{Text: "x"}); err == nil {
 		t.Error("a reader who left posts")
 	}
-	put(dev("root"), parley.Regular, parley.Regular)
+	put(dev("root"), parley.RoleMember, parley.RoleMember)
 	may(true, "after an administrator decided otherwise")
 }
 

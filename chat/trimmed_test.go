@@ -34,8 +34,8 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 	if _, err := session.Follow(t.Context(), "@bob", nil); err != nil {
 		t.Fatal(err)
 	}
-	s.Enter("@bob", dev("bob"), parley.WebSocket)
-	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.WebSocket) })
+	s.Enter("@bob", dev("bob"), parley.TransportWebSocket)
+	t.Cleanup(func() { s.Leave("@bob", dev("bob"), parley.TransportWebSocket) })
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	last := ""

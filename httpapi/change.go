@@ -23,7 +23,7 @@ func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c := parley.Change{Kind: parley.Edit, Text: in.Text}
+	c := parley.Change{Kind: parley.ChangeEdit, Text: in.Text}
 	if in.Data != nil {
 		data, err := wire.Object(in.Data)
 		if err != nil {
@@ -47,7 +47,7 @@ func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) remove(w http.ResponseWriter, r *http.Request) error {
-	return a.done(w, r, parley.Change{Kind: parley.Delete})
+	return a.done(w, r, parley.Change{Kind: parley.ChangeDelete})
 }
 
 func (a *API) react(w http.ResponseWriter, r *http.Request) error {
@@ -63,7 +63,7 @@ func (a *API) reaction(w http.ResponseWriter, r *http.Request, remove bool) erro
 	if err != nil {
 		return err
 	}
-	return a.done(w, r, parley.Change{Kind: parley.React, Emoji: emoji, Remove: remove})
+	return a.done(w, r, parley.Change{Kind: parley.ChangeReact, Emoji: emoji, Remove: remove})
 }
 
 // reactors lists who reacted with an emoji.

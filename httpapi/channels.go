@@ -12,14 +12,14 @@ import (
 
 // channelView is a channel as the API shows it.
 type channelView struct {
-	Channel   parley.ChannelID  `json:"channel"`
-	Title     string            `json:"title,omitempty"`
-	Topic     string            `json:"topic,omitempty"`
-	Kind      parley.Kind       `json:"kind"`
-	Data      json.RawMessage   `json:"data,omitempty"`
-	Retention *parley.Retention `json:"retention,omitempty"`
-	FirstID   int64             `json:"first_id"`
-	LastID    int64             `json:"last_id"`
+	Channel   parley.ChannelID   `json:"channel"`
+	Title     string             `json:"title,omitempty"`
+	Topic     string             `json:"topic,omitempty"`
+	Kind      parley.ChannelKind `json:"kind"`
+	Data      json.RawMessage    `json:"data,omitempty"`
+	Retention *parley.Retention  `json:"retention,omitempty"`
+	FirstID   int64              `json:"first_id"`
+	LastID    int64              `json:"last_id"`
 }
 
 // channels lists the caller's own, newest first, or with all=true the public ones in
@@ -127,7 +127,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		actor
 		Title, Topic    *string
-		Kind            *parley.Kind
+		Kind            *parley.ChannelKind
 		Data, Retention json.RawMessage
 	}
 	caller, channel, err := a.speakerAndChannel(w, r, &in)
@@ -147,7 +147,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case len(data) > parley.MaxData:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "data has more than 64 KiB", Hint: "send less"}
-	case in.Kind != nil && *in.Kind != parley.Public && *in.Kind != parley.MembersOnly:
+	case in.Kind != nil && *in.Kind != parley.KindPublic && *in.Kind != parley.KindMembers:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind),
 			Hint: "public or members"}
 	case keep != nil && (keep.Messages < 0 || keep.Seconds < 0):

@@ -35,8 +35,8 @@ var tokenSecret = []byte(strings.Repeat("of the matrix ", 3))
 // production is a server whose callers show tokens.
 func production(t *testing.T) *server {
 	t.Helper()
-	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "announce:", Publish: parley.Admin},
-		{Prefix: "private:", Kind: parley.MembersOnly}})
+	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "announce:", Publish: parley.RoleAdmin},
+		{Prefix: "private:", Kind: parley.KindMembers}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (a *API) putMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch in.Role {
-	case "", parley.Owner, parley.Admin, parley.Regular, parley.Reader:
+	case "", parley.RoleOwner, parley.RoleAdmin, parley.RoleMember, parley.RoleReader:
 	default:
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("there is no role %.40q", in.Role),
 			Hint: "owner, admin, member or reader"}

@@ -66,7 +66,7 @@ func (a *API) answerPoll(w http.ResponseWriter, r *http.Request, c access.Caller
 		backwards = q.Before != nil
 	}
 	if !backwards {
-		a.chat.Asked(c, parley.ShortPoll, named...)
+		a.chat.Asked(c, parley.TransportPoll, named...)
 	}
 	return writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 }

@@ -168,17 +168,17 @@ func fill(t *testing.T, log *embedded.Log) {
 		}
 	}
 	add("room", parley.Draft{User: "alice", Text: "the root", Join: true})
-	member("room", "carol", parley.Regular)
-	member("room", "bob", parley.Regular)
+	member("room", "carol", parley.RoleMember)
+	member("room", "bob", parley.RoleMember)
 	var replies, mentions, deletions, reactions []parley.Draft
 	for i := range many {
 		replies = append(replies, parley.Draft{User: "alice", Text: "reply", Thread: 1})
 		mentions = append(mentions, parley.Draft{User: "alice", Text: "@channel x"})
 		if i < 1000 {
-			deletions = append(deletions, parley.Draft{User: "alice", Change: &parley.Change{Kind: parley.Delete, Of: int64(many + 2 + i)}})
+			deletions = append(deletions, parley.Draft{User: "alice", Change: &parley.Change{Kind: parley.ChangeDelete, Of: int64(many + 2 + i)}})
 		}
 		reactions = append(reactions, parley.Draft{User: parley.UserID(fmt.Sprintf("u%04d", i)),
-			Change: &parley.Change{Kind: parley.React, Of: 1, Emoji: "x"}})
+			Change: &parley.Change{Kind: parley.ChangeReact, Of: 1, Emoji: "x"}})
 	}
 	for _, drafts := range [][]parley.Draft{replies, mentions, deletions, reactions} {
 		add("room", drafts...)
@@ -186,14 +186,14 @@ func fill(t *testing.T, log *embedded.Log) {
 	for i := range many {
 		add(parley.ChannelID(fmt.Sprintf("dm:bob:u%04d", i)), parley.Draft{User: "bob", Text: "x"})
 		add(parley.ChannelID(fmt.Sprintf("@u%04d", i)), parley.Draft{User: "root", Text: "x"})
-		set(parley.ChannelID(fmt.Sprintf("closed%04d", i)), parley.Settings{Kind: parley.MembersOnly})
+		set(parley.ChannelID(fmt.Sprintf("closed%04d", i)), parley.Settings{Kind: parley.KindMembers})
 		gone := parley.ChannelID(fmt.Sprintf("gone%04d", i))
 		add(gone, parley.Draft{User: "root", Text: "x"})
 		if err := log.RemoveChannel(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
-		member("room", parley.UserID(fmt.Sprintf("banned%04d", i)), parley.Banned)
-		member("big", parley.UserID(fmt.Sprintf("m%04d", i)), parley.Regular)
+		member("room", parley.UserID(fmt.Sprintf("banned%04d", i)), parley.RoleBanned)
+		member("big", parley.UserID(fmt.Sprintf("m%04d", i)), parley.RoleMember)
 	}
 	for i := range 1000 {
 		ch := parley.ChannelID(fmt.Sprintf("mine%04d", i))
@@ -203,6 +203,6 @@ func fill(t *testing.T, log *embedded.Log) {
 		set(parley.ChannelID(fmt.Sprintf("open%02d", i)), parley.Settings{Title: "x"})
 	}
 	add("small", parley.Draft{User: "root", Text: "x", Join: true})
-	member("zoo", "frank", parley.Regular)
-	member("zoo", "bob", parley.Regular)
+	member("zoo", "frank", parley.RoleMember)
+	member("zoo", "bob", parley.RoleMember)
 }

@@ -11,7 +11,7 @@ import (
 func (h *Hub) changed(channel parley.ChannelID, entries []parley.Message) {
 	for i := range entries {
 		if m := &entries[i]; m.Change != "" {
-			h.pages.changed(channel, m.Of, m.Change == parley.Delete)
+			h.pages.changed(channel, m.Of, m.Change == parley.ChangeDelete)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (h *Hub) deliver(t *topic, epoch string, entries []parley.Message, scratch 
 			break
 		}
 		if m.Change != "" {
-			grown -= t.recent.hide(m.Of, m.Change == parley.Delete)
+			grown -= t.recent.hide(m.Of, m.Change == parley.ChangeDelete)
 		}
 		t.head = m.ID
 		scratch.json = wire.AppendMessage(scratch.json[:0], m)

@@ -256,7 +256,7 @@ func testBusWhole(t *testing.T, nodes []*busNode) {
 		return parley.Envelope{Node: "n1", Epoch: "e1", Channel: name, Head: 1 << 60, Messages: []parley.Message{
 			{ID: 7, Channel: name, User: "bob", Name: "Bob", Text: "hi", Data: []byte(`{"a":1}`), Thread: 3, Key: "k",
 				Join: true, Time: 1_774_684_800_123_456, Count: 6},
-			{ID: 8, Channel: name, User: "alice", Time: 1_774_684_800_123_457, Count: 6, Change: parley.Edit, Of: 3, Target: &target}},
+			{ID: 8, Channel: name, User: "alice", Time: 1_774_684_800_123_457, Count: 6, Change: parley.ChangeEdit, Of: 3, Target: &target}},
 			Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}}
 	}
 	e := was()

@@ -131,7 +131,7 @@ func TestAUserOnTwoNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 				if err != nil || len(here.Users) != 5 {
 					return false
 				}
-				return here.Users[0].User == "alice" && here.Users[0].Transports == parley.Transports(0).With(parley.WebSocket)
+				return here.Users[0].User == "alice" && here.Users[0].Transports == parley.Transports(0).With(parley.TransportWebSocket)
 			})
 			fourth()
 			all("[+alice +bob -alice]")

@@ -79,7 +79,7 @@ func testProject(t *testing.T, h rosterHarness) {
 	position(5)
 	for _, user := range []parley.UserID{"alice", "bob", "carol"} {
 		m, err := memberOf(t.Context(), other, room, user)
-		if err != nil || m.Role != parley.Regular {
+		if err != nil || m.Role != parley.RoleMember {
 			t.Errorf("%+v, %v", m, err)
 		}
 	}
@@ -166,7 +166,7 @@ func testFacts(t *testing.T, h rosterHarness) {
 func testJoinedAndRemoved(t *testing.T, h rosterHarness) {
 	s := h.Open(t).(*nodes)
 	one, other := s.handles[0], s.handles[len(s.handles)-1]
-	for i, role := range []parley.Role{parley.NoRole, parley.Banned, parley.Restricted} {
+	for i, role := range []parley.Role{parley.RoleNone, parley.RoleBanned, parley.RoleRestricted} {
 		user := parley.UserID(fmt.Sprint("u", i))
 		stored(t, one.Append(t.Context(), room, parley.Draft{User: user, Text: "x", Join: true}))
 		put(t, other, room, user, role)
@@ -184,7 +184,7 @@ func testJoinedAndRemoved(t *testing.T, h rosterHarness) {
 	if _, err := project(t.Context(), s.next, room, 10); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := memberOf(t.Context(), one, room, "u0"); err != nil || m.Role != parley.Regular || m.ReadID != 4 {
+	if m, err := memberOf(t.Context(), one, room, "u0"); err != nil || m.Role != parley.RoleMember || m.ReadID != 4 {
 		t.Errorf("after another message u0 is %+v, %v", m, err)
 	}
 }

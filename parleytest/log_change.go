@@ -13,15 +13,15 @@ import (
 )
 
 func editing(of int64, text string) parley.Draft {
-	return parley.Draft{User: "alice", Change: &parley.Change{Of: of, Kind: parley.Edit, Text: &text}}
+	return parley.Draft{User: "alice", Change: &parley.Change{Of: of, Kind: parley.ChangeEdit, Text: &text}}
 }
 
 func deleting(of int64) parley.Draft {
-	return parley.Draft{User: "alice", Change: &parley.Change{Of: of, Kind: parley.Delete}}
+	return parley.Draft{User: "alice", Change: &parley.Change{Of: of, Kind: parley.ChangeDelete}}
 }
 
 func reacting(user parley.UserID, of int64, emoji string) parley.Draft {
-	return parley.Draft{User: user, Change: &parley.Change{Of: of, Kind: parley.React, Emoji: emoji}}
+	return parley.Draft{User: user, Change: &parley.Change{Of: of, Kind: parley.ChangeReact, Emoji: emoji}}
 }
 
 func unreacting(user parley.UserID, of int64, emoji string) parley.Draft {
@@ -51,7 +51,8 @@ func testChange(t *testing.T, h logHarness) {
 	second := change(t, log, editing(1, "eins"))
 	want := sent[0]
 	want.Text, want.Edited = "eins", true
-	if !reflect.DeepEqual(*second.Target, want) || second.ID != 4 || second.Of != 1 || second.Change != parley.Edit || second.Text != "" ||
+	if !reflect.DeepEqual(*second.Target, want) || second.ID != 4 || second.Of != 1 || second.Change != parley.ChangeEdit ||
+		second.Text != "" ||
 		second.Count != 2 ||
 		second.Time <= first.Time {
 		t.Errorf("the change is %+v of %+v, want %+v", second, second.Target, want)
@@ -67,7 +68,8 @@ func testChange(t *testing.T, h logHarness) {
 		t.Errorf("after two changes comes %+v", m)
 	}
 	none := json.RawMessage(nil)
-	if m := change(t, log, parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.Edit, Data: &none}}); m.Target.Data != nil ||
+	if m := change(t, log, parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.ChangeEdit,
+		Data: &none}}); m.Target.Data != nil ||
 		m.Target.Text != "eins" {
 		t.Errorf("without data it is %+v", m.Target)
 	}
@@ -121,7 +123,7 @@ func testChangeDelete(t *testing.T, h logHarness) {
 	stored(t, log.Append(t.Context(), room, parley.Draft{User: "alice", Text: secret, Data: json.RawMessage(`{"s":"s3cret"}`), Key: "k"}))
 	change(t, log, editing(1, secret+" edited"))
 	change(t, log, reacting("bob", 1, "👍"))
-	if m := change(t, log, deleting(1)); !m.Target.Deleted || m.Target.Reactions != nil || m.Change != parley.Delete {
+	if m := change(t, log, deleting(1)); !m.Target.Deleted || m.Target.Reactions != nil || m.Change != parley.ChangeDelete {
 		t.Errorf("%+v", m)
 	}
 	all := readAll(t, log, room, 0)
@@ -130,7 +132,7 @@ func testChangeDelete(t *testing.T, h logHarness) {
 			t.Errorf("content is left in %+v", m)
 		}
 	}
-	if len(all) != 4 || !all[0].Deleted || !all[1].Target.Deleted || all[1].Change != parley.Edit || all[0].User != "alice" {
+	if len(all) != 4 || !all[0].Deleted || !all[1].Target.Deleted || all[1].Change != parley.ChangeEdit || all[0].User != "alice" {
 		t.Errorf("%+v", all)
 	}
 	if r := log.Append(t.Context(), room, keyed("alice", "k", "again"))[0]; !r.Duplicate || !r.Message.Deleted || r.Message.Text != "" {

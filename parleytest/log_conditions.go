@@ -23,7 +23,7 @@ func testSettingsTogether(t *testing.T, h logHarness) {
 			was, is, err := d.SetChannel(t.Context(), room, func(s *parley.Settings) error {
 				s.Title += "x"
 				if i == 0 {
-					s.Kind = parley.MembersOnly
+					s.Kind = parley.KindMembers
 				}
 				return nil
 			})
@@ -33,7 +33,7 @@ func testSettingsTogether(t *testing.T, h logHarness) {
 		})
 	}
 	wait.Wait()
-	if s, err := settingsOf(t.Context(), d, room); err != nil || len(s.Title) != n || s.Kind != parley.MembersOnly {
+	if s, err := settingsOf(t.Context(), d, room); err != nil || len(s.Title) != n || s.Kind != parley.KindMembers {
 		t.Errorf("%+v, %v: some changes were lost", s, err)
 	}
 }
@@ -106,9 +106,10 @@ func testConditions(t *testing.T, h rosterHarness) {
 		was, to parley.Role
 		ok      bool
 	}{
-		{parley.Regular, parley.Admin, false}, {parley.NoRole, parley.Reader, true}, {parley.NoRole, parley.Regular, false},
-		{parley.Reader, parley.Restricted, true}, {parley.NoRole, parley.Regular, false}, {parley.Restricted, parley.Banned, true},
-		{parley.Restricted, parley.Regular, false}, {parley.Banned, parley.NoRole, true}, {parley.NoRole, parley.Owner, true},
+		{parley.RoleMember, parley.RoleAdmin, false}, {parley.RoleNone, parley.RoleReader, true}, {parley.RoleNone, parley.RoleMember, false},
+		{parley.RoleReader, parley.RoleRestricted, true}, {parley.RoleNone, parley.RoleMember, false}, {parley.RoleRestricted,
+			parley.RoleBanned, true},
+		{parley.RoleRestricted, parley.RoleMember, false}, {parley.RoleBanned, parley.RoleNone, true}, {parley.RoleNone, parley.RoleOwner, true},
 	} {
 		if err := set(step.was, step.to); (err == nil) != step.ok || !step.ok && !errors.Is(err, parley.ErrChanged) {
 			t.Errorf("from %q to %q: %v", step.was, step.to, err)
@@ -119,8 +120,8 @@ func testConditions(t *testing.T, h rosterHarness) {
 	won := make(chan parley.Role, 10)
 	for range 10 {
 		wait.Go(func() {
-			if set(parley.Owner, parley.Regular) == nil {
-				won <- parley.Regular
+			if set(parley.RoleOwner, parley.RoleMember) == nil {
+				won <- parley.RoleMember
 			}
 		})
 	}
@@ -133,8 +134,8 @@ func testConditions(t *testing.T, h rosterHarness) {
 // A reader who left is no member, and does not become one by posting.
 func testRestricted(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	put(t, s, room, "bob", parley.Reader)
-	put(t, s, room, "bob", parley.Restricted)
+	put(t, s, room, "bob", parley.RoleReader)
+	put(t, s, room, "bob", parley.RoleRestricted)
 	stored(t, s.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Join: true}))
 	if got := roles(t, s, room); got != "" {
 		t.Fatal(got)
@@ -143,11 +144,11 @@ func testRestricted(t *testing.T, h rosterHarness) {
 		t.Fatal(got)
 	}
 	s = h.Reopen(t, s)
-	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.Restricted || m.ReadID != 0 {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.RoleRestricted || m.ReadID != 0 {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	before := time.Now().Add(-time.Hour)
-	if _, is := put(t, s, room, "bob", parley.Reader); is.Joined < parley.Timestamp(before.UnixMicro()) || is.ReadID != 1 {
+	if _, is := put(t, s, room, "bob", parley.RoleReader); is.Joined < parley.Timestamp(before.UnixMicro()) || is.ReadID != 1 {
 		t.Fatalf("%+v", is)
 	}
 }

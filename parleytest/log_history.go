@@ -82,17 +82,17 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 		case 2:
 			d = parley.Draft{User: user, Text: text, Thread: of}
 		case 3:
-			c.Kind = parley.Delete
+			c.Kind = parley.ChangeDelete
 		case 4, 5:
-			c.Kind, c.Text = parley.Edit, &text
+			c.Kind, c.Text = parley.ChangeEdit, &text
 		case 6:
-			c.Kind, c.Data = parley.Edit, &data
+			c.Kind, c.Data = parley.ChangeEdit, &data
 		case 7:
-			c.Kind, c.Data = parley.Edit, &none
+			c.Kind, c.Data = parley.ChangeEdit, &none
 		case 8:
-			c.Kind, c.Text, c.Data = parley.Edit, &text, &data
+			c.Kind, c.Text, c.Data = parley.ChangeEdit, &text, &data
 		default:
-			c.Kind, c.Emoji, c.Remove = parley.React, []string{"a", "b", "c", "a\ufe0f"}[rnd.IntN(4)], rnd.IntN(3) == 0
+			c.Kind, c.Emoji, c.Remove = parley.ChangeReact, []string{"a", "b", "c", "a\ufe0f"}[rnd.IntN(4)], rnd.IntN(3) == 0
 		}
 		r := log.Append(t.Context(), room, d)[0]
 		switch m := r.Message; {
@@ -106,7 +106,7 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 			}
 		default:
 			hs.entries = append(hs.entries, m)
-			if was := hs.entries[m.Of-1]; m.Change == parley.Delete {
+			if was := hs.entries[m.Of-1]; m.Change == parley.ChangeDelete {
 				if hs.gone[m.Of] = true; was.Thread != 0 {
 					hs.replies[was.Thread]--
 				}
@@ -175,9 +175,9 @@ func testChangeWhileRead(t *testing.T, h logHarness) {
 						continue
 					case m.Target.Deleted != (m.Target.Text == "") || m.Target.Deleted && len(m.Target.Reactions) != 0:
 						t.Errorf("%+v of %+v", m, m.Target)
-					case m.Change == parley.Edit && !m.Target.Deleted:
+					case m.Change == parley.ChangeEdit && !m.Target.Deleted:
 						texts[m.Of] = m.Target.Text
-					case m.Change == parley.React && !m.Target.Deleted && texts[m.Of] != "" && texts[m.Of] != m.Target.Text:
+					case m.Change == parley.ChangeReact && !m.Target.Deleted && texts[m.Of] != "" && texts[m.Of] != m.Target.Text:
 						t.Errorf("after the edit to %s comes %+v of %+v", texts[m.Of], m, m.Target)
 					}
 				}

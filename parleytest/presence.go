@@ -297,8 +297,8 @@ func presenceHere(_ *testing.T, p *presence) {
 }
 
 func presenceMerged(_ *testing.T, p *presence) {
-	p.beat("n1", in("c", "alice", 9, parley.Transports(0).With(parley.WebSocket)))
-	p.beat("n2", in("c", "alice", 5, parley.Transports(0).With(parley.SSE)))
+	p.beat("n1", in("c", "alice", 9, parley.Transports(0).With(parley.TransportWebSocket)))
+	p.beat("n2", in("c", "alice", 5, parley.Transports(0).With(parley.TransportSSE)))
 	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 5, Transports: 3})
 	p.beat("n2", []parley.PresenceChange{{User: "alice", Channel: "c"}})
 	p.here("c", 10, 1, parley.Occupant{User: "alice", Since: 9, Transports: 1})

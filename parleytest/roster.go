@@ -115,22 +115,22 @@ func channelsOf(t *testing.T, s Store, user parley.UserID) []parley.ChannelID {
 
 func testMembers(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	if m, err := memberOf(t.Context(), s, room, "alice"); err != nil || m.Role != parley.NoRole || m.User != "alice" {
+	if m, err := memberOf(t.Context(), s, room, "alice"); err != nil || m.Role != parley.RoleNone || m.User != "alice" {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	if was, is := put(t, s, room, "alice", parley.Owner); was.Role != parley.NoRole || is.Role != parley.Owner || is.Joined == 0 {
+	if was, is := put(t, s, room, "alice", parley.RoleOwner); was.Role != parley.RoleNone || is.Role != parley.RoleOwner || is.Joined == 0 {
 		t.Fatalf("%+v, then %+v", was, is)
 	}
-	put(t, s, room, "bob", parley.Regular)
-	put(t, s, room, "ann", parley.Reader)
-	put(t, s, "room:2", "alice", parley.Regular)
+	put(t, s, room, "bob", parley.RoleMember)
+	put(t, s, room, "ann", parley.RoleReader)
+	put(t, s, "room:2", "alice", parley.RoleMember)
 	before, _ := memberOf(t.Context(), s, room, "bob")
-	put(t, s, room, "bob", parley.Admin)
+	put(t, s, room, "bob", parley.RoleAdmin)
 	yes := true
 	if _, _, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Muted: &yes}); err != nil {
 		t.Fatal(err)
 	}
-	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.NoRole ||
+	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.RoleNone ||
 		is.Muted {
 		t.Fatalf("a stranger was changed to %+v, %v", is, err)
 	}
@@ -147,7 +147,7 @@ func testMembers(t *testing.T, h rosterHarness) {
 	if got, err := s.Memberships(t.Context(), "alice", room, 1); err != nil || !slices.Equal(got, []parley.ChannelID{"room:2"}) {
 		t.Fatal(got, err)
 	}
-	put(t, s, room, "alice", parley.NoRole)
+	put(t, s, room, "alice", parley.RoleNone)
 	if got := roles(t, s, room); got != "ann:reader bob:admin " {
 		t.Fatal(got)
 	}
@@ -161,8 +161,8 @@ func testMembers(t *testing.T, h rosterHarness) {
 
 func testBan(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	put(t, s, room, "bob", parley.Regular)
-	put(t, s, room, "bob", parley.Banned)
+	put(t, s, room, "bob", parley.RoleMember)
+	put(t, s, room, "bob", parley.RoleBanned)
 	stored(t, s.Append(t.Context(), room, parley.Draft{User: "bob", Text: "x", Join: true}))
 	if got := roles(t, s, room); got != "" {
 		t.Fatal(got)
@@ -171,11 +171,11 @@ func testBan(t *testing.T, h rosterHarness) {
 		t.Fatal(got)
 	}
 	s = h.Reopen(t, s)
-	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.Banned {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.RoleBanned {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	put(t, s, room, "bob", parley.NoRole)
-	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.NoRole {
+	put(t, s, room, "bob", parley.RoleNone)
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Role != parley.RoleNone {
 		t.Fatalf("%+v, %v", m, err)
 	}
 }
@@ -201,7 +201,7 @@ func testJoinByPosting(t *testing.T, h rosterHarness) {
 	if err != nil || m.ReadID != 5 || m.Joined != first.Joined {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	put(t, s, room, "alice", parley.NoRole)
+	put(t, s, room, "alice", parley.RoleNone)
 	post(t, s, room, "not joining, and none")
 	if got := roles(t, s, room); got != "" {
 		t.Fatal(got)
@@ -210,7 +210,7 @@ func testJoinByPosting(t *testing.T, h rosterHarness) {
 
 func testPointers(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "bob", parley.RoleMember)
 	post(t, s, room, "1", "2", "3", "4", "5")
 	for _, step := range [][2]int64{{2, 2}, {1, 2}, {-7, 2}, {4, 4}, {0, 4}, {99, 5}, {3, 5}} {
 		if got := read(t, s, "bob", step[0]); got != step[1] {
@@ -229,7 +229,7 @@ func testPointers(t *testing.T, h rosterHarness) {
 func testNewMember(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	post(t, s, room, "1", "2")
-	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "bob", parley.RoleMember)
 	if st := standing(t, s, "bob"); st.Unread != 0 || st.Member.ReadID != 2 || st.Last == nil || st.Last.ID != 2 {
 		t.Fatalf("%+v", st)
 	}
@@ -237,15 +237,15 @@ func testNewMember(t *testing.T, h rosterHarness) {
 	if st := standing(t, s, "bob"); st.Unread != 1 || st.Last.ID != 3 {
 		t.Fatalf("%+v", st)
 	}
-	if st := standing(t, s, "stranger"); st.Unread != 0 || st.Member.Role != parley.NoRole {
+	if st := standing(t, s, "stranger"); st.Unread != 0 || st.Member.Role != parley.RoleNone {
 		t.Fatalf("%+v", st)
 	}
 }
 
 func testMentions(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	put(t, s, room, "bob", parley.Regular)
-	put(t, s, room, "alice", parley.Regular)
+	put(t, s, room, "bob", parley.RoleMember)
+	put(t, s, room, "alice", parley.RoleMember)
 	mentions := func(want int64) {
 		t.Helper()
 		if st := standing(t, s, "bob"); st.Mentions != want {
@@ -273,8 +273,8 @@ func testMentions(t *testing.T, h rosterHarness) {
 
 func testRemovedRoster(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
-	put(t, s, room, "bob", parley.Regular)
-	put(t, s, room, "eve", parley.Banned)
+	put(t, s, room, "bob", parley.RoleMember)
+	put(t, s, room, "eve", parley.RoleBanned)
 	post(t, s, room, "@bob", "2")
 	if err := s.RemoveChannel(t.Context(), room); err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func testRemovedRoster(t *testing.T, h rosterHarness) {
 	if got := roles(t, s, room); got != "" || channelsOf(t, s, "bob") != nil {
 		t.Fatal(got)
 	}
-	put(t, s, room, "bob", parley.Regular)
+	put(t, s, room, "bob", parley.RoleMember)
 	post(t, s, room, "@bob")
 	if st := standing(t, s, "bob"); st.Unread != 1 || st.Mentions != 1 || st.Member.ReadID != 2 {
 		t.Fatalf("%+v", st)
@@ -400,10 +400,10 @@ func testUnreadModel(t *testing.T, h rosterHarness) {
 					t.Fatalf("seed %d, step %d: the pointer is %d, want %d", seed, step, got, want)
 				}
 			case 9:
-				put(t, s, room, user, parley.Regular)
+				put(t, s, room, user, parley.RoleMember)
 				m.join(user)
 			case 10:
-				put(t, s, room, user, parley.NoRole)
+				put(t, s, room, user, parley.RoleNone)
 				delete(m.pointers, user)
 			case 11:
 				switch r.IntN(4) {

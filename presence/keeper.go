@@ -14,19 +14,19 @@ type changes struct {
 	kept   bool // there is a store
 	shared bool // there are other nodes
 	list   []parley.PresenceChange
-	moves  map[place]move // that other nodes may have to be told of; see moves.go
-	moved  []moved        // that they have
+	moves  map[presenceKey]move // that other nodes may have to be told of; see moves.go
+	moved  []moved              // that they have
 }
 
 // changedLocked notes how a user is now in a place, if they came, or by other
 // transports than before.
-func (t *Tracker) changedLocked(at place, u *uses, before parley.Transports, came bool) {
+func (t *Tracker) changedLocked(at presenceKey, u *uses, before parley.Transports, came bool) {
 	if t.log.shared && (came || at.channel != "" && u.transports() != before) {
 		t.log.list = append(t.log.list, t.hereLocked(at))
 	}
 }
 
-func (t *Tracker) hereLocked(at place) parley.PresenceChange {
+func (t *Tracker) hereLocked(at presenceKey) parley.PresenceChange {
 	c := parley.PresenceChange{User: at.user, Channel: at.channel, Here: true}
 	if at.channel != "" {
 		s := t.memberLocked(at).stay()
@@ -35,7 +35,7 @@ func (t *Tracker) hereLocked(at place) parley.PresenceChange {
 	return c
 }
 
-func (l *changes) goneLocked(at place, seen parley.Timestamp) {
+func (l *changes) goneLocked(at presenceKey, seen parley.Timestamp) {
 	switch {
 	case !l.kept:
 	case at.channel == "":
@@ -62,21 +62,21 @@ func (t *Tracker) takeChanges(share bool) (list []parley.PresenceChange) {
 }
 
 // placesLocked are all users in all places.
-func (t *Tracker) placesLocked() iter.Seq[place] {
-	return func(yield func(place) bool) {
+func (t *Tracker) placesLocked() iter.Seq[presenceKey] {
+	return func(yield func(presenceKey) bool) {
 		for u := range t.users.all {
-			if !yield(place{user: u.id}) {
+			if !yield(presenceKey{user: u.id}) {
 				return
 			}
 		}
 		for s := range t.solos.all {
-			if !yield(place{s.channel, s.user}) {
+			if !yield(presenceKey{s.channel, s.user}) {
 				return
 			}
 		}
 		for _, c := range t.crowds {
 			for i := range c.members {
-				if !yield(place{c.channel, c.members[i].user}) {
+				if !yield(presenceKey{c.channel, c.members[i].user}) {
 					return
 				}
 			}

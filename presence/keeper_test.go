@@ -84,13 +84,13 @@ func (m *mortal) EndLease(ctx context.Context, node string) error {
 }
 
 func (n *knot) enter(user parley.UserID) {
-	n.Enter("", user, "", parley.WebSocket, time.Now())
-	n.Enter("room", user, "", parley.WebSocket, time.Now())
+	n.Enter("", user, "", parley.TransportWebSocket, time.Now())
+	n.Enter("room", user, "", parley.TransportWebSocket, time.Now())
 }
 
 func (n *knot) leave(user parley.UserID) {
-	n.Tracker.Leave("room", user, "", parley.WebSocket, time.Now())
-	n.Tracker.Leave("", user, "", parley.WebSocket, time.Now())
+	n.Tracker.Leave("room", user, "", parley.TransportWebSocket, time.Now())
+	n.Tracker.Leave("", user, "", parley.TransportWebSocket, time.Now())
 }
 
 // sees demands who is online and in the room, as the node answers.
@@ -137,7 +137,7 @@ func TestANodeAloneKeepsToItselfWhoIsHere(t *testing.T) {
 		s := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}
 		n := start(t, s, "n1")
 		for i := range 100 {
-			n.Enter("", numbered(i), "", parley.WebSocket, time.Now())
+			n.Enter("", numbered(i), "", parley.TransportWebSocket, time.Now())
 		}
 		n.enter("alice")
 		n.sees("[alice]")
@@ -245,8 +245,8 @@ func TestAStoreThatWasAwayIsToldEverything(t *testing.T) {
 func TestWithoutAStoreANodeAnswersForItself(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
 	k := presence.NewKeeper(tr, presence.Config{})
-	tr.Enter("", "alice", "", parley.SSE, begin)
-	tr.Enter("room", "alice", "", parley.SSE, begin)
+	tr.Enter("", "alice", "", parley.TransportSSE, begin)
+	tr.Enter("room", "alice", "", parley.TransportSSE, begin)
 	found, err := k.Online(t.Context(), "alice", "bob")
 	here, err2 := k.Here(t.Context(), "room", 10)
 	if got := fmt.Sprint(found, err, here.Count, err2); got != "[{alice true 0.000000} {bob false 0.000000}] <nil> 1 <nil>" {

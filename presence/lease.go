@@ -13,7 +13,7 @@ import (
 // Who opens a stream may have read something by a poll before, and may do so meanwhile. That
 // is not to keep them when they close it, so a poll's lease ends with the last stream, unless
 // they polled twice while they had one: then polls are a way in which they read.
-const grace = parley.ShortPoll + 1
+const grace = parley.TransportPoll + 1
 
 // lease is one of them. All of a kind of duration are in a queue by their ends.
 type lease struct {
@@ -74,8 +74,8 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 }
 
 // pollsLocked are the leases of a user's polls in a place.
-func (t *Tracker) pollsLocked(u *uses, at place) (ls []*lease) {
-	for _, via := range []parley.Transport{parley.LongPoll, parley.ShortPoll} {
+func (t *Tracker) pollsLocked(u *uses, at presenceKey) (ls []*lease) {
+	for _, via := range []parley.Transport{parley.TransportLongPoll, parley.TransportPoll} {
 		if u.leases&(1<<via) != 0 {
 			ls = append(ls, t.leases[use{at, via}])
 		}
@@ -84,7 +84,7 @@ func (t *Tracker) pollsLocked(u *uses, at place) (ls []*lease) {
 }
 
 // streamLocked says that a user opens a stream in a place.
-func (t *Tracker) streamLocked(u *uses, at place) {
+func (t *Tracker) streamLocked(u *uses, at presenceKey) {
 	if u.streams() {
 		return
 	}
@@ -94,7 +94,7 @@ func (t *Tracker) streamLocked(u *uses, at place) {
 }
 
 // unstreamedLocked ends the leases of polls that end with a user's last stream.
-func (t *Tracker) unstreamedLocked(u *uses, at place) {
+func (t *Tracker) unstreamedLocked(u *uses, at presenceKey) {
 	for _, l := range t.pollsLocked(u, at) {
 		if l.polls < 2 {
 			t.endLocked(u, l)
@@ -112,8 +112,8 @@ func (t *Tracker) endLocked(u *uses, l *lease) {
 }
 
 // outlastsLocked tells whether a poll keeps a user longer than the grace would.
-func (t *Tracker) outlastsLocked(at place, now time.Duration) bool {
-	for _, via := range []parley.Transport{parley.LongPoll, parley.ShortPoll} {
+func (t *Tracker) outlastsLocked(at presenceKey, now time.Duration) bool {
+	for _, via := range []parley.Transport{parley.TransportLongPoll, parley.TransportPoll} {
 		if l := t.leases[use{at, via}]; l != nil && l.due >= now+t.leaving.lasts {
 			return true
 		}
@@ -128,7 +128,7 @@ func (t *Tracker) expireLocked(now time.Duration) (l *lease, seen time.Duration)
 		if l == nil || l.due > now {
 			continue
 		}
-		t.endLocked(t.usesLocked(l.place), l)
+		t.endLocked(t.usesLocked(l.presenceKey), l)
 		if l.seen != 0 {
 			return l, l.seen
 		}

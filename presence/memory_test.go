@@ -22,8 +22,8 @@ func TestAConnectionCostsLittle(t *testing.T) {
 		before := heap()
 		tr := presence.New(presence.Config{}, now)
 		for i := range n {
-			tr.Enter("", users[i], "", parley.WebSocket, now)
-			tr.Enter(channels[i], users[i], "", parley.WebSocket, now)
+			tr.Enter("", users[i], "", parley.TransportWebSocket, now)
+			tr.Enter(channels[i], users[i], "", parley.TransportWebSocket, now)
 		}
 		each := float64(heap()-before) / float64(n)
 		t.Logf("%d connections: %.1f bytes each", n, each)
@@ -31,8 +31,8 @@ func TestAConnectionCostsLittle(t *testing.T) {
 			t.Errorf("%d connections: %.1f bytes each", n, each)
 		}
 		for i := range n {
-			tr.Leave("", users[i], "", parley.WebSocket, now)
-			tr.Leave(channels[i], users[i], "", parley.WebSocket, now)
+			tr.Leave("", users[i], "", parley.TransportWebSocket, now)
+			tr.Leave(channels[i], users[i], "", parley.TransportWebSocket, now)
 		}
 		for range 2 * n {
 			tr.Next(now.Add(time.Minute))

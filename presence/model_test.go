@@ -45,11 +45,11 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 		}
 		switch a.kind {
 		case '+':
-			if a.via == parley.LongPoll {
+			if a.via == parley.TransportLongPoll {
 				delete(polled, a.via)
 				delete(polls, a.via)
 			}
-			if a.via != parley.LongPoll && open[parley.WebSocket]+open[parley.SSE] == 0 {
+			if a.via != parley.TransportLongPoll && open[parley.TransportWebSocket]+open[parley.TransportSSE] == 0 {
 				clear(polls)
 			}
 			open[a.via]++
@@ -59,7 +59,7 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 			if total--; total == 0 {
 				until = a.at + modelGrace
 				for via, at := range polled {
-					if a.via != parley.LongPoll && polls[via] < 2 {
+					if a.via != parley.TransportLongPoll && polls[via] < 2 {
 						delete(polled, via) // they read something once, and have gone
 						continue
 					}
@@ -164,7 +164,7 @@ func TestTrackerAgainstAModel(t *testing.T) {
 				a.kind = '+'
 				told = tr.Enter(a.channel, a.user, "", a.via, begin.Add(now))
 			case kind == 2:
-				a.kind, a.via = '?', parley.LongPoll+parley.Transport(r.IntN(2))
+				a.kind, a.via = '?', parley.TransportLongPoll+parley.Transport(r.IntN(2))
 				told = tr.Asked(a.channel, a.user, "", a.via, begin.Add(now))
 			case open[a] > 0:
 				open[a]--

@@ -32,18 +32,18 @@ type move struct {
 
 // moved is one that must be told.
 type moved struct {
-	place
+	presenceKey
 	move
 	count int // of users in the channel on all nodes, after it
 }
 
-func (l *changes) moveLocked(at place, came bool, name string) {
+func (l *changes) moveLocked(at presenceKey, came bool, name string) {
 	if was, waits := l.moves[at]; waits && was.came != came && was.ask == 0 {
 		delete(l.moves, at) // nobody knows of the first
 		return
 	}
 	if l.moves == nil {
-		l.moves = map[place]move{}
+		l.moves = map[presenceKey]move{}
 	}
 	l.moves[at] = move{came: came, name: name}
 }
@@ -63,7 +63,7 @@ func (t *Tracker) movedLocked(now time.Duration) (what News, ok bool) {
 		if !m.came {
 			count++
 		}
-		if t.tellLocked(m.place, m.came, count, now) {
+		if t.tellLocked(m.presenceKey, m.came, count, now) {
 			return News{Channel: m.channel, User: m.user, Came: m.came, Name: m.name, Count: m.count}, true
 		}
 	}
@@ -71,13 +71,13 @@ func (t *Tracker) movedLocked(now time.Duration) (what News, ok bool) {
 }
 
 // takeMoves takes the moves that it is time to ask for.
-func (t *Tracker) takeMoves() (all map[place]move) {
+func (t *Tracker) takeMoves() (all map[presenceKey]move) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at, m := range t.log.moves {
 		if m.ask <= t.latest {
 			if all == nil {
-				all = map[place]move{}
+				all = map[presenceKey]move{}
 			}
 			all[at] = m
 			delete(t.log.moves, at)
@@ -87,7 +87,7 @@ func (t *Tracker) takeMoves() (all map[place]move) {
 }
 
 // returnMoves puts moves back, to be asked for again.
-func (t *Tracker) returnMoves(all map[place]move) {
+func (t *Tracker) returnMoves(all map[presenceKey]move) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at, m := range all {
@@ -96,7 +96,7 @@ func (t *Tracker) returnMoves(all map[place]move) {
 			delete(t.log.moves, at)
 		case !both:
 			if t.log.moves == nil {
-				t.log.moves = map[place]move{}
+				t.log.moves = map[presenceKey]move{}
 			}
 			t.log.moves[at] = m
 		}
@@ -111,7 +111,7 @@ func (t *Tracker) tellMoves(all []moved) {
 }
 
 // changeOf is what the store is told for a move, so that it says who is elsewhere.
-func (t *Tracker) changeOf(at place) parley.PresenceChange {
+func (t *Tracker) changeOf(at presenceKey) parley.PresenceChange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.usesLocked(at) != nil {
@@ -123,12 +123,12 @@ func (t *Tracker) changeOf(at place) parley.PresenceChange {
 // inherit takes what nodes held whose leases have ended. A user who is here stays, unnoticed. hold:
 // the others are kept for the grace, since they may be on their way to another node; else only those
 // who were seen within it. It returns the places that the users are in here.
-func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[place]bool) {
+func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	kept = map[place]bool{}
+	kept = map[presenceKey]bool{}
 	for _, g := range gone {
-		at := place{g.Channel, g.User}
+		at := presenceKey{g.Channel, g.User}
 		switch m, moves := t.log.moves[at]; {
 		case t.usesLocked(at) != nil:
 			kept[at] = true
@@ -149,7 +149,7 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[place]bool) {
 }
 
 // returned tells again of everybody here, but for some: the others may have been told that they left.
-func (t *Tracker) returned(but map[place]bool) {
+func (t *Tracker) returned(but map[presenceKey]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at := range t.placesLocked() {
@@ -168,7 +168,7 @@ func (k *Keeper) reapEvery() time.Duration { return min(2*time.Second, k.ttl/10)
 
 // reap takes over what nodes held whose leases have ended. It does so before somebody's coming is
 // told, who may come from such a node.
-func (k *Keeper) reap(ctx context.Context, came bool) (kept map[place]bool, err error) {
+func (k *Keeper) reap(ctx context.Context, came bool) (kept map[presenceKey]bool, err error) {
 	if !k.shared || !came && !k.all && time.Since(k.reaped) < k.reapEvery() {
 		return nil, nil
 	}
@@ -237,11 +237,11 @@ func (k *Keeper) handOver(ctx context.Context) {
 }
 
 // takeUntold takes all moves that have not been told, which then are not.
-func (t *Tracker) takeUntold() map[place]bool {
+func (t *Tracker) takeUntold() map[presenceKey]bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	untold := map[place]bool{}
-	add := func(at place, came bool) {
+	untold := map[presenceKey]bool{}
+	add := func(at presenceKey, came bool) {
 		if first, both := untold[at]; both && first != came {
 			delete(untold, at) // the others know what was before the first, which is how it is
 			return
@@ -250,11 +250,11 @@ func (t *Tracker) takeUntold() map[place]bool {
 	}
 	for channel, d := range t.news.waiting {
 		for user, came := range d.names {
-			add(place{channel, user}, came)
+			add(presenceKey{channel, user}, came)
 		}
 	}
 	for _, m := range t.log.moved {
-		add(m.place, m.came)
+		add(m.presenceKey, m.came)
 	}
 	for at, m := range t.log.moves {
 		if m.ask == 0 {
@@ -266,14 +266,14 @@ func (t *Tracker) takeUntold() map[place]bool {
 }
 
 // ask returns the changes of a beat, and which of them answers for each move.
-func (k *Keeper) ask(moves map[place]move) (changes []parley.PresenceChange, answers map[place]int) {
+func (k *Keeper) ask(moves map[presenceKey]move) (changes []parley.PresenceChange, answers map[presenceKey]int) {
 	changes = k.unsent
 	if len(moves) == 0 {
 		return changes, nil
 	}
-	answers = make(map[place]int, len(moves))
+	answers = make(map[presenceKey]int, len(moves))
 	for i, c := range changes {
-		at := place{c.Channel, c.User}
+		at := presenceKey{c.Channel, c.User}
 		if _, moved := moves[at]; moved {
 			answers[at] = i
 		}
@@ -288,9 +288,9 @@ func (k *Keeper) ask(moves map[place]move) (changes []parley.PresenceChange, ans
 }
 
 // settle has those moves told of whose user is on no other node.
-func (k *Keeper) settle(ctx context.Context, moves map[place]move, answers map[place]int, elsewhere []bool) {
+func (k *Keeper) settle(ctx context.Context, moves map[presenceKey]move, answers map[presenceKey]int, elsewhere []bool) {
 	var told []moved
-	again := map[place]move{}
+	again := map[presenceKey]move{}
 	counts := map[parley.ChannelID]int{}
 	for at, m := range moves {
 		i := answers[at]

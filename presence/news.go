@@ -37,8 +37,8 @@ type News struct {
 	Count        int // of users in the channel now
 }
 
-// news is what waits to be told.
-type news struct {
+// notices is what waits to be told.
+type notices struct {
 	budget  float64 // messages a second
 	left    float64 // of the budget; less than nothing after a message to very many
 	filled  time.Duration
@@ -63,12 +63,12 @@ type difference struct {
 	large   bool                   // names are not kept
 }
 
-func newNews(budget int) news {
-	return news{budget: float64(budget), left: float64(budget), waiting: map[parley.ChannelID]*difference{}}
+func newNews(budget int) notices {
+	return notices{budget: float64(budget), left: float64(budget), waiting: map[parley.ChannelID]*difference{}}
 }
 
 // affordsLocked tells whether there is budget left.
-func (n *news) affordsLocked(now time.Duration) bool {
+func (n *notices) affordsLocked(now time.Duration) bool {
 	if d := now - n.filled; d > 0 {
 		n.filled = now
 		n.left = min(n.budget, n.left+d.Seconds()*n.budget)
@@ -76,8 +76,8 @@ func (n *news) affordsLocked(now time.Duration) bool {
 	return n.left > 0
 }
 
-// Told takes from the budget a message that so many have received.
-func (t *Tracker) Told(receivers int) {
+// ChargeBudget takes from the budget a message that so many have received.
+func (t *Tracker) ChargeBudget(receivers int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.news.left -= float64(receivers)
@@ -93,7 +93,7 @@ func (t *Tracker) Counts() Counts {
 
 // tellLocked notes that a user came to a channel or went, the count with the user in
 // it. now: it is to be told at once.
-func (t *Tracker) tellLocked(at place, came bool, count int, now time.Duration) (atOnce bool) {
+func (t *Tracker) tellLocked(at presenceKey, came bool, count int, now time.Duration) (atOnce bool) {
 	each, batch := t.tiers(at.channel)
 	if batch < each {
 		return false
@@ -142,15 +142,15 @@ func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 		if l == nil {
 			break
 		}
-		u := t.usesLocked(l.place)
+		u := t.usesLocked(l.presenceKey)
 		if !u.none() {
-			t.changedLocked(l.place, u, u.transports().With(l.via), false)
+			t.changedLocked(l.presenceKey, u, u.transports().With(l.via), false)
 			continue
 		}
-		count := t.goneLocked(l.place, t.moment(seen))
+		count := t.goneLocked(l.presenceKey, t.moment(seen))
 		if t.log.shared {
-			t.log.moveLocked(l.place, false, l.display)
-		} else if l.channel != "" && t.tellLocked(l.place, false, count, at) {
+			t.log.moveLocked(l.presenceKey, false, l.display)
+		} else if l.channel != "" && t.tellLocked(l.presenceKey, false, count, at) {
 			return News{Channel: l.channel, User: l.user, Name: l.display, Count: count - 1}, true
 		}
 	}
@@ -161,7 +161,7 @@ func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 }
 
 // nextLocked returns the next difference that is due.
-func (n *news) nextLocked(t *Tracker, now time.Duration) (what News, ok bool) {
+func (n *notices) nextLocked(t *Tracker, now time.Duration) (what News, ok bool) {
 	for len(n.queue) > 0 && n.queue[0].due <= now && n.affordsLocked(now) {
 		d := n.queue[0]
 		_, batch := t.tiers(d.channel)

@@ -22,12 +22,12 @@ func TestTheTiersOfAChannel(t *testing.T) {
 	enter := func(from, to int, told bool) {
 		t.Helper()
 		for i := from; i <= to; i++ {
-			if tr.Enter("room", numbered(i), "", parley.WebSocket, now) != told {
+			if tr.Enter("room", numbered(i), "", parley.TransportWebSocket, now) != told {
 				t.Errorf("the coming of number %d is told: %v", i, !told)
 			}
 		}
 	}
-	leave := func(i int) { tr.Leave("room", numbered(i), "", parley.WebSocket, now) }
+	leave := func(i int) { tr.Leave("room", numbered(i), "", parley.TransportWebSocket, now) }
 	pass := func(d time.Duration, want string) {
 		t.Helper()
 		now = now.Add(d)
@@ -91,10 +91,10 @@ func TestTiersAreAChannels(t *testing.T) {
 		}
 		return 100, 5000
 	}}, begin)
-	if tr.Enter("off", "alice", "", parley.SSE, begin) {
+	if tr.Enter("off", "alice", "", parley.TransportSSE, begin) {
 		t.Error("a channel without news has news")
 	}
-	if tr.Enter("quiet", "alice", "", parley.SSE, begin) || !tr.Enter("room", "alice", "", parley.SSE, begin) {
+	if tr.Enter("quiet", "alice", "", parley.TransportSSE, begin) || !tr.Enter("room", "alice", "", parley.TransportSSE, begin) {
 		t.Error("one channel's tiers are another's")
 	}
 	if got := news(tr, begin.Add(2*time.Second), 1); len(got) != 1 || got[0].Joined != nil || got[0].Count != 1 {
@@ -105,7 +105,7 @@ func TestTiersAreAChannels(t *testing.T) {
 func TestADifferenceOfVeryManyIsToldInParts(t *testing.T) {
 	tr := presence.New(presence.Config{Tiers: tiers(0, 5000)}, begin)
 	for i := range 2500 {
-		tr.Enter("room", numbered(i), "", parley.WebSocket, begin)
+		tr.Enter("room", numbered(i), "", parley.TransportWebSocket, begin)
 	}
 	got := news(tr, begin.Add(presence.Every), 1)
 	all := map[parley.UserID]bool{}
@@ -133,7 +133,7 @@ func TestAStormOfJoins(t *testing.T) {
 		told++
 		received += count
 		last, latest = count, now
-		tr.Told(count)
+		tr.ChargeBudget(count)
 	}
 	for i := range users {
 		now := begin.Add(lasts * time.Duration(i) / users)
@@ -147,7 +147,7 @@ func TestAStormOfJoins(t *testing.T) {
 				t.Errorf("users are named in a channel of %d", n.Count)
 			}
 		}
-		if tr.Enter("room", numbered(i), "", parley.WebSocket, now) {
+		if tr.Enter("room", numbered(i), "", parley.TransportWebSocket, now) {
 			tell(now, i+1)
 		}
 	}
@@ -197,7 +197,7 @@ func TestTheBudgetOfANode(t *testing.T) {
 		if n.User == "" && joined == "" {
 			counts[n.Channel] = n.Count
 		}
-		tr.Told(to)
+		tr.ChargeBudget(to)
 	}
 	drain := func() {
 		for {
@@ -215,9 +215,9 @@ func TestTheBudgetOfANode(t *testing.T) {
 				here[c] = map[parley.UserID]bool{}
 			}
 			if here[c][u] {
-				tr.Leave(c, u, "", parley.WebSocket, begin.Add(at))
+				tr.Leave(c, u, "", parley.TransportWebSocket, begin.Add(at))
 				delete(here[c], u)
-			} else if here[c][u] = true; tr.Enter(c, u, "", parley.WebSocket, begin.Add(at)) {
+			} else if here[c][u] = true; tr.Enter(c, u, "", parley.TransportWebSocket, begin.Add(at)) {
 				receive(presence.News{Channel: c}, u)
 			}
 		}

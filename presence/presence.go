@@ -56,7 +56,7 @@ type Tracker struct {
 	begin time.Time // leases count from here, so that no jump of the clock moves them
 
 	mu      sync.Mutex
-	users   *table[user, *user]
+	users   *table[onlineUser, *onlineUser]
 	solos   *table[solo, *solo]
 	crowds  map[parley.ChannelID]*crowd
 	beyond  map[use]uint32
@@ -64,7 +64,7 @@ type Tracker struct {
 	leaving leases
 	polling leases
 
-	news    news
+	news    notices
 	watches watches
 	log     changes
 	latest  time.Duration // when Next was called last
@@ -73,9 +73,19 @@ type Tracker struct {
 // New makes a tracker at a time.
 func New(cfg Config, now time.Time) *Tracker {
 	cfg.defaults()
-	return &Tracker{tiers: cfg.Tiers, begin: now, users: newTable[user](), solos: newTable[solo](), crowds: map[parley.ChannelID]*crowd{},
-		beyond: map[use]uint32{}, leases: map[use]*lease{}, leaving: leases{lasts: cfg.Grace}, polling: leases{lasts: cfg.TTL},
-		news: newNews(cfg.Budget), watches: newWatches()}
+	return &Tracker{
+		tiers:   cfg.Tiers,
+		begin:   now,
+		users:   newTable[onlineUser](),
+		solos:   newTable[solo](),
+		crowds:  map[parley.ChannelID]*crowd{},
+		beyond:  map[use]uint32{},
+		leases:  map[use]*lease{},
+		leaving: leases{lasts: cfg.Grace},
+		polling: leases{lasts: cfg.TTL},
+		news:    newNews(cfg.Budget),
+		watches: newWatches(),
+	}
 }
 
 // since is a time as leases count it.
@@ -93,10 +103,10 @@ func (t *Tracker) moment(d time.Duration) parley.Timestamp {
 func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := place{channel, user}
+	at := presenceKey{channel, user}
 	u, came := t.arriveLocked(at, now)
 	before := u.transports()
-	if via != parley.LongPoll {
+	if via != parley.TransportLongPoll {
 		t.streamLocked(u, at)
 	} else if l := t.leases[use{at, via}]; l != nil {
 		t.endLocked(u, l) // while the poll is held it needs none, and then it takes a new one
@@ -111,14 +121,14 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name strin
 func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := place{channel, user}
+	at := presenceKey{channel, user}
 	u := t.usesLocked(at)
 	if u == nil {
 		return
 	}
 	before := u.transports()
 	if t.closeLocked(u, use{at, via}) && u.closed() {
-		if via != parley.LongPoll {
+		if via != parley.TransportLongPoll {
 			t.unstreamedLocked(u, at)
 		}
 		if !t.outlastsLocked(at, t.since(now)) {
@@ -133,7 +143,7 @@ func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name strin
 func (t *Tracker) Asked(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := place{channel, user}
+	at := presenceKey{channel, user}
 	u, came := t.arriveLocked(at, now)
 	before := u.transports()
 	t.leaseLocked(u, use{at, via}, name, t.since(now))
@@ -141,7 +151,7 @@ func (t *Tracker) Asked(channel parley.ChannelID, user parley.UserID, name strin
 	return came && t.joinedLocked(at, name, now)
 }
 
-func (t *Tracker) arriveLocked(at place, now time.Time) (u *uses, came bool) {
+func (t *Tracker) arriveLocked(at presenceKey, now time.Time) (u *uses, came bool) {
 	if u = t.usesLocked(at); u != nil {
 		return u, false
 	}
@@ -153,7 +163,7 @@ func (t *Tracker) arriveLocked(at place, now time.Time) (u *uses, came bool) {
 }
 
 // joinedLocked tells of one who came to a channel.
-func (t *Tracker) joinedLocked(at place, name string, now time.Time) (tell bool) {
+func (t *Tracker) joinedLocked(at presenceKey, name string, now time.Time) (tell bool) {
 	if t.log.shared {
 		t.log.moveLocked(at, true, name)
 		return false
@@ -162,7 +172,7 @@ func (t *Tracker) joinedLocked(at place, name string, now time.Time) (tell bool)
 }
 
 // goneLocked ends the stay of one whom nothing keeps any more.
-func (t *Tracker) goneLocked(at place, seen parley.Timestamp) (count int) {
+func (t *Tracker) goneLocked(at presenceKey, seen parley.Timestamp) (count int) {
 	count = t.countLocked(at.channel)
 	t.removeLocked(at)
 	t.log.goneLocked(at, seen)

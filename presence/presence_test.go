@@ -69,13 +69,13 @@ func TestComingAndGoing(t *testing.T) {
 						t.Errorf("step %d at %v: %q, want %q", i, st.at, got, st.does)
 					}
 				case st.does[0] == '-':
-					tr.Leave("room", user, "", parley.WebSocket, now)
+					tr.Leave("room", user, "", parley.TransportWebSocket, now)
 				default:
 					joined := false
 					if strings.Contains(st.does, "?") {
-						joined = tr.Asked("room", user, "", parley.ShortPoll, now)
+						joined = tr.Asked("room", user, "", parley.TransportPoll, now)
 					} else {
-						joined = tr.Enter("room", user, "", parley.WebSocket, now)
+						joined = tr.Enter("room", user, "", parley.TransportWebSocket, now)
 					}
 					if joined != (st.does[0] != '(') {
 						t.Errorf("step %d: %s is told: %v", i, st.does, joined)
@@ -94,7 +94,7 @@ func news(tr *presence.Tracker, now time.Time, receivers int) (all []presence.Ne
 			return all
 		}
 		all = append(all, n)
-		tr.Told(receivers)
+		tr.ChargeBudget(receivers)
 	}
 }
 
@@ -110,12 +110,12 @@ func TestChannelsAndUsersAreApart(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
 	for _, c := range []parley.ChannelID{"a", "b", "aa"} {
 		for _, u := range []parley.UserID{"a", "b", "aa"} {
-			if !tr.Enter(c, u, "", parley.WebSocket, begin) {
+			if !tr.Enter(c, u, "", parley.TransportWebSocket, begin) {
 				t.Errorf("%s in %s was there already", u, c)
 			}
 		}
 	}
-	tr.Leave("a", "aa", "Aa", parley.WebSocket, begin)
+	tr.Leave("a", "aa", "Aa", parley.TransportWebSocket, begin)
 	got := news(tr, begin.Add(3*time.Second), 1)
 	if want := (presence.News{Channel: "a", User: "aa", Name: "Aa", Count: 2}); len(got) != 1 || got[0].User != want.User ||
 		got[0].Channel != want.Channel ||
@@ -143,26 +143,26 @@ func TestHereSaysSinceWhenAndByWhat(t *testing.T) {
 		}
 	}
 	expect("0")
-	tr.Enter("room", "bob", "", parley.WebSocket, at(0))
+	tr.Enter("room", "bob", "", parley.TransportWebSocket, at(0))
 	expect("1 bob:0[websocket]")
-	tr.Enter("room", "alice", "", parley.SSE, at(1))
-	tr.Enter("room", "bob", "", parley.SSE, at(2))
-	tr.Enter("room", "bob", "", parley.LongPoll, at(2))
-	tr.Enter("room", "bob", "", parley.WebSocket, at(2))
-	tr.Asked("room", "carol", "", parley.ShortPoll, at(3))
+	tr.Enter("room", "alice", "", parley.TransportSSE, at(1))
+	tr.Enter("room", "bob", "", parley.TransportSSE, at(2))
+	tr.Enter("room", "bob", "", parley.TransportLongPoll, at(2))
+	tr.Enter("room", "bob", "", parley.TransportWebSocket, at(2))
+	tr.Asked("room", "carol", "", parley.TransportPoll, at(3))
 	expect("3 alice:1[sse] bob:0[websocket sse long-poll] carol:3[poll]")
-	tr.Leave("room", "bob", "", parley.WebSocket, at(4))
-	tr.Leave("room", "bob", "", parley.LongPoll, at(4))
-	tr.Asked("room", "bob", "", parley.LongPoll, at(4))
+	tr.Leave("room", "bob", "", parley.TransportWebSocket, at(4))
+	tr.Leave("room", "bob", "", parley.TransportLongPoll, at(4))
+	tr.Asked("room", "bob", "", parley.TransportLongPoll, at(4))
 	expect("3 alice:1[sse] bob:0[websocket sse long-poll] carol:3[poll]")
-	tr.Leave("room", "alice", "", parley.SSE, at(5))
+	tr.Leave("room", "alice", "", parley.TransportSSE, at(5))
 	expect("3 alice:1[] bob:0[websocket sse long-poll] carol:3[poll]")
 	gone(tr, at(8))
 	expect("2 bob:0[websocket sse long-poll] carol:3[poll]")
 	gone(tr, at(64))
 	expect("1 bob:0[websocket sse]")
-	tr.Leave("room", "bob", "", parley.WebSocket, at(65))
-	tr.Leave("room", "bob", "", parley.SSE, at(65))
+	tr.Leave("room", "bob", "", parley.TransportWebSocket, at(65))
+	tr.Leave("room", "bob", "", parley.TransportSSE, at(65))
 	gone(tr, at(68))
 	expect("0")
 }
@@ -172,17 +172,17 @@ func TestAUserMayHaveVeryManyConnections(t *testing.T) {
 	const n = 1<<16 + 100
 	tr := presence.New(presence.Config{}, begin)
 	for i := range n {
-		if tr.Enter("room", "alice", "", parley.SSE, begin) != (i == 0) {
+		if tr.Enter("room", "alice", "", parley.TransportSSE, begin) != (i == 0) {
 			t.Fatalf("connection %d", i)
 		}
 	}
 	for range n - 1 {
-		tr.Leave("room", "alice", "", parley.SSE, begin)
+		tr.Leave("room", "alice", "", parley.TransportSSE, begin)
 	}
 	if got := gone(tr, begin.Add(time.Minute)); got != "gone:" {
 		t.Errorf("one connection is open: %s", got)
 	}
-	tr.Leave("room", "alice", "", parley.SSE, begin.Add(time.Minute))
+	tr.Leave("room", "alice", "", parley.TransportSSE, begin.Add(time.Minute))
 	if got := gone(tr, begin.Add(2*time.Minute)); got != "gone: alice" {
 		t.Errorf("none is open: %s", got)
 	}
@@ -190,12 +190,12 @@ func TestAUserMayHaveVeryManyConnections(t *testing.T) {
 
 func TestAUserIsOnlineByAnyConnection(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
-	tr.Enter("", "alice", "", parley.WebSocket, begin)
-	tr.Asked("", "bob", "", parley.ShortPoll, begin)
+	tr.Enter("", "alice", "", parley.TransportWebSocket, begin)
+	tr.Asked("", "bob", "", parley.TransportPoll, begin)
 	if !tr.Online("alice") || !tr.Online("bob") || tr.Online("carol") || tr.Users() != 2 {
 		t.Errorf("%v %v %v, %d", tr.Online("alice"), tr.Online("bob"), tr.Online("carol"), tr.Users())
 	}
-	tr.Leave("", "alice", "", parley.WebSocket, begin)
+	tr.Leave("", "alice", "", parley.TransportWebSocket, begin)
 	for at, want := range map[time.Duration][]parley.UserID{3*time.Second - 1: {"alice", "bob"}} {
 		for _, u := range want {
 			if news(tr, begin.Add(at), 0); !tr.Online(u) {

@@ -20,13 +20,13 @@ type uses struct {
 	leases uint8     // a bit for each kind
 }
 
-// user is a user's stay on this node.
-type user struct {
+// onlineUser is a onlineUser's stay on this node.
+type onlineUser struct {
 	id parley.UserID
 	uses
 }
 
-func (u *user) name() string { return string(u.id) }
+func (u *onlineUser) name() string { return string(u.id) }
 
 func (u *uses) none() bool { return u.open == [3]uint16{} && u.leases == 0 }
 
@@ -34,7 +34,9 @@ func (u *uses) none() bool { return u.open == [3]uint16{} && u.leases == 0 }
 func (u *uses) closed() bool { return u.open == [3]uint16{} }
 
 // streams tells whether there are any.
-func (u *uses) streams() bool { return u.open[parley.WebSocket] != 0 || u.open[parley.SSE] != 0 }
+func (u *uses) streams() bool {
+	return u.open[parley.TransportWebSocket] != 0 || u.open[parley.TransportSSE] != 0
+}
 
 // transports are those in use; a user in the grace after leaving has none.
 func (u *uses) transports() (ts parley.Transports) {
@@ -43,7 +45,7 @@ func (u *uses) transports() (ts parley.Transports) {
 			ts = ts.With(parley.Transport(via))
 		}
 	}
-	for _, via := range []parley.Transport{parley.LongPoll, parley.ShortPoll} {
+	for _, via := range []parley.Transport{parley.TransportLongPoll, parley.TransportPoll} {
 		if u.leases&(1<<via) != 0 {
 			ts = ts.With(via)
 		}
@@ -51,15 +53,15 @@ func (u *uses) transports() (ts parley.Transports) {
 	return ts
 }
 
-// place is a user in a channel, or with no channel the user on this node.
-type place struct {
+// presenceKey is a user in a channel, or with no channel the user on this node.
+type presenceKey struct {
 	channel parley.ChannelID
 	user    parley.UserID
 }
 
 // use is one of a member's counters.
 type use struct {
-	place
+	presenceKey
 	via parley.Transport
 }
 
@@ -154,7 +156,7 @@ func (c *crowd) remove(user parley.UserID) {
 
 // usesLocked returns what keeps a user in a place, nil if the user is not there. It
 // is valid until somebody enters or leaves the channel.
-func (t *Tracker) usesLocked(at place) *uses {
+func (t *Tracker) usesLocked(at presenceKey) *uses {
 	if at.channel == "" {
 		if u := t.users.get(string(at.user)); u != nil {
 			return &u.uses
@@ -165,7 +167,7 @@ func (t *Tracker) usesLocked(at place) *uses {
 	return nil
 }
 
-func (t *Tracker) memberLocked(at place) *member {
+func (t *Tracker) memberLocked(at presenceKey) *member {
 	if s := t.solos.get(string(at.channel)); s != nil && s.user == at.user {
 		return &s.member
 	}
@@ -178,9 +180,9 @@ func (t *Tracker) memberLocked(at place) *member {
 }
 
 // addLocked begins a stay.
-func (t *Tracker) addLocked(at place, since parley.Timestamp) *uses {
+func (t *Tracker) addLocked(at presenceKey, since parley.Timestamp) *uses {
 	if at.channel == "" {
-		return &t.users.add(user{id: at.user}).uses
+		return &t.users.add(onlineUser{id: at.user}).uses
 	}
 	m := member{user: at.user, since: since}
 	c := t.crowds[at.channel]
@@ -197,7 +199,7 @@ func (t *Tracker) addLocked(at place, since parley.Timestamp) *uses {
 }
 
 // removeLocked ends a stay.
-func (t *Tracker) removeLocked(at place) {
+func (t *Tracker) removeLocked(at presenceKey) {
 	if at.channel == "" {
 		t.users.remove(string(at.user))
 		return

@@ -17,7 +17,7 @@ func changed(tr *presence.Tracker, now time.Time) (all string) {
 			return all
 		}
 		all += fmt.Sprintf("%v%s ", w, names(users))
-		tr.Told(len(users))
+		tr.ChargeBudget(len(users))
 	}
 }
 
@@ -32,18 +32,18 @@ func TestWatchersAreToldOfThoseTheyWatch(t *testing.T) {
 		}
 	}
 	tr.Watch("w1", []parley.UserID{"alice", "bob"})
-	tr.Enter("", "alice", "", parley.WebSocket, now)
+	tr.Enter("", "alice", "", parley.TransportWebSocket, now)
 	expect("before it knows how things stand", "")
 	tr.Tell("w1")
 	expect("what came meanwhile", "w1[alice] ")
 	expect("once", "")
-	tr.Enter("", "alice", "", parley.SSE, now)
-	tr.Enter("room", "bob", "", parley.SSE, now)
-	tr.Enter("", "carol", "", parley.SSE, now)
+	tr.Enter("", "alice", "", parley.TransportSSE, now)
+	tr.Enter("room", "bob", "", parley.TransportSSE, now)
+	tr.Enter("", "carol", "", parley.TransportSSE, now)
 	expect("another tab, a channel, another user", "")
-	tr.Enter("", "bob", "", parley.SSE, now)
-	tr.Leave("", "alice", "", parley.SSE, now)
-	tr.Leave("", "alice", "", parley.WebSocket, now)
+	tr.Enter("", "bob", "", parley.TransportSSE, now)
+	tr.Leave("", "alice", "", parley.TransportSSE, now)
+	tr.Leave("", "alice", "", parley.TransportWebSocket, now)
 	expect("one came, the other has not left yet", "w1[bob] ")
 	now = now.Add(3 * time.Second)
 	expect("the grace is over", "w1[alice] ")
@@ -52,11 +52,11 @@ func TestWatchersAreToldOfThoseTheyWatch(t *testing.T) {
 	tr.Tell("w2")
 	tr.Watch("w1", []parley.UserID{"carol"})
 	tr.Tell("w1")
-	tr.Asked("", "alice", "", parley.ShortPoll, now)
+	tr.Asked("", "alice", "", parley.TransportPoll, now)
 	expect("the watched set is replaced", "w2[alice] ")
 	now = now.Add(time.Minute)
 	expect("a lease has ended", "w2[alice] ")
-	tr.Enter("", "alice", "", parley.SSE, now)
+	tr.Enter("", "alice", "", parley.TransportSSE, now)
 	tr.Watch("w2", nil)
 	expect("who watches no longer is not told", "")
 	tr.Tell("w1", "alice", "carol")
@@ -71,8 +71,8 @@ func TestWatchersWaitForTheBudget(t *testing.T) {
 		tr.Watch(i, []parley.UserID{"alice"})
 		tr.Tell(i)
 	}
-	tr.Told(150)
-	tr.Enter("", "alice", "", parley.WebSocket, begin)
+	tr.ChargeBudget(150)
+	tr.Enter("", "alice", "", parley.TransportWebSocket, begin)
 	if got := changed(tr, begin); got != "" {
 		t.Errorf("the budget is used up: %s", got)
 	}
@@ -84,7 +84,7 @@ func TestWatchersWaitForTheBudget(t *testing.T) {
 				break
 			}
 			told += len(users)
-			tr.Told(1)
+			tr.ChargeBudget(1)
 		}
 	}
 	if told != 50 {

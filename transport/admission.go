@@ -120,7 +120,7 @@ func (t *Transports) park(w http.ResponseWriter, r *http.Request, p peer, first 
 		return err
 	}
 	s := p.base()
-	listens := s.via == parley.WebSocket
+	listens := s.via == parley.TransportWebSocket
 	if poll, ok := p.(*pollPeer); ok && len(nc.early) > 0 {
 		poll.has().early = nc.early
 	}
@@ -135,7 +135,7 @@ func (t *Transports) park(w http.ResponseWriter, r *http.Request, p peer, first 
 // appear tells the others that the caller is there.
 func (s *stream) appear(channels []parley.ChannelID) {
 	c, chat := s.who.caller(), s.t.chat
-	if s.via == parley.LongPoll {
+	if s.via == parley.TransportLongPoll {
 		chat.Hold(c, channels...)
 		return
 	}
@@ -148,7 +148,7 @@ func (s *stream) appear(channels []parley.ChannelID) {
 // giveBack ends what admit began, for n channels.
 func (s *stream) giveBack(channels iter.Seq[parley.ChannelID], n int) {
 	c, chat := s.who.caller(), s.t.chat
-	if s.via == parley.LongPoll {
+	if s.via == parley.TransportLongPoll {
 		chat.Release(c, !endings[s.ended].denied, slices.Collect(channels)...)
 	} else {
 		chat.Unwatch(&s.session)

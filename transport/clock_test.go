@@ -31,7 +31,7 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 		ways := New(chat.New(nil, f, chat.Config{}), e, Config{})
 		socket := ways.newPeer(access.Caller{User: "alice"}, wire.FormWS, nil)
 		stream := &ssePeer{}
-		ways.newStream(&stream.stream, parley.SSE, access.Caller{User: "alice"}, wire.FormSSE)
+		ways.newStream(&stream.stream, parley.TransportSSE, access.Caller{User: "alice"}, wire.FormSSE)
 		waiting := engine.Sending{Pending: true}
 		stream.Tick(now.Now(), waiting)
 

@@ -32,7 +32,7 @@ func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.
 	c := access.Caller{User: "alice", As: &as}
 	if form == wire.FormSSE {
 		p := &ssePeer{}
-		ways.newStream(&p.stream, parley.SSE, c, form)
+		ways.newStream(&p.stream, parley.TransportSSE, c, form)
 		return expiringStream{tick: func() time.Duration { return p.Tick(now.Now(), engine.Sending{}) },
 			took: func() string { return string(p.session.TakeOwn()) }}
 	}

@@ -226,8 +226,8 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	if !caller.Named() {
 		p.who = p.t.keep(as)
 		p.set(stale) // what a guest may read, a user may be kept out of
-		p.t.chat.Come(as, parley.WebSocket)
-		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as, parley.WebSocket) })
+		p.t.chat.Come(as, parley.TransportWebSocket)
+		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as, parley.TransportWebSocket) })
 	}
 	return as, nil
 }

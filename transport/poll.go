@@ -34,7 +34,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	}
 	changes := t.rightsChanges.Load()
 	p := &pollPeer{left: int32(req.Limit)}
-	t.newStream(&p.stream, parley.LongPoll, req.Caller, wire.FormJSON)
+	t.newStream(&p.stream, parley.TransportLongPoll, req.Caller, wire.FormJSON)
 	if req.Many {
 		p.set(many)
 	}

@@ -32,7 +32,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		return err
 	}
 	p := &ssePeer{}
-	t.newStream(&p.stream, parley.SSE, req.Caller, form)
+	t.newStream(&p.stream, parley.TransportSSE, req.Caller, form)
 	first := min(t.cfg.Comment, p.who.untilLook(t.engine.Now()))
 	if r.ProtoMajor == 1 && consumed(r) {
 		h.Set("Connection", "keep-alive")

@@ -34,12 +34,12 @@ func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 		"WebSocket": func() peer { return ways.newPeer(caller, wire.FormWS, nil) },
 		"event stream": func() peer {
 			p := &ssePeer{}
-			ways.newStream(&p.stream, parley.SSE, caller, wire.FormSSE)
+			ways.newStream(&p.stream, parley.TransportSSE, caller, wire.FormSSE)
 			return p
 		},
 		"held poll": func() peer {
 			p := &pollPeer{head: &answerHead{header: http.Header{}}}
-			ways.newStream(&p.stream, parley.LongPoll, caller, wire.FormJSON)
+			ways.newStream(&p.stream, parley.TransportLongPoll, caller, wire.FormJSON)
 			return p
 		},
 	}
@@ -110,8 +110,8 @@ func TestASilentStreamIsCounted(t *testing.T) {
 	caller := access.Caller{User: "alice", As: access.Developer}
 	socket := ways.newPeer(caller, wire.FormWS, nil)
 	events, poll := &ssePeer{}, &pollPeer{}
-	ways.newStream(&events.stream, parley.SSE, caller, wire.FormSSE)
-	ways.newStream(&poll.stream, parley.LongPoll, caller, wire.FormJSON)
+	ways.newStream(&events.stream, parley.TransportSSE, caller, wire.FormSSE)
+	ways.newStream(&poll.stream, parley.TransportLongPoll, caller, wire.FormJSON)
 	late := e.Now().Add(2 * ways.cfg.HeartbeatTimeout)
 	blocked := engine.Sending{Pending: true, Blocked: true}
 	for name, p := range map[string]peer{"WebSocket": socket, "event stream": events, "held poll": poll} {

@@ -39,7 +39,7 @@ func (t *Transports) newPeer(c access.Caller, form wire.Form, head []byte) *wsPe
 	now := t.millis(t.engine.Now())
 	p := &wsPeer{lastPing: now - uint32(t.cfg.HeartbeatInterval.Milliseconds())}
 	p.quiet = now
-	t.newStream(&p.stream, parley.WebSocket, c, form)
+	t.newStream(&p.stream, parley.TransportWebSocket, c, form)
 	p.session.Send(head)
 	return p
 }

@@ -121,7 +121,7 @@ func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID
 	if len(frames) > 0 {
 		stream.Send(frames)
 	}
-	s.cfg.Tracker.Told(len(found))
+	s.cfg.Tracker.ChargeBudget(len(found))
 	return nil
 }
 

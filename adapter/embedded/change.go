@@ -104,7 +104,7 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	was := t.Message
 	reactor := reactorKey(h.channel, c.Of, was.KindOf(c.Emoji), d.User)
 	reacted := false
-	if c.Kind == parley.React {
+	if c.Kind == parley.ChangeReact {
 		if reacted, err = b.has(reactor); err != nil {
 			return parley.Result{}, err
 		}
@@ -120,14 +120,14 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 		Change: c.Kind, Of: c.Of, Target: &is}
 	stores := changeOf(e.ID, &was, &is, t.state, c)
 	switch {
-	case c.Kind == parley.Delete:
+	case c.Kind == parley.ChangeDelete:
 		if err := b.bury(h, &t); err != nil {
 			n.last--
 			return parley.Result{}, err
 		}
 	case c.Remove:
 		must(b.batch.Delete(reactor, nil))
-	case c.Kind == parley.React:
+	case c.Kind == parley.ChangeReact:
 		must(b.batch.Set(reactor, nil, nil))
 	}
 	mentioned, err := b.mention(h, &was, was.Mentions(), is.Mentions())

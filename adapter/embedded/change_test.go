@@ -39,28 +39,28 @@ func TestAChangeStoresTheDifference(t *testing.T) {
 		do   func(i int)
 	}{
 		{"a reaction", 400, func(i int) {
-			changing(t, log, "eve", parley.Change{Of: 1, Kind: parley.React, Emoji: "x", Remove: i%2 == 1})
+			changing(t, log, "eve", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "x", Remove: i%2 == 1})
 		}},
 		{"a reply", 400, func(i int) {
 			if r := log.Append(t.Context(), "room", parley.Draft{User: "eve", Text: "x", Thread: 1})[0]; r.Err != nil {
 				t.Error(r.Err)
 			}
 		}},
-		{"an edit of the text", 400, func(i int) { changing(t, log, "eve", parley.Change{Of: 1, Kind: parley.Edit, Text: text(i)}) }},
-		{"an edit of the data", 400, func(i int) { changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.Edit, Data: data(i)}) }},
+		{"an edit of the text", 400, func(i int) { changing(t, log, "eve", parley.Change{Of: 1, Kind: parley.ChangeEdit, Text: text(i)}) }},
+		{"an edit of the data", 400, func(i int) { changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.ChangeEdit, Data: data(i)}) }},
 		{"a reaction beside all kinds", 1000, func(i int) {
 			if i == 0 {
 				for k := range parley.MaxReactions - 2 {
 					for u := range parley.MaxReactors {
 						changing(t, log, parley.UserID(fmt.Sprint(strings.Repeat("u", 120), u)), parley.Change{Of: 2,
-							Kind: parley.React, Emoji: fmt.Sprint(k)})
+							Kind: parley.ChangeReact, Emoji: fmt.Sprint(k)})
 					}
 				}
 			}
-			changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.React, Emoji: "x", Remove: i%2 == 1})
+			changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.ChangeReact, Emoji: "x", Remove: i%2 == 1})
 		}},
 		{"a reaction beside many of the kind", 5000, func(i int) {
-			changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.React, Emoji: "0", Remove: i%2 == 1})
+			changing(t, log, "eve", parley.Change{Of: 2, Kind: parley.ChangeReact, Emoji: "0", Remove: i%2 == 1})
 		}},
 	} {
 		kind.do(0)
@@ -88,10 +88,10 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	}
 	text, none := "edited secret @bob", json.RawMessage(nil)
 	for _, c := range []parley.Change{
-		{Of: 1, Kind: parley.React, Emoji: "a"}, {Of: 1, Kind: parley.React, Emoji: "b"}, {Of: 1, Kind: parley.Edit,
-			Text: &text}, {Of: 1, Kind: parley.React, Emoji: "c"},
-		{Of: 1, Kind: parley.React, Emoji: "b", Remove: true}, {Of: 2, Kind: parley.Edit, Text: &text, Data: &none}, {Of: 3,
-			Kind: parley.Edit, Text: &text}, {Of: 3, Kind: parley.Delete},
+		{Of: 1, Kind: parley.ChangeReact, Emoji: "a"}, {Of: 1, Kind: parley.ChangeReact, Emoji: "b"}, {Of: 1, Kind: parley.ChangeEdit,
+			Text: &text}, {Of: 1, Kind: parley.ChangeReact, Emoji: "c"},
+		{Of: 1, Kind: parley.ChangeReact, Emoji: "b", Remove: true}, {Of: 2, Kind: parley.ChangeEdit, Text: &text, Data: &none}, {Of: 3,
+			Kind: parley.ChangeEdit, Text: &text}, {Of: 3, Kind: parley.ChangeDelete},
 	} {
 		changing(t, log, "bob", c)
 	}
@@ -122,17 +122,17 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	if got := entries(t, log); !reflect.DeepEqual(got, want) || replies() != 1 {
 		t.Fatalf("read as %+v, want %+v", got, want)
 	}
-	m := changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.React, Emoji: "c"}).Target
+	m := changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "c"}).Target
 	if len(m.Reactions) != 2 || m.Reactions[0].Emoji != "a" || m.Reactions[1].Count != 2 || m.Text != text || !m.Edited ||
 		m.Data == nil {
 		t.Errorf("%+v", m)
 	}
-	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.React, Emoji: "a",
+	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "a",
 		Remove: true}).Target; len(m.Reactions) != 1 || m.Reactions[0].Emoji != "c" {
 		t.Errorf("%+v", m)
 	}
 	other := "other"
-	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.Edit, Text: &other}).Target; m.Text != other ||
+	if m = changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.ChangeEdit, Text: &other}).Target; m.Text != other ||
 		len(m.Reactions) != 1 || m.Data == nil {
 		t.Errorf("%+v", m)
 	}
@@ -154,7 +154,7 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	}
 	for of := range int64(4) {
 		if of != 2 {
-			changing(t, log, "alice", parley.Change{Of: of + 1, Kind: parley.Delete})
+			changing(t, log, "alice", parley.Change{Of: of + 1, Kind: parley.ChangeDelete})
 		}
 	}
 	if rows, err := log.Holds("room", "secret"); err != nil || rows != 0 {
@@ -178,10 +178,10 @@ func TestAChangeOfATrimmedMessage(t *testing.T) {
 	}
 	text := "edited secret"
 	for i := range 20 {
-		changing(t, log, "dave", parley.Change{Of: 1, Kind: parley.React, Emoji: fmt.Sprint(i)})
+		changing(t, log, "dave", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: fmt.Sprint(i)})
 	}
-	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.Edit, Text: &text})
-	last := changing(t, log, "dave", parley.Change{Of: 1, Kind: parley.React, Emoji: "x"})
+	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.ChangeEdit, Text: &text})
+	last := changing(t, log, "dave", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "x"})
 	if _, _, err := log.SetChannel(t.Context(), "room", parley.Settings{Retention: &parley.Retention{Messages: 3}}.Replace); err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	if _, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 10); err == nil {
 		t.Fatal("a run over a damaged block is read")
 	}
-	if res := log.Append(t.Context(), "bad", parley.Draft{User: "bob", Change: &parley.Change{Of: 1, Kind: parley.React,
+	if res := log.Append(t.Context(), "bad", parley.Draft{User: "bob", Change: &parley.Change{Of: 1, Kind: parley.ChangeReact,
 		Emoji: "x"}})[0]; !errors.Is(
 		res.Err,
 		parley.ErrUnavailable,

@@ -200,10 +200,10 @@ func changeOf(id int64, was, is *parley.Message, s refs, c *parley.Change) delta
 	n := &d.state // of which encode leaves out what only its row says
 	n.kinds = slices.Clone(s.kinds)
 	switch c.Kind {
-	case parley.Delete:
+	case parley.ChangeDelete:
 		n.flags |= deleted
 		n.text, n.data, n.kinds = 0, 0, nil
-	case parley.Edit:
+	case parley.ChangeEdit:
 		n.flags |= edited
 		if is.Text != was.Text {
 			d.parts |= hasText

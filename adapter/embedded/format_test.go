@@ -180,17 +180,18 @@ func TestTheDirectoryOfThePreviousFormatOpens(t *testing.T) {
 		}
 	}
 	text := "edited twice"
-	if m := changing(t, log, "bob", parley.Change{Of: 2, Kind: parley.Edit, Text: &text}); m.Target.Data == nil || m.Target.Text != text {
+	if m := changing(t, log, "bob", parley.Change{Of: 2, Kind: parley.ChangeEdit, Text: &text}); m.Target.Data == nil ||
+		m.Target.Text != text {
 		t.Errorf("%+v", m.Target)
 	}
-	if m := changing(t, log, "u03", parley.Change{Of: 1, Kind: parley.React, Emoji: "👍"}); m.Target.Reactions[0].Count != 25 {
+	if m := changing(t, log, "u03", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "👍"}); m.Target.Reactions[0].Count != 25 {
 		t.Errorf("%+v", m.Target)
 	}
 	reply := log.Append(t.Context(), "room", parley.Draft{User: "dora", Text: "@bob", Thread: 1})[0]
 	if reply.Err != nil {
 		t.Fatal(reply.Err)
 	}
-	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.Delete})
+	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.ChangeDelete})
 	if rows, err := log.Holds("room", "Räume"); err != nil || rows != 0 {
 		t.Error(rows, err)
 	}
@@ -246,10 +247,10 @@ func fillAll(t *testing.T, log *running) {
 		}
 	}
 	text := "secret edited"
-	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.Edit, Text: &text})
-	changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.React, Emoji: "x"})
-	changing(t, log, "bob", parley.Change{Of: 2, Kind: parley.Delete})
-	role := parley.Banned
+	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.ChangeEdit, Text: &text})
+	changing(t, log, "bob", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "x"})
+	changing(t, log, "bob", parley.Change{Of: 2, Kind: parley.ChangeDelete})
+	role := parley.RoleBanned
 	if _, _, err := log.SetMember(t.Context(), "room", "eve", parley.MemberChange{Role: &role}); err != nil {
 		t.Fatal(err)
 	}
@@ -294,15 +295,15 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 		t.Fatalf("%d and %d rows have fields", kept, content)
 	}
 	text := "again"
-	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.Edit, Text: &text})
-	changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.React, Emoji: "x"})
+	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.ChangeEdit, Text: &text})
+	changing(t, log, "carol", parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "x"})
 	if r := log.Append(t.Context(), "room", parley.Draft{User: "bob", Text: "x", Thread: 1})[0]; r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	if got := rows("kept"); got != kept {
 		t.Errorf("after changes %d rows have what is to be kept, before %d", got, kept)
 	}
-	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.Delete})
+	changing(t, log, "alice", parley.Change{Of: 1, Kind: parley.ChangeDelete})
 	if got := rows("kept"); got != kept {
 		t.Errorf("after a deletion %d rows have what is to be kept, before %d", got, kept)
 	}

@@ -23,7 +23,14 @@ type memberRecord struct {
 }
 
 // roles in the store; 0 is damaged.
-var roles = []parley.Role{1: parley.Owner, 2: parley.Admin, 3: parley.Regular, 4: parley.Reader, 5: parley.Banned, 6: parley.Restricted}
+var roles = []parley.Role{
+	1: parley.RoleOwner,
+	2: parley.RoleAdmin,
+	3: parley.RoleMember,
+	4: parley.RoleReader,
+	5: parley.RoleBanned,
+	6: parley.RoleRestricted,
+}
 
 func (p memberRecord) encode() []byte {
 	b := []byte{version, 0, 0}
@@ -92,13 +99,13 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 // read pointer to it.
 func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
 	at := memberRef{h.channel, m.User}
-	if role, known := b.log.members[at]; !known || role == parley.NoRole && join {
+	if role, known := b.log.members[at]; !known || role == parley.RoleNone && join {
 		p, found, err := row(b.getter(), memberKey(at.channel, at.name), decodePlace)
 		if err != nil {
 			return false, err
 		}
 		if joined = !found && join; joined {
-			p = memberRecord{role: parley.Regular, joined: m.Time}
+			p = memberRecord{role: parley.RoleMember, joined: m.Time}
 			b.admit(at.channel, at.name, p)
 		}
 		b.know(at, p.role)
@@ -195,7 +202,7 @@ func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role)
 	must(b.batch.Delete(membershipKey(name, ch), nil))
 	must(b.batch.Delete(pointerKey(ch, name), nil))
 	delete(b.posted, memberRef{ch, name})
-	if role != parley.NoRole {
+	if role != parley.RoleNone {
 		must(b.batch.Set(memberKey(ch, name), memberRecord{role: role}.encode(), nil))
 		return
 	}
@@ -236,7 +243,7 @@ func (b *build) dismiss(h *head) error {
 		return fmt.Errorf("members of %s: %w", h.channel, err)
 	}
 	for _, name := range users {
-		b.expel(h.channel, name, parley.NoRole)
+		b.expel(h.channel, name, parley.RoleNone)
 		delete(b.log.members, memberRef{h.channel, name})
 	}
 	return nil

@@ -36,7 +36,7 @@ func (b *build) listed(h *head) error {
 			return err
 		}
 	}
-	if (h.next.exists || found) && s.Kind != parley.MembersOnly {
+	if (h.next.exists || found) && s.Kind != parley.KindMembers {
 		must(b.batch.Set(openKey(h.channel), nil, nil))
 	} else {
 		must(b.batch.Delete(openKey(h.channel), nil))
@@ -83,7 +83,7 @@ func (l *Log) listOlder(put func(key, value []byte) error) error {
 			if err != nil {
 				return fmt.Errorf("settings of %s: %w", ch, err)
 			}
-			if s.Kind == parley.MembersOnly {
+			if s.Kind == parley.KindMembers {
 				continue
 			}
 			if err := put(openKey(ch), nil); err != nil {

@@ -40,7 +40,7 @@ func (r *request) reads() bool {
 // urgent reports whether a draft takes content away, or is of the server's own: such small writes
 // may use the reserve of disk.
 func (r *request) urgent(d *draft) bool {
-	return r.channel.Internal() || d.Change != nil && d.Change.Kind == parley.Delete
+	return r.channel.Internal() || d.Change != nil && d.Change.Kind == parley.ChangeDelete
 }
 
 // anyUrgent reports whether one of the drafts is.

@@ -222,7 +222,7 @@ func TestAStoreThatCannotBeOpenedAgainIsClosed(t *testing.T) {
 				break
 			}
 		}
-		owner := parley.Owner
+		owner := parley.RoleOwner
 		_, _, err := log.SetMember(t.Context(), "room", "u", parley.MemberChange{Role: &owner})
 		if !errors.Is(err, parley.ErrUnavailable) || errors.Is(err, parley.ErrUnknown) {
 			t.Errorf("a member: %v", err)

@@ -57,8 +57,8 @@ func TestAlmostFullDiskRefusesAppends(t *testing.T) {
 	if all := readChannel(t, log, "room"); len(all) != stored {
 		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
 	}
-	results := log.Append(t.Context(), "room", parley.Draft{User: "u", Change: &parley.Change{Of: 1, Kind: parley.Delete}},
-		parley.Draft{User: "u", Text: "y"}, parley.Draft{User: "u", Change: &parley.Change{Of: 1, Kind: parley.React, Emoji: "x"}})
+	results := log.Append(t.Context(), "room", parley.Draft{User: "u", Change: &parley.Change{Of: 1, Kind: parley.ChangeDelete}},
+		parley.Draft{User: "u", Text: "y"}, parley.Draft{User: "u", Change: &parley.Change{Of: 1, Kind: parley.ChangeReact, Emoji: "x"}})
 	if results[0].Err != nil || !errors.Is(results[1].Err, parley.ErrUnavailable) || !errors.Is(results[2].Err, parley.ErrUnavailable) {
 		t.Fatalf("what takes content away has a reserve, and no other: %v, %v, %v", results[0].Err, results[1].Err, results[2].Err)
 	}

@@ -19,7 +19,7 @@ func TestTalliesEqualARecount(t *testing.T) {
 	cfg := embedded.Config{FS: fs, TrimEvery: time.Hour}
 	log := start(t, "data", cfg)
 	r := rand.New(rand.NewPCG(1, 2))
-	if _, _, err := log.SetMember(t.Context(), "room", "bob", parley.MemberChange{Role: ptr(parley.Regular)}); err != nil {
+	if _, _, err := log.SetMember(t.Context(), "room", "bob", parley.MemberChange{Role: ptr(parley.RoleMember)}); err != nil {
 		t.Fatal(err)
 	}
 	texts := []string{"x", "@bob", "@channel", "@bob and @channel", "@carol"}
@@ -74,9 +74,9 @@ func TestTalliesEqualARecount(t *testing.T) {
 			last = res.Message.ID
 		}
 		for range r.IntN(12) {
-			c := &parley.Change{Of: 1 + r.Int64N(last), Kind: parley.Delete}
+			c := &parley.Change{Of: 1 + r.Int64N(last), Kind: parley.ChangeDelete}
 			if r.IntN(2) == 0 {
-				c.Kind, c.Text = parley.Edit, ptr(texts[r.IntN(len(texts))])
+				c.Kind, c.Text = parley.ChangeEdit, ptr(texts[r.IntN(len(texts))])
 			}
 			log.Append(t.Context(), "room", parley.Draft{User: "alice", Change: c}) // some are refused
 		}

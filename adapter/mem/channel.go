@@ -120,13 +120,13 @@ func (c *channel) take(r *row) {
 			c.keys[sender{r.User, r.Key}] = r.ID
 		}
 		return
-	case r.Change == parley.Delete:
+	case r.Change == parley.ChangeDelete:
 		for at := range c.reactors {
 			if at.of == r.Of {
 				delete(c.reactors, at)
 			}
 		}
-	case r.Change == parley.React:
+	case r.Change == parley.ChangeReact:
 		at := reaction{r.Of, r.change.Emoji, r.User}
 		if c.reactors[at] = struct{}{}; r.change.Remove {
 			delete(c.reactors, at)

@@ -53,7 +53,7 @@ func (h *Handle) RemoveChannel(ctx context.Context, channel parley.ChannelID) er
 		}
 		c.trim(c.last + 1)
 		for user := range c.members {
-			c.expel(user, parley.NoRole)
+			c.expel(user, parley.RoleNone)
 		}
 		c.members, c.settings, c.listed = nil, parley.Settings{}, false
 		return nil
@@ -69,7 +69,7 @@ func (h *Handle) Channels(ctx context.Context, after parley.ChannelID, limit int
 func (h *Handle) OpenChannels(ctx context.Context, after parley.ChannelID, limit int) ([]parley.ChannelID, error) {
 	return h.list(ctx, after, limit, func(c *channel) bool {
 		_, own := c.name.Owner()
-		return !own && !c.name.Internal() && !strings.HasPrefix(string(c.name), "dm:") && c.settings.Kind != parley.MembersOnly
+		return !own && !c.name.Internal() && !strings.HasPrefix(string(c.name), "dm:") && c.settings.Kind != parley.KindMembers
 	})
 }
 

@@ -88,13 +88,13 @@ func TestPromoteLeavesWhatSurvived(t *testing.T) {
 			s := mem.NewStore(mem.StoreConfig{Projected: projected})
 			h, other := s.Open(), s.Open()
 			text := "edited"
-			edit := parley.Draft{User: "alice", Change: &parley.Change{Of: 2, Kind: parley.Edit, Text: &text}}
-			del := parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.Delete}}
-			react := parley.Draft{User: "bob", Change: &parley.Change{Of: 2, Kind: parley.React, Emoji: "x"}}
+			edit := parley.Draft{User: "alice", Change: &parley.Change{Of: 2, Kind: parley.ChangeEdit, Text: &text}}
+			del := parley.Draft{User: "alice", Change: &parley.Change{Of: 1, Kind: parley.ChangeDelete}}
+			react := parley.Draft{User: "bob", Change: &parley.Change{Of: 2, Kind: parley.ChangeReact, Emoji: "x"}}
 			drafts := []parley.Draft{draft("a", "1 @bob"), draft("b", "2"), edit, del, react, draft("c", "6"), draft("d", "7"),
 				{User: "bob", Text: "8", Thread: 2}, draft("e", "9"), draft("f", "10"), draft("g", "11")}
 			was := h.Append(t.Context(), "room", drafts...)
-			role := parley.Regular
+			role := parley.RoleMember
 			if _, _, err := h.SetMember(t.Context(), "room", "bob", parley.MemberChange{Role: &role}); err != nil {
 				t.Fatal(err)
 			}

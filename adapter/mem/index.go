@@ -38,9 +38,9 @@ func (x *index) add(c *channel, e *parley.Message) (mentioned []parley.UserID) {
 		if e.Thread != 0 && !slices.Contains(x.threads[e.Thread], e.ID) {
 			x.threads[e.Thread] = append(x.threads[e.Thread], e.ID)
 		}
-	case parley.Edit:
+	case parley.ChangeEdit:
 		m = e.Target
-	case parley.Delete:
+	case parley.ChangeDelete:
 		if e.Of >= c.first {
 			x.deleted[e.Of] = struct{}{}
 		}
@@ -86,8 +86,8 @@ func (c *channel) project(e *parley.Message) (facts []parley.Fact) {
 // posted makes the author of a message a member, if it says so, and moves a member's pointer.
 func (c *channel) posted(e *parley.Message) (joined bool) {
 	m := c.members[e.User]
-	if e.Join && (m == nil || m.Role == parley.NoRole && e.ID > m.left) {
-		m = &member{Member: parley.Member{User: e.User, Role: parley.Regular, Joined: e.Time}}
+	if e.Join && (m == nil || m.Role == parley.RoleNone && e.ID > m.left) {
+		m = &member{Member: parley.Member{User: e.User, Role: parley.RoleMember, Joined: e.Time}}
 		c.admit(m)
 		joined = true
 	}

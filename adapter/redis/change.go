@@ -30,7 +30,7 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 		change.Emoji = was.KindOf(change.Emoji)
 		reaction := ""
 		reacted := false
-		if change.Kind == parley.React {
+		if change.Kind == parley.ChangeReact {
 			reaction = change.Emoji + "\x00" + string(d.User)
 			if reacted, err = s.reacted(ctx, channel, change.Of, reaction); err != nil {
 				return parley.Result{}, nothingStored(err)
@@ -49,7 +49,7 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 			return parley.Result{}, err
 		}
 		left, tombstone := "", is.Tombstone()
-		if change.Kind == parley.Delete {
+		if change.Kind == parley.ChangeDelete {
 			left = bodyOf(&tombstone)
 		}
 		m := parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &tombstone}

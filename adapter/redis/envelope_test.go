@@ -14,7 +14,7 @@ func someEnvelope() parley.Envelope {
 	return parley.Envelope{Node: "n1", Epoch: "e1", Channel: "room", Head: 1 << 62, Messages: []parley.Message{
 		{ID: 7, Channel: "room", User: "bob", Name: "Bob", Text: "hi", Data: []byte(`{"a":1}`), Thread: 3, Key: "k", Join: true,
 			Time: 6, Count: 6},
-		{ID: 8, Channel: "room", User: "alice", Time: 7, Count: 6, Change: parley.Edit, Of: 3, Target: &target},
+		{ID: 8, Channel: "room", User: "alice", Time: 7, Count: 6, Change: parley.ChangeEdit, Of: 3, Target: &target},
 		{ID: 9, Channel: "room", Deleted: true}},
 		Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}, Seq: 1 << 63}
 }

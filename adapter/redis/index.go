@@ -64,10 +64,10 @@ func projected(e *parley.Message) []string {
 	kind, m, author := "m", e, e.User
 	switch e.Change {
 	case "":
-	case parley.Edit:
+	case parley.ChangeEdit:
 		kind, m = "e", e.Target
 		author = m.User
-	case parley.Delete:
+	case parley.ChangeDelete:
 		kind = "d"
 	default:
 		kind = "x"

@@ -24,7 +24,7 @@ func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
 	m = parley.Member{User: user, Role: parley.Role(part[0]), ReadID: ns[0],
 		ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Muted: ns[3] == 1}
 	if part[0] == "-" {
-		m.Role = parley.NoRole
+		m.Role = parley.RoleNone
 	}
 	return m, nil
 }
@@ -67,7 +67,7 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 		switch {
 		case r == nil:
 			return "?"
-		case *r == parley.NoRole:
+		case *r == parley.RoleNone:
 			return "-"
 		default:
 			return string(*r)
@@ -195,7 +195,7 @@ func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revisi
 	if keep := is.Retention; keep != nil {
 		messages, seconds = strconv.FormatInt(keep.Messages, 10), strconv.FormatInt(keep.Seconds, 10)
 	}
-	ms, _, err := s.run(ctx, call{setChannelScript, channel, []string{revision, string(text), flag(is.Kind == parley.MembersOnly),
+	ms, _, err := s.run(ctx, call{setChannelScript, channel, []string{revision, string(text), flag(is.Kind == parley.KindMembers),
 		messages, seconds}})
 	if err != nil {
 		return false, written(err)

@@ -26,7 +26,7 @@ const namespacesKey = "namespaces"
 //	    max-text: 4096
 //	    max-data: 16384
 type namespaceFile struct {
-	Kind      parley.Kind
+	Kind      parley.ChannelKind
 	Fanout    chat.Fanout
 	Publish   parley.Role
 	Retention parley.Retention

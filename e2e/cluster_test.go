@@ -200,6 +200,11 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 			t.Fatal("a removed channel is still served on another node")
 		}
 	}
+	// What follows from messages is known on all nodes: who joined by posting, and what is unread.
+	is("joining by posting", "POST", a+"/api/messages", `{"channel_id":"team","user":"carol","text":"first"}`, 201, `"id":1`)
+	is("a message that names her", "POST", b+"/api/messages", `{"channel_id":"team","user":"dave","text":"hello @carol"}`, 201, `"id":2`)
+	is("her inbox on the other node", "GET", b+"/api/channels?user=carol", "", 200, `"unread":1`)
+	is("and here", "GET", a+"/api/channels?user=carol", "", 200, `"mentions":1`)
 	// A user who is on a node that dies has left soon.
 	res, err = http.Get(a + "/api/stream/room?user=bob")
 	if err != nil {

@@ -186,7 +186,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	name := f.Node + "-" + rand.Text() // of this run
 	s.feed = feed.New(store,
 		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events,
-			Node: name, Bus: store.bus, Settings: n.settings()})
+			Node: name, Bus: store.bus, Index: store.index, Outbox: store.outbox, Settings: n.settings()})
 	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
 		Store: store.presence, Node: name}}
 	if n.limiter != nil {

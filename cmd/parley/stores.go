@@ -26,8 +26,10 @@ type stores struct {
 	keys     parley.Keys
 	once     parley.Once
 	presence parley.Presence
-	bus      parley.Bus // nil: there are no other nodes
-	promise  string     // what an acknowledgment guarantees
+	bus      parley.Bus   // nil: there are no other nodes
+	index    parley.Index // of a store that does not derive in Append, as is the outbox; nil: it does
+	outbox   parley.Outbox
+	promise  func() string // what an acknowledgment guarantees
 
 	run      func(context.Context) error
 	reopened func(func(...parley.ChannelID)) // has the function called after the store was opened again
@@ -72,9 +74,6 @@ func (f *nodeFlags) checkStores() error {
 	case f.Bus != "local" && f.Presence == "memory":
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
 			"Add --presence redis://HOST:PORT.")
-	case f.shared() && (f.HistoryMessages > 0 || f.HistoryAge > 0):
-		return refuse("--history-messages and --history-age are not applied by --store redis in this version.",
-			"Set the retention of channels: PUT /api/channels/{channel}.")
 	}
 	return nil
 }
@@ -111,7 +110,7 @@ func (n *node) openStores(ctx context.Context) (s *stores, err error) {
 		}
 	}()
 	if n.flags.shared() {
-		err = s.openRedis(ctx, n.flags.Store)
+		err = n.openRedis(ctx, s)
 	} else {
 		err = n.openEmbedded(s)
 	}
@@ -150,13 +149,15 @@ func secretless(url string) string {
 	return url
 }
 
-func (s *stores) openRedis(ctx context.Context, url string) error {
-	store, err := redis.Open(ctx, redis.Config{URL: url})
+func (n *node) openRedis(ctx context.Context, s *stores) error {
+	f := n.flags
+	store, err := redis.Open(ctx, redis.Config{URL: f.Store, RetentionOf: n.spaces.Retention,
+		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	if err != nil {
-		return away("--store", url, err)
+		return away("--store", f.Store, err)
 	}
 	s.Store, s.keys, s.once, s.closers = store, store, store, append(s.closers, store.Close)
-	s.promise = "stored in Redis: as durable as its appendfsync and replication"
+	s.index, s.outbox, s.run, s.promise = store, store, store.Run, store.Promise
 	s.refusal = func(ctx context.Context) error {
 		_, err := store.Bounds(ctx, "$control")
 		return err
@@ -183,11 +184,12 @@ func (n *node) openEmbedded(s *stores) error {
 	s.Store, s.keys, s.once, s.closers = log, embedded.OpenKeys(f.Data), mem.NewOnce(nil), append(s.closers, log.Close)
 	s.run, s.reopened, s.damaged, s.rowsRead = log.Run, log.OnReopened, log.Damaged, log.RowsRead
 	s.refusal = func(context.Context) error { return log.Ready() }
-	s.promise = map[string]string{
+	promise := map[string]string{
 		"commit":   "on the disk before it is acknowledged",
 		"interval": "acknowledged at once; a crash may lose the last 100 ms",
 		"memory":   "acknowledged at once; a crash loses what was not yet written",
 	}[f.Fsync]
+	s.promise = func() string { return promise }
 	return nil
 }
 
@@ -199,7 +201,7 @@ func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differi
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	is := httpapi.AllReady()
-	is.Store.Promise = s.promise
+	is.Store.Promise = s.promise()
 	if err := s.refusal(ctx); err != nil {
 		is.Ready, is.Store.OK, is.Store.Detail = false, false, err.Error()
 	}

@@ -82,6 +82,7 @@ func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.Ch
 	if err != nil {
 		return Page{}, 0, err
 	}
+	s.feed.Projected(ctx, channel)
 	t, err := s.store.Thread(ctx, channel, root, q)
 	if err != nil {
 		return Page{}, 0, err

@@ -126,6 +126,7 @@ func (s *Service) entries(ctx context.Context, user parley.UserID, channels []pa
 
 // counts are a user's places in some channels, and what is unread there.
 func (s *Service) counts(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.Member, []parley.Count, error) {
+	s.feed.Projected(ctx, channels...)
 	members, err := s.store.Member(ctx, user, channels...)
 	if err != nil {
 		return nil, nil, err

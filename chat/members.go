@@ -17,6 +17,7 @@ func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.C
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return nil, "", err
 	}
+	s.feed.Projected(ctx, channel)
 	return s.store.Members(ctx, channel, after, limit)
 }
 

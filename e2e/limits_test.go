@@ -300,7 +300,7 @@ func TestSilentConnectionsOfOneAddressAreLimited(t *testing.T) {
 	p := serve(t, "--max-connections-per-ip", "5")
 	address := strings.TrimPrefix(p.URL, "http://")
 	var held []net.Conn
-	for range 5 {
+	for range 6 { // they wait in several queues: which of them is one too many is not known
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -308,6 +308,7 @@ func TestSilentConnectionsOfOneAddressAreLimited(t *testing.T) {
 		defer c.Close()
 		held = append(held, c)
 	}
+	becomes(t, "one of six is refused", true, func() bool { return p.refusals("connections_ip") > 0 })
 	get := func() int {
 		t.Helper()
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testenv.Patience}
@@ -321,14 +322,11 @@ func TestSilentConnectionsOfOneAddressAreLimited(t *testing.T) {
 		}
 		return res.StatusCode
 	}
-	becomes(t, "the sixth connection is refused", 429, get)
-	for _, c := range held[:3] {
+	becomes(t, "another one is refused", 429, get)
+	for _, c := range held[:4] {
 		c.Close()
 	}
 	becomes(t, "there is room again", 200, get)
-	if p.refusals("connections_ip") == 0 {
-		t.Error("no refusal was counted")
-	}
 }
 
 func TestAProxySaysWhereAClientIs(t *testing.T) {

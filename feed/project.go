@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"time"
 
 	"parley"
 )
@@ -15,6 +16,22 @@ const projectRead = 256
 func (f *Feed) project(channel parley.ChannelID) {
 	if f.cfg.Index != nil {
 		f.projects.add(channel)
+	}
+}
+
+// projectedWithin bounds the wait for projections before a read: beyond it the read may trail.
+const projectedWithin = 2 * time.Second
+
+// Projected waits until what follows from this node's appends to channels can be read, at
+// most for a while. A store that derives in Append has nothing to wait for.
+func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
+	if f.cfg.Index == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, projectedWithin)
+	defer cancel()
+	for _, channel := range channels {
+		f.projects.wait(ctx, channel)
 	}
 }
 

@@ -28,12 +28,18 @@ func newSpread(servers []string, seed uint64) (*spread, error) {
 	return s, nil
 }
 
-// RoundTrip implements http.RoundTripper.
-func (s *spread) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper. A request without a body that a node does not answer, as it
+// may just be down, goes to the others too.
+func (s *spread) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	s.mu.Lock()
-	node := s.nodes[s.rnd.IntN(len(s.nodes))]
+	order := s.rnd.Perm(len(s.nodes))
 	s.mu.Unlock()
-	to := r.Clone(r.Context())
-	to.URL.Scheme, to.URL.Host, to.Host = node.Scheme, node.Host, ""
-	return http.DefaultTransport.RoundTrip(to)
+	for _, i := range order {
+		to := r.Clone(r.Context())
+		to.URL.Scheme, to.URL.Host, to.Host = s.nodes[i].Scheme, s.nodes[i].Host, ""
+		if res, err = http.DefaultTransport.RoundTrip(to); err == nil || r.Body != nil || r.Context().Err() != nil {
+			return res, err
+		}
+	}
+	return nil, err
 }

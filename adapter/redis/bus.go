@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/codec"
 )
 
 // Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each
@@ -92,7 +93,7 @@ func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
 }
 
 func (b *Bus) deliver(m rueidis.PubSubMessage, h parley.BusHandler) {
-	e, err := decodeEnvelope(parley.ChannelID(m.Channel[len(b.prefix):]), m.Message)
+	e, err := codec.DecodeEnvelope(parley.ChannelID(m.Channel[len(b.prefix):]), m.Message)
 	if err != nil {
 		b.ignored.Add(1)
 		return
@@ -140,7 +141,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	if c == nil {
 		return fmt.Errorf("publish to %s: the bus is not connected to Redis at %s; it keeps trying", e.Channel, where(&b.options))
 	}
-	message := rueidis.BinaryString(appendEnvelope(make([]byte, 0, 512), &e))
+	message := rueidis.BinaryString(codec.AppendEnvelope(make([]byte, 0, 512), &e))
 	if err := c.Do(ctx, c.B().Publish().Channel(b.prefix+string(e.Channel)).Message(message).Build()).Error(); err != nil {
 		return fmt.Errorf("publish to %s: %w", e.Channel, err)
 	}

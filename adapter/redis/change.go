@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/codec"
 )
 
 // maxRebuilt is how often a change is made again because its message has changed meanwhile.
@@ -44,7 +45,7 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 			return parley.Result{Message: is, Epoch: epoch, Unchanged: true}, nil
 		}
 		state := bodyOf(&is)
-		is, err = decodeMessage(channel, state, 1) // it shares nothing with the draft
+		is, err = codec.DecodeMessage(channel, state) // it shares nothing with the draft
 		if err != nil {
 			return parley.Result{}, err
 		}

@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"parley"
+	"parley/internal/codec"
 )
 
 // An entry is kept as "time count of root deleted length:", its key of that length, and its body: the fields of a message
-// (envelope.go) that the script does not give it. The body of a change has what would be left of its target if it was
+// (internal/codec) that the script does not give it. The body of a change has what would be left of its target if it was
 // deleted; the target after the change is its state, which a deletion empties (lua/channel.lua).
 
 // senderKey is a key as it is kept, "" if there is none.
@@ -21,9 +22,7 @@ func senderKey(user parley.UserID, key string) string {
 
 // bodyOf is the body of an entry that is a message or, with a target, a change.
 func bodyOf(m *parley.Message) string {
-	var e encoder
-	encodeMessage(&e, m)
-	return string(e.b)
+	return string(codec.AppendMessage(nil, m))
 }
 
 // entryOf reads an entry and its state. first is the first id that is kept.
@@ -47,9 +46,9 @@ func entryOf(channel parley.ChannelID, id, first int64, entry, state string) (m 
 		state = "" // there is none
 	}
 	if ns[2] == 0 && state != "" { // a message that was changed
-		return decodeMessage(channel, state, 1)
+		return codec.DecodeMessage(channel, state)
 	}
-	if m, err = decodeMessage(channel, rest[length:], 1); err != nil {
+	if m, err = codec.DecodeMessage(channel, rest[length:]); err != nil {
 		return m, err
 	}
 	m.ID, m.Time, m.Count, m.Of, m.Thread = id, parley.Timestamp(ns[0]), ns[1], ns[2], ns[3]
@@ -64,7 +63,7 @@ func entryOf(channel parley.ChannelID, id, first int64, entry, state string) (m 
 	case m.Of < first:
 		m.Target = &parley.Message{ID: m.Of, Channel: channel, User: m.Target.User, Time: m.Target.Time, Deleted: true}
 	case state != "":
-		target, err := decodeMessage(channel, state, 1)
+		target, err := codec.DecodeMessage(channel, state)
 		if err != nil {
 			return m, err
 		}

@@ -1,4 +1,4 @@
-package redis
+package codec
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func someEnvelope() parley.Envelope {
 
 func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
 	for _, want := range []parley.Envelope{someEnvelope(), {Channel: "c"}, {Channel: "c", Event: &parley.Event{}}} {
-		got, err := decodeEnvelope(want.Channel, string(appendEnvelope(nil, &want)))
+		got, err := DecodeEnvelope(want.Channel, string(AppendEnvelope(nil, &want)))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, %v; want %+v", got, err, want)
 		}
@@ -30,46 +30,46 @@ func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
 
 func TestUnknownFieldsAreSkipped(t *testing.T) {
 	want := someEnvelope()
-	e := encoder{appendEnvelope(nil, &want)}
-	e.number(100, -7)
-	e.text(1000, "later")
-	e.nested(99, func(in *encoder) { in.text(1, "x") })
-	if got, err := decodeEnvelope("room", string(e.b)); err != nil || !reflect.DeepEqual(got, want) {
+	e := Encoder{AppendEnvelope(nil, &want)}
+	e.Number(100, -7)
+	e.Text(1000, "later")
+	e.Nested(99, func(in *Encoder) { in.Text(1, "x") })
+	if got, err := DecodeEnvelope("room", string(e.B)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v, %v; want %+v", got, err, want)
 	}
 }
 
 func TestEnvelopeOfLaterVersionIsRefused(t *testing.T) {
 	e := someEnvelope()
-	b := appendEnvelope(nil, &e)
+	b := AppendEnvelope(nil, &e)
 	b[0]++
-	if _, err := decodeEnvelope("room", string(b)); !errors.Is(err, errNewer) {
+	if _, err := DecodeEnvelope("room", string(b)); !errors.Is(err, ErrNewer) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestDamagedEnvelopeIsAnError(t *testing.T) {
 	e := someEnvelope()
-	b := appendEnvelope(nil, &e)
-	if _, err := decodeEnvelope("room", string(b[:len(b)-1])); !errors.Is(err, errDamaged) {
+	b := AppendEnvelope(nil, &e)
+	if _, err := DecodeEnvelope("room", string(b[:len(b)-1])); !errors.Is(err, ErrDamaged) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := decodeEnvelope("room", ""); !errors.Is(err, errDamaged) {
+	if _, err := DecodeEnvelope("room", ""); !errors.Is(err, ErrDamaged) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func FuzzEnvelope(f *testing.F) {
 	e := someEnvelope()
-	f.Add(string(appendEnvelope(nil, &e)))
+	f.Add(string(AppendEnvelope(nil, &e)))
 	f.Add("")
 	f.Add("\x01\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 	f.Fuzz(func(t *testing.T, s string) {
-		env, err := decodeEnvelope("room", s)
+		env, err := DecodeEnvelope("room", s)
 		if err != nil {
 			return
 		}
-		again, err := decodeEnvelope("room", string(appendEnvelope(nil, &env)))
+		again, err := DecodeEnvelope("room", string(AppendEnvelope(nil, &env)))
 		if err != nil || len(again.Messages) != len(env.Messages) || again.Head != env.Head || again.Node != env.Node {
 			t.Errorf("%+v is read again as %+v, %v", env, again, err)
 		}

@@ -137,10 +137,18 @@ func (f *Feed) shard(channel parley.ChannelID) *shard {
 	return &f.shards[maphash.String(f.seed, string(channel))%uint64(len(f.shards))]
 }
 
-// appended takes the results of an append. It uses entries, which is empty, and returns it
-// to be used again.
-func (f *Feed) appended(channel parley.ChannelID, results []parley.Result, entries []parley.Message) []parley.Message {
-	epoch := ""
+// scratch holds the entries of one batch, to be used again.
+var scratch = sync.Pool{New: func() any { return new([]parley.Message) }}
+
+// appended takes the results of an append.
+func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
+	kept := scratch.Get().(*[]parley.Message)
+	entries, epoch := *kept, ""
+	defer func() {
+		clear(entries[:cap(entries)])
+		*kept = entries[:0]
+		scratch.Put(kept)
+	}()
 	for i := range results {
 		switch r := &results[i]; {
 		case errors.Is(r.Err, parley.ErrUnknown):
@@ -154,7 +162,7 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result, entri
 		}
 	}
 	if len(entries) == 0 {
-		return entries
+		return
 	}
 	f.take(channel, epoch, entries)
 	f.tell(channel, epoch, entries)
@@ -164,8 +172,6 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result, entri
 			f.facts(channel, results[i].Facts)
 		}
 	}
-	clear(entries)
-	return entries[:0]
 }
 
 // take is the one way in: entries that the log holds, in their order.

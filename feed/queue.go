@@ -20,7 +20,8 @@ const (
 // come in order, and load makes batches.
 type appendQueue struct {
 	mu      sync.Mutex
-	waiting []pending
+	drafts  []parley.Draft
+	dones   []func(parley.Result) // of each draft
 	settles []*settle
 	gone    bool // run has removed it from the feed
 }
@@ -31,33 +32,28 @@ type settle struct {
 	done chan struct{} // closed when they are stored
 }
 
-type pending struct {
-	draft parley.Draft
-	done  func(parley.Result)
-}
-
 // Publish appends a draft, shows the entry to the channel's followers on this node, and
 // then calls done, from another goroutine, which must not block. Drafts of one
 // caller to one channel are appended in the order of the calls.
 func (f *Feed) Publish(channel parley.ChannelID, d parley.Draft, done func(parley.Result)) {
-	f.enqueue(channel, []pending{{d, done}})
+	f.enqueue(channel, []parley.Draft{d}, []func(parley.Result){done})
 }
 
 // PublishAll is Publish for several drafts; it waits and returns their results.
 func (f *Feed) PublishAll(channel parley.ChannelID, ds []parley.Draft) []parley.Result {
 	results := make([]parley.Result, len(ds))
-	ps := make([]pending, len(ds))
+	dones := make([]func(parley.Result), len(ds))
 	var wait sync.WaitGroup
 	wait.Add(len(ds))
-	for i, d := range ds {
-		ps[i] = pending{d, func(r parley.Result) { results[i] = r; wait.Done() }}
+	for i := range ds {
+		dones[i] = func(r parley.Result) { results[i] = r; wait.Done() }
 	}
-	f.enqueue(channel, ps)
+	f.enqueue(channel, ds, dones)
 	wait.Wait()
 	return results
 }
 
-func (f *Feed) enqueue(channel parley.ChannelID, ps []pending) {
+func (f *Feed) enqueue(channel parley.ChannelID, drafts []parley.Draft, dones []func(parley.Result)) {
 	s := f.shard(channel)
 	for {
 		s.mu.Lock()
@@ -73,7 +69,7 @@ func (f *Feed) enqueue(channel parley.ChannelID, ps []pending) {
 			q.mu.Unlock()
 			continue
 		}
-		q.waiting = append(q.waiting, ps...)
+		q.drafts, q.dones = append(q.drafts, drafts...), append(q.dones, dones...)
 		q.mu.Unlock()
 		if first {
 			go f.run(channel, q)
@@ -98,7 +94,7 @@ func (f *Feed) settle(ctx context.Context, channel parley.ChannelID) {
 		q.mu.Unlock()
 		return
 	}
-	w.left = len(q.waiting)
+	w.left = len(q.drafts)
 	q.settles = append(q.settles, w)
 	q.mu.Unlock()
 	select {
@@ -122,21 +118,15 @@ func (q *appendQueue) settleLocked(n int) {
 
 // run appends what waits, batch by batch, until nothing does.
 func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
-	var drafts []parley.Draft
-	var entries []parley.Message
 	for {
-		batch := f.nextBatch(channel, q)
-		if batch == nil {
+		drafts, dones := f.nextBatch(channel, q)
+		if len(drafts) == 0 {
 			return
 		}
-		drafts = drafts[:0]
-		for i := range batch {
-			drafts = append(drafts, batch[i].draft)
-		}
 		results := f.append(channel, drafts)
-		entries = f.appended(channel, results, entries[:0])
-		for i := range batch {
-			batch[i].done(results[i])
+		f.appended(channel, results)
+		for i, done := range dones {
+			done(results[i])
 		}
 	}
 }
@@ -169,25 +159,25 @@ func (f *Feed) measured(results []parley.Result, took time.Duration) {
 	f.cfg.Events.Appended(e)
 }
 
-// nextBatch returns nil if nothing waits, and then the queue is gone.
-func (f *Feed) nextBatch(channel parley.ChannelID, q *appendQueue) []pending {
+// nextBatch returns nothing if nothing waits, and then the queue is gone.
+func (f *Feed) nextBatch(channel parley.ChannelID, q *appendQueue) ([]parley.Draft, []func(parley.Result)) {
 	s := f.shard(channel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
-	for n < len(q.waiting) && n < batchDrafts && size < batchBytes {
-		size += q.waiting[n].draft.Size()
+	for n < len(q.drafts) && n < batchDrafts && size < batchBytes {
+		size += q.drafts[n].Size()
 		n++
 	}
 	q.settleLocked(n)
 	if n == 0 {
 		q.gone = true
 		delete(s.queues, channel)
-		return nil
+		return nil, nil
 	}
-	batch := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
-	return batch
+	drafts, dones := q.drafts[:n:n], q.dones[:n:n]
+	q.drafts, q.dones = q.drafts[n:], q.dones[n:]
+	return drafts, dones
 }

@@ -161,12 +161,15 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	if f.Type == "" || f.Type == "message" {
 		d, why = f.Draft()
 	}
-	say := func() error { return p.say(ctx, f, caller, channel, d, why) }
 	if why == nil && p.t.chat.MayWrite(caller, channel) {
-		return say()
+		return p.say(ctx, f, caller, channel, d, why)
 	}
-	p.later(f, channel, say) // the store is asked for the right, or for a repeat
+	p.sayLater(ctx, f, caller, channel, d, why) // the store is asked for the right, or for a repeat
 	return nil
+}
+
+func (p *wsPeer) sayLater(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID, d parley.Draft, why error) {
+	p.later(f, channel, func() error { return p.say(ctx, f, caller, channel, d, why) })
 }
 
 // say handles what needs the right to write. A draft that can't be stored, because of

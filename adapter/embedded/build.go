@@ -17,20 +17,22 @@ type build struct {
 	number   uint64
 	batch    *pebble.Batch
 	requests []*request
-	touched  []*head                   // pinned once each
-	ends     []record                  // of touched, after this batch
-	keys     map[string]parley.Message // stored in this batch, by sender's key
-	posted   map[memberRef]pointer     // authors' read pointers after this batch
-	failed   error                     // of the batch's application
+	touched  []*head                    // pinned once each
+	ends     []record                   // of touched, after this batch
+	keys     map[string]*parley.Message // stored in this batch, by sender's key
+	posted   map[memberRef]pointer      // authors' read pointers after this batch
+	failed   error                      // of the batch's application
 }
 
-func (l *Log) newBuild(number uint64, requests []*request) *build {
+// newBuild makes a batch of requests. keys is empty, and is so again when it returns.
+func (l *Log) newBuild(number uint64, requests []*request, keys map[string]*parley.Message) *build {
+	defer clear(keys)
 	size, reads := 0, false
 	for _, r := range requests {
 		size += r.size + 64*len(r.drafts)
 		reads = reads || r.reads()
 	}
-	b := &build{log: l, number: number, requests: requests, posted: map[memberRef]pointer{}}
+	b := &build{log: l, number: number, requests: requests, keys: keys, posted: map[memberRef]pointer{}}
 	if reads {
 		b.batch = l.db.NewIndexedBatchWithSize(size + 256)
 	} else {
@@ -84,11 +86,15 @@ func (b *build) append(r *request) {
 			r.results[i].Err = low
 			continue
 		}
-		res := b.one(h, &r.drafts[i], r.seen)
-		if res.Err == nil {
-			res.Epoch = b.log.epoch
+		res := &r.results[i]
+		*res = b.one(h, &r.drafts[i], r.seen)
+		if res.Err != nil {
+			continue
 		}
-		r.results[i] = res
+		res.Epoch = b.log.epoch
+		if d := &r.drafts[i]; d.key != nil && d.Change == nil && !res.Duplicate {
+			b.keep(d.key, &res.Message)
+		}
 	}
 }
 
@@ -127,9 +133,6 @@ func (b *build) store(h *head, d *draft) (m parley.Message, facts []parley.Fact)
 	putPrefix(op.Value, m.Time, m.Count)
 	copy(op.Value[prefixSize:], d.body)
 	must(op.Finish())
-	if d.key != nil {
-		b.keep(d.key, m)
-	}
 	b.exist(h)
 	return m, b.derive(h, d, &m)
 }
@@ -155,13 +158,12 @@ func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	return b.log.db.Get(key)
 }
 
-func (b *build) keep(key []byte, m parley.Message) {
+// keep remembers the message that was stored under a key.
+func (b *build) keep(key []byte, m *parley.Message) {
 	must(b.batch.Set(key, encodeID(m.ID), nil))
-	if b.keys == nil {
-		b.keys = make(map[string]parley.Message, 64)
-	}
-	b.keys[string(key)] = m
-	b.log.recent.add(string(key), b.number)
+	name := string(key)
+	b.keys[name] = m
+	b.log.recent.add(name, b.number)
 }
 
 // find looks for the message that was stored under the same key: in this batch,
@@ -169,7 +171,8 @@ func (b *build) keep(key []byte, m parley.Message) {
 // for them, since batches complete in order. What was absent after the batch seen
 // needn't be looked for again if it did not come since.
 func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, error) {
-	if m, ok := b.keys[string(d.key)]; ok {
+	if kept, ok := b.keys[string(d.key)]; ok {
+		m := *kept
 		if m.ID < h.next.first { // trimmed or removed in this batch
 			return parley.Message{}, false, nil
 		}

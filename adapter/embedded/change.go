@@ -147,10 +147,13 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
 	h.cover('f', is.ID, was)
 	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.row(), nil))
-	if is.Key != "" && b.keys != nil {
-		if k := string(senderKey(h.channel, is.User, is.Key)); b.keys[k].ID == is.ID {
-			b.keys[k] = *is
-		}
+	if is.Key == "" {
+		return
+	}
+	k := string(senderKey(h.channel, is.User, is.Key))
+	if kept := b.keys[k]; kept != nil && kept.ID == is.ID {
+		m := *is
+		b.keys[k] = &m
 	}
 }
 

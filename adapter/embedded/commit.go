@@ -21,6 +21,7 @@ const (
 func (l *Log) runBuilder(built chan<- *build) {
 	defer close(built)
 	var number uint64
+	keys := map[string]*parley.Message{}
 	for l.queue.wait() {
 		l.slots <- struct{}{} // what comes while it waits joins the batch
 		if l.broken.Load() != nil {
@@ -29,7 +30,7 @@ func (l *Log) runBuilder(built chan<- *build) {
 			continue
 		}
 		number++
-		b := l.newBuild(number, l.queue.dequeue(maxBatch))
+		b := l.newBuild(number, l.queue.dequeue(maxBatch), keys)
 		l.space.appending(b.batch.Len())
 		b.failed = l.apply(b.batch, l.cfg.Fsync == FsyncCommit)
 		l.applied.Store(number)

@@ -182,6 +182,24 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 	}
 }
 
+// tellMissed tells this node's streams who is in channels of which news of other nodes may have been lost,
+// until ctx ends.
+func (s *Service) tellMissed(ctx context.Context) {
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for n, ok := s.keeper.NextMissed(ctx); ok; n, ok = s.keeper.NextMissed(ctx) {
+			obj := wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count)
+			s.presence.ChargeBudget(s.Hub().Event(n.Channel, parley.Event{Name: "presence", Object: obj, Presence: true}))
+		}
+	}
+}
+
 // tellPresence tells a channel's streams who is here, but not those of the user whom it is
 // about.
 func (s *Service) tellPresence(channel parley.ChannelID, name string, obj []byte, about parley.UserID) {

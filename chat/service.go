@@ -90,6 +90,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 			s.presence.ChargeBudget(followers) // what others tell here is of this node's budget too
 		}
 	})
+	f.OnMissed(s.presence.Missed)
 	f.Watch(controlChannel)
 	return s
 }
@@ -103,6 +104,7 @@ func (s *Service) Run(ctx context.Context) error {
 	others.Go(func() { s.unread.Run(ctx) })
 	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
+	others.Go(func() { s.tellMissed(ctx) })
 	t := time.NewTicker(50 * time.Millisecond)
 	defer t.Stop()
 	for {

@@ -79,7 +79,7 @@ func (f handler) Deliver(e parley.Envelope) {
 // Lost implements parley.BusHandler.
 func (f handler) Lost() {
 	f.cfg.Events.BusLost()
-	f.suspect()
+	f.suspect(lostEvents)
 }
 
 // heard takes a head that another node or the log named.

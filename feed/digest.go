@@ -66,7 +66,7 @@ func (f *Feed) announce(ctx context.Context) error {
 			return nil
 		}
 	}
-	f.suspect() // what grew before the bus was there
+	f.suspect(lostHeads) // what grew before the bus was there
 	f.digest.mu.Lock()
 	f.digest.own = f.cfg.Clock()
 	f.digest.mu.Unlock()
@@ -83,7 +83,7 @@ func (f *Feed) announce(ctx context.Context) error {
 			f.cfg.Events.BusDeaf(deaf)
 		}
 		if deaf {
-			f.suspect()
+			f.suspect(lostEvents)
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (f *Feed) receive(e *parley.Envelope) {
 	}
 	settings, seq, heads, err := parseDigest(e.Event.Object)
 	if err != nil {
-		f.suspect() // a node of another version; what it appends is found by checking
+		f.suspect(lostHeads) // a node of another version; what it appends is found by checking
 		return
 	}
 	missed, changed := f.digest.from(e.Node, f.cfg.Node, seq, settings, f.cfg.Settings, f.cfg.Clock())
@@ -171,8 +171,8 @@ func (f *Feed) receive(e *parley.Envelope) {
 	if e.Node == f.cfg.Node {
 		return
 	}
-	if missed {
-		f.suspect()
+	if missed != lostNothing {
+		f.suspect(missed)
 	}
 	if f.sawEpoch(e.Epoch); e.Epoch != f.hub.Epoch() {
 		return
@@ -188,17 +188,23 @@ func (f *Feed) receive(e *parley.Envelope) {
 	}
 }
 
-// from notes a digest of a node. missed: one before it did not come, or came late; changed:
-// the node's settings are not those that it had, or at first this node's own.
-func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed, changed bool) {
+// from notes a digest of a node. missed: one before it did not come, or came late, or the node is new;
+// changed: the node's settings are not those that it had, or at first this node's own.
+func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed lost, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if node == self {
 		d.own = now
-		return false, false
+		return lostNothing, false
 	}
 	p := d.peerLocked(node, own)
-	missed = seq != p.seq+1
+	switch {
+	case seq == p.seq+1:
+	case p.seq == 0, seq <= p.seq: // the node is new here, or its envelopes come in another order
+		missed = lostHeads
+	default:
+		missed = lostEvents
+	}
 	changed = settings != p.settings
 	p.seq, p.settings, p.heard = max(seq, p.seq), settings, now
 	return missed, changed

@@ -43,6 +43,7 @@ type Feed struct {
 	grown  func(channel parley.ChannelID)
 	facts  func(channel parley.ChannelID, facts []parley.Fact)
 	told   func(e parley.Event, followers int)
+	missed func(channel parley.ChannelID)
 	events atomic.Uint64 // of this node, so many were given to the bus
 
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
@@ -77,7 +78,7 @@ func New(log parley.Log, cfg Config) *Feed {
 	cfg.Events = cfg.Events.Complete()
 	cfg.Hub.Events = cfg.Events
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
-		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
+		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {}, missed: func(parley.ChannelID) {},
 		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
@@ -110,6 +111,10 @@ func (f *Feed) Shared() bool { return f.cfg.Bus != nil }
 // OnEvent calls told with each event of another node that was given to so many sessions of this one.
 // It must not block, and is called before Run.
 func (f *Feed) OnEvent(told func(e parley.Event, followers int)) { f.told = told }
+
+// OnMissed calls missed with each channel that sessions of this node follow after events of other nodes
+// may have been lost. It must not block, and is called before Run.
+func (f *Feed) OnMissed(missed func(channel parley.ChannelID)) { f.missed = missed }
 
 // Run keeps the hub within its bounds and follows the other nodes, until ctx ends.
 func (f *Feed) Run(ctx context.Context) error {

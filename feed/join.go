@@ -18,7 +18,8 @@ type joins struct {
 	mu     sync.Mutex
 	byHash map[uint64]*join
 	order  []parley.ChannelID // of check, those that are still to be looked at
-	hurry  int                // as many of them are looked at soon
+	round  lost               // they are looked at soon, because this may have been lost
+	again  lost               // after them all are, because this may have been lost meanwhile
 	moves  uint64
 }
 

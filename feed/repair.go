@@ -73,13 +73,33 @@ const (
 	checkSuspect = 200 // 2,000 a second, while something may have been lost
 )
 
-// suspect has every channel checked soon: the bus may have lost something.
-func (f *Feed) suspect() {
+// lost says what the bus may have lost.
+type lost uint8
+
+const (
+	lostNothing lost = iota
+	lostHeads        // that channels grew
+	lostEvents       // that, and events
+)
+
+// suspect has every channel checked soon. What is being checked for the same reason is checked to the
+// end, and then once more: else a bus that loses all the time would keep the last ones from it.
+func (f *Feed) suspect(what lost) {
 	js := &f.joins
 	js.mu.Lock()
 	defer js.mu.Unlock()
+	if js.again = max(js.again, what); js.round == lostNothing {
+		js.beginLocked()
+	}
+}
+
+// beginLocked begins a round over all channels.
+func (js *joins) beginLocked() {
 	js.order = js.allLocked()
-	js.hurry = len(js.order)
+	js.round, js.again = js.again, lostNothing
+	if len(js.order) == 0 {
+		js.round = lostNothing
+	}
 }
 
 // allLocked returns all channels, those that moved last first.
@@ -97,42 +117,47 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 	return all
 }
 
-// nextToCheck returns the next channels in turn.
-func (js *joins) nextToCheck() (some []parley.ChannelID, hurried bool) {
+// nextToCheck returns the next channels in turn, and what of them may have been lost.
+func (js *joins) nextToCheck() (some []parley.ChannelID, what lost) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if len(js.order) == 0 {
-		js.order = js.allLocked()
+		js.beginLocked()
 	}
 	n := checkBudget
-	if js.hurry > 0 {
+	if js.round != lostNothing {
 		n = checkSuspect
 	}
 	n = min(n, len(js.order))
-	some, hurried = js.order[:n:n], js.hurry > 0
-	js.order, js.hurry = js.order[n:], max(js.hurry-n, 0)
-	return some, hurried
+	some, what = js.order[:n:n], js.round
+	if js.order = js.order[n:]; len(js.order) == 0 {
+		js.round = lostNothing
+	}
+	return some, what
 }
 
 // check compares the heads of channels with what is known here, in turn and within a budget,
 // until ctx ends: it finds what the bus lost without noticing.
 func (f *Feed) check(ctx context.Context) error {
 	for pause(ctx, checkEvery) {
-		channels, hurried := f.joins.nextToCheck()
+		channels, what := f.joins.nextToCheck()
 		if len(channels) == 0 {
 			continue
 		}
 		bs, err := f.log.Bounds(ctx, channels...)
 		if err != nil {
-			f.suspect() // nothing was checked
+			f.suspect(max(what, lostHeads)) // nothing was checked
 			continue
 		}
 		for _, b := range bs {
 			switch f.sawEpoch(b.Epoch); {
 			case b.Last > 0:
 				f.heard(b.Channel, b.Last)
-			case hurried && b.Channel.Internal(): // a nudge may have been lost
+			case what != lostNothing && b.Channel.Internal(): // a nudge may have been lost
 				f.grown(b.Channel)
+			}
+			if what == lostEvents && !b.Channel.Internal() && f.hub.Follows(b.Channel) {
+				f.missed(b.Channel)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,14 +46,22 @@ func (m *member) open(t *testing.T, user string, via client.Transport, channel s
 
 // witness notes what a stream is told of who comes and goes.
 type witness struct {
-	mu   sync.Mutex
-	told []string
+	mu    sync.Mutex
+	told  []string
+	count int // that was told last
+}
+
+func (w *witness) counted() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
 }
 
 func (w *witness) note(e client.Event) {
 	var f struct {
 		Type, User   string
 		Joined, Left []string
+		Count        int
 	}
 	if json.Unmarshal(e.Raw, &f) != nil {
 		return
@@ -65,6 +74,7 @@ func (w *witness) note(e client.Event) {
 	case "user-left":
 		w.told = append(w.told, "-"+f.User)
 	case "presence":
+		w.count = f.Count
 		for _, u := range f.Joined {
 			w.told = append(w.told, "+"+u)
 		}
@@ -181,4 +191,33 @@ func TestAWatchedUserIsToldOfOnAllNodes(t *testing.T) {
 	next(true)
 	leave()
 	next(false)
+}
+
+func TestPresenceThatTheBusLostIsToldWhenItIsKnown(t *testing.T) {
+	c := newCluster(t, 2, mem.NewStore(mem.StoreConfig{}), parleytest.BusFaults{})
+	quiet := func(client.Event) {}
+	for i, m := range c.members {
+		m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", quiet)
+	}
+	c.knowEachOther(t)
+	leave := c.members[0].open(t, "bob", client.WebSocket, "room", quiet)
+	var w witness
+	c.members[1].open(t, "alice", client.WebSocket, "room", w.note)
+	until(t, "alice is here for both", func() bool {
+		here, err := c.members[0].store.Here(t.Context(), "room", 10)
+		return err == nil && here.Count == 2
+	})
+	c.members[1].bus.Set(parleytest.BusFaults{Lose: 1})
+	leave()
+	c.members[0].open(t, "carol", client.SSE, "room", quiet)
+	until(t, "carol is in the room and bob is not", func() bool {
+		here, err := c.members[1].store.Here(t.Context(), "room", 10)
+		return err == nil && len(here.Users) == 2 && here.Users[1].User == "carol"
+	})
+	if got := w.of("bob", "carol"); strings.Contains(got, "carol") {
+		t.Fatalf("the bus loses nothing: %s", got)
+	}
+	c.members[1].bus.Set(parleytest.BusFaults{})
+	c.members[1].bus.Break()
+	until(t, "who is here is told, and how many", func() bool { return strings.Contains(w.of("bob", "carol"), "+carol") && w.counted() == 2 })
 }

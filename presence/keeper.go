@@ -14,8 +14,9 @@ type changes struct {
 	kept   bool // there is a store
 	shared bool // there are other nodes
 	list   []parley.PresenceChange
-	moves  map[presenceKey]move // that other nodes may have to be told of; see moves.go
-	moved  []moved              // that they have
+	moves  map[presenceKey]move          // that other nodes may have to be told of; see moves.go
+	moved  []moved                       // that they have
+	missed map[parley.ChannelID]struct{} // of which this node may have missed what others told
 }
 
 // changedLocked notes how a user is now in a place, if they came, or by other

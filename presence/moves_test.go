@@ -134,9 +134,9 @@ func TestAUserWhoMovesBetweenNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		d.is(2, "/bob", "room/bob", "/carol", "room/carol")
 		n4.die()
-		time.Sleep(19 * time.Second)
+		time.Sleep(18 * time.Second)
 		d.is(0, "/bob", "room/bob", "/carol", "room/carol")
-		time.Sleep(5 * time.Second)
+		time.Sleep(6 * time.Second)
 		d.is(2, "/bob", "room/bob")
 	})
 }

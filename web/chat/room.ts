@@ -242,7 +242,8 @@ export class Room {
   }
 
   #moves(p: PresenceChange): void {
-    this.#show(this.#presence.moved(p))
+    if (this.#presence.moved(p)) void this.#readPresence()
+    this.#show()
   }
 
   #show(_?: void): void {

@@ -116,11 +116,12 @@ export class PresenceView {
     this.#move(user, false)
   }
 
-  /** The event `presence` of large channels. */
-  moved({ joined = [], left = [], count }: Omit<PresenceChange, "type" | "channel">): void {
+  /** The event `presence` of large channels. True: somebody's leaving was missed, and the presence must be asked for. */
+  moved({ joined = [], left = [], count }: Omit<PresenceChange, "type" | "channel">): boolean {
     for (const user of left) this.#move(user, false, count)
     for (const user of joined) this.#move(user, true, count)
     if (!joined.length && !left.length) this.#move("", false, count)
+    return this.users.length > count
   }
 
   /** Another user has signed in. */

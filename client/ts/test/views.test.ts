@@ -66,6 +66,13 @@ test("who came and went while the presence was asked for is not overlooked, and 
   assert.deepEqual([view.count, view.users], [151, ["dave"]])
 })
 
+test("a count below the names that are known tells of a leaving that was missed", () => {
+  const view = new PresenceView()
+  view.asking()({ count: 2, users: [{ user: "alice", since: 1, transports: [] }, { user: "bob", since: 1, transports: [] }] })
+  assert.equal(view.moved({ joined: ["alice", "carol"], left: [], count: 3 }), false)
+  assert.equal(view.moved({ joined: ["alice", "carol"], left: [], count: 2 }), true)
+})
+
 test("a count that an event told while the inbox was read does not go back", () => {
   const view = new UnreadView()
   const take = view.asking()

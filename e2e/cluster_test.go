@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"parley/load"
 	"parley/testenv"
 )
 
@@ -27,17 +26,21 @@ func nodes(t *testing.T, count int) (all []*testenv.Proc, redis *testenv.SharedS
 			t.Error(err)
 		}
 	})
+	return nodesOver(t, count, url, url), redis
+}
+
+// nodesOver are processes with a store and a bus.
+func nodesOver(t *testing.T, count int, store, bus string) (all []*testenv.Proc) {
+	t.Helper()
 	secret := make([]byte, 48)
 	_, _ = rand.Read(secret)
 	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, file, base64.StdEncoding.EncodeToString(secret))
 	for i := range count {
-		all = append(all, testenv.Server(t, "--node", fmt.Sprint("n", i), "--store", url, "--bus", url, "--presence", url,
+		all = append(all, testenv.Server(t, "--node", fmt.Sprint("n", i), "--store", store, "--bus", bus, "--presence", store,
 			"--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"))
 	}
-	return all, redis
+	return all
 }
 
 func request(t *testing.T, method, url, body string) (status int, answer string) {
@@ -59,46 +62,6 @@ func request(t *testing.T, method, url, body string) (status int, answer string)
 		t.Fatal(err)
 	}
 	return res.StatusCode, string(b)
-}
-
-// Three processes over a real Redis, of which one is killed again and again: clients hop
-// between them and lose, repeat and reorder nothing.
-func TestAClusterOverRedisLosesNothing(t *testing.T) {
-	t.Parallel()
-	all, _ := nodes(t, 3)
-	long := 8 * time.Second
-	if d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER_TIME")); err == nil {
-		long = d
-	}
-	var urls []string
-	for _, n := range all {
-		urls = append(urls, n.URL)
-	}
-	done, killed := make(chan struct{}), make(chan int)
-	go func() {
-		kills := 0
-		defer func() { killed <- kills }()
-		for tick := time.NewTicker(1500 * time.Millisecond); ; kills++ {
-			select {
-			case <-done:
-				tick.Stop()
-				return
-			case <-tick.C:
-				all[2].Kill()
-				all[2].Restart()
-			}
-		}
-	}()
-	report, err := load.Run(t.Context(), load.Config{Servers: urls, For: long, DropOdds: 20, Seed: 7})
-	close(done)
-	kills := <-killed
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !report.OK() || kills == 0 {
-		t.Fatalf("after %d kills: %+v", kills, report)
-	}
-	t.Logf("%d kills, %+v", kills, report)
 }
 
 // Keys are in the store: a key that one process makes is good on all nodes, until it is removed.

@@ -1,7 +1,7 @@
 // Chromium's own EventSource or WebSocket. Arguments: sse|ws URL CHANNEL.
 const { run } = require('../../testenv/clients/browser.cjs')
 run(async ({ page, say, heard, args: [kind, base, channel] }) => {
-  const p = await page()
+  const p = await page({ ignoreHTTPSErrors: true })
   await p.goto(`${base}/healthz`) // any page of that origin without a policy of its own
   await p.exposeFunction('say', say)
   await p.evaluate(([kind, channel]) => {

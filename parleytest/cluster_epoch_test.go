@@ -263,7 +263,8 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 		for _, survive := range []int64{3, 0} {
 			t.Run(fmt.Sprintf("%s, %d survive", name, survive), func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
+				store := mem.NewStore(mem.StoreConfig{Projected: true})
+				c := newCluster(t, 3, over(store), faults)
 				post := func(from, n int) {
 					for i := range n {
 						p := parleytest.NewClient(c.members[i%3].url, "tess")
@@ -280,7 +281,7 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 				for _, tr := range all {
 					until(t, tr.name+" has everything", func() bool { id, _ := tr.last(); return id == 11 })
 				}
-				c.store.Promote(func(parley.ChannelID, int64) int64 { return survive })
+				store.Promote(func(parley.ChannelID, int64) int64 { return survive })
 				post(100, 20) // beyond the old head: ids alone say nothing
 				for _, tr := range all {
 					until(t, tr.name+" has a reset", func() bool { _, n := tr.last(); return n > 0 })
@@ -308,7 +309,8 @@ func TestANewEpochBeginsWhileOthersPublish(t *testing.T) {
 		for _, lost := range []int64{2, 1000} {
 			t.Run(fmt.Sprintf("%s, %d lost", name, lost), func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
+				store := mem.NewStore(mem.StoreConfig{Projected: true})
+				c := newCluster(t, 3, over(store), faults)
 				var all []*transcript
 				for _, m := range c.members {
 					all = append(all, readers(t, m)...)
@@ -331,7 +333,7 @@ func TestANewEpochBeginsWhileOthersPublish(t *testing.T) {
 				for range 6 {
 					<-halfway
 				}
-				c.store.Promote(func(_ parley.ChannelID, last int64) int64 { return max(last-lost, 0) })
+				store.Promote(func(_ parley.ChannelID, last int64) int64 { return max(last-lost, 0) })
 				publishing.Wait()
 				log := entries(t, c.members[0], "room")
 				for _, tr := range all {

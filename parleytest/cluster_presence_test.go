@@ -12,7 +12,6 @@ import (
 
 	"parley"
 	"parley/access"
-	"parley/adapter/mem"
 	client "parley/client/go"
 	"parley/parleytest"
 )
@@ -110,49 +109,58 @@ func (c *cluster) knowEachOther(t *testing.T) {
 
 func TestAUserOnTwoNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "repeats": {Repeat: 0.5, Delay: 10 * time.Millisecond}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{}), faults)
-			witnesses := make([]witness, len(c.members))
-			for i, m := range c.members {
-				m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", func(client.Event) {})
-				m.open(t, fmt.Sprint("witness", i), []client.Transport{client.WebSocket, client.SSE}[i%2], "room", witnesses[i].note)
-			}
-			c.knowEachOther(t)
-			all := func(want string) {
-				t.Helper()
-				for i := range witnesses {
-					until(t, fmt.Sprint("witness ", i, " has ", want), func() bool { return witnesses[i].of("alice", "bob") == want })
+		for _, over := range []string{"memory", "redis"} {
+			t.Run(name+", over "+over, func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(t, 3, sharedStores[over], faults)
+				witnesses := make([]witness, len(c.members))
+				for i, m := range c.members {
+					m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", func(client.Event) {})
+					m.open(t, fmt.Sprint("witness", i), []client.Transport{client.WebSocket, client.SSE}[i%2], "room", witnesses[i].note)
 				}
-			}
-			quiet := func(_ client.Event) {}
-			first := c.members[0].open(t, "alice", client.WebSocket, "room", quiet)
-			all("[+alice]")
-			second := c.members[1].open(t, "alice", client.SSE, "room", quiet)
-			first()
-			third := c.members[2].open(t, "alice", client.LongPoll, "room", quiet)
-			c.members[2].open(t, "bob", client.WebSocket, "room", quiet)
-			all("[+alice +bob]")
-			second()
-			fourth := c.members[0].open(t, "alice", client.WebSocket, "room", quiet)
-			third()
-			until(t, "the others have gone", func() bool {
-				here, err := c.members[1].store.Here(t.Context(), "room", 10)
-				if err != nil || len(here.Users) != 5 {
-					return false
+				c.knowEachOther(t)
+				all := func(want string) {
+					t.Helper()
+					for i := range witnesses {
+						until(t, fmt.Sprint("witness ", i, " has ", want), func() bool { return witnesses[i].of("alice", "bob") == want })
+					}
 				}
-				return here.Users[0].User == "alice" && here.Users[0].Transports == parley.Transports(0).With(parley.TransportWebSocket)
+				quiet := func(_ client.Event) {}
+				first := c.members[0].open(t, "alice", client.WebSocket, "room", quiet)
+				all("[+alice]")
+				second := c.members[1].open(t, "alice", client.SSE, "room", quiet)
+				first()
+				third := c.members[2].open(t, "alice", client.LongPoll, "room", quiet)
+				c.members[2].open(t, "bob", client.WebSocket, "room", quiet)
+				all("[+alice +bob]")
+				second()
+				fourth := c.members[0].open(t, "alice", client.WebSocket, "room", quiet)
+				third()
+				until(t, "the others have gone", func() bool {
+					here, err := c.members[1].presence.Here(t.Context(), "room", 10)
+					if err != nil || len(here.Users) != 5 {
+						return false
+					}
+					return here.Users[0].User == "alice" && here.Users[0].Transports == parley.Transports(0).With(parley.TransportWebSocket)
+				})
+				fourth()
+				all("[+alice +bob -alice]")
 			})
-			fourth()
-			all("[+alice +bob -alice]")
-		})
+		}
 	}
 }
 
 // Who watches a user is told of what happens on other nodes.
 func TestAWatchedUserIsToldOfOnAllNodes(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 2, mem.NewStore(mem.StoreConfig{}), parleytest.BusFaults{Lose: 0.2, Repeat: 0.2, Delay: 10 * time.Millisecond})
+	for _, over := range []string{"memory", "redis"} {
+		t.Run("over "+over, func(t *testing.T) { watchedUser(t, sharedStores[over]) })
+	}
+}
+
+func watchedUser(t *testing.T, open opener) {
+	t.Parallel()
+	c := newCluster(t, 2, open, parleytest.BusFaults{Lose: 0.2, Repeat: 0.2, Delay: 10 * time.Millisecond})
 	for i, m := range c.members {
 		m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", func(client.Event) {})
 	}

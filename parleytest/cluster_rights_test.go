@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapter/mem"
 	client "parley/client/go"
 	"parley/parleytest"
 )
@@ -44,10 +43,11 @@ func (m *member) call(t *testing.T, method, path, body string, status int, or ..
 // not by resuming, and not though the bus is gone.
 func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 	for name, faults := range badBuses {
-		for _, banned := range []bool{false, true} {
-			t.Run(name+map[bool]string{true: ", banned"}[banned], func(t *testing.T) {
+		for i, over := range []string{"memory, projected", "redis", "memory", "redis"} {
+			banned := i > 1
+			t.Run(name+map[bool]string{true: ", banned"}[banned]+", over "+over, func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
+				c := newCluster(t, 3, sharedStores[over], faults)
 				admin := c.members[0]
 				admin.call(t, "PUT", "/api/channels/secret?user=admin", `{"kind":"members"}`, 200)
 				admin.call(t, "PUT", "/api/channels/secret/members/tess?user=admin", "", 204)
@@ -121,56 +121,58 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 // What is deleted is not served by a node where its deletion was delivered, though another deleted it.
 func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 	for name, faults := range badBuses {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), faults)
-			deleted := make([]chan int64, 3) // on each node
-			for i, m := range c.members {
-				deleted[i] = make(chan int64, 1000)
-				m.open(t, "reader", []client.Transport{client.WebSocket, client.SSE, client.LongPoll}[i], "room", func(e client.Event) {
-					var f struct{ Change string }
-					if json.Unmarshal(e.Raw, &f) == nil && e.Type == "message-changed" && f.Change == "delete" {
-						deleted[i] <- e.Of
-					}
-				})
-			}
-			rounds := 12
-			var reading sync.WaitGroup
-			for i, m := range c.members {
-				reading.Go(func() {
-					gone := map[int64]bool{}
-					for range rounds {
-						select {
-						case of := <-deleted[i]:
-							gone[of] = true
-						case <-time.After(30 * time.Second):
-							t.Errorf("node %d: %d deletions never came", i, rounds-len(gone))
-							return
+		for _, over := range []string{"memory, projected", "redis"} {
+			t.Run(name+", over "+over, func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(t, 3, sharedStores[over], faults)
+				deleted := make([]chan int64, 3) // on each node
+				for i, m := range c.members {
+					deleted[i] = make(chan int64, 1000)
+					m.open(t, "reader", []client.Transport{client.WebSocket, client.SSE, client.LongPoll}[i], "room", func(e client.Event) {
+						var f struct{ Change string }
+						if json.Unmarshal(e.Raw, &f) == nil && e.Type == "message-changed" && f.Change == "delete" {
+							deleted[i] <- e.Of
 						}
-						for _, via := range client.Transports() {
-							m.readsNothingOf(t, via, gone)
+					})
+				}
+				rounds := 12
+				var reading sync.WaitGroup
+				for i, m := range c.members {
+					reading.Go(func() {
+						gone := map[int64]bool{}
+						for range rounds {
+							select {
+							case of := <-deleted[i]:
+								gone[of] = true
+							case <-time.After(30 * time.Second):
+								t.Errorf("node %d: %d deletions never came", i, rounds-len(gone))
+								return
+							}
+							for _, via := range client.Transports() {
+								m.readsNothingOf(t, via, gone)
+							}
 						}
+					})
+				}
+				for i := range rounds {
+					post, edit, del := c.members[i%3], c.members[(i+1)%3], c.members[(i+2)%3]
+					ack, err := parleytest.NewClient(post.url, "tess").Publish(
+						t.Context(),
+						"room",
+						client.Draft{Text: fmt.Sprint("s3cret ", i)},
+					)
+					if err != nil {
+						t.Fatal(err)
 					}
-				})
-			}
-			for i := range rounds {
-				post, edit, del := c.members[i%3], c.members[(i+1)%3], c.members[(i+2)%3]
-				ack, err := parleytest.NewClient(post.url, "tess").Publish(
-					t.Context(),
-					"room",
-					client.Draft{Text: fmt.Sprint("s3cret ", i)},
-				)
-				if err != nil {
-					t.Fatal(err)
+					for _, m := range c.members { // which fills pages
+						m.call(t, "GET", "/api/messages?channel_id=room&after=0&user=x", "", 200)
+					}
+					edit.call(t, "PATCH", fmt.Sprint("/api/messages/room/", ack.ID), `{"user":"tess","text":"s3cret edited"}`, 200)
+					del.call(t, "DELETE", fmt.Sprint("/api/messages/room/", ack.ID, "?user=tess"), "", 204)
 				}
-				for _, m := range c.members { // which fills pages
-					m.call(t, "GET", "/api/messages?channel_id=room&after=0&user=x", "", 200)
-				}
-				edit.call(t, "PATCH", fmt.Sprint("/api/messages/room/", ack.ID), `{"user":"tess","text":"s3cret edited"}`, 200)
-				del.call(t, "DELETE", fmt.Sprint("/api/messages/room/", ack.ID, "?user=tess"), "", 204)
-			}
-			reading.Wait()
-		})
+				reading.Wait()
+			})
+		}
 	}
 }
 
@@ -209,7 +211,14 @@ func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int
 // A message that is sent again with its key, to whichever node and at the same time, is stored once.
 func TestAKeyIsOneMessageOnAllNodes(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), parleytest.BusFaults{Lose: 0.2, Repeat: 0.2})
+	for _, over := range []string{"memory, projected", "redis"} {
+		t.Run("over "+over, func(t *testing.T) { keyIsOneMessage(t, sharedStores[over]) })
+	}
+}
+
+func keyIsOneMessage(t *testing.T, open opener) {
+	t.Parallel()
+	c := newCluster(t, 3, open, parleytest.BusFaults{Lose: 0.2, Repeat: 0.2})
 	for n := range 50 {
 		ids := make([]int64, 6)
 		var all sync.WaitGroup
@@ -237,7 +246,7 @@ func TestANodeThatCannotReadRightsGivesMembersNothing(t *testing.T) {
 	for _, removed := range []bool{false, true} {
 		t.Run(fmt.Sprint("removed meanwhile: ", removed), func(t *testing.T) {
 			t.Parallel()
-			c := newCluster(t, 2, mem.NewStore(mem.StoreConfig{}), parleytest.BusFaults{})
+			c := newCluster(t, 2, inMemory(nil), parleytest.BusFaults{})
 			admin, late := c.members[0], c.members[1]
 			admin.call(t, "PUT", "/api/channels/secret?user=admin", `{"kind":"members"}`, 200)
 			admin.call(t, "PUT", "/api/channels/secret/members/tess?user=admin", "", 204)

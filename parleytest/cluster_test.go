@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
 	"parley/door"
@@ -30,10 +29,11 @@ import (
 // member is a whole node of a cluster: all that parley dev runs, over a store and a bus that it
 // shares with the others.
 type member struct {
+	parts
 	url   string
 	addr  string
-	store *mem.Handle
 	bus   *parleytest.FaultyBus
+	clock func() time.Time
 	away  atomic.Bool // $control cannot be read
 	feed  *feed.Feed
 	chat  *chat.Service
@@ -41,7 +41,7 @@ type member struct {
 
 // withoutControl is a store of which $control cannot be read while it is away.
 type withoutControl struct {
-	*mem.Handle
+	chat.Store
 	away *atomic.Bool
 }
 
@@ -49,12 +49,11 @@ func (s *withoutControl) Read(ctx context.Context, channel parley.ChannelID, aft
 	if channel == "$control" && s.away.Load() {
 		return parley.Run{}, parley.ErrUnavailable
 	}
-	return s.Handle.Read(ctx, channel, after, limit)
+	return s.Store.Read(ctx, channel, after, limit)
 }
 
 // cluster is several nodes over one store and a bus, which run until the test ends.
 type cluster struct {
-	store   *mem.Store
 	members []*member
 	url     string // of a balancer that gives each connection to another node
 }
@@ -62,15 +61,20 @@ type cluster struct {
 // grace is how long a user of a cluster may be away unnoticed.
 const grace = 500 * time.Millisecond
 
-func newCluster(t *testing.T, nodes int, store *mem.Store, faults parleytest.BusFaults) *cluster {
+func newCluster(t *testing.T, nodes int, open opener, faults parleytest.BusFaults) *cluster {
 	t.Helper()
-	c := &cluster{store: store}
-	broker := mem.NewBroker()
+	return newClusterAt(t, nodes, open, faults, func(int) func() time.Time { return time.Now })
+}
+
+// newClusterAt is a cluster each of whose nodes has a clock of its own.
+func newClusterAt(t *testing.T, nodes int, open opener, faults parleytest.BusFaults, clock func(node int) func() time.Time) *cluster {
+	t.Helper()
+	c := &cluster{}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { stop(); running.Wait() })
-	for i := range nodes {
-		m := &member{store: store.Open(), bus: parleytest.NewFaultyBus(broker.Open(), uint64(i+1), faults)}
+	for i, p := range open(t, nodes) {
+		m := &member{parts: p, bus: parleytest.NewFaultyBus(p.bus, uint64(i+1), faults), clock: clock(i)}
 		m.start(ctx, t, fmt.Sprint("n", i), &running)
 		c.members = append(c.members, m)
 	}
@@ -90,9 +94,9 @@ func listen(t *testing.T) net.Listener {
 func (m *member) start(ctx context.Context, t *testing.T, name string, running *sync.WaitGroup) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	m.feed = feed.New(m.store, feed.Config{Node: name, Bus: m.bus, Index: m.store, Logger: quiet})
-	m.chat = chat.New(&withoutControl{m.store, &m.away}, m.feed, chat.Config{
-		Presence: presence.Config{Grace: grace, TTL: 4 * time.Second, Store: m.store, Node: name}})
+	m.feed = feed.New(m.store, feed.Config{Node: name, Bus: m.bus, Index: m.index, Outbox: m.outbox, Clock: m.clock, Logger: quiet})
+	m.chat = chat.New(&withoutControl{m.store, &m.away}, m.feed, chat.Config{Clock: m.clock,
+		Presence: presence.Config{Grace: grace, TTL: 4 * time.Second, Store: m.presence, Node: name}})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -100,13 +104,13 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	socket := listen(t)
 	m.addr, m.url = socket.Addr().String(), "http://"+socket.Addr().String()
 	d := door.New([]net.Listener{socket}, e, door.Config{Logger: quiet})
-	tickets := auth.NewTickets(auth.TicketsConfig{Secret: []byte("a secret that all nodes of it share"), Once: m.store})
+	tickets := auth.NewTickets(auth.TicketsConfig{Secret: []byte("a secret that all nodes of it share"), Once: m.once, Clock: m.clock})
 	ways := transport.New(m.chat, e, transport.Config{Door: d})
 	api := httpapi.New(m.chat, ways, httpapi.Config{Auth: httpapi.Development{Tickets: tickets}, Tickets: tickets,
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	serve := func(context.Context) error { return d.Serve(srv, api.OpensStream) }
-	for _, run := range []func(context.Context) error{m.feed.Run, m.chat.Run, e.Run, d.Run, serve} {
+	for _, run := range []func(context.Context) error{m.run, m.feed.Run, m.chat.Run, e.Run, d.Run, serve} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapter/mem"
 	client "parley/client/go"
 	"parley/parleytest"
 )
@@ -36,10 +35,10 @@ func (c *counted) note(e client.Event) {
 // are and whichever stored the messages, deletions and pointers.
 func TestUnreadEqualsARecountOnAllNodes(t *testing.T) {
 	for name, faults := range badBuses {
-		for _, projected := range []bool{false, true} {
-			t.Run(name+map[bool]string{true: ", projected"}[projected], func(t *testing.T) {
+		for over, open := range sharedStores {
+			t.Run(name+", over "+over, func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: projected}), faults)
+				c := newCluster(t, 3, open, faults)
 				users, rooms := []string{"ann", "ben", "cid"}, []string{"r1", "r2"}
 				told := map[string]*counted{}
 				for i, user := range users {

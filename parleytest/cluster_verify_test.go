@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapter/mem"
 	"parley/load"
 	"parley/parleytest"
 )
@@ -31,9 +30,9 @@ func long(t *testing.T, short time.Duration) time.Duration {
 // its order, whatever the bus does.
 func TestAClusterLosesAndRepeatsNothing(t *testing.T) {
 	for name, faults := range badBuses {
-		for _, projected := range []bool{false, true} {
-			t.Run(name+map[bool]string{true: ", projected"}[projected], func(t *testing.T) {
-				c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: projected}), faults)
+		for over, open := range sharedStores {
+			t.Run(name+", over "+over, func(t *testing.T) {
+				c := newCluster(t, 3, open, faults)
 				r, err := load.Run(t.Context(),
 					load.Config{Servers: []string{c.url}, For: long(t, 2*time.Second), Readers: 40, DropOdds: 20, Seed: 1})
 				if err != nil {

@@ -1,5 +1,5 @@
 # make run and make test are all one needs; Go is all they ask for.
-.PHONY: run cluster test check e2e bench fuzz clean
+.PHONY: run cluster test test-cluster check e2e bench fuzz clean
 
 run: ## a durable single node on 127.0.0.1:8080
 	@testenv/install go
@@ -11,6 +11,9 @@ cluster: ## three nodes over a Redis that it starts, behind HAProxy on 127.0.0.1
 
 test: ## everything, on a machine that has nothing yet
 	@testenv/test
+
+test-cluster: ## faults of three nodes over Redis behind HAProxy at their full length, about ten minutes
+	PARLEY_FAULTS=full go test -count=1 -timeout 40m -v -run '^TestFaults$$' ./e2e
 
 check: ## vet, staticcheck, gofmt, scripts, dependencies
 	@testenv/check

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	client "parley/client/go"
 )
@@ -45,14 +46,20 @@ func EntryOf(m *client.Message) Entry {
 type Ledger struct {
 	mu       sync.Mutex
 	sent     map[Stamp]bool
-	acks     map[Stamp]int64 // the id that each acknowledged stamp was given
-	excused  map[Stamp]bool  // refused for a while and sent again after its successors: no order is promised
+	acks     map[Stamp]ack
+	excused  map[Stamp]bool // refused for a while and sent again after its successors: no order is promised
 	findings []string
+}
+
+// ack is the id that a stamp was given, and when its acknowledgement came.
+type ack struct {
+	id int64
+	at time.Time
 }
 
 // NewLedger returns an empty one.
 func NewLedger() *Ledger {
-	return &Ledger{sent: map[Stamp]bool{}, acks: map[Stamp]int64{}, excused: map[Stamp]bool{}}
+	return &Ledger{sent: map[Stamp]bool{}, acks: map[Stamp]ack{}, excused: map[Stamp]bool{}}
 }
 
 // Len is how many messages were sent, and how many of them acknowledged.
@@ -70,13 +77,16 @@ func (l *Ledger) Sent(s Stamp) {
 }
 
 // Acked notes an acknowledgement. Two for one stamp must name the same id.
-func (l *Ledger) Acked(s Stamp, id int64) {
+func (l *Ledger) Acked(s Stamp, id int64) { l.AckedAt(s, id, time.Now()) }
+
+// AckedAt notes an acknowledgement that came a moment ago.
+func (l *Ledger) AckedAt(s Stamp, id int64, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if before, ok := l.acks[s]; ok && before != id {
-		l.findings = append(l.findings, fmt.Sprintf("%s was acknowledged as %d and as %d", s.Key(), before, id))
+	if before, ok := l.acks[s]; ok && before.id != id {
+		l.findings = append(l.findings, fmt.Sprintf("%s was acknowledged as %d and as %d", s.Key(), before.id, id))
 	}
-	l.acks[s] = id
+	l.acks[s] = ack{id, at}
 }
 
 // Excuse notes that the server refused a message that was sent ahead of others,

@@ -48,39 +48,92 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 	if err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	defer s.CloseNow()
 	for _, f := range *flight {
 		if _, err := s.SendDraft(ctx, f.draft()); err != nil {
 			return false, err
 		}
 	}
+	answers := make(chan answer, p.Window)
+	go receive(ctx, s, answers)
+	again := map[Stamp]bool{} // refused
+	var refused error         // the first refusal: from then on nothing is sent, and the answers to what is under way are read
+	broken := false
+	pace := time.NewTimer(0)
+	defer pace.Stop()
 	for {
-		for len(*flight) < p.Window && !closed(stop) {
-			p.pace(ctx, stop)
+		var due <-chan time.Time
+		var ending <-chan struct{}
+		if len(*flight) < p.Window && refused == nil && !broken && !closed(stop) {
+			due, ending = pace.C, stop
+		}
+		switch {
+		case due == nil && len(*flight) == 0:
+			return true, nil
+		case refused != nil && len(again) == len(*flight):
+			return false, refused
+		}
+		select {
+		case <-ending:
+		case <-due:
 			*last++
 			f := Stamp{p.Name, *last}
 			*flight = append(*flight, f)
 			p.Ledger.Sent(f)
 			if _, err := s.SendDraft(ctx, f.draft()); err != nil {
-				return false, err
+				broken = true // which ends receive too, after the answers that came before
+			}
+			pace.Reset(p.Pace)
+		case a := <-answers:
+			if a.err != nil {
+				if refused != nil { // others may have been refused too
+					p.excuse(*flight)
+				}
+				return false, a.err
+			}
+			switch i := index(*flight, a.event); {
+			case i < 0:
+			case a.event.Ack != nil:
+				p.Ledger.AckedAt((*flight)[i], a.event.Ack.ID, a.at)
+				*flight = append((*flight)[:i:i], (*flight)[i+1:]...)
+			default: // for now; its successors may be stored before it
+				again[(*flight)[i]] = true
+				p.excuse((*flight)[i : i+1])
+				if refused == nil || terminal(a.event.Err) != nil {
+					refused = a.event.Err
+				}
 			}
 		}
-		if len(*flight) == 0 {
-			return true, nil
-		}
+	}
+}
+
+// answer is what came over a socket, and when; or why nothing more will.
+type answer struct {
+	event client.Event
+	at    time.Time
+	err   error
+}
+
+// receive hands on what comes, until the socket or ctx ends.
+func receive(ctx context.Context, s *client.Socket, answers chan<- answer) {
+	for {
 		e, err := s.Receive(ctx)
+		select {
+		case answers <- answer{e, time.Now(), err}:
+		case <-ctx.Done():
+			return
+		}
 		if err != nil {
-			return false, err
+			return
 		}
-		switch i := index(*flight, e); {
-		case i < 0:
-		case e.Ack != nil:
-			p.Ledger.Acked((*flight)[i], e.Ack.ID)
-			*flight = append((*flight)[:i:i], (*flight)[i+1:]...)
-		default: // refused for now; its successors may be stored before it
-			p.Ledger.Excuse((*flight)[i])
-			return false, e.Err
-		}
+	}
+}
+
+func (p *Pipeline) excuse(flight []Stamp) {
+	for _, s := range flight {
+		p.Ledger.Excuse(s)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	client "parley/client/go"
 )
@@ -43,8 +44,10 @@ func (r *Reader) Run(ctx context.Context) error {
 				from = *after
 			}
 			r.View.Begin(from)
-		case e.Reset != nil:
+		case e.Reset != nil && e.Reset.Reason == "expired":
 			r.View.Reset(e.Reset.After())
+		case e.Reset != nil:
+			r.View.Renew(e.Reset.After(), time.Now())
 		case e.ID > 0:
 			entry := EntryOf(e.Message)
 			r.View.See(entry)

@@ -20,13 +20,14 @@ type Config struct {
 	Publishers int      // in all, over HTTP and WebSocket in turns; 8
 	Readers    int      // in all, each begins with another transport; 16
 	For        time.Duration
-	Pace       time.Duration  // between a publisher's messages; 10 ms
-	DropOdds   int            // a reader drops its connection once in so many messages; 50
-	Patience   time.Duration  // how long the last messages may take to arrive; 60 s
-	Seed       uint64         // of the readers' choices
-	Progress   func(Progress) // called every second; nil: nobody
+	Until      <-chan struct{} // publishing ends when it is closed, if that is earlier; nil: never
+	Pace       time.Duration   // between a publisher's messages; 10 ms
+	DropOdds   int             // a reader drops its connection once in so many messages; 50
+	Patience   time.Duration   // how long the last messages may take to arrive; 60 s
+	Seed       uint64          // of the readers' choices
+	Progress   func(Progress)  // called every second; nil: nobody
 
-	http *http.Client // of several servers; nil: the default
+	HTTP *http.Client // nil: the default. With several servers its Transport carries what goes to each
 }
 
 // Progress is how far a run is.
@@ -73,7 +74,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg.http = &http.Client{Transport: s}
+		if cfg.HTTP != nil && cfg.HTTP.Transport != nil {
+			s.way = cfg.HTTP.Transport
+		}
+		cfg.HTTP = &http.Client{Transport: s}
 	}
 	rooms := cfg.rooms()
 	c := cfg.client("")
@@ -83,6 +87,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := make(chan struct{})
+	shredder := cfg.shredder(rooms[0].name)
 	var publishing, reading sync.WaitGroup
 	var mu sync.Mutex
 	var failures []error
@@ -101,6 +106,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			publishing.Go(func() { failed(publish(ctx, stop)) })
 		}
 	}
+	publishing.Go(func() { failed(shredder.run(ctx, stop)) })
 	cfg.wait(ctx, rooms)
 	close(stop)
 	late := time.AfterFunc(cfg.Patience, cancel) // who has not seen the end by then has lost it
@@ -110,7 +116,21 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		failed(Finish(ctx, c, r.name, r.ledger))
 	}
 	reading.Wait()
-	return cfg.report(rooms, failures)
+	report, err := cfg.report(rooms, failures)
+	for _, f := range shredder.shown {
+		report.found(&report.Shown, "%s", f)
+	}
+	return report, err
+}
+
+// shredder makes the one that deletes, in a channel of its own.
+func (cfg *Config) shredder(beside string) *shredder {
+	s := &shredder{server: cfg.Servers[0], token: cfg.Token, user: "verify-shredder", http: cfg.HTTP, channel: beside + ".deleted",
+		rand: rand.New(rand.NewPCG(cfg.Seed, 3))}
+	if s.client = cfg.client(s.user); s.http == nil {
+		s.http = http.DefaultClient
+	}
+	return s
 }
 
 // rooms makes the channels with their publishers and readers.
@@ -145,7 +165,7 @@ func (cfg *Config) client(user string) *client.Client {
 	if cfg.Token != "" {
 		user = ""
 	}
-	return client.New(cfg.Servers[0], client.Config{User: user, Token: cfg.Token, HTTPClient: cfg.http,
+	return client.New(cfg.Servers[0], client.Config{User: user, Token: cfg.Token, HTTPClient: cfg.HTTP,
 		FirstWait: 50 * time.Millisecond, MaxWait: 2 * time.Second, PollInterval: 100 * time.Millisecond})
 }
 
@@ -157,6 +177,9 @@ func (cfg *Config) wait(ctx context.Context, rooms []*room) {
 		left := time.NewTimer(time.Until(end))
 		select {
 		case <-ctx.Done():
+			left.Stop()
+			return
+		case <-cfg.Until:
 			left.Stop()
 			return
 		case <-left.C:

@@ -61,6 +61,33 @@ func TestRunFindsALiar(t *testing.T) {
 	}
 }
 
+// A server that shows what was deleted is found out.
+func TestRunFindsAServerThatShowsDeletedText(t *testing.T) {
+	server := testenv.Server(t)
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := httputil.NewSingleHostReverseProxy(target)
+	keeper := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		r.Host = target.Host
+		real.ServeHTTP(w, r)
+	}))
+	defer keeper.Close()
+	r, err := load.Run(t.Context(),
+		load.Config{Servers: []string{keeper.URL}, For: 3 * time.Second, Channels: 1, Publishers: 1, Readers: 1, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK() || r.Shown == 0 || r.Lost != 0 || !strings.Contains(r.String(), "after its deletion") {
+		t.Errorf("%s", r)
+	}
+}
+
 // A publisher that is refused for good is told of.
 func TestRunTellsWhoGaveUp(t *testing.T) {
 	server := testenv.Server(t)

@@ -11,13 +11,14 @@ import (
 // nodes by chance: clients hop between them.
 type spread struct {
 	nodes []*url.URL
+	way   http.RoundTripper
 
 	mu  sync.Mutex
 	rnd *rand.Rand
 }
 
 func newSpread(servers []string, seed uint64) (*spread, error) {
-	s := &spread{rnd: rand.New(rand.NewPCG(seed, 2))}
+	s := &spread{way: http.DefaultTransport, rnd: rand.New(rand.NewPCG(seed, 2))}
 	for _, server := range servers {
 		u, err := url.Parse(server)
 		if err != nil {
@@ -37,7 +38,7 @@ func (s *spread) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	for _, i := range order {
 		to := r.Clone(r.Context())
 		to.URL.Scheme, to.URL.Host, to.Host = s.nodes[i].Scheme, s.nodes[i].Host, ""
-		if res, err = http.DefaultTransport.RoundTrip(to); err == nil || r.Body != nil || r.Context().Err() != nil {
+		if res, err = s.way.RoundTrip(to); err == nil || r.Body != nil || r.Context().Err() != nil {
 			return res, err
 		}
 	}

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Report is what became of the messages of one channel.
@@ -15,7 +16,9 @@ type Report struct {
 	Repeated     int      `json:"repeated"`     // stored or received more than once
 	OutOfOrder   int      `json:"out_of_order"` // a publisher's messages in another order than sent, or ids that do not rise
 	Altered      int      `json:"altered"`      // stored under another id than acknowledged, received otherwise than stored, or never sent
-	Resets       int      `json:"resets"`       // gaps that the server told of; for Run to fill in
+	Shown        int      `json:"shown"`        // deleted texts that were served; for Run to fill in
+	Forgotten    int      `json:"forgotten"`    // acknowledged before the store began an epoch, and gone with the old one
+	Resets       int      `json:"resets"`       // gaps that the server reported; for Run to fill in
 	Failures     int      `json:"failures"`     // publishers and readers that gave up; for Run to fill in
 	Findings     []string `json:"findings,omitempty"`
 }
@@ -30,6 +33,8 @@ func (r *Report) Add(o *Report) {
 	r.Repeated += o.Repeated
 	r.OutOfOrder += o.OutOfOrder
 	r.Altered += o.Altered
+	r.Shown += o.Shown
+	r.Forgotten += o.Forgotten
 	r.Resets += o.Resets
 	r.Failures += o.Failures
 	r.Findings = append(r.Findings, o.Findings[:min(len(o.Findings), max(0, maxFindings-len(r.Findings)))]...)
@@ -45,29 +50,43 @@ func (r *Report) found(n *int, format string, args ...any) {
 	}
 }
 
-// OK says that nothing was lost, repeated, out of order or altered, and that nobody
+// OK reports whether nothing was lost, repeated, out of order or altered, no deleted text was served, and nobody
 // gave up.
 func (r *Report) OK() bool {
-	return r.Lost+r.Repeated+r.OutOfOrder+r.Altered+r.Failures == 0
+	return r.Lost+r.Repeated+r.OutOfOrder+r.Altered+r.Shown+r.Failures == 0
 }
 
 func (r *Report) String() string {
-	s := fmt.Sprintf("sent %d, acknowledged %d, stored %d, received %d; lost %d, repeated %d, out of order %d, altered %d",
-		r.Sent, r.Acknowledged, r.Stored, r.Received, r.Lost, r.Repeated, r.OutOfOrder, r.Altered)
+	s := fmt.Sprintf("sent %d, acknowledged %d, stored %d, received %d; lost %d, repeated %d, out of order %d, altered %d, "+
+		"deleted text shown %d",
+		r.Sent, r.Acknowledged, r.Stored, r.Received, r.Lost, r.Repeated, r.OutOfOrder, r.Altered, r.Shown)
 	return strings.Join(append([]string{s}, r.Findings...), "\n  ")
 }
 
 // Verify compares the log, as it was read at the end, with what publishers know
 // and what each reader saw. Readers must have been given the time to reach the
-// log's end. What retention took from the log's beginning is not looked at.
+// log's end. What retention took from the log's beginning is not looked at. If the store began an epoch, the log is that of
+// the newest one: what was acknowledged before the first reader was told of it may be gone, and of what readers saw before it
+// only that it had no holes and no repetitions is known.
 func Verify(log []Entry, l *Ledger, views ...*View) *Report {
 	r := &Report{Stored: len(log)}
 	first, prefix := r.checkLog(log, l)
-	r.checkAcks(log, first, l)
+	r.checkAcks(log, first, l, renewed(views))
 	for _, v := range views {
 		r.checkView(v, first, prefix)
 	}
 	return r
+}
+
+// renewed is when the first reader learned of the newest epoch; zero if there is only one.
+func renewed(views []*View) (at time.Time) {
+	most := 0
+	for _, v := range views {
+		if v.Epochs > most || v.Epochs == most && v.renewed.Before(at) {
+			most, at = v.Epochs, v.renewed
+		}
+	}
+	return at
 }
 
 // checkLog looks at the log by itself: dense ids, each stamp once, each
@@ -102,8 +121,8 @@ func (r *Report) checkLog(log []Entry, l *Ledger) (first int64, prefix []uint64)
 	return first, prefix
 }
 
-// checkAcks looks for each acknowledged message under its id.
-func (r *Report) checkAcks(log []Entry, first int64, l *Ledger) {
+// checkAcks looks for each acknowledged message under its id. What was acknowledged before an epoch began may be gone.
+func (r *Report) checkAcks(log []Entry, first int64, l *Ledger, renewed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.Sent, r.Acknowledged = len(l.sent), len(l.acks)
@@ -114,12 +133,14 @@ func (r *Report) checkAcks(log []Entry, first int64, l *Ledger) {
 	for _, e := range log {
 		stored[e.Stamp] = e.ID
 	}
-	for s, id := range l.acks {
+	for s, a := range l.acks {
 		switch at, ok := stored[s]; {
-		case !ok && id >= first:
-			r.found(&r.Lost, "%s was acknowledged as %d and is not in the log", s.Key(), id)
-		case ok && at != id:
-			r.found(&r.Altered, "%s was acknowledged as %d and is stored as %d", s.Key(), id, at)
+		case (!ok || at != a.id) && a.at.Before(renewed):
+			r.Forgotten++
+		case !ok && a.id >= first:
+			r.found(&r.Lost, "%s was acknowledged as %d and is not in the log", s.Key(), a.id)
+		case ok && at != a.id:
+			r.found(&r.Altered, "%s was acknowledged as %d and is stored as %d", s.Key(), a.id, at)
 		}
 	}
 }
@@ -137,14 +158,20 @@ func (r *Report) checkView(v *View, first int64, prefix []uint64) {
 	for range v.late {
 		r.found(&r.OutOfOrder, "%s saw an entry after a later one", v.Name)
 	}
+	for range v.skipped {
+		r.found(&r.Lost, "%s did not see an entry of an earlier epoch", v.Name)
+	}
 	for id := range v.missing {
 		r.found(&r.Lost, "%s did not see %d", v.Name, id)
 	}
 	for id := v.Last() + 1; id <= last; id++ {
 		r.found(&r.Lost, "%s did not see %d, after the last it saw", v.Name, id)
 	}
-	for _, run := range v.runs {
+	for i, run := range v.runs {
 		r.Received += int(run.to - run.from)
+		if i < v.old {
+			continue
+		}
 		from := max(run.from, first-1)
 		if run.to > last {
 			r.found(&r.Altered, "%s saw %d, beyond the log's end at %d", v.Name, run.to, last)
@@ -161,5 +188,5 @@ func (r *Report) checkView(v *View, first int64, prefix []uint64) {
 			r.found(&r.Altered, "%s saw other entries between %d and %d than are stored", v.Name, run.from, run.to)
 		}
 	}
-	r.Received -= len(v.missing)
+	r.Received -= len(v.missing) + v.skipped
 }

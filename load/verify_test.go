@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // history is a log of n entries by two publishers, all acknowledged, and a view
@@ -114,6 +115,42 @@ func TestVerifyFindsEachFault(t *testing.T) {
 		if r.Lost != c.want.Lost || r.Repeated != c.want.Repeated || r.OutOfOrder != c.want.OutOfOrder || r.Altered != c.want.Altered {
 			t.Errorf("%s: %s", name, r)
 		}
+	}
+}
+
+// What a store lost with an epoch is not held against the server; what it acknowledged in the new one is.
+func TestVerifyForgivesWhatWentWithAnEpoch(t *testing.T) {
+	_, l, v := history(10)
+	v.Renew(0, time.Now())
+	late := &View{Name: "late"} // began in the new epoch
+	late.Begin(0)
+	var log []Entry
+	for i := range 4 {
+		e := Entry{int64(i + 1), Stamp{"q", int64(i + 1)}}
+		l.Sent(e.Stamp)
+		l.Acked(e.Stamp, e.ID)
+		v.See(e)
+		late.See(e)
+		log = append(log, e)
+	}
+	r := Verify(log, l, v, late)
+	if !r.OK() || r.Forgotten != 10 || r.Received != 18 || r.Stored != 4 {
+		t.Fatal(r, r.Forgotten)
+	}
+	l.Sent(Stamp{"q", 5})
+	l.Acked(Stamp{"q", 5}, 5)
+	if r := Verify(log, l, v, late); r.Lost != 1 {
+		t.Error("lost in the new epoch:", r)
+	}
+	v.Renew(0, time.Now()) // another one, in which a hole is
+	v.See(log[0])
+	v.See(log[2])
+	v.Renew(0, time.Now())
+	for _, e := range log {
+		v.See(e)
+	}
+	if r := Verify(log, l, v, late); r.Lost != 1 || r.OK() {
+		t.Error("a hole in an earlier epoch:", r)
 	}
 }
 

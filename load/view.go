@@ -1,20 +1,29 @@
 package load
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"time"
+)
 
 // View is what one reader saw of a channel, checked as it comes, in constant
 // memory: ids must follow one another, and what they carried is summed up for the
 // comparison with the log.
 //
 //	runs:   (from … to]   reset   (from … to]   …      each with the sum of its entries
+//
+// A reset may begin an epoch, whose ids have nothing to do with those before it.
 type View struct {
-	Name string
+	Name   string
+	Resets int
+	Epochs int // of them, those that began an epoch
 
 	runs     []run
-	missing  map[int64]bool // skipped and not yet seen late
+	renewed  time.Time      // when the newest epoch began for this reader
+	old      int            // of the runs, those of earlier epochs
+	missing  map[int64]bool // of this epoch: skipped and not yet seen late
+	skipped  int            // of earlier ones
 	repeated int
 	late     int // seen after a larger id
-	Resets   int
 }
 
 // run is an unbroken stretch of the log.
@@ -59,8 +68,17 @@ func (v *View) See(e Entry) {
 	r.sum += sum(e)
 }
 
-// Reset notes that the server told of a gap: reading goes on after this id.
+// Reset notes that the server reported a gap: reading continues after this id.
 func (v *View) Reset(after int64) {
 	v.Resets++
 	v.runs = append(v.runs, run{from: after, to: after})
+}
+
+// Renew notes a reset that began an epoch: the store may have lost what it had acknowledged.
+func (v *View) Renew(after int64, at time.Time) {
+	v.Epochs++
+	v.renewed, v.old = at, len(v.runs)
+	v.skipped += len(v.missing)
+	clear(v.missing)
+	v.Reset(after)
 }

@@ -1,13 +1,17 @@
 package testenv
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -101,6 +105,24 @@ func (s *SharedService) Control(verb string, args ...string) (out string, err er
 
 // Dir is the folder in which a service that was started keeps its files.
 func (s *SharedService) Dir() string { return s.dir }
+
+// Signal sends a signal to the process of a service that was started: SIGSTOP freezes it. node counts from 1, of one that has several.
+func (s *SharedService) Signal(node int, sig syscall.Signal) error {
+	file := filepath.Join(s.dir, fmt.Sprint("n", node), "pid")
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		b, err = os.ReadFile(filepath.Join(s.dir, "pid"))
+	}
+	if err != nil {
+		return err
+	}
+	pid, _, _ := strings.Cut(string(b), " ")
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		return fmt.Errorf("read the process of %s: %w", filepath.Base(s.script), err)
+	}
+	return syscall.Kill(n, sig)
+}
 
 // Stop ends the service, if it was started.
 func (s *SharedService) Stop() error {

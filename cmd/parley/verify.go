@@ -29,6 +29,7 @@ type verifyCmd struct {
 func (verifyCmd) Help() string {
 	return "Publishers send messages with keys and repeat what was not acknowledged; readers hop between the transports and drop their " +
 		"connections at random. " +
+		"In one more channel each message is deleted, and must not be shown a second later. " +
 		"At the end the log is held against what was acknowledged and against what each reader saw. Kill and restart the server meanwhile: " +
 		"the numbers must be the same. " +
 		"Exit code 0: nothing was lost, repeated or out of order; 1: something was."
@@ -81,7 +82,8 @@ func (c *verifyCmd) print(p *program, r *load.Report) error {
 		value int
 	}{
 		{"sent", r.Sent}, {"acknowledged", r.Acknowledged}, {"stored", r.Stored}, {"received", r.Received},
-		{"lost", r.Lost}, {"repeated", r.Repeated}, {"out of order", r.OutOfOrder}, {"altered", r.Altered}, {"resets", r.Resets},
+		{"lost", r.Lost}, {"repeated", r.Repeated}, {"out of order", r.OutOfOrder}, {"altered", r.Altered},
+		{"deleted text shown", r.Shown}, {"forgotten with an epoch", r.Forgotten}, {"resets", r.Resets},
 	} {
 		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.value)
 	}

@@ -1,7 +1,7 @@
 // Package demo shows that readers go on after the server was killed: it keeps a
 // parley dev process running, writes to it steadily, and serves a page that reads
-// it in four ways and has a button to kill it. It uses the server only as anybody
-// could, over HTTP and with signals.
+// it in four ways and has a button to kill it. In a second tab it does the same with several nodes behind a balancer. It uses
+// servers only as anybody could, over HTTP and with signals.
 package demo
 
 import (
@@ -26,8 +26,10 @@ type Config struct {
 	Args   []string      // more flags for its dev command; --data among them keeps the messages
 	Listen string        // where the page is served; "127.0.0.1:8090", since 8080 is dev's own
 	Every  time.Duration // the writer's pace; 200 ms
-	Stdout io.Writer     // gets one line when all is ready; discarded if nil
-	Stderr io.Writer     // gets what the server writes to stderr; discarded if nil
+	// Cluster is shown in a second tab. nil: there is only the one server.
+	Cluster *Cluster
+	Stdout  io.Writer // gets one line when all is ready; discarded if nil
+	Stderr  io.Writer // gets what the server writes to stderr; discarded if nil
 }
 
 func (c Config) withDefaults() Config {
@@ -68,15 +70,20 @@ func Run(ctx context.Context, c Config) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	s := &server{
-		binary: c.Binary,
-		// flags that stand later win, so Args may name another data directory
-		args:   append([]string{"dev", "--listen", addr, "--admin-listen", "127.0.0.1:0", "--data", data}, c.Args...),
-		stderr: c.Stderr,
-		first:  make(chan struct{}),
+	// flags that stand later win, so Args may name another data directory
+	one := newServer("the server", c.Binary, c.Stderr, append([]string{"--listen", addr, "--data", data}, c.Args...)...)
+	scenes := []*scene{{url: "http://" + addr, servers: []*server{one}}}
+	if c.Cluster != nil {
+		many, err := c.Cluster.scene(c.Binary, data, c.Stderr)
+		if err != nil {
+			return err
+		}
+		scenes = append(scenes, many)
 	}
-	w := &writer{url: "http://" + addr + "/api/messages", every: c.Every}
-	site := &http.Server{Handler: newHandler(s, w, "http://"+addr), ReadHeaderTimeout: 10 * time.Second}
+	for _, s := range scenes {
+		s.writer = &writer{url: s.url + "/api/messages", every: c.Every}
+	}
+	site := &http.Server{Handler: newHandler(scenes), ReadHeaderTimeout: 10 * time.Second}
 
 	var running sync.WaitGroup
 	run := func(f func() error) {
@@ -86,11 +93,33 @@ func Run(ctx context.Context, c Config) error {
 			}
 		})
 	}
-	run(func() error { return s.run(ctx) })
+	ready := make(chan struct{})
+	for _, s := range scenes {
+		for _, server := range s.servers {
+			run(func() error { return server.run(ctx) })
+		}
+	}
+	go func() {
+		defer close(ready)
+		for _, s := range scenes {
+			for _, server := range s.servers {
+				select {
+				case <-server.first:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
 	select {
-	case <-s.first:
+	case <-ready:
+		if ctx.Err() != nil {
+			break
+		}
 		fmt.Fprintf(c.Stdout, "parley demo ready page=http://%s server=http://%s\n", page.Addr(), addr)
-		run(func() error { return w.run(ctx) })
+		for _, s := range scenes {
+			run(func() error { return s.writer.run(ctx) })
+		}
 		run(func() error {
 			if err := site.Serve(page); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve the demo's page: %w", err)

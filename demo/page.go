@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"strconv"
 
 	"parley/web"
 )
 
-// newHandler serves the page, what it needs to know, and the button.
-func newHandler(s *server, w *writer, base string) http.Handler {
+// newHandler serves the page, what it needs to know, and the buttons.
+func newHandler(scenes []*scene) http.Handler {
 	mux := http.NewServeMux()
 	body, csp, _ := web.Page("demo.html")
 	mux.HandleFunc("GET /{$}", func(out http.ResponseWriter, r *http.Request) {
@@ -17,20 +18,41 @@ func newHandler(s *server, w *writer, base string) http.Handler {
 		out.Header().Set("Content-Security-Policy", csp)
 		out.Write(body)
 	})
+	// of is the tab that a page shows.
+	of := func(r *http.Request) *scene {
+		if r.URL.Query().Has("cluster") && len(scenes) > 1 {
+			return scenes[1]
+		}
+		return scenes[0]
+	}
 	// from is where a page that opens now begins to read; all four panes alike.
 	mux.HandleFunc("GET /demo/info", func(out http.ResponseWriter, r *http.Request) {
-		up, kills := s.state()
+		s := of(r)
+		type state struct {
+			Name  string `json:"name"`
+			Up    bool   `json:"up"`
+			Kills int    `json:"kills"`
+		}
+		var servers []state
+		for _, one := range s.servers {
+			up, kills := one.state()
+			servers = append(servers, state{one.name, up, kills})
+		}
 		answer(out, http.StatusOK, map[string]any{
-			"server": base, "channel": Channel, "from": w.last.Load(), "written": w.sent.Load(), "up": up, "kills": kills,
+			"server": s.url, "channel": Channel, "from": s.writer.last.Load(), "written": s.writer.sent.Load(),
+			"servers": servers, "tabs": len(scenes),
 		})
 	})
 	mux.HandleFunc("POST /demo/kill", func(out http.ResponseWriter, r *http.Request) {
-		kills, err := s.kill()
+		n, err := strconv.Atoi(r.URL.Query().Get("n"))
 		if err != nil {
-			answer(out, http.StatusConflict, map[string]any{"kills": kills, "detail": err.Error()})
+			n = 0
+		}
+		if err := of(r).kill(n); err != nil {
+			answer(out, http.StatusConflict, map[string]any{"detail": err.Error()})
 			return
 		}
-		answer(out, http.StatusOK, map[string]any{"kills": kills})
+		answer(out, http.StatusOK, map[string]any{})
 	})
 	return loopbackOnly(http.NewCrossOriginProtection().Handler(mux))
 }

@@ -15,6 +15,7 @@ import (
 
 // server keeps one parley process running.
 type server struct {
+	name   string
 	binary string
 	args   []string
 	stderr io.Writer
@@ -26,6 +27,12 @@ type server struct {
 	kills int
 }
 
+// newServer is a server that is not started yet.
+func newServer(name, binary string, stderr io.Writer, args ...string) *server {
+	return &server{name: name, binary: binary, args: append([]string{"dev", "--admin-listen", "127.0.0.1:0"}, args...), stderr: stderr,
+		first: make(chan struct{})}
+}
+
 // run starts the process, and again each time it ends, until ctx ends. A server
 // that does not get ready the first time is an error: its flags are wrong.
 func (s *server) run(ctx context.Context) error {
@@ -35,7 +42,7 @@ func (s *server) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case !wasReady && lives == 0:
-			return fmt.Errorf("the server did not start: %w", err)
+			return fmt.Errorf("%s did not start: %w", s.name, err)
 		case !wasReady: // it will not like the next start any better
 			select {
 			case <-ctx.Done():
@@ -90,16 +97,16 @@ func (s *server) state() (up bool, kills int) {
 var errDead = errors.New("the server is not running; it is being brought back")
 
 // kill ends the process with SIGKILL. run brings it back.
-func (s *server) kill() (kills int, err error) {
+func (s *server) kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd == nil || !s.up {
-		return s.kills, errDead
+		return errDead
 	}
 	if err := s.cmd.Process.Kill(); err != nil {
-		return s.kills, errDead
+		return errDead
 	}
 	s.up = false
 	s.kills++
-	return s.kills, nil
+	return nil
 }

@@ -1,11 +1,15 @@
 package e2e_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"parley/demo"
@@ -76,4 +80,59 @@ func startDemo(t *testing.T) (url string) {
 		t.Fatalf("the demo says %q, %v", b[:n], err)
 	}
 	return string(page[1])
+}
+
+// make cluster: a person kills each of three nodes from the page next to the chat page, and nobody loses anything.
+func TestTheClusterLosesAndRepeatsNothingOverThreeKills(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"redis", "haproxy"} {
+		testenv.NeedService(t, name)
+	}
+	chat, page := startCluster(t)
+	if status, body := request(t, "GET", chat+"/", ""); status != 200 || !strings.Contains(body, "<title>") {
+		t.Errorf("the chat page is answered %d %.100s", status, body)
+	}
+	for _, line := range testenv.Browser(t, "clients/demo.cjs", page).Rest() {
+		t.Log(line)
+	}
+}
+
+// startCluster runs testenv/cluster until the test ends. Its ports may be taken: then it tries others.
+func startCluster(t *testing.T) (chat, page string) {
+	t.Helper()
+	for range 5 {
+		addr := testenv.FreePort(t)
+		cmd := exec.Command(filepath.Join(testenv.Root(), "testenv", "cluster"), addr[strings.LastIndexByte(addr, ':')+1:])
+		cmd.Stderr = t.Output()
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(stdout); page == "" && lines.Scan(); {
+			switch fields := strings.Fields(lines.Text()); {
+			case len(fields) > 2 && fields[0] == "chat":
+				chat = strings.TrimSuffix(fields[2], "/")
+			case len(fields) > 3 && fields[0] == "kill":
+				page = fields[3]
+			}
+		}
+		if page == "" {
+			t.Log(cmd.Wait())
+			continue
+		}
+		t.Cleanup(func() {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("the cluster ended with %v", err)
+			}
+		})
+		return chat, page
+	}
+	t.Fatal("the cluster does not start")
+	return "", ""
 }

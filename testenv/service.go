@@ -32,6 +32,22 @@ func Service(t testing.TB, name string, args ...string) (url string) {
 	return url
 }
 
+// NeedService skips the test if one of testenv/services cannot be installed.
+func NeedService(t testing.TB, name string) {
+	t.Helper()
+	if why := absent(filepath.Join(Root(), "testenv", "services", name)); why != "" {
+		Skip(t, why)
+	}
+}
+
+// absent installs a service, and is why it cannot be.
+func absent(script string) (why string) {
+	if out, err := exec.Command(script, "install").CombinedOutput(); err != nil {
+		return filepath.Base(script) + ": " + lastLine(string(out))
+	}
+	return ""
+}
+
 // SharedService is one of testenv/services that all tests of a package share: the first that asks for its
 // address starts it, and TestMain stops it.
 type SharedService struct {
@@ -67,8 +83,7 @@ func (s *SharedService) URL(t testing.TB) string {
 
 func (s *SharedService) up() (url string) {
 	name := filepath.Base(s.script)
-	if out, err := exec.Command(s.script, "install").CombinedOutput(); err != nil {
-		s.absent = name + ": " + lastLine(string(out))
+	if s.absent = absent(s.script); s.absent != "" {
 		return ""
 	}
 	addr, err := freePort()

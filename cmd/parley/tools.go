@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 )
 
 type demoCmd struct {
-	Listen string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the demo's page; port 0 picks a free one."`
+	Listen   string   `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the demo's page; port 0 picks a free one."`
+	Nodes    []string `sep:"," placeholder:"HOST:PORT" group:"Several nodes" help:"${help_demo_nodes}"`
+	Store    string   `placeholder:"URL" group:"Several nodes" help:"Store of these nodes: redis://HOST:PORT."`
+	Balancer string   `placeholder:"URL" group:"Several nodes" help:"URL of the load balancer in front of these nodes."`
 }
 
 func (c *demoCmd) Run(ctx context.Context, p *program) error {
@@ -20,7 +24,14 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	err = demo.Run(ctx, demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr})
+	cfg := demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr}
+	switch {
+	case len(c.Nodes) > 0 && c.Store != "" && c.Balancer != "":
+		cfg.Cluster = &demo.Cluster{Nodes: c.Nodes, Store: c.Store, Balancer: strings.TrimRight(c.Balancer, "/")}
+	case len(c.Nodes) > 0 || c.Store != "" || c.Balancer != "":
+		return refuse("--nodes, --store and --balancer belong together.", "Give all three, or run make cluster.")
+	}
+	err = demo.Run(ctx, cfg)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return refuse(fmt.Sprintf("another process listens on %s.", c.Listen),
 			"Stop it, or choose another address: --listen 127.0.0.1:0 picks a free one.")

@@ -19,9 +19,11 @@ run(async ({ page, say, args: [base] }) => {
   let head = await beyond(0)
   for (let kill = 1; kill <= 3; kill++) {
     head = await beyond(head + 5)
-    await p.waitForSelector('#server[data-up=true]')
-    await p.click('#kill')
-    await p.waitForSelector(`#server[data-kills="${kill}"]`)
+    const victim = `#servers li:nth-child(${1 + kill % await p.$$eval('#servers li', all => all.length)})`
+    await p.waitForSelector(`${victim}[data-up=true]`)
+    const before = Number(await p.getAttribute(victim, 'data-kills'))
+    await p.click(`${victim} button`)
+    await p.waitForSelector(`${victim}[data-kills="${before + 1}"]`)
     head = await beyond(head + 5)
     say(`kill ${kill}: all go on after ${head}`)
   }
@@ -33,5 +35,5 @@ run(async ({ page, say, args: [base] }) => {
     assert.ok(pane.received >= 30, `${pane.id} received too little`)
   }
   for (const line of await p.$$eval('pre', all => all.map(pre => pre.textContent.split('\n').length))) assert.ok(line <= 15)
-  if (process.env.PARLEY_SCREENSHOTS) await p.screenshot({ path: `${process.env.PARLEY_SCREENSHOTS}/demo.png`, fullPage: true })
+  if (process.env.PARLEY_SCREENSHOTS) await p.screenshot({ path: `${process.env.PARLEY_SCREENSHOTS}/${base.includes('cluster') ? 'cluster' : 'demo'}.png`, fullPage: true })
 })

@@ -1,0 +1,53 @@
+package demo
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Cluster is several nodes over one store, behind a balancer that the demo does not start: the page's second tab.
+type Cluster struct {
+	Nodes    []string // addresses on which the nodes listen, where the balancer looks for them
+	Store    string   // URL of what they share, such as redis://127.0.0.1:6379
+	Balancer string   // URL of the balancer
+}
+
+// scene is what one tab shows: servers that may be killed, a writer, and where readers connect.
+type scene struct {
+	url     string
+	servers []*server
+	writer  *writer
+}
+
+var errNoSuchServer = errors.New("there is no such server")
+
+// kill kills one of the servers by its number.
+func (s *scene) kill(n int) error {
+	if n < 0 || n >= len(s.servers) {
+		return errNoSuchServer
+	}
+	return s.servers[n].kill()
+}
+
+// scene makes the nodes, whose files are in a directory, without starting them.
+func (c *Cluster) scene(binary, dir string, stderr io.Writer) (*scene, error) {
+	secret := make([]byte, 48)
+	_, _ = rand.Read(secret)
+	file := filepath.Join(dir, "secret")
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
+		return nil, fmt.Errorf("make the secret of the nodes: %w", err)
+	}
+	s := &scene{url: c.Balancer}
+	for i, addr := range c.Nodes {
+		name := fmt.Sprint("n", i+1)
+		s.servers = append(s.servers, newServer(name, binary, stderr, "--node", name, "--listen", addr, "--log-level", "warn",
+			"--data", filepath.Join(dir, name), "--store", c.Store, "--bus", c.Store, "--presence", c.Store, "--presence-ttl", "5s",
+			"--cluster-secret-file", file))
+	}
+	return s, nil
+}

@@ -90,14 +90,14 @@ func TestFaults(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				judged += report.Received
-				rows = append(rows, fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %.1f s |", f.name, report.Received, report.Lost, report.Repeated,
-					report.OutOfOrder, report.Shown, report.Forgotten, served.Seconds()))
+				rows = append(rows, fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %.1f s |", f.name, report.Received, report.Lost,
+					report.Repeated, report.OutOfOrder, report.Shown, report.Forgotten, served.Seconds()))
 			})
 		}
 	})
 	slices.Sort(rows)
-	t.Logf("| fault | judged | lost | repeated | out of order | deleted text shown | forgotten with the epoch | served again after |\n%s\n%d judged",
-		strings.Join(rows, "\n"), judged)
+	t.Logf("| fault | judged | lost | repeated | out of order | deleted text shown | forgotten with the epoch | served again after |\n"+
+		"%s\n%d judged", strings.Join(rows, "\n"), judged)
 	if full() && judged < 1_000_000 {
 		t.Errorf("%d deliveries were judged", judged)
 	}
@@ -310,7 +310,8 @@ func (r *rig) killBus() time.Time {
 	before := r.birds.sent.Load()
 	r.span(60 * time.Second)
 	now := r.heals(func() {})
-	r.t.Logf("without the bus the nodes served within %v; %d messages were published", r.birds.servedSince(r.t, now), r.birds.sent.Load()-before)
+	served := r.birds.servedSince(r.t, now)
+	r.t.Logf("without the bus the nodes served within %v; %d messages were published", served, r.birds.sent.Load()-before)
 	at := r.heals(func() {
 		_, err := r.bus.Control("up")
 		r.check(err)

@@ -202,7 +202,14 @@ func watchedUser(t *testing.T, open opener) {
 }
 
 func TestPresenceThatTheBusLostIsToldWhenItIsKnown(t *testing.T) {
-	c := newCluster(t, 2, mem.NewStore(mem.StoreConfig{}), parleytest.BusFaults{})
+	for _, over := range []string{"memory", "redis"} {
+		t.Run("over "+over, func(t *testing.T) { lostPresence(t, sharedStores[over]) })
+	}
+}
+
+func lostPresence(t *testing.T, open opener) {
+	t.Parallel()
+	c := newCluster(t, 2, open, parleytest.BusFaults{})
 	quiet := func(client.Event) {}
 	for i, m := range c.members {
 		m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", quiet)
@@ -212,14 +219,14 @@ func TestPresenceThatTheBusLostIsToldWhenItIsKnown(t *testing.T) {
 	var w witness
 	c.members[1].open(t, "alice", client.WebSocket, "room", w.note)
 	until(t, "alice is here for both", func() bool {
-		here, err := c.members[0].store.Here(t.Context(), "room", 10)
+		here, err := c.members[0].presence.Here(t.Context(), "room", 10)
 		return err == nil && here.Count == 2
 	})
 	c.members[1].bus.Set(parleytest.BusFaults{Lose: 1})
 	leave()
 	c.members[0].open(t, "carol", client.SSE, "room", quiet)
 	until(t, "carol is in the room and bob is not", func() bool {
-		here, err := c.members[1].store.Here(t.Context(), "room", 10)
+		here, err := c.members[1].presence.Here(t.Context(), "room", 10)
 		return err == nil && len(here.Users) == 2 && here.Users[1].User == "carol"
 	})
 	if got := w.of("bob", "carol"); strings.Contains(got, "carol") {

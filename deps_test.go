@@ -16,6 +16,8 @@ import (
 var mayReach = [][2]string{
 	{"parley", ""},
 	{"parley/internal/codec", "parley"},
+	{"parley/internal/lastseen", "parley"},
+	{"parley/internal/relay", "parley"},
 	{"parley/internal/...", ""},
 	{"parley/wire", "parley"},
 	{"parley/engine", "parley parley/wire"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/lastseen"
 )
 
 // PresenceConfig of a Presence. The zero value works.
@@ -24,7 +25,7 @@ type Presence struct {
 	mu    sync.Mutex
 	nodes map[string]*node // with a lease that may have ended
 	ended []parley.Gone    // what nobody has reaped
-	seen  memory
+	seen  lastseen.Memory
 }
 
 var _ parley.Presence = (*Presence)(nil)
@@ -45,7 +46,7 @@ func NewPresence(cfg PresenceConfig) *Presence {
 	if cfg.Remember == 0 {
 		cfg.Remember = 100_000
 	}
-	return &Presence{clock: cfg.Clock, nodes: map[string]*node{}, seen: memory{most: cfg.Remember}}
+	return &Presence{clock: cfg.Clock, nodes: map[string]*node{}, seen: lastseen.Memory{Most: cfg.Remember}}
 }
 
 // Beat implements parley.Presence.
@@ -70,7 +71,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 			n.users[c.User] = struct{}{}
 		default:
 			delete(n.users, c.User)
-			p.seen.note(c.User, c.Seen)
+			p.seen.Note(c.User, c.Seen)
 		}
 	}
 	lease := parley.Lease{Known: known, Others: len(p.nodes) - 1, Elsewhere: make([]bool, len(b.Changes))}
@@ -141,7 +142,7 @@ func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley
 	for i, user := range users {
 		found[i] = parley.OnlineStatus{User: user, Online: p.hasLocked(user, "", nil)}
 		if !found[i].Online {
-			found[i].Seen = p.seen.of[user]
+			found[i].Seen = p.seen.Of(user)
 		}
 	}
 	return found, nil
@@ -204,44 +205,12 @@ func (p *Presence) endLocked(name string) {
 	delete(p.nodes, name)
 	at := parley.Timestamp(n.beat.UnixMicro())
 	for user := range n.users {
-		p.seen.note(user, at)
+		p.seen.Note(user, at)
 		p.ended = append(p.ended, parley.Gone{User: user, Seen: at})
 	}
 	for channel, room := range n.rooms {
 		for user := range room {
 			p.ended = append(p.ended, parley.Gone{User: user, Channel: channel, Seen: at})
 		}
-	}
-}
-
-// memory keeps a number of moments, the latest noted.
-type memory struct {
-	most  int
-	of    map[parley.UserID]parley.Timestamp
-	order []note // as they were noted, also those that a later one made void
-}
-
-type note struct {
-	user parley.UserID
-	at   parley.Timestamp
-}
-
-func (m *memory) note(user parley.UserID, at parley.Timestamp) {
-	if at <= m.of[user] {
-		return
-	}
-	if m.of == nil {
-		m.of = map[parley.UserID]parley.Timestamp{}
-	}
-	m.of[user] = at
-	m.order = append(m.order, note{user, at})
-	if len(m.order) > 2*m.most {
-		m.order = slices.DeleteFunc(m.order, func(n note) bool { return m.of[n.user] != n.at })
-	}
-	for len(m.of) > m.most {
-		if first := m.order[0]; m.of[first.user] == first.at {
-			delete(m.of, first.user)
-		}
-		m.order = m.order[1:]
 	}
 }

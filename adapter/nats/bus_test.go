@@ -1,0 +1,280 @@
+package nats_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"parley"
+	adapter "parley/adapter/nats"
+	"parley/parleytest"
+	"parley/testenv"
+)
+
+func TestBus(t *testing.T) {
+	parleytest.RunBus(t, func(t *testing.T) parleytest.BusHarness {
+		w := new(wires)
+		cfg := config(t)
+		cfg.Dial = w.dial
+		return parleytest.BusHarness{Buses: buses(t, cfg), Break: w.cut}
+	})
+}
+
+func buses(t *testing.T, cfg adapter.Config) (all []parley.Bus) {
+	for range 3 {
+		b, err := adapter.NewBus(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+func TestBusOfSlowHandlerHasLost(t *testing.T) {
+	b := buses(t, config(t))[0]
+	held, lost := make(chan struct{}), make(chan struct{}, 1)
+	run(t, b, listener{deliver: func(parley.Envelope) { <-held }, lost: func() {
+		select {
+		case lost <- struct{}{}:
+		default:
+		}
+	}})
+	join(t, b, "room")
+	var sending sync.WaitGroup
+	for range 20 {
+		sending.Go(func() {
+			for range 1000 {
+				if err := b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	sending.Wait()
+	join(t, b, "after") // the server has taken all
+	close(held)
+	soon(t, "Lost", lost)
+}
+
+func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
+	cfg := config(t)
+	b := buses(t, cfg)[0].(*adapter.Bus)
+	got := make(chan parley.Envelope, 10)
+	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
+	join(t, b, "room")
+	url, prefix, _ := strings.Cut(cfg.URL, "?prefix=")
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	for _, message := range []string{"\x02x", "\x01\x01", "x", ""} {
+		if err := nc.Publish(prefix+".chat.room", []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	if e := soon(t, "an envelope", got); e.Head != 7 {
+		t.Errorf("delivered %+v", e)
+	}
+	if n := b.Ignored(); n != 4 {
+		t.Errorf("%d were ignored, want 4", n)
+	}
+}
+
+// Names that mean something in a subject are channels like others, and none hears of another.
+func TestChannelsWithDotsAreApart(t *testing.T) {
+	all := buses(t, config(t))
+	got := make(chan parley.Envelope, 100)
+	run(t, all[0], listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
+	run(t, all[1], listener{deliver: func(parley.Envelope) {}, lost: func() {}})
+	for _, c := range []parley.ChannelID{"a.b", "a..b.", "$inbox/al.ice", "last"} {
+		join(t, all[0], c)
+	}
+	join(t, all[1], "other")
+	for i, c := range []parley.ChannelID{"a", "a.c", "b", "a.b", "a.b.c", "a..b.", "$inbox/al.ice", "$inbox/al", "last"} {
+		publish(t, all[1], parley.Envelope{Channel: c, Head: int64(i)})
+	}
+	for _, want := range []parley.ChannelID{"a.b", "a..b.", "$inbox/al.ice", "last"} {
+		if e := soon(t, "an envelope", got); e.Channel != want {
+			t.Errorf("delivered %q, want %q", e.Channel, want)
+		}
+	}
+}
+
+// stopped is a service of its own, which ends with the test.
+func stopped(t *testing.T, args ...string) *testenv.SharedService {
+	s := testenv.NewService("nats", args...)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestBusOverTLSWithToken(t *testing.T) {
+	s := stopped(t, "--tls", "--token", "secret")
+	host := strings.TrimPrefix(s.URL(t), "nats://")
+	ca := filepath.Join(s.Dir(), "tls", "ca.crt")
+	b := buses(t, adapter.Config{URL: "nats://secret@" + host + "?ca=" + ca})[0]
+	got := make(chan parley.Envelope, 10)
+	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
+	join(t, b, "room")
+	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	soon(t, "an envelope", got)
+	for _, url := range []string{"nats://secret@" + host + "?tls=true", "nats://wrong@" + host + "?ca=" + ca, "nats://" + host} {
+		if p, err := adapter.Open(t.Context(), adapter.Config{URL: url}); err == nil {
+			p.Close()
+			t.Errorf("%s is let in", url)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "wrong") {
+			t.Errorf("the error shows the token: %v", err)
+		}
+	}
+}
+
+func TestBusJoinsAgainWhenNATSWasAway(t *testing.T) {
+	s := stopped(t)
+	all := buses(t, adapter.Config{URL: s.URL(t)})
+	b, other := all[0], all[1]
+	got, lost, cut := make(chan parley.Envelope, 10), make(chan struct{}, 10), make(chan struct{}, 10)
+	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() { lost <- struct{}{} }})
+	run(t, other, listener{deliver: func(parley.Envelope) {}, lost: func() { cut <- struct{}{} }})
+	join(t, b, "room")
+	join(t, other, "any")
+	if _, err := s.Control("kill"); err != nil {
+		t.Fatal(err)
+	}
+	for other.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 1}) == nil {
+		// until the connection is known to be broken
+	}
+	joined := make(chan error, 1) // buffered for its only sender
+	go func() { joined <- b.Join(t.Context(), "later") }()
+	if _, err := s.Control("up"); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "Lost", lost)
+	soon(t, "Lost on the other node", cut)
+	if err := soon(t, "Join", joined); err != nil {
+		t.Error(err)
+	}
+	for _, channel := range []parley.ChannelID{"room", "later"} {
+		publish(t, other, parley.Envelope{Channel: channel, Head: 7})
+		if e := soon(t, "an envelope", got); e.Channel != channel || e.Head != 7 {
+			t.Errorf("delivered %+v", e)
+		}
+	}
+}
+
+// A node of a cluster is killed while all publish: the buses that were connected to it have lost something, move to the
+// others, and all hear all again.
+func TestClusterOutlivesOneOfItsServers(t *testing.T) {
+	s := stopped(t, "--nodes", "3")
+	all := buses(t, adapter.Config{URL: "nats://" + strings.ReplaceAll(s.URL(t), "nats://", "")})
+	var mu sync.Mutex
+	heads := make([]map[int64]bool, len(all))
+	news := make(chan struct{}, 1)
+	for i, b := range all {
+		heads[i] = map[int64]bool{}
+		run(t, b, listener{lost: func() {}, deliver: func(e parley.Envelope) {
+			mu.Lock()
+			heads[i][e.Head] = true
+			mu.Unlock()
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		}})
+		join(t, b, "room")
+	}
+	done := make(chan struct{})
+	var sending sync.WaitGroup
+	for i, b := range all {
+		sending.Go(func() {
+			for n := int64(0); ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+					_ = b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: n*10 + int64(i)}) // while it moves it fails
+				}
+			}
+		})
+	}
+	if _, err := s.Control("kill", "--node", "2"); err != nil {
+		t.Error(err)
+	}
+	close(done)
+	sending.Wait()
+	for i, b := range all {
+		join(t, b, "again") // it is connected
+		for head := int64(-10 * (i + 1)); ; head-- {
+			if b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: head}) == nil && arrived(&mu, heads, head, news) {
+				break
+			}
+		}
+	}
+}
+
+// arrived reports whether a head reaches everybody within a moment.
+func arrived(mu *sync.Mutex, heads []map[int64]bool, head int64, news <-chan struct{}) bool {
+	moment := time.NewTimer(50 * time.Millisecond)
+	defer moment.Stop()
+	for {
+		all := true
+		mu.Lock()
+		for _, h := range heads {
+			all = all && h[head]
+		}
+		mu.Unlock()
+		if all {
+			return true
+		}
+		select {
+		case <-news:
+		case <-moment.C:
+			return false
+		}
+	}
+}
+
+func TestConfigurationIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, empty := filepath.Join(dir, "seed"), filepath.Join(dir, "empty")
+	for file, content := range map[string][]byte{good: seed, empty: nil} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, url := range []string{"", "http://127.0.0.1", "nats://u:hidden@127.0.0.1:x", "nats://127.0.0.1/path", "nats://a?prefix=a.b",
+		"nats://a?creds=/not/there", "nats://a?nkey=/not/there", "nats://a?nkey=" + empty, "nats://a?ca=" + empty, "nats://a?other=1"} {
+		if _, err := adapter.NewBus(adapter.Config{URL: url}); err == nil {
+			t.Errorf("%q is taken", url)
+		} else if strings.Contains(err.Error(), "hidden") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+	for _, url := range []string{"nats://a,b,nats://c:1", "nats://u:p@a", "nats://token@a?tls=true", "nats://a?nkey=" + good} {
+		if _, err := adapter.NewBus(adapter.Config{URL: url}); err != nil {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}

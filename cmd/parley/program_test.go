@@ -363,6 +363,9 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"not in this version"}, "dev", "--store", "cassandra://127.0.0.1/parley")
 	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")
+	refused(t, []string{"--presence nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "nats://127.0.0.1")
+	refused(t, []string{"--bus", "nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "amqp://127.0.0.1")
+	refused(t, []string{"--presence", "nats://"}, "dev", "--store", "redis://127.0.0.1", "--presence", "amqp://127.0.0.1")
 	refused(
 		t,
 		[]string{"--cluster-secret-file"},

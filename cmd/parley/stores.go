@@ -31,6 +31,8 @@ type stores struct {
 	outbox   parley.Outbox
 	promise  func() string // what an acknowledgment guarantees
 
+	busAt, presenceAt string // the URLs, without passwords
+
 	run      func(context.Context) error
 	reopened func(func(...parley.ChannelID)) // has the function called after the store was opened again
 	refusal  func(context.Context) error     // why nothing can be stored now
@@ -64,18 +66,8 @@ func (f *nodeFlags) checkStores() error {
 			"  --store redis://HOST:PORT                       # a database that all nodes share")
 	case f.shared() && !redisURL(f.Store):
 		return refuse("--store "+secretless(f.Store)+": not in this version.", "Use --store embedded, or --store redis://HOST:PORT.")
-	case f.Bus != "local" && !redisURL(f.Bus):
-		return refuse("--bus "+secretless(f.Bus)+": not in this version.", "Use --bus local, or --bus redis://HOST:PORT.")
-	case f.Presence != "memory" && !redisURL(f.Presence):
-		return refuse(
-			"--presence "+secretless(f.Presence)+": not in this version.",
-			"Use --presence memory, or --presence redis://HOST:PORT.",
-		)
-	case f.Bus != "local" && f.Presence == "memory":
-		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
-			"Add --presence redis://HOST:PORT.")
 	}
-	return nil
+	return f.checkBuses()
 }
 
 // clusterSecret is what all nodes derive common keys from: that of --cluster-secret-file, else
@@ -117,36 +109,7 @@ func (n *node) openStores(ctx context.Context) (s *stores, err error) {
 	if err != nil {
 		return s, err
 	}
-	switch n.flags.Presence {
-	case "memory":
-		s.presence = mem.NewPresence(mem.PresenceConfig{})
-	default:
-		p, err := redis.OpenPresence(ctx, redis.Config{URL: n.flags.Presence})
-		if err != nil {
-			return s, away("--presence", n.flags.Presence, err)
-		}
-		s.presence, s.closers = p, append(s.closers, p.Close)
-	}
-	if n.flags.Bus != "local" {
-		if s.bus, err = redis.NewBus(redis.Config{URL: n.flags.Bus}); err != nil {
-			return s, away("--bus", n.flags.Bus, err)
-		}
-	}
-	return s, nil
-}
-
-// away says that a server could not be used.
-func away(flag, url string, err error) error {
-	return fmt.Errorf("%s %s cannot be used: %w", flag, secretless(url), err)
-}
-
-// secretless is a URL without a password.
-func secretless(url string) string {
-	scheme, rest, ok := strings.Cut(url, "://")
-	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
-		return scheme + "://…" + rest[at:]
-	}
-	return url
+	return s, n.openBuses(ctx, s)
 }
 
 func (n *node) openRedis(ctx context.Context, s *stores) error {
@@ -214,11 +177,11 @@ func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differi
 			is.Store.Detail+"; damaged: "+strings.Join(names, ", ")+", whose unreadable parts are unavailable", "; ")
 	}
 	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
-		is.Presence = httpapi.Part{Detail: err.Error()}
+		is.Presence = httpapi.Part{Detail: s.presenceAt + ": " + err.Error()}
 	}
 	deaf, differing := peers()
 	if deaf {
-		is.Bus = httpapi.Part{Detail: "the bus delivers nothing; other nodes' messages are found by reading the log"}
+		is.Bus = httpapi.Part{Detail: "the bus " + s.busAt + " delivers nothing; other nodes' messages are found by reading the log"}
 	}
 	if len(differing) > 0 {
 		is.Settings = httpapi.Part{Detail: "other settings than this node's have " + strings.Join(differing, ", ")}

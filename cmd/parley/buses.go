@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley"
+	"parley/adapter/mem"
+	"parley/adapter/nats"
+	"parley/adapter/redis"
+)
+
+// Servers that a setting may name, by the beginning of its URL.
+var (
+	busSchemes      = []string{"redis", "rediss", "nats"}
+	presenceSchemes = []string{"redis", "rediss", "nats"}
+)
+
+// schemeOf is what a URL begins with; "" for a word.
+func schemeOf(url string) string {
+	scheme, _, ok := strings.Cut(url, "://")
+	if !ok {
+		return ""
+	}
+	return scheme
+}
+
+// checkBuses refuses a bus and a store of presence that are unknown or do not belong together.
+func (f *nodeFlags) checkBuses() error {
+	switch {
+	case f.Bus != "local" && !slices.Contains(busSchemes, schemeOf(f.Bus)):
+		return refuse("--bus "+secretless(f.Bus)+" is not a bus that this version knows.",
+			"Use --bus local, redis://HOST:PORT or nats://HOST:PORT.")
+	case f.Presence != "memory" && !slices.Contains(presenceSchemes, schemeOf(f.Presence)):
+		return refuse("--presence "+secretless(f.Presence)+" is not a store of presence that this version knows.",
+			"Use --presence memory, redis://HOST:PORT or nats://HOST:PORT.")
+	case f.Bus != "local" && f.Presence == "memory":
+		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
+			"Add --presence redis://HOST:PORT or --presence nats://HOST:PORT.")
+	}
+	return nil
+}
+
+// openBuses opens what --bus and --presence name.
+func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
+	s.busAt, s.presenceAt = secretless(n.flags.Bus), secretless(n.flags.Presence)
+	switch f := n.flags; schemeOf(f.Presence) {
+	case "":
+		s.presence = mem.NewPresence(mem.PresenceConfig{})
+	case "nats": // used tickets expire like leases, and are kept with them
+		p, err := nats.Open(ctx, nats.Config{URL: f.Presence})
+		if err != nil {
+			return away("--presence", f.Presence, err)
+		}
+		s.presence, s.once, s.closers = p, p, append(s.closers, p.Close)
+	default:
+		p, err := redis.OpenPresence(ctx, redis.Config{URL: f.Presence})
+		if err != nil {
+			return away("--presence", f.Presence, err)
+		}
+		s.presence, s.closers = p, append(s.closers, p.Close)
+	}
+	if s.bus, err = n.openBus(); err != nil {
+		return away("--bus", n.flags.Bus, err)
+	}
+	return nil
+}
+
+// openBus returns the bus, not connected yet; nil: there is none.
+func (n *node) openBus() (parley.Bus, error) {
+	switch url := n.flags.Bus; schemeOf(url) {
+	case "":
+		return nil, nil
+	case "nats":
+		b, err := nats.NewBus(nats.Config{URL: url})
+		if err != nil {
+			return nil, err // and not a *nats.Bus that is nil
+		}
+		return b, nil
+	default:
+		b, err := redis.NewBus(redis.Config{URL: url})
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+}
+
+// away says that a server could not be used.
+func away(flag, url string, err error) error {
+	return fmt.Errorf("%s %s cannot be used: %w", flag, secretless(url), err)
+}
+
+// secretless is a URL without passwords.
+func secretless(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "://…" + rest[at:]
+	}
+	return url
+}

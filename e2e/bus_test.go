@@ -1,0 +1,125 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"parley/load"
+	"parley/testenv"
+)
+
+// broker is a bus that a test may break.
+type broker struct {
+	*testenv.SharedService
+	t *testing.T
+}
+
+func (b broker) control(verb string, args ...string) {
+	if _, err := b.Control(verb, args...); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// freeze stops the broker's process for a while, as it is.
+func (b broker) freeze(while time.Duration) {
+	line, err := os.ReadFile(filepath.Join(b.Dir(), "pid"))
+	pid, _ := strconv.Atoi(strings.Fields(string(line) + " 0")[0])
+	if err != nil || pid <= 0 {
+		b.t.Errorf("the broker's process is not known: %v", err)
+		return
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		b.t.Error(err)
+	}
+	time.Sleep(while)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// Two processes over a store in Redis, and a bus that is another server, which is killed, frozen and begun again with
+// nothing in it: it is a hint, so clients that hop between the nodes lose, repeat and reorder nothing.
+func TestAClusterOutlivesItsBus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		bus      string
+		presence bool // there too, else in Redis
+	}{{"nats", true}} {
+		t.Run(c.bus, func(t *testing.T) {
+			t.Parallel()
+			bus := broker{testenv.NewService(c.bus), t}
+			busURL := c.bus + "://" + strings.TrimPrefix(bus.URL(t), c.bus+"://")
+			redis := testenv.NewService("redis")
+			store := redis.URL(t)
+			t.Cleanup(func() {
+				for _, s := range []*testenv.SharedService{bus.SharedService, redis} {
+					if err := s.Stop(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			presence := store
+			if c.presence {
+				presence = busURL
+			}
+			urls := clusterOf(t, 2, "--store", store, "--bus", busURL, "--presence", presence)
+			long := 12 * time.Second
+			if d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER_TIME")); err == nil {
+				long = d
+			}
+			broken := make(chan struct{})
+			go func() {
+				defer close(broken)
+				pause := long / 12
+				for _, do := range []func(){
+					func() { bus.control("kill"); time.Sleep(pause); bus.control("up") },
+					func() { bus.freeze(2 * pause) },
+					func() { bus.control("down", "--wipe"); bus.control("up") },
+				} {
+					time.Sleep(pause)
+					do()
+				}
+			}()
+			report, err := load.Run(t.Context(), load.Config{Servers: urls, For: long, DropOdds: 50, Seed: 11})
+			<-broken
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !report.OK() {
+				t.Fatalf("%+v", report)
+			}
+			t.Logf("%+v", report)
+			// And then it is as before: both nodes are ready, the bus delivers.
+			for _, url := range urls {
+				becomes(t, "readiness of "+url, true, func() bool {
+					status, answer := request(t, "GET", url+"/readyz", "")
+					return status == 200 && strings.Contains(answer, `"bus":{"ok":true`) && strings.Contains(answer, `"presence":{"ok":true`)
+				})
+			}
+		})
+	}
+}
+
+// clusterOf are the URLs of processes with the same settings and secret.
+func clusterOf(t *testing.T, count int, args ...string) (urls []string) {
+	t.Helper()
+	secret := make([]byte, 48)
+	_, _ = rand.Read(secret)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		own := append([]string{"--node", fmt.Sprint("n", i), "--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"}, args...)
+		urls = append(urls, testenv.Server(t, own...).URL)
+	}
+	return urls
+}

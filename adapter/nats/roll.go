@@ -3,6 +3,7 @@ package nats
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"parley"
@@ -130,9 +131,10 @@ func (r *roll) change(n *lease, c *parley.PresenceChange) {
 	in := r.rooms[c.Channel]
 	if in == nil {
 		in = new(room)
-		r.rooms[c.Channel] = in
+		r.rooms[parley.ChannelID(strings.Clone(string(c.Channel)))] = in
 	}
-	in.put(c.User, stay{n, c.Since, c.Transports})
+	user := parley.UserID(strings.Clone(string(c.User))) // it must not keep the whole operation in memory
+	in.put(user, stay{n, c.Since, c.Transports})
 }
 
 func (r *roll) remove(n *lease, user parley.UserID, channel parley.ChannelID) {

@@ -86,16 +86,15 @@ func (s *SharedService) up() (url string) {
 	if s.absent = absent(s.script); s.absent != "" {
 		return ""
 	}
-	addr, err := freePort()
-	if err == nil {
-		s.dir, err = os.MkdirTemp("", "parley-"+name)
+	out, err := s.upSomewhere(name)
+	for range 4 { // a service of several nodes takes ports beside the one that was free
+		if err == nil || !strings.Contains(err.Error(), "in use") && !strings.Contains(err.Error(), "is taken by") {
+			break
+		}
+		if err = s.Stop(); err == nil {
+			out, err = s.upSomewhere(name)
+		}
 	}
-	if err != nil {
-		s.err = fmt.Errorf("start %s: %w", name, err)
-		return ""
-	}
-	s.where = []string{"--port", addr[strings.LastIndexByte(addr, ':')+1:], "--dir", s.dir}
-	out, err := s.Control("up")
 	if err != nil {
 		s.err = err
 		return ""
@@ -106,6 +105,19 @@ func (s *SharedService) up() (url string) {
 		return ""
 	}
 	return ready[1]
+}
+
+// upSomewhere starts the service on a port that is free.
+func (s *SharedService) upSomewhere(name string) (out string, err error) {
+	addr, err := freePort()
+	if err == nil {
+		s.dir, err = os.MkdirTemp("", "parley-"+name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("start %s: %w", name, err)
+	}
+	s.where = []string{"--port", addr[strings.LastIndexByte(addr, ':')+1:], "--dir", s.dir}
+	return s.Control("up")
 }
 
 // Control calls the script of a service that was started with another verb, such as kill or up.

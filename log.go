@@ -71,6 +71,7 @@ type Result struct {
 	Epoch     string // the one that Message.ID belongs to; "" with Err
 	Duplicate bool   // Message was stored by an earlier append with the same key
 	Facts     []Fact // what the store derived from it in the same step; see Index
+	Derived   bool   // all that follows from it was derived in the same step: Project has nothing to do for it
 	Unchanged bool   // nothing was stored: Message is what the change would have made of it
 	Err       error  // Message is not valid if set
 }

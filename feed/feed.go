@@ -148,7 +148,7 @@ var scratch = sync.Pool{New: func() any { return new([]parley.Message) }}
 // appended takes the results of an append.
 func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 	kept := scratch.Get().(*[]parley.Message)
-	entries, epoch := *kept, ""
+	entries, epoch, derived := *kept, "", true
 	defer func() {
 		clear(entries[:cap(entries)])
 		*kept = entries[:0]
@@ -164,6 +164,7 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 				entries = entries[:0]
 			}
 			entries, epoch = append(entries, r.Message), r.Epoch
+			derived = derived && r.Derived
 		}
 	}
 	if len(entries) == 0 {
@@ -171,7 +172,9 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 	}
 	f.take(channel, epoch, entries)
 	f.tell(channel, epoch, entries)
-	f.project(channel)
+	if !derived {
+		f.project(channel)
+	}
 	for i := range results {
 		if len(results[i].Facts) > 0 {
 			f.facts(channel, results[i].Facts)

@@ -61,3 +61,47 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 	log.proceed <- struct{}{}
 	<-done
 }
+
+// derived is a log that derives some of what it appends itself.
+type derived struct {
+	parley.Log
+	parley.Index
+	derives   bool
+	projected chan struct{}
+}
+
+func (d *derived) Append(_ context.Context, _ parley.ChannelID, ds ...parley.Draft) []parley.Result {
+	return []parley.Result{{Message: parley.Message{ID: 1, Channel: "c"}, Epoch: "e", Derived: d.derives}}
+}
+
+func (d *derived) Position(context.Context, ...parley.ChannelID) ([]int64, error) {
+	d.projected <- struct{}{}
+	return []int64{1}, nil
+}
+
+func (d *derived) Read(context.Context, parley.ChannelID, parley.Cursor, int) (parley.Run, error) {
+	return parley.Run{Epoch: "e"}, nil
+}
+
+func TestOnlyWhatWasNotDerivedIsProjected(t *testing.T) {
+	d := &derived{projected: make(chan struct{}, 10)}
+	f := feed.New(d, feed.Config{Index: d})
+	ctx, stop := context.WithCancel(t.Context())
+	running := make(chan error, 1) // buffered for its only sender
+	go func() { running <- f.Run(ctx) }()
+	publish := func(derives bool) {
+		d.derives = derives
+		f.PublishAll("c", []parley.Draft{{}})
+		f.Settle(t.Context(), "c")
+	}
+	publish(false)
+	<-d.projected
+	publish(true)
+	stop()
+	if err := <-running; err != nil {
+		t.Fatal(err)
+	}
+	if len(d.projected) > 0 {
+		t.Error("what the log had derived was projected once more")
+	}
+}

@@ -2,11 +2,12 @@ package redis
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,54 +16,89 @@ import (
 	"parley"
 )
 
-// What became of a draft (lua/append.lua, lua/change.lua).
+// What became of a draft that was not simply stored (lua/batch.lua).
 const (
-	statusStored = iota
-	statusDuplicate
-	statusNoThread
-	statusNoMessage
-	statusChanged
+	excDuplicate = iota + 1
+	excNoThread
+	excNoMessage
+	excChanged
+	excThread
+	excJoined
+	excNoted // of the batch: lists in other slots are to say something
 )
 
-// answer is what a script says of one draft.
+// answer is what a script says of a batch: the channel's head after it.
 type answer struct {
-	status      int64
-	id          int64
-	time        parley.Timestamp
-	count, root int64
+	last, count int64
+	time        parley.Timestamp // each entry's is a microsecond after that of the one before
+	exceptions  []exception      // in the order of the drafts
 }
 
-// patience is how long a batch whose answer was lost is sent again.
+// exception is what became of a draft that was not simply stored.
+type exception struct {
+	draft  int
+	status byte
+	value  int64
+}
+
+const (
+	hotSize       = 1 + 3*8
+	exceptionSize = 2 + 1 + 8
+)
+
+// number reads one that a script has packed.
+func number(b string) int64 {
+	var bits uint64
+	for i := range 8 {
+		bits = bits<<8 | uint64(b[i])
+	}
+	return int64(math.Float64frombits(bits))
+}
+
+// appendNumber packs one for a script.
+func appendNumber(b []byte, n int64) []byte {
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(float64(n)))
+}
+
+// nextNumber is the number of a batch, whose order is that of its bytes.
+func (s *Store) nextNumber() string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(s.numbers.Add(1))))
+}
+
+func answerOf(s string) (a answer, err error) {
+	if len(s) < hotSize || (len(s)-hotSize)%exceptionSize != 0 { // "late" is none either: a later batch of this node was made
+		return a, errAnswer
+	}
+	a = answer{last: number(s[1:]), time: parley.Timestamp(number(s[9:])), count: number(s[17:])}
+	for s = s[hotSize:]; s != ""; s = s[exceptionSize:] {
+		a.exceptions = append(a.exceptions, exception{int(s[0])<<8 | int(s[1]), s[2], number(s[3:])})
+	}
+	return a, nil
+}
+
+// patience bounds a batch: so long one whose answer was lost is sent again.
 const patience = 3 * time.Second
 
-// batch calls a script that appends. Redis keeps the number of a node's last batch in a channel, with its answer, so that
-// one whose answer is lost is sent again, and a copy that was under way does no harm. Errors: ErrUnknown; else nothing is stored.
-func (s *Store) batch(ctx context.Context, script *script, channel parley.ChannelID, args []string) ([]answer, string, error) {
-	give, err := s.turns.take(ctx, channel)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
-	}
-	defer give()
-	args = append([]string{s.node, strconv.FormatInt(s.numbers.Add(1), 10)}, args...)
-	var since time.Time // an answer was lost
+// resend calls a script that appends until it has an answer. Redis keeps the number of a node's last batch in a channel, with
+// its answer, so that one whose answer is lost is sent again, and a copy that was under way does no harm.
+// Errors: ErrUnknown; else nothing is stored.
+func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lost := false // an answer was
 	for try := 0; ; try++ {
-		ms, epoch, err := s.run(ctx, call{script, channel, args})
+		ms, epoch, err := s.run(ctx, c)
 		switch {
 		case err == nil:
-			answers, err := answersOf(ms[0])
-			if err != nil {
-				err = fmt.Errorf("%w: %w", parley.ErrUnknown, err)
-			}
-			return answers, epoch, err
-		case errors.Is(err, parley.ErrClosed) && since.IsZero():
-			return nil, "", err
-		case since.IsZero() && unsent(err):
-			return nil, "", fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
-		case since.IsZero():
-			since = time.Now()
+			return ms[0], epoch, nil
+		case errors.Is(err, parley.ErrClosed) && !lost:
+			return rueidis.RedisMessage{}, "", err
+		case !lost && unsent(err):
+			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 		}
-		if ctx.Err() != nil || time.Since(since) > patience || errors.Is(err, parley.ErrClosed) {
-			return nil, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+		lost = true
+		if ctx.Err() != nil || errors.Is(err, parley.ErrClosed) {
+			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 		}
 		pause(ctx, try)
 	}
@@ -79,19 +115,4 @@ func unsent(err error) bool {
 	}
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"
-}
-
-func answersOf(m rueidis.RedisMessage) (answers []answer, err error) {
-	s, err := m.ToString()
-	if err != nil {
-		return nil, err
-	}
-	ns, err := integers(strings.Fields(s)) // "late" is none either: a later batch of this node was made
-	if err != nil || len(ns)%5 != 0 {
-		return nil, errAnswer
-	}
-	for ; len(ns) > 0; ns = ns[5:] {
-		answers = append(answers, answer{ns[0], ns[1], parley.Timestamp(ns[2]), ns[3], ns[4]})
-	}
-	return answers, nil
 }

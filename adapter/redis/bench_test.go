@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,11 +12,14 @@ import (
 
 	"parley"
 	"parley/adapter/redis"
+	"parley/feed"
+	"parley/testenv"
 )
 
-// BenchmarkAppend has 100 publishers, each with its own channel or all with one, wait for each message, against a bare
-// XADD of as many bytes by as many publishers over the same client.
-func BenchmarkAppend(b *testing.B) {
+// BenchmarkPublish has 100 publishers, each with its own channel or all with one, wait for each message of 200 bytes with a key, as a
+// node publishes them: through a feed, with what follows from them. It is compared with a bare XADD of as many bytes by as many
+// publishers over one pipelined connection, and run with appendfsync everysec and always.
+func BenchmarkPublish(b *testing.B) {
 	text := strings.Repeat("x", 200)
 	const publishers = 100
 	all := func(b *testing.B, publish func(publisher, i int) error) {
@@ -35,51 +39,44 @@ func BenchmarkAppend(b *testing.B) {
 		wait.Wait()
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 	}
-	b.Run("XADD", func(b *testing.B) {
-		addr := strings.TrimPrefix(server.URL(b), "redis://")
-		c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer c.Close()
-		prefix := fmt.Sprintf("b%d:", systems.Add(1))
-		all(b, func(p, _ int) error {
-			return c.Do(b.Context(), c.B().Xadd().Key(prefix+fmt.Sprint(p)).Id("*").FieldValue().FieldValue("e", text).Build()).Error()
-		})
-	})
-	for name, channel := range map[string]func(p int) parley.ChannelID{
-		"many channels": func(p int) parley.ChannelID { return parley.ChannelID(fmt.Sprint("room", p)) },
-		"one channel":   func(int) parley.ChannelID { return "room" },
-	} {
-		b.Run(name, func(b *testing.B) {
-			s, err := redis.Open(b.Context(), redis.Config{URL: server.URL(b), Prefix: fmt.Sprintf("b%d:", systems.Add(1))})
+	for _, fsync := range []string{"everysec", "always"} {
+		url := testenv.Service(b, "redis", "--aof")
+		cliOf(b, url, "CONFIG", "SET", "appendfsync", fsync)
+		b.Run("XADD/"+fsync, func(b *testing.B) {
+			addr := strings.TrimPrefix(url, "redis://")
+			c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
-			all(b, func(p, i int) error {
-				return s.Append(b.Context(), channel(p), parley.Draft{User: "alice", Key: fmt.Sprint(i), Text: text})[0].Err
+			defer c.Close()
+			prefix := fmt.Sprintf("b%d:", systems.Add(1))
+			all(b, func(p, _ int) error {
+				return c.Do(b.Context(), c.B().Xadd().Key(prefix+fmt.Sprint(p)).Id("*").FieldValue().FieldValue("e", text).Build()).Error()
 			})
 		})
+		for _, channels := range []int{publishers, 1} {
+			b.Run(fmt.Sprintf("%d channels/%s", channels, fsync), func(b *testing.B) {
+				s, err := redis.Open(b.Context(), redis.Config{URL: url, Prefix: fmt.Sprintf("b%d:", systems.Add(1))})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer s.Close()
+				f := feed.New(s, feed.Config{Node: "bench", Index: s, Outbox: s})
+				ctx, stop := context.WithCancel(b.Context())
+				var running sync.WaitGroup
+				running.Go(func() { _ = f.Run(ctx) })
+				defer running.Wait()
+				defer stop()
+				stored := make([]chan error, publishers) // each buffered for its only sender
+				for p := range stored {
+					stored[p] = make(chan error, 1)
+				}
+				all(b, func(p, i int) error {
+					f.Publish(parley.ChannelID(fmt.Sprint("room", p%channels)), parley.Draft{User: parley.UserID(fmt.Sprint("user", p)),
+						Key: fmt.Sprint(i), Text: text, Join: true}, func(r parley.Result) { stored[p] <- r.Err })
+					return <-stored[p]
+				})
+			})
+		}
 	}
-	b.Run("one channel, 20 at a time", func(b *testing.B) { // as the queue of a busy channel gives them
-		s, err := redis.Open(b.Context(), redis.Config{URL: server.URL(b), Prefix: fmt.Sprintf("b%d:", systems.Add(1))})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer s.Close()
-		drafts := make([]parley.Draft, 20)
-		for i := range drafts {
-			drafts[i] = parley.Draft{User: "alice", Text: text}
-		}
-		for sent := 0; sent < b.N; sent += len(drafts) {
-			for i := range drafts {
-				drafts[i].Key = fmt.Sprint(sent + i)
-			}
-			if err := s.Append(b.Context(), "room", drafts...)[19].Err; err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
-	})
 }

@@ -54,16 +54,23 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 			left = bodyOf(&tombstone)
 		}
 		m := parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &tombstone}
-		answers, epoch, err := s.batch(ctx, changeScript, channel, []string{strconv.FormatInt(change.Of, 10), was.version, bodyOf(&m),
-			state, left, reaction, flag(change.Remove)})
-		if err != nil {
-			return parley.Result{}, err
+		author, names := "?", ""
+		if change.Kind == parley.ChangeEdit {
+			author, names = string(is.User), namesIn(&is)
 		}
-		switch a := answers[0]; a.status {
-		case statusStored:
-			m.ID, m.Channel, m.Time, m.Count, m.Target = a.id, channel, a.time, a.count, &is
-			return parley.Result{Message: m, Epoch: epoch}, nil
-		case statusNoMessage:
+		a, epoch, err := s.storeChange(ctx, channel, strconv.FormatInt(change.Of, 10), was.version, bodyOf(&m),
+			state, left, reaction, flag(change.Remove), author, names)
+		switch {
+		case err != nil:
+			return parley.Result{}, err
+		case len(a.exceptions) == 0:
+			m.ID, m.Channel, m.Time, m.Count, m.Target = a.last, channel, a.time, a.count, &is
+			r := parley.Result{Message: m, Epoch: epoch, Derived: true}
+			if change.Kind == parley.ChangeEdit {
+				r.Facts = mentioned(&is, was.Mentions(), m.ID)
+			}
+			return r, nil
+		case a.exceptions[0].status == excNoMessage:
 			return parley.Result{}, parley.ErrNoMessage
 		}
 		if try > 2 {
@@ -71,6 +78,28 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 		}
 	}
 	return parley.Result{}, fmt.Errorf("%w: others change message %d all the time", parley.ErrUnavailable, d.Change.Of)
+}
+
+// storeChange calls lua/change.lua.
+func (s *Store) storeChange(ctx context.Context, channel parley.ChannelID, args ...string) (a answer, epoch string, err error) {
+	give, err := s.turns.take(ctx, channel)
+	if err != nil {
+		return a, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+	defer give()
+	args = append([]string{s.node, s.nextNumber()}, args...)
+	m, epoch, err := s.resend(ctx, call{script: changeScript, channel: channel, args: args})
+	if err != nil {
+		return a, "", err
+	}
+	text, err := m.ToString()
+	if err == nil {
+		a, err = answerOf(text)
+	}
+	if err != nil {
+		return a, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+	return a, epoch, nil
 }
 
 // nothingStored is the error of a call before anything was stored.

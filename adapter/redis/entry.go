@@ -1,16 +1,23 @@
 package redis
 
 import (
-	"strconv"
+	"encoding/binary"
 	"strings"
+
+	"github.com/redis/rueidis"
 
 	"parley"
 	"parley/internal/codec"
 )
 
-// An entry is kept as "time count of root deleted length:", its key of that length, and its body: the fields of a message
+// An entry is kept as version, time, count, deleted, of, root, length, its key of that length, and its body: the fields of a message
 // (internal/codec) that the script does not give it. The body of a change has what would be left of its target if it was
 // deleted; the target after the change is its state, which a deletion empties (lua/channel.lua).
+
+const (
+	entryVersion = 1
+	entryHead    = 36 // bytes before the key
+)
 
 // senderKey is a key as it is kept, "" if there is none.
 func senderKey(user parley.UserID, key string) string {
@@ -22,38 +29,44 @@ func senderKey(user parley.UserID, key string) string {
 
 // bodyOf is the body of an entry that is a message or, with a target, a change.
 func bodyOf(m *parley.Message) string {
-	return string(codec.AppendMessage(nil, m))
+	return rueidis.BinaryString(codec.AppendMessage(make([]byte, 0, len(m.User)+len(m.Name)+len(m.Text)+len(m.Data)+64), m))
+}
+
+// draftOf is the entry of a message after its count, as lua/append.lua is given it.
+func draftOf(m *parley.Message, root int64, key string) string {
+	b := make([]byte, 0, entryHead+len(key)+len(m.User)+len(m.Name)+len(m.Text)+len(m.Data)+64)
+	b = append(b, 0) // not deleted
+	b = appendNumber(b, 0)
+	b = appendNumber(b, root)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(key)))
+	b = append(b, key...)
+	return rueidis.BinaryString(codec.AppendMessage(b, m))
 }
 
 // entryOf reads an entry and its state. first is the first id that is kept.
 func entryOf(channel parley.ChannelID, id, first int64, entry, state string) (m parley.Message, err error) {
-	head, rest, ok := strings.Cut(entry, ":")
-	parts := strings.Split(head, " ")
-	if !ok || len(parts) != 6 {
+	if len(entry) < entryHead || entry[0] != entryVersion {
 		return m, errAnswer
 	}
-	var ns [6]int64
-	for i, p := range parts {
-		if ns[i], err = strconv.ParseInt(p, 10, 64); err != nil {
-			return m, errAnswer
-		}
-	}
-	length := ns[5]
-	if length < 0 || length > int64(len(rest)) {
+	at, count, deleted := parley.Timestamp(number(entry[1:])), number(entry[9:]), entry[17] == 1
+	of, root, length := number(entry[18:]), number(entry[26:]), int(entry[34])<<8|int(entry[35])
+	rest := entry[entryHead:]
+	if length > len(rest) {
 		return m, errAnswer
 	}
-	if _, state, ok = strings.Cut(state, " "); !ok {
+	_, state, ok := strings.Cut(state, " ")
+	if !ok {
 		state = "" // there is none
 	}
-	if ns[2] == 0 && state != "" { // a message that was changed
+	if of == 0 && state != "" { // a message that was changed
 		return codec.DecodeMessage(channel, state)
 	}
 	if m, err = codec.DecodeMessage(channel, rest[length:]); err != nil {
 		return m, err
 	}
-	m.ID, m.Time, m.Count, m.Of, m.Thread = id, parley.Timestamp(ns[0]), ns[1], ns[2], ns[3]
+	m.ID, m.Time, m.Count, m.Of, m.Thread = id, at, count, of, root
 	if m.Of == 0 {
-		m.Deleted = ns[4] == 1
+		m.Deleted = deleted
 		_, m.Key, _ = strings.Cut(rest[:length], "\x00")
 		return m, nil
 	}

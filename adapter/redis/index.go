@@ -4,85 +4,39 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"parley"
 )
 
 // Project implements parley.Index.
 func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) ([]parley.Fact, error) {
-	facts, err := s.project(ctx, channel, run)
-	if err != nil {
+	if err := s.project(ctx, channel, run); err != nil {
 		return nil, fmt.Errorf("project %s: %w", channel, err)
 	}
-	return facts, nil
+	return nil, nil
 }
 
-func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {
-	var args []string
-	for i := range run.Entries {
-		args = append(args, projected(&run.Entries[i])...)
-	}
-	ms, epoch, err := s.runFor(ctx, run.Epoch, call{projectScript, channel, args})
+// project tells lists in other slots what follows from entries: all else was written with them.
+func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parley.Run) error {
+	ms, epoch, err := s.runFor(ctx, run.Epoch, call{script: positionScript, channel: channel})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if epoch != run.Epoch {
-		return nil, parley.ErrEpoch
+		return parley.ErrEpoch
 	}
-	parts, err := ms[0].ToArray()
-	if err != nil || len(parts) != 3 {
-		return nil, unexpected(err)
+	at, err := ms[0].AsInt64()
+	switch {
+	case err != nil:
+		return err
+	case len(run.Entries) == 0:
+		return nil
+	case run.Entries[0].ID > at+1:
+		return parley.ErrGap
+	case run.Entries[len(run.Entries)-1].ID <= at:
+		return nil
 	}
-	gap, err := parts[0].AsInt64()
-	if err != nil {
-		return nil, err
-	}
-	if gap == 1 {
-		return nil, parley.ErrGap
-	}
-	found, err := parts[1].AsStrSlice()
-	if err != nil || len(found)%3 != 0 {
-		return nil, unexpected(err)
-	}
-	for ; len(found) > 0; found = found[3:] {
-		kind, err1 := strconv.ParseUint(found[0], 10, 8)
-		id, err2 := strconv.ParseInt(found[2], 10, 64)
-		if err1 != nil || err2 != nil {
-			return nil, errAnswer
-		}
-		facts = append(facts, parley.Fact{Kind: parley.FactKind(kind), User: parley.UserID(found[1]), ID: id})
-	}
-	if unsaid, err := parts[2].AsBool(); err != nil || !unsaid {
-		return facts, err
-	}
-	return facts, s.settle(ctx, channel)
-}
-
-// projected are an entry's arguments of lua/project.lua.
-func projected(e *parley.Message) []string {
-	kind, m, author := "m", e, e.User
-	switch e.Change {
-	case "":
-	case parley.ChangeEdit:
-		kind, m = "e", e.Target
-		author = m.User
-	case parley.ChangeDelete:
-		kind = "d"
-	default:
-		kind = "x"
-	}
-	names := "?"
-	if (kind == "m" || kind == "e") && !m.Deleted {
-		var all []string
-		for _, u := range m.Mentions() {
-			all = append(all, string(u))
-		}
-		names = strings.Join(all, " ")
-	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return []string{number(e.ID), kind, string(author), flag(e.Join), number(e.Of), number(e.Thread), number(int64(e.Time)),
-		number(e.Count), names}
+	return s.settle(ctx, channel)
 }
 
 // Position implements parley.Index.
@@ -108,7 +62,7 @@ func (s *Store) Position(ctx context.Context, channels ...parley.ChannelID) ([]i
 func (s *Store) Unread(ctx context.Context, user parley.UserID, places ...parley.Place) ([]parley.Count, error) {
 	calls := make([]call, len(places))
 	for i, p := range places {
-		calls[i] = call{unreadScript, p.Channel, []string{string(user), strconv.FormatInt(p.ReadID, 10),
+		calls[i] = call{script: unreadScript, channel: p.Channel, args: []string{string(user), strconv.FormatInt(p.ReadID, 10),
 			strconv.FormatInt(p.ReadCount, 10)}}
 	}
 	ms, _, err := s.run(ctx, calls...)

@@ -50,6 +50,7 @@ func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 		return err
 	}
 	var done []string
+	var says []rueidis.LuaExec
 	for what, is := range items {
 		part := strings.Fields(is)
 		if len(part) != 3 {
@@ -61,12 +62,13 @@ func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 		} else if part[1] == "1" && part[2] == "0" && findable(channel) {
 			open = "1"
 		}
-		if err := s.exec(ctx, listScript, key, string(channel), part[0], part[1], open).Error(); err != nil {
-			return fmt.Errorf("list %s: %w", channel, err)
-		}
+		says = append(says, rueidis.LuaExec{Keys: []string{key}, Args: []string{string(channel), part[0], part[1], open}})
 		done = append(done, what, is)
 	}
-	_, _, err = s.run(ctx, call{doneScript, channel, done})
+	if err := s.execAll(ctx, listScript, says); err != nil {
+		return fmt.Errorf("list %s: %w", channel, err)
+	}
+	_, _, err = s.run(ctx, call{script: doneScript, channel: channel, args: done})
 	return err
 }
 

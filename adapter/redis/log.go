@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -9,16 +8,19 @@ import (
 	"parley"
 )
 
-const (
-	maxRun   = 1 << 20   // bytes at which a run that is read ends
-	maxBatch = 100       // drafts of one script
-	maxBytes = 256 << 10 // of them
-)
+const maxRun = 1 << 20 // bytes at which a run that is read ends
 
 // Append implements parley.Log. Messages go in batches, and each change by itself, since it is made from the message as it
 // is after what comes before it.
 func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
 	results := make([]parley.Result, len(drafts))
+	if err := s.begin(); err != nil {
+		for i := range results {
+			results[i].Err = fmt.Errorf("append to %s: %w", channel, err)
+		}
+		return results
+	}
+	defer s.calls.Done()
 	for at := 0; at < len(drafts); {
 		n, size := 1, drafts[at].Size()
 		if drafts[at].Change == nil {
@@ -44,66 +46,6 @@ func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...
 	return results
 }
 
-// appendMessages stores messages in one batch. With an error the results do not count.
-func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result) error {
-	args := make([]string, 0, 3*len(drafts))
-	ms := make([]parley.Message, len(drafts))
-	for i := range drafts {
-		d := &drafts[i]
-		ms[i] = parley.Message{User: d.User, Name: d.Name, Text: d.Text, Join: d.Join}
-		if len(d.Data) > 0 {
-			ms[i].Data = bytes.Clone(d.Data)
-		}
-		args = append(args, senderKey(d.User, d.Key), strconv.FormatInt(d.Thread, 10), bodyOf(&ms[i]))
-		ms[i].Key = d.Key // which the entry has before its body
-	}
-	answers, epoch, err := s.batch(ctx, appendScript, channel, args)
-	if err != nil {
-		return err
-	}
-	if len(answers) != len(drafts) {
-		return errAnswer
-	}
-	var again []int
-	for i, a := range answers {
-		switch results[i] = (parley.Result{Epoch: epoch, Message: ms[i]}); a.status {
-		case statusStored:
-			m := &results[i].Message
-			m.ID, m.Channel, m.Time, m.Count, m.Thread = a.id, channel, a.time, a.count, a.root
-		case statusDuplicate:
-			again = append(again, i)
-		default:
-			results[i] = parley.Result{Err: fmt.Errorf("reply in %s: %w", channel, parley.ErrNoThread)}
-		}
-	}
-	return s.duplicates(ctx, channel, answers, results, again)
-}
-
-// duplicates fills in the messages of results that were stored before. What cannot be found out is unknown.
-func (s *Store) duplicates(ctx context.Context, channel parley.ChannelID, answers []answer, results []parley.Result, which []int) error {
-	if len(which) == 0 {
-		return nil
-	}
-	ids := make([]int64, len(which))
-	for k, i := range which {
-		ids[k] = answers[i].id
-	}
-	found, epoch, err := s.get(ctx, channel, ids...)
-	for k, i := range which {
-		switch {
-		case err != nil:
-			results[i] = parley.Result{Err: fmt.Errorf("%w: read message %d, which has the key: %w", parley.ErrUnknown, ids[k], err)}
-		case found[k].Message == nil: // it was trimmed since
-			results[i] = parley.Result{
-				Err: fmt.Errorf("%w: message %d, which has the key, was just removed", parley.ErrUnavailable, ids[k]),
-			}
-		default:
-			results[i] = parley.Result{Message: *found[k].Message, Epoch: epoch, Duplicate: true}
-		}
-	}
-	return nil
-}
-
 // kept is an entry as it is kept now, with the id of its last change.
 type kept struct {
 	*parley.Message // nil: the channel does not hold it
@@ -116,7 +58,7 @@ func (s *Store) get(ctx context.Context, channel parley.ChannelID, ids ...int64)
 	for i, id := range ids {
 		args[i] = strconv.FormatInt(id, 10)
 	}
-	ms, epoch, err := s.run(ctx, call{getScript, channel, args})
+	ms, epoch, err := s.run(ctx, call{script: getScript, channel: channel, args: args})
 	if err != nil {
 		return nil, "", err
 	}
@@ -155,7 +97,7 @@ func (s *Store) Read(ctx context.Context, channel parley.ChannelID, after parley
 func (s *Store) read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (run parley.Run, err error) {
 	from := max(after.ID, 0)
 	ms, epoch, err := s.run(ctx,
-		call{readScript, channel, []string{strconv.FormatInt(from, 10), strconv.Itoa(limit), strconv.Itoa(maxRun)}})
+		call{script: readScript, channel: channel, args: []string{strconv.FormatInt(from, 10), strconv.Itoa(limit), strconv.Itoa(maxRun)}})
 	if err != nil {
 		return run, err
 	}
@@ -187,7 +129,7 @@ func (s *Store) read(ctx context.Context, channel parley.ChannelID, after parley
 // Lookup implements parley.Log.
 func (s *Store) Lookup(ctx context.Context, channel parley.ChannelID, user parley.UserID, key string) (
 	m parley.Message, found bool, err error) {
-	ms, _, err := s.run(ctx, call{lookupScript, channel, []string{senderKey(user, key)}})
+	ms, _, err := s.run(ctx, call{script: lookupScript, channel: channel, args: []string{senderKey(user, key)}})
 	var parts []string
 	if err == nil {
 		parts, err = ms[0].AsStrSlice()
@@ -225,7 +167,7 @@ func (s *Store) each(ctx context.Context, script *script, channels []parley.Chan
 	parts [][]string, epoch string, err error) {
 	calls := make([]call, len(channels))
 	for i, c := range channels {
-		calls[i] = call{script, c, args}
+		calls[i] = call{script: script, channel: c, args: args}
 	}
 	ms, epoch, err := s.run(ctx, calls...)
 	if err != nil {

@@ -62,7 +62,7 @@ func cli(t *testing.T, args ...string) string {
 	return cliOf(t, server.URL(t), args...)
 }
 
-func cliOf(t *testing.T, at string, args ...string) string {
+func cliOf(t testing.TB, at string, args ...string) string {
 	t.Helper()
 	u, err := url.Parse(at)
 	if err != nil {

@@ -51,8 +51,8 @@ func TestRetentionOfChannelsWithoutSettings(t *testing.T) {
 	if err != nil || bounds[0].First != 401 || bounds[1].First != 481 || bounds[2].First != 1 {
 		t.Errorf("%+v, %v", bounds, err)
 	}
-	if n := left(t, cfg, "some", "keys"); n != "100" {
-		t.Errorf("%s keys are left", n)
+	if n := left(t, cfg, "some", "log"); n != "200" {
+		t.Errorf("%s entries and keys are left", n)
 	}
 }
 
@@ -66,13 +66,13 @@ func TestSweepTrimsWhatNobodyUses(t *testing.T) {
 	fill(t, s, "room", 2500)
 	project(t, s)
 	now.Add(120e6)
-	if n := left(t, cfg, "room", "log"); n != "2500" {
+	if n := left(t, cfg, "room", "log"); n != "5000" {
 		t.Fatalf("%s entries are left before the sweep", n)
 	}
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{"log", "keys", "named"} {
+	for _, kind := range []string{"log", "named"} {
 		if n := left(t, cfg, "room", kind); n != "0" {
 			t.Errorf("%s of %s are left", n, kind)
 		}

@@ -33,7 +33,7 @@ func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
 func (s *Store) Member(ctx context.Context, user parley.UserID, channels ...parley.ChannelID) ([]parley.Member, error) {
 	calls := make([]call, len(channels))
 	for i, c := range channels {
-		calls[i] = call{memberScript, c, []string{string(user)}}
+		calls[i] = call{script: memberScript, channel: c, args: []string{string(user)}}
 	}
 	rows, _, err := s.run(ctx, calls...)
 	all := make([]parley.Member, len(channels))
@@ -80,7 +80,8 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 	if change.Read != nil {
 		read = strconv.FormatInt(*change.Read, 10)
 	}
-	ms, _, err := s.run(ctx, call{setMemberScript, channel, []string{string(user), role(change.Was), role(change.Role), muted, read}})
+	args := []string{string(user), role(change.Was), role(change.Role), muted, read}
+	ms, _, err := s.run(ctx, call{script: setMemberScript, channel: channel, args: args})
 	if err != nil {
 		return was, is, written(err)
 	}
@@ -191,12 +192,12 @@ func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revisi
 	if err != nil {
 		return false, err
 	}
-	messages, seconds := "", ""
+	messages, seconds := "-1", "-1"
 	if keep := is.Retention; keep != nil {
 		messages, seconds = strconv.FormatInt(keep.Messages, 10), strconv.FormatInt(keep.Seconds, 10)
 	}
-	ms, _, err := s.run(ctx, call{setChannelScript, channel, []string{revision, string(text), flag(is.Kind == parley.KindMembers),
-		messages, seconds}})
+	args := []string{revision, string(text), flag(is.Kind == parley.KindMembers), messages, seconds}
+	ms, _, err := s.run(ctx, call{script: setChannelScript, channel: channel, args: args})
 	if err != nil {
 		return false, written(err)
 	}
@@ -221,7 +222,7 @@ func (s *Store) removeChannel(ctx context.Context, channel parley.ChannelID) err
 	}
 	last, err := ms[0].ToString()
 	for done := false; err == nil && !done; {
-		if ms, _, err = s.run(ctx, call{trimScript, channel, []string{last, "1000"}}); err == nil {
+		if ms, _, err = s.run(ctx, call{script: trimScript, channel: channel, args: []string{last, "1000"}}); err == nil {
 			done, err = ms[0].AsBool()
 		}
 	}

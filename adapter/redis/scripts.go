@@ -5,7 +5,10 @@ import (
 )
 
 // script is the body of one that belongs to a channel. What is sent has the epoch before it (epoch.go).
-type script struct{ body string }
+type script struct {
+	body  string
+	reads bool // calling it twice does no harm
+}
 
 //go:embed lua/channel.lua
 var channelLua string
@@ -13,10 +16,13 @@ var channelLua string
 //go:embed lua/rows.lua
 var rowsLua string
 
-// What retention takes away goes some entries at a time: an append trims little more than it adds.
+//go:embed lua/one.lua
+var oneLua string
+
+// What retention takes away goes some entries at a time: an append trims little more than it adds (lua/append.lua).
 var (
-	appending = channelLua + "if over or seconds > 0 then\n" + rowsLua + "retain(2 + #ARGV)\nend\n" + batchLua
-	other     = channelLua + rowsLua + "retain(1000)\n"
+	channels = channelLua + rowsLua
+	other    = channels + oneLua + "retain(1000)\n"
 )
 
 //go:embed lua/batch.lua
@@ -28,9 +34,6 @@ var appendLua string
 //go:embed lua/change.lua
 var changeLua string
 
-//go:embed lua/project.lua
-var projectLua string
-
 //go:embed lua/unread.lua
 var unreadLua string
 
@@ -41,17 +44,16 @@ var threadLua string
 var setMemberLua string
 
 var (
-	appendScript    = &script{appending + appendLua}
-	changeScript    = &script{appending + changeLua}
-	projectScript   = &script{other + projectLua}
-	unreadScript    = &script{other + unreadLua}
-	threadScript    = &script{other + threadLua}
-	setMemberScript = &script{other + setMemberLua}
+	appendScript    = &script{body: channels + batchLua + appendLua}
+	changeScript    = &script{body: channels + oneLua + "retain(2)\n" + batchLua + changeLua}
+	unreadScript    = &script{body: other + unreadLua, reads: true}
+	threadScript    = &script{body: other + threadLua, reads: true}
+	setMemberScript = &script{body: other + setMemberLua}
 
-	boundsScript = &script{other + `return {text(first), text(last), text(time)}`}
+	boundsScript = &script{body: other + `return {text(first), text(last), text(time)}`, reads: true}
 
 	// ARGV[2…]: after, limit, bytes. The answer: first, then of each entry itself and its state.
-	readScript = &script{other + `
+	readScript = &script{body: other + `
 local answer, size, id = {text(first)}, 0, math.max(tonumber(ARGV[2]) + 1, 1)
 if id < first then
   return answer
@@ -62,36 +64,37 @@ while id <= last and #answer < 2 * ARGV[3] and size < tonumber(ARGV[4]) do
   size = size + math.max(#e, #state) + 64
   id = id + 1
 end
-return answer`}
+return answer`, reads: true}
 
 	// ARGV[2…]: ids. The answer: first, then of each its entry, state and last change.
-	getScript = &script{other + `
+	getScript = &script{body: other + `
 local answer = {text(first)}
 for i = 2, #ARGV do
   local e, state = raw(tonumber(ARGV[i]))
   answer[#answer + 1], answer[#answer + 2] = e, state
   answer[#answer + 1] = redis.call('HGET', k .. 'now', ARGV[i]) or '0'
 end
-return answer`}
+return answer`, reads: true}
 
 	// ARGV[2]: user NUL key.
-	lookupScript = &script{other + `
-local id = redis.call('HGET', k .. 'keys', ARGV[2])
+	lookupScript = &script{body: other + `
+local id = redis.call('HGET', k .. 'log', ARGV[2])
 if not id then
   return {}
 end
-return {id, raw(tonumber(id))}`}
+id = unpacked('>d', id)
+return {text(id), raw(id)}`, reads: true}
 
-	// While something is to be said elsewhere the last entry does not count as taken in.
-	positionScript = &script{other + `
-local pos = position()
-if pos >= first and redis.call('EXISTS', k .. 'todo') == 1 then
-  pos = pos - 1
+	// What follows from entries is written with them, but for lists elsewhere: while something is to be said there the last entry does
+	// not count as taken in.
+	positionScript = &script{body: other + `
+if last >= first and redis.call('EXISTS', k .. 'todo') == 1 then
+  return text(last - 1)
 end
-return text(pos)`}
+return text(last)`, reads: true}
 
 	// ARGV[2]: how many messages to look at.
-	latestScript = &script{other + `
+	latestScript = &script{body: other + `
 local looked, id = 0, last
 while id >= first and looked < tonumber(ARGV[2]) do
   local e = entry(id)
@@ -103,37 +106,35 @@ while id >= first and looked < tonumber(ARGV[2]) do
   end
   id = id - 1
 end
-return {}`}
+return {}`, reads: true}
 
 	// ARGV[2]: user.
-	memberScript = &script{other + `return row(member(ARGV[2]))`}
+	memberScript = &script{body: other + `return described(member(ARGV[2]))`, reads: true}
 
 	// ARGV[2…]: after, limit. The answer: of each member name and row.
-	membersScript = &script{other + `
+	membersScript = &script{body: other + `
 local answer, from = {}, ARGV[2] == '' and '-' or '(' .. ARGV[2]
 for _, user in ipairs(redis.call('ZRANGEBYLEX', k .. 'names', from, '+', 'LIMIT', 0, ARGV[3])) do
   answer[#answer + 1] = user
-  answer[#answer + 1] = row(member(user))
+  answer[#answer + 1] = described(member(user))
 end
-return answer`}
+return answer`, reads: true}
 
-	settingsScript = &script{other + `
+	settingsScript = &script{body: other + `
 local is = redis.call('HMGET', k .. 'meta', 'settings', 'revision')
-return {is[1] or '', is[2] or '0'}`}
+return {is[1] or '', is[2] or '0'}`, reads: true}
 
-	// ARGV[2…]: the revision that was changed, settings, whether of the kind members, retention: messages and seconds, or empty.
-	setChannelScript = &script{other + `
+	// ARGV[2…]: the revision that was changed, settings, whether of the kind members, retention: messages and seconds, or -1.
+	setChannelScript = &script{body: other + `
 if (redis.call('HGET', k .. 'meta', 'revision') or '0') ~= ARGV[2] then
   return 0
 end
 local was = redis.call('HGET', k .. 'meta', 'members') or '0'
 redis.call('HINCRBY', k .. 'meta', 'revision', 1)
 redis.call('HSET', k .. 'meta', 'settings', ARGV[3], 'members', ARGV[4])
-redis.call('HDEL', k .. 'meta', 'messages', 'seconds')
-if ARGV[5] ~= '' then
-  redis.call('HSET', k .. 'meta', 'messages', ARGV[5], 'seconds', ARGV[6])
-end
-listed()
+own_messages, own_seconds, cold = tonumber(ARGV[5]), tonumber(ARGV[6]), nil
+list()
+save()
 if was ~= ARGV[4] then
   todo('c', '1')
 end
@@ -141,37 +142,35 @@ return 1`}
 
 	// It removes all but the entries, and answers up to which those go. What removes goes first: without room to write
 	// nothing else works until something was written.
-	removeScript = &script{other + `
-if redis.call('EXISTS', k .. 'meta') == 0 then
+	removeScript = &script{body: other + `
+if redis.call('EXISTS', k .. 'meta', k .. 'head') == 0 then
   return '0'
 end
 local users = redis.call('ZRANGE', k .. 'names', 0, -1)
 redis.call('DEL', k .. 'names')
 trim(math.min(first + 1, last + 1))
 for _, user in ipairs(users) do
-  redis.call('HSET', k .. 'members', user, '- 0 0 0 0 ' .. text(last))
   todo('u' .. user, '0')
 end
-for i, user in ipairs(redis.call('HKEYS', k .. 'members')) do
-  redis.call('HSET', k .. 'members', user, '- 0 0 0 0 ' .. text(last))
-end
-redis.call('HDEL', k .. 'meta', 'settings', 'members', 'messages', 'seconds')
+redis.call('HDEL', k .. 'meta', 'settings', 'members')
 redis.call('HINCRBY', k .. 'meta', 'revision', 1)
-if redis.call('HGET', k .. 'meta', 'listed') == '1' then
-  redis.call('HDEL', k .. 'meta', 'listed')
+own_messages, own_seconds, removals, removed, cold = -1, -1, removals + 1, last, nil
+if listed == 1 then
+  listed = 0
   todo('c', '0')
 end
+save()
 return text(last)`}
 
 	// ARGV[2…]: the last id to remove, how many at a time. The answer: whether that is all.
-	trimScript = &script{other + `
+	trimScript = &script{body: other + `
 trim(math.min(tonumber(ARGV[2]), first - 1 + ARGV[3], last) + 1)
 return first > tonumber(ARGV[2]) and 1 or 0`}
 
-	todoScript = &script{other + `return redis.call('HGETALL', k .. 'todo')`}
+	todoScript = &script{body: other + `return redis.call('HGETALL', k .. 'todo')`, reads: true}
 
 	// ARGV[2…]: what was said, and what was to be said.
-	doneScript = &script{other + `
+	doneScript = &script{body: other + `
 for i = 2, #ARGV, 2 do
   if redis.call('HGET', k .. 'todo', ARGV[i]) == ARGV[i + 1] then
     redis.call('HDEL', k .. 'todo', ARGV[i])
@@ -179,7 +178,7 @@ for i = 2, #ARGV, 2 do
 end
 return 0`}
 
-	scripts = []*script{appendScript, changeScript, projectScript, unreadScript, threadScript, setMemberScript, boundsScript,
+	scripts = []*script{appendScript, changeScript, unreadScript, threadScript, setMemberScript, boundsScript,
 		readScript, getScript, lookupScript, positionScript, latestScript, memberScript, membersScript, settingsScript, setChannelScript,
 		removeScript, trimScript, todoScript, doneScript}
 )

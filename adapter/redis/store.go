@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/redis/rueidis"
 
@@ -24,6 +28,7 @@ type Store struct {
 	cfg     Config
 	numbers atomic.Int64 // of batches
 	turns   turns
+	appends appends
 	epoch   epoch
 
 	mu     sync.Mutex
@@ -39,7 +44,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text(), cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text()[:16], cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	s.appends.alone = c.Mode() == rueidis.ClientModeCluster
 	s.epoch.verifying = make(chan struct{}, 1)
 	s.epoch.verifying <- struct{}{}
 	if err := s.verify(ctx, 0); err != nil {
@@ -88,11 +94,26 @@ func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args 
 	return script.Exec(ctx, s.client, []string{key}, args)
 }
 
-// call is a call of a script of a channel.
+// execAll is exec of one script several times.
+func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.LuaExec) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	for _, r := range script.ExecMulti(ctx, s.client, all...) {
+		if err := r.Error(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// call is a call of a script of a channel, or of several that begin keys.
 type call struct {
 	script  *script
 	channel parley.ChannelID
 	args    []string // after the time
+	keys    []string // of several
 }
 
 // run calls scripts, and returns what they return in their order, with the epoch of all of them.
@@ -106,6 +127,7 @@ func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]ruei
 		return nil, "", err
 	}
 	defer s.calls.Done()
+	again := false
 	for range 5 {
 		loaded := s.epoch.loaded()
 		now := calls
@@ -113,6 +135,10 @@ func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]ruei
 			now = []call{{script: boundsScript, channel: calls[0].channel}} // or is it this node that is behind?
 		}
 		rs, err := s.runIn(ctx, loaded, now)
+		if !again && ctx.Err() == nil && broken(err) && !slices.ContainsFunc(now, func(c call) bool { return !c.script.reads }) {
+			again = true
+			continue
+		}
 		if !errors.Is(err, errNoScript) {
 			return rs, loaded.name, err
 		}
@@ -121,6 +147,11 @@ func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]ruei
 		}
 	}
 	return nil, "", errors.New("redis forgets the scripts that it was given: does something call SCRIPT FLUSH?")
+}
+
+// broken reports whether a connection ended before it brought the answer, as after a restart of the server.
+func broken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 var errNoScript = errors.New("the server does not know the script")
@@ -132,8 +163,14 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 	}
 	commands := make([]rueidis.Completed, len(calls))
 	for i, c := range calls {
-		commands[i] = s.client.B().Evalsha().Sha1(in.sha[c.script]).Numkeys(1).Key(s.of(c.channel)).
-			Arg(now + s.keeps(c.channel)).Arg(c.args...).Build()
+		sha := s.client.B().Evalsha().Sha1(in.sha[c.script])
+		if c.keys != nil {
+			commands[i] = sha.Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(now).Arg(c.args...).Build()
+			continue
+		}
+		keep := s.keeps(c.channel)
+		commands[i] = sha.Numkeys(1).Key(s.of(c.channel)).Arg(fmt.Sprint(now, " ", keep.Messages, " ", keep.Seconds)).
+			Arg(c.args...).Build()
 	}
 	ms := make([]rueidis.RedisMessage, len(calls))
 	for i, r := range s.client.DoMulti(ctx, commands...) {
@@ -152,13 +189,12 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 // of begins the names of what belongs to a channel.
 func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }
 
-// keeps is how many messages of a channel without settings are kept how long, as scripts are given it.
-func (s *Store) keeps(channel parley.ChannelID) string {
-	keep := s.cfg.Retention
+// keeps is how much of a channel without settings is kept.
+func (s *Store) keeps(channel parley.ChannelID) parley.Retention {
 	if s.cfg.RetentionOf != nil {
 		if of := s.cfg.RetentionOf(channel); of != (parley.Retention{}) {
-			keep = of
+			return of
 		}
 	}
-	return " " + strconv.FormatInt(keep.Messages, 10) + " " + strconv.FormatInt(keep.Seconds, 10)
+	return s.cfg.Retention
 }

@@ -1,29 +1,156 @@
--- ARGV[4…]: for each draft key (user NUL key, or empty), thread, body. The answer has for each "status id time count root"
--- status: 0 stored, 1 a duplicate of id, 2 no such thread.
-local answer = {}
-for i = 4, #ARGV, 3 do
-  local key, root = ARGV[i], tonumber(ARGV[i + 1])
-  local duplicate, to
-  if key ~= '' and (root ~= 0 or redis.call('HSETNX', k .. 'keys', key, last + 1) == 0) then
-    duplicate = redis.call('HGET', k .. 'keys', key)
-  end
-  if root ~= 0 and not duplicate then
-    to = entry(root)
-  end
-  if duplicate then
-    answer[#answer + 1] = '1 ' .. duplicate .. ' 0 0 0'
-  elseif root ~= 0 and (not to or to.of ~= 0) then
-    answer[#answer + 1] = '2 0 0 0 0'
-  else
-    if to and to.root ~= 0 then
-      root = to.root
-    end
-    count = count + 1
-    add(0, root, key, ARGV[i + 2])
-    if key ~= '' and root ~= 0 then
-      redis.call('HSET', k .. 'keys', key, text(last))
-    end
-    answer[#answer + 1] = string.format('0 %.0f %.0f %.0f %.0f', last, time, count, root)
-  end
+-- Appends to several channels. KEYS begin the names of each one's keys. ARGV: the time in microseconds or nothing for this server's,
+-- the node; then for each channel, packed, the number of its batch, how many messages are kept how long unless the settings say so,
+-- and how many drafts, and for each draft its key (user NUL key, or empty), who (empty: a guest; SOH user: one who joins by it; p user),
+-- the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
+now = tonumber(ARGV[1])
+if not now then
+  now = redis.call('TIME')
+  now = now[1] * 1000000 + now[2]
 end
-return made(table.concat(answer, ' '))
+local node = ARGV[2]
+
+-- reply returns the message that a draft replies to (nil: there is none), and the draft with it.
+local function reply(e)
+  local root = unpacked('>d', e, 10)
+  if root == 0 then
+    return 0, e
+  end
+  local to = entry(root)
+  if not to or to.of ~= 0 then
+    return
+  elseif to.root ~= 0 then
+    return to.root, sub(e, 1, 9) .. pack('>d', to.root) .. sub(e, 18)
+  end
+  return root, e
+end
+
+-- author returns the row of a message's author after it, nil if it does not change, and whether they joined by it.
+local function author(user, row_was, joins)
+  if row_was then
+    local read, _, _, _, at, _, from = unpacked('>dddddB', row_was)
+    if at == removals and not outside[sub(row_was, from)] then -- as nearly always
+      return last > read and pack('>dd', last, count) .. sub(row_was, 17)
+    end
+  elseif not joins then
+    return
+  end
+  local m, joined, changed = posted(row_was, joins)
+  if joined then
+    moved(user, member_of(row_was), m)
+  end
+  return changed and row(m), joined
+end
+
+-- known is what the channel has of the keys and authors of drafts.
+local function known_of(from, to)
+  local names, n, known = {}, 0, {}
+  for at = from, to, 4 do
+    local key, who = ARGV[at], ARGV[at + 1]
+    if key ~= '' then
+      n = n + 1
+      names[n] = key
+    end
+    if who ~= '' then
+      n = n + 1
+      names[n] = sub(who, 1, 1) == 'p' and '\1' .. sub(who, 2) or who
+    end
+  end
+  if n > 0 then
+    local found = redis.call('HMGET', k .. 'log', unpack(names))
+    for i = 1, n do
+      known[names[i]] = found[i]
+    end
+  end
+  return known
+end
+
+-- store stores drafts and what follows from them. It returns exceptions.
+local function store(from, to)
+  local exceptions, fields, n, known, was = '', {}, 0, known_of(from, to), last
+  for at = from, to, 4 do
+    local key, who, e, more, root = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], 0
+    local duplicate = key ~= '' and known[key]
+    if more ~= '' and not duplicate then
+      if n > 0 then -- it may reply to one of these
+        redis.call('HSET', k .. 'log', unpack(fields))
+        fields, n = {}, 0
+      end
+      root, e = reply(e)
+      if not root then
+        exceptions = exceptions .. exception((at - from) / 4, 2, 0)
+      elseif e ~= ARGV[at + 2] then
+        exceptions = exceptions .. exception((at - from) / 4, 5, root)
+      end
+    end
+    if duplicate then
+      exceptions = exceptions .. exception((at - from) / 4, 1, unpacked('>d', duplicate))
+    elseif root then
+      last, time, count = last + 1, math.max(now, time + 1), count + 1
+      local id = name_of(last)
+      fields[n + 1], fields[n + 2] = id, pack('>Bdd', 1, time, count) .. e
+      n = n + 2
+      if key ~= '' then
+        known[key] = sub(id, 2)
+        fields[n + 1], fields[n + 2] = key, known[key]
+        n = n + 2
+      end
+      if who ~= '' then
+        local joins = sub(who, 1, 1) ~= 'p'
+        local user = joins and who or '\1' .. sub(who, 2)
+        local row_is, joined = author(sub(who, 2), known[user], joins)
+        if joined then
+          exceptions = exceptions .. exception((at - from) / 4, 6, 0)
+        end
+        if row_is then
+          known[user] = row_is
+          fields[n + 1], fields[n + 2] = user, row_is
+          n = n + 2
+        end
+      end
+      if more ~= '' then
+        if root ~= 0 then
+          redis.call('ZADD', k .. 't:' .. text(root), last, text(last))
+        end
+        name(last, who == '' and 'guest' or sub(who, 2), sub(more, 2))
+      end
+    end
+  end
+  if n > 0 then
+    redis.call('HSET', k .. 'log', unpack(fields))
+  end
+  if listed == 0 and last > was then
+    list()
+  end
+  if noted then
+    exceptions = exceptions .. exception((to - from + 1) / 4 - 1, 7, 0)
+  end
+  return exceptions
+end
+
+local heads, answers, sets, at = {}, {}, {}, 3
+for i = 1, #KEYS do
+  heads[i] = KEYS[i] .. 'head'
+end
+local were = redis.call('MGET', unpack(heads))
+for i = 1, #KEYS do
+  local number, m, s, drafts = unpacked('>c8ddd', ARGV[at])
+  open(KEYS[i], were[i], m, s)
+  local answer = made(node, number)
+  if not answer then
+    if seconds > 0 or over() then
+      retain(2 + drafts)
+    end
+    noted = false
+    local exceptions = store(at + 1, at + 4 * drafts)
+    local first_part = hot()
+    answer = first_part .. exceptions
+    make(node, number, answer)
+    sets[#sets + 1], sets[#sets + 2] = heads[i], first_part .. rest()
+  end
+  answers[i] = answer
+  at = at + 1 + 4 * drafts
+end
+if #sets > 0 then
+  redis.call('MSET', unpack(sets))
+end
+return answers

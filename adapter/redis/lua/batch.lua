@@ -1,30 +1,44 @@
--- A batch of a node: ARGV[2] is the node, ARGV[3] the number of the batch. A batch that was made is answered as it was
--- then, and one that a later one of the node has overtaken is refused, so that a node can send a batch again.
-local batch = tonumber(ARGV[3])
-if meta[9] then
-  local number, answer = string.match(meta[9], '^(%d+) %d+ (.*)$')
-  if tonumber(number) == batch then
-    return answer
-  elseif tonumber(number) > batch then
-    return 'late'
-  end
-end
+-- Batches of nodes. Of each node that appends the head keeps its last batch and what that was answered, so that a node whose answer was
+-- lost can send a batch again: the node's name, which has 16 bytes, the batch's number and the time, packed, the answer's length,
+-- and the answer. A node that was silent for an hour is forgotten.
+-- An answer is the head after the batch (hot), and exceptions. A draft without one was stored, as the next entry.
 
-local function add(of, root, key, body)
-  last, time = last + 1, math.max(now, time + 1)
-  redis.call('HSET', k .. 'log', last, format(time, count, of, root, '0', key, body))
-end
-
--- made ends the batch. Redis writes numbers up to 2^53 in full. Now and then it forgets nodes that were silent for an hour.
-local function made(answer)
-  redis.call('HSET', k .. 'meta', 'last', last, 'time', time, 'count', count, 'n:' .. ARGV[2], ARGV[3] .. ' ' .. text(now) .. ' ' .. answer)
-  if batch % 256 == 0 then
-    local all = redis.call('HGETALL', k .. 'meta')
-    for i = 1, #all, 2 do
-      if string.sub(all[i], 1, 2) == 'n:' and tonumber(string.match(all[i + 1], '^%d+ (%d+)')) < now - 3600000000 then
-        redis.call('HDEL', k .. 'meta', all[i])
-      end
+-- made is the answer if the batch was made before, 'late' if a later one of the node was, or nil.
+local function made(node, number)
+  local at = records ~= '' and string.find(records, node, 1, true)
+  if at then
+    local was = sub(records, at + 16, at + 23)
+    if was == number then
+      local length = unpacked('>H', records, at + 32)
+      return sub(records, at + 34, at + 33 + length)
+    elseif was > number then
+      return 'late'
     end
   end
-  return answer
 end
+
+-- make notes a batch that was made.
+local function make(node, number, answer)
+  local at = records ~= '' and string.find(records, node, 1, true)
+  if at then
+    local length = unpacked('>H', records, at + 32)
+    records = sub(records, 1, at - 1) .. sub(records, at + 34 + length)
+  end
+  if records ~= '' and sub(number, 8) == '\0' then
+    local kept, from = '', 1
+    while from <= #records do
+      local was, length = unpacked('>dH', records, from + 24)
+      if was >= now - 3600000000 then
+        kept = kept .. sub(records, from, from + 33 + length)
+      end
+      from = from + 34 + length
+    end
+    records = kept
+  end
+  records = node .. number .. pack('>dH', now, #answer) .. answer .. records
+end
+
+-- exception says of a draft, counted from 0: 1 a duplicate of an entry, 2 it replies to nothing, 3 it changes nothing that is there,
+-- 4 its message has changed meanwhile, 5 stored as a reply to another message than it named, 6 its author joined by it; and of
+-- the batch: 7 lists in other slots are to say something.
+local function exception(draft, status, value) return pack('>HBd', draft, status, value) end

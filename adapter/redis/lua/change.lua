@@ -1,19 +1,31 @@
--- ARGV[4…]: of, the change from which this one was made (0: none), body, state, what is left of a deleted message (empty:
--- it is not deleted), reaction (emoji NUL user, or empty), whether it is taken back.
--- status: 0 stored, 3 no such message, 4 changed meanwhile.
+-- ARGV[2…]: the node, the number of the batch, of, the change from which this one was made (0: none), body, state, what is
+-- left of a deleted message (empty: it is not deleted), reaction (emoji NUL user, or empty), whether it is taken back; of an edit the
+-- author of the message and the names it names, else ? and nothing.
 local of, version = tonumber(ARGV[4]), ARGV[5]
 local e = entry(of)
-if not e or e.of ~= 0 then
-  return made('3 0 0 0 0')
-elseif (redis.call('HGET', k .. 'now', ARGV[4]) or '0') ~= version then
-  return made('4 0 0 0 0')
+local given = made(ARGV[2], ARGV[3])
+if given then
+  return given
 end
-add(of, 0, '', ARGV[6])
+local refused = (not e or e.of ~= 0) and 3 or (redis.call('HGET', k .. 'now', ARGV[4]) or '0') ~= version and 4
+if refused then
+  local answer = hot() .. exception(0, refused, 0)
+  make(ARGV[2], ARGV[3], answer)
+  save()
+  return answer
+end
+last, time = last + 1, math.max(now, time + 1)
+redis.call('HSET', k .. 'log', name_of(last), format(time, count, of, 0, 0, '', ARGV[6]))
 redis.call('HSET', k .. 'states', text(last), version .. ' ' .. ARGV[7])
 redis.call('HSET', k .. 'now', ARGV[4], text(last))
 if ARGV[8] ~= '' then
-  redis.call('HSET', k .. 'log', ARGV[4], format(e.time, e.count, 0, e.root, '1', e.key, ARGV[8]))
+  redis.call('HSET', k .. 'log', name_of(of), format(e.time, e.count, 0, e.root, 1, e.key, ARGV[8]))
   redis.call('DEL', k .. 'r:' .. ARGV[4])
+  redis.call('ZADD', k .. 'deleted', of, ARGV[4])
+  if e.root ~= 0 then
+    redis.call('ZADD', k .. 'd:' .. text(e.root), of, ARGV[4])
+  end
+  forget_names(of)
   local v = version
   while v ~= '0' do
     local state = redis.call('HGET', k .. 'states', v)
@@ -30,4 +42,10 @@ elseif ARGV[9] ~= '' then
     redis.call('ZADD', k .. 'r:' .. ARGV[4], 0, ARGV[9])
   end
 end
-return made('0 ' .. text(last) .. ' ' .. text(time) .. ' ' .. text(count) .. ' 0')
+if ARGV[11] ~= '?' then
+  name(of, ARGV[11], ARGV[12])
+end
+local answer = hot()
+make(ARGV[2], ARGV[3], answer)
+save()
+return answer

@@ -1,47 +1,67 @@
--- One channel. KEYS[1] begins the names of all that belongs to it; its hash tag is the channel, so that all lies in
--- one slot. ARGV[1] is "time messages seconds": the time in microseconds, or nothing for this server's, and how many
--- messages are kept how long unless the settings say so (0: all).
---   meta       hash: last, time, count, first, before (the count below first), pos, version, listed, members (the kind),
---              messages and seconds (retention), settings, revision (of the settings);
---              n:NODE: "number of its last batch" SPACE time SPACE what it was answered
---   log        hash: id -> "time count of root deleted length:" key body
---   keys       hash: user NUL key -> id
+-- Channels. A channel's keys begin with its name in braces, its hash tag, so that all of them lie in one slot.
+--   head       packed: version, id, time and count of the last entry; whether the list of channels names it, the first id that is
+--              kept, the count below it, how many messages the settings keep how long (-1: they do not say), how often the channel
+--              was removed and up to which id; then of each node its last batch (batch.lua)
+--   log        hash: NUL id, packed -> version, time, count, whether deleted, of, root, length, packed, the key of that length, body
+--                    user NUL key -> id, packed
+--                    SOH user -> of a member read, count, time of joining, left, removals, muted, packed, and role
+--   names      sorted set of the members
 --   now        hash: id of a message -> id of its last change
 --   states     hash: id of a change -> "id of the change before" SPACE the message after it; empty if it was deleted since
 --   r:ID       sorted set: emoji NUL user
 --   deleted    sorted set of ids;  named: hash id -> "author name name";  m:USER: sorted set of ids that name the user,
 --              a:USER of the user's own that name everybody;  t:ROOT of replies, d:ROOT of those that are deleted
---   members    hash: user -> "role read count joined muted left";  names: sorted set of the members
+--   meta       hash: version (of todo), members (the kind), settings, revision (of the settings)
 --   todo       hash: what lists in other slots are to say -> "version in members"
-local k = KEYS[1]
+-- Numbers that are packed are doubles, exact up to 2^53.
+local pack, unpacked, sub = struct.pack, struct.unpack, string.sub
+local k, last, time, count, now
+local cold, records -- the rest of the head as it was read; cold is nil when one of these has changed:
+local listed, first, before, own_messages, own_seconds, removals, removed
+local messages, seconds -- what is kept
 
 local function text(n) return string.format('%.0f', n) end
 
-local now_given, messages_given, seconds_given = string.match(ARGV[1], '^(%d*) (%d+) (%d+)$')
+local function over() return messages > 0 and last - first + 1 - messages > math.max(10, math.floor(messages / 10)) end
 
-local now = tonumber(now_given)
-if not now then
-  now = redis.call('TIME')
-  now = now[1] * 1000000 + now[2]
+-- open makes a channel the one that all else here is about. messages and seconds are what is kept unless the settings say it.
+local function open(key, head, default_messages, default_seconds)
+  k = key
+  if head then
+    local version
+    version, last, time, count, listed, first, before, own_messages, own_seconds, removals, removed = unpacked('>BdddBdddddd', head)
+    if version ~= 1 then
+      error('the channel was written by a later version')
+    end
+    cold, records = sub(head, 26, 74), sub(head, 75)
+  else
+    last, time, count, listed, first, before, own_messages, own_seconds, removals, removed = 0, 0, 0, 0, 1, 0, -1, -1, 0, 0
+    cold, records = nil, ''
+  end
+  messages, seconds = default_messages, default_seconds
+  if own_messages >= 0 then
+    messages, seconds = own_messages, own_seconds
+  end
 end
 
-local meta = redis.call('HMGET', k .. 'meta', 'last', 'time', 'count', 'first', 'before', 'pos', 'messages', 'seconds',
-  'n:' .. (ARGV[2] or ''))
-local last, time, count = tonumber(meta[1] or 0), tonumber(meta[2] or 0), tonumber(meta[3] or 0)
-local first, before = tonumber(meta[4] or 1), tonumber(meta[5] or 0)
-local messages, seconds = tonumber(meta[7] or messages_given), tonumber(meta[8] or seconds_given)
-local over = messages > 0 and last - first + 1 - messages > math.max(10, math.floor(messages / 10))
+-- hot is the part of the head that each entry changes, and what a batch is answered.
+local function hot() return pack('>Bddd', 1, last, time, count) end
 
-local function position() return math.max(tonumber(meta[6] or 0), first - 1) end
+local function rest()
+  return (cold or pack('>Bdddddd', listed, first, before, own_messages, own_seconds, removals, removed)) .. records
+end
+
+local function save() redis.call('SET', k .. 'head', hot() .. rest()) end
+
+local function name_of(id) return pack('>Bd', 0, id) end
 
 local function parse(e)
-  local t, c, of, root, deleted, n, at = string.match(e, '^(%d+) (%d+) (%d+) (%d+) (%d) (%d+):()')
-  return {time = tonumber(t), count = tonumber(c), of = tonumber(of), root = tonumber(root), deleted = deleted == '1',
-    key = string.sub(e, at, at + n - 1), body = string.sub(e, at + n)}
+  local _, t, c, deleted, of, root, n = unpacked('>BddBddH', e)
+  return {time = t, count = c, of = of, root = root, deleted = deleted == 1, key = sub(e, 37, 36 + n), body = sub(e, 37 + n)}
 end
 
 local function format(t, c, of, root, deleted, key, body)
-  return string.format('%.0f %.0f %.0f %.0f %s %d:', t, c, of, root, deleted, #key) .. key .. body
+  return pack('>BddBddH', 1, t, c, deleted, of, root, #key) .. key .. body
 end
 
 -- entry is an entry that the channel holds, or nil.
@@ -49,6 +69,6 @@ local function entry(id)
   if id < first or id > last then
     return nil
   end
-  local e = redis.call('HGET', k .. 'log', text(id))
+  local e = redis.call('HGET', k .. 'log', name_of(id))
   return e and parse(e)
 end

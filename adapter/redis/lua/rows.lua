@@ -1,7 +1,6 @@
--- What an append needs seldom.
 -- raw is an entry as it is kept, and the state that is read with it.
 local function raw(id)
-  local e = redis.call('HGET', k .. 'log', text(id))
+  local e = redis.call('HGET', k .. 'log', name_of(id))
   if not e or id < first or id > last then
     return '', ''
   end
@@ -38,28 +37,28 @@ local function trim(to)
   before = count_at(to - 1)
   for id = first, to - 1 do
     local n, e = text(id), entry(id)
-    if e and e.key ~= '' and redis.call('HGET', k .. 'keys', e.key) == n then
-      redis.call('HDEL', k .. 'keys', e.key)
+    if e and e.key ~= '' and redis.call('HGET', k .. 'log', e.key) == pack('>d', id) then
+      redis.call('HDEL', k .. 'log', e.key)
     end
     if e and e.root ~= 0 then
       redis.call('ZREM', k .. 't:' .. text(e.root), n)
       redis.call('ZREM', k .. 'd:' .. text(e.root), n)
     end
     forget_names(id)
-    redis.call('HDEL', k .. 'log', n)
+    redis.call('HDEL', k .. 'log', name_of(id))
     redis.call('HDEL', k .. 'now', n)
     redis.call('HDEL', k .. 'states', n)
     redis.call('DEL', k .. 'r:' .. n, k .. 't:' .. n, k .. 'd:' .. n)
   end
-  first = to
+  first, cold = to, nil
   redis.call('ZREMRANGEBYSCORE', k .. 'deleted', '-inf', text(first - 1))
-  redis.call('HSET', k .. 'meta', 'first', text(first), 'before', text(before))
+  save()
 end
 
 -- retain trims what the channel does not keep, at most some entries.
 local function retain(some)
   local to, most = first, math.min(first + some, last + 1)
-  if over then
+  if over() then
     to = last - messages + 1
   end
   if seconds > 0 then
@@ -76,40 +75,49 @@ local function retain(some)
 end
 
 -- todo notes what a list in another slot is to say, in or not.
+local noted = false
 local function todo(what, is_in)
+  noted = true
   local version = redis.call('HINCRBY', k .. 'meta', 'version', 1)
   local members = redis.call('HGET', k .. 'meta', 'members') or '0'
   redis.call('HSET', k .. 'todo', what, text(version) .. ' ' .. is_in .. ' ' .. members)
 end
 
-local function listed()
-  if redis.call('HGET', k .. 'meta', 'listed') ~= '1' then
-    redis.call('HSET', k .. 'meta', 'listed', '1')
+-- list has the list of channels name this one.
+local function list()
+  if listed == 0 then
+    listed, cold = 1, nil
     todo('c', '1')
+    return true
   end
 end
 
-local function outsider(role) return role == '-' or role == 'restricted' or role == 'banned' end
+local outside = {['-'] = true, restricted = true, banned = true}
 
--- member is a user's row.
-local function member(user)
-  local row = redis.call('HGET', k .. 'members', user)
-  if not row then
-    return {role = '-', read = 0, count = 0, joined = 0, muted = '0', left = -1}
+-- member_of reads a user's row. One from before a removal of the channel is that of a user who has left.
+local function member_of(row)
+  if row then
+    local read, c, joined, left, at, muted, from = unpacked('>dddddB', row)
+    if at == removals then
+      return {role = sub(row, from), read = read, count = c, joined = joined, left = left, muted = muted}
+    end
   end
-  local role, read, c, joined, muted, left = string.match(row, '^(%S+) (%d+) (%d+) (%d+) (%d) (%-?%d+)$')
-  return {role = role, read = tonumber(read), count = tonumber(c), joined = tonumber(joined), muted = muted, left = tonumber(left)}
+  return {role = '-', read = 0, count = 0, joined = 0, left = removals > 0 and removed or -1, muted = 0}
 end
 
-local function row(m)
-  return m.role .. ' ' .. text(m.read) .. ' ' .. text(m.count) .. ' ' .. text(m.joined) .. ' ' .. m.muted .. ' ' .. text(m.left)
+local function member(user) return member_of(redis.call('HGET', k .. 'log', '\1' .. user)) end
+
+local function row(m) return pack('>dddddB', m.read, m.count, m.joined, m.left, removals, m.muted) .. m.role end
+
+-- described is a row as nodes are given it.
+local function described(m)
+  return string.format('%s %.0f %.0f %.0f %d %.0f', m.role, m.read, m.count, m.joined, m.muted, m.left)
 end
 
--- put_member writes a user's row, and notes a coming or going.
-local function put_member(user, was, m)
-  redis.call('HSET', k .. 'members', user, row(m))
-  if outsider(was.role) ~= outsider(m.role) then
-    if outsider(m.role) then
+-- moved notes a coming or going.
+local function moved(user, was, m)
+  if outside[was.role] ~= outside[m.role] then
+    if outside[m.role] then
       redis.call('ZREM', k .. 'names', user)
       todo('u' .. user, '0')
     else
@@ -117,4 +125,40 @@ local function put_member(user, was, m)
       todo('u' .. user, '1')
     end
   end
+end
+
+local function put_member(user, was, m)
+  redis.call('HSET', k .. 'log', '\1' .. user, row(m))
+  moved(user, was, m)
+end
+
+-- posted is the row of a message's author after it, whether they joined by it, and whether the row is another than before.
+local function posted(row_was, joins)
+  local m = member_of(row_was)
+  local joined = joins and m.role == '-' and last > m.left
+  if joined then
+    m = {role = 'member', read = 0, count = 0, joined = time, left = 0, muted = 0}
+  end
+  local changed = not outside[m.role] and last > m.read
+  if changed then
+    m.read, m.count = last, count
+  end
+  return m, joined, changed
+end
+
+-- name notes whom a message names.
+local function name(of, author, names)
+  forget_names(of)
+  if names == '' then
+    return
+  end
+  for user in string.gmatch(names, '%S+') do
+    if user == 'channel' then
+      redis.call('ZADD', k .. 'a:' .. author, of, text(of))
+    end
+    if user ~= author then
+      redis.call('ZADD', k .. 'm:' .. user, of, text(of))
+    end
+  end
+  redis.call('HSET', k .. 'named', text(of), author .. ' ' .. names)
 end

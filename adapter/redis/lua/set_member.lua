@@ -3,23 +3,23 @@
 local user, role, muted, read = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
 local was, is = member(user), member(user)
 if ARGV[3] ~= '?' and ARGV[3] ~= was.role then
-  return {'1', row(was), row(was), '0'}
+  return {'1', described(was), described(was), '0'}
 end
 if role ~= '?' then
   is.role = role
 end
-if outsider(is.role) then
-  is = {role = is.role, read = 0, count = 0, joined = 0, muted = '0', left = last}
+if outside[is.role] then
+  is = {role = is.role, read = 0, count = 0, joined = 0, left = last, muted = 0}
   if role ~= '?' then
     put_member(user, was, is)
   end
-  return {'0', row(was), row(is), text(redis.call('EXISTS', k .. 'todo'))}
+  return {'0', described(was), described(is), text(redis.call('EXISTS', k .. 'todo'))}
 end
-if outsider(was.role) then
+if outside[was.role] then
   is.read, is.count, is.joined, is.left = last, count, now, 0
 end
 if muted ~= '?' then
-  is.muted = muted
+  is.muted = tonumber(muted)
 end
 if read ~= '?' then
   local to = math.min(tonumber(read), last)
@@ -28,5 +28,7 @@ if read ~= '?' then
   end
 end
 put_member(user, was, is)
-listed()
-return {'0', row(was), row(is), text(redis.call('EXISTS', k .. 'todo'))}
+if list() then
+  save()
+end
+return {'0', described(was), described(is), text(redis.call('EXISTS', k .. 'todo'))}

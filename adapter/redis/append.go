@@ -1,0 +1,287 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"parley"
+)
+
+const (
+	maxBatch    = 100       // drafts of one channel that are stored together
+	maxBytes    = 256 << 10 // of them
+	maxTogether = 64        // channels of one call
+	lanes       = 3         // calls under way at a time
+)
+
+// appends are the batches that wait. While calls are under way the batches of all channels collect, and the next call brings
+// them: on one server a script may touch all slots. On a Cluster each batch is a call of its own.
+type appends struct {
+	alone bool // a Cluster: fixed
+
+	mu      sync.Mutex
+	waiting []*batch
+	busy    int // calls under way
+}
+
+// batch is drafts of a channel that are stored in one step.
+type batch struct {
+	channel parley.ChannelID
+	args    []string // of lua/append.lua
+	size    int      // of them, in bytes
+	give    func()   // ends the channel's turn
+
+	// set before done is closed
+	done  chan struct{}
+	text  string // the answer
+	epoch string
+	err   error
+}
+
+// put has a batch stored.
+func (s *Store) put(b *batch) {
+	a := &s.appends
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = append(a.waiting, b)
+	if a.busy < lanes || a.alone {
+		a.busy++
+		go s.appendWaiting()
+	}
+}
+
+// next returns what the next call brings, or nil: then it is not under way any more.
+func (a *appends) next() []*batch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n, size := 0, 0
+	for n < len(a.waiting) && n < maxTogether && size < maxBytes && (n == 0 || !a.alone) {
+		size += a.waiting[n].size
+		n++
+	}
+	if n == 0 {
+		a.busy--
+		a.waiting = nil
+		return nil
+	}
+	some := a.waiting[:n:n]
+	a.waiting = a.waiting[n:]
+	return some
+}
+
+func (s *Store) appendWaiting() {
+	for some := s.appends.next(); some != nil; some = s.appends.next() {
+		s.appendTogether(some)
+	}
+}
+
+// appendTogether stores batches of several channels in one call.
+func (s *Store) appendTogether(some []*batch) {
+	c := call{script: appendScript, keys: make([]string, len(some))}
+	n := 1
+	for i, b := range some {
+		c.keys[i] = s.of(b.channel)
+		n += len(b.args)
+	}
+	c.args = append(make([]string, 0, n), s.node)
+	for _, b := range some {
+		c.args = append(c.args, b.args...)
+	}
+	m, epoch, err := s.resend(context.Background(), c)
+	var answers []rueidis.RedisMessage
+	if err == nil {
+		if answers, err = m.ToArray(); err == nil && len(answers) != len(some) {
+			err = errAnswer
+		}
+		if err != nil {
+			err = fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+		}
+	}
+	for i, b := range some {
+		if b.epoch, b.err = epoch, err; err == nil {
+			if b.text, err = answers[i].ToString(); err != nil {
+				b.err = fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+				err = nil
+			}
+		}
+		b.give()
+		close(b.done)
+	}
+}
+
+// appendMessages stores messages in one batch. With an error the results do not count.
+func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result) error {
+	b := &batch{channel: channel, done: make(chan struct{})}
+	var err error
+	if b.give, err = s.turns.take(ctx, channel); err != nil {
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+	keep := s.keeps(channel)
+	head := append(make([]byte, 0, 4*8), s.nextNumber()...)
+	for _, n := range []int64{keep.Messages, keep.Seconds, int64(len(drafts))} {
+		head = appendNumber(head, n)
+	}
+	b.args = append(make([]string, 0, 1+4*len(drafts)), rueidis.BinaryString(head))
+	for i := range drafts {
+		d := &drafts[i]
+		m := &results[i].Message
+		*m = parley.Message{User: d.User, Name: d.Name, Text: d.Text, Join: d.Join}
+		if len(d.Data) > 0 {
+			m.Data = bytes.Clone(d.Data)
+		}
+		key := senderKey(d.User, d.Key)
+		entry := draftOf(m, d.Thread, key)
+		m.Thread, m.Key = d.Thread, d.Key
+		b.args = append(b.args, key, whoPosts(m), entry, moreOf(m))
+		b.size += len(entry) + len(key) + len(d.User) + 64
+	}
+	s.put(b)
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, context.Cause(ctx))
+	}
+	if b.err != nil {
+		return b.err
+	}
+	a, err := answerOf(b.text)
+	if err != nil {
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
+	}
+	return s.complete(ctx, b, &a, results)
+}
+
+// whoPosts is how lua/append.lua is given who posts a message.
+func whoPosts(m *parley.Message) string {
+	switch {
+	case m.User == parley.Guest:
+		return ""
+	case m.Join:
+		return "\x01" + string(m.User)
+	default:
+		return "p" + string(m.User)
+	}
+}
+
+// moreOf is how lua/append.lua is given what else follows from a message.
+func moreOf(m *parley.Message) string {
+	names := namesIn(m)
+	switch {
+	case m.Thread != 0:
+		return "r" + names
+	case names != "":
+		return "-" + names
+	default:
+		return ""
+	}
+}
+
+// namesIn are the names that a message names.
+func namesIn(m *parley.Message) string {
+	var b strings.Builder
+	for _, u := range m.Mentions() {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(u))
+	}
+	return b.String()
+}
+
+// mentioned are the facts of an entry: whom a message names that it did not name before.
+func mentioned(m *parley.Message, had []parley.UserID, id int64) (facts []parley.Fact) {
+	for _, u := range m.Mentions() {
+		if u != m.User && !slices.Contains(had, u) {
+			facts = append(facts, parley.Fact{Kind: parley.FactMentioned, User: u, ID: id})
+		}
+	}
+	return facts
+}
+
+// complete fills in the results of a batch that was made.
+func (s *Store) complete(ctx context.Context, b *batch, a *answer, results []parley.Result) error {
+	exceptions := a.exceptions
+	var again []int
+	var ids []int64
+	left, noted := int64(0), false // how many were stored
+	for i := range results {
+		m := &results[i].Message
+		stored := true
+		for ; len(exceptions) > 0 && exceptions[0].draft == i; exceptions = exceptions[1:] {
+			switch e := exceptions[0]; e.status {
+			case excDuplicate:
+				again, ids = append(again, i), append(ids, e.value)
+				stored = false
+			case excNoThread:
+				results[i] = parley.Result{Err: fmt.Errorf("reply in %s: %w", b.channel, parley.ErrNoThread)}
+				stored = false
+			case excThread:
+				m.Thread = e.value
+			case excJoined:
+				results[i].Facts = []parley.Fact{{Kind: parley.FactJoined, User: m.User}}
+			case excNoted:
+				noted = true
+			}
+		}
+		if stored {
+			m.Channel = b.channel
+			left++
+		}
+	}
+	if len(exceptions) > 0 {
+		return fmt.Errorf("%w: %w", parley.ErrUnknown, errAnswer)
+	}
+	derived := !noted || s.listed(ctx, b.channel)
+	for i := range results {
+		r := &results[i]
+		if r.Message.Channel == "" {
+			continue
+		}
+		left--
+		r.Message.ID, r.Message.Time, r.Message.Count = a.last-left, a.time-parley.Timestamp(left), a.count-left
+		r.Epoch, r.Derived = b.epoch, derived
+		for k := range r.Facts {
+			r.Facts[k].ID = r.Message.ID
+		}
+		r.Facts = append(r.Facts, mentioned(&r.Message, nil, r.Message.ID)...)
+	}
+	return s.duplicates(ctx, b.channel, ids, results, again)
+}
+
+// listedWithin bounds how long an append waits for lists in other slots.
+const listedWithin = time.Second
+
+// listed tells lists in other slots what follows from an append, and reports whether they say it.
+func (s *Store) listed(ctx context.Context, channel parley.ChannelID) bool {
+	ctx, cancel := context.WithTimeout(ctx, listedWithin)
+	defer cancel()
+	return s.settle(ctx, channel) == nil
+}
+
+// duplicates fills in the messages of results that were stored before. What cannot be found out is unknown.
+func (s *Store) duplicates(ctx context.Context, channel parley.ChannelID, ids []int64, results []parley.Result, which []int) error {
+	if len(which) == 0 {
+		return nil
+	}
+	found, epoch, err := s.get(ctx, channel, ids...)
+	for k, i := range which {
+		switch {
+		case err != nil:
+			results[i] = parley.Result{Err: fmt.Errorf("%w: read message %d, which has the key: %w", parley.ErrUnknown, ids[k], err)}
+		case found[k].Message == nil: // it was trimmed since
+			results[i] = parley.Result{
+				Err: fmt.Errorf("%w: message %d, which has the key, was just removed", parley.ErrUnavailable, ids[k]),
+			}
+		default:
+			results[i] = parley.Result{Message: *found[k].Message, Epoch: epoch, Duplicate: true}
+		}
+	}
+	return nil
+}

@@ -29,16 +29,16 @@ func nodes(t *testing.T, count int) (all []*testenv.Proc, redis *testenv.SharedS
 	return nodesOver(t, count, url, url), redis
 }
 
-// nodesOver are processes with a store and a bus.
-func nodesOver(t *testing.T, count int, store, bus string) (all []*testenv.Proc) {
+// nodesOver are processes with a store and a bus, and more flags, which win.
+func nodesOver(t *testing.T, count int, store, bus string, more ...string) (all []*testenv.Proc) {
 	t.Helper()
 	secret := make([]byte, 48)
 	_, _ = rand.Read(secret)
 	file := filepath.Join(t.TempDir(), "secret")
 	writeFile(t, file, base64.StdEncoding.EncodeToString(secret))
 	for i := range count {
-		all = append(all, testenv.Server(t, "--node", fmt.Sprint("n", i), "--store", store, "--bus", bus, "--presence", store,
-			"--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"))
+		all = append(all, testenv.Server(t, append([]string{"--node", fmt.Sprint("n", i), "--store", store, "--bus", bus, "--presence", store,
+			"--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"}, more...)...))
 	}
 	return all
 }

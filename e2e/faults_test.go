@@ -98,7 +98,7 @@ func TestFaults(t *testing.T) {
 	slices.Sort(rows)
 	t.Logf("| fault | judged | lost | repeated | out of order | deleted text shown | forgotten with the epoch | served again after |\n"+
 		"%s\n%d judged", strings.Join(rows, "\n"), judged)
-	if full() && judged < 1_000_000 {
+	if full() && len(rows) == len(faults) && judged < 1_000_000 {
 		t.Errorf("%d deliveries were judged", judged)
 	}
 }

@@ -17,8 +17,9 @@ import (
 type benchCmd struct {
 	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup" help:"${help_bench_scenario}"`
 
-	Server string   `placeholder:"URL" group:"Server" help:"${help_bench_server}"`
-	PID    int      `name:"pid" placeholder:"PID" group:"Server" help:"Process id of that server, to measure its CPU and memory."`
+	Server []string `placeholder:"URL" group:"Server" help:"${help_bench_server}"`
+	PID    []int    `name:"pid" placeholder:"PID" group:"Server" help:"${help_bench_pid}"`
+	To     []string `name:"publish-server" placeholder:"URL" group:"Server" help:"${help_bench_publish_server}"`
 	Fsync  string   `default:"commit" enum:"commit,interval,memory" group:"Server" help:"--fsync of a server that is started."`
 	With   []string `placeholder:"FLAG" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
 
@@ -62,8 +63,13 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if c.Server != "" && !strings.HasPrefix(c.Server, "http://") {
-		return refuse(fmt.Sprintf("the server %q is no http URL.", c.Server), "Write it as http://127.0.0.1:8080.")
+	for _, urls := range [][]string{c.Server, c.To} {
+		for i, url := range urls {
+			if !strings.HasPrefix(url, "http://") {
+				return refuse(fmt.Sprintf("the server %q is not an http URL.", url), "Write it as http://127.0.0.1:8080.")
+			}
+			urls[i] = strings.TrimRight(url, "/")
+		}
 	}
 	if c.Connections < 0 || c.Connections > 1_000_000 || c.For < 0 || c.For > time.Hour || c.Burst < 1 || c.Pairs < 1 || c.Window < 1 ||
 		c.Window > 63 {
@@ -78,7 +84,7 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	}
 	live := newProgress(p)
 	report, err := bench.Run(ctx, bench.Config{Scenario: c.Scenario, Command: "parley " + strings.Join(p.args, " "), Binary: binary,
-		Server: c.Server, PID: c.PID, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
+		Servers: c.Server, PIDs: c.PID, Publish: c.To, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
 		Transport: c.Transport, Connections: c.Connections, Rate: c.Rate, Size: c.Size, For: c.For, Burst: c.Burst,
 		Layout: c.Layout, Rooms: c.Rooms, Settle: c.Settle, Dials: c.Dials, Publishers: c.Publishers, Window: c.Window,
 		Behind: c.Behind, PollEvery: c.PollEvery, Baseline: c.Baseline, Pairs: c.Pairs, Peer: c.Peer})

@@ -38,11 +38,14 @@ var helps = kong.Vars{
 		"Messages per second in total (connect: connections); 0: as fast as possible. Default: the scenario's own.",
 	"help_bench_scenario": "connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below.",
 	"help_bench_server": "" +
-		"URL of the server to measure. Default: start one on this machine with temporary data, and end it afterwards.",
-	"help_bench_settle":    "idle: time between the last connection and the measurement of memory.",
-	"help_bench_size":      "Bytes of a delivered message, with its JSON. Default: 128, or 4096 when readers stall.",
-	"help_bench_transport": "Transport of the readers: websocket, sse, long-poll or poll.",
-	"help_bench_window":    "Unacknowledged messages of a publisher with --rate 0, below 64.",
+		"URL of the server to measure; several for the nodes of one system, over which readers and publishers spread. Default: start " +
+		"one on this machine with temporary data, and end it afterwards.",
+	"help_bench_pid":            "Process id of that server, to measure its CPU and memory; several are added up.",
+	"help_bench_publish_server": "Node that publishers use, if not those of --server; may be given several times.",
+	"help_bench_settle":         "idle: time between the last connection and the measurement of memory.",
+	"help_bench_size":           "Bytes of a delivered message, with its JSON. Default: 128, or 4096 when readers stall.",
+	"help_bench_transport":      "Transport of the readers: websocket, sse, long-poll or poll.",
+	"help_bench_window":         "Unacknowledged messages of a publisher with --rate 0, below 64.",
 	"help_cluster_secret_file": "" +
 		"File with a secret that all nodes share, for tickets. Default: the secret of --auth-hmac-secret-file.",
 	"help_store":                     "embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS).",

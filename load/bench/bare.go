@@ -46,7 +46,7 @@ func startBare(ctx context.Context, binary string) (*bare, error) {
 		return nil, err
 	}
 	_, url, _ := strings.Cut(strings.TrimSpace(line), "http=")
-	return &bare{Server: Server{URL: url, PID: cmd.Process.Pid, cmd: cmd}, in: in}, nil
+	return &bare{Server: Server{URLs: []string{url}, PIDs: []int{cmd.Process.Pid}, cmd: cmd}, in: in}, nil
 }
 
 // run sends by a plan as publishers would. Its messages are never acknowledged.

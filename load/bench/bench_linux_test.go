@@ -3,6 +3,7 @@ package bench_test
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,7 @@ func TestBaselines(t *testing.T) {
 func TestAServerThatDiesIsToldOf(t *testing.T) {
 	server := testenv.Server(t)
 	cfg := small(t, "fanout")
-	cfg.Server, cfg.PID, cfg.For, cfg.Rate = server.URL, server.Cmd.Process.Pid, 2*time.Second, 20
+	cfg.Servers, cfg.PIDs, cfg.For, cfg.Rate = []string{server.URL}, []int{server.Cmd.Process.Pid}, 2*time.Second, 20
 	time.AfterFunc(time.Second, func() { _ = server.Cmd.Process.Kill() })
 	r, err := bench.Run(t.Context(), cfg)
 	if err != nil {
@@ -106,7 +107,7 @@ func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
 	}
 	l.Close()
 	cfg := small(t, "fanout")
-	cfg.Server = "http://" + l.Addr().String()
+	cfg.Servers = []string{"http://" + l.Addr().String()}
 	r, err := bench.Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -114,4 +115,31 @@ func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
 	if r.OK || !strings.Contains(strings.Join(r.Problems, "\n"), "connection refused") {
 		t.Errorf("%v %q", r.OK, r.Problems)
 	}
+}
+
+// Readers and publishers of several nodes are on all of them, and whoever reconnects is on another one.
+func TestSeveralNodesAreMeasured(t *testing.T) {
+	redis := testenv.Service(t, "redis")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 48)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var nodes []*testenv.Proc
+	for range 2 {
+		nodes = append(nodes, testenv.Server(t, "--store", redis, "--bus", redis, "--presence", redis, "--cluster-secret-file", secret))
+	}
+	for _, scenario := range []string{"rooms", "storm", "publish"} {
+		t.Run(scenario, func(t *testing.T) {
+			cfg := small(t, scenario)
+			for _, n := range nodes {
+				cfg.Servers, cfg.PIDs = append(cfg.Servers, n.URL), append(cfg.PIDs, n.Cmd.Process.Pid)
+			}
+			check(t, cfg, map[string]int64{"rooms": 100, "storm": 1000}[scenario], "server_cpu")
+		})
+	}
+	t.Run("from one to the other", func(t *testing.T) {
+		cfg := small(t, "rooms")
+		cfg.Servers, cfg.PIDs, cfg.Publish = []string{nodes[1].URL}, []int{nodes[1].Cmd.Process.Pid}, []string{nodes[0].URL}
+		check(t, cfg, 100, "server_cpu")
+	})
 }

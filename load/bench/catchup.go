@@ -16,7 +16,7 @@ func (r *run) catchup() error {
 		return err
 	}
 	defer f.Stop()
-	ps, err := openPublishers(r.ctx, r.server.URL, orOne(r.Publishers, 8))
+	ps, err := openPublishers(r.ctx, r.publishTo(), orOne(r.Publishers, 8))
 	if err != nil {
 		return err
 	}

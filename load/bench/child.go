@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Server is the server under test: one that this process started, or another's.
+// Server is the server under test: one that this process started, or another's, which may have several nodes.
 type Server struct {
-	URL  string
-	PID  int    // 0: unknown, its CPU and memory are not measured
+	URLs []string
+	PIDs []int  // none: unknown, its CPU and memory are not measured
 	Data string // where it keeps messages, if this process started it
 
 	cmd  *exec.Cmd
@@ -55,6 +55,8 @@ func (s *Server) Died() (log string, died bool) {
 	}
 }
 
+func (s *Server) measured() bool { return len(s.PIDs) > 0 }
+
 // StartServer starts a development server with temporary data.
 func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Server, error) {
 	data, err := os.MkdirTemp(dir, "parley-bench-")
@@ -72,14 +74,14 @@ func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Ser
 	line, err := startChild(cmd)
 	for _, word := range strings.Fields(line) {
 		if url, ok := strings.CutPrefix(word, "http="); ok {
-			s.URL = url
+			s.URLs = []string{url}
 		}
 	}
-	if err != nil || s.URL == "" {
+	if err != nil || len(s.URLs) == 0 {
 		s.Stop()
 		return nil, fmt.Errorf("start a server: %v\n%s", err, s.log)
 	}
-	s.PID = cmd.Process.Pid
+	s.PIDs = []int{cmd.Process.Pid}
 	go func() { _ = cmd.Wait(); close(s.done) }()
 	return s, nil
 }
@@ -91,7 +93,7 @@ func (s *Server) Stop() {
 	}
 	if s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill() // it may have ended already
-		if s.PID != 0 && s.done != nil {
+		if s.measured() && s.done != nil {
 			<-s.done
 		} else {
 			_ = s.cmd.Wait()

@@ -40,7 +40,7 @@ func (r *run) connect() error {
 		ratios = append(ratios, rates[i]/bareRates[i])
 	}
 	r.report.add("connects_per_s", "handshakes with welcome per second", median(rates), "")
-	if r.server.PID != 0 {
+	if r.server.measured() {
 		r.report.add("server_cpu_per_connect", "server CPU per handshake", median(cpus), "µs")
 	}
 	if r.Baseline {
@@ -55,7 +55,7 @@ func (r *run) connect() error {
 
 func (r *run) connectOnce(s *Server, nth int) (o Opened, used time.Duration, err error) {
 	args := r.args()
-	args.Server, args.Prefix, args.Named = s.URL, fmt.Sprint(r.prefix, ".", nth), r.Layout == "own"
+	args.Servers, args.Prefix, args.Named = s.URLs, fmt.Sprint(r.prefix, ".", nth), r.Layout == "own"
 	if s != r.server {
 		args.Peer = ""
 	}

@@ -15,7 +15,7 @@ func TestDialectsOfPeers(t *testing.T) {
 		"socket.io": {`0{"sid":"x","pingInterval":25000}`, `40{"sid":"y"}`, `42["m",` + welcome + `]`, "2",
 			`42["m",` + message(4) + `]`, `42["m",` + message(6) + `]`},
 	} {
-		s := &Swarm{args: SwarmArgs{Transport: "websocket", Channels: 1, Peer: peer}, hist: newHistogram()}
+		s := &Swarm{args: SwarmArgs{Transport: "websocket", Channels: 1, Peer: peer}, targets: []target{{}}, hist: newHistogram()}
 		r := &reader{swarm: s, fd: -1}
 		r.begin(time.Now(), false)
 		all := []byte("HTTP/1.1 101 Switching Protocols\r\n\r\n")

@@ -41,7 +41,7 @@ type contender struct {
 
 func (r *run) contender(s *Server, nth int) (*contender, error) {
 	args := r.args()
-	args.Server = s.URL
+	args.Servers = s.URLs
 	if s != r.server {
 		args.Peer = ""
 	}
@@ -69,7 +69,7 @@ func (r *run) spread(publishers int) error {
 		return err
 	}
 	defer own.fleet.Stop()
-	ps, err := openPublishers(r.ctx, r.server.URL, publishers)
+	ps, err := openPublishers(r.ctx, r.publishTo(), publishers)
 	if err != nil {
 		return err
 	}

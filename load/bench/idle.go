@@ -10,7 +10,7 @@ const warming = 100
 
 // idle holds connections that say nothing and asks what the server's memory is.
 func (r *run) idle() error {
-	if r.server.PID == 0 {
+	if !r.server.measured() {
 		return errNoPID
 	}
 	args := r.args()

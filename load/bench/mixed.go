@@ -14,7 +14,7 @@ func (r *run) mixed() error {
 		defer f.Stop()
 		fleets = append(fleets, f)
 	}
-	ps, err := openPublishers(r.ctx, r.server.URL, orOne(r.Publishers, 1))
+	ps, err := openPublishers(r.ctx, r.publishTo(), orOne(r.Publishers, 1))
 	if err != nil {
 		return err
 	}

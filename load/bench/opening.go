@@ -66,7 +66,8 @@ func (o *opening) turn(s *Swarm, now time.Time) {
 		r := s.readers[o.next]
 		o.next++
 		o.under++
-		if err := s.loop.dial(r, s.target.addr, s.source, r.begin(due, o.args.Resume)); err != nil {
+		hello := r.begin(due, o.args.Resume)
+		if err := s.loop.dial(r, r.target.addr, s.source, hello); err != nil {
 			o.failed(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // durable, and shows what the disk can do in the same minute.
 func (r *run) publish() error {
 	n := orOne(r.Publishers, 100)
-	ps, err := openPublishers(r.ctx, r.server.URL, n)
+	ps, err := openPublishers(r.ctx, r.publishTo(), n)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (r *run) publish() error {
 	r.report.add("acked_per_s", "acknowledged messages per second", acked/took, "")
 	r.report.add("fdatasync_per_s", "the disk's bare fdatasync, 32 KiB each", (before+after)/2, "per s")
 	r.report.add("ratio", "messages per fdatasync that the disk could do", acked/took/((before+after)/2), "")
-	if r.server.PID != 0 {
+	if r.server.measured() {
 		r.report.add("server_cpu_per_message", "server CPU per message", float64(used.Microseconds())/acked, "µs")
 		r.report.add("server_cpu", "server CPU", used.Seconds()/took, "cores")
 	}

@@ -88,14 +88,15 @@ type publisher struct {
 // ones as long as there are enough.
 func (p *publisher) channelOf(n int) int { return (p.index + n*p.of) % p.to.plan.Channel }
 
-// openPublishers connects n publishers.
-func openPublishers(ctx context.Context, server string, n int) (ps []*publisher, err error) {
-	t, err := parseTarget(server)
+// openPublishers connects n publishers, to one server after the other.
+func openPublishers(ctx context.Context, servers []string, n int) (ps []*publisher, err error) {
+	targets, err := parseTargets(servers)
 	if err != nil {
 		return nil, err
 	}
 	var d net.Dialer
 	for i := range n {
+		t := targets[i%len(targets)]
 		nc, err := d.DialContext(ctx, "tcp", t.addr.String())
 		if err == nil {
 			p := &publisher{index: i, of: n, conn: nc}

@@ -22,7 +22,10 @@ type reader struct {
 	index int // among all readers of the run
 	track Track
 
+	dials int // so far
+
 	// of the connection
+	target   target
 	fd       int // -1: none
 	due      time.Time
 	scanner  scanner
@@ -40,6 +43,7 @@ const pollLimit = 1000
 
 // begin prepares a new connection and returns the first request.
 func (r *reader) begin(due time.Time, resume bool) []byte {
+	r.target = r.next()
 	r.due, r.partial, r.out = due, nil, nil
 	r.headed, r.welcomed, r.caught, r.head, r.fresh = false, false, false, 0, 0
 	headers := ""
@@ -51,7 +55,15 @@ func (r *reader) begin(due time.Time, resume bool) []byte {
 	default:
 		r.scanner, r.headed = &answers{r.answered}, true
 	}
-	return r.swarm.target.request(nil, r.path(resume), headers)
+	return r.target.request(nil, r.path(resume), headers)
+}
+
+// next is the server that the reader connects to now. The readers of each channel begin on different ones.
+func (r *reader) next() target {
+	a := &r.swarm.args
+	n := r.index/a.Channels + r.index%a.Channels + r.dials
+	r.dials++
+	return r.swarm.targets[n%len(r.swarm.targets)]
 }
 
 // path is what the reader asks for, with its cursor if it is to go on from one.
@@ -212,7 +224,7 @@ func (r *reader) answered() error {
 }
 
 // ask sends the next poll.
-func (r *reader) ask() { r.out = r.swarm.target.request(r.out, r.path(true), "") }
+func (r *reader) ask() { r.out = r.target.request(r.out, r.path(true), "") }
 
 // say sends a text frame.
 func (r *reader) say(text []byte) {

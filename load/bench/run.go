@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -16,11 +15,12 @@ import (
 // Config of a run. Zero values become the scenario's own (see Scenario).
 type Config struct {
 	Scenario string
-	Command  string // what was typed, for the report
-	Binary   string // this program, which is started again as server, worker and bare loop
-	Server   string // URL; empty: a server of its own with temporary data
-	PID      int    // of that server, to measure its CPU and memory; 0: not measured
-	Fsync    string // of a server of its own
+	Command  string   // what was typed, for the report
+	Binary   string   // this program, which is started again as server, worker and bare loop
+	Servers  []string // URLs of the nodes of one system; none: a server of its own with temporary data
+	PIDs     []int    // of these, to measure their CPU and memory together; none: not measured
+	Publish  []string // URLs that publishers use; none: those of Servers
+	Fsync    string   // of a server of its own
 	Flags    []string
 	TempDir  string
 	Progress func(string) // told what is going on; nil: nobody
@@ -145,8 +145,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	defer cancel()
 	r := &run{Config: &cfg, ctx: ctx, prefix: fmt.Sprintf("bench-%06x", rand.IntN(1<<24)), own: ownCPU(),
 		report: &Report{Scenario: cfg.Scenario, Command: cfg.Command, Date: time.Now(), Machine: Machine()}}
-	r.server = &Server{URL: strings.TrimRight(cfg.Server, "/"), PID: cfg.PID}
-	if cfg.Server == "" {
+	r.server = &Server{URLs: cfg.Servers, PIDs: cfg.PIDs}
+	if len(cfg.Servers) == 0 {
 		r.Progress("starting a server")
 		var err error
 		if r.server, err = StartServer(ctx, cfg.Binary, cfg.TempDir, append([]string{"--fsync", cfg.Fsync}, cfg.Flags...)...); err != nil {
@@ -203,7 +203,7 @@ func (r *run) channels() int {
 
 func (r *run) args() SwarmArgs {
 	return SwarmArgs{
-		Server:    r.server.URL,
+		Servers:   r.server.URLs,
 		Transport: r.Transport,
 		Prefix:    r.prefix,
 		Channels:  r.channels(),
@@ -230,21 +230,29 @@ func (r *run) plan() Plan {
 	return Plan{Rate: r.Rate, Burst: r.Burst, Window: r.Window, For: r.For, Size: r.Size, Prefix: r.prefix, Channel: r.channels()}
 }
 
-// cpu is the CPU time of a server, 0 if it is unknown.
-func cpu(s *Server) time.Duration {
-	if s.PID == 0 {
-		return 0
+// publishTo is where publishers connect.
+func (r *run) publishTo() []string {
+	if len(r.Publish) > 0 {
+		return r.Publish
 	}
-	d, _ := cpuOf(s.PID) // a server that is gone shows by its connections
-	return d
+	return r.server.URLs
 }
 
-func rss(s *Server) int64 {
-	if s.PID == 0 {
-		return 0
+// cpu is the CPU time of a server's processes, 0 if it is unknown.
+func cpu(s *Server) (sum time.Duration) {
+	for _, pid := range s.PIDs {
+		d, _ := cpuOf(pid) // a server that is gone shows by its connections
+		sum += d
 	}
-	n, _ := rssOf(s.PID)
-	return n
+	return sum
+}
+
+func rss(s *Server) (sum int64) {
+	for _, pid := range s.PIDs {
+		n, _ := rssOf(pid)
+		sum += n
+	}
+	return sum
 }
 
 // round is one stretch of sending and what came of it.
@@ -396,7 +404,7 @@ func (r *run) watch(fleets []*Fleet) (stop func()) {
 func (r *run) costs(s *Server, o round) {
 	seconds := o.took.Seconds()
 	r.report.add("deliveries_per_s", "deliveries per second", float64(o.deliveries)/seconds, "")
-	if s.PID != 0 {
+	if s.measured() {
 		r.report.add("server_cpu_per_delivery", "server CPU per delivery", o.perDelivery(), "µs")
 		r.report.add("server_cpu", "server CPU", o.cpu.Seconds()/seconds, "cores")
 		r.report.add("server_rss", "server memory", float64(rss(s))/(1<<20), "MiB")

@@ -99,7 +99,7 @@ func TestReaderTakesAnAnswerInPieces(t *testing.T) {
 	stream := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" +
 		frame(wire.OpText, welcome) + frame(wire.OpText, message(1)) + frame(wire.OpText, message(2))
 	for size := 1; size <= len(stream); size++ {
-		s := &Swarm{args: SwarmArgs{Transport: "websocket", Channels: 1}, hist: newHistogram()}
+		s := &Swarm{args: SwarmArgs{Transport: "websocket", Channels: 1}, targets: []target{{}}, hist: newHistogram()}
 		r := &reader{swarm: s, fd: -1}
 		r.begin(time.Now(), false)
 		for at := 0; at < len(stream); at += size {

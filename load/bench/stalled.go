@@ -10,7 +10,7 @@ func (r *run) stalled() error {
 		return err
 	}
 	defer live.Stop()
-	ps, err := openPublishers(r.ctx, r.server.URL, orOne(r.Publishers, 16))
+	ps, err := openPublishers(r.ctx, r.publishTo(), orOne(r.Publishers, 16))
 	if err != nil {
 		return err
 	}

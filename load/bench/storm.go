@@ -14,7 +14,7 @@ func (r *run) storm() error {
 		return err
 	}
 	defer f.Stop()
-	ps, err := openPublishers(r.ctx, r.server.URL, orOne(r.Publishers, 4))
+	ps, err := openPublishers(r.ctx, r.publishTo(), orOne(r.Publishers, 4))
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (r *run) storm() error {
 	}
 	r.report.add("caught_up", fmt.Sprintf("until all were caught up, median of %d storms", r.Pairs), median(caught), "s")
 	r.report.add("caught_up_slowest", "the slowest of them", slices.Max(caught), "s")
-	if r.server.PID != 0 { // of this machine
+	if r.server.measured() { // of this machine
 		r.report.add("overflows", "connections that a full accept queue delayed", float64(listenOverflows()-overflows), "")
 	}
 	r.report.add("reconnected", "until all were connected again", median(back), "s")

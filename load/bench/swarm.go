@@ -11,7 +11,7 @@ import (
 
 // SwarmArgs says what a worker's readers are.
 type SwarmArgs struct {
-	Server    string
+	Servers   []string // each reader uses one after the other, from one connection to the next
 	Transport string
 	Worker    int    // which of the workers it is; chooses its address
 	Prefix    string // of the channels' names
@@ -36,7 +36,7 @@ func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", pref
 type Swarm struct {
 	loop    *loop
 	args    SwarmArgs
-	target  target
+	targets []target
 	source  netip.Addr
 	readers []*reader
 
@@ -64,12 +64,12 @@ func NewSwarm() (*Swarm, error) {
 
 // Start makes the readers, without connections.
 func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
-	t, err := parseTarget(args.Server)
+	targets, err := parseTargets(args.Servers)
 	if err != nil {
 		return err
 	}
 	s.loop.do(func() {
-		s.args, s.target, s.source = args, t, t.source(args.Worker)
+		s.args, s.targets, s.source = args, targets, targets[0].source(args.Worker)
 		s.readers = make([]*reader, args.Count)
 		for i := range s.readers {
 			s.readers[i] = &reader{swarm: s, index: args.First + i, fd: -1}

@@ -45,7 +45,7 @@ func swarm(t *testing.T, url string, count int) *Swarm {
 		t.Fatal(err)
 	}
 	go func() { _ = s.loop.run(s.turn) }() // it ends with the process
-	if err := s.Start(SwarmArgs{Server: url, Transport: "websocket", Prefix: "b", Count: count, Channels: 1}, nil); err != nil {
+	if err := s.Start(SwarmArgs{Servers: []string{url}, Transport: "websocket", Prefix: "b", Count: count, Channels: 1}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s

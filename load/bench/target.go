@@ -30,6 +30,17 @@ func parseTarget(server string) (target, error) {
 	return target{netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), u.Host}, nil
 }
 
+func parseTargets(servers []string) (all []target, err error) {
+	for _, s := range servers {
+		t, err := parseTarget(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
 // source is the address that the nth worker connects from: on loopback each has its
 // own, so that ports suffice.
 func (t target) source(n int) netip.Addr {

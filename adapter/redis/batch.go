@@ -93,14 +93,14 @@ func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, strin
 			return ms[0], epoch, nil
 		case errors.Is(err, parley.ErrClosed) && !lost:
 			return rueidis.RedisMessage{}, "", err
-		case !lost && unsent(err):
+		case !lost && (unsent(err) || errors.Is(err, parley.ErrUnavailable)):
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 		}
 		lost = true
 		if ctx.Err() != nil || errors.Is(err, parley.ErrClosed) {
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 		}
-		pause(ctx, try)
+		pause(ctx, min(try, 2))
 	}
 }
 

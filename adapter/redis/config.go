@@ -35,9 +35,9 @@ type Config struct {
 }
 
 const (
-	dialTimeout = 5 * time.Second
+	dialTimeout = 3 * time.Second
 	keepAlive   = time.Second     // of an idle connection, which is then pinged too
-	silence     = 5 * time.Second // without an answer ends a connection
+	silence     = 3 * time.Second // without an answer ends a connection
 	bufferSize  = 64 << 10        // per connection and direction
 )
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -30,6 +31,7 @@ type Store struct {
 	turns   turns
 	appends appends
 	epoch   epoch
+	outages outages
 
 	mu     sync.Mutex
 	closed bool
@@ -46,6 +48,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text()[:16], cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
 	s.appends.alone = c.Mode() == rueidis.ClientModeCluster
+	s.outages.ending, s.outages.of = make(chan struct{}), map[uint16]time.Time{}
 	s.epoch.verifying = make(chan struct{}, 1)
 	s.epoch.verifying <- struct{}{}
 	if err := s.verify(ctx, 0); err != nil {
@@ -58,9 +61,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // Close implements parley.Log.
 func (s *Store) Close() error {
 	s.mu.Lock()
+	was := s.closed
 	s.closed = true
 	s.mu.Unlock()
+	if was {
+		return nil
+	}
 	s.calls.Wait()
+	s.outages.end()
 	s.client.Close()
 	return nil
 }
@@ -76,36 +84,53 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// do makes a call that has nothing to do with entries.
-func (s *Store) do(ctx context.Context, c rueidis.Completed) rueidis.RedisResult {
-	if err := s.begin(); err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	defer s.calls.Done()
-	return s.client.Do(ctx, c)
-}
-
-// exec calls a script that has nothing to do with entries.
-func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args ...string) rueidis.RedisResult {
-	if err := s.begin(); err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	defer s.calls.Done()
-	return script.Exec(ctx, s.client, []string{key}, args)
-}
-
-// execAll is exec of one script several times.
-func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.LuaExec) error {
+// guarded makes a call of a key, unless the key's server is away.
+func (s *Store) guarded(key string, make func() error) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.calls.Done()
-	for _, r := range script.ExecMulti(ctx, s.client, all...) {
-		if err := r.Error(); err != nil {
-			return err
-		}
+	if err := s.refused(key); err != nil {
+		return err
 	}
-	return nil
+	began := time.Now()
+	err := make()
+	s.answered(key, began, err)
+	return err
+}
+
+// do makes a call that has nothing to do with entries.
+func (s *Store) do(ctx context.Context, c rueidis.Completed) (r rueidis.RedisResult) {
+	if err := s.guarded(c.Commands()[1], func() error {
+		r = s.client.Do(ctx, c)
+		return r.NonRedisError()
+	}); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return r
+}
+
+// exec calls a script that has nothing to do with entries.
+func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args ...string) (r rueidis.RedisResult) {
+	if err := s.guarded(key, func() error {
+		r = script.Exec(ctx, s.client, []string{key}, args)
+		return r.NonRedisError()
+	}); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return r
+}
+
+// execAll is exec of one script several times.
+func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.LuaExec) error {
+	return s.guarded(all[0].Keys[0], func() error {
+		for _, r := range script.ExecMulti(ctx, s.client, all...) {
+			if err := r.Error(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // call is a call of a script of a channel, or of several that begin keys.
@@ -114,6 +139,14 @@ type call struct {
 	channel parley.ChannelID
 	args    []string // after the time
 	keys    []string // of several
+}
+
+// key is one of the call's channel.
+func (c *call) key(s *Store) string {
+	if c.keys != nil {
+		return c.keys[0]
+	}
+	return s.of(c.channel)
 }
 
 // run calls scripts, and returns what they return in their order, with the epoch of all of them.
@@ -127,6 +160,22 @@ func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]ruei
 		return nil, "", err
 	}
 	defer s.calls.Done()
+	if s.outages.any() {
+		for i := range calls {
+			if err := s.refused(calls[i].key(s)); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	began := time.Now()
+	ms, name, err := s.runVerified(ctx, epoch, calls)
+	if err != nil {
+		s.answered(calls[0].key(s), began, err)
+	}
+	return ms, name, err
+}
+
+func (s *Store) runVerified(ctx context.Context, epoch string, calls []call) ([]rueidis.RedisMessage, string, error) {
 	again := false
 	for range 5 {
 		loaded := s.epoch.loaded()

@@ -1,0 +1,28 @@
+package redis
+
+import "strings"
+
+// slots is how many hash slots a Cluster has.
+const slots = 16384
+
+// slot is the hash slot of a key: the CRC-16 (XMODEM) of what is between its first braces, or of all of it
+// (Redis Cluster specification, "Keys distribution model").
+func slot(key string) uint16 {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			key = tag
+		}
+	}
+	var crc uint16
+	for i := range len(key) {
+		crc ^= uint16(key[i]) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc % slots
+}

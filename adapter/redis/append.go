@@ -84,7 +84,7 @@ func (s *Store) appendWaiting() {
 
 // appendTogether stores batches of several channels in one call.
 func (s *Store) appendTogether(some []*batch) {
-	c := call{script: appendScript, keys: make([]string, len(some))}
+	c := call{script: appendScript, keys: make([]string, len(some)), waits: true}
 	n := 1
 	for i, b := range some {
 		c.keys[i] = s.of(b.channel)

@@ -97,7 +97,7 @@ func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, strin
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 		}
 		lost = true
-		if ctx.Err() != nil || errors.Is(err, parley.ErrClosed) {
+		if ctx.Err() != nil || errors.Is(err, errReplicas) || errors.Is(err, parley.ErrClosed) {
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 		}
 		pause(ctx, min(try, 2))

@@ -88,7 +88,7 @@ func (s *Store) storeChange(ctx context.Context, channel parley.ChannelID, args 
 	}
 	defer give()
 	args = append([]string{s.node, s.nextNumber()}, args...)
-	m, epoch, err := s.resend(ctx, call{script: changeScript, channel: channel, args: args})
+	m, epoch, err := s.resend(ctx, call{script: changeScript, channel: channel, args: args, waits: true})
 	if err != nil {
 		return a, "", err
 	}

@@ -26,6 +26,11 @@ type Config struct {
 	Prefix string
 	// RootCAs sign the server's certificate; nil: the system's.
 	RootCAs *x509.CertPool
+	// Replicas is how many replicas of a Store's server have each message before it is acknowledged (WAIT); 0: none. If fewer
+	// say so within ReplicasTimeout, the outcome is unknown.
+	Replicas int
+	// ReplicasTimeout is 1 s if it is 0, and at most 2 s.
+	ReplicasTimeout time.Duration
 	// Clock stamps and retires entries; nil: the server's. Tests have one.
 	Clock func() time.Time
 	// Retention of a Store's channels whose settings have none, on all nodes the same. The zero value keeps all.

@@ -102,10 +102,21 @@ func (s *Store) verified(ctx context.Context) (loaded, error) {
 
 // Promise is what an acknowledgment guarantees, as the servers were configured when they were last asked.
 func (s *Store) Promise() string {
+	where := "in the memory of Redis before it is acknowledged"
+	lose := "; a crash or failover of Redis may lose what was not yet on its disk or replicated"
 	if s.epoch.loaded().always {
-		return "in the append-only file of Redis, on its disk, before it is acknowledged; a failover may lose what was not yet replicated"
+		where = "in the append-only file of Redis, on its disk, before it is acknowledged"
+		lose = "; a failover may lose what was not yet replicated"
 	}
-	return "in the memory of Redis before it is acknowledged; a crash or failover of Redis may lose what was not yet on its disk or replicated"
+	switch s.cfg.Replicas {
+	case 0:
+		return where + lose
+	case 1:
+		where += ", and on 1 replica"
+	default:
+		where += fmt.Sprintf(", and on %d replicas", s.cfg.Replicas)
+	}
+	return where + "; a failover to a replica that was behind may lose it"
 }
 
 // servers are the masters, each with a connection that is ours alone.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"parley"
 	"parley/adapter/redis"
@@ -215,18 +214,7 @@ func TestPromotedReplicaBeginsAnEpoch(t *testing.T) {
 	if !strings.Contains(a.Promise(), "on its disk") {
 		t.Errorf("the promise of a server that always syncs: %s", a.Promise())
 	}
-	cliOf(t, m, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
-	host, port, _ := strings.Cut(strings.TrimPrefix(m, "redis://"), ":")
-	cliOf(t, r, "REPLICAOF", host, port)
-	until := func(what string) {
-		t.Helper()
-		for late := time.Now().Add(testenv.Patience); !strings.Contains(cliOf(t, r, "INFO", "everything"), what); {
-			if time.Now().After(late) {
-				t.Fatalf("the replica does not say %s", what)
-			}
-		}
-	}
-	until("master_link_status:up")
+	replicate(t, r, m)
 	if s, err := redis.Open(t.Context(), redis.Config{URL: r}); err == nil {
 		s.Close()
 		t.Error("a replica is taken as a store")
@@ -238,6 +226,6 @@ func TestPromotedReplicaBeginsAnEpoch(t *testing.T) {
 		t.Errorf("after the promotion: %+v, before %+v", after, before)
 	}
 	for _, done := range []string{"aof_rewrite_scheduled:0", "aof_rewrite_in_progress:0"} { // before that Redis does not end
-		until(done)
+		says(t, r, done)
 	}
 }

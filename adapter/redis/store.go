@@ -40,8 +40,14 @@ type Store struct {
 
 var _ parley.Store = (*Store)(nil)
 
+const maxReplicasTimeout = 2 * time.Second // less than a batch has
+
 // Open connects to a store, and begins a new epoch if Redis may have lost entries since it was last used.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.ReplicasTimeout <= 0 {
+		cfg.ReplicasTimeout = time.Second
+	}
+	cfg.ReplicasTimeout = min(cfg.ReplicasTimeout, maxReplicasTimeout)
 	c, err := open(ctx, &cfg)
 	if err != nil {
 		return nil, err
@@ -139,6 +145,7 @@ type call struct {
 	channel parley.ChannelID
 	args    []string // after the time
 	keys    []string // of several
+	waits   bool     // for replicas, if that is configured
 }
 
 // key is one of the call's channel.
@@ -221,8 +228,13 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 		commands[i] = sha.Numkeys(1).Key(s.of(c.channel)).Arg(fmt.Sprint(now, " ", keep.Messages, " ", keep.Seconds)).
 			Arg(c.args...).Build()
 	}
+	waits := s.cfg.Replicas > 0 && len(calls) == 1 && calls[0].waits
+	if waits { // on the same connection
+		commands = append(commands, s.client.B().Wait().Numreplicas(int64(s.cfg.Replicas)).Timeout(s.cfg.ReplicasTimeout.Milliseconds()).Build())
+	}
 	ms := make([]rueidis.RedisMessage, len(calls))
-	for i, r := range s.client.DoMulti(ctx, commands...) {
+	answers := s.client.DoMulti(ctx, commands...)
+	for i, r := range answers[:len(calls)] {
 		m, err := r.ToMessage()
 		if bad, ok := rueidis.IsRedisErr(err); ok && bad.IsNoScript() {
 			return nil, errNoScript
@@ -232,8 +244,19 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 		}
 		ms[i] = m
 	}
+	if waits {
+		n, err := answers[1].AsInt64()
+		if err == nil && n < int64(s.cfg.Replicas) {
+			err = fmt.Errorf("%w: %d of %d replicas have it", errReplicas, n, s.cfg.Replicas)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	return ms, nil
 }
+
+var errReplicas = errors.New("too few replicas of Redis have the message in time")
 
 // of begins the names of what belongs to a channel.
 func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }

@@ -136,7 +136,9 @@ for i = 1, #KEYS do
   local number, m, s, drafts = unpacked('>c8ddd', ARGV[at])
   open(KEYS[i], were[i], m, s)
   local answer = made(node, number)
-  if not answer then
+  if answer then
+    sets[#sets + 1], sets[#sets + 2] = heads[i], were[i] -- WAIT waits for what the connection has written
+  else
     if seconds > 0 or over() then
       retain(2 + drafts)
     end
@@ -150,7 +152,5 @@ for i = 1, #KEYS do
   answers[i] = answer
   at = at + 1 + 4 * drafts
 end
-if #sets > 0 then
-  redis.call('MSET', unpack(sets))
-end
+redis.call('MSET', unpack(sets))
 return answers

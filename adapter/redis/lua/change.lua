@@ -5,6 +5,7 @@ local of, version = tonumber(ARGV[4]), ARGV[5]
 local e = entry(of)
 local given = made(ARGV[2], ARGV[3])
 if given then
+  save() -- WAIT waits for what the connection has written
   return given
 end
 local refused = (not e or e.of ~= 0) and 3 or (redis.call('HGET', k .. 'now', ARGV[4]) or '0') ~= version and 4

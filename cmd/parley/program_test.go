@@ -362,6 +362,8 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"not in this version"}, "dev", "--store", "cassandra://127.0.0.1/parley")
+	refused(t, []string{"--redis-wait", "embedded"}, "dev", "--redis-wait", "1")
+	refused(t, []string{"--redis-wait", "negative"}, "dev", "--redis-wait=-1", "--store", "redis://127.0.0.1:1")
 	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--presence nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"--bus", "nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "amqp://127.0.0.1")
@@ -471,7 +473,7 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	common := []string{"listen", "admin-listen", "data", "fsync", "store", "bus", "presence", "node", "config", "heartbeat-interval",
+	common := []string{"listen", "admin-listen", "data", "fsync", "store", "redis-wait", "bus", "presence", "node", "config", "heartbeat-interval",
 		"heartbeat-timeout", "presence-ttl", "leave-grace", "auth-hmac-secret-file", "auth-jwks", "allowed-origins", "tls-cert", "tls-key",
 		"memory-limit", "drain-timeout", "log-format", "history-messages",
 		"history-age", "recent-memory", "log-level"}

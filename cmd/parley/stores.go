@@ -60,6 +60,11 @@ func redisURL(s string) bool {
 // checkStores refuses stores and buses that are unknown or do not belong together.
 func (f *nodeFlags) checkStores() error {
 	switch {
+	case f.RedisWait < 0:
+		return refuse("--redis-wait must not be negative.", "Give the number of replicas that must have a message, such as 1.")
+	case f.RedisWait > 0 && !redisURL(f.Store):
+		return refuse("--redis-wait waits for replicas of a Redis store, and the store is "+secretless(f.Store)+".",
+			"Add --store redis://HOST:PORT, or leave --redis-wait out.")
 	case !f.shared() && f.Bus != "local":
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but the embedded store is one node's own. Give one of:",
 			"  --bus local                                     # one node; or leave --bus out",
@@ -114,13 +119,14 @@ func (n *node) openStores(ctx context.Context) (s *stores, err error) {
 
 func (n *node) openRedis(ctx context.Context, s *stores) error {
 	f := n.flags
-	store, err := redis.Open(ctx, redis.Config{URL: f.Store, RetentionOf: n.spaces.Retention,
+	store, err := redis.Open(ctx, redis.Config{URL: f.Store, Replicas: f.RedisWait, RetentionOf: n.spaces.Retention,
 		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	if err != nil {
 		return away("--store", f.Store, err)
 	}
 	s.Store, s.keys, s.once, s.closers = store, store, store, append(s.closers, store.Close)
 	s.index, s.outbox, s.run, s.promise = store, store, store.Run, store.Promise
+	n.log.Info("the store is a Redis", "url", secretless(f.Store), "promise", store.Promise())
 	s.refusal = func(ctx context.Context) error {
 		_, err := store.Bounds(ctx, "$control")
 		return err

@@ -2,22 +2,27 @@ package feed
 
 import "time"
 
+// windowSize is of how many numbers it is known whether they were seen. Envelopes of a node overtake each
+// other: they wait in several queues and travel by several ways.
+const windowSize = 4096
+
 // window knows which of the last numbers were seen; those that are too old to say were.
 type window struct {
-	top  uint64
-	seen uint64 // a bit for top, and each before it
+	top  uint64                  // the largest
+	seen [windowSize / 64]uint64 // a bit for each number, at its remainder
 }
 
 // add notes a number and reports whether it is new.
 func (w *window) add(n uint64) bool {
-	switch {
-	case n > w.top:
-		w.seen, w.top = w.seen<<(n-w.top)|1, n
-		return true
-	case w.top-n >= 64 || w.seen&(1<<(w.top-n)) != 0:
+	if n > w.top {
+		for k := w.top + 1; k < n && k <= w.top+windowSize; k++ {
+			w.seen[k%windowSize/64] &^= 1 << (k % 64)
+		}
+		w.top = n
+	} else if w.top-n >= windowSize || w.seen[n%windowSize/64]&(1<<(n%64)) != 0 {
 		return false
 	}
-	w.seen |= 1 << (w.top - n)
+	w.seen[n%windowSize/64] |= 1 << (n % 64)
 	return true
 }
 

@@ -78,8 +78,9 @@ func New(log parley.Log, cfg Config) *Feed {
 	cfg.Events = cfg.Events.Complete()
 	cfg.Hub.Events = cfg.Events
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
-		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {}, missed: func(parley.ChannelID) {},
-		joins: joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
+		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
+		missed: func(parley.ChannelID) {},
+		joins:  joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
 		f.shards[i].queues = map[parley.ChannelID]*appendQueue{}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapter/mem"
 	client "parley/client/go"
 	"parley/load"
 	"parley/parleytest"
@@ -55,7 +54,13 @@ func (s *everything) note(e client.Event) {
 // While readers hop under load, users of three nodes type, edit and delete in another room: each stream
 // on each node is given each of these once, though the bus repeats half of what it brings.
 func TestEverythingAtOnceReachesEachNodeOnce(t *testing.T) {
-	c := newCluster(t, 3, mem.NewStore(mem.StoreConfig{Projected: true}), parleytest.BusFaults{Repeat: 0.5, Delay: 5 * time.Millisecond})
+	for over, open := range sharedStores {
+		t.Run(over, func(t *testing.T) { everythingAtOnce(t, open) })
+	}
+}
+
+func everythingAtOnce(t *testing.T, open opener) {
+	c := newCluster(t, 3, open, parleytest.BusFaults{Repeat: 0.5, Delay: 5 * time.Millisecond})
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,22 +18,23 @@ import (
 )
 
 // Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each
-// channel that is joined, and others for what is published. In a Cluster, Redis passes what is published on to
-// all of its nodes, so that any of them will do.
+// channel that is joined, and others for what is published. In a Cluster it is sharded Pub/Sub: the channels are in partitions, each of
+// which lies in one slot, with a connection to each server that has partitions of joined channels (bus_shards.go).
 //
 // Joins and leaves wait in a queue, which one goroutine empties in their order, many at a time (bus_subscribe.go).
 // What Redis delivers waits in another, which Run empties.
 type Bus struct {
 	// fixed after construction
 	options rueidis.ClientOption
-	prefix  string // of channels
+	prefix  string
 	wake    chan struct{}
 	tried   chan struct{} // closed by connect when it has tried to connect, with or without success
 	ended   chan struct{} // closed when Run has returned
 	ran     atomic.Bool
 	ignored atomic.Int64
 
-	joins subscriptions
+	joins   subscriptions
+	changed chan struct{} // holds a token if a connection is broken, or a server has ended subscriptions
 
 	mu      sync.Mutex
 	client  rueidis.Client // nil while Run has not connected
@@ -53,7 +56,7 @@ func NewBus(cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bus{options: o, prefix: cfg.Prefix + "chat:", wake: make(chan struct{}, 1), tried: make(chan struct{}),
+	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), tried: make(chan struct{}),
 		ended: make(chan struct{}), joins: newSubscriptions()}, nil
 }
 
@@ -93,12 +96,30 @@ func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
 }
 
 func (b *Bus) deliver(m rueidis.PubSubMessage, h parley.BusHandler) {
-	e, err := codec.DecodeEnvelope(parley.ChannelID(m.Channel[len(b.prefix):]), m.Message)
+	e, err := codec.DecodeEnvelope(b.channelOf(m.Channel), m.Message)
 	if err != nil {
 		b.ignored.Add(1)
 		return
 	}
 	h.Deliver(e)
+}
+
+// name is what a channel is called in Pub/Sub.
+func (b *Bus) name(channel parley.ChannelID, sharded bool) string {
+	if !sharded {
+		return b.prefix + "chat:" + string(channel)
+	}
+	return b.prefix + "{chat" + strconv.Itoa(partitionOf(channel)) + "}:" + string(channel)
+}
+
+// channelOf is the channel that has a name.
+func (b *Bus) channelOf(name string) parley.ChannelID {
+	name = name[len(b.prefix):]
+	if name[0] == '{' {
+		_, name, _ = strings.Cut(name, "}:")
+		return parley.ChannelID(name)
+	}
+	return parley.ChannelID(strings.TrimPrefix(name, "chat:"))
 }
 
 // received puts what Redis delivers in the queue. It is called by the goroutine that reads the connection.
@@ -142,7 +163,11 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 		return fmt.Errorf("publish to %s: the bus is not connected to Redis at %s; it keeps trying", e.Channel, where(&b.options))
 	}
 	message := rueidis.BinaryString(codec.AppendEnvelope(make([]byte, 0, 512), &e))
-	if err := c.Do(ctx, c.B().Publish().Channel(b.prefix+string(e.Channel)).Message(message).Build()).Error(); err != nil {
+	publish := c.B().Publish().Channel(b.name(e.Channel, false)).Message(message).Build()
+	if sharded(c) {
+		publish = c.B().Spublish().Channel(b.name(e.Channel, true)).Message(message).Build()
+	}
+	if err := c.Do(ctx, publish).Error(); err != nil {
 		return fmt.Errorf("publish to %s: %w", e.Channel, err)
 	}
 	return nil

@@ -58,50 +58,61 @@ func (s *subscriptions) take() []subscription {
 	return calls
 }
 
-// all returns a call for each channel that is joined.
-func (s *subscriptions) all() (calls []subscription) {
+// in returns the channels of a partition that are joined.
+func (s *subscriptions) in(partition int, sharded bool) (channels []parley.ChannelID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for channel := range s.joined {
-		calls = append(calls, subscription{channel: channel, join: true})
+		if !sharded || partitionOf(channel) == partition {
+			channels = append(channels, channel)
+		}
 	}
-	return calls
+	return channels
 }
 
-// connect keeps the bus connected and subscribed until ctx ends. A connection that breaks is made again,
-// all channels are joined again, and then the bus has lost what came between.
+// has reports whether a channel is joined.
+func (s *subscriptions) has(channel parley.ChannelID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.joined[channel]
+	return ok
+}
+
+// connect keeps the bus connected and subscribed until ctx ends. Where a connection broke or a slot has moved, all channels
+// are joined again, and then the bus has lost what came between.
 func (b *Bus) connect(ctx context.Context) {
+	l := links{bus: b, at: map[string]*link{}}
 	defer func() {
+		l.close()
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if b.client != nil {
 			b.client.Close()
 		}
 	}()
-	var unfinished []subscription
-	connected := false
-	for try := 0; ctx.Err() == nil; try++ {
-		if try > 0 {
-			pause(ctx, try-1)
-		}
+	var calls []subscription // taken, not confirmed
+	tried := false
+	for failures := 0; ctx.Err() == nil; {
 		client, err := b.dialed(ctx)
-		if try == 0 && !connected {
+		if !tried {
+			tried = true
 			close(b.tried)
 		}
+		if err == nil {
+			calls = append(calls, b.joins.take()...)
+			calls, err = l.subscribe(ctx, client, calls)
+		}
 		if err != nil {
+			pause(ctx, failures)
+			failures++
 			continue
 		}
-		c, release := anyNode(client).Dedicate()
-		broken := c.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: b.received})
-		if b.subscribe(ctx, c, b.joins.all()) == nil {
-			if connected {
-				b.lose()
-			}
-			connected, try = true, 0
-			unfinished = b.serve(ctx, c, broken, unfinished)
+		failures = 0
+		select {
+		case <-b.joins.wake:
+		case <-b.changed:
+		case <-ctx.Done():
 		}
-		c.Close()
-		release()
 	}
 }
 
@@ -129,49 +140,4 @@ func anyNode(c rueidis.Client) rueidis.Client {
 		return node
 	}
 	return c
-}
-
-// serve makes the calls that come until the connection breaks or ctx ends, and returns those that are not confirmed.
-func (b *Bus) serve(ctx context.Context, c rueidis.DedicatedClient, broken <-chan error, calls []subscription) (unfinished []subscription) {
-	for {
-		if b.subscribe(ctx, c, calls) != nil {
-			return calls
-		}
-		for _, call := range calls {
-			close(call.done)
-		}
-		select {
-		case <-b.joins.wake:
-			calls = b.joins.take()
-		case <-broken:
-			return nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// maxPipelined calls are sent at once.
-const maxPipelined = 512
-
-// subscribe makes calls and returns when Redis has confirmed all of them.
-func (b *Bus) subscribe(ctx context.Context, c rueidis.DedicatedClient, calls []subscription) error {
-	for len(calls) > 0 {
-		some := calls[:min(maxPipelined, len(calls))]
-		calls = calls[len(some):]
-		commands := make([]rueidis.Completed, len(some))
-		for i, call := range some {
-			if channel := b.prefix + string(call.channel); call.join {
-				commands[i] = c.B().Subscribe().Channel(channel).Build()
-			} else {
-				commands[i] = c.B().Unsubscribe().Channel(channel).Build()
-			}
-		}
-		for _, r := range c.DoMulti(ctx, commands...) {
-			if err := r.Error(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -84,10 +84,10 @@ func (s *Store) appendWaiting() {
 
 // appendTogether stores batches of several channels in one call.
 func (s *Store) appendTogether(some []*batch) {
-	c := call{script: appendScript, keys: make([]string, len(some)), waits: true}
+	c := call{script: appendScript, keys: make([]string, 0, 2*len(some)), waits: true}
 	n := 1
-	for i, b := range some {
-		c.keys[i] = s.of(b.channel)
+	for _, b := range some {
+		c.keys = append(c.keys, s.keysOf(b.channel)...)
 		n += len(b.args)
 	}
 	c.args = append(make([]string, 0, n), s.node)

@@ -93,7 +93,9 @@ func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, strin
 			return ms[0], epoch, nil
 		case errors.Is(err, parley.ErrClosed) && !lost:
 			return rueidis.RedisMessage{}, "", err
-		case !lost && (unsent(err) || errors.Is(err, parley.ErrUnavailable)):
+		case !lost && errors.Is(err, parley.ErrUnavailable):
+			return rueidis.RedisMessage{}, "", err
+		case !lost && unsent(err):
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 		}
 		lost = true

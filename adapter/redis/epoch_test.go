@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/adapter/redis"
@@ -52,12 +53,12 @@ func openOne(t *testing.T, cfg redis.Config) *redis.Store {
 // post appends a message and demands that it is stored.
 func post(t *testing.T, s parley.Log, key, text string) parley.Result {
 	t.Helper()
-	for try := 0; ; try++ { // the connections to a server that was just restarted are broken
+	for late := time.Now().Add(testenv.Patience); ; { // the connections to a server that was just restarted are broken
 		r := s.Append(t.Context(), "room", parley.Draft{User: "alice", Key: key, Text: text, Join: true})[0]
 		if r.Err == nil {
 			return r
 		}
-		if try == 100 || !errors.Is(r.Err, parley.ErrUnavailable) && !errors.Is(r.Err, parley.ErrUnknown) {
+		if time.Now().After(late) || !errors.Is(r.Err, parley.ErrUnavailable) && !errors.Is(r.Err, parley.ErrUnknown) {
 			t.Fatal(r.Err)
 		}
 	}

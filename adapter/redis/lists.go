@@ -62,7 +62,7 @@ func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 		} else if part[1] == "1" && part[2] == "0" && findable(channel) {
 			open = "1"
 		}
-		says = append(says, rueidis.LuaExec{Keys: []string{key}, Args: []string{string(channel), part[0], part[1], open}})
+		says = append(says, rueidis.LuaExec{Keys: scriptKeys(key), Args: []string{string(channel), part[0], part[1], open}})
 		done = append(done, what, is)
 	}
 	if err := s.execAll(ctx, listScript, says); err != nil {

@@ -85,8 +85,12 @@ func (p *Presence) Close() error {
 	return nil
 }
 
-func (p *Presence) exec(ctx context.Context, script *rueidis.Lua, args ...string) rueidis.RedisResult {
-	return script.Exec(ctx, p.client, []string{p.prefix}, args)
+func (p *Presence) exec(ctx context.Context, script *rueidis.Lua, args ...string) (r rueidis.RedisResult) {
+	_ = retried(ctx, func() error {
+		r = script.Exec(ctx, p.client, scriptKeys(p.prefix), args)
+		return r.Error()
+	})()
+	return r
 }
 
 // Beat implements parley.Presence.

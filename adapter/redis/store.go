@@ -118,10 +118,13 @@ func (s *Store) do(ctx context.Context, c rueidis.Completed) (r rueidis.RedisRes
 
 // exec calls a script that has nothing to do with entries.
 func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args ...string) (r rueidis.RedisResult) {
-	if err := s.guarded(key, func() error {
-		r = script.Exec(ctx, s.client, []string{key}, args)
-		return r.NonRedisError()
-	}); err != nil {
+	made := false
+	err := s.guarded(key, retried(ctx, func() error {
+		made = true
+		r = script.Exec(ctx, s.client, scriptKeys(key), args)
+		return r.Error()
+	}))
+	if !made {
 		return rueidis.NewErrorResult(err)
 	}
 	return r
@@ -129,14 +132,37 @@ func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args 
 
 // execAll is exec of one script several times.
 func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.LuaExec) error {
-	return s.guarded(all[0].Keys[0], func() error {
+	return s.guarded(all[0].Keys[0], retried(ctx, func() error {
 		for _, r := range script.ExecMulti(ctx, s.client, all...) {
 			if err := r.Error(); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}))
+}
+
+// scriptKeys are the keys of a script that is given what begins the names of its keys: see keysOf.
+func scriptKeys(key string) []string { return []string{key, key + "+"} }
+
+// retried makes a call again while a Cluster moves its slot: nothing was done.
+func retried(ctx context.Context, make func() error) func() error {
+	return func() error {
+		until := time.Now().Add(patience)
+		for {
+			err := make()
+			if !moving(err) || ctx.Err() != nil || time.Now().After(until) {
+				return err
+			}
+			pause(ctx, 0)
+		}
+	}
+}
+
+// moving reports whether a Cluster has refused a call because it moves the slot.
+func moving(err error) bool {
+	bad, ok := rueidis.IsRedisErr(err)
+	return ok && bad.IsTryAgain()
 }
 
 // call is a call of a script of a channel, or of several that begin keys.
@@ -175,7 +201,12 @@ func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]ruei
 		}
 	}
 	began := time.Now()
-	ms, name, err := s.runVerified(ctx, epoch, calls)
+	var ms []rueidis.RedisMessage
+	var name string
+	err := retried(ctx, func() (err error) {
+		ms, name, err = s.runVerified(ctx, epoch, calls)
+		return err
+	})()
 	if err != nil {
 		s.answered(calls[0].key(s), began, err)
 	}
@@ -225,7 +256,7 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 			continue
 		}
 		keep := s.keeps(c.channel)
-		commands[i] = sha.Numkeys(1).Key(s.of(c.channel)).Arg(fmt.Sprint(now, " ", keep.Messages, " ", keep.Seconds)).
+		commands[i] = sha.Numkeys(2).Key(s.keysOf(c.channel)...).Arg(fmt.Sprint(now, " ", keep.Messages, " ", keep.Seconds)).
 			Arg(c.args...).Build()
 	}
 	waits := s.cfg.Replicas > 0 && len(calls) == 1 && calls[0].waits
@@ -260,6 +291,13 @@ var errReplicas = errors.New("too few replicas of Redis have the message in time
 
 // of begins the names of what belongs to a channel.
 func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }
+
+// keysOf are the keys that a script of a channel is called with. There are two, of which one does not exist, so that a Cluster refuses
+// the call (TRYAGAIN) while it moves their slot: it looks only at these, and a script must not see some of a channel's keys.
+func (s *Store) keysOf(channel parley.ChannelID) []string {
+	of := s.of(channel)
+	return []string{of, of + "head"}
+}
 
 // keeps is how much of a channel without settings is kept.
 func (s *Store) keeps(channel parley.ChannelID) parley.Retention {

@@ -1,4 +1,4 @@
--- Appends to several channels. KEYS begin the names of each one's keys. ARGV: the time in microseconds or nothing for this server's,
+-- Appends to several channels. KEYS are for each what begins the names of its keys, and its head. ARGV: the time in microseconds or nothing for this server's,
 -- the node; then for each channel, packed, the number of its batch, how many messages are kept how long unless the settings say so,
 -- and how many drafts, and for each draft its key (user NUL key, or empty), who (empty: a guest; SOH user: one who joins by it; p user),
 -- the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
@@ -128,13 +128,13 @@ local function store(from, to)
 end
 
 local heads, answers, sets, at = {}, {}, {}, 3
-for i = 1, #KEYS do
-  heads[i] = KEYS[i] .. 'head'
+for i = 2, #KEYS, 2 do
+  heads[i / 2] = KEYS[i]
 end
 local were = redis.call('MGET', unpack(heads))
-for i = 1, #KEYS do
+for i = 1, #heads do
   local number, m, s, drafts = unpacked('>c8ddd', ARGV[at])
-  open(KEYS[i], were[i], m, s)
+  open(KEYS[2 * i - 1], were[i], m, s)
   local answer = made(node, number)
   if answer then
     sets[#sets + 1], sets[#sets + 2] = heads[i], were[i] -- WAIT waits for what the connection has written

@@ -122,15 +122,13 @@ func (s *Store) Promise() string {
 // servers are the masters, each with a connection that is ours alone.
 func (s *Store) servers(ctx context.Context) (masters []server, err error) {
 	for addr, node := range s.client.Nodes() {
-		c, release := node.Dedicate()
-		m := server{c: c, release: release}
-		master, err := m.ask(ctx)
+		m, master, err := meet(ctx, node)
 		if err == nil && master {
 			masters = append(masters, m)
 			continue
 		}
-		c.Close()
-		release()
+		m.c.Close()
+		m.release()
 		if err != nil && s.client.Mode() != rueidis.ClientModeCluster { // of a Cluster, some nodes may be dead
 			return masters, fmt.Errorf("ask %s: %w", addr, err)
 		}
@@ -139,6 +137,18 @@ func (s *Store) servers(ctx context.Context) (masters []server, err error) {
 		return nil, errors.New("no master answers")
 	}
 	return masters, nil
+}
+
+// meet asks a server over a connection of its own. One that was open before the server was restarted is broken: then another is made.
+func meet(ctx context.Context, node rueidis.Client) (m server, master bool, err error) {
+	for try := 0; ; try++ {
+		m.c, m.release = node.Dedicate()
+		if master, err = m.ask(ctx); !broken(err) || try == 2 {
+			return m, master, err
+		}
+		m.c.Close()
+		m.release()
+	}
 }
 
 // ask fills in what a server says of itself, and reports whether it is a master.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/adapter/redis"
@@ -191,8 +192,8 @@ func arrivesInTime(t *testing.T, all []parley.Bus, channels []parley.ChannelID, 
 	for _, c := range channels {
 		missing[c] = true
 	}
-	for try := int64(0); len(missing) > 0; try++ {
-		if try == 1000 {
+	for try, late := int64(0), time.Now().Add(testenv.Patience); len(missing) > 0; try++ {
+		if time.Now().After(late) {
 			t.Fatalf("nothing arrives in %v", missing)
 		}
 		for c := range missing {

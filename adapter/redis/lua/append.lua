@@ -1,7 +1,7 @@
--- Appends to several channels. KEYS are for each what begins the names of its keys, and its head. ARGV: the time in microseconds or nothing for this server's,
--- the node; then for each channel, packed, the number of its batch, how many messages are kept how long unless the settings say so,
--- and how many drafts, and for each draft its key (user NUL key, or empty), who (empty: a guest; SOH user: one who joins by it; p user),
--- the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
+-- Appends to several channels. KEYS are for each what begins the names of its keys, and its head. ARGV: the time in microseconds or
+-- nothing for this server's, the node; then for each channel, packed, the number of its batch, how many messages are kept how long
+-- unless the settings say so, and how many drafts, and for each draft its key (user NUL key, or empty), who (empty: a guest;
+-- SOH user: one who joins by it; p user), the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
 now = tonumber(ARGV[1])
 if not now then
   now = redis.call('TIME')

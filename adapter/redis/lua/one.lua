@@ -1,5 +1,5 @@
--- One channel: KEYS[1] begins the names of its keys, KEYS[2] is its head. ARGV[1] is "time messages seconds": the time in microseconds, or nothing
--- for this server's, and how many messages are kept how long unless the settings say so (0: all).
+-- One channel: KEYS[1] begins the names of its keys, KEYS[2] is its head. ARGV[1] is "time messages seconds": the time in
+-- microseconds, or nothing for this server's, and how many messages are kept how long unless the settings say so (0: all).
 do
   local given, m, s = string.match(ARGV[1], '^(%d*) (%d+) (%d+)$')
   now = tonumber(given)

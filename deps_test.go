@@ -33,6 +33,10 @@ var mayReach = [][2]string{
 	{"parley/adapter/...", "parley"},
 	{"parley/chat", "parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push"},
 	{
+		"parley/ingest",
+		"parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat",
+	},
+	{
 		"parley/transport",
 		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
 			"parley/chat",

@@ -16,6 +16,7 @@ type Events struct {
 	BusLost    func()                       // the bus has lost, or may have lost, envelopes
 	BusDeaf    func(deaf bool)              // the bus does not, or does again, deliver what this node sends to itself
 	EpochBegun func(epoch string)           // the store has lost entries
+	Ingested   func(result string)          // a record of a topic was stored, repeated (and not stored again) or skipped (it is no message)
 	Differing  func(node string, same bool) // another node's settings differ from this one's, or no longer do
 }
 
@@ -63,6 +64,9 @@ func (e Events) Complete() Events {
 	}
 	if e.EpochBegun == nil {
 		e.EpochBegun = func(string) {}
+	}
+	if e.Ingested == nil {
+		e.Ingested = func(string) {}
 	}
 	if e.Differing == nil {
 		e.Differing = func(string, bool) {}

@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	"parley"
+	"parley/adapter/kafka"
 	"parley/adapter/mem"
 	"parley/adapter/nats"
 	"parley/adapter/redis"
+	"parley/wire"
 )
 
 // Servers that a setting may name, by the beginning of its URL.
 var (
-	busSchemes      = []string{"redis", "rediss", "nats"}
+	busSchemes      = []string{"redis", "rediss", "nats", "kafka"}
 	presenceSchemes = []string{"redis", "rediss", "nats"}
 )
 
@@ -32,10 +34,12 @@ func (f *nodeFlags) checkBuses() error {
 	switch {
 	case f.Bus != "local" && !slices.Contains(busSchemes, schemeOf(f.Bus)):
 		return refuse("--bus "+secretless(f.Bus)+" is not a bus that this version knows.",
-			"Use --bus local, redis://HOST:PORT or nats://HOST:PORT.")
+			"Use --bus local, redis://HOST:PORT, nats://HOST:PORT or kafka://HOST:PORT.")
 	case f.Presence != "memory" && !slices.Contains(presenceSchemes, schemeOf(f.Presence)):
 		return refuse("--presence "+secretless(f.Presence)+" is not a store of presence that this version knows.",
 			"Use --presence memory, redis://HOST:PORT or nats://HOST:PORT.")
+	case f.Ingest != "" && schemeOf(f.Ingest) != "kafka":
+		return refuse("--ingest "+secretless(f.Ingest)+" is not a topic that this version can read.", "Use --ingest kafka://HOST:PORT/TOPIC.")
 	case f.Bus != "local" && f.Presence == "memory":
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
 			"Add --presence redis://HOST:PORT or --presence nats://HOST:PORT.")
@@ -65,6 +69,11 @@ func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
 	if s.bus, err = n.openBus(); err != nil {
 		return away("--bus", n.flags.Bus, err)
 	}
+	if n.flags.Ingest != "" {
+		if s.intake, err = kafka.NewIntake(kafka.Config{URL: n.flags.Ingest}); err != nil {
+			return away("--ingest", n.flags.Ingest, err)
+		}
+	}
 	return nil
 }
 
@@ -73,6 +82,12 @@ func (n *node) openBus() (parley.Bus, error) {
 	switch url := n.flags.Bus; schemeOf(url) {
 	case "":
 		return nil, nil
+	case "kafka":
+		b, err := kafka.NewBus(kafka.Config{URL: url, Value: wire.Feed})
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
 	case "nats":
 		b, err := nats.NewBus(nats.Config{URL: url})
 		if err != nil {

@@ -24,6 +24,7 @@ type meters struct {
 	resets    *prometheus.CounterVec
 	dropped   *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
+	ingested  *prometheus.CounterVec
 	lost      prometheus.Counter
 	epochs    prometheus.Counter
 	behind    atomic.Int64
@@ -38,8 +39,8 @@ func newMeters() *meters {
 		m.registry.MustRegister(c)
 		return c
 	}
-	by := func(name, help string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"reason"})
+	by := func(name, help string, label ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append(label, "reason")[:1])
 		m.registry.MustRegister(c)
 		return c
 	}
@@ -59,6 +60,7 @@ func newMeters() *meters {
 	m.resets = by("parley_resets_total", "Sessions that were told that their cursor cannot be served, by the reason.")
 	m.dropped = by("parley_dropped_total", "Streams and held polls that the server ended, by the reason.")
 	m.refusals = by("parley_refusals_total", "Requests, frames and connections that were refused, by the reason.")
+	m.ingested = by("parley_ingested_total", "Records of the topic of --ingest that were done with, by the result.", "result")
 	m.lost = counter("parley_bus_lost_total", "Times that the bus lost, or may have lost, envelopes.")
 	m.epochs = counter("parley_epochs_total", "Times that the store began a new epoch while this node ran.")
 	m.gauge("parley_sessions_behind", "Sessions that wait for a page of history.", func() float64 { return float64(m.behind.Load()) })
@@ -91,6 +93,7 @@ func (m *meters) events() parley.Events {
 		Reset:      func(reason string) { m.resets.WithLabelValues(reason).Inc() },
 		Dropped:    func(reason string) { m.dropped.WithLabelValues(reason).Inc() },
 		Refused:    func(reason string) { m.refusals.WithLabelValues(reason).Inc() },
+		Ingested:   func(result string) { m.ingested.WithLabelValues(result).Inc() },
 		BusLost:    m.lost.Inc,
 		BusDeaf:    m.deaf.Store,
 		EpochBegun: func(string) { m.epochs.Inc() },

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"parley"
 	"parley/auth"
 	"parley/chat"
 	"parley/door"
@@ -27,6 +28,7 @@ import (
 	"parley/feed"
 	"parley/httpapi"
 	"parley/hub"
+	"parley/ingest"
 	"parley/internal/gcpace"
 	"parley/limit"
 	"parley/presence"
@@ -159,6 +161,7 @@ func (o *opened) close() (err error) {
 
 // server is the parts of a running node.
 type server struct {
+	events        parley.Events
 	feed          *feed.Feed
 	chat          *chat.Service
 	engine        *engine.Engine
@@ -183,6 +186,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 
+	s.events = events
 	name := f.Node + "-" + rand.Text() // of this run
 	s.feed = feed.New(store,
 		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events,
@@ -242,6 +246,9 @@ func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *serv
 	o.store.reopened(s.feed.Recheck)
 	for _, run := range []func(context.Context) error{o.store.run, s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
+	}
+	if in := o.store.intake; in != nil {
+		g.Go(func() error { return in.Run(work, ingest.New(o.store, s.chat, n.log, s.events)) })
 	}
 	if n.keys != nil {
 		g.Go(func() error { return n.keys.Watch(work, s.ways.Recheck) })

@@ -29,6 +29,7 @@ type stores struct {
 	bus      parley.Bus   // nil: there are no other nodes
 	index    parley.Index // of a store that does not derive in Append, as is the outbox; nil: it does
 	outbox   parley.Outbox
+	intake   parley.Intake // nil: no topic is read
 	promise  func() string // what an acknowledgment guarantees
 
 	busAt, presenceAt string // the URLs, without passwords

@@ -1,0 +1,18 @@
+package wire
+
+import "parley"
+
+// Feed appends what other systems read of an envelope: the answer to a long poll with its entries (api.md, "Kafka").
+// Of an envelope that brings no entries it appends nothing.
+func Feed(dst []byte, e *parley.Envelope) []byte {
+	if e.Head == 0 || e.Channel.Internal() {
+		return dst
+	}
+	dst = append(dst, `{"channel":`...)
+	dst = AppendString(dst, string(e.Channel))
+	dst = append(dst, `,"messages":`...)
+	dst = AppendMessages(dst, e.Messages)
+	dst = appendInt(dst, "last_id", e.Head)
+	dst = appendText(dst, "epoch", e.Epoch)
+	return append(dst, '}')
+}

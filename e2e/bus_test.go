@@ -52,7 +52,7 @@ func TestAClusterOutlivesItsBus(t *testing.T) {
 	for _, c := range []struct {
 		bus      string
 		presence bool // there too, else in Redis
-	}{{"nats", true}} {
+	}{{"nats", true}, {"kafka", false}} {
 		t.Run(c.bus, func(t *testing.T) {
 			t.Parallel()
 			bus := broker{testenv.NewService(c.bus), t}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -25,8 +26,10 @@ type Intake struct {
 
 var _ parley.Intake = (*Intake)(nil)
 
-// maxTaken records are taken at a time.
-const maxTaken = 1000
+const (
+	maxTaken    = 1000            // records are taken at a time
+	sessionTime = 8 * time.Second // after which the partitions of a node that died are given to others
+)
 
 // NewIntake returns what reads a topic, not connected yet.
 func NewIntake(cfg Config) (*Intake, error) {
@@ -50,7 +53,7 @@ func (in *Intake) Run(ctx context.Context, h parley.IntakeHandler) error {
 		return errors.New("an intake runs once")
 	}
 	cl, err := kgo.NewClient(append(in.options[:len(in.options):len(in.options)], kgo.ConsumerGroup(in.group), kgo.ConsumeTopics(in.topic),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.SessionTimeout(sessionTime), kgo.HeartbeatInterval(sessionTime/4), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.AdjustFetchOffsetsFn(func(run context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			return positions(run, h, offsets)
 		}))...)

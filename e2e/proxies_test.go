@@ -217,6 +217,24 @@ func TestAProxyPassesEveryTransport(t *testing.T) {
 	})
 }
 
+// A browser speaks HTTP/2 with the proxy, and WebSocket inside it where the proxy can.
+func TestAProxyPassesABrowsersWebSocket(t *testing.T) {
+	t.Parallel()
+	for name, behind := range proxies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, _ := nodes(t, 2)
+			p := behind(t, newIdentity(t), false, all)
+			page := testenv.Browser(t, "clients/chromium.cjs", "ws", p.url, "room")
+			page.Expect("ready")
+			post(t, all[0].URL, "room", "from one node")
+			next := until(t, page, 1, "from one node")
+			post(t, all[1].URL, "room", "from the other")
+			until(t, page, next, "from the other")
+		})
+	}
+}
+
 // The clients of a node that is killed are served by the other one, from where they were.
 func TestAProxyMovesTheClientsOfADeadNode(t *testing.T) {
 	t.Parallel()

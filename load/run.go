@@ -64,6 +64,13 @@ type room struct {
 	readers    []*Reader
 }
 
+func (r *room) views() (all []*View) {
+	for _, reader := range r.readers {
+		all = append(all, &reader.View)
+	}
+	return all
+}
+
 // Run publishes and reads for a while, waits until all has arrived, and returns what
 // became of it. The error is why the run could not be made, such as a server that is
 // not there.
@@ -204,17 +211,19 @@ func (cfg *Config) report(rooms []*room, failures []error) (*Report, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.Patience)
 	defer cancel()
 	sum := &Report{}
+	var all []*View
+	for _, r := range rooms {
+		all = append(all, r.views()...)
+	}
 	for _, r := range rooms {
 		log, err := ReadLog(ctx, cfg.client(""), r.name)
 		if err != nil {
 			return nil, err
 		}
-		views := make([]*View, len(r.readers))
-		for i, reader := range r.readers {
-			views[i] = &reader.View
-			sum.Resets += reader.View.Resets
+		for _, v := range r.views() {
+			sum.Resets += v.Resets
 		}
-		sum.Add(Verify(log, r.ledger, views...))
+		sum.Add(verify(log, r.ledger, renewed(all), r.views()))
 	}
 	for _, err := range failures {
 		sum.Findings = append(sum.Findings, err.Error())

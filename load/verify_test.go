@@ -142,6 +142,14 @@ func TestVerifyForgivesWhatWentWithAnEpoch(t *testing.T) {
 	if r := Verify(log, l, v, late); r.Lost != 1 {
 		t.Error("lost in the new epoch:", r)
 	}
+	nobody := &View{Name: "began after the loss"}
+	nobody.Begin(0)
+	gone := NewLedger()
+	gone.Sent(Stamp{"q", 1})
+	gone.Acked(Stamp{"q", 1}, 1)
+	if r := verify(nil, gone, time.Now(), []*View{nobody}); !r.OK() || r.Forgotten != 1 {
+		t.Error("no reader of this channel learned of the epoch:", r)
+	}
 	v.Renew(0, time.Now()) // another one, in which a hole is
 	v.See(log[0])
 	v.See(log[2])

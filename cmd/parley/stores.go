@@ -164,7 +164,7 @@ func (n *node) openEmbedded(s *stores) error {
 }
 
 // readyWithin bounds what /readyz asks of a store.
-const readyWithin = 2 * time.Second
+const readyWithin = time.Second
 
 // readiness is what /readyz answers.
 func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string)) httpapi.Readiness {

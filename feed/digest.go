@@ -211,16 +211,19 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 }
 
 // isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets
-// nodes that were not heard of for long.
+// nodes that were not heard of for long. While the bus delivers nothing, no node's silence counts.
 func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	deaf = now.Sub(d.own) > digestDeaf
 	for node, p := range d.peers {
-		if now.Sub(p.heard) > 2*peerForgot {
+		switch {
+		case deaf:
+			p.heard = now
+		case now.Sub(p.heard) > 2*peerForgot:
 			delete(d.peers, node)
 		}
 	}
-	deaf = now.Sub(d.own) > digestDeaf
 	changed, d.deaf = deaf != d.deaf, deaf
 	return deaf, changed
 }

@@ -84,7 +84,8 @@ func (f *Feed) end(channel parley.ChannelID, unknown bool) {
 	}
 }
 
-// finished removes the note of a channel whose entries were projected, unless more may come.
+// finished removes the note of a channel whose entries were projected, unless more may come. Of one channel it is
+// called by one goroutine at a time, that of keyed.
 func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
 	o := &f.outbox
 	o.mu.Lock()
@@ -142,10 +143,16 @@ func (f *Feed) finish(ctx context.Context, node string) error {
 				f.digest.note(channel, bs[i].Last)
 				f.heard(channel, bs[i].Last)
 			}
-			f.projectChannel(ctx, channel)
-			if err := f.cfg.Outbox.RemoveUnfinished(ctx, node, channel); err != nil {
-				return err
-			}
+			f.projects.add(channel) // not here: this node may be projecting it already
+		}
+		for _, channel := range channels {
+			f.projects.wait(ctx, channel)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := f.cfg.Outbox.RemoveUnfinished(ctx, node, channels...); err != nil {
+			return err
 		}
 		after = channels[len(channels)-1]
 	}

@@ -1,0 +1,139 @@
+package feed_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"parley"
+	"parley/adapter/mem"
+	"parley/feed"
+)
+
+// heldOutbox holds the removal of a node's own notes until the test lets it go on.
+type heldOutbox struct {
+	*mem.Handle
+	own     atomic.Int32 // removals that have begun
+	release chan struct{}
+}
+
+func (o *heldOutbox) RemoveUnfinished(ctx context.Context, node string, channels ...parley.ChannelID) error {
+	if node == "n0" {
+		o.own.Add(1)
+		<-o.release
+	}
+	return o.Handle.RemoveUnfinished(ctx, node, channels...)
+}
+
+// A node that seems dead, as when the bus is away, may have left a channel unfinished that this node works on too: that
+// is done by one after the other, and appends go on.
+func TestAChannelThatTwoNodesLeftIsFinishedOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mem.NewStore(mem.StoreConfig{Projected: true})
+		o := &heldOutbox{Handle: store.Open(), release: make(chan struct{})}
+		f := feed.New(o.Handle, feed.Config{Node: "n0", Index: o.Handle, Outbox: o, Logger: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		post := func() {
+			t.Helper()
+			if r := f.PublishAll("room", []parley.Draft{{User: "alice", Text: "x"}}); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+		}
+		post()
+		synctest.Wait() // until it is projected and its note is being removed
+		if err := o.PutUnfinished(ctx, "dead", "room"); err != nil {
+			t.Fatal(err)
+		}
+		taken := make(chan error, 1)
+		go func() { taken <- f.TakeOver(ctx, "dead") }()
+		synctest.Wait()
+		if n := o.own.Load(); n != 1 {
+			t.Errorf("%d remove the note at once", n)
+		}
+		close(o.release)
+		if err := <-taken; err != nil {
+			t.Error(err)
+		}
+		post()
+		synctest.Wait()
+		if left, err := o.UnfinishedNodes(ctx); err != nil || len(left) > 0 {
+			t.Errorf("unfinished are %v, %v", left, err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A take-over that is cut short leaves the note, since the channel may not be projected.
+func TestATakeOverThatIsCutShortLeavesTheNote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mem.NewStore(mem.StoreConfig{Projected: true})
+		o := &heldOutbox{Handle: store.Open(), release: make(chan struct{})}
+		f := feed.New(o.Handle, feed.Config{Node: "n0", Index: o.Handle, Outbox: o, Logger: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		if r := f.PublishAll("room", []parley.Draft{{User: "alice", Text: "x"}}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+		synctest.Wait()
+		if err := o.PutUnfinished(ctx, "dead", "room"); err != nil {
+			t.Fatal(err)
+		}
+		short, cut := context.WithCancel(ctx)
+		taken := make(chan error, 1)
+		go func() { taken <- f.TakeOver(short, "dead") }()
+		synctest.Wait()
+		cut()
+		if err := <-taken; err == nil {
+			t.Error("it says that all is finished")
+		}
+		if left, err := o.Unfinished(ctx, "dead", "", 10); err != nil || len(left) != 1 {
+			t.Errorf("what the dead node left is %v, %v", left, err)
+		}
+		close(o.release)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// While the bus delivers nothing, no node can be heard of, and none is taken over.
+func TestNoNodeIsTakenOverWhileTheBusIsAway(t *testing.T) {
+	now := time.Unix(1_774_684_800, 0)
+	f := feed.New(nil, feed.Config{Node: "self", Clock: func() time.Time { return now }})
+	pass := func(seconds int, heard ...string) {
+		for range seconds {
+			now = now.Add(time.Second)
+			for _, node := range heard {
+				f.Heard(node)
+			}
+			f.Deaf()
+		}
+	}
+	silent := func(want string) {
+		t.Helper()
+		if got := fmt.Sprint(f.Silent([]string{"self", "dead", "alive"})); got != want {
+			t.Errorf("silent are %s, want %s", got, want)
+		}
+	}
+	pass(1, "self", "dead", "alive")
+	pass(90)
+	if !f.Deaf() {
+		t.Error("the bus delivers")
+	}
+	silent("[]")
+	pass(40, "self", "alive")
+	silent("[]")
+	pass(30, "self", "alive")
+	silent("[dead]")
+}

@@ -88,7 +88,7 @@ func AsError(err error) *Error {
 		e.Detail = "the store did not confirm in time; the message may be there"
 	case errors.Is(err, ErrUnavailable):
 		e.Detail = "the store does not take messages now; the message was not stored"
-		e.RetryAfter = 5 * time.Second
+		e.RetryAfter = 2 * time.Second
 	}
 	return e
 }

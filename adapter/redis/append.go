@@ -36,14 +36,16 @@ type batch struct {
 	channel parley.ChannelID
 	args    []string // of lua/append.lua
 	size    int      // of them, in bytes
-	give    func()   // ends the channel's turn
 
-	// set before done is closed
-	done  chan struct{}
-	text  string // the answer
+	// set before done has a token
+	done  chan struct{} // holds one
+	text  string        // the answer
 	epoch string
 	err   error
 }
+
+// signals are channels for one token, in which there is none.
+var signals = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // put has a batch stored.
 func (s *Store) put(b *batch) {
@@ -111,16 +113,15 @@ func (s *Store) appendTogether(some []*batch) {
 				err = nil
 			}
 		}
-		b.give()
-		close(b.done)
+		s.turns.give(b.channel)
+		b.done <- struct{}{}
 	}
 }
 
 // appendMessages stores messages in one batch. With an error the results do not count.
 func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result) error {
-	b := &batch{channel: channel, done: make(chan struct{})}
-	var err error
-	if b.give, err = s.turns.take(ctx, channel); err != nil {
+	b := &batch{channel: channel, done: signals.Get().(chan struct{})}
+	if err := s.turns.take(ctx, channel); err != nil {
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 	}
 	keep := s.keeps(channel)
@@ -145,6 +146,7 @@ func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, dr
 	s.put(b)
 	select {
 	case <-b.done:
+		signals.Put(b.done)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, context.Cause(ctx))
 	}

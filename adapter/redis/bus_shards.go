@@ -27,8 +27,8 @@ func sharded(c rueidis.Client) bool { return c.Mode() == rueidis.ClientModeClust
 
 // links are a bus's connections for what it receives, one to each server. They belong to the goroutine of Bus.connect.
 //
-//	nowhere ──something is joined──▶ subscribed ──the connection broke, or the server ended a subscription──▶ lost
-//	                                     ▲─────────all joined again at the slot's server, then Lost───────────┘
+//	nowhere ──something is joined──▶ subscribed ──the connection broke, or the server ended it──▶ lost
+//	                                     ▲──all joined again at the slot's server, then Lost───────┘
 //
 // One server has one partition.
 type links struct {

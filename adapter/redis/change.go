@@ -82,11 +82,10 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 
 // storeChange calls lua/change.lua.
 func (s *Store) storeChange(ctx context.Context, channel parley.ChannelID, args ...string) (a answer, epoch string, err error) {
-	give, err := s.turns.take(ctx, channel)
-	if err != nil {
+	if err = s.turns.take(ctx, channel); err != nil {
 		return a, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 	}
-	defer give()
+	defer s.turns.give(channel)
 	args = append([]string{s.node, s.nextNumber()}, args...)
 	m, epoch, err := s.resend(ctx, call{script: changeScript, channel: channel, args: args, waits: true})
 	if err != nil {

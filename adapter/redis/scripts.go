@@ -132,7 +132,7 @@ end
 local was = redis.call('HGET', k .. 'meta', 'members') or '0'
 redis.call('HINCRBY', k .. 'meta', 'revision', 1)
 redis.call('HSET', k .. 'meta', 'settings', ARGV[3], 'members', ARGV[4])
-own_messages, own_seconds, cold = tonumber(ARGV[5]), tonumber(ARGV[6]), nil
+own_messages, own_seconds = tonumber(ARGV[5]), tonumber(ARGV[6])
 list()
 save()
 if was ~= ARGV[4] then
@@ -154,7 +154,7 @@ for _, user in ipairs(users) do
 end
 redis.call('HDEL', k .. 'meta', 'settings', 'members')
 redis.call('HINCRBY', k .. 'meta', 'revision', 1)
-own_messages, own_seconds, removals, removed, cold = -1, -1, removals + 1, last, nil
+own_messages, own_seconds, removals, removed = -1, -1, removals + 1, last
 if listed == 1 then
   listed = 0
   todo('c', '0')

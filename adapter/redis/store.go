@@ -52,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text()[:16], cfg: cfg, turns: turns{of: map[parley.ChannelID]*turn{}}}
+	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text()[:16], cfg: cfg, turns: turns{of: map[parley.ChannelID][]chan struct{}{}}}
 	s.appends.alone = c.Mode() == rueidis.ClientModeCluster
 	s.outages.ending, s.outages.of = make(chan struct{}), map[uint16]time.Time{}
 	s.epoch.verifying = make(chan struct{}, 1)

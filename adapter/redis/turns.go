@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"parley"
@@ -10,37 +11,47 @@ import (
 // turns let one batch of a channel be on its way at a time: a later number makes an earlier batch void.
 type turns struct {
 	mu sync.Mutex
-	of map[parley.ChannelID]*turn
-}
-
-type turn struct {
-	free  chan struct{} // holds a token while it is nobody's turn
-	users int           // who have it or wait for it
+	of map[parley.ChannelID][]chan struct{} // whose turn it is is in it, with those who wait
 }
 
 // take waits until it is the caller's turn, who ends it by give.
-func (t *turns) take(ctx context.Context, channel parley.ChannelID) (give func(), err error) {
+func (t *turns) take(ctx context.Context, channel parley.ChannelID) error {
 	t.mu.Lock()
-	one := t.of[channel]
-	if one == nil {
-		one = &turn{free: make(chan struct{}, 1)}
-		one.free <- struct{}{}
-		t.of[channel] = one
+	waiting, taken := t.of[channel]
+	if !taken {
+		t.of[channel] = nil
+		t.mu.Unlock()
+		return nil
 	}
-	one.users++
+	mine := make(chan struct{})
+	t.of[channel] = append(waiting, mine)
 	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if one.users--; one.users == 0 {
-			delete(t.of, channel)
-		}
-	}
 	select {
-	case <-one.free:
-		return func() { one.free <- struct{}{}; leave() }, nil
+	case <-mine:
+		return nil
 	case <-ctx.Done():
-		leave()
-		return nil, context.Cause(ctx)
 	}
+	t.mu.Lock()
+	i := slices.Index(t.of[channel], mine)
+	if i >= 0 {
+		t.of[channel] = slices.Delete(t.of[channel], i, i+1)
+	}
+	t.mu.Unlock()
+	if i < 0 { // it has just come
+		t.give(channel)
+	}
+	return context.Cause(ctx)
+}
+
+// give ends a turn.
+func (t *turns) give(channel parley.ChannelID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	waiting := t.of[channel]
+	if len(waiting) == 0 {
+		delete(t.of, channel)
+		return
+	}
+	close(waiting[0])
+	t.of[channel] = waiting[1:]
 }

@@ -41,6 +41,27 @@ local function author(user, row_was, joins)
   return changed and row(m), joined
 end
 
+-- store_one is store of one draft from which no more follows, as most batches of many channels are.
+local function store_one(at)
+  local key, who, log = ARGV[at], ARGV[at + 1], k .. 'log'
+  if sub(who, 1, 1) == 'p' or key == '' or who == '' or listed == 0 then
+    return
+  end
+  local found = redis.call('HMGET', log, key, who)
+  if found[1] or not found[2] then
+    return
+  end
+  last, time, count = last + 1, math.max(now, time + 1), count + 1
+  local row_is = author(nil, found[2], true)
+  if not row_is then
+    last, count = last - 1, count - 1
+    return
+  end
+  local id = name_of(last)
+  redis.call('HSET', log, id, pack('>Bdd', 1, time, count) .. ARGV[at + 2], key, sub(id, 2), who, row_is)
+  return ''
+end
+
 -- known is what the channel has of the keys and authors of drafts.
 local function known_of(from, to)
   local names, n, known = {}, 0, {}
@@ -143,11 +164,9 @@ for i = 1, #heads do
       retain(2 + drafts)
     end
     noted = false
-    local exceptions = store(at + 1, at + 4 * drafts)
-    local first_part = hot()
-    answer = first_part .. exceptions
-    make(node, number, answer)
-    sets[#sets + 1], sets[#sets + 2] = heads[i], first_part .. rest()
+    local exceptions = drafts == 1 and ARGV[at + 4] == '' and store_one(at + 1) or store(at + 1, at + 4 * drafts)
+    answer = hot() .. exceptions
+    sets[#sets + 1], sets[#sets + 2] = heads[i], headed(node, number, answer)
   end
   answers[i] = answer
   at = at + 1 + 4 * drafts

@@ -17,25 +17,25 @@ local function made(node, number)
   end
 end
 
--- make notes a batch that was made.
-local function make(node, number, answer)
-  local at = records ~= '' and string.find(records, node, 1, true)
+-- headed is the head with a batch that was made.
+local function headed(node, number, answer)
+  local others, at = records, records ~= '' and string.find(records, node, 1, true)
   if at then
     local length = unpacked('>H', records, at + 32)
-    records = sub(records, 1, at - 1) .. sub(records, at + 34 + length)
+    others = #records == 33 + length + at and at == 1 and '' or sub(records, 1, at - 1) .. sub(records, at + 34 + length)
   end
-  if records ~= '' and sub(number, 8) == '\0' then
+  if others ~= '' and sub(number, 8) == '\0' then
     local kept, from = '', 1
-    while from <= #records do
-      local was, length = unpacked('>dH', records, from + 24)
+    while from <= #others do
+      local was, length = unpacked('>dH', others, from + 24)
       if was >= now - 3600000000 then
-        kept = kept .. sub(records, from, from + 33 + length)
+        kept = kept .. sub(others, from, from + 33 + length)
       end
       from = from + 34 + length
     end
-    records = kept
+    others = kept
   end
-  records = node .. number .. pack('>dH', now, #answer) .. answer .. records
+  return hot() .. rare() .. node .. number .. pack('>dH', now, #answer) .. answer .. others
 end
 
 -- exception says of a draft, counted from 0: 1 a duplicate of an entry, 2 it replies to nothing, 3 it changes nothing that is there,

@@ -11,8 +11,7 @@ end
 local refused = (not e or e.of ~= 0) and 3 or (redis.call('HGET', k .. 'now', ARGV[4]) or '0') ~= version and 4
 if refused then
   local answer = hot() .. exception(0, refused, 0)
-  make(ARGV[2], ARGV[3], answer)
-  save()
+  redis.call('SET', KEYS[2], headed(ARGV[2], ARGV[3], answer))
   return answer
 end
 last, time = last + 1, math.max(now, time + 1)
@@ -47,6 +46,5 @@ if ARGV[11] ~= '?' then
   name(of, ARGV[11], ARGV[12])
 end
 local answer = hot()
-make(ARGV[2], ARGV[3], answer)
-save()
+redis.call('SET', KEYS[2], headed(ARGV[2], ARGV[3], answer))
 return answer

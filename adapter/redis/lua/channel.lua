@@ -1,7 +1,7 @@
 -- Channels. A channel's keys begin with its name in braces, its hash tag, so that all of them lie in one slot.
---   head       packed: version, id, time and count of the last entry; whether the list of channels names it, the first id that is
---              kept, the count below it, how many messages the settings keep how long (-1: they do not say), how often the channel
---              was removed and up to which id; then of each node its last batch (batch.lua)
+--   head       packed: version, id, time and count of the last entry; whether the list of channels names it, and if more is to be said
+--              (2 more) the first id that is kept, the count below it, how many messages the settings keep how long (-1: they do not
+--              say), how often the channel was removed and up to which id; then of each node its last batch (batch.lua)
 --   log        hash: NUL id, packed -> version, time, count, whether deleted, of, root, length, packed, the key of that length, body
 --                    user NUL key -> id, packed
 --                    SOH user -> of a member read, count, time of joining, left, removals, muted, packed, and role
@@ -16,8 +16,8 @@
 -- Numbers that are packed are doubles, exact up to 2^53.
 local pack, unpacked, sub = struct.pack, struct.unpack, string.sub
 local k, last, time, count, now
-local cold, records -- the rest of the head as it was read; cold is nil when one of these has changed:
-local listed, first, before, own_messages, own_seconds, removals, removed
+local listed, first, before, own_messages, own_seconds, removals, removed -- the rare part of the head
+local records -- and the rest of it
 local messages, seconds -- what is kept
 
 local function text(n) return string.format('%.0f', n) end
@@ -28,15 +28,21 @@ local function over() return messages > 0 and last - first + 1 - messages > math
 local function open(key, head, default_messages, default_seconds)
   k = key
   if head then
-    local version
-    version, last, time, count, listed, first, before, own_messages, own_seconds, removals, removed = unpacked('>BdddBdddddd', head)
+    local version, rare
+    version, last, time, count, rare = unpacked('>BdddB', head)
     if version ~= 1 then
       error('the channel was written by a later version')
     end
-    cold, records = sub(head, 26, 74), sub(head, 75)
+    if rare < 2 then
+      listed, first, before, own_messages, own_seconds, removals, removed = rare, 1, 0, -1, -1, 0, 0
+      records = sub(head, 27)
+    else
+      listed, first, before, own_messages, own_seconds, removals, removed = rare - 2, unpacked('>dddddd', head, 27)
+      records = sub(head, 75)
+    end
   else
     last, time, count, listed, first, before, own_messages, own_seconds, removals, removed = 0, 0, 0, 0, 1, 0, -1, -1, 0, 0
-    cold, records = nil, ''
+    records = ''
   end
   messages, seconds = default_messages, default_seconds
   if own_messages >= 0 then
@@ -47,11 +53,15 @@ end
 -- hot is the part of the head that each entry changes, and what a batch is answered.
 local function hot() return pack('>Bddd', 1, last, time, count) end
 
-local function rest()
-  return (cold or pack('>Bdddddd', listed, first, before, own_messages, own_seconds, removals, removed)) .. records
+-- rare is the part of the head that seldom changes: one byte unless there is something to say.
+local function rare()
+  if first == 1 and own_messages < 0 and removals == 0 then
+    return listed == 1 and '\1' or '\0'
+  end
+  return pack('>Bdddddd', listed + 2, first, before, own_messages, own_seconds, removals, removed)
 end
 
-local function save() redis.call('SET', k .. 'head', hot() .. rest()) end
+local function save() redis.call('SET', k .. 'head', hot() .. rare() .. records) end
 
 local function name_of(id) return pack('>Bd', 0, id) end
 

@@ -50,7 +50,7 @@ local function trim(to)
     redis.call('HDEL', k .. 'states', n)
     redis.call('DEL', k .. 'r:' .. n, k .. 't:' .. n, k .. 'd:' .. n)
   end
-  first, cold = to, nil
+  first = to
   redis.call('ZREMRANGEBYSCORE', k .. 'deleted', '-inf', text(first - 1))
   save()
 end
@@ -86,7 +86,7 @@ end
 -- list has the list of channels name this one.
 local function list()
   if listed == 0 then
-    listed, cold = 1, nil
+    listed = 1
     todo('c', '1')
     return true
   end

@@ -2,9 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"crypto/x509"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -120,40 +117,6 @@ func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 	}
 	if n := b.Ignored(); n != 3 {
 		t.Errorf("%d were ignored, want 3", n)
-	}
-}
-
-func TestBusOverTLSWithPassword(t *testing.T) {
-	server := testenv.NewService("redis", "--tls", "--password", "secret")
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	cfg := redis.Config{URL: server.URL(t), RootCAs: x509.NewCertPool()}
-	pem, err := os.ReadFile(filepath.Join(server.Dir(), "tls", "ca.crt"))
-	if err != nil || !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		t.Fatal("no certificate: ", err)
-	}
-	b := buses(t, cfg)[0]
-	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
-	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-	soon(t, "an envelope", got)
-
-	s, err := redis.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if first, err := s.First(t.Context(), "k", time.Minute); err != nil || !first {
-		t.Error(first, err)
-	}
-	cfg.RootCAs = nil
-	if s, err := redis.Open(t.Context(), cfg); err == nil {
-		s.Close()
-		t.Error("a certificate that nobody trusts is taken")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 // Config says where Redis is.
 type Config struct {
 	// URL is redis://[user:password@]host[:port][/db][?addr=host:port…], or rediss:// for TLS. Of a Cluster it
-	// names one node, and others with addr; the rest is found.
+	// names one node, and others with addr; the rest is found. ca=FILE has the certificates of those who sign the server's (RootCAs),
+	// prefix=TEXT is Prefix.
 	URL string
 	// Prefix is what all keys and channels begin with, so that several systems can share a server. It
 	// has no braces. "" is none.
@@ -48,6 +50,9 @@ const (
 
 // options are those of a client.
 func (c *Config) options() (rueidis.ClientOption, error) {
+	if err := c.ownOptions(); err != nil {
+		return rueidis.ClientOption{}, err
+	}
 	if strings.ContainsAny(c.Prefix, "{}") {
 		return rueidis.ClientOption{}, fmt.Errorf("the prefix %q of Redis keys has braces, which mark a hash slot: leave them out",
 			c.Prefix)
@@ -70,6 +75,28 @@ func (c *Config) options() (rueidis.ClientOption, error) {
 	o.ClientName = "parley"
 	o.ShuffleInit = true
 	return o, nil
+}
+
+// ownOptions reads those of the URL that the client does not know. Whether it is valid is for the client to say.
+func (c *Config) ownOptions() error {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil
+	}
+	if prefix := u.Query().Get("prefix"); prefix != "" {
+		c.Prefix = prefix
+	}
+	if file := u.Query().Get("ca"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("the ca of the URL of Redis: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("the ca of the URL of Redis, %s, has no certificate: give a file of PEM", file)
+		}
+	}
+	return nil
 }
 
 // where is the address that a client begins with, for errors.

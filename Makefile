@@ -1,5 +1,5 @@
 # make run and make test are all one needs; Go is all they ask for.
-.PHONY: run cluster test test-cluster check e2e bench fuzz clean
+.PHONY: run cluster test test-cluster check e2e bench million fuzz clean
 
 run: ## a durable single node on 127.0.0.1:8080
 	@testenv/install go
@@ -23,6 +23,9 @@ e2e: ## only the tests from outside
 
 bench: ## the benchmarks, also written to testenv/.cache/bench.txt
 	@testenv/bench
+
+million: ## a million clients on 53 nodes over Redis on this machine (N=50000 for fewer), about ten minutes
+	@testenv/million
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@testenv/fuzz

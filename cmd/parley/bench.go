@@ -15,11 +15,12 @@ import (
 )
 
 type benchCmd struct {
-	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup" help:"${help_bench_scenario}"`
+	Scenario string `arg:"" enum:"connect,idle,fanout,rooms,storm,publish,mixed,stalled,catchup,million" help:"${help_bench_scenario}"`
 
 	Server []string `placeholder:"URL" group:"Server" help:"${help_bench_server}"`
 	PID    []int    `name:"pid" placeholder:"PID" group:"Server" help:"${help_bench_pid}"`
 	To     []string `name:"publish-server" placeholder:"URL" group:"Server" help:"${help_bench_publish_server}"`
+	Nodes  int      `placeholder:"N" group:"Server" help:"${help_bench_nodes}"`
 	Fsync  string   `default:"commit" enum:"commit,interval,memory" group:"Server" help:"--fsync of a server that is started."`
 	With   []string `placeholder:"FLAG" sep:"," group:"Server" help:"More flags for a server that is started, such as --recent-memory=512."`
 
@@ -84,7 +85,7 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	}
 	live := newProgress(p)
 	report, err := bench.Run(ctx, bench.Config{Scenario: c.Scenario, Command: "parley " + strings.Join(p.args, " "), Binary: binary,
-		Servers: c.Server, PIDs: c.PID, Publish: c.To, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
+		Servers: c.Server, PIDs: c.PID, Nodes: c.Nodes, Publish: c.To, Fsync: c.Fsync, Flags: c.With, Progress: live.show,
 		Transport: c.Transport, Connections: c.Connections, Rate: c.Rate, Size: c.Size, For: c.For, Burst: c.Burst,
 		Layout: c.Layout, Rooms: c.Rooms, Settle: c.Settle, Dials: c.Dials, Publishers: c.Publishers, Window: c.Window,
 		Behind: c.Behind, PollEvery: c.PollEvery, Baseline: c.Baseline, Pairs: c.Pairs, Peer: c.Peer})

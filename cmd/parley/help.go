@@ -29,6 +29,8 @@ var helps = kong.Vars{
 	"help_admin_listen": "Address of health, metrics and profiles; keep it on loopback.",
 	"help_bench_connections": "" +
 		"Number of readers; more processes are started when descriptors run out. Default: the scenario's own.",
+	"help_bench_nodes": "" +
+		"million: number of servers that are started, with the flags of --with. Default: as many as their descriptors need, at least 3.",
 	"help_bench_layout": "" +
 		"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. " +
 		"Default: the scenario's own.",
@@ -36,7 +38,7 @@ var helps = kong.Vars{
 	"help_bench_peer":  "The server is one of load/peers: centrifuge or socket.io.",
 	"help_bench_rate": "" +
 		"Messages per second in total (connect: connections); 0: as fast as possible. Default: the scenario's own.",
-	"help_bench_scenario": "connect, idle, fanout, rooms, storm, publish, mixed, stalled or catchup; see below.",
+	"help_bench_scenario": "connect, idle, fanout, rooms, storm, publish, mixed, stalled, catchup or million; see below.",
 	"help_bench_server": "" +
 		"URL of the server to measure; several for the nodes of one system, over which readers and publishers spread. Default: start " +
 		"one on this machine with temporary data, and end it afterwards.",

@@ -24,6 +24,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Watch four transports survive a server that is killed."`
 	Send    sendCmd    `cmd:"" help:"Send a message, or one for each line of standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print a channel's messages as they arrive; reconnects automatically."`
+	Plan    planCmd    `cmd:"" help:"Say what a system of a size needs."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
 	Verify  verifyCmd  `cmd:"" help:"Check a server for lost, duplicate or reordered messages."`
 	Token   tokenCmd   `cmd:"" help:"Sign a token for a user."`

@@ -143,3 +143,30 @@ func TestSeveralNodesAreMeasured(t *testing.T) {
 		check(t, cfg, 100, "server_cpu")
 	})
 }
+
+// Clients of several nodes, each in a room and in a channel of all, come back after a drop and after a node's death.
+func TestClientsOfManyNodesResume(t *testing.T) {
+	redis := testenv.Service(t, "redis")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 48)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := small(t, "million")
+	cfg.Connections, cfg.Rooms, cfg.Rate, cfg.For = 60, 0, 50, 2*time.Second
+	cfg.Flags = []string{"--store=" + redis, "--bus=" + redis, "--presence=" + redis, "--cluster-secret-file=" + secret}
+	r := check(t, cfg, 60*3, "opened", "open_time", "memory", "rooms_p99", "all_p99", "dropped_resumed", "killed_resumed")
+	if n, _ := r.Value("killed"); n < 60/3-5 || n > 60/3+5 {
+		t.Errorf("%g clients were on the node that was killed", n)
+	}
+	if n, _ := r.Value("all_deliveries"); n != 60*3 {
+		t.Errorf("%g deliveries in the channel of all, want %d", n, 60*3)
+	}
+}
+
+func TestAMillionIsNotBegunWithoutTheMemory(t *testing.T) {
+	cfg := small(t, "million")
+	cfg.Connections, cfg.Flags = 1_000_000_000, []string{"--store=redis://127.0.0.1:1"}
+	if _, err := bench.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "GiB of memory") {
+		t.Errorf("%v", err)
+	}
+}

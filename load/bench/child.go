@@ -24,6 +24,8 @@ type Server struct {
 	cmd  *exec.Cmd
 	log  *head         // what it said on stderr, the beginning
 	done chan struct{} // closed when it has ended
+
+	nodes []*Server // of which it consists, if this process started several
 }
 
 // head keeps the first few KiB that are written to it.
@@ -47,6 +49,11 @@ func (h *head) String() string {
 
 // Died tells what a server that this process started said before it ended by itself.
 func (s *Server) Died() (log string, died bool) {
+	for _, node := range s.nodes {
+		if log, died = node.Died(); died {
+			return log, true
+		}
+	}
 	select {
 	case <-s.done: // nil for a server of others
 		return s.log.String(), true
@@ -88,6 +95,9 @@ func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Ser
 
 // Stop ends a server that this process started, and removes its data.
 func (s *Server) Stop() {
+	for _, node := range s.nodes {
+		node.Stop()
+	}
 	if s.cmd == nil {
 		return
 	}

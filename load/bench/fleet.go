@@ -29,7 +29,7 @@ func StartFleet(ctx context.Context, binary string, args SwarmArgs, count, nth i
 	n := (count + each - 1) / each
 	for i := range n {
 		a := args
-		a.Worker = nth*20 + i
+		a.Worker = nth*100 + i
 		a.First = count * i / n
 		a.Count = count*(i+1)/n - a.First
 		w, err := startWorker(ctx, binary)
@@ -77,7 +77,7 @@ type Opened struct {
 	Latency        *hdrhistogram.Histogram
 }
 
-// Open connects every reader. A failure to connect is an error.
+// Open connects every reader that has no connection. A failure to connect is an error.
 func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 	n := float64(len(f.workers))
 	replies, err := each[OpenReply](f, "Open", func(int) any {
@@ -101,9 +101,15 @@ func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 	return o, err
 }
 
-// Drop closes every connection at once.
-func (f *Fleet) Drop() error {
-	_, err := each[struct{}](f, "Drop", nothing)
+// Drop closes the connection of one reader in so many at once.
+func (f *Fleet) Drop(one int) error {
+	_, err := each[struct{}](f, "Drop", func(int) any { return one })
+	return err
+}
+
+// Expect has the connections of a server end without that being wrong.
+func (f *Fleet) Expect(server string) error {
+	_, err := each[struct{}](f, "Expect", func(int) any { return server })
 	return err
 }
 
@@ -145,6 +151,7 @@ func (f *Fleet) tally(method string) (Seen, error) {
 		s.Bytes += t.Bytes
 		s.Live += t.Live
 		s.Cut += t.Cut
+		s.Left += t.Left
 		s.Caught += t.Caught
 		s.Latest = max(s.Latest, t.Latest)
 		s.CPU += t.CPU

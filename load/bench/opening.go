@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -28,20 +29,26 @@ type opening struct {
 	reply *OpenReply
 	hist  *hdrhistogram.Histogram
 	begin time.Time
-	next  int // the reader to dial next
-	under int // dials under way
-	done  chan struct{}
+
+	readers []*reader
+	next    int // the one to dial next
+	under   int // dials under way
+	done    chan struct{}
 }
 
-// openWithin bounds an Open.
-const openWithin = 3 * time.Minute
+// openWithin bounds an Open, openEach what each connection adds to that.
+const (
+	openWithin = 3 * time.Minute
+	openEach   = 20 * time.Millisecond
+)
 
-// Open connects every reader, once, and returns when each is welcomed or failed.
+// Open connects every reader that has no connection, once, and returns when each is welcomed or failed.
 func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 	args.Dials = max(args.Dials, 1)
 	o := &opening{args: args, reply: reply, hist: newHistogram(), done: make(chan struct{})}
 	s.loop.do(func() {
 		o.begin = time.Now()
+		o.readers = slices.DeleteFunc(slices.Clone(s.readers), func(r *reader) bool { return r.fd >= 0 })
 		reply.Began = o.begin.UnixNano()
 		s.tally.Caught, s.tally.Latest = 0, 0
 		s.opening = o
@@ -55,7 +62,7 @@ func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 
 // turn dials as many as are due and may be under way.
 func (o *opening) turn(s *Swarm, now time.Time) {
-	for o.next < len(s.readers) && o.under < o.args.Dials {
+	for o.next < len(o.readers) && o.under < o.args.Dials {
 		due := now
 		if o.args.Rate > 0 {
 			due = o.begin.Add(time.Duration(float64(o.next) / o.args.Rate * float64(time.Second)))
@@ -63,7 +70,7 @@ func (o *opening) turn(s *Swarm, now time.Time) {
 				return
 			}
 		}
-		r := s.readers[o.next]
+		r := o.readers[o.next]
 		o.next++
 		o.under++
 		hello := r.begin(due, o.args.Resume)
@@ -71,17 +78,17 @@ func (o *opening) turn(s *Swarm, now time.Time) {
 			o.failed(err)
 		}
 	}
-	if now.Sub(o.begin) > openWithin {
-		for _, r := range s.readers {
+	if now.Sub(o.begin) > openWithin+time.Duration(len(o.readers))*openEach {
+		for _, r := range o.readers {
 			if r.fd >= 0 && !r.welcomed {
 				s.loop.close(r)
 				o.failed(errors.New("no welcome in time"))
 			}
 		}
-		o.reply.Failed += len(s.readers) - o.next
-		o.next = len(s.readers)
+		o.reply.Failed += len(o.readers) - o.next
+		o.next = len(o.readers)
 	}
-	if o.next == len(s.readers) && o.under == 0 {
+	if o.next == len(o.readers) && o.under == 0 {
 		s.opening = nil
 		close(o.done)
 	}

@@ -112,6 +112,27 @@ func memory() int64 {
 	return int64(i.Totalram) * int64(i.Unit)
 }
 
+// memoryUsed is how much of the machine's memory is in use, kernelMemory how much of that the kernel uses.
+func memoryUsed() int64 { m := meminfo(); return m["MemTotal"] - m["MemAvailable"] }
+func kernelMemory() int64 {
+	m := meminfo()
+	return m["SUnreclaim"] + m["KernelStack"] + m["PageTables"]
+}
+
+// meminfo are the bytes that /proc/meminfo tells of.
+func meminfo() map[string]int64 {
+	all := map[string]int64{}
+	b, _ := os.ReadFile("/proc/meminfo") // without it all are 0
+	for line := range strings.Lines(string(b)) {
+		name, v, _ := strings.Cut(line, ":")
+		if f := strings.Fields(v); len(f) > 0 {
+			kb, _ := strconv.ParseInt(f[0], 10, 64)
+			all[name] = kb << 10
+		}
+	}
+	return all
+}
+
 func system() string {
 	var u unix.Utsname
 	_ = unix.Uname(&u)

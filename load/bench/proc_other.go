@@ -19,6 +19,8 @@ func machineCPU() time.Duration        { return 0 }
 func listenOverflows() int64           { return 0 }
 func ownCPU() time.Duration            { return 0 }
 func memory() int64                    { return 0 }
+func memoryUsed() int64                { return 0 }
+func kernelMemory() int64              { return 0 }
 func system() string                   { return runtime.GOOS }
 func leash(*exec.Cmd)                  {}
 func descriptors() int                 { return 1024 }

@@ -24,6 +24,7 @@ type Plan struct {
 	Each    int           // with For 0: so many messages for each channel
 	Size    int           // of a message as it is delivered
 	Prefix  string        // of channels
+	First   int           // the number of the first channel that messages go to
 	Channel int           // how many there are; messages take turns
 }
 
@@ -47,11 +48,13 @@ type Sending struct {
 
 // NewSending makes it; heads go on from before, if there is one.
 func NewSending(p Plan, before *Sending) *Sending {
-	s := &Sending{plan: p, heads: make([]atomic.Int64, p.Channel), hist: newHistogram()}
+	known := 0
 	if before != nil {
-		for i := range s.heads {
-			s.heads[i].Store(before.heads[i].Load())
-		}
+		known = len(before.heads)
+	}
+	s := &Sending{plan: p, heads: make([]atomic.Int64, max(known, p.First+p.Channel)), hist: newHistogram()}
+	for i := range known {
+		s.heads[i].Store(before.heads[i].Load())
 	}
 	return s
 }
@@ -86,7 +89,7 @@ type publisher struct {
 
 // channelOf is the channel of a publisher's nth message: publishers have disjoint
 // ones as long as there are enough.
-func (p *publisher) channelOf(n int) int { return (p.index + n*p.of) % p.to.plan.Channel }
+func (p *publisher) channelOf(n int) int { return p.to.plan.First + (p.index+n*p.of)%p.to.plan.Channel }
 
 // openPublishers connects n publishers, to one server after the other.
 func openPublishers(ctx context.Context, servers []string, n int) (ps []*publisher, err error) {

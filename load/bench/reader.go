@@ -22,17 +22,22 @@ type reader struct {
 	index int // among all readers of the run
 	track Track
 
+	common     Track // of the common channel
+	commonHead int64
+
 	dials int // so far
 
 	// of the connection
 	target   target
 	fd       int // -1: none
 	due      time.Time
+	resume   bool
 	scanner  scanner
 	partial  []byte // what arrived of an object that is not complete
 	out      []byte // what could not be written yet
 	headed   bool   // the head of the answer has been read
 	welcomed bool
+	welcomes int8  // of the channels of a reader that follows two
 	caught   bool  // it has seen what its welcome named as the head
 	head     int64 // that head
 	fresh    int   // messages in the answer that is being read
@@ -45,7 +50,8 @@ const pollLimit = 1000
 func (r *reader) begin(due time.Time, resume bool) []byte {
 	r.target = r.next()
 	r.due, r.partial, r.out = due, nil, nil
-	r.headed, r.welcomed, r.caught, r.head, r.fresh = false, false, false, 0, 0
+	r.headed, r.welcomed, r.caught, r.head, r.fresh, r.welcomes = false, false, false, 0, 0, 0
+	r.resume = resume
 	headers := ""
 	switch r.swarm.args.Transport {
 	case "websocket":
@@ -58,12 +64,16 @@ func (r *reader) begin(due time.Time, resume bool) []byte {
 	return r.target.request(nil, r.path(resume), headers)
 }
 
-// next is the server that the reader connects to now. The readers of each channel begin on different ones.
+// next is the server that the reader connects to now. The readers of each channel begin on different ones, and
+// those of each server go on to different ones.
 func (r *reader) next() target {
-	a := &r.swarm.args
-	n := r.index/a.Channels + r.index%a.Channels + r.dials
+	a, all := &r.swarm.args, r.swarm.targets
+	n := r.index/a.Channels + r.index%a.Channels
+	if others := len(all) - 1; others > 0 {
+		n += r.dials * (1 + r.index/len(all)%others)
+	}
 	r.dials++
-	return r.swarm.targets[n%len(r.swarm.targets)]
+	return all[n%len(all)]
 }
 
 // path is what the reader asks for, with its cursor if it is to go on from one.
@@ -78,7 +88,7 @@ func (r *reader) path(resume bool) string {
 	}
 	path := "/ws/chat/" + channel
 	switch {
-	case a.Many:
+	case a.Many, a.Common:
 		path, resume = "/ws", false
 	case a.Transport == "sse":
 		path = "/api/stream/" + channel
@@ -135,8 +145,12 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 		if d := dialects[r.swarm.args.Peer]; d != nil {
 			r.say([]byte(d.hello))
 		}
-		if r.swarm.args.Many {
+		switch {
+		case r.swarm.args.Many:
 			r.arrived(now)
+		case r.swarm.args.Common:
+			r.follow(r.swarm.args.channel(r.index), &r.track)
+			r.follow(r.swarm.args.common(), &r.common)
 		}
 	}
 	var failed error
@@ -167,7 +181,7 @@ func (r *reader) object(obj []byte, now int64) error {
 	switch {
 	case bytes.HasPrefix(obj, messagePrefix):
 		id, intended := parseMessage(obj)
-		c := r.track.See(id)
+		c := r.trackOf(obj).See(id)
 		r.swarm.tally.Counts.add(c)
 		r.fresh++
 		if intended > 0 && c.Received > 0 {
@@ -176,17 +190,42 @@ func (r *reader) object(obj []byte, now int64) error {
 		r.catch(now)
 	case bytes.HasPrefix(obj, welcomePrefix):
 		cursor, _ := intField(obj, `"cursor":`)
-		r.head, _ = intField(obj, `"last_id":`)
-		if r.track.last.Load() == 0 {
-			r.track.last.Store(cursor)
+		head, _ := intField(obj, `"last_id":`)
+		track := r.trackOf(obj)
+		if track.last.Load() == 0 {
+			track.last.Store(cursor)
 		}
-		r.arrived(now)
+		if track == &r.common {
+			r.commonHead = head
+		} else {
+			r.head = head
+		}
+		if r.welcomes++; r.welcomes == 2 || !r.swarm.args.Common {
+			r.arrived(now)
+		}
 	case bytes.HasPrefix(obj, pingPrefix):
 		r.say([]byte(`{"type":"pong"}`))
 	case bytes.HasPrefix(obj, resetPrefix), bytes.HasPrefix(obj, errorPrefix):
 		return fmt.Errorf("the server said %.200s", obj)
 	}
 	return nil
+}
+
+// trackOf is that of the channel of a message or a welcome.
+func (r *reader) trackOf(obj []byte) *Track {
+	if r.swarm.args.Common && bytes.Contains(obj[:min(len(obj), 160)], r.swarm.common) {
+		return &r.common
+	}
+	return &r.track
+}
+
+// follow subscribes to a channel, from where the reader is if it resumes.
+func (r *reader) follow(channel string, at *Track) {
+	if r.resume {
+		r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"after":%d}`, channel, at.last.Load()))
+	} else {
+		r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q}`, channel))
+	}
 }
 
 // arrived notes the welcome, or what comes nearest to it.
@@ -200,7 +239,7 @@ func (r *reader) arrived(now int64) {
 
 // catch notes when the reader has all that its welcome spoke of.
 func (r *reader) catch(now int64) {
-	if r.welcomed && !r.caught && r.track.last.Load() >= r.head {
+	if r.welcomed && !r.caught && r.track.last.Load() >= r.head && r.common.last.Load() >= r.commonHead {
 		r.caught = true
 		r.swarm.tally.Caught++
 		r.swarm.tally.Latest = max(r.swarm.tally.Latest, now)

@@ -18,6 +18,7 @@ type Config struct {
 	Command  string   // what was typed, for the report
 	Binary   string   // this program, which is started again as server, worker and bare loop
 	Servers  []string // URLs of the nodes of one system; none: a server of its own with temporary data
+	Nodes    int      // million: servers of its own; 0: as many as their descriptors need, at least 3
 	PIDs     []int    // of these, to measure their CPU and memory together; none: not measured
 	Publish  []string // URLs that publishers use; none: those of Servers
 	Fsync    string   // of a server of its own
@@ -83,6 +84,16 @@ func Scenarios() []Scenario {
 			(*run).stalled,
 			func(c *Config) { c.set(1000, 1000, "rooms"); orDefault(&c.Size, 4096) },
 		},
+		{
+			"million",
+			"many nodes, each client in a room and in a channel of all; some drop, a node is killed",
+			(*run).million,
+			func(c *Config) {
+				c.set(1_000_000, 300, "rooms")
+				orDefault(&c.For, time.Minute)
+				orDefault(&c.Dials, 4096)
+			},
+		},
 		{"catchup", "readers that are all far behind at once", (*run).catchup, func(c *Config) { c.set(10000, 0, "rooms") }},
 	}
 }
@@ -146,7 +157,14 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	r := &run{Config: &cfg, ctx: ctx, prefix: fmt.Sprintf("bench-%06x", rand.IntN(1<<24)), own: ownCPU(),
 		report: &Report{Scenario: cfg.Scenario, Command: cfg.Command, Date: time.Now(), Machine: Machine()}}
 	r.server = &Server{URLs: cfg.Servers, PIDs: cfg.PIDs}
-	if len(cfg.Servers) == 0 {
+	switch {
+	case cfg.Scenario == "million":
+		var err error
+		if r.server, err = r.startNodes(); err != nil {
+			return nil, err
+		}
+		defer r.server.Stop()
+	case len(cfg.Servers) == 0:
 		r.Progress("starting a server")
 		var err error
 		if r.server, err = StartServer(ctx, cfg.Binary, cfg.TempDir, append([]string{"--fsync", cfg.Fsync}, cfg.Flags...)...); err != nil {
@@ -175,7 +193,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 // this run: a number from a busy machine is not worth much.
 func (r *run) others() (report func()) {
 	known := func() time.Duration { return ownCPU() + childrenCPU() }
-	if r.server.cmd == nil {
+	if r.server.cmd == nil && r.server.nodes == nil {
 		known = func() time.Duration { return ownCPU() + childrenCPU() + cpu(r.server) }
 	}
 	begin, machine, mine := time.Now(), machineCPU(), known()

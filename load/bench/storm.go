@@ -61,7 +61,7 @@ func (r *run) storm() error {
 // storms is one of them.
 func (r *run) storms(f *Fleet) (opened, all time.Duration, err error) {
 	begin := time.Now()
-	if err := f.Drop(); err != nil {
+	if err := f.Drop(1); err != nil {
 		return 0, 0, err
 	}
 	if _, err := f.Open(true, r.Dials, 0); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -21,6 +22,7 @@ type SwarmArgs struct {
 	Named     bool // each reader is a user of its own, else all are guests
 	Stalled   bool // after the welcome nothing is read
 	Many      bool // WebSockets of any number of channels, which begin with none
+	Common    bool // each WebSocket follows its channel and the one that has the number Channels
 	PollEvery time.Duration
 	Peer      string // another server's dialect; empty: parley's
 }
@@ -29,6 +31,9 @@ func (a *SwarmArgs) channel(i int) string { return channelName(a.Prefix, i%a.Cha
 
 func (a *SwarmArgs) polls() bool { return a.Transport == "long-poll" || a.Transport == "poll" }
 
+// common is the channel that all follow besides their own.
+func (a *SwarmArgs) common() string { return channelName(a.Prefix, a.Channels) }
+
 func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", prefix, n) }
 
 // Swarm is the readers of one worker process. All its state belongs to its loop; the
@@ -36,6 +41,7 @@ func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", pref
 type Swarm struct {
 	loop    *loop
 	args    SwarmArgs
+	common  []byte // the field of a frame that is of the common channel
 	targets []target
 	source  netip.Addr
 	readers []*reader
@@ -43,6 +49,7 @@ type Swarm struct {
 	tally   Tally
 	hist    *hdrhistogram.Histogram // from intended to seen
 	opening *opening                // nil: none under way
+	dying   target                  // connections to it may end
 	waiting []*reader               // short polls, in the order in which they are due
 }
 
@@ -70,6 +77,7 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 	}
 	s.loop.do(func() {
 		s.args, s.targets, s.source = args, targets, targets[0].source(args.Worker)
+		s.common = fmt.Appendf(nil, `"channel":%q`, args.common())
 		s.readers = make([]*reader, args.Count)
 		for i := range s.readers {
 			s.readers[i] = &reader{swarm: s, index: args.First + i, fd: -1}
@@ -123,6 +131,10 @@ func (s *Swarm) broken(r *reader, err error) {
 		return
 	}
 	s.tally.Live--
+	if r.target == s.dying {
+		s.tally.Left++
+		return
+	}
 	s.tally.Cut++
 	s.trouble(err)
 }
@@ -134,15 +146,25 @@ func (s *Swarm) trouble(err error) {
 	}
 }
 
-// Drop closes every connection at once.
-func (s *Swarm) Drop(_ struct{}, _ *struct{}) error {
+// Drop closes the connection of every reader, or of one in so many, at once.
+func (s *Swarm) Drop(each int, _ *struct{}) error {
 	s.loop.do(func() {
 		for _, r := range s.readers {
-			s.loop.close(r)
+			if r.index%each == 0 && r.fd >= 0 {
+				s.loop.close(r)
+				s.tally.Live--
+			}
 		}
-		s.tally.Live, s.waiting = 0, nil
+		s.waiting = slices.DeleteFunc(s.waiting, func(r *reader) bool { return r.fd < 0 })
 	})
 	return nil
+}
+
+// Expect has connections to a server end without that being wrong.
+func (s *Swarm) Expect(server string, _ *struct{}) error {
+	dying, err := parseTarget(server)
+	s.loop.do(func() { s.dying = dying })
+	return err
 }
 
 // Subscribe lets every reader of a Many swarm follow its channel from the beginning.

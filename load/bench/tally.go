@@ -12,6 +12,7 @@ type Tally struct {
 	Bytes    int64
 	Live     int64 // open connections
 	Cut      int64 // connections that ended and should not have
+	Left     int64 // connections that ended with the server that was killed
 	Caught   int64 // readers that caught up since the last Open
 	Latest   int64 // when the last of them did, in nanoseconds since 1970
 	CPU      time.Duration
@@ -71,6 +72,9 @@ func (s *Swarm) Await(args AwaitArgs, reply *AwaitReply) error {
 func (s *Swarm) behind(heads []int64, all bool) (missing int64, hope bool) {
 	for _, r := range s.readers {
 		n := r.track.Behind(heads[r.index%s.args.Channels])
+		if s.args.Common && len(heads) > s.args.Channels {
+			n += r.common.Behind(heads[s.args.Channels])
+		}
 		missing += n
 		hope = hope || n > 0 && r.fd >= 0
 		if hope && !all {

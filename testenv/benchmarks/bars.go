@@ -19,7 +19,7 @@ type bar struct {
 // order is that of the runs in the document.
 var order = []string{"publish", "publish-redis", "mixed", "mixed-memory", "connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
 	"rooms-flood", "storm", "stalled", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
-	"peer-centrifuge-idle", "peer-centrifuge-connect", "peer-centrifuge-fanout",
+	"million-50000", "peer-centrifuge-idle", "peer-centrifuge-connect", "peer-centrifuge-fanout",
 	"peer-socketio-idle", "peer-socketio-connect", "peer-socketio-fanout"}
 
 var parts = []struct {
@@ -177,6 +177,13 @@ var parts = []struct {
 			than: 0.9,
 			note: lost,
 		},
+	}},
+	{"Many nodes (50,000 clients of 4 nodes over Redis, all on one machine)", []bar{
+		{what: "nodes' memory per connection, each in two channels", run: "million-50000", key: "memory_each", unit: "bytes"},
+		{what: "until all were open", run: "million-50000", key: "open_time", unit: "s"},
+		{what: "300 rooms a second, p99", run: "million-50000", key: "rooms_p99", unit: "ms", most: true, than: 100},
+		{what: "a tenth drops at once and has resumed", run: "million-50000", key: "dropped_resumed", unit: "s", most: true, than: 30},
+		{what: "a node is killed, and its clients are elsewhere", run: "million-50000", key: "killed_resumed", unit: "s"},
 	}},
 }
 

@@ -1,7 +1,7 @@
 // Command benchmarks writes the numbers of docs/benchmarks.md, between its markers,
 // from what testenv/bench left in a directory.
 //
-//	go run ./testenv/benchmarks DIR docs/benchmarks.md
+//	go run ./testenv/benchmarks DIR docs/benchmarks.md load/plan/constants.json
 package main
 
 import (
@@ -45,18 +45,25 @@ func (r *report) value(key string) (float64, bool) {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: benchmarks DIR FILE.md")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: benchmarks DIR FILE.md FILE.json")
 		os.Exit(2)
 	}
-	if err := rewrite(os.Args[1], os.Args[2]); err != nil {
+	reports, err := load(os.Args[1])
+	if err == nil {
+		err = rewrite(os.Args[1], os.Args[2], reports)
+	}
+	if err == nil {
+		err = writeConstants(os.Args[3], reports)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // rewrite replaces what is between the markers.
-func rewrite(dir, file string) error {
+func rewrite(dir, file string, reports map[string]*report) error {
 	doc, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -66,7 +73,7 @@ func rewrite(dir, file string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has no markers for its numbers", file)
 	}
-	numbers, err := section(dir)
+	numbers, err := section(dir, reports)
 	if err != nil {
 		return err
 	}
@@ -77,11 +84,7 @@ func rewrite(dir, file string) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
-func section(dir string) (string, error) {
-	reports, err := load(dir)
-	if err != nil {
-		return "", err
-	}
+func section(dir string, reports map[string]*report) (string, error) {
 	goTests, err := goNumbers(filepath.Join(dir, "go.txt"))
 	if err != nil {
 		return "", err

@@ -1,0 +1,177 @@
+// Package plan says what a system of a size needs, from what was measured on this build.
+package plan
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Constants are what make bench has measured; a figure of one core or one connection.
+type Constants struct {
+	Date    string `json:"date"`
+	Machine string `json:"machine"`
+
+	ConnectionBytes float64 `json:"connection_bytes"` // of a node's memory: a WebSocket in two channels
+	NodeBytes       float64 `json:"node_bytes"`       // of a node without connections
+	KernelBytes     float64 `json:"kernel_bytes"`     // of the node's end of a connection
+	IdleCPU         float64 `json:"idle_cpu"`         // cores that a silent connection takes
+	ConnectCPU      float64 `json:"connect_cpu_us"`   // µs of a handshake and two subscriptions
+	DeliveryCPU     float64 `json:"delivery_cpu_us"`  // µs of one delivery in rooms
+	PublishCPU      float64 `json:"publish_cpu_us"`   // µs of one message until it is acknowledged
+	BusCPU          float64 `json:"bus_cpu_us"`       // µs of the broker for one announcement to one node
+	RedisAppends    float64 `json:"redis_appends"`    // messages a second that one Redis stores
+}
+
+//go:embed constants.json
+var measured []byte
+
+// Measured are the constants of this build.
+func Measured() (c Constants) {
+	if err := json.Unmarshal(measured, &c); err != nil {
+		panic(err) // it is a file of this package, which a test reads
+	}
+	return c
+}
+
+// Wants is what the system must do, and the machines that it may use.
+type Wants struct {
+	Users    float64 // connected at the same time
+	Channels float64 // with readers
+	Rate     float64 // messages a second, in all channels
+	Size     float64 // bytes of a message
+	Cores    float64 // of a machine that runs a node
+	Memory   float64 // bytes of it
+	Files    float64 // descriptors of a process
+}
+
+// Plan is what that takes.
+type Plan struct {
+	Wants
+	Members    float64 // connections in a channel, on average
+	Deliveries float64 // a second
+	Cores      float64 // of all nodes
+	Parts      []Part  // of Cores
+	Nodes      float64
+	First      string  // the limit that a node reaches first
+	NodeMemory float64 // bytes of one
+	Envelopes  float64 // that the bus brings to nodes, a second
+	Digest     float64 // bytes a second into each node
+	BusCores   float64
+	Stores     float64 // Redis servers that the appends need
+	PerDay     float64 // bytes that are stored
+}
+
+// Part is a share of the CPU.
+type Part struct {
+	What  string
+	Cores float64
+}
+
+// What a node is not loaded beyond: the rest is for the moment when another one dies, and for what is not constant.
+const (
+	loadCPU    = 0.6
+	loadMemory = 0.7
+	spareFiles = 700
+	reconnects = 0.1 // of the connections
+	reconnect  = 60  // s, in which they come back
+	rowBytes   = 120 // beside a message's own, in the store
+	digests    = 5   // a second
+)
+
+// Make plans.
+func Make(c Constants, w Wants) Plan {
+	p := Plan{Wants: w, Members: w.Users / w.Channels}
+	p.Deliveries = w.Rate * p.Members
+	const micro = 1e-6
+	p.Parts = []Part{
+		{"silent connections", w.Users * c.IdleCPU},
+		{"deliveries", p.Deliveries * c.DeliveryCPU * micro},
+		{"messages until they are acknowledged", w.Rate * c.PublishCPU * micro},
+		{"a tenth that reconnects within a minute", w.Users * reconnects / reconnect * c.ConnectCPU * micro},
+	}
+	for _, part := range p.Parts {
+		p.Cores += part.Cores
+	}
+	limits := []struct {
+		what  string
+		nodes float64
+	}{
+		{"descriptors", w.Users / (w.Files - spareFiles)},
+		{"memory", w.Users * (c.ConnectionBytes + c.KernelBytes) / (w.Memory*loadMemory - c.NodeBytes)},
+		{"CPU", p.Cores / (w.Cores * loadCPU)},
+	}
+	p.Nodes, p.First = 1, "none: one node would do"
+	for _, l := range limits {
+		if n := math.Ceil(l.nodes); n > p.Nodes {
+			p.Nodes, p.First = n, l.what
+		}
+	}
+	if p.Nodes > 1 {
+		p.Nodes++ // one may die
+	}
+	p.NodeMemory = c.NodeBytes + w.Users/p.Nodes*(c.ConnectionBytes+c.KernelBytes)
+	if p.Nodes > 1 {
+		// A channel's readers are spread: of so many nodes, this many have at least one of them.
+		with := p.Nodes * (1 - math.Pow(1-1/p.Nodes, p.Members))
+		p.Envelopes = w.Rate * with
+		p.Digest = min(w.Rate/digests, w.Channels) * digests * 16
+		p.BusCores = p.Envelopes * c.BusCPU * micro
+		p.Stores = math.Ceil(w.Rate / c.RedisAppends)
+	}
+	p.PerDay = w.Rate * 86400 * (w.Size + rowBytes)
+	return p
+}
+
+// String is the plan for people.
+func (p Plan) String() string {
+	var b strings.Builder
+	row := func(what, format string, a ...any) { fmt.Fprintf(&b, "  %-48s %s\n", what, fmt.Sprintf(format, a...)) }
+	row("connections in a channel, on average", "%s", number(p.Members))
+	row("deliveries", "%s/s", number(p.Deliveries))
+	fmt.Fprintln(&b)
+	for _, part := range p.Parts {
+		row("cores for "+part.What, "%.2f", part.Cores)
+	}
+	row("cores of all nodes", "%.1f", p.Cores)
+	fmt.Fprintln(&b)
+	row("nodes", "%s with %g cores and %s each; CPU to %g%%, memory to %g%%", number(p.Nodes), p.Wants.Cores, bytes(p.Memory),
+		loadCPU*100, loadMemory*100)
+	row("limit that is reached first", "%s", p.First)
+	row("connections of each", "%s", number(p.Users/p.Nodes))
+	row("memory of each, with the kernel's", "%s", bytes(p.NodeMemory))
+	if p.Nodes > 1 {
+		fmt.Fprintln(&b)
+		row("bus: messages that it brings to nodes", "%s/s, about %.1f cores of Redis", number(p.Envelopes), p.BusCores)
+		row("bus: digest of heads into each node", "%s/s", bytes(p.Digest))
+		if p.Stores > 1 {
+			row("store", "%s Redis primaries of a Cluster, or Cassandra", number(p.Stores))
+		} else {
+			row("store", "one Redis with a replica")
+		}
+	} else {
+		fmt.Fprintln(&b)
+		row("store", "the embedded one")
+	}
+	row("store: bytes that are added", "%s a day, before retention and copies", bytes(p.PerDay))
+	return b.String()
+}
+
+func number(v float64) string {
+	s := fmt.Sprintf("%.0f", v)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func bytes(v float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	i := 0
+	for ; v >= 1024 && i < len(units)-1; i++ {
+		v /= 1024
+	}
+	return fmt.Sprintf("%.3g %s", v, units[i])
+}

@@ -3,7 +3,9 @@
 
 run: ## a durable single node on 127.0.0.1:8080
 	@testenv/install go
-	go run ./cmd/parley dev
+	@echo "building parley, which takes about two minutes the first time" >&2
+	@mkdir -p testenv/.cache/bin && go build -o testenv/.cache/bin/parley ./cmd/parley
+	@exec testenv/.cache/bin/parley dev
 
 cluster: ## three nodes over a Redis that it starts, behind HAProxy on 127.0.0.1:8080
 	@testenv/install go

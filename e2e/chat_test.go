@@ -236,3 +236,9 @@ func TestTheExamplesDoWhatTheyShow(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/examples.cjs", testenv.Server(t).URL).Rest()
 }
+
+func TestALinkWithATokenSignsIn(t *testing.T) {
+	t.Parallel()
+	p := serveHere(t)
+	testenv.Browser(t, "clients/link.cjs", p.URL, p.named("alice", "Alice")).Rest()
+}

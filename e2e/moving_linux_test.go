@@ -93,7 +93,7 @@ func TestUsersWhoMoveAtOnceAreCounted(t *testing.T) {
 	}
 	for round := range 2 { // 2 s must pass for a difference to be told
 		before, began := sent(), time.Now()
-		if err := f.Drop(); err != nil {
+		if err := f.Drop(1); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.Open(true, users, 0); err != nil {

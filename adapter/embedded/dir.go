@@ -175,6 +175,9 @@ func (l *Log) openEpoch() (string, error) {
 	case err != nil:
 		return "", err
 	case found:
+		if l.dir.was.Running && l.dir.was.Fsync == FsyncCommit {
+			l.cfg.Logger.Info("the last stop was not clean; what was acknowledged is there, and the epoch goes on", "epoch", old)
+		}
 		if !l.dir.was.Running || l.dir.was.Fsync == FsyncCommit {
 			return old, nil
 		}

@@ -38,16 +38,27 @@ func readConfig(path string, getenv func(string) string) (*configFile, error) {
 	return f, nil
 }
 
-// Validate refuses keys that are no settings.
+// Validate refuses keys that are not settings, all of them at once.
 func (f *configFile) Validate(app *kong.Application) error {
 	known := append(settings(app), namespacesKey)
+	var lines []string
 	for _, key := range keys(f.values) {
 		if !slices.Contains(known, key) {
-			return refuse(fmt.Sprintf("the configuration %s has the unknown key %q%s", f.path, key, nearest(key, known)))
+			lines = append(lines, fmt.Sprintf("the configuration %s has the unknown key %q%s", f.path, key, nearest(key, known)))
 		}
 	}
-	_, err := f.namespaces()
-	return err
+	if _, err := f.namespaces(); err != nil {
+		lines = append(lines, err.Error())
+	}
+	if lines != nil {
+		return refuse(lines...)
+	}
+	return nil
+}
+
+// only is a file that has but one of the keys.
+func (f *configFile) only(key string) *configFile {
+	return &configFile{path: f.path, getenv: f.getenv, values: map[string]any{key: f.values[key]}}
 }
 
 // Resolve gives a flag's value, if neither the command line nor the environment did.
@@ -95,11 +106,33 @@ func nearest(key string, known []string) string {
 		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(s))
 	}
 	for _, k := range known {
-		if strings.HasPrefix(plain(k), plain(key)) || strings.HasPrefix(plain(key), plain(k)) {
+		if strings.HasPrefix(plain(k), plain(key)) || strings.HasPrefix(plain(key), plain(k)) || distance(plain(k), plain(key)) <= 2 {
 			return fmt.Sprintf("; did you mean %q?", k)
 		}
 	}
 	return "; parley serve --help lists them"
+}
+
+// distance is how many letters must be put in, left out or replaced to make one word of the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := i // of the row above, one to the left
+		row[0] = i + 1
+		for j := range len(b) {
+			above := row[j+1]
+			replaced := before
+			if a[i] != b[j] {
+				replaced++
+			}
+			row[j+1] = min(above+1, row[j]+1, replaced)
+			before = above
+		}
+	}
+	return row[len(b)]
 }
 
 // configPath is the file named by the arguments or by the environment, "" for none. It is looked
@@ -133,26 +166,50 @@ type checkCmd struct {
 	File string `arg:"" help:"YAML file."`
 }
 
+// parse gives serve the settings of a file.
+func (c *checkCmd) parse(file *configFile) (target *cli, err error) {
+	target = new(cli)
+	parser, err := kong.New(target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName(), "version": version()},
+		helps, kong.Resolvers(file))
+	if err == nil {
+		_, err = parser.Parse([]string{"serve", "--config", c.File})
+	}
+	return target, err
+}
+
+// faults are all that is wrong with a file: keys by themselves, and what is left of them together.
+func (c *checkCmd) faults(file *configFile) (lines []string) {
+	good := &configFile{path: file.path, getenv: file.getenv, values: map[string]any{}}
+	for _, key := range keys(file.values) {
+		if _, err := c.parse(file.only(key)); err != nil {
+			lines = append(lines, fmt.Sprintf("%s: %v", c.File, err))
+		} else {
+			good.values[key] = file.values[key]
+		}
+	}
+	target, err := c.parse(good)
+	if err == nil {
+		err = target.Serve.check()
+	}
+	if err != nil {
+		lines = append(lines, fmt.Sprintf("%s: %v", c.File, err))
+	}
+	return lines
+}
+
 // Run tries the file as serve would. What a file need not hold, since flags or the
 // environment may, is said but no mistake.
 func (c *checkCmd) Run(ctx context.Context, p *program) error {
-	try := *p
-	try.args = []string{"serve", "--config", c.File}
-	var target cli
 	file, err := readConfig(c.File, p.getenv)
 	if err != nil {
 		return err
 	}
-	parser, err := kong.New(&target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName()}, helps,
-		kong.Resolvers(file))
+	if faults := c.faults(file); faults != nil {
+		return refuse(faults...)
+	}
+	target, err := c.parse(file)
 	if err != nil {
 		return err
-	}
-	if _, err := parser.Parse(try.args); err != nil {
-		return refuse(fmt.Sprintf("%s: %v", c.File, err))
-	}
-	if err := target.Serve.check(); err != nil {
-		return refuse(fmt.Sprintf("%s: %v", c.File, err))
 	}
 	fmt.Fprintf(p.stdout, "%s: every key and value is good: %s\n", c.File, strings.Join(keys(file.values), ", "))
 	if missing := target.Serve.missing(ctx); missing != nil {

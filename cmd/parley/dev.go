@@ -53,7 +53,7 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
 		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) },
 		hosts:   httpapi.LoopbackHost, secret: c.secretFile}
-	n.cluster = cluster
+	n.cluster, n.who = cluster, "everybody on this machine"
 	n.authenticate = func(_ context.Context, _ *stores, tickets *auth.Tickets) (httpapi.Authenticator, error) {
 		return httpapi.Development{Tickets: tickets}, nil
 	}

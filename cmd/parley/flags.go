@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,45 +66,36 @@ func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 // enough to be seen, and 9,000 lines in a day.
 const repeatedEvery = 10 * time.Second
 
-// check refuses settings that can't work together.
+// check refuses settings that can't work together, all of them at once.
 func (f *nodeFlags) check() error {
-	if err := f.checkStores(); err != nil {
-		return err
+	all := []error{f.checkStores()}
+	wrong := func(is bool, lines ...string) {
+		if is {
+			all = append(all, refuse(lines...))
+		}
 	}
-	switch {
-	case (f.TLSCert == "") != (f.TLSKey == ""):
-		return refuse("--tls-cert and --tls-key belong together.", "Give both, or neither.")
-	case f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat:
-		return refuse("the heartbeat's times have to be 10ms at least.", "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
-	case f.HeartbeatTimeout < f.HeartbeatInterval:
-		return refuse(
-			fmt.Sprintf(
-				"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
-				f.HeartbeatTimeout, f.HeartbeatInterval),
-			"Try --heartbeat-interval 30s --heartbeat-timeout 90s.",
-		)
-	case f.PresenceTTL < time.Second:
-		return refuse(fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL),
-			"Try --presence-ttl 60s.")
-	case f.MaxSubscriptions < 1:
-		return refuse("--max-subscriptions has to be 1 at least.")
-	}
-	if err := notNegative(amount{"history-messages", float64(f.HistoryMessages)}, amount{"history-age", float64(f.HistoryAge)},
-		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)}, amount{"max-connections",
-			float64(f.MaxConnections)},
-		amount{"leave-grace", float64(f.LeaveGrace)}, amount{"drain-timeout", float64(f.DrainTimeout)}); err != nil {
-		return err
-	}
+	wrong((f.TLSCert == "") != (f.TLSKey == ""), "--tls-cert and --tls-key belong together.", "Give both, or neither.")
+	wrong(f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat, "the heartbeat's times have to be 10ms at least.",
+		"Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	wrong(f.HeartbeatTimeout < f.HeartbeatInterval, fmt.Sprintf(
+		"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
+		f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
+	wrong(f.PresenceTTL < time.Second, fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL),
+		"Try --presence-ttl 60s.")
+	wrong(f.MaxSubscriptions < 1, "--max-subscriptions has to be 1 at least.")
+	all = append(all, notNegative(
+		amount{"history-messages", float64(f.HistoryMessages)}, amount{"history-age", float64(f.HistoryAge)},
+		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)},
+		amount{"max-connections", float64(f.MaxConnections)}, amount{"leave-grace", float64(f.LeaveGrace)},
+		amount{"drain-timeout", float64(f.DrainTimeout)}))
 	for _, addr := range []string{f.Listen, f.AdminListen} {
 		_, port, err := net.SplitHostPort(addr)
 		if err == nil {
 			_, err = net.LookupPort("tcp", port)
 		}
-		if err != nil {
-			return refuse(fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
-		}
+		wrong(err != nil, fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 // leastHeartbeat is what the engine's clock can tell apart.

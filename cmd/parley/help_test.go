@@ -11,7 +11,7 @@ import (
 
 // Every command explains itself, whatever else stands there, and reads no file for it.
 func TestEveryCommandHasHelp(t *testing.T) {
-	parser, err := kong.New(&cli{}, kong.DefaultEnvars("PARLEY"), kong.Vars{"node": "n"}, helps)
+	parser, err := kong.New(&cli{}, kong.DefaultEnvars("PARLEY"), kong.Vars{"node": "n", "version": "v"}, helps)
 	if err != nil {
 		t.Fatal(err)
 	}

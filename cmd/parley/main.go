@@ -32,6 +32,11 @@ type cli struct {
 	Config  configCmd  `cmd:"" help:"Manage configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Man        manCmd        `cmd:"" help:"Print this help as a page for man."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version and exit."`
+
 	BenchWorker benchWorkerCmd `cmd:"" hidden:""`
 	BenchBare   benchBareCmd   `cmd:"" hidden:""`
 }
@@ -44,6 +49,7 @@ const description = "Short polling, long polling, server-sent events and WebSock
 type program struct {
 	args   []string
 	getenv func(string) string
+	envs   []string // the environment, NAME=VALUE
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
@@ -62,7 +68,7 @@ func refuse(lines ...string) error { return &refusal{lines} }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{args: os.Args[1:], getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	p := &program{args: os.Args[1:], getenv: os.Getenv, envs: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the process at once
@@ -92,6 +98,8 @@ func (p *program) run(ctx context.Context) (code int) {
 		var k *kong.Context
 		if k, err = parser.Parse(p.args); err == nil {
 			k.BindTo(ctx, (*context.Context)(nil))
+			k.Bind(parser)
+			p.unknownVariables(parser.Model)
 			err = k.Run(p)
 			return p.report(err, terminal.ExitCode(err))
 		}
@@ -121,7 +129,7 @@ func (p *program) parser() (parser *kong.Kong, err error) {
 		kong.Writers(p.stdout, p.stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(helpValue),
 		kong.Exit(func(code int) { panic(helped(code)) }),
-		kong.Vars{"node": nodeName()}, helps,
+		kong.Vars{"node": nodeName(), "version": "parley " + version()}, helps,
 	}
 	if path := p.configPath(); path != "" {
 		file, err := readConfig(path, p.getenv)
@@ -137,12 +145,25 @@ func (p *program) parser() (parser *kong.Kong, err error) {
 type versionCmd struct{}
 
 func (versionCmd) Run(p *program) error {
-	version := "development"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintln(p.stdout, "parley "+version)
+	_, err := fmt.Fprintln(p.stdout, "parley "+version())
 	return err
+}
+
+// version is that of the module, or the commit that was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "development"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "development, commit " + s.Value[:min(len(s.Value), 12)]
+		}
+	}
+	return "development"
 }
 
 // nodeName is the machine's name, as far as it can stand in a line of words.

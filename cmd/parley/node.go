@@ -42,6 +42,9 @@ type node struct {
 	stdout io.Writer // gets the ready line, nothing else
 	hints  io.Writer // gets lines for people; nil: none
 
+	who     string // may connect, in words
+	proxied bool   // a proxy is before it, which has TLS if there is any
+
 	portable bool // see program
 
 	spaces chat.Namespaces
@@ -83,6 +86,7 @@ func (n *node) run(ctx context.Context) error {
 
 	g, failed := errgroup.WithContext(work)
 	n.start(work, g, o, s)
+	n.started(o, o.public[0].Addr())
 	n.ready(o.public[0].Addr(), o.admin.Addr(), o.secure != nil)
 	select {
 	case <-asked.Done():

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -59,27 +60,18 @@ func hasKeys(ctx context.Context, data string) bool {
 	return err != nil || len(keys) > 0
 }
 
-// check refuses settings that can't work together.
+// check refuses settings that can't work together, all of them at once.
 func (c *serveCmd) check() error {
-	if err := c.nodeFlags.check(); err != nil {
-		return err
-	}
+	all := []error{c.nodeFlags.check(), c.acmeFlags.check(), c.limitFlags.check()}
 	if len(c.AcmeDomains) > 0 && c.TLSCert != "" {
-		return refuse("--acme-domains and --tls-cert are two ways to a certificate.", "Give one of them.")
-	}
-	if err := c.acmeFlags.check(); err != nil {
-		return err
+		all = append(all, refuse("--acme-domains and --tls-cert are two ways to a certificate.", "Give one of them."))
 	}
 	if u, err := url.Parse(c.AuthJwks); c.AuthJwks != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
-		return refuse(
-			fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks),
-			"Write it as https://login.example.com/.well-known/jwks.json.",
-		)
+		all = append(all, refuse(fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks),
+			"Write it as https://login.example.com/.well-known/jwks.json."))
 	}
-	if _, err := parseOrigins(c.AllowedOrigins); err != nil {
-		return err
-	}
-	return c.limitFlags.check()
+	_, err := parseOrigins(c.AllowedOrigins)
+	return errors.Join(append(all, err)...)
 }
 
 func (c *serveCmd) Run(ctx context.Context, p *program) error {
@@ -117,6 +109,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 		stdout:  p.stdout,
 		origins: origins,
 	}
+	n.who, n.proxied = c.who(), len(c.TrustedProxies) > 0
 	n.acme = c.acme(c.Data, n.log)
 	if n.limiter, err = c.limiter(n.log); err != nil {
 		return err
@@ -136,6 +129,18 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 		return auth.New(ctx, cfg)
 	}
 	return n.run(ctx)
+}
+
+// who may connect, in words.
+func (c *serveCmd) who() string {
+	var ways []string
+	if c.AuthHmacSecretFile != "" {
+		ways = append(ways, "tokens signed with "+c.AuthHmacSecretFile)
+	}
+	if c.AuthJwks != "" {
+		ways = append(ways, "tokens signed with a key of "+c.AuthJwks)
+	}
+	return strings.Join(append(ways, "API keys"), ", ") + "; pages of " + strings.Join(c.AllowedOrigins, ", ")
 }
 
 // refuseKeys says which keys cannot be read.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -146,7 +147,7 @@ func (n *node) openEmbedded(s *stores) error {
 		return refuse(err.Error(), "Start the version that wrote it, or give this one a directory of its own: --data DIR")
 	case errors.Is(err, embedded.ErrInUse):
 		return refuse(err.Error(), "Stop that process, or give this one a directory of its own: --data DIR")
-	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS), isNowhere(f.Data):
 		return refuse(fmt.Sprintf("the data directory can't be used: %v.", err), "Give --data a directory that this user may write.")
 	default:
 		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin anew: --data DIR", err)
@@ -161,6 +162,12 @@ func (n *node) openEmbedded(s *stores) error {
 	}[f.Fsync]
 	s.promise = func() string { return promise }
 	return nil
+}
+
+// isNowhere reports whether a directory does not exist, and so could not be made.
+func isNowhere(dir string) bool {
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // readyWithin bounds what /readyz asks of a store.

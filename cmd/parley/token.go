@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -27,6 +28,7 @@ type tokenCmd struct {
 	Name               string        `placeholder:"TEXT" help:"Display name, if it differs from the user's name."`
 	Channels           []string      `placeholder:"PATTERN" help:"${help_token_channels}"`
 	For                time.Duration `default:"1h" placeholder:"TIME" help:"Lifetime."`
+	Link               string        `placeholder:"URL" help:"Print a link to the chat page at this address that signs the user in."`
 	AuthHmacSecretFile string        `placeholder:"FILE" help:"${help_token_auth_hmac_secret_file}"`
 }
 
@@ -71,6 +73,14 @@ func (c *tokenCmd) Run(p *program) error {
 	token, err := auth.Sign(secret, claims)
 	if err != nil {
 		return err
+	}
+	if c.Link != "" {
+		page, err := url.Parse(c.Link)
+		if err != nil || page.Scheme != "https" && page.Scheme != "http" || page.Host == "" {
+			return refuse(fmt.Sprintf("--link: %q is not an http URL.", c.Link), "Write it as https://chat.example.com/.")
+		}
+		page.Fragment = "token=" + token // which no server is sent
+		token = page.String()
 	}
 	fmt.Fprintln(p.stdout, token)
 	return nil

@@ -6,13 +6,24 @@ export type Identity = { user?: string; token?: undefined } | { token: string; u
 
 const nameKey = "parley-name", tokenKey = "parley-token"
 
-/** The address wins, then a token of this tab, then the name that was given last. */
+/** A link with a token wins, then a token of this tab, then the name in the address, then the one that was given last. */
 export function known(): Identity {
   const asked = new URLSearchParams(location.search).get("user")
-  const token = kept(tokenKey, "sessionStorage")
+  const token = linked() || kept(tokenKey, "sessionStorage")
   if (token) return { token }
   const user = asked || kept(nameKey)
   return user && validUser(user) ? { user } : {}
+}
+
+/** The token of a link (`#token=…`), which is taken out of the address, so that nobody who sees or copies that has it. */
+function linked(): string | undefined {
+  const [, token] = /^#token=(.+)$/.exec(location.hash) ?? []
+  if (!token) return
+  const url = new URL(location.href)
+  url.hash = ""
+  history.replaceState(history.state, "", url)
+  keep(tokenKey, token, "sessionStorage")
+  return token
 }
 
 /** Whether a user can have the name. */

@@ -143,6 +143,38 @@ func TestBusOverTLSWithToken(t *testing.T) {
 	}
 }
 
+func TestUsersAndKeysAreLetIn(t *testing.T) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := pair.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "seed")
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimPrefix(stopped(t, "--nkey", public).URL(t), "nats://")
+	got := make(chan parley.Envelope, 10)
+	for _, url := range []string{"nats://parley:secret@" + host, "nats://" + host + "?nkey=" + file} {
+		b := buses(t, adapter.Config{URL: url})[0]
+		run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
+		join(t, b, "room")
+		publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+		soon(t, "an envelope", got)
+	}
+	if s, err := adapter.Open(t.Context(), adapter.Config{URL: "nats://parley:wrong@" + host}); err == nil {
+		s.Close()
+		t.Error("a wrong password is let in")
+	}
+}
+
 func TestBusJoinsAgainWhenNATSWasAway(t *testing.T) {
 	s := stopped(t)
 	all := buses(t, adapter.Config{URL: s.URL(t)})

@@ -32,15 +32,18 @@ func TestRoomIsAListOfStays(t *testing.T) {
 		} else {
 			delete(model, k)
 		}
-		got := map[key]stay{}
-		r.each(func(u parley.UserID, s stay) { got[key{u, s.node}] = s })
-		if !reflect.DeepEqual(got, model) || r.empty() != (len(model) == 0) {
-			t.Fatalf("step %d: %v, want %v", step, got, model)
-		}
 		for _, s := range r.stays(k.user) {
 			if model[key{k.user, s.node}] != s {
 				t.Fatalf("step %d: %v", step, s)
 			}
+		}
+		if step%10 > 0 {
+			continue
+		}
+		got := map[key]stay{}
+		r.each(func(u parley.UserID, s stay) { got[key{u, s.node}] = s })
+		if !reflect.DeepEqual(got, model) || r.empty() != (len(model) == 0) {
+			t.Fatalf("step %d: %v, want %v", step, got, model)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,9 +23,10 @@ import (
 func BenchmarkPublish(b *testing.B) {
 	text := strings.Repeat("x", 200)
 	const publishers = 100
-	all := func(b *testing.B, publish func(publisher, i int) error) {
+	all := func(b *testing.B, url string, publish func(publisher, i int) error) {
 		var next atomic.Int64
 		var wait sync.WaitGroup
+		before := cpuOf(b, url)
 		b.ResetTimer()
 		for p := range publishers {
 			wait.Go(func() {
@@ -37,7 +39,9 @@ func BenchmarkPublish(b *testing.B) {
 			})
 		}
 		wait.Wait()
+		b.StopTimer()
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		b.ReportMetric((cpuOf(b, url)-before)/float64(b.N)*1e6, "redis-us/message")
 	}
 	for _, fsync := range []string{"everysec", "always"} {
 		url := testenv.Service(b, "redis", "--aof")
@@ -50,7 +54,7 @@ func BenchmarkPublish(b *testing.B) {
 			}
 			defer c.Close()
 			prefix := fmt.Sprintf("b%d:", systems.Add(1))
-			all(b, func(p, _ int) error {
+			all(b, url, func(p, _ int) error {
 				return c.Do(b.Context(), c.B().Xadd().Key(prefix+fmt.Sprint(p)).Id("*").FieldValue().FieldValue("e", text).Build()).Error()
 			})
 		})
@@ -71,7 +75,7 @@ func BenchmarkPublish(b *testing.B) {
 				for p := range stored {
 					stored[p] = make(chan error, 1)
 				}
-				all(b, func(p, i int) error {
+				all(b, url, func(p, i int) error {
 					f.Publish(parley.ChannelID(fmt.Sprint("room", p%channels)), parley.Draft{User: parley.UserID(fmt.Sprint("user", p)),
 						Key: fmt.Sprint(i), Text: text, Join: true}, func(r parley.Result) { stored[p] <- r.Err })
 					return <-stored[p]
@@ -79,4 +83,18 @@ func BenchmarkPublish(b *testing.B) {
 			})
 		}
 	}
+}
+
+// cpuOf is how many seconds a server has worked.
+func cpuOf(b *testing.B, url string) (seconds float64) {
+	for line := range strings.Lines(cliOf(b, url, "INFO", "cpu")) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), ":"); name == "used_cpu_user" || name == "used_cpu_sys" {
+			s, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			seconds += s
+		}
+	}
+	return seconds
 }

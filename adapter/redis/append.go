@@ -17,8 +17,8 @@ import (
 const (
 	maxBatch    = 100       // drafts of one channel that are stored together
 	maxBytes    = 256 << 10 // of them
-	maxTogether = 64        // channels of one call
-	lanes       = 3         // calls under way at a time
+	maxTogether = 128       // channels of one call
+	lanes       = 2         // calls under way at a time
 )
 
 // appends are the batches that wait. While calls are under way the batches of all channels collect, and the next call brings

@@ -60,7 +60,8 @@ var helps = kong.Vars{
 	"help_dev_auth_hmac_secret_file": "File with the secret for serve, which refusals name; dev requires no token.",
 	"help_demo_nodes":                "Addresses of several nodes, which the demo starts and shows in a second tab.",
 	"help_redis_wait": "" +
-		"Replicas of a Redis store that must have a message before it is acknowledged (WAIT); with too few after 1s the outcome is unknown.",
+		"Replicas of a Redis store that must have a message before it is acknowledged (WAIT). With too few " +
+		"after 1s the outcome is unknown.",
 	"help_fsync": "" +
 		"When a message counts as stored: commit, once it is on the disk; interval, at once, and a crash may lose the " +
 		"last 100 ms; memory, at once, and a crash loses what was not yet written.",

@@ -473,7 +473,8 @@ func TestAnAddressInUseIsRefused(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	common := []string{"listen", "admin-listen", "data", "fsync", "store", "redis-wait", "bus", "presence", "node", "config", "heartbeat-interval",
+	common := []string{"listen", "admin-listen", "data", "fsync", "store",
+		"redis-wait", "bus", "presence", "node", "config", "heartbeat-interval",
 		"heartbeat-timeout", "presence-ttl", "leave-grace", "auth-hmac-secret-file", "auth-jwks", "allowed-origins", "tls-cert", "tls-key",
 		"memory-limit", "drain-timeout", "log-format", "history-messages",
 		"history-age", "recent-memory", "log-level"}

@@ -17,7 +17,8 @@ type bar struct {
 }
 
 // order is that of the runs in the document.
-var order = []string{"publish", "publish-redis", "mixed", "mixed-memory", "connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
+var order = []string{"publish", "publish-redis", "mixed", "mixed-memory",
+	"connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
 	"rooms-flood", "storm", "stalled", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
 	"million-50000", "peer-centrifuge-idle", "peer-centrifuge-connect", "peer-centrifuge-fanout",
 	"peer-socketio-idle", "peer-socketio-connect", "peer-socketio-fanout"}
@@ -61,7 +62,12 @@ var parts = []struct {
 			than: 10,
 			note: beside("sse_p99", "with the commit: %s ms"),
 		},
-		{what: "a bare pipelined XADD, 100 publishers, `appendfsync everysec`", run: "go", key: "BenchmarkPublish/XADD/everysec", unit: "msgs/s"},
+		{
+			what: "a bare pipelined XADD, 100 publishers, `appendfsync everysec`",
+			run:  "go",
+			key:  "BenchmarkPublish/XADD/everysec",
+			unit: "msgs/s",
+		},
 		{what: "through a feed into Redis, in 100 channels", run: "go", key: "BenchmarkPublish/100_channels/everysec", unit: "msgs/s"},
 		{what: "and in one channel", run: "go", key: "BenchmarkPublish/1_channels/everysec", unit: "msgs/s"},
 		{what: "acknowledged through WebSocket, 100 publishers, `--store redis://`", run: "publish-redis", key: "acked_per_s", unit: "/s"},

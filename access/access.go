@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"parley"
 )
@@ -29,6 +30,19 @@ type Caller struct {
 	Name    string        // what people read, if it differs
 	As      *Credentials  // nil: what members may, and no more
 	Address netip.Addr    // where the caller is; the zero one if nothing is limited by it
+}
+
+// Called is the caller with the name that people read, if it is one who may choose it: in development.
+func (c Caller) Called(name string) (Caller, error) {
+	if name == "" || c.As == nil || !c.As.Development {
+		return c, nil
+	}
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > parley.MaxUser {
+		return c, &parley.Error{Code: parley.CodeBadRequest, Detail: "the name is not UTF-8, or has more than 128 characters",
+			Hint: "shorten it"}
+	}
+	c.Name = name
+	return c, nil
 }
 
 // Named reports whether the caller is a user.

@@ -48,7 +48,7 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 }
 
 // memberParams returns the caller, whose body it reads into in, and the channel and user in the address.
-func (a *API) memberParams(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
+func (a *API) memberParams(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (
 	c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
 	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {
 		return c, channel, user, err

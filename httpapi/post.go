@@ -119,7 +119,7 @@ const receipts = maxBatch * 1536
 
 // item checks one message of a body.
 func item(c access.Caller, post *wire.Post) (it chat.Item) {
-	if it.Caller, it.Err = speakAs(c, post.User); it.Err != nil {
+	if it.Caller, it.Err = speakAs(c, post.User, post.Name); it.Err != nil {
 		return it
 	}
 	if it.Channel, it.Err = parley.ParseChannel(post.Channel); it.Err != nil {
@@ -259,6 +259,9 @@ func fill(post *wire.Post, form url.Values) error {
 	}
 	set(&post.Channel, "channel_id")
 	set(&post.User, "user")
+	if post.Name == "" {
+		post.Name = wire.Name(form.Get("name"))
+	}
 	set(&post.Key, "key")
 	if post.Text == "" && post.Body == "" {
 		post.Text, post.Body = form.Get("text"), form.Get("body")
@@ -293,7 +296,7 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Unmarshal(body, &f); err != nil {
 		return a.wasted(caller, len(body), err)
 	}
-	if caller, err = speakAs(caller, f.User); err != nil {
+	if caller, err = speakAs(caller, f.User, f.Name); err != nil {
 		return err
 	}
 	data, err := f.ParseEvent()

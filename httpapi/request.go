@@ -190,7 +190,7 @@ func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	if c.As == nil || !c.As.Service {
 		c.Address = a.client(r)
 	}
-	if c, err = speakAs(c, query(r).get("user")); err != nil {
+	if c, err = speakAs(c, query(r).get("user"), wire.Name(query(r).get("name"))); err != nil {
 		return c, err
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

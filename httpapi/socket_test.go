@@ -189,3 +189,58 @@ func TestTypingOverHTTP(t *testing.T) {
 		t.Errorf("a back end for a user: %s", got)
 	}
 }
+
+// In development callers also say what people read for them; elsewhere the credentials do.
+func TestInDevelopmentACallerChoosesTheName(t *testing.T) {
+	s := serve(t)
+	lines, _ := s.stream("/api/stream/hall?user=bob")
+	s.data(lines, `"welcome"`)
+	const who = `"user":"alice","name":"Alice Doe",`
+	for _, post := range []func(){
+		func() {
+			s.do("POST", "/api/messages", `{"channel_id":"hall","user":"alice","name":"Alice Doe","text":"x"}`).is(t, 201, "")
+		},
+		func() {
+			s.do("POST", "/api/messages?user=alice&name=Alice+Doe", `{"channel_id":"hall","text":"x"}`).is(t, 201, "")
+		},
+		func() {
+			s.do("POST", "/api/messages/batch", `[{"channel_id":"hall","user":"alice","name":"Alice Doe","text":"x"}]`).is(t, 200, "")
+		},
+	} {
+		post()
+		if got := s.data(lines, `"message"`); !strings.Contains(got, who) {
+			t.Errorf("%s has no %s", got, who)
+		}
+	}
+	s.do("POST", "/api/channels/hall/events", `{"event":"score","user":"alice","name":"Alice Doe"}`).is(t, 202, "")
+	if got := s.data(lines, `"event"`); !strings.Contains(got, who) {
+		t.Errorf("%s has no %s", got, who)
+	}
+	s.do("POST", "/api/channels/hall/typing", `{"user":"alice","name":"Alice Doe"}`).is(t, 202, "")
+	if got := s.data(lines, `"typing"`); !strings.Contains(got, who) {
+		t.Errorf("%s has no %s", got, who)
+	}
+	for path, frame := range map[string]string{
+		"/ws/chat/hall":                           `{"user":"alice","name":"Alice Doe","text":"x"}`,
+		"/ws/chat/hall?user=alice&name=Alice+Doe": `{"text":"x"}`,
+	} {
+		ws := s.socket(t, path)
+		ws.send(frame)
+		if got := s.data(lines, `"message"`); !strings.Contains(got, who) {
+			t.Errorf("%s: %s has no %s", path, got, who)
+		}
+		ws.send(`{"type":"event","event":"score"}`)
+		if got := s.data(lines, `"event"`); !strings.Contains(got, who) {
+			t.Errorf("%s: the connection keeps the name: %s has no %s", path, got, who)
+		}
+	}
+	s.do("POST", "/api/messages", `{"channel_id":"hall","user":"alice","name":5,"text":"x"}`).is(t, 201, "")
+	long := strings.Repeat("x", 129)
+	s.do("POST", "/api/messages", `{"channel_id":"hall","user":"alice","name":"`+long+`","text":"x"}`).is(t, 400, "bad_request")
+
+	p, signed := production(t), named(t, "alice", "Alice", "hall")
+	o := p.do("POST", "/api/messages", `{"channel_id":"hall","name":"The Boss","text":"x"}`, "Authorization: Bearer "+signed)
+	if o.is(t, 201, ""); !strings.Contains(o.body, `"name":"Alice"`) {
+		t.Errorf("in production: %s", o.body)
+	}
+}

@@ -12,14 +12,15 @@ import (
 
 // actor is the part of a body that names whom a request speaks for.
 type actor struct {
-	User string `json:"user"`
+	User string    `json:"user"`
+	Name wire.Name `json:"name"` // what people read, in development
 }
 
-func (a *actor) named() string { return a.User }
+func (a *actor) named() (user string, name wire.Name) { return a.User, a.Name }
 
 // speaker is whom a request speaks for, whose body, if there is one, it reads into in. Who
 // it comes from is asked first: of strangers nothing is read.
-func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (access.Caller, error) {
+func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (access.Caller, error) {
 	c, err := a.caller(r)
 	if err != nil {
 		return c, err
@@ -37,11 +38,12 @@ func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ name
 			return c, a.wasted(c, len(body), err)
 		}
 	}
-	return speakAs(c, in.named())
+	user, name := in.named()
+	return speakAs(c, user, name)
 }
 
 // speakerAndChannel is speaker, and the channel in the address.
-func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() string }) (
+func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (
 	access.Caller, parley.ChannelID, error) {
 	c, err := a.speaker(w, r, in)
 	if err != nil {
@@ -61,19 +63,19 @@ func (a *API) callerAndChannel(r *http.Request) (access.Caller, parley.ChannelID
 	return c, channel, err
 }
 
-// speakAs is whom a caller speaks for, given the user that a body names.
-func speakAs(c access.Caller, named string) (access.Caller, error) {
+// speakAs is whom a caller speaks for, given the user that a body names and what people read for that.
+func speakAs(c access.Caller, named string, name wire.Name) (access.Caller, error) {
 	user, err := userOr(named, c.User)
 	switch {
 	case err != nil:
 		return c, err
 	case user == c.User:
-		return c, nil
+		return c.Called(string(name))
 	case !c.Any():
 		return c, &parley.Error{Code: parley.CodeNotYou,
 			Detail: fmt.Sprintf("the request speaks for %s, the credentials are %s's", user, c.User), Hint: "leave user out"}
 	}
-	return access.Caller{User: user, As: c.As, Address: c.Address}, nil
+	return access.Caller{User: user, As: c.As, Address: c.Address}.Called(string(name))
 }
 
 func userOr(s string, otherwise parley.UserID) (parley.UserID, error) {

@@ -215,7 +215,7 @@ func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error)
 func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	caller := p.who.caller()
 	if wire.Absent(f.User) || f.User == string(caller.User) {
-		return caller, nil
+		return caller.Called(string(f.Name))
 	}
 	user, err := parley.ParseUser(f.User)
 	if err != nil {
@@ -225,7 +225,10 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 		return caller, &parley.Error{Code: parley.CodeNotYou, Detail: fmt.Sprintf("the frame speaks for %s, the connection is %s's", user,
 			caller.User), Hint: "leave user out"}
 	}
-	as := access.Caller{User: user, As: caller.As, Address: caller.Address}
+	as, err := access.Caller{User: user, As: caller.As, Address: caller.Address}.Called(string(f.Name))
+	if err != nil {
+		return caller, err
+	}
 	if !caller.Named() {
 		p.who = p.t.keep(as)
 		p.set(stale) // what a guest may read, a user may be kept out of

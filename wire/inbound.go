@@ -17,6 +17,7 @@ type Frame struct {
 	Type    string          `json:"type"`
 	Channel string          `json:"channel"`
 	User    string          `json:"user"`
+	Name    Name            `json:"name"`
 	Key     string          `json:"key"`
 	Text    string          `json:"text"`
 	Data    json.RawMessage `json:"data"`
@@ -92,11 +93,24 @@ func (f *Frame) object() (json.RawMessage, error) {
 type Post struct {
 	Channel string          `json:"channel_id"`
 	User    string          `json:"user"`
+	Name    Name            `json:"name"`
 	Text    string          `json:"text"`
 	Body    string          `json:"body"`
 	Data    json.RawMessage `json:"data"`
 	Thread  Number          `json:"thread"`
 	Key     string          `json:"key"`
+}
+
+// Name is what people read for a user, in development. Anything but a string is ignored, as the whole field is elsewhere.
+type Name string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Name) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		*n = Name(s)
+	}
+	return nil
 }
 
 // Draft makes the draft that a frame asks to store. The user is the caller's business.

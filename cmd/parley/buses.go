@@ -44,6 +44,24 @@ func (f *nodeFlags) checkBuses() error {
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but --presence memory is one node's own.",
 			"Add --presence redis://HOST:PORT or --presence nats://HOST:PORT.")
 	}
+	return f.checkURLs()
+}
+
+// checkURLs refuses URLs that cannot be used, before anything connects.
+func (f *nodeFlags) checkURLs() (err error) {
+	flag, url := "--bus", f.Bus
+	_, err = f.openBus()
+	if err == nil && schemeOf(f.Presence) == "nats" {
+		flag, url = "--presence", f.Presence
+		_, err = nats.NewBus(nats.Config{URL: url})
+	}
+	if err == nil && f.Ingest != "" {
+		flag, url = "--ingest", f.Ingest
+		_, err = kafka.NewIntake(kafka.Config{URL: url})
+	}
+	if err != nil {
+		return refuse(fmt.Sprintf("%s %s: %v.", flag, secretless(url), err), "docs/operations.md has what such a URL may say.")
+	}
 	return nil
 }
 
@@ -66,7 +84,7 @@ func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
 		}
 		s.presence, s.closers = p, append(s.closers, p.Close)
 	}
-	if s.bus, err = n.openBus(); err != nil {
+	if s.bus, err = n.flags.openBus(); err != nil {
 		return away("--bus", n.flags.Bus, err)
 	}
 	if n.flags.Ingest != "" {
@@ -78,8 +96,8 @@ func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
 }
 
 // openBus returns the bus, not connected yet; nil: there is none.
-func (n *node) openBus() (parley.Bus, error) {
-	switch url := n.flags.Bus; schemeOf(url) {
+func (f *nodeFlags) openBus() (parley.Bus, error) {
+	switch url := f.Bus; schemeOf(url) {
 	case "":
 		return nil, nil
 	case "kafka":

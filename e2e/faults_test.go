@@ -118,7 +118,7 @@ func (f *fault) run(t *testing.T) (*load.Report, time.Duration) {
 	cfg := load.Config{Servers: []string{behind[0].url, behind[1].url}, HTTP: id.http, For: time.Hour, Until: stop, DropOdds: 50, Seed: 7,
 		Readers: 24, Patience: 2 * time.Minute}
 	if full() {
-		cfg.Readers = 64
+		cfg.Readers = 48
 	}
 	go func() {
 		report, err := load.Run(t.Context(), cfg)

@@ -120,12 +120,21 @@ func (f *fault) run(t *testing.T) (*load.Report, time.Duration) {
 	if full() {
 		cfg.Readers = 48
 	}
+	running := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(running) })
+	cfg.Progress = func(p load.Progress) {
+		if p.Acknowledged > 100 {
+			begun()
+		}
+	}
 	go func() {
 		report, err := load.Run(t.Context(), cfg)
+		begun()
 		done <- result{report, err}
 	}()
 	ended := sync.OnceValue(func() result { close(stop); return <-done })
 	defer ended()
+	<-running
 	r.birds.calm(t)
 	healed := f.happen(r)
 	served := max(r.birds.servedSince(t, healed), r.worst)

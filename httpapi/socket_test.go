@@ -221,7 +221,7 @@ func TestInDevelopmentACallerChoosesTheName(t *testing.T) {
 		t.Errorf("%s has no %s", got, who)
 	}
 	for path, frame := range map[string]string{
-		"/ws/chat/hall":                           `{"user":"alice","name":"Alice Doe","text":"x"}`,
+		"/ws/chat/hall": `{"user":"alice","name":"Alice Doe","text":"x"}`,
 		"/ws/chat/hall?user=alice&name=Alice+Doe": `{"text":"x"}`,
 	} {
 		ws := s.socket(t, path)

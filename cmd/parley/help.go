@@ -50,9 +50,11 @@ var helps = kong.Vars{
 	"help_bench_window":         "Unacknowledged messages of a publisher with --rate 0, below 64.",
 	"help_cluster_secret_file": "" +
 		"File with a secret that all nodes share, for tickets. Default: the secret of --auth-hmac-secret-file.",
-	"help_store":                     "embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS).",
-	"help_bus":                       "Message bus between nodes: redis://HOST:PORT, nats://HOST:PORT or kafka://HOST:PORT; local for one node.",
-	"help_ingest":                    "Publish the records of a topic, each once: kafka://HOST:PORT/TOPIC. Key: the channel; value: a message as POST takes it.",
+	"help_store": "embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS).",
+	"help_bus": "" +
+		"Message bus between nodes: redis://HOST:PORT, nats://HOST:PORT or kafka://HOST:PORT; local for one node.",
+	"help_ingest": "" +
+		"Publish the records of a topic, each once: kafka://HOST:PORT/TOPIC. Key: the channel; value: a message as POST takes it.",
 	"help_presence":                  "Store of presence: redis://HOST:PORT or nats://HOST:PORT; memory for one node.",
 	"help_compression":               "Offer WebSocket clients permessage-deflate: it saves bytes and costs CPU once per channel and message.",
 	"help_data":                      "Data directory, for one process at a time.",

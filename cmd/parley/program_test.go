@@ -367,7 +367,8 @@ func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--presence nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"--bus", "nats://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "amqp://127.0.0.1")
-	refused(t, []string{"--bus", `"other"`}, "dev", "--store", "redis://127.0.0.1", "--bus", "nats://127.0.0.1?other=1", "--presence", "nats://a")
+	refused(t, []string{"--bus", `"other"`}, "dev", "--store", "redis://127.0.0.1", "--bus", "nats://127.0.0.1?other=1",
+		"--presence", "nats://a")
 	refused(t, []string{"--presence", "creds"}, "dev", "--store", "redis://127.0.0.1", "--presence", "nats://127.0.0.1?creds=/not/there")
 	refused(t, []string{"--ingest", "no topic"}, "dev", "--data", t.TempDir(), "--ingest", "kafka://127.0.0.1")
 	refused(t, []string{"--ingest", "kafka://"}, "dev", "--data", t.TempDir(), "--ingest", "amqp://127.0.0.1/t")

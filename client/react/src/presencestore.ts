@@ -26,7 +26,10 @@ export class PresenceStore extends Store<PresenceState> {
       room.on("subscribed", () => this.#ask()),
       room.on("user-joined", p => this.#show(view.joined(p.user))),
       room.on("user-left", p => this.#show(view.left(p.user))),
-      room.on("presence", p => this.#show(view.moved(p))),
+      room.on("presence", p => {
+        if (view.moved(p)) this.#ask()
+        this.#show()
+      }),
       room.on("reset", r => { if (r.reason === "user") this.#show(view.clear()) }),
     ]
     if (room.cursor !== undefined) this.#ask()

@@ -3,10 +3,9 @@ import { inName, validName } from "./names.js"
 // What others wrote is read in one pass: each character is looked at a bounded number of
 // times, whatever the text, so that no message can hold up the page.
 
-export type Part =
-  | { kind: "text" | "code" | "block"; text: string }
+export type Part = ({ kind: "text" | "code" | "block"; text: string }
   | { kind: "link"; text: string; href: string }
-  | { kind: "mention"; text: string; user: string }
+  | { kind: "mention"; text: string; user: string }) & { looks?: string } // some of b (bold), i (italic), s (struck out)
 
 /** A user who is named in a text, from the @ at `at` to `end`. */
 interface Mention { at: number; end: number; user: string }
@@ -14,18 +13,31 @@ interface Mention { at: number; end: number; user: string }
 /** No more users than this are mentioned by one message, as on the server. */
 const mostMentions = 100
 
-const newline = 10, backtick = 96, letterH = 104
+const newline = 10, backtick = 96, letterH = 104, letterW = 119
 
-/** What a message's text is made of. Put together, the parts are the text, except the marks of code. */
+/** The marks of looks, the longer first. */
+const marks = [["**", "b"], ["*", "i"], ["_", "i"], ["~~", "s"], ["~", "s"]] as const
+
+/** What a message's text is made of. Put together, the parts are the text, except the marks of code and of looks. */
 export function parts(text: string): Part[] {
   const found: Part[] = []
   const mentions = named(text)
   let done = 0 // what is before it is in a part
   let next = 0 // of the mentions
   let noFence = Infinity // from here on there is none
+  const looks: { mark: string; look: string; at: number }[] = [] // of the looks that have begun, the outer first
+  const none: Record<string, number> = {} // by mark: before this there is no end
+  const push = (part: Part): void => {
+    const worn = looks.map(l => l.look).join("")
+    found.push(worn ? { ...part, looks: worn } : part)
+  }
+  const plain = (to: number): void => {
+    if (to > done) push({ kind: "text", text: text.slice(done, to) })
+    done = Math.max(done, to)
+  }
   const take = (part: Part, from: number, to: number): number => {
-    if (from > done) found.push({ kind: "text", text: text.slice(done, from) })
-    found.push(part)
+    plain(from)
+    push(part)
     return done = to
   }
   const fence = (from: number): number => {
@@ -50,29 +62,94 @@ export function parts(text: string): Part[] {
     if (end === i + 1 || text.charCodeAt(end) !== backtick) return i + 1
     return take({ kind: "code", text: text.slice(i + 1, end) }, i, end + 1)
   }
+  /** Begins or ends looks at `i`; where to go on from there. */
+  const look = (i: number): number => {
+    const inner = looks.at(-1)
+    if (inner?.at === i) {
+      plain(i)
+      looks.pop()
+      return done = i + inner.mark.length
+    }
+    for (const [mark, look] of marks) {
+      if (!text.startsWith(mark, i)) continue
+      const start = i + mark.length
+      if (!looks.some(l => l.look === look) && !wordy(text, i - 1) && !blank(text, start) && i >= (none[mark] ?? 0)) {
+        const at = closing(text, mark, start, inner?.at ?? text.length)
+        if (typeof at === "number") {
+          plain(i)
+          looks.push({ mark, look, at })
+          return done = start
+        }
+        none[mark] = at.until
+      }
+      return start
+    }
+    return i + 1
+  }
   const link = (i: number): number => {
-    const start = text.startsWith("http://", i) ? i + 7 : text.startsWith("https://", i) ? i + 8 : i
+    const bare = text.startsWith("www.", i) && !wordy(text, i - 1)
+    const start = bare ? i + 4 : text.startsWith("http://", i) ? i + 7 : text.startsWith("https://", i) ? i + 8 : i
     if (start === i) return i + 1
     let end = start
     while (end < text.length && !endsLink(text.charCodeAt(end))) end++
     if (end === start) return end
     const cut = trim(text, i, end)
-    const href = text.slice(i, cut)
-    if (valid(href)) take({ kind: "link", text: href, href }, i, cut)
-    return end
+    const shown = text.slice(i, cut), href = bare ? `https://${shown}` : shown
+    return cut > start && valid(href) ? take({ kind: "link", text: shown, href }, i, cut) : end
   }
 
   for (let i = 0; i < text.length;) {
     const c = text.charCodeAt(i)
     while (next < mentions.length && mentions[next]!.at < i) next++
     const mention = mentions[next]
+    while (looks.length && looks.at(-1)!.at < i) { // what was taken went beyond it
+      plain(i)
+      looks.pop()
+    }
     if (c === backtick) i = code(i)
-    else if (c === letterH) i = link(i)
+    else if (c === letterH || c === letterW) i = link(i)
+    else if (c === 42 || c === 95 || c === 126) i = look(i)
     else if (mention?.at === i) i = take({ kind: "mention", text: text.slice(i, mention.end), user: mention.user }, i, mention.end)
     else i++
   }
-  if (done < text.length) found.push({ kind: "text", text: text.slice(done) })
+  plain(text.length)
   return found
+}
+
+/**
+ * Where on the line a mark that begins before `from` ends, before `limit`: after something that is not a space, before what does not
+ * go on with a word, and not in code. If it does not end, until where that was looked for.
+ */
+function closing(text: string, mark: string, from: number, limit: number): number | { until: number } {
+  let i = from
+  for (; i < limit; i++) {
+    const c = text.charCodeAt(i)
+    if (c === newline) break
+    if (c === backtick) {
+      let end = i + 1
+      while (end < limit && text.charCodeAt(end) !== backtick && text.charCodeAt(end) !== newline) end++
+      if (text.charCodeAt(end) === newline) return { until: end }
+      i = end
+      continue
+    }
+    if (c !== mark.charCodeAt(0) || i === from) continue
+    let end = i + 1
+    while (end < limit && text.charCodeAt(end) === c) end++ // ** and more are not *
+    if (end - i === mark.length && !blank(text, i - 1) && !wordy(text, end)) return i
+    i = end - 1
+  }
+  return { until: i }
+}
+
+/** Whether there is a letter or digit at `i`. */
+function wordy(text: string, i: number): boolean {
+  const c = text.charCodeAt(i)
+  return i >= 0 && i < text.length && (c < 0x80 ? /\w/.test(String.fromCharCode(c)) && c !== 95 : is(/[\p{L}\p{N}]/u, c))
+}
+
+/** Whether there is a space at `i`, or nothing. */
+function blank(text: string, i: number): boolean {
+  return i < 0 || i >= text.length || isSpace(text.charCodeAt(i))
 }
 
 /** Whom a message names, each once: in its text, or in `data.mentions`. By the server's rule (mention.go). */

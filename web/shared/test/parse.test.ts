@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs"
 import { test } from "node:test"
 import { begun, mentions, parts } from "../parse.js"
 
-const shown = (text: string): string => parts(text).map(p => p.kind === "text" ? p.text : `<${p.kind} ${p.kind === "mention" ? p.user : p.text}>`).join("")
+const shown = (text: string): string => parts(text).map(p => {
+  const one = p.kind === "text" ? p.text : `<${p.kind} ${p.kind === "mention" ? p.user : p.text}>`
+  return p.looks ? `[${p.looks} ${one}]` : one
+}).join("")
 
 test("a message mentions whom the server says that it mentions", () => {
   const cases = JSON.parse(readFileSync(`${process.env.PARLEY_ROOT}/testdata/mentions.json`, "utf8")) as { text: string; data?: Record<string, unknown>; mentions: string[] }[]
@@ -20,6 +23,16 @@ test("a text is read as code, links and mentions", () => {
     ["http://a.example/(x", "<link http://a.example/(x>"], ["http://a.example/x).)", "<link http://a.example/x>).)"], ["http://", "http://"], ["http://[", "http://["],
     ["\"https://a.example/\"", "\"<link https://a.example/>\""], ["http://a.example/@alice", "<link http://a.example/@alice>"], ["javascript://a", "javascript://a"],
     ["@alice. @bob: x@carol", "<mention alice>. <mention bob>: x@carol"], ["(@alice)", "(<mention alice>)"], ["@http://a.example/", "<mention http>://a.example/"],
+  ] as const) assert.equal(shown(text), want, JSON.stringify(text))
+})
+
+test("marks around words are looks, those inside words and without an end are not", () => {
+  for (const [text, want] of [
+    ["**a**", "[b a]"], ["*a*", "[i a]"], ["_a b_", "[i a b]"], ["~~a~~ ~b~", "[s a] [s b]"], ["**a *b* c**", "[b a ][bi b][b  c]"], ["*a **b***", "*a **b***"],
+    ["a*b*c", "a*b*c"], ["snake_case_name", "snake_case_name"], ["2 * 3 * 4", "2 * 3 * 4"], ["*a", "*a"], ["*a\nb*", "*a\nb*"], ["* a*", "* a*"], ["*a *", "*a *"],
+    ["**", "**"], ["****", "****"], ["*`a*`*", "[i <code a*>]"], ["*`a*` b", "*<code a*> b"], ["*@alice*", "[i @alice]"], ["*see @alice*", "[i see ][i <mention alice>]"], ["(*a*).", "([i a])."], ["*a* *b", "[i a] *b"],
+    ["*see http://a.example/b_c*", "[i see ][i <link http://a.example/b_c>]"], ["_a_b_", "[i a_b]"], ["é*a*", "é*a*"], ["__init__", "__init__"], ["*a* b*", "[i a] b*"],
+    ["www.a.example/x.", "<link www.a.example/x>."], ["awww.a", "awww.a"], ["www.", "www."],
   ] as const) assert.equal(shown(text), want, JSON.stringify(text))
 })
 
@@ -51,6 +64,9 @@ for (const name of Object.getOwnPropertyNames(String.prototype)) {
 
 test("whatever the text, each character is looked at a bounded number of times", () => {
   const shapes = {
+    "stars": ["", "*"], "opening stars": ["", "*a "], "closing stars": ["", "a* "], "pairs of stars": ["", "*a* "], "stars in words": ["", "a*"], "double stars": ["", "**a "],
+    "all marks": ["", "*a _b ~c **d ~~e "], "nested marks": ["", "**_~a~_** "], "marks that end late": ["*a _b ~c ", "d ", "* _ ~"], "stars and code": ["", "*`a "], "stars and lines": ["", "*a\n"],
+    "underlines": ["", "_"], "tildes": ["", "~~a "], "www": ["", "www.a "], "ws": ["", "w"],
     "brackets after a link": ["http://a", ")"], "closing and opening": ["http://a", ")("], "square brackets": ["http://a", "]"], "nested": ["http://a", "(", ")"],
     "full stops after a link": ["http://a", "."], "full stops and a letter": ["http://a", ".", "a"], "full stops and brackets": ["http://a", ".)"],
     "schemes": ["", "http://"], "links": ["", "http://a "], "links in brackets": ["", "(http://a) "], "h": ["", "h"], "https:/": ["", "https:/"], "refused addresses": ["", "http://[ "],

@@ -78,7 +78,7 @@ func (s *shredder) remove(ctx context.Context, text string, id int64) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && status == http.StatusNoContent:
+		case err == nil && (status == http.StatusNoContent || status == http.StatusOK): // 200: an earlier try has deleted it
 			s.deleted[text] = time.Now()
 			return nil
 		case err == nil && status == http.StatusNotFound: // gone with the epoch, or the log is a lie, which others find out

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -70,7 +71,8 @@ func TestAClusterOutlivesItsBus(t *testing.T) {
 			if c.presence {
 				presence = busURL
 			}
-			urls := clusterOf(t, 2, "--store", store, "--bus", busURL, "--presence", presence)
+			all := clusterOf(t, 2, "--store", store, "--bus", busURL, "--presence", presence)
+			urls := []string{all[0].URL, all[1].URL}
 			long := 12 * time.Second
 			if d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER_TIME")); err == nil {
 				long = d
@@ -104,12 +106,25 @@ func TestAClusterOutlivesItsBus(t *testing.T) {
 					return status == 200 && strings.Contains(answer, `"bus":{"ok":true`) && strings.Contains(answer, `"presence":{"ok":true`)
 				})
 			}
+			// A user who is on a node that dies has left soon.
+			stream, err := http.Get(urls[0] + "/api/stream/room?user=bob")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stream.Body.Close()
+			here := func() string {
+				_, answer := request(t, "GET", urls[1]+"/api/channels/room/presence", "")
+				return strings.SplitN(answer, ",", 2)[0]
+			}
+			becomes(t, "who is in the room", `{"count":1`, here)
+			all[0].Kill()
+			becomes(t, "who is in the room when the node has died", `{"count":0`, here)
 		})
 	}
 }
 
-// clusterOf are the URLs of processes with the same settings and secret.
-func clusterOf(t *testing.T, count int, args ...string) (urls []string) {
+// clusterOf are processes with the same settings and secret.
+func clusterOf(t *testing.T, count int, args ...string) (all []*testenv.Proc) {
 	t.Helper()
 	secret := make([]byte, 48)
 	_, _ = rand.Read(secret)
@@ -119,7 +134,7 @@ func clusterOf(t *testing.T, count int, args ...string) (urls []string) {
 	}
 	for i := range count {
 		own := append([]string{"--node", fmt.Sprint("n", i), "--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"}, args...)
-		urls = append(urls, testenv.Server(t, own...).URL)
+		all = append(all, testenv.Server(t, own...))
 	}
-	return urls
+	return all
 }

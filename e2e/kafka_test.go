@@ -31,7 +31,8 @@ func TestAPythonClientFollowsAChannelInKafka(t *testing.T) {
 	t.Parallel()
 	kafka, redis := service(t, "kafka", "--heap", "256"), service(t, "redis")
 	store := redis.URL(t)
-	urls := clusterOf(t, 2, "--store", store, "--presence", store, "--bus", "kafka://"+kafka.URL(t))
+	all := clusterOf(t, 2, "--store", store, "--presence", store, "--bus", "kafka://"+kafka.URL(t))
+	urls := []string{all[0].URL, all[1].URL}
 	post(t, urls[0], "general", "before")
 	becomes(t, "the bus", true, func() bool {
 		_, answer := request(t, "GET", urls[1]+"/readyz", "")

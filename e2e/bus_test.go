@@ -133,7 +133,8 @@ func clusterOf(t *testing.T, count int, args ...string) (all []*testenv.Proc) {
 		t.Fatal(err)
 	}
 	for i := range count {
-		own := append([]string{"--node", fmt.Sprint("n", i), "--cluster-secret-file", file, "--presence-ttl", "3s", "--leave-grace", "100ms"}, args...)
+		own := append([]string{"--node", fmt.Sprint("n", i), "--cluster-secret-file", file, "--presence-ttl", "3s",
+			"--leave-grace", "100ms"}, args...)
 		all = append(all, testenv.Server(t, own...))
 	}
 	return all

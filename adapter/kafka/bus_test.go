@@ -94,8 +94,11 @@ func TestOtherSystemsReadTheValue(t *testing.T) {
 	b := buses(t, cfg)[0]
 	run(t, b, listener{deliver: func(parley.Envelope) {}, lost: func() {}})
 	join(t, b, "any")
-	for _, e := range []parley.Envelope{{Channel: "room", Head: 1, Messages: []parley.Message{{ID: 1}}}, {Channel: "room", Event: new(parley.Event)},
-		{Channel: "$heads", Event: new(parley.Event)}, {Channel: "room", Head: 2, Messages: []parley.Message{{ID: 2}}}} {
+	for _, e := range []parley.Envelope{
+		{Channel: "room", Head: 1, Messages: []parley.Message{{ID: 1}}},
+		{Channel: "room", Event: new(parley.Event)},
+		{Channel: "$heads", Event: new(parley.Event)}, {Channel: "room", Head: 2, Messages: []parley.Message{{ID: 2}}},
+	} {
 		if err := b.Publish(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}

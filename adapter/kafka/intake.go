@@ -53,10 +53,9 @@ func (in *Intake) Run(ctx context.Context, h parley.IntakeHandler) error {
 		return errors.New("an intake runs once")
 	}
 	cl, err := kgo.NewClient(append(in.options[:len(in.options):len(in.options)], kgo.ConsumerGroup(in.group), kgo.ConsumeTopics(in.topic),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.SessionTimeout(sessionTime), kgo.HeartbeatInterval(sessionTime/4), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.AdjustFetchOffsetsFn(func(run context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			return positions(run, h, offsets)
-		}))...)
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.SessionTimeout(sessionTime), kgo.HeartbeatInterval(sessionTime/4),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.AdjustFetchOffsetsFn(func(run context.Context, from offsets) (offsets, error) { return positions(run, h, from) }))...)
 	if err != nil {
 		return fmt.Errorf("read the topic %s: %w", in.topic, err)
 	}
@@ -78,9 +77,12 @@ func (in *Intake) Run(ctx context.Context, h parley.IntakeHandler) error {
 	return nil
 }
 
+// offsets are those of partitions, by topic.
+type offsets = map[string]map[int32]kgo.Offset
+
 // positions are from where partitions are read that this node was just given.
-func positions(ctx context.Context, h parley.IntakeHandler, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	for topic, partitions := range offsets {
+func positions(ctx context.Context, h parley.IntakeHandler, from offsets) (offsets, error) {
+	for topic, partitions := range from {
 		for p := range partitions {
 			for try := 0; ; try++ {
 				at, known, err := h.From(ctx, topic, p)
@@ -96,7 +98,7 @@ func positions(ctx context.Context, h parley.IntakeHandler, offsets map[string]m
 			}
 		}
 	}
-	return offsets, nil
+	return from, nil
 }
 
 func recordsOf(all []*kgo.Record) []parley.Record {

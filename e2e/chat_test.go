@@ -108,9 +108,14 @@ func serveHere(t *testing.T) *production {
 
 // named is a token for everything, of a user whom people know by a name.
 func (p *production) named(user, name string) string {
+	return p.until(user, name, time.Now().Add(time.Hour))
+}
+
+// until is the same, until a time.
+func (p *production) until(user, name string, end time.Time) string {
 	all := []string{"*=rwpa"}
 	c := auth.Claims{
-		RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))},
+		RegisteredClaims: jwt.RegisteredClaims{Subject: user, ExpiresAt: jwt.NewNumericDate(end)},
 		Name:             name,
 		Channels:         &all,
 	}
@@ -241,4 +246,16 @@ func TestALinkWithATokenSignsIn(t *testing.T) {
 	t.Parallel()
 	p := serveHere(t)
 	testenv.Browser(t, "clients/link.cjs", p.URL, p.named("alice", "Alice")).Rest()
+}
+
+func TestTheFirstScreenAsksForATokenAndTheAccountSignsOut(t *testing.T) {
+	t.Parallel()
+	p := serveHere(t)
+	testenv.Browser(t, "clients/signin.cjs", p.URL, p.named("zoe", "Zoë Ray"),
+		p.until("zoe", "Zoë Ray", time.Now().Add(-time.Hour))).Rest()
+}
+
+func TestAGuestLooksAroundAndChoosesANameWithSpaces(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/guest.cjs", testenv.Server(t).URL).Rest()
 }

@@ -40,8 +40,26 @@ exports.visitor = (browser, base, { expected = gone } = {}) => {
   }
 }
 
+const axe = require('node:fs').readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+const shots = process.env.PARLEY_SCREENSHOTS
+
+/** The three ways in which each screen is looked at. */
+exports.looks = [
+  ['light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
+  ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
+  ['phone', { viewport: { width: 390, height: 780 }, colorScheme: 'light', hasTouch: true, isMobile: true }],
+]
+
 class Visitor {
   constructor(page) { this.page = page }
+
+  /** Draws the page, with PARLEY_SCREENSHOTS=DIR, and lets axe look for anything serious. */
+  async look(name) {
+    if (shots) await this.page.screenshot({ path: `${shots}/${name}.png` })
+    await this.page.evaluate(axe) // through the debugger: the page's policy lets nothing in
+    assert.deepEqual(await this.page.evaluate(async () => (await globalThis.axe.run(document)).violations.filter(f => ['serious', 'critical'].includes(f.impact))
+      .map(f => `${f.id}: ${f.nodes.map(n => `${n.target} ${n.failureSummary}`).join('; ')}`)), [], name)
+  }
 
   connected(transport) {
     return this.page.waitForFunction(t => document.querySelector('#link[data-state=connected]') && (!t || document.getElementById('way').textContent === t), transport)

@@ -1,5 +1,6 @@
 import type { Client } from "/parley.js"
 import { label } from "./channels.js"
+import { claims } from "./identity.js"
 
 /** A channel that the visitor may read. */
 export interface Offer { channel: string; words: string }
@@ -43,10 +44,5 @@ async function list(client: Client, all: boolean): Promise<[string, string | und
 
 /** What a token allows, as it says: patterns of channels; undefined if it names none. */
 export function patterns(token: string | undefined): string[] | undefined {
-  try {
-    const { channels } = JSON.parse(atob(token!.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))) as { channels?: string[] }
-    return channels?.map(p => p.replace(/=[a-z]*$/, ""))
-  } catch {
-    return undefined
-  }
+  return claims(token).channels?.map(p => p.replace(/=[a-z]*$/, ""))
 }

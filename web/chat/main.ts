@@ -1,75 +1,108 @@
 import { the } from "../shared/dom.js"
-import { face } from "../shared/faces.js"
-import { forgetToken, known, remember, validUser, type Identity } from "./identity.js"
+import { showAccount } from "./account.js"
+import { claims, forget, forgetToken, known, linked, named, remember, type Identity } from "./identity.js"
+import late from "./late.css"
 import { mountPage } from "./page.js"
 import { Session } from "./session.js"
+import { mountShortcuts, showShortcuts } from "./shortcuts.js"
+import { hideWelcome, showWelcome, whyRefused } from "./welcome.js"
+
+const styles = new CSSStyleSheet()
+styles.replaceSync(late)
+document.adoptedStyleSheets.push(styles)
 
 const page = mountPage()
+mountShortcuts()
 const form = the<HTMLFormElement>("identity"), input = the<HTMLInputElement>("name"), composer = the("composer")
-let session: Session
+let session: Session | undefined
 let asksToken = false
 
 /** Begins as somebody; who was here before is gone. */
 function begin(who: Identity): void {
+  const was = session?.me
   session?.close()
+  hideWelcome()
   asksToken = false
   ask(false)
-  session = new Session(who, {
-    unauthorized: () => {
-      forgetToken()
-      asksToken = true
-      ask(true)
-    },
+  const now = session = new Session(who, {
+    unauthorized: () => { if (session === now) outside(whyRefused(who.token)) },
+    nameless: () => rename(),
     moved: () => page.closeDrawers(),
   })
-  const name = session.me || "Guest"
-  the("my-name").textContent = name
-  const mine = face(session.me || "guest", name, true)
-  mine.id = "my-face"
-  the("my-face").replaceWith(mine)
+  if (was && was !== now.me) now.clear()
+  showAccount(who, now.me, who.token ? claims(who.token).name ?? now.me : who.name ?? now.me, {
+    rename,
+    signOut: () => {
+      now.clear()
+      now.forget()
+      forget()
+      if (who.token) outside("You are signed out.")
+      else begin({})
+    },
+    shortcuts: showShortcuts,
+  })
   if (!who.user && !who.token) ask(true)
 }
 
-/** Shows the line for the name, or the token, in place of the composer. */
-function ask(on: boolean): void {
-  form.hidden = !on
-  composer.hidden = on
-  const words = asksToken ? "Enter your access token" : "Choose a user name"
-  input.type = asksToken ? "password" : "text"
-  input.maxLength = asksToken ? 8192 : 128
-  input.placeholder = words
-  input.setAttribute("aria-label", words)
-  input.setCustomValidity("")
-  input.value = on && !asksToken ? session?.me ?? "" : ""
+/** Ends the visit and asks for a token. */
+function outside(why: string): void {
+  session?.close()
+  forgetToken()
+  page.closeDrawers()
+  asksToken = true
+  ask(true)
+  showWelcome(form, why)
+  takeFocus()
 }
 
-input.oninput = () => input.setCustomValidity("")
-form.onsubmit = e => {
-  e.preventDefault()
-  const value = input.value.trim()
-  if (!asksToken && !validUser(value)) {
-    input.setCustomValidity(value ? "Letters, digits and . _ - : @" : "Enter a user name")
-    return void input.reportValidity()
-  }
-  const who: Identity = asksToken ? { token: value } : { user: value }
-  remember(who)
-  begin(who)
-  session.focus()
-}
-form.onkeydown = e => {
-  if (e.key === "Escape" && session.me) ask(false)
-}
-the("my-name").onclick = () => {
-  if (session.usesToken) return
+/** Asks for another name in place of the composer. */
+function rename(): void {
   page.closeDrawers()
   ask(true)
   input.focus()
   input.select()
 }
 
+/** Shows the line for the name in place of the composer, or the one for the token. */
+function ask(on: boolean): void {
+  if (!asksToken) the("box").append(form)
+  form.hidden = !on
+  composer.hidden = on
+  const words = asksToken ? "Enter your access token" : "Choose a name"
+  input.type = asksToken ? "password" : "text"
+  input.maxLength = asksToken ? 8192 : 128
+  input.setAttribute("autocomplete", asksToken ? "off" : "nickname")
+  input.placeholder = words
+  input.setAttribute("aria-label", words)
+  input.setCustomValidity("")
+  input.value = on && !asksToken ? session?.name ?? "" : ""
+  form.querySelector("button")!.textContent = asksToken ? "Sign in" : "Continue"
+}
+
+input.oninput = () => input.setCustomValidity("")
+form.onsubmit = e => {
+  e.preventDefault()
+  const value = input.value.trim()
+  const who: Identity | undefined = !asksToken ? named(value) : value ? { token: value } : undefined
+  if (!who) {
+    input.setCustomValidity(asksToken ? "Enter your access token" : value ? "A name needs a letter or a digit" : "Enter a name")
+    return void input.reportValidity()
+  }
+  remember(who)
+  begin(who)
+  session!.focus()
+}
+form.onkeydown = e => {
+  if (e.key === "Escape" && session?.me && !asksToken) ask(false)
+}
+addEventListener("hashchange", () => {
+  const token = linked()
+  if (token) begin({ token })
+})
+
 /** Whoever comes may type at once; on a touch screen no keyboard opens unasked. */
 function takeFocus(): void {
-  if (matchMedia("(hover: hover)").matches) (form.hidden ? session : input).focus()
+  if (matchMedia("(hover: hover)").matches) (form.hidden ? session! : input).focus()
 }
 
 begin(known())

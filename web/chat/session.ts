@@ -2,7 +2,7 @@ import { Client, type Message } from "/parley.js"
 import { label, mountChannels } from "./channels.js"
 import { Connection } from "./connection.js"
 import { looking, own, put, soon, the } from "../shared/dom.js"
-import type { Identity } from "./identity.js"
+import { claims, type Identity } from "./identity.js"
 import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
@@ -18,6 +18,8 @@ const kept = 12
 export interface SessionEvents {
   /** The server wants a token, or another one. */
   unauthorized(): void
+  /** A guest wants to do what needs a name. */
+  nameless(): void
   /** Another channel is shown. */
   moved(): void
 }
@@ -25,6 +27,8 @@ export interface SessionEvents {
 /** One visitor's stay: the client, the inbox, the rooms, and which of them is shown. */
 export class Session {
   readonly me: string
+  /** What people read for the visitor. */
+  readonly name: string
   readonly usesToken: boolean
   readonly #client: Client
   readonly #inbox: Inbox
@@ -41,7 +45,7 @@ export class Session {
   #home = "" // the channel of who names none
   #off = (): void => {}
   readonly #showChannels: () => void
-  readonly #showPeople = soon(() => this.#room && showPeople(this.#room, user => this.open(`dm:${[this.me, user].sort().join(":")}`)))
+  readonly #showPeople = soon(() => this.#room && showPeople(this.#room, user => this.me ? this.open(`dm:${[this.me, user].sort().join(":")}`) : this.#events.nameless()))
 
   constructor(who: Identity, events: SessionEvents) {
     this.#events = events
@@ -49,6 +53,7 @@ export class Session {
     this.usesToken = who.token !== undefined
     const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
     this.me = client.user
+    this.name = claims(who.token).name ?? who.name ?? this.me
     const inbox = this.#inbox = new Inbox(client)
     this.#talk = new Talk(this.me, inbox, {
       development: !this.usesToken,
@@ -62,6 +67,7 @@ export class Session {
       },
       readable: except => readable(client, who.token, 3, except),
       open: channel => this.open(channel),
+      nameless: () => events.nameless(),
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
@@ -123,6 +129,14 @@ export class Session {
   focus(): void {
     this.#talk.focus()
   }
+
+  /** Takes what is written and not sent out of the composer. */
+  clear(): void {
+    this.#talk.clear()
+  }
+
+  /** Forgets what this device keeps of the visitor. */
+  forget(): void {}
 
   close(): void {
     this.#life.abort()

@@ -31,6 +31,8 @@ export interface TalkEvents {
   /** Channels that may be read, without one. */
   readable(except: string): Promise<Offer[]>
   open(channel: string): void
+  /** A guest wants to do what needs a name. */
+  nameless(): void
 }
 
 /** The conversation in the middle: the list of one room, what one does with its messages, the composer. */
@@ -73,7 +75,7 @@ export class Talk {
     the("rows").replaceWith(inner)
     this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
-        react: (m, emoji, on) => this.#try(this.#room.channel.react(m.id, emoji, on)),
+        react: (m, emoji, on) => me ? this.#try(this.#room.channel.react(m.id, emoji, on)) : events.nameless(),
         mine: (m, emoji) => this.#room.mine(m, emoji),
         jump: id => void this.#jump(id),
         thread: id => open(id),
@@ -154,6 +156,12 @@ export class Talk {
 
   focus(): void {
     this.#composer.focus()
+  }
+
+  /** Takes what is written out of the composer. */
+  clear(): void {
+    this.#composer.fill("")
+    if (this.#room as Room | undefined) this.#room.draft = ""
   }
 
   /** There is no channel to show. */

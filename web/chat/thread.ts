@@ -39,7 +39,7 @@ export class Thread {
     this.#log.replaceChildren(inner)
     this.#list = new List(this.#log, inner, most, {
       make: row => rowNode(row, me, {
-        react: (m, emoji, on) => events.try(this.#channel.react(m.id, emoji, on)),
+        react: (m, emoji, on) => { if (me) events.try(this.#channel.react(m.id, emoji, on)) },
         mine: (m, emoji) => this.#replies!.mine(m, emoji),
         jump: () => {}, // in a thread nothing quotes
         thread: () => {},
@@ -53,6 +53,7 @@ export class Thread {
       seen: () => {},
       top: () => {},
     })
+    the("reply-box").hidden = !me // guests read
     this.#composer = new Composer(the("reply-box"), {
       send: text => {
         this.#channel.publish({ text, thread: this.#replies!.root }).catch(() => {})

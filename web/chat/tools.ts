@@ -56,7 +56,8 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
     const m = events.message(Number(node.dataset.id))
     shown = m?.deleted ? undefined : m
     if (!shown) return bar.remove()
-    bar.replaceChildren(react, ...events.reply ? [reply] : [], ...events.thread ? [thread] : [], ...shown.user === me ? [edit, remove] : [])
+    if (!me && !events.thread) return bar.remove()
+    bar.replaceChildren(...!me ? [thread] : [react, ...events.reply ? [reply] : [], ...events.thread ? [thread] : [], ...shown.user === me ? [edit, remove] : []])
     node.append(bar)
   }
   const over = (e: PointerEvent): void => {

@@ -17,6 +17,8 @@ export interface CredentialOptions {
   token?: string
   getToken?: () => string | null | undefined | Promise<string | null | undefined>
   user?: string
+  /** What people read for the user, in development; a token says it itself. */
+  name?: string
 }
 
 /**
@@ -29,6 +31,8 @@ export interface Credentials {
   onToken_(token: string, first: boolean): unknown
   /** Whom the token is for, else the user that was named; "" if nobody is known. */
   user: string
+  /** What people read for a user that was named. */
+  readonly name_: string | undefined
   /** That is sure: the token says so, or there are none. */
   proven_: boolean
   /** The token in use. */
@@ -48,7 +52,7 @@ export interface Credentials {
   close(): void
 }
 
-export function createCredentials(env: Env, { token, getToken, user = "" }: CredentialOptions): Credentials {
+export function createCredentials(env: Env, { token, getToken, user = "", name: name_ }: CredentialOptions): Credentials {
   const waits = backoff(env.random)
   const wait = timer(env) // before the next call; then for calm
   const plan = timer(env) // of the next renewal
@@ -93,6 +97,7 @@ export function createCredentials(env: Env, { token, getToken, user = "" }: Cred
   const self: Credentials = {
     onToken_() {},
     user,
+    name_,
     proven_: !(token || getToken || !user),
     current_: undefined,
     tokens_: !!(token || getToken),

@@ -99,7 +99,10 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
     },
     url_(path, query = {}) {
       const q = new URLSearchParams()
-      if (!credentials.tokens_ && credentials.user) q.set("user", credentials.user)
+      if (!credentials.tokens_ && credentials.user) {
+        q.set("user", credentials.user)
+        if (credentials.name_) q.set("name", credentials.name_)
+      }
       for (const [name, value] of Object.entries(query))
         for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
       const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @

@@ -259,3 +259,18 @@ func TestAGuestLooksAroundAndChoosesANameWithSpaces(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/guest.cjs", testenv.Server(t).URL).Rest()
 }
+
+func TestTheChatPageMakesAndManagesChannels(t *testing.T) {
+	t.Parallel()
+	p := serveHere(t)
+	own := p.hour("zoe", "room:*=rwp", "team:*=rwpa")
+	for _, r := range [][3]string{
+		{"PUT", "/api/channels/dm:anna:bob", `{}`},
+		{"POST", "/api/messages", `{"channel_id":"dm:anna:bob","text":"hello"}`},
+	} {
+		if res, body := p.do(r[0], r[1], p.named("anna", "Anna Åkesson"), r[2]); res.StatusCode >= 300 {
+			t.Fatal(r[1], res.Status, body)
+		}
+	}
+	testenv.Browser(t, "clients/channels.cjs", p.URL, p.named("anna", "Anna Åkesson"), p.named("bob", "Bob B"), own).Rest()
+}

@@ -79,6 +79,14 @@ export function claims(token: string | undefined): Claims {
   }
 }
 
+/** Reports whether a token says that it administers a channel. */
+export function administers(token: string | undefined, channel: string): boolean {
+  return (claims(token).channels ?? []).some(grant => {
+    const [pattern = "", rights = ""] = grant.split("=")
+    return rights.includes("a") && (pattern.endsWith("*") ? channel.startsWith(pattern.slice(0, -1)) : pattern === channel)
+  })
+}
+
 function unname(): void {
   const url = new URL(location.href)
   if (!url.searchParams.has("user")) return

@@ -1,5 +1,7 @@
 import type { Client, InboxEntry, Membership, Message, Unread } from "/parley.js"
 import { UnreadView } from "../shared/views.js"
+import { direct } from "./channels.js"
+import { names } from "./known.js"
 import { durable } from "./outgoing.js"
 
 /** How often at most it is read anew, in milliseconds, and how many pages of it. */
@@ -142,7 +144,10 @@ export class Inbox {
       let next: string | undefined
       for (let page = 0; page < mostPages; page++) {
         const answer = await this.#client.inbox({ next })
-        for (const e of answer.channels) entries.set(e.channel, e)
+        for (const e of answer.channels) {
+          entries.set(e.channel, e)
+          if (e.last_message) names.learn(e.last_message.user, e.last_message.name, true)
+        }
         if (!(next = answer.next)) break
       }
       const first = !this.loaded
@@ -184,9 +189,4 @@ export class Inbox {
   #tell(): void {
     for (const told of this.#told) told()
   }
-}
-
-/** A channel of two. */
-function direct(channel: string): boolean {
-  return channel.startsWith("dm:")
 }

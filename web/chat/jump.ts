@@ -8,7 +8,7 @@ interface Choice { channel: string; words: string; hint: string }
 /** Ctrl+K: goes to a channel, one's own or a public one, or makes a new one. */
 export class Jump {
   readonly #pop = the("jump")
-  readonly #input = h("input", { role: "combobox", "aria-label": "Channel", "aria-controls": "choices", "aria-expanded": "true", "aria-autocomplete": "list", placeholder: "Find or create a channel", autocomplete: "off", spellcheck: "false", maxlength: 128 })
+  readonly #input = h("input", { role: "combobox", "aria-label": "Channel", "aria-controls": "choices", "aria-expanded": "true", "aria-autocomplete": "list", placeholder: "Find a channel", autocomplete: "off", spellcheck: "false", maxlength: 128 })
   readonly #list = h("ul", { id: "choices", role: "listbox", "aria-label": "Channels" })
   readonly #inbox: Inbox
   readonly #me: string
@@ -70,7 +70,7 @@ export class Jump {
     this.#list.replaceChildren(...this.#choices.length ? this.#choices.map((c, i) => h("li", {
       class: "line", role: "option", id: `choice${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(c.channel),
     }, h("span", { class: "cut" }, own(c.words)), h("span", { class: "small" }, c.hint)))
-      : [h("li", { class: "line small", role: "option", "aria-selected": "false" }, typed ? "Names have letters, digits and . _ - : @" : "Type a name to create a channel")])
+      : [h("li", { class: "line small", role: "option", "aria-selected": "false" }, typed ? "Names have letters, digits and . _ - : @" : "Type a name")])
     this.#input.setAttribute("aria-activedescendant", this.#choices.length ? `choice${this.#chosen}` : "")
     this.#list.children[this.#chosen]?.scrollIntoView({ block: "nearest" })
   }

@@ -2,6 +2,7 @@ import type { Message, Outgoing } from "/parley.js"
 import { h, own } from "../shared/dom.js"
 import { face } from "../shared/faces.js"
 import { mentions } from "../shared/parse.js"
+import { names } from "./known.js"
 import type { Note } from "./room.js"
 import type { Row } from "./rows.js"
 import { textNodes } from "../shared/text.js"
@@ -94,12 +95,12 @@ function marks(m: Message, events: MessageEvents): HTMLElement {
 function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents): HTMLElement {
   const failed = o.state === "failed"
   const body = h("div", {})
-  if (first) body.append(h("p", { class: "by" }, h("b", {}, o.user || me || "guest"), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
+  if (first) body.append(h("p", { class: "by" }, h("b", {}, own(names.of(o.user || me) || "guest")), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
   body.append(h("div", { class: "text", dir: "auto" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
   if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
     h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))
   return h("article", { class: `msg ${failed ? "failed" : "pending"}${first ? " first" : ""}`, "data-key": o.key, tabindex: -1, "aria-label": failed ? "Not sent" : "Being sent" },
-    first ? face(o.user || me) : h("span", {}), body)
+    first ? face(o.user || me, names.of(o.user || me)) : h("span", {}), body)
 }
 
 /** At most the latest four, none twice. */

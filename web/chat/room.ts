@@ -1,12 +1,16 @@
 import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, System, Welcome } from "/parley.js"
 import { MessageView, PresenceView, ReactionView } from "../shared/views.js"
+import { names } from "./known.js"
 import { durable } from "./outgoing.js"
 
 /** A line that is not stored: who came and went, and what the server says. It stands after message `after`, and begins with a name if it is about somebody. */
 export interface Note { after: number; who?: string; text: string }
 
 /** What changed, for who shows it. */
-export type What = "messages" | "typing" | "people" | "draft"
+export type What = "messages" | "typing" | "people" | "draft" | "settings"
+
+/** What a channel is called, and who can read it. */
+export interface Settings { title?: string; topic?: string; kind?: "public" | "members" }
 
 export interface RoomEvents {
   /** Asks the server for what a channel of the client does not. */
@@ -33,6 +37,7 @@ export class Room {
   present: number | undefined // undefined while that is not known, or not for us to know
   members = new Set<string>()
   allMembers = false // else there are more
+  settings: Settings | undefined // undefined while they are not known
   typing = new Map<string, { name: string; until: number }>()
   more = false // there is history before the first message
   loaded = false
@@ -49,7 +54,6 @@ export class Room {
   readonly #presence = new PresenceView()
   readonly #reactions: ReactionView
   readonly #marked = new Map<number, number>() // how often it turned out that the user reacted to a message
-  readonly #named = new Map<string, string>() // user → the name of who came
   #posted: Set<string> | undefined // who posted since the members were asked for
   readonly #told = new Set<(what: What) => void>()
   readonly #off: (() => void)[]
@@ -87,7 +91,7 @@ export class Room {
         if (!this.loaded) void this.load()
         this.#stale = true
         this.#reactions.again()
-        this.#readPeople()
+        this.#freshen()
       }),
     ]
     void this.load()
@@ -113,15 +117,15 @@ export class Room {
 
   /** Everybody who is here, is a member or has said something: user → name. */
   get known(): Map<string, string> {
-    const all = new Map([...this.members].map(user => [user, user]))
-    for (const { user, name = user } of this.messages) if (user !== "guest") all.set(user, name)
-    for (const [user, name] of this.people) if (name !== user || !all.has(user)) all.set(user, name)
+    const all = new Map([...this.members].map(user => [user, names.of(user)]))
+    for (const { user } of this.messages) if (user !== "guest") all.set(user, names.of(user))
+    for (const user of this.people.keys()) all.set(user, names.of(user))
     return all
   }
 
   on(told: (what: What) => void): () => void {
     this.#told.add(told)
-    this.#readPeople()
+    this.#freshen()
     return () => this.#told.delete(told)
   }
 
@@ -172,6 +176,7 @@ export class Room {
       const page = await this.channel.history(query)
       this.loading = false
       if (!take(page)) return void this.load()
+      for (const m of [...page.messages].reverse()) names.learn(m.user, m.name, true)
       this.more = page.more
       this.#before = page.before
       return page.messages.length
@@ -190,6 +195,7 @@ export class Room {
   #message(m: Message): void {
     if (this.typing.delete(m.user)) this.#tell("typing")
     const known = this.get(m.id)
+    names.learn(m.user, m.name)
     this.#view.add(m)
     this.#posted?.add(m.user)
     if (m.user !== "guest" && !this.members.has(m.user)) { // who posts becomes one
@@ -210,6 +216,10 @@ export class Room {
   #outgoing(o: Outgoing): void {
     const m = durable(o, this.me)
     if (m && this.loaded && !this.get(m.id)) this.#view.add(m)
+    if (m && this.me && !this.members.has(this.me)) { // who posts becomes a member
+      this.members.add(this.me)
+      this.#tell("people")
+    }
     this.#giveBack()
     this.#tell("messages")
   }
@@ -230,7 +240,7 @@ export class Room {
   }
 
   #joined({ user, name = user }: Person): void {
-    this.#named.set(user, name)
+    names.learn(user, name)
     const known = this.people.has(user)
     this.#show(this.#presence.joined(user))
     if (!known && user !== this.me) this.#note(" joined", name)
@@ -248,17 +258,33 @@ export class Room {
 
   #show(_?: void): void {
     const { users, count } = this.#presence
-    this.people = new Map(users.map(user => [user, this.#named.get(user) ?? this.#nameOf(user)]))
+    this.people = new Map(users.map(user => [user, names.of(user)]))
     this.present = count
     this.#tell("people")
   }
 
   /** Who is here and who belongs here, after each connection, but only if somebody looks: a server that comes back has enough to do. */
-  #readPeople(): void {
+  #freshen(): void {
     if (!this.#stale || !this.#told.size) return
     this.#stale = false
+    void this.readSettings()
     void this.#readPresence()
     void this.#readMembers()
+  }
+
+  /** Who belongs here has changed. */
+  readPeople(): void {
+    void this.#readMembers()
+  }
+
+  /** What the channel is called, and who can read it. */
+  async readSettings(): Promise<void> {
+    if (this.name.startsWith("@")) return
+    try {
+      this.settings = await this.#events.request("GET", `/api/channels/${encodeURIComponent(this.name)}`) as Settings
+      this.#tell("settings")
+    } catch { // as below
+    }
   }
 
   async #readPresence(): Promise<void> {
@@ -283,13 +309,9 @@ export class Room {
     }
   }
 
-  #nameOf(user: string): string {
-    return this.messages.findLast(m => m.user === user && m.name)?.name ?? user
-  }
-
   /** A line of the server's, which may begin with the name of whom it is about. */
   #system({ text, user = "" }: System): void {
-    const who = [this.#named.get(user), this.#nameOf(user), user].find(name => name && text.startsWith(name))
+    const who = [names.of(user), user].find(name => name && text.startsWith(name))
     this.#note(text.slice(who?.length ?? 0), who)
   }
 

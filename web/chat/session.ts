@@ -1,12 +1,16 @@
 import { Client, type Message } from "/parley.js"
-import { label, mountChannels } from "./channels.js"
+import { label, direct, mountChannels, others } from "./channels.js"
 import { Connection } from "./connection.js"
+import { mountCreate } from "./create.js"
+import { Details } from "./details.js"
 import { looking, own, put, soon, the } from "../shared/dom.js"
-import { claims, type Identity } from "./identity.js"
+import { administers, claims, type Identity } from "./identity.js"
 import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
 import { Jump } from "./jump.js"
+import { names } from "./known.js"
 import { Notify } from "./notify.js"
+import { Online } from "./online.js"
 import { showPeople, typingWords } from "./people.js"
 import { Room, type What } from "./room.js"
 import { Talk } from "./talk.js"
@@ -35,6 +39,8 @@ export class Session {
   readonly #talk: Talk
   readonly #connection: Connection
   readonly #jump: Jump
+  readonly #online: Online
+  readonly #details: Details
   readonly #rooms = new Map<string, Room>() // the one shown last is the last
   readonly #events: SessionEvents
   readonly #life = new AbortController()
@@ -54,7 +60,22 @@ export class Session {
     const client = this.#client = new Client(location.origin, { ...who, shareTabs: true, storage: "indexeddb" })
     this.me = client.user
     this.name = claims(who.token).name ?? who.name ?? this.me
+    names.clear()
+    if (this.me) names.learn(this.me, this.name)
     const inbox = this.#inbox = new Inbox(client)
+    const online = this.#online = new Online(client.request, () => this.#showChannels())
+    this.#details = new Details(client, {
+      entry: channel => inbox.entries.get(channel),
+      administers: channel => !!this.me && (!this.usesToken || administers(who.token, channel)),
+      changed: () => inbox.refresh(),
+    })
+    const create = mountCreate(client, (channel, trouble) => {
+      inbox.refresh()
+      this.open(channel)
+      if (trouble) this.#talk.problem(new Error(trouble))
+    })
+    the("new").onclick = () => this.me || this.usesToken ? create() : events.nameless()
+    the("info").onclick = () => { if (this.#room) void this.#details.open(this.#room) }
     this.#talk = new Talk(this.me, inbox, {
       development: !this.usesToken,
       allows: patterns(who.token),
@@ -71,8 +92,9 @@ export class Session {
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     const notify = new Notify(this.me, channel => this.open(channel))
-    this.#showChannels = soon(mountChannels(inbox, this.me, () => this.#room, channel => this.open(channel)))
+    this.#showChannels = soon(mountChannels(inbox, this.me, online, () => this.#room, channel => this.open(channel)))
     inbox.on(() => {
+      online.watch([...inbox.entries.keys()].flatMap(channel => others(channel, this.me)))
       this.#talk.inboxRead()
       this.#showChannels()
       this.#showHead()
@@ -144,6 +166,7 @@ export class Session {
     this.#off()
     this.#talk.close()
     this.#connection.close()
+    this.#online.close()
     this.#inbox.close()
     for (const room of this.#rooms.values()) room.close()
     this.#client.close()
@@ -151,7 +174,7 @@ export class Session {
 
   get #title(): string | undefined {
     const name = this.#room?.name ?? ""
-    return this.#inbox.entries.get(name)?.title || this.#inbox.publics.find(p => p.channel === name)?.title
+    return this.#room?.settings?.title || this.#inbox.entries.get(name)?.title || this.#inbox.publics.find(p => p.channel === name)?.title
   }
 
   #listen(): void {
@@ -166,7 +189,10 @@ export class Session {
     the("join").onclick = () => {
       const { name } = this.#room!
       this.#client.request("PUT", `/api/channels/${encodeURIComponent(name)}/members/${encodeURIComponent(this.me)}`, { role: "member" })
-        .then(() => this.#inbox.refresh(), (e: Error) => this.#talk.problem(e))
+        .then(() => {
+          this.#room?.readPeople()
+          this.#inbox.refresh()
+        }, (e: Error) => this.#talk.problem(e))
     }
   }
 
@@ -193,7 +219,10 @@ export class Session {
   }
 
   #changed(what: What): void {
-    if (what === "people") this.#showPeople()
+    if (what === "people") {
+      this.#showPeople()
+      this.#showHead()
+    }
     else if (what === "draft") this.#talk.drafted()
     else if (what === "typing") this.#say()
     else {
@@ -216,8 +245,11 @@ export class Session {
     const title = `${unread ? `(${unread}) ` : ""}${isolated(words)} · parley`
     if (document.title !== title) document.title = title
     put(the("title"), own(words))
-    put(the("topic"), this.#title ? `#${name}` : "")
-    the("join").hidden = !this.me || !this.#inbox.loaded || this.#inbox.entries.has(name) || !!this.#room.refused || name.startsWith("@")
+    const { topic = "" } = this.#room.settings ?? {}
+    put(the("topic"), topic ? own(topic) : this.#title && !direct(name) ? `#${name}` : "")
+    the("topic").title = topic
+    the("info").hidden = !!this.#room.refused
+    the("join").hidden = !this.me || !this.#inbox.loaded || this.#inbox.entries.has(name) || this.#room.members.has(this.me) || direct(name) || !!this.#room.refused || name.startsWith("@")
   }
 
   /** The line below the composer: trouble first, then who is typing. */

@@ -141,6 +141,7 @@ export interface InboxEntry {
   channel: string
   title?: string
   kind?: "public" | "members"
+  role?: "owner" | "admin" | "member" | "reader"
   last_id?: number
   unread?: number
   mentions?: number

@@ -49,6 +49,7 @@ type Feed struct {
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
 	repairs  *keyed
 	projects *keyed
+	late     *keyed // channels that the bus has not confirmed in time
 	joins    joins
 	out      []chan parley.Envelope // by the hash of the channel
 	digest   digest
@@ -90,7 +91,7 @@ func New(log parley.Log, cfg Config) *Feed {
 			f.out = append(f.out, make(chan parley.Envelope, outWaits))
 		}
 	}
-	f.repairs, f.projects = newKeyed(f.repairChannel), newKeyed(f.projectChannel)
+	f.repairs, f.projects, f.late = newKeyed(f.repairChannel), newKeyed(f.projectChannel), newKeyed(f.joinLate)
 	f.hub = hub.New(source{f}, cfg.Hub)
 	return f
 }
@@ -132,6 +133,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		for _, out := range f.out {
 			g.Go(func() error { return f.send(ctx, out) })
 		}
+		g.Go(func() error { return f.late.run(ctx) })
 		g.Go(func() error { return f.announce(ctx) })
 		g.Go(func() error { return f.check(ctx) })
 		g.Go(func() error { return f.leaveUnfollowed(ctx) })

@@ -123,7 +123,7 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 		case idle:
 			j.state, j.done = joining, make(chan struct{})
 			js.mu.Unlock()
-			err := s.cfg.Bus.Join(ctx, channel)
+			err := s.joinSoon(ctx, channel)
 			js.mu.Lock()
 			close(j.done)
 			if err != nil {
@@ -138,6 +138,42 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 			return nil
 		}
 	}
+}
+
+// joinTime is how long a follower waits for the bus: one that is away must not keep clients from reading. Until it has
+// confirmed, what others append is found by looking at the heads of channels.
+const joinTime = 2 * time.Second
+
+// joinSoon joins a channel, or has it joined later if the bus does not confirm in time. The error is ctx's.
+func (f *Feed) joinSoon(ctx context.Context, channel parley.ChannelID) error {
+	soon, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	if f.cfg.Bus.Join(soon, channel) == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f.late.add(channel)
+	return nil
+}
+
+// joinLate joins a channel that counts as joined, however long that takes, and looks for what came before.
+func (f *Feed) joinLate(ctx context.Context, channel parley.ChannelID) {
+	for f.cfg.Bus.Join(ctx, channel) != nil {
+		if !pause(ctx, retryEvery) {
+			return
+		}
+	}
+	f.joins.mu.Lock()
+	j := f.joins.findLocked(channel)
+	left := j == nil || j.state == idle || j.state == leaving
+	f.joins.mu.Unlock()
+	if left { // while it was being joined
+		_ = f.cfg.Bus.Leave(ctx, channel)
+		return
+	}
+	f.repairs.add(channel)
 }
 
 // Leave implements hub.Source.

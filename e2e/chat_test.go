@@ -274,3 +274,11 @@ func TestTheChatPageMakesAndManagesChannels(t *testing.T) {
 	}
 	testenv.Browser(t, "clients/channels.cjs", p.URL, p.named("anna", "Anna Åkesson"), p.named("bob", "Bob B"), own).Rest()
 }
+
+func TestTheChatPageSaysHowThingsStand(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(t)
+	page := testenv.Browser(t, "clients/states.cjs", server.URL)
+	killFor(server, page, 0)
+	page.Rest()
+}

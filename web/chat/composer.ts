@@ -64,6 +64,14 @@ export class Composer {
     if (!(this.#mode && "edit" in this.#mode)) this.#fill(draft)
   }
 
+  /** Takes back a text that could not be sent, to be changed. */
+  restore(words: string): void {
+    if (this.#mode && "edit" in this.#mode) this.#leave()
+    this.#fill([this.#text.value, words].filter(Boolean).join("\n"))
+    this.#events.draft(this.#text.value)
+    this.focus()
+  }
+
   /** What stands there. */
   get text(): string {
     return this.#text.value

@@ -47,6 +47,7 @@ export class Connection {
   }
 
   close(): void {
+    document.body.classList.remove("offline")
     this.#off()
     clearInterval(this.#clock)
   }
@@ -82,7 +83,9 @@ export class Connection {
     put(v.tab, s.leader === false ? "another tab (change it there)" : "this tab")
     this.#ways.disabled = s.leader === false
     const late = Date.now() - this.#since > patience
-    const trouble = !up && (late || s.status === "refused") ? sentence(s, way) : ""
+    const away = !up && (late || s.status === "refused")
+    const trouble = away ? sentence(s, way) : ""
+    document.body.classList.toggle("offline", away)
     the("now").hidden = !(trouble && s.status === "waiting")
     this.#told(trouble)
   }

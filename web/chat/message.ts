@@ -19,6 +19,8 @@ export interface MessageEvents {
   thread(id: number): void
   retry(o: Outgoing): void
   discard(o: Outgoing): void
+  /** Takes the text back into the composer. */
+  edit(o: Outgoing): void
   resized(): void
 }
 
@@ -97,8 +99,10 @@ function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents)
   const body = h("div", {})
   if (first) body.append(h("p", { class: "by" }, h("b", {}, own(names.of(o.user || me) || "guest")), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
   body.append(h("div", { class: "text", dir: "auto" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
-  if (failed) body.append(h("p", { class: "why" }, `Not sent: ${o.error?.message ?? "refused"}.`,
-    h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"), h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))
+  const long = o.error?.code === "too_large" // for which another try changes nothing
+  if (failed) body.append(h("p", { class: "why" }, long ? "Not sent: too long. A message has at most 16 KiB." : `Not sent: ${o.error?.message ?? "refused"}.`,
+    long && o.text !== undefined ? h("button", { class: "push", onclick: () => events.edit(o) }, "Edit") : h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"),
+    h("button", { class: "push", onclick: () => events.discard(o) }, "Discard")))
   return h("article", { class: `msg ${failed ? "failed" : "pending"}${first ? " first" : ""}`, "data-key": o.key, tabindex: -1, "aria-label": failed ? "Not sent" : "Being sent" },
     first ? face(o.user || me, names.of(o.user || me)) : h("span", {}), body)
 }

@@ -1,5 +1,6 @@
 import type { Channel, Client, Message, MessageChanged, Outgoing, Person, PresenceChange, System, Welcome } from "/parley.js"
 import { MessageView, PresenceView, ReactionView } from "../shared/views.js"
+import { draftOf, keepDraft } from "./drafts.js"
 import { names } from "./known.js"
 import { durable } from "./outgoing.js"
 
@@ -44,7 +45,6 @@ export class Room {
   loading = false
   newAfter: number | undefined // the "new" line stands after this id
   seen = 0 // the highest id that was really visible
-  draft = ""
   view: unknown // where the list stood
   refused: { code: string; message: string } | undefined // why the visitor may not read it
   resumed = 0 // the cursor that the latest connection went on from
@@ -59,10 +59,12 @@ export class Room {
   readonly #off: (() => void)[]
 
   readonly #events: RoomEvents
+  #draft: string
 
   constructor(channel: Channel, me: string, events: RoomEvents) {
     this.channel = channel
     this.me = me
+    this.#draft = draftOf(me, channel.name)
     this.#events = events
     this.#reactions = new ReactionView(events.request, channel, id => {
       this.#marked.set(id, this.marked(id) + 1)
@@ -99,6 +101,16 @@ export class Room {
 
   get name(): string {
     return this.channel.name
+  }
+
+  /** What is written and not sent. */
+  get draft(): string {
+    return this.#draft
+  }
+
+  set draft(text: string) {
+    this.#draft = text
+    keepDraft(this.me, this.name, text)
   }
 
   /** Ascending. */

@@ -4,6 +4,7 @@ import { Connection } from "./connection.js"
 import { mountCreate } from "./create.js"
 import { Details } from "./details.js"
 import { looking, own, put, soon, the } from "../shared/dom.js"
+import { forgetDrafts } from "./drafts.js"
 import { administers, claims, type Identity } from "./identity.js"
 import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
@@ -61,7 +62,10 @@ export class Session {
     this.me = client.user
     this.name = claims(who.token).name ?? who.name ?? this.me
     names.clear()
-    if (this.me) names.learn(this.me, this.name)
+    if (this.me) {
+      names.learn(this.me, this.name)
+      client.notifications().on("member-removed", m => this.#rooms.get(m.channel)?.readPeople())
+    }
     const inbox = this.#inbox = new Inbox(client)
     const online = this.#online = new Online(client.request, () => this.#showChannels())
     this.#details = new Details(client, {
@@ -158,7 +162,9 @@ export class Session {
   }
 
   /** Forgets what this device keeps of the visitor. */
-  forget(): void {}
+  forget(): void {
+    forgetDrafts(this.me)
+  }
 
   close(): void {
     this.#life.abort()

@@ -84,6 +84,11 @@ export class Talk {
           this.#room.channel.discard(o.key)
           this.#draw()
         },
+        edit: o => {
+          this.#room.channel.discard(o.key)
+          this.#composer.restore(o.text ?? "")
+          this.#draw()
+        },
         resized: () => this.#list.remeasure(),
       }),
       seen: end => this.#seen(end),
@@ -141,6 +146,7 @@ export class Talk {
     this.#asked = 0
     this.#placed = room.view !== undefined
     this.#list.show(room.view)
+    this.#more.hidden = true
     this.#offers = undefined
     this.#fill("", () => undefined)
     this.#composer.open(`Message ${isolated(label)}`, room.draft)
@@ -238,10 +244,14 @@ export class Talk {
     const list = rows(room)
     const { refused } = room
     const nothing = room.loaded && !room.more && list.length <= 1
-    if (refused) this.#refuse(room, refused)
+    if (refused) {
+      this.#more.hidden = true
+      this.#refuse(room, refused)
+    }
     else {
       this.#offers = undefined
-      this.#fill(nothing ? "empty" : "", () => emptyNode(room.name, this.#way.development))
+      this.#fill(nothing ? "empty" : "", () => emptyNode(room.name, this.#label, this.#way.development, words => this.#composer.restore(words)))
+      if (nothing) this.#more.hidden = true
     }
     this.#list.update(nothing || refused ? [] : list)
     this.#tools.drawn()

@@ -1,5 +1,6 @@
 import { Composer } from "./composer.js"
 import type { Named } from "./complete.js"
+import { draftOf, keepDraft } from "./drafts.js"
 import { h, own, put, soon, the } from "../shared/dom.js"
 import { List } from "./list.js"
 import { rowNode } from "./message.js"
@@ -27,7 +28,6 @@ export class Thread {
   readonly #tools: Tools
   readonly #composer: Composer
   readonly #life = new AbortController()
-  readonly #drafts = new Map<string, string>()
   #room: Room | undefined
   #replies: Replies | undefined
 
@@ -48,6 +48,11 @@ export class Thread {
           this.#channel.discard(o.key)
           this.#draw()
         },
+        edit: o => {
+          this.#channel.discard(o.key)
+          this.#composer.restore(o.text ?? "")
+          this.#draw()
+        },
         resized: () => this.#list.remeasure(),
       }),
       seen: () => {},
@@ -62,7 +67,7 @@ export class Thread {
       },
       edit: (id, text) => events.try(this.#channel.edit(id, { text })),
       typing: () => this.#channel.typing(),
-      draft: text => void this.#drafts.set(this.#key, text),
+      draft: text => keepDraft(me, this.#key, text),
       lastOwn: () => this.#replies?.messages.findLast(m => m.user === me && !m.deleted && m.text),
       names: () => events.names(),
       leave: () => this.#leave(),
@@ -90,7 +95,7 @@ export class Thread {
     document.body.classList.add("threaded")
     put(the("thread-of"), own(label))
     this.#list.show(undefined)
-    this.#composer.open("Reply", this.#drafts.get(this.#key) ?? "")
+    this.#composer.open("Reply", draftOf(room.me, this.#key))
     this.#show()
     if (matchMedia("(hover: hover)").matches) this.#composer.focus()
     else the("unthread").focus()

@@ -81,7 +81,8 @@ func New(log parley.Log, cfg Config) *Feed {
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
 		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
 		missed: func(parley.ChannelID) {},
-		joins:  joins{byHash: map[uint64]*join{}}, digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
+		joins:  joins{byHash: map[uint64]*join{}, leaves: map[*join]time.Time{}},
+		digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
 		f.shards[i].queues = map[parley.ChannelID]*appendQueue{}

@@ -17,9 +17,10 @@ import (
 type joins struct {
 	mu     sync.Mutex
 	byHash map[uint64]*join
-	order  []parley.ChannelID // of check, those that are still to be looked at
-	round  lost               // they are looked at soon, because this may have been lost
-	again  lost               // after them all are, because this may have been lost meanwhile
+	leaves map[*join]time.Time // of some that are joined: when to look whether they are still unfollowed
+	order  []parley.ChannelID  // of check, those that are still to be looked at
+	round  lost                // they are looked at soon, because this may have been lost
+	again  lost                // after them all are, because this may have been lost meanwhile
 	moves  uint64
 }
 
@@ -29,7 +30,6 @@ type join struct {
 
 	state   joinState
 	done    chan struct{} // while joining or leaving: closed after it
-	leaveAt time.Time     // when to look whether it is still unfollowed; zero: never
 	watched int
 	head    int64  // the newest that this node has heard of
 	moved   uint64 // when that was, in moves of all channels
@@ -81,6 +81,7 @@ func (js *joins) dropLocked(j *join) {
 	if j.state != idle || j.watched > 0 {
 		return
 	}
+	delete(js.leaves, j)
 	hash := hashOf(j.channel)
 	if first := js.byHash[hash]; first == j {
 		if js.byHash[hash] = j.next; j.next == nil {
@@ -105,7 +106,7 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 	defer js.mu.Unlock()
 	for {
 		j := js.makeLocked(channel)
-		j.leaveAt = time.Time{}
+		delete(js.leaves, j)
 		switch j.state {
 		case joined:
 			return nil
@@ -133,7 +134,7 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 			}
 			j.state = joined
 			if !s.hub.Follows(channel) { // the follower has left meanwhile
-				j.leaveAt = s.cfg.Clock().Add(leaveAfter)
+				js.leaves[j] = s.cfg.Clock().Add(leaveAfter)
 			}
 			return nil
 		}
@@ -184,7 +185,7 @@ func (s source) Leave(channel parley.ChannelID) {
 	s.joins.mu.Lock()
 	defer s.joins.mu.Unlock()
 	if j := s.joins.findLocked(channel); j != nil {
-		j.leaveAt = s.cfg.Clock().Add(leaveAfter)
+		s.joins.leaves[j] = s.cfg.Clock().Add(leaveAfter)
 	}
 }
 
@@ -206,15 +207,13 @@ func (f *Feed) leaveUnfollowed(ctx context.Context) error {
 func (js *joins) unfollowed(now time.Time, followed func(parley.ChannelID) bool) (all []*join) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
-	for _, j := range js.byHash {
-		for ; j != nil; j = j.next {
-			if j.state != joined || j.leaveAt.IsZero() || now.Before(j.leaveAt) {
-				continue
-			}
-			if j.leaveAt = (time.Time{}); !followed(j.channel) {
-				j.state, j.done = leaving, make(chan struct{})
-				all = append(all, j)
-			}
+	for j, at := range js.leaves {
+		if j.state != joined || now.Before(at) {
+			continue
+		}
+		if delete(js.leaves, j); !followed(j.channel) {
+			j.state, j.done = leaving, make(chan struct{})
+			all = append(all, j)
 		}
 	}
 	return all
@@ -226,7 +225,7 @@ func (js *joins) left(j *join, err error, now time.Time) {
 	defer js.mu.Unlock()
 	close(j.done)
 	if err != nil {
-		j.state, j.leaveAt = joined, now.Add(leaveAfter)
+		j.state, js.leaves[j] = joined, now.Add(leaveAfter)
 		return
 	}
 	j.state = idle

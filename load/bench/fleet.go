@@ -101,6 +101,24 @@ func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 	return o, err
 }
 
+// OpenInTurn is Open, of so many workers at a time.
+func (f *Fleet) OpenInTurn(abreast, dials int) (all Opened, err error) {
+	all.Latency = newHistogram()
+	begin := time.Now()
+	for i := 0; i < len(f.workers); i += abreast {
+		to := min(i+abreast, len(f.workers))
+		some := &Fleet{workers: f.workers[i:to], args: f.args[i:to]}
+		o, err := some.Open(false, dials, 0)
+		if err != nil {
+			return all, err
+		}
+		all.Opened += o.Opened
+		all.Latency.Merge(o.Latency)
+	}
+	all.Took = time.Since(begin)
+	return all, nil
+}
+
 // Drop closes the connection of one reader in so many at once.
 func (f *Fleet) Drop(one int) error {
 	_, err := each[struct{}](f, "Drop", func(int) any { return one })

@@ -43,7 +43,7 @@ const connectionCosts = 20 << 30 / 1_000_000
 func (r *run) million() error {
 	before, empty := usedNow(), rss(r.server)
 	args := r.args()
-	args.Common = true
+	args.Common, args.Readers = true, r.Connections
 	rooms := args.Channels
 	f, err := StartFleet(r.ctx, r.Binary, args, r.Connections, 0)
 	if err != nil {
@@ -111,6 +111,10 @@ func (r *run) million() error {
 // commonSends is how many messages the channel of all is sent, each a delivery to everybody.
 const commonSends = 3
 
+// abreast is how many workers connect at a time: with more, a machine of few cores does little but change from one process to
+// another.
+const abreast = 2
+
 // opens connects all, and tells of it.
 func (r *run) opens(f *Fleet) (o Opened, err error) {
 	ctx, stop := context.WithCancel(r.ctx)
@@ -128,7 +132,7 @@ func (r *run) opens(f *Fleet) (o Opened, err error) {
 			}
 		}
 	})
-	o, err = f.Open(false, r.Dials, 0)
+	o, err = f.OpenInTurn(abreast, r.Dials)
 	stop()
 	telling.Wait()
 	return o, err

@@ -69,6 +69,9 @@ func (r *reader) begin(due time.Time, resume bool) []byte {
 func (r *reader) next() target {
 	a, all := &r.swarm.args, r.swarm.targets
 	n := r.index/a.Channels + r.index%a.Channels
+	if a.Readers > 0 {
+		n = r.index * len(all) / a.Readers
+	}
 	if others := len(all) - 1; others > 0 {
 		n += r.dials * (1 + r.index/len(all)%others)
 	}

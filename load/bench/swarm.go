@@ -23,6 +23,7 @@ type SwarmArgs struct {
 	Stalled   bool // after the welcome nothing is read
 	Many      bool // WebSockets of any number of channels, which begin with none
 	Common    bool // each WebSocket follows its channel and the one that has the number Channels
+	Readers   int  // with Common: of all workers together; those of a worker begin on a few servers, those of a channel on several
 	PollEvery time.Duration
 	Peer      string // another server's dialect; empty: parley's
 }

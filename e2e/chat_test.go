@@ -282,3 +282,8 @@ func TestTheChatPageSaysHowThingsStand(t *testing.T) {
 	killFor(server, page, 0)
 	page.Rest()
 }
+
+func TestTheChatPageIsUsedByKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/keyboard.cjs", testenv.Server(t).URL).Rest()
+}

@@ -250,7 +250,7 @@ export class List {
       const node = this.#events.make(row)
       if (known) {
         if (known.node === next) next = next.nextSibling
-        const focused = known.node === document.activeElement
+        const focused = known.node.contains(document.activeElement)
         known.node.replaceWith(node)
         if (focused) node.focus({ preventScroll: true })
       } else this.#above.parentNode!.insertBefore(node, next)

@@ -4,6 +4,7 @@ import { face } from "../shared/faces.js"
 import { mentions } from "../shared/parse.js"
 import { names } from "./known.js"
 import type { Note } from "./room.js"
+import { untabbed } from "./roving.js"
 import type { Row } from "./rows.js"
 import { textNodes } from "../shared/text.js"
 import { brief, clock, dayName, whole } from "../shared/times.js"
@@ -32,8 +33,8 @@ export function rowNode(row: Row, me: string, events: MessageEvents): HTMLElemen
     case "count": return h("h3", { class: "day" }, row.replies ? replyWords(row.replies) : "No replies yet")
     case "new": return h("p", { class: "new" }, "New")
     case "note": return h("p", { class: "note" }, h("span", {}, ...summary(row.notes)))
-    case "message": return message(row, me, events)
-    case "pending": return pending(row.out, row.first, me, events)
+    case "message": return untabbed(message(row, me, events))
+    case "pending": return untabbed(pending(row.out, row.first, me, events))
   }
 }
 

@@ -1,5 +1,5 @@
 import { Client, type Message } from "/parley.js"
-import { label, direct, mountChannels, others } from "./channels.js"
+import { direct, label, listed, mountChannels, others } from "./channels.js"
 import { Connection } from "./connection.js"
 import { mountCreate } from "./create.js"
 import { Details } from "./details.js"
@@ -187,6 +187,10 @@ export class Session {
     const { signal } = this.#life
     addEventListener("popstate", () => this.#follow(), { signal })
     document.addEventListener("keydown", e => {
+      if (e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
+        e.preventDefault()
+        return this.#step(e.key === "ArrowUp" ? -1 : 1)
+      }
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return
       e.preventDefault()
       this.#jump.open()
@@ -200,6 +204,15 @@ export class Session {
           this.#inbox.refresh()
         }, (e: Error) => this.#talk.problem(e))
     }
+  }
+
+  /** Shows the channel before or after this one in the list. */
+  #step(by: number): void {
+    const all = listed(this.#inbox, this.#room)
+    const next = all[all.findIndex(e => e.channel === this.#room?.name) + by]
+    if (!next) return
+    this.open(next.channel)
+    this.focus()
   }
 
   /** Shows what the address names. */

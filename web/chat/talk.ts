@@ -9,6 +9,7 @@ import { List } from "./list.js"
 import { rowNode, said } from "./message.js"
 import { refusedNode, whyNot } from "./refused.js"
 import type { Room } from "./room.js"
+import { mountRoving } from "./roving.js"
 import { rows } from "./rows.js"
 import { Thread } from "./thread.js"
 import { mountTools, type Tools } from "./tools.js"
@@ -128,7 +129,7 @@ export class Talk {
     const { signal } = this.#life
     document.addEventListener("visibilitychange", () => this.#draw(), { signal })
     addEventListener("focus", () => this.#draw(), { signal })
-    this.#log.addEventListener("keydown", e => this.#key(e), { signal })
+    mountRoving(this.#log, { write: () => this.focus(), leave: () => this.focus() }, signal)
   }
 
   open(room: Room, label: string): void {
@@ -338,19 +339,6 @@ export class Talk {
     if (room !== this.#room) return
     this.#show()
     if (this.#list.to(`m${id}`)) this.#list.node(`m${id}`)?.focus({ preventScroll: true })
-  }
-
-  /** Up and down go from message to message. */
-  #key(e: KeyboardEvent): void {
-    const at = (e.target as Element).closest(".msg")
-    if (e.key === "Escape") return this.focus()
-    if (e.key !== "ArrowUp" && e.key !== "ArrowDown" || e.ctrlKey || e.metaKey || e.altKey) return
-    const all = [...this.#log.querySelectorAll<HTMLElement>(".msg")]
-    const i = at ? all.indexOf(at as HTMLElement) + (e.key === "ArrowUp" ? -1 : 1) : all.length - 1
-    e.preventDefault()
-    if (i >= all.length) return this.focus()
-    all[i]?.focus({ preventScroll: true })
-    all[i]?.scrollIntoView({ block: "nearest" })
   }
 
   #try(doing: Promise<unknown>): void {

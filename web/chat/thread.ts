@@ -6,6 +6,7 @@ import { List } from "./list.js"
 import { rowNode } from "./message.js"
 import { Replies } from "./replies.js"
 import type { Room } from "./room.js"
+import { mountRoving } from "./roving.js"
 import { rows } from "./rows.js"
 import { mountTools, type Tools } from "./tools.js"
 
@@ -79,6 +80,7 @@ export class Thread {
       remove: m => events.try(this.#channel.delete(m.id)),
     })
     const { signal } = this.#life
+    mountRoving(this.#log, { write: () => this.#composer.focus(), leave: () => this.#leave() }, signal)
     the("unthread").addEventListener("click", () => this.#leave(), { signal })
     the("thread").addEventListener("keydown", e => {
       if (e.key !== "Escape" || e.defaultPrevented || e.target instanceof HTMLTextAreaElement) return

@@ -27,7 +27,7 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
   let shown: Message | undefined
 
   const button = (label: string, name: string, act: (m: Message) => void): HTMLElement =>
-    h("button", { class: "icon", "aria-label": label, title: label, onclick: () => { if (shown) act(shown) } }, icon(name))
+    h("button", { class: "icon", tabindex: -1, "aria-label": label, title: label, onclick: () => { if (shown) act(shown) } }, icon(name))
   const react = button("React", "smile", () => {
     const at = bar.getBoundingClientRect()
     picker.replaceChildren(...emojis.map(e => h("button", {
@@ -48,7 +48,7 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
     remove.replaceWith(sure)
     sure.focus()
   })
-  const sure = h("button", { class: "push", onclick: () => { if (shown) events.remove(shown) }, onblur: () => sure.isConnected && sure.replaceWith(remove) }, "Delete")
+  const sure = h("button", { class: "push", tabindex: -1, onclick: () => { if (shown) events.remove(shown) }, onblur: () => sure.isConnected && sure.replaceWith(remove) }, "Delete")
 
   const show = (target: EventTarget | null): void => {
     const node = target instanceof Element ? target.closest<HTMLElement>(".msg[data-id]") : undefined

@@ -287,3 +287,8 @@ func TestTheChatPageIsUsedByKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/keyboard.cjs", testenv.Server(t).URL).Rest()
 }
+
+func TestTimesOnTheChatPageAreThoseOfTheReadersLocale(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/times.cjs", testenv.Server(t).URL).Rest()
+}

@@ -13,7 +13,7 @@ export interface AccountEvents {
 /** Shows the visitor in the corner, with a menu: when the token expires, another name, sign out. */
 export function showAccount(who: Identity, user: string, name: string, events: AccountEvents): void {
   const button = the("my-name"), menu = the("account")
-  button.textContent = name || "Guest"
+  button.replaceChildren(own(name || "Guest"))
   button.title = user ? `@${user}` : "Choose a name"
   const mine = face(user || "guest", name || "Guest", true)
   mine.id = "my-face"

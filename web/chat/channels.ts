@@ -38,7 +38,7 @@ export function mountChannels(inbox: Inbox, me: string, online: Online, current:
     const room = current()
     const all = listed(inbox, room)
     const nodes = (entries: InboxEntry[]): HTMLElement[] => entries.map(e => h("li", {},
-      line(e, e.channel === room?.name, me, online, open, room?.loaded || e.channel !== room?.name ? "No messages yet" : "")))
+      line(e, room, me, online, open, room?.loaded || e.channel !== room?.name ? "No messages yet" : "")))
     const section = (words: string, entries: InboxEntry[]): HTMLElement[] =>
       entries.length ? [h("h3", { class: "small" }, words), h("ul", { "aria-label": words }, ...nodes(entries))] : []
     const at = document.activeElement?.closest<HTMLElement>("#channels [data-channel]")?.dataset.channel
@@ -47,12 +47,12 @@ export function mountChannels(inbox: Inbox, me: string, online: Online, current:
   }
 }
 
-function line(e: InboxEntry, current: boolean, me: string, online: Online, open: (channel: string) => void, nothing: string): HTMLElement {
+function line(e: InboxEntry, room: Room | undefined, me: string, online: Online, open: (channel: string) => void, nothing: string): HTMLElement {
   const { last_message: last, unread = 0, mentions = 0 } = e
   const who = last && (last.user === me ? "You" : last.name ?? last.user)
   const what = !last || !who ? [nothing] : last.deleted ? [own(who), " deleted a message"] : said(last, who)
-  const there = others(e.channel, me).map(user => online.is(user))[0]
-  return h("button", { class: `line${unread && !e.muted ? " unread" : ""}`, "data-channel": e.channel, "aria-current": current ? "page" : undefined, onclick: () => open(e.channel) },
+  const there = others(e.channel, me).map(user => room?.name === e.channel && room.people.has(user) || online.is(user))[0]
+  return h("button", { class: `line${unread && !e.muted ? " unread" : ""}`, "data-channel": e.channel, "aria-current": e.channel === room?.name ? "page" : undefined, onclick: () => open(e.channel) },
     h("span", { class: "name cut" },
       there === undefined ? false : h("i", { class: there ? "here" : "here off", role: "img", "aria-label": there ? "online" : "offline" }),
       own(label(e.channel, e.title, me)), e.muted && h("span", { class: "small" }, " muted")),

@@ -5,17 +5,16 @@ const most = 50, longest = 65_536
 
 /** What a user has begun to write somewhere, and not sent: a channel, or a channel and the root of a thread. It survives a reload. */
 export function draftOf(user: string, where: string): string {
-  return all(user)[where] ?? ""
+  return all(user).get(where) ?? ""
 }
 
-/** Keeps a draft; "" forgets it. */
+/** Keeps a draft; "" forgets it. A guest has none. */
 export function keepDraft(user: string, where: string, text: string): void {
   const drafts = all(user)
-  if ((drafts[where] ?? "") === text) return
-  delete drafts[where] // the newest is the last
-  if (text) drafts[where] = text.slice(0, longest)
-  const entries = Object.entries(drafts).slice(-most)
-  keep(key(user), entries.length ? JSON.stringify(Object.fromEntries(entries)) : undefined)
+  if (!user || (drafts.get(where) ?? "") === text) return
+  drafts.delete(where) // the newest is the last
+  if (text) drafts.set(where, text.slice(0, longest))
+  keep(key(user), drafts.size ? JSON.stringify([...drafts].slice(-most)) : undefined)
 }
 
 /** Forgets all drafts of a user. */
@@ -27,10 +26,10 @@ function key(user: string): string {
   return `parley-drafts ${user}`
 }
 
-function all(user: string): Record<string, string> {
+function all(user: string): Map<string, string> {
   try {
-    return JSON.parse(kept(key(user)) ?? "{}") as Record<string, string>
+    return new Map(JSON.parse(kept(key(user)) ?? "[]") as [string, string][])
   } catch {
-    return {}
+    return new Map()
   }
 }

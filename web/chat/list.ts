@@ -250,7 +250,8 @@ export class List {
       const node = this.#events.make(row)
       if (known) {
         if (known.node === next) next = next.nextSibling
-        const focused = known.node.contains(document.activeElement)
+        const { activeElement } = document
+        const focused = known.node === activeElement || known.node.contains(activeElement) && activeElement!.matches(":focus-visible") // by keyboard
         known.node.replaceWith(node)
         if (focused) node.focus({ preventScroll: true })
       } else this.#above.parentNode!.insertBefore(node, next)

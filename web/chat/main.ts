@@ -1,5 +1,6 @@
 import { the } from "../shared/dom.js"
 import { showAccount } from "./account.js"
+import { forgetDrafts } from "./drafts.js"
 import { claims, forget, forgetToken, known, linked, named, remember, type Identity } from "./identity.js"
 import late from "./late.css"
 import { mountPage } from "./page.js"
@@ -19,7 +20,6 @@ let asksToken = false
 
 /** Begins as somebody; who was here before is gone. */
 function begin(who: Identity): void {
-  const was = session?.me
   session?.close()
   hideWelcome()
   asksToken = false
@@ -29,12 +29,11 @@ function begin(who: Identity): void {
     nameless: () => rename(),
     moved: () => page.closeDrawers(),
   })
-  if (was && was !== now.me) now.clear()
   showAccount(who, now.me, who.token ? claims(who.token).name ?? now.me : who.name ?? now.me, {
     rename,
     signOut: () => {
-      now.clear()
-      now.forget()
+      now.close()
+      forgetDrafts(now.me)
       forget()
       if (who.token) outside("You are signed out.")
       else begin({})

@@ -50,7 +50,7 @@ function message({ message: m, first, parent, replies, inThread }: Row & { kind:
   const names = mentions(m)
   const other = m.user !== me && !m.deleted && (names.has(me) || names.has("channel"))
   const node = h("article", { class: `msg${first ? " first" : ""}${other ? " you" : ""}`, "data-id": m.id, tabindex: -1, "aria-label": `${isolated(name)}, ${clock(m.timestamp)}` },
-    first ? face(m.user, name) : h("time", { "aria-hidden": "true" }, clock(m.timestamp)), body)
+    first ? face(m.user, name) : h("time", { "aria-hidden": "true", datetime: iso(m.timestamp), title: whole(m.timestamp) }, clock(m.timestamp)), body)
   return node
 }
 

@@ -9,6 +9,7 @@ export class Online {
   readonly #told: () => void
   readonly #online = new Map<string, boolean>()
   readonly #clock: ReturnType<typeof setInterval>
+  readonly #asked = new Set<string>()
   #users: string[] = []
 
   constructor(request: Client["request"], told: () => void) {
@@ -25,7 +26,7 @@ export class Online {
   /** These are the ones to know about, the most important first. */
   watch(users: string[]): void {
     this.#users = users.slice(0, most)
-    for (const user of this.#users) if (!this.#online.has(user)) void this.#ask(user)
+    for (const user of this.#users) if (!this.#asked.has(user)) void this.#ask(user)
   }
 
   /** Asks about all again. */
@@ -39,12 +40,12 @@ export class Online {
   }
 
   async #ask(user: string): Promise<void> {
-    const was = this.#online.get(user)
-    this.#online.set(user, was ?? false)
+    this.#asked.add(user)
     try {
       const { online } = await this.#request("GET", `/api/users/${encodeURIComponent(user)}/presence`) as { online: boolean }
+      if (online === this.#online.get(user)) return
       this.#online.set(user, online)
-      if (online !== was) this.#told()
+      this.#told()
     } catch { // not for the visitor to know, or no connection: then the next time
     }
   }

@@ -1,7 +1,7 @@
 import { the } from "../shared/dom.js"
 import { mountTheme } from "../shared/theme.js"
 
-/** What belongs to the page and to no channel: colours, the drawers of small screens. */
+/** What belongs to the page and to no channel: colors, the drawers of small screens. */
 export function mountPage(): { closeDrawers(): void } {
   mountTheme(the("theme"))
   const drawers = [{ button: the("menu"), drawer: "nav", pane: the("list") }, { button: the("who"), drawer: "who", pane: the("people") }]

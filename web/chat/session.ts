@@ -4,7 +4,6 @@ import { Connection } from "./connection.js"
 import { mountCreate } from "./create.js"
 import { Details } from "./details.js"
 import { looking, own, put, soon, the } from "../shared/dom.js"
-import { forgetDrafts } from "./drafts.js"
 import { administers, claims, type Identity } from "./identity.js"
 import { patterns, readable } from "./home.js"
 import { Inbox } from "./inbox.js"
@@ -64,6 +63,7 @@ export class Session {
     names.clear()
     if (this.me) {
       names.learn(this.me, this.name)
+      client.notifications().on("subscribed", () => this.#online.refresh())
       client.notifications().on("member-removed", m => this.#rooms.get(m.channel)?.readPeople())
     }
     const inbox = this.#inbox = new Inbox(client)
@@ -156,16 +156,6 @@ export class Session {
     this.#talk.focus()
   }
 
-  /** Takes what is written and not sent out of the composer. */
-  clear(): void {
-    this.#talk.clear()
-  }
-
-  /** Forgets what this device keeps of the visitor. */
-  forget(): void {
-    forgetDrafts(this.me)
-  }
-
   close(): void {
     this.#life.abort()
     clearInterval(this.#clock)
@@ -241,6 +231,7 @@ export class Session {
     if (what === "people") {
       this.#showPeople()
       this.#showHead()
+      if (direct(this.#room!.name)) this.#showChannels()
     }
     else if (what === "draft") this.#talk.drafted()
     else if (what === "typing") this.#say()

@@ -165,12 +165,6 @@ export class Talk {
     this.#composer.focus()
   }
 
-  /** Takes what is written out of the composer. */
-  clear(): void {
-    this.#composer.fill("")
-    if (this.#room as Room | undefined) this.#room.draft = ""
-  }
-
   /** There is no channel to show. */
   nowhere(): void {
     this.#fill("nowhere", () => refusedNode(undefined, "", [], this.#way.allows, () => {}, () => {}))
@@ -221,6 +215,7 @@ export class Talk {
     this.#tools.close()
     this.#thread.end()
     this.#list.close()
+    this.#composer.open("Message", "") // the next visitor may be another one; drafts are kept
     clearTimeout(this.#timer)
     clearTimeout(this.#problem)
     the("rows").replaceChildren()

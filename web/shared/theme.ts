@@ -3,7 +3,7 @@ import { keep } from "./kept.js"
 const themes = ["", "light", "dark"] as const
 const words = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }
 
-/** A button that goes through the colours. A page applies what is kept (`parley-theme`) before it is drawn. */
+/** A button that goes through the color themes. A page applies what is kept (`parley-theme`) before it is drawn. */
 export function mountTheme(button: HTMLElement): void {
   const root = document.documentElement
   const say = (): void => {

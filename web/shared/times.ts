@@ -1,6 +1,7 @@
-const hours = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
-const seconds = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" })
-const full = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "short", hourCycle: "h23" })
+// As the reader's locale writes them: with 12 hours or 24.
+const hours = new Intl.DateTimeFormat([], { timeStyle: "short" })
+const seconds = new Intl.DateTimeFormat([], { timeStyle: "medium" })
+const full = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "short" })
 const long = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" })
 const longer = new Intl.DateTimeFormat([], { day: "numeric", month: "long", year: "numeric" })
 const weekday = new Intl.DateTimeFormat([], { weekday: "short" })
@@ -32,7 +33,7 @@ export function dayName(seconds: number, now = Date.now() / 1000): string {
   return (ago < 300 ? long : longer).format(seconds * 1000)
 }
 
-/** As short as it can be for a list: 14:05, Mon, 3 Feb. */
+/** As short as it can be for a list: 14:05 or 2:05 PM, Mon, 3 Feb. */
 export function brief(seconds: number, now = Date.now() / 1000): string {
   const ago = day(now) - day(seconds)
   return (ago <= 0 ? hours : ago < 7 ? weekday : short).format(seconds * 1000)

@@ -1,0 +1,53 @@
+package cassandra
+
+import (
+	"testing"
+
+	"parley"
+)
+
+// SetFaults has before called before each conditional batch, whose error keeps it from being sent, and after when it was
+// made, whose error takes the place of the answer. nil: nothing.
+func (s *Store) SetFaults(before, after func(parley.ChannelID) error) {
+	s.faults = faults{before, after}
+}
+
+// ErrNotSent is an error for before, which says that no replica was given the batch.
+var ErrNotSent = errNotSent
+
+// Forget forgets a channel's head, as a node does that has just started.
+func (s *Store) Forget(channel parley.ChannelID) { s.forget(channel) }
+
+// Cut closes the connections, so that nothing can be asked any more.
+func (s *Store) Cut() error { s.session.Close(); return nil }
+
+// Rows counts the entries of a channel that are stored.
+func (s *Store) Rows(t testing.TB, channel parley.ChannelID) (n int) {
+	t.Helper()
+	for bucket := range int64(100) {
+		var here int
+		err := s.session.Query(`SELECT count(*) FROM log WHERE channel = ? AND bucket = ? AND kind = 0`, string(channel), bucket).Scan(&here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += here
+	}
+	return n
+}
+
+// Stored is all that the store has of a channel's entries, whatever is shown of them.
+func (s *Store) Stored(t testing.TB, channel parley.ChannelID) (all string) {
+	t.Helper()
+	for bucket := range int64(10) {
+		for _, from := range []string{`body, extra FROM log`, `state, state FROM now`} {
+			rows := s.session.Query(`SELECT `+from+` WHERE channel = ? AND bucket = ?`, string(channel), bucket).Iter()
+			for body, more := []byte(nil), []byte(nil); rows.Scan(&body, &more); {
+				all += string(body) + string(more)
+			}
+			if err := rows.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return all
+}

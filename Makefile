@@ -7,7 +7,7 @@ run: ## a durable single node on 127.0.0.1:8080
 	@mkdir -p testenv/.cache/bin && go build -o testenv/.cache/bin/parley ./cmd/parley
 	@exec testenv/.cache/bin/parley dev
 
-cluster: ## three nodes over a Redis that it starts, behind HAProxy on 127.0.0.1:8080
+cluster: ## three nodes over a Redis (or STORE=cassandra) that it starts, behind HAProxy on 127.0.0.1:8080
 	@testenv/install go
 	@testenv/cluster
 

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -14,6 +15,7 @@ import (
 type Cluster struct {
 	Nodes    []string // addresses on which the nodes listen, where the balancer looks for them
 	Store    string   // URL of what they share, such as redis://127.0.0.1:6379
+	Bus      string   // URL of their bus and their store of presence; "": the store
 	Balancer string   // URL of the balancer
 }
 
@@ -43,10 +45,11 @@ func (c *Cluster) scene(binary, dir string, stderr io.Writer) (*scene, error) {
 		return nil, fmt.Errorf("make the secret of the nodes: %w", err)
 	}
 	s := &scene{url: c.Balancer}
+	bus := cmp.Or(c.Bus, c.Store)
 	for i, addr := range c.Nodes {
 		name := fmt.Sprint("n", i+1)
 		s.servers = append(s.servers, newServer(name, binary, stderr, "--node", name, "--listen", addr, "--log-level", "warn",
-			"--data", filepath.Join(dir, name), "--store", c.Store, "--bus", c.Store, "--presence", c.Store, "--presence-ttl", "5s",
+			"--data", filepath.Join(dir, name), "--store", c.Store, "--bus", bus, "--presence", bus, "--presence-ttl", "5s",
 			"--cluster-secret-file", file))
 	}
 	return s, nil

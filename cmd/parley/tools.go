@@ -15,7 +15,8 @@ import (
 type demoCmd struct {
 	Listen   string   `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address of the demo's page; port 0 picks a free one."`
 	Nodes    []string `sep:"," placeholder:"HOST:PORT" group:"Several nodes" help:"${help_demo_nodes}"`
-	Store    string   `placeholder:"URL" group:"Several nodes" help:"Store of these nodes: redis://HOST:PORT."`
+	Store    string   `placeholder:"URL" group:"Several nodes" help:"Store of these nodes: redis:// or cassandra://."`
+	Bus      string   `placeholder:"URL" group:"Several nodes" help:"Bus and presence of these nodes, if the store is not a Redis."`
 	Balancer string   `placeholder:"URL" group:"Several nodes" help:"URL of the load balancer in front of these nodes."`
 }
 
@@ -27,8 +28,8 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 	cfg := demo.Config{Binary: binary, Listen: c.Listen, Stdout: p.stdout, Stderr: p.stderr}
 	switch {
 	case len(c.Nodes) > 0 && c.Store != "" && c.Balancer != "":
-		cfg.Cluster = &demo.Cluster{Nodes: c.Nodes, Store: c.Store, Balancer: strings.TrimRight(c.Balancer, "/")}
-	case len(c.Nodes) > 0 || c.Store != "" || c.Balancer != "":
+		cfg.Cluster = &demo.Cluster{Nodes: c.Nodes, Store: c.Store, Bus: c.Bus, Balancer: strings.TrimRight(c.Balancer, "/")}
+	case len(c.Nodes) > 0 || c.Store != "" || c.Bus != "" || c.Balancer != "":
 		return refuse("--nodes, --store and --balancer belong together.", "Give all three, or run make cluster.")
 	}
 	err = demo.Run(ctx, cfg)

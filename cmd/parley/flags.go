@@ -23,6 +23,7 @@ type nodeFlags struct {
 	Bus             string        `default:"local" placeholder:"URL" group:"Store" help:"${help_bus}"`
 	Presence        string        `default:"memory" placeholder:"URL" group:"Store" help:"${help_presence}"`
 	RedisWait       int           `default:"0" placeholder:"N" group:"Store" help:"${help_redis_wait}"`
+	KeyRetention    time.Duration `default:"24h" placeholder:"TIME" group:"Store" help:"${help_key_retention}"`
 	Ingest          string        `placeholder:"URL" group:"Store" help:"${help_ingest}"`
 	HistoryMessages int64         `default:"0" placeholder:"N" group:"Store" help:"${help_history_messages}"`
 	HistoryAge      time.Duration `default:"0" placeholder:"TIME" group:"Store" help:"${help_history_age}"`

@@ -50,7 +50,7 @@ var helps = kong.Vars{
 	"help_bench_window":         "Unacknowledged messages of a publisher with --rate 0, below 64.",
 	"help_cluster_secret_file": "" +
 		"File with a secret that all nodes share, for tickets. Default: the secret of --auth-hmac-secret-file.",
-	"help_store": "embedded, or redis://HOST:PORT for several nodes (rediss:// with TLS).",
+	"help_store": "embedded; for several nodes redis://HOST:PORT (rediss:// with TLS) or cassandra://HOST,HOST/KEYSPACE.",
 	"help_bus": "" +
 		"Message bus between nodes: redis://HOST:PORT, nats://HOST:PORT or kafka://HOST:PORT; local for one node.",
 	"help_ingest": "" +
@@ -61,6 +61,9 @@ var helps = kong.Vars{
 	"help_dev_allowed_origins":       "Origins that may use parley from a browser, in addition to this machine's.",
 	"help_dev_auth_hmac_secret_file": "File with the secret for serve, which refusals name; dev requires no token.",
 	"help_demo_nodes":                "Addresses of several nodes, which the demo starts and shows in a second tab.",
+	"help_keys_store":                "Store of the server, if it has another than that directory: redis:// or cassandra://.",
+	"help_key_retention": "" +
+		"Cassandra: how long a repeated key is recognized, at least. The other stores recognize it as long as they keep the message.",
 	"help_redis_wait": "" +
 		"Replicas of a Redis store that must have a message before it is acknowledged (WAIT). With too few " +
 		"after 1s the outcome is unknown.",

@@ -28,6 +28,7 @@ type cli struct {
 	Bench   benchCmd   `cmd:"" help:"Measure a server, and check every delivery."`
 	Verify  verifyCmd  `cmd:"" help:"Check a server for lost, duplicate or reordered messages."`
 	Token   tokenCmd   `cmd:"" help:"Sign a token for a user."`
+	Store   storeCmd   `cmd:"" help:"Create, migrate and show the schema of a store."`
 	Keys    keysCmd    `cmd:"" help:"Manage API keys."`
 	Config  configCmd  `cmd:"" help:"Manage configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`

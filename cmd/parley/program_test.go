@@ -361,7 +361,12 @@ func TestDevTakesTheSettingsOfServe(t *testing.T) {
 func TestWhatCantWorkIsRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
-	refused(t, []string{"not in this version"}, "dev", "--store", "cassandra://127.0.0.1/parley")
+	refused(t, []string{"--store", "cassandra://HOST"}, "dev", "--store", "mysql://127.0.0.1/parley")
+	refused(t, []string{"--store", "keyspace"}, "dev", "--store", "cassandra://127.0.0.1")
+	refused(t, []string{"--store", "quorum"}, "dev", "--store", "cassandra://127.0.0.1/parley?consistency=one")
+	refused(t, []string{"--presence redis://"}, "dev", "--store", "cassandra://127.0.0.1/parley", "--bus", "redis://127.0.0.1")
+	refused(t, []string{"no schema"}, "store", "status", "--store", "redis://127.0.0.1")
+	refused(t, []string{"keyspace"}, "store", "init", "--store", "cassandra://127.0.0.1/")
 	refused(t, []string{"--redis-wait", "embedded"}, "dev", "--redis-wait", "1")
 	refused(t, []string{"--redis-wait", "negative"}, "dev", "--redis-wait=-1", "--store", "redis://127.0.0.1:1")
 	refused(t, []string{"--presence redis://"}, "dev", "--store", "redis://127.0.0.1", "--bus", "redis://127.0.0.1")

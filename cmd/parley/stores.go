@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/adapter/cassandra"
 	"parley/adapter/embedded"
 	"parley/adapter/mem"
 	"parley/adapter/redis"
@@ -70,9 +71,15 @@ func (f *nodeFlags) checkStores() error {
 	case !f.shared() && f.Bus != "local":
 		return refuse("--bus "+secretless(f.Bus)+" connects several nodes, but the embedded store is one node's own. Give one of:",
 			"  --bus local                                     # one node; or leave --bus out",
-			"  --store redis://HOST:PORT                       # a database that all nodes share")
+			"  --store redis://HOST:PORT                       # a database that all nodes share",
+			"  --store cassandra://HOST,HOST/KEYSPACE          # the same, for more than a machine's memory holds")
+	case schemeOf(f.Store) == "cassandra":
+		if err := cassandra.CheckURL(f.Store); err != nil {
+			return refuse(fmt.Sprintf("--store %s: %v.", secretless(f.Store), err), "docs/operations.md has what such a URL may say.")
+		}
 	case f.shared() && !redisURL(f.Store):
-		return refuse("--store "+secretless(f.Store)+": not in this version.", "Use --store embedded, or --store redis://HOST:PORT.")
+		return refuse("--store "+secretless(f.Store)+" is not a store that this version knows.",
+			"Use --store embedded, redis://HOST:PORT or cassandra://HOST,HOST/KEYSPACE.")
 	}
 	return f.checkBuses()
 }
@@ -108,10 +115,13 @@ func (n *node) openStores(ctx context.Context) (s *stores, err error) {
 			s = nil
 		}
 	}()
-	if n.flags.shared() {
-		err = n.openRedis(ctx, s)
-	} else {
+	switch {
+	case !n.flags.shared():
 		err = n.openEmbedded(s)
+	case redisURL(n.flags.Store):
+		err = n.openRedis(ctx, s)
+	default:
+		err = n.openCassandra(ctx, s)
 	}
 	if err != nil {
 		return s, err
@@ -133,6 +143,20 @@ func (n *node) openRedis(ctx context.Context, s *stores) error {
 		_, err := store.Bounds(ctx, "$control")
 		return err
 	}
+	return nil
+}
+
+func (n *node) openCassandra(ctx context.Context, s *stores) error {
+	f := n.flags
+	store, err := cassandra.Open(ctx, cassandra.Config{URL: f.Store, KeyRetention: f.KeyRetention, RetentionOf: n.spaces.Retention,
+		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
+	if err != nil {
+		return noSchema(f.Store, err)
+	}
+	s.Store, s.keys, s.once, s.closers = store, store, store, append(s.closers, store.Close)
+	s.index, s.outbox, s.run, s.promise = store, store, store.Run, store.Promise
+	n.log.Info("the store is a Cassandra", "url", secretless(f.Store), "promise", store.Promise())
+	s.refusal = store.Ready
 	return nil
 }
 

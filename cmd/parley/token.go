@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/adapter/cassandra"
 	"parley/adapter/embedded"
 	"parley/adapter/redis"
 	"parley/auth"
@@ -121,7 +122,7 @@ type keysCmd struct {
 
 type keysFlags struct {
 	Data  string `default:"./parley-data" placeholder:"DIR" help:"Data directory of the server."`
-	Store string `default:"embedded" placeholder:"URL" help:"Store of the server, if it has another than that directory: redis://HOST:PORT."`
+	Store string `default:"embedded" placeholder:"URL" help:"${help_keys_store}"`
 }
 
 // open opens the keys that the flags name.
@@ -129,8 +130,15 @@ func (f *keysFlags) open(ctx context.Context) (keys parley.Keys, close func() er
 	switch {
 	case f.Store == "embedded":
 		return embedded.OpenKeys(f.Data), func() error { return nil }, nil
+	case schemeOf(f.Store) == "cassandra":
+		store, err := cassandra.Open(ctx, cassandra.Config{URL: f.Store})
+		if err != nil {
+			return nil, nil, noSchema(f.Store, err)
+		}
+		return store, store.Close, nil
 	case !redisURL(f.Store):
-		return nil, nil, refuse("--store "+secretless(f.Store)+": not in this version.", "Use --data DIR, or --store redis://HOST:PORT.")
+		return nil, nil, refuse("--store "+secretless(f.Store)+" is not a store that this version knows.",
+			"Use --data DIR, --store redis://HOST:PORT or --store cassandra://HOST,HOST/KEYSPACE.")
 	}
 	store, err := redis.Open(ctx, redis.Config{URL: f.Store})
 	if err != nil {

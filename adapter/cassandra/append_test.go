@@ -167,6 +167,24 @@ func TestLostBatchIsSentAgain(t *testing.T) {
 	}
 }
 
+// A head that is so old that what came after it was removed only costs a try.
+func TestHeadBeforeWhatWasRemovedOnlyCostsATry(t *testing.T) {
+	cfg := config(t)
+	now := time.Unix(1_800_000_000, 0)
+	cfg.Clock = func() time.Time { return now }
+	cfg.Retention = parley.Retention{Seconds: 60}
+	s := open(t, cfg, 2)
+	stored(t, s[0].Append(t.Context(), room, plain(1, "first")...))
+	stored(t, s[1].Append(t.Context(), room, plain(5, "other")...))
+	now = now.Add(time.Hour)
+	if err := s[1].Trim(t.Context(), room); err != nil || s[1].Rows(t, room) != 0 {
+		t.Fatal(err)
+	}
+	if ids := stored(t, s[0].Append(t.Context(), room, plain(1, "next")...)); ids[0] != 7 {
+		t.Errorf("%v", ids)
+	}
+}
+
 // What no replica was given is not stored, and never will be.
 func TestUnsentBatchIsRefused(t *testing.T) {
 	s := open(t, config(t), 2)

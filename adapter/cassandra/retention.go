@@ -134,6 +134,14 @@ func (s *Store) setFloor(ctx context.Context, channel parley.ChannelID, to, befo
 // sweep empties the full buckets below the floor, and what follows from their entries. Their heads remain.
 func (s *Store) sweep(ctx context.Context, channel parley.ChannelID, c *channelRow) error {
 	for bucket := c.swept; (bucket+1)*s.size < c.floor; bucket++ {
+		last, err := s.rows(ctx, channel, (bucket+1)*s.size, (bucket+1)*s.size, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 && s.young(&last[0]) {
+			s.grow(channel)
+			return nil
+		}
 		for from := max(bucket*s.size, c.cut) + 1; from <= (bucket+1)*s.size; {
 			rs, err := s.rows(ctx, channel, from, (bucket+1)*s.size, maxRun)
 			if err != nil {
@@ -161,6 +169,14 @@ func (s *Store) sweep(ctx context.Context, channel parley.ChannelID, c *channelR
 	return s.sweepLast(ctx, channel, c)
 }
 
+// removedAfter is how old an entry is, at least, when it is removed: a batch that lost its answer looks for its own entry, for
+// batchTime at most, and clocks differ.
+const removedAfter = 2 * time.Minute
+
+func (s *Store) young(r *row) bool {
+	return r.Time > s.now()-parley.Timestamp(removedAfter.Microseconds())
+}
+
 // sweepLast removes entries below the floor from the last bucket, under the condition that the head does not move meanwhile: a
 // channel that is as busy as that soon fills the bucket.
 func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *channelRow) error {
@@ -181,6 +197,10 @@ func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *chan
 				return err
 			}
 			continue
+		}
+		if s.young(&rs[len(rs)-1]) {
+			s.grow(channel)
+			return nil
 		}
 		q := s.session.Batch(gocql.UnloggedBatch)
 		q.Query(`UPDATE log SET head = ? WHERE channel = ? AND bucket = ? IF head = ?`, h.id, string(channel), bucket, h.id)

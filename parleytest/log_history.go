@@ -119,7 +119,7 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 // After any history each message is read as it is now, and each change with the message as it
 // was after it.
 func testChangeHistory(t *testing.T, h logHarness) {
-	for seed := range uint64(6) {
+	for seed := range uint64(histories(6, h.Slow)) {
 		log := h.Open(t, nil)
 		rnd := rand.New(rand.NewPCG(seed, 9))
 		hs := &history{gone: map[int64]bool{}, replies: map[int64]int64{}}

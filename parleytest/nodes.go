@@ -34,6 +34,16 @@ type StoreHarness struct {
 	// Trim applies retention at once. nil if the store always does. In RunIndex and RunRoster nothing is trimmed
 	// at any other time.
 	Trim func(t *testing.T, s Store)
+	// Slow says that each call takes milliseconds: tests that try many histories try some.
+	Slow bool
+}
+
+// histories is how many of n random histories a test tries.
+func histories(n int, slow bool) int {
+	if slow {
+		return max(1, n/4)
+	}
+	return n
 }
 
 // nodes is a store in which each call goes to another handle. What follows from entries is taken
@@ -242,6 +252,7 @@ func (n *nodes) Revoked(ctx context.Context, user parley.UserID) (parley.Timesta
 type logHarness struct {
 	Open   func(t *testing.T, clock func() time.Time) parley.Log
 	Reopen func(t *testing.T, log parley.Log) parley.Log // nil: see StoreHarness
+	Slow   bool
 }
 
 type logTest struct {
@@ -250,7 +261,7 @@ type logTest struct {
 }
 
 func runLog(t *testing.T, h StoreHarness, tests []logTest) {
-	lh := logHarness{Open: func(t *testing.T, clock func() time.Time) parley.Log { return newNodes(h.Open(t, clock)) }}
+	lh := logHarness{Slow: h.Slow, Open: func(t *testing.T, clock func() time.Time) parley.Log { return newNodes(h.Open(t, clock)) }}
 	if h.Reopen != nil {
 		lh.Reopen = func(t *testing.T, log parley.Log) parley.Log { return reopened(t, h, log.(*nodes)) }
 	}
@@ -274,6 +285,7 @@ type rosterHarness struct {
 	Open   func(t *testing.T) Store
 	Reopen func(t *testing.T, s Store) Store       // the same one if the store does not outlive its process
 	Trim   func(t *testing.T, s Store, keep int64) // at once trims room to the newest keep entries
+	Slow   bool
 }
 
 type rosterTest struct {
@@ -283,6 +295,7 @@ type rosterTest struct {
 
 func runRoster(t *testing.T, h StoreHarness, tests []rosterTest) {
 	rh := rosterHarness{
+		Slow: h.Slow,
 		Open: func(t *testing.T) Store { return newNodes(h.Open(t, nil)) },
 		Reopen: func(t *testing.T, s Store) Store {
 			if h.Reopen == nil {

@@ -377,7 +377,7 @@ func testUnreadModel(t *testing.T, h rosterHarness) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	users := []parley.UserID{"a", "b", "c"}
-	for range 12 {
+	for range histories(12, h.Slow) {
 		s := h.Open(t)
 		m := &unreadModel{pointers: map[parley.UserID]int64{}}
 		for step := range 80 {

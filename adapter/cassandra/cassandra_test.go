@@ -128,6 +128,7 @@ func harness(trims bool) parleytest.StoreHarness {
 		return all
 	}
 	h := parleytest.StoreHarness{
+		Slow: true,
 		Open: func(t *testing.T, clock func() time.Time) []parleytest.Store {
 			cfg := config(t)
 			cfg.Clock, cfg.SweepEvery = clock, 20*time.Millisecond

@@ -21,6 +21,7 @@ type Constants struct {
 	ConnectCPU      float64 `json:"connect_cpu_us"`   // µs of a handshake and two subscriptions
 	DeliveryCPU     float64 `json:"delivery_cpu_us"`  // µs of one delivery in rooms
 	PublishCPU      float64 `json:"publish_cpu_us"`   // µs of one message until it is acknowledged
+	EnvelopeCPU     float64 `json:"envelope_cpu_us"`  // µs of a node for one message of another node
 	BusCPU          float64 `json:"bus_cpu_us"`       // µs of the broker for one announcement to one node
 	RedisAppends    float64 `json:"redis_appends"`    // messages a second that one Redis stores
 }
@@ -81,17 +82,42 @@ const (
 	digests    = 5   // a second
 )
 
-// Make plans.
+// Make plans. What the bus brings depends on the number of nodes, and that on what the bus brings, so it is reckoned until it stays.
 func Make(c Constants, w Wants) Plan {
-	p := Plan{Wants: w, Members: w.Users / w.Channels}
+	p := Plan{Wants: w, Members: w.Users / w.Channels, Nodes: 1}
 	p.Deliveries = w.Rate * p.Members
-	const micro = 1e-6
+	for range 20 {
+		if before := p.Nodes; p.size(c) == before {
+			break
+		}
+	}
+	p.NodeMemory = c.NodeBytes + w.Users/p.Nodes*(c.ConnectionBytes+c.KernelBytes)
+	if p.Nodes > 1 {
+		p.Digest = min(w.Rate/digests, w.Channels) * digests * 16
+		p.BusCores = p.Envelopes * c.BusCPU * micro
+		p.Stores = math.Ceil(w.Rate / (c.RedisAppends * loadCPU))
+	}
+	p.PerDay = w.Rate * 86400 * (w.Size + rowBytes)
+	return p
+}
+
+const micro = 1e-6
+
+// size finds the number of nodes for what so many as it has now bring to each other.
+func (p *Plan) size(c Constants) (nodes float64) {
+	w := p.Wants
+	if p.Envelopes = 0; p.Nodes > 1 {
+		// A channel's readers are spread: of so many nodes, this many have at least one of them.
+		p.Envelopes = w.Rate * p.Nodes * (1 - math.Pow(1-1/p.Nodes, p.Members))
+	}
 	p.Parts = []Part{
 		{"silent connections", w.Users * c.IdleCPU},
 		{"deliveries", p.Deliveries * c.DeliveryCPU * micro},
 		{"messages until they are acknowledged", w.Rate * c.PublishCPU * micro},
+		{"messages of other nodes", p.Envelopes * c.EnvelopeCPU * micro},
 		{"a tenth that reconnects within a minute", w.Users * reconnects / reconnect * c.ConnectCPU * micro},
 	}
+	p.Cores = 0
 	for _, part := range p.Parts {
 		p.Cores += part.Cores
 	}
@@ -112,17 +138,7 @@ func Make(c Constants, w Wants) Plan {
 	if p.Nodes > 1 {
 		p.Nodes++ // one may die
 	}
-	p.NodeMemory = c.NodeBytes + w.Users/p.Nodes*(c.ConnectionBytes+c.KernelBytes)
-	if p.Nodes > 1 {
-		// A channel's readers are spread: of so many nodes, this many have at least one of them.
-		with := p.Nodes * (1 - math.Pow(1-1/p.Nodes, p.Members))
-		p.Envelopes = w.Rate * with
-		p.Digest = min(w.Rate/digests, w.Channels) * digests * 16
-		p.BusCores = p.Envelopes * c.BusCPU * micro
-		p.Stores = math.Ceil(w.Rate / c.RedisAppends)
-	}
-	p.PerDay = w.Rate * 86400 * (w.Size + rowBytes)
-	return p
+	return p.Nodes
 }
 
 // String is the plan for people.

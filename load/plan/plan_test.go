@@ -7,7 +7,7 @@ import (
 
 func sample() Constants {
 	return Constants{ConnectionBytes: 1000, NodeBytes: 50 << 20, KernelBytes: 4000, IdleCPU: 1e-6, ConnectCPU: 200, DeliveryCPU: 10,
-		PublishCPU: 30, BusCPU: 10, RedisAppends: 10_000}
+		PublishCPU: 30, EnvelopeCPU: 0, BusCPU: 10, RedisAppends: 10_000}
 }
 
 func TestTheLimitThatIsReachedFirstDecides(t *testing.T) {
@@ -41,9 +41,23 @@ func TestTheBusBringsAMessageOnlyToNodesWithReaders(t *testing.T) {
 	}
 }
 
+func TestWhatNodesTellEachOtherIsReckonedToo(t *testing.T) {
+	w := Wants{Users: 1e6, Channels: 1e5, Rate: 20_000, Size: 200, Cores: 4, Memory: 64 << 30, Files: 2e6}
+	c := sample()
+	alone := Make(c, w)
+	c.EnvelopeCPU = 50
+	p := Make(c, w)
+	if told := p.Envelopes * 50e-6; p.Nodes <= alone.Nodes || p.Cores < alone.Cores+told*0.8 {
+		t.Errorf("%g nodes and %g cores, %g and %g if they told each other nothing", p.Nodes, p.Cores, alone.Nodes, alone.Cores)
+	}
+	if n := p.Nodes; p.size(c) != n {
+		t.Errorf("%g nodes need %g", n, p.Nodes)
+	}
+}
+
 func TestTheConstantsOfThisBuildAreAllThere(t *testing.T) {
 	c := Measured()
-	for _, v := range []float64{c.ConnectionBytes, c.NodeBytes, c.KernelBytes, c.IdleCPU, c.ConnectCPU, c.DeliveryCPU, c.PublishCPU, c.BusCPU,
+	for _, v := range []float64{c.ConnectionBytes, c.NodeBytes, c.KernelBytes, c.IdleCPU, c.ConnectCPU, c.DeliveryCPU, c.PublishCPU, c.EnvelopeCPU, c.BusCPU,
 		c.RedisAppends} {
 		if v <= 0 {
 			t.Errorf("a constant is %g: %+v", v, c)

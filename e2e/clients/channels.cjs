@@ -9,6 +9,7 @@ run(async ({ browser, args: [base, anna, bob, zoe] }) => {
   const { visit, calm } = visitor(browser, base, { expected: /status of 40[134]/ })
   const enter = async (token, query, options) => {
     const v = await visit(query, options)
+    await v.page.waitForSelector('#name[type=password]')
     await v.write(token, '#name')
     await v.connected()
     return v

@@ -5,7 +5,26 @@ const { run } = require('../../testenv/clients/browser.cjs')
 const { visitor, looks } = require('./page.cjs')
 
 run(async ({ browser, args: [base, token, expired] }) => {
-  const { visit, calm } = visitor(browser, base, { expected: /status of 401/ })
+  const { visit, tab, calm } = visitor(browser, base, { expected: /status of 401/ })
+
+  // A token that is pasted before the server has said that it requires one is not taken for a name.
+  const early = await browser.newContext()
+  let go
+  const known = new Promise(resolve => { go = resolve })
+  await early.route('**/api/**', async r => {
+    await known
+    await r.continue()
+  })
+  const eager = await tab(early, {})
+  assert.ok(await eager.page.isDisabled('#name'))
+  const written = eager.write(token, '#name')
+  go()
+  await written
+  await eager.connected()
+  assert.deepEqual(await eager.page.evaluate(() => localStorage.getItem('parley-name')), null)
+  await calm(eager)
+  await early.close()
+
   for (const [look, options] of looks) {
     const v = await visit({}, options)
     await v.page.waitForSelector('#welcome', { state: 'visible' })

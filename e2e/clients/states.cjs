@@ -50,6 +50,8 @@ run(async ({ browser, say, heard, args: [base] }) => {
   const edges = await page.$$eval('#channels .line > time', all => all.map(n => n.getBoundingClientRect().right))
   assert.ok(edges.length >= 2)
   assert.equal(new Set(edges).size, 1, String(edges))
+  const badge = await page.$eval('[data-channel=team] .count', n => [n.getBoundingClientRect().right, getComputedStyle(n).justifySelf])
+  assert.deepEqual(badge, [edges[0], 'end']) // and is no wider than what it says
 
   // Join goes by posting, and returns when somebody removes the user.
   await page.press('#text', 'Control+k')

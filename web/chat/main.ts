@@ -26,6 +26,11 @@ function begin(who: Identity): void {
   ask(false)
   const now = session = new Session(who, {
     unauthorized: () => { if (session === now) outside(whyRefused(who.token)) },
+    admitted: () => {
+      if (session !== now || !input.disabled) return
+      input.disabled = false
+      if (document.activeElement === document.body) takeFocus()
+    },
     nameless: () => rename(),
     moved: () => page.closeDrawers(),
   })
@@ -40,7 +45,9 @@ function begin(who: Identity): void {
     },
     shortcuts: showShortcuts,
   })
-  if (!who.user && !who.token) ask(true)
+  if (who.user || who.token) return
+  ask(true)
+  input.disabled = true // until it is clear that the server does not ask for a token, which must not get there
 }
 
 /** Ends the visit and asks for a token. */
@@ -74,6 +81,7 @@ function ask(on: boolean): void {
   input.placeholder = words
   input.setAttribute("aria-label", words)
   input.setCustomValidity("")
+  input.disabled = false
   input.value = on && !asksToken ? session?.name ?? "" : ""
   form.querySelector("button")!.textContent = asksToken ? "Sign in" : "Continue"
 }

@@ -209,8 +209,8 @@ export class Room {
     const known = this.get(m.id)
     names.learn(m.user, m.name)
     this.#view.add(m)
-    this.#posted?.add(m.user)
-    if (m.user !== "guest" && !this.members.has(m.user)) { // who posts becomes one
+    if (m.user !== this.me) this.#posted?.add(m.user)
+    if (m.user !== "guest" && m.user !== this.me && !this.members.has(m.user)) { // an own one counts when it is durable: it may come by after a removal
       this.members.add(m.user)
       this.#tell("people")
     }

@@ -22,6 +22,8 @@ const kept = 12
 export interface SessionEvents {
   /** The server wants a token, or another one. */
   unauthorized(): void
+  /** The server lets the visitor in. */
+  admitted(): void
   /** A guest wants to do what needs a name. */
   nameless(): void
   /** Another channel is shown. */
@@ -106,6 +108,7 @@ export class Session {
     inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room?.name) notify.tell(entry) })
     this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
     client.on("state", ({ status, error }) => {
+      if (status === "connected") events.admitted()
       if (status === "refused" && error?.code === "unauthorized") events.unauthorized()
     })
     this.#listen()
@@ -219,6 +222,7 @@ export class Session {
     try {
       const [first] = await readable(this.#client, this.#token, 1)
       if (this.#life.signal.aborted || this.#room) return
+      this.#events.admitted()
       this.#home = first?.channel ?? ""
       if (first) this.#follow()
       else this.#talk.nowhere()

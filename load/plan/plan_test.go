@@ -57,7 +57,8 @@ func TestWhatNodesTellEachOtherIsReckonedToo(t *testing.T) {
 
 func TestTheConstantsOfThisBuildAreAllThere(t *testing.T) {
 	c := Measured()
-	for _, v := range []float64{c.ConnectionBytes, c.NodeBytes, c.KernelBytes, c.IdleCPU, c.ConnectCPU, c.DeliveryCPU, c.PublishCPU, c.EnvelopeCPU, c.BusCPU,
+	for _, v := range []float64{c.ConnectionBytes, c.NodeBytes, c.KernelBytes, c.IdleCPU, c.ConnectCPU, c.DeliveryCPU, c.PublishCPU,
+		c.EnvelopeCPU, c.BusCPU,
 		c.RedisAppends} {
 		if v <= 0 {
 			t.Errorf("a constant is %g: %+v", v, c)

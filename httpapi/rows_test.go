@@ -107,7 +107,7 @@ func TestRowsPerRequest(t *testing.T) {
 		method, _, _ := strings.Cut(c.route, " ")
 		seen[c.route] = true
 		least := int64(-1)
-		for range 3 { // the server's own work reads now and then too
+		for try := 0; try < 3 || least > c.most && try < 300; try++ { // the server's own work reads now and then too
 			before := log.RowsRead()
 			a := s.do(method, c.path, c.body, "Content-Type: application/json")
 			if a.StatusCode >= 400 && method == "GET" || a.StatusCode == 400 || a.StatusCode >= 500 {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// docs/security.md names a test for each threat; they have to be there.
+// docs/security.md names a test for each threat; they must be there.
 func TestTheTestsThatSecurityNamesExist(t *testing.T) {
 	doc, err := os.ReadFile("docs/security.md")
 	if err != nil {

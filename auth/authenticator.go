@@ -20,7 +20,7 @@ const Cookie = "parley_token"
 type Config struct {
 	Secret   []byte                   // signs tokens with HS256; nil: none does
 	JWKS     string                   // URL of public keys for RS256, ES256 and EdDSA; "": none
-	Issuer   string                   // what iss has to be; "": anything
+	Issuer   string                   // what iss must be; "": anything
 	Audience string                   // what aud has to contain; "": anything
 	Keys     *Keys                    // of back ends; nil: none
 	Tickets  *Tickets                 // required

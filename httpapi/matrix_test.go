@@ -25,7 +25,7 @@ import (
 
 // Who may do what, where. rights names, for each kind of user and of channel, all that
 // is allowed, in the letters of a token's channels: r read, w write, p see presence, a
-// administer. Nothing else is: what stands in no table has to be refused, with the same
+// administer. Nothing else is: what stands in no table must be refused, with the same
 // words whether the channel is there or not.
 
 const apiKey = "key-of-a-back-end"

@@ -45,7 +45,7 @@ func (p *pages) changed(channel parley.ChannelID, of int64, deleted bool) {
 	})
 }
 
-// forget drops those pages of a channel. Who reads in one of them reads it anew.
+// forget drops those pages of a channel. Who reads in one of them reads it again.
 func (p *pages) forget(channel parley.ChannelID, which func(*page) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

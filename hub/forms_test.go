@@ -12,7 +12,7 @@ import (
 )
 
 // A hundred readers of a form are given the very same bytes, live and from a page:
-// what has to be done to make them (compressing, packing) is done once.
+// what must be done to make them (compressing, packing) is done once.
 func TestAMessageIsMadeOncePerForm(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, strings.Repeat("an old message, ", 50))

@@ -9,7 +9,7 @@ import (
 	"parley/wire"
 )
 
-// ErrBehind is what Next returns when the next bytes have to be read from the
+// ErrBehind is what Next returns when the next bytes must be read from the
 // store: call Load, which may block, and then Next again.
 var ErrBehind = errors.New("the next bytes are in the store")
 

@@ -14,7 +14,7 @@ import (
 
 const (
 	pageIDs   = 256      // a page begins at a multiple of this, plus one
-	pageGrown = 64 << 10 // an open page of this many bytes is continued, not read anew
+	pageGrown = 64 << 10 // an open page of this many bytes is continued, not read again
 )
 
 // page is a run of a channel's messages, read once and encoded once per form.
@@ -101,7 +101,7 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 		}
 		p.mu.Lock()
 		p.drop(key, pg)
-		if p.entry(key) != nil { // somebody else began anew already
+		if p.entry(key) != nil { // somebody else began again already
 			p.mu.Unlock()
 			return p.at(ctx, key, after)
 		}

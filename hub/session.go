@@ -40,7 +40,7 @@ type pendingOutput struct {
 	// the owner's
 	at       *follow // whom Next was at last
 	page     *page   // of at, being read since it is behind; nil for none
-	isBehind bool    // such a page has to be read by Load
+	isBehind bool    // such a page must be read by Load
 	taken    span    // what Next returned, if it was messages of at alone
 }
 
@@ -156,7 +156,7 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	return start, nil
 }
 
-// See says anew of each channel whether the session is told who is there.
+// See says again of each channel whether the session is told who is there.
 func (s *Session) See(sees func(parley.ChannelID) bool) {
 	for f := range s.follows() {
 		f.presenceHidden = !sees(f.topic.channel)

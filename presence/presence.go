@@ -117,7 +117,7 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name strin
 }
 
 // Leave counts one less. A user whom nothing else keeps goes after the grace; a poll or two
-// of before, or one beside a stream, is nothing (lease.go).
+// of an earlier time, or one beside a stream, is nothing (lease.go).
 func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

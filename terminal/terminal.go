@@ -46,7 +46,7 @@ func Color(w io.Writer, getenv func(string) string) bool {
 	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
-// Live says whether w is a terminal on which a line can be written anew.
+// Live says whether w is a terminal on which a line can be written again.
 func Live(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

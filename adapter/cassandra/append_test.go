@@ -89,7 +89,7 @@ func TestAppendCrossesBorders(t *testing.T) {
 
 func TestStaleHeadOnlyCostsATry(t *testing.T) {
 	s := open(t, config(t), 2)
-	for i := range 2 * testBucket { // each of them has the head of before
+	for i := range 2 * testBucket { // each of them has a head that is no longer the channel's
 		if got := stored(t, s[i%2].Append(t.Context(), room, plain(1, fmt.Sprint(i, "."))...)); got[0] != int64(i+1) {
 			t.Fatalf("message %d has id %d", i, got[0])
 		}

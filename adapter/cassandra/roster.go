@@ -18,7 +18,7 @@ type memberRow struct {
 	role              parley.Role
 	read, count, left int64 // the pointer when the user joined; the head when the user left
 	joined            parley.Timestamp
-	removals          int64 // meta.removals when it was written: a row of before is that of a user who left
+	removals          int64 // meta.removals when it was written: an earlier row is that of a user who left
 	muted             bool
 }
 

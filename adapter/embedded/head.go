@@ -13,7 +13,7 @@ import (
 
 // head is a channel's place in memory. While somebody holds it (pins > 0) the
 // cache keeps it, so builder, completer and readers of one channel always
-// share one head, and a head that is loaded anew has nothing in flight: what
+// share one head, and a head that is loaded again has nothing in flight: what
 // the database shows of it then is durable.
 type head struct {
 	channel parley.ChannelID
@@ -27,7 +27,7 @@ type head struct {
 	mu      sync.Mutex // guards the rest
 	loaded  bool
 	durable bounds
-	shadows map[rowID][]shadow // of rows that are in flight anew
+	shadows map[rowID][]shadow // of rows that are in flight again
 }
 
 // bounds of what readers may see.
@@ -44,7 +44,7 @@ type rowID struct {
 	id   int64
 }
 
-// shadow is what a row was before a batch in flight wrote it anew, nil if there was none. Reads of the
+// shadow is what a row was before a batch in flight wrote it again, nil if there was none. Reads of the
 // database see the new row at once, readers of the log only when it is durable.
 type shadow struct {
 	batch uint64
@@ -83,7 +83,7 @@ func (h *head) advance(batch uint64, r record) {
 	}
 }
 
-// cover keeps what a row is before the batch that is being built writes it anew; nil if
+// cover keeps what a row is before the batch that is being built writes it again; nil if
 // there is none.
 func (h *head) cover(kind byte, id int64, value []byte) {
 	h.mu.Lock()

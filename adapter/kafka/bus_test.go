@@ -21,10 +21,10 @@ import (
 
 func TestBus(t *testing.T) {
 	parleytest.RunBus(t, func(t *testing.T) parleytest.BusHarness {
-		w := new(wires)
+		w := new(parleytest.Wires)
 		cfg := config(t)
-		cfg.Dial = w.dial
-		return parleytest.BusHarness{Buses: buses(t, cfg), Break: w.cut}
+		cfg.Dial = w.Dial
+		return parleytest.BusHarness{Buses: buses(t, cfg), Break: w.Cut}
 	})
 }
 
@@ -57,8 +57,8 @@ func TestOnlyWhatWasJoinedIsDecoded(t *testing.T) {
 	cfg := config(t)
 	b := buses(t, cfg)[0].(*kafka.Bus)
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
 	cl := raw(t)
 	for _, r := range []*kgo.Record{
 		{Key: []byte("other"), Value: []byte("damaged")},
@@ -74,7 +74,7 @@ func TestOnlyWhatWasJoinedIsDecoded(t *testing.T) {
 	if err := b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 7}); err != nil {
 		t.Fatal(err)
 	}
-	if e := soon(t, "an envelope", got); e.Head != 7 {
+	if e := parleytest.Soon(t, "an envelope", got); e.Head != 7 {
 		t.Errorf("delivered %+v", e)
 	}
 	if n := b.Ignored(); n != 2 {
@@ -92,8 +92,8 @@ func TestOtherSystemsReadTheValue(t *testing.T) {
 		return append(dst, "value of "+e.Channel...)
 	}
 	b := buses(t, cfg)[0]
-	run(t, b, listener{deliver: func(parley.Envelope) {}, lost: func() {}})
-	join(t, b, "any")
+	parleytest.StartBus(t, b, parleytest.Listener{})
+	parleytest.Join(t, b, "any")
 	for _, e := range []parley.Envelope{
 		{Channel: "room", Head: 1, Messages: []parley.Message{{ID: 1}}},
 		{Channel: "room", Event: new(parley.Event)},
@@ -122,14 +122,14 @@ func TestAddedPartitionsAreRead(t *testing.T) {
 	cfg := config(t)
 	all := buses(t, cfg)
 	got, lost := make(chan parley.Envelope, 1000), make(chan struct{}, 1000)
-	run(t, all[0], listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() { lost <- struct{}{} }})
-	run(t, all[1], listener{deliver: func(parley.Envelope) {}, lost: func() { lost <- struct{}{} }})
+	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() { lost <- struct{}{} }})
+	parleytest.StartBus(t, all[1], parleytest.Listener{OnLost: func() { lost <- struct{}{} }})
 	names := make([]parley.ChannelID, 40)
 	for i := range names {
 		names[i] = parley.ChannelID(fmt.Sprint("c", i))
-		join(t, all[0], names[i])
+		parleytest.Join(t, all[0], names[i])
 	}
-	join(t, all[1], "other")
+	parleytest.Join(t, all[1], "other")
 	req := kmsg.NewPtrCreatePartitionsRequest()
 	topic := kmsg.NewCreatePartitionsRequestTopic()
 	topic.Topic, topic.Count = topicOf(cfg), 16
@@ -137,10 +137,10 @@ func TestAddedPartitionsAreRead(t *testing.T) {
 	if res, err := req.RequestWith(t.Context(), raw(t)); err != nil || kerr.ErrorForCode(res.Topics[0].ErrorCode) != nil {
 		t.Fatal(res, err)
 	}
-	soon(t, "Lost", lost)
-	soon(t, "Lost on both nodes", lost)
-	join(t, all[0], "ready")
-	join(t, all[1], "ready")
+	parleytest.Soon(t, "Lost", lost)
+	parleytest.Soon(t, "Lost on both nodes", lost)
+	parleytest.Join(t, all[0], "ready")
+	parleytest.Join(t, all[1], "ready")
 	for _, name := range names { // they lie in other partitions than before
 		if err := all[1].Publish(t.Context(), parley.Envelope{Channel: name, Head: 1}); err != nil {
 			t.Fatal(err)
@@ -148,7 +148,7 @@ func TestAddedPartitionsAreRead(t *testing.T) {
 	}
 	heard := map[parley.ChannelID]bool{}
 	for len(heard) < len(names) {
-		heard[soon(t, "an envelope of each channel", got).Channel] = true
+		heard[parleytest.Soon(t, "an envelope of each channel", got).Channel] = true
 	}
 }
 
@@ -165,14 +165,14 @@ func TestBusOverTLSWithPassword(t *testing.T) {
 	at := fmt.Sprintf("%s:%d/t%d?ca=%s/tls/ca.crt", host, n+2000, systems.Add(1), server.Dir())
 	b := buses(t, kafka.Config{URL: "kafka://parley:secret@" + at})[0]
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
 	if err := b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 7}); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "an envelope", got)
+	parleytest.Soon(t, "an envelope", got)
 	wrong := buses(t, kafka.Config{URL: "kafka://parley:wrong@" + at})[0]
-	run(t, wrong, listener{deliver: func(parley.Envelope) {}, lost: func() {}})
+	parleytest.StartBus(t, wrong, parleytest.Listener{})
 	if err := wrong.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 7}); err == nil || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("published with a wrong password: %v", err)
 	}
@@ -194,8 +194,8 @@ func TestBusOutlivesItsBrokers(t *testing.T) {
 	got := make([]chan parley.Envelope, len(all))
 	for i, b := range all {
 		got[i] = make(chan parley.Envelope, 100_000)
-		run(t, b, listener{deliver: func(e parley.Envelope) { got[i] <- e }, lost: func() {}})
-		join(t, b, "room")
+		parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got[i] <- e }})
+		parleytest.Join(t, b, "room")
 	}
 	head := int64(0)
 	// reaches demands that what one node publishes comes to all, tried until it does.

@@ -19,10 +19,10 @@ import (
 
 func TestBus(t *testing.T) {
 	parleytest.RunBus(t, func(t *testing.T) parleytest.BusHarness {
-		w := new(wires)
+		w := new(parleytest.Wires)
 		cfg := config(t)
-		cfg.Dial = w.dial
-		return parleytest.BusHarness{Buses: buses(t, cfg), Break: w.cut}
+		cfg.Dial = w.Dial
+		return parleytest.BusHarness{Buses: buses(t, cfg), Break: w.Cut}
 	})
 }
 
@@ -37,38 +37,12 @@ func buses(t *testing.T, cfg adapter.Config) (all []parley.Bus) {
 	return all
 }
 
-func TestBusOfSlowHandlerHasLost(t *testing.T) {
-	b := buses(t, config(t))[0]
-	held, lost := make(chan struct{}), make(chan struct{}, 1)
-	run(t, b, listener{deliver: func(parley.Envelope) { <-held }, lost: func() {
-		select {
-		case lost <- struct{}{}:
-		default:
-		}
-	}})
-	join(t, b, "room")
-	var sending sync.WaitGroup
-	for range 20 {
-		sending.Go(func() {
-			for range 1000 {
-				if err := b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 1}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	sending.Wait()
-	join(t, b, "after") // the server has taken all
-	close(held)
-	soon(t, "Lost", lost)
-}
-
 func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 	cfg := config(t)
 	b := buses(t, cfg)[0].(*adapter.Bus)
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
 	url, prefix, _ := strings.Cut(cfg.URL, "?prefix=")
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -83,8 +57,8 @@ func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-	if e := soon(t, "an envelope", got); e.Head != 7 {
+	parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	if e := parleytest.Soon(t, "an envelope", got); e.Head != 7 {
 		t.Errorf("delivered %+v", e)
 	}
 	if n := b.Ignored(); n != 4 {
@@ -96,17 +70,17 @@ func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 func TestChannelsWithDotsAreApart(t *testing.T) {
 	all := buses(t, config(t))
 	got := make(chan parley.Envelope, 100)
-	run(t, all[0], listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	run(t, all[1], listener{deliver: func(parley.Envelope) {}, lost: func() {}})
+	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.StartBus(t, all[1], parleytest.Listener{})
 	for _, c := range []parley.ChannelID{"a.b", "a..b.", "$inbox/al.ice", "last"} {
-		join(t, all[0], c)
+		parleytest.Join(t, all[0], c)
 	}
-	join(t, all[1], "other")
+	parleytest.Join(t, all[1], "other")
 	for i, c := range []parley.ChannelID{"a", "a.c", "b", "a.b", "a.b.c", "a..b.", "$inbox/al.ice", "$inbox/al", "last"} {
-		publish(t, all[1], parley.Envelope{Channel: c, Head: int64(i)})
+		parleytest.Publish(t, all[1], parley.Envelope{Channel: c, Head: int64(i)})
 	}
 	for _, want := range []parley.ChannelID{"a.b", "a..b.", "$inbox/al.ice", "last"} {
-		if e := soon(t, "an envelope", got); e.Channel != want {
+		if e := parleytest.Soon(t, "an envelope", got); e.Channel != want {
 			t.Errorf("delivered %q, want %q", e.Channel, want)
 		}
 	}
@@ -129,10 +103,10 @@ func TestBusOverTLSWithToken(t *testing.T) {
 	ca := filepath.Join(s.Dir(), "tls", "ca.crt")
 	b := buses(t, adapter.Config{URL: "nats://secret@" + host + "?ca=" + ca})[0]
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
-	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-	soon(t, "an envelope", got)
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
+	parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	parleytest.Soon(t, "an envelope", got)
 	for _, url := range []string{"nats://secret@" + host + "?tls=true", "nats://wrong@" + host + "?ca=" + ca, "nats://" + host} {
 		if p, err := adapter.Open(t.Context(), adapter.Config{URL: url}); err == nil {
 			p.Close()
@@ -164,10 +138,10 @@ func TestUsersAndKeysAreLetIn(t *testing.T) {
 	got := make(chan parley.Envelope, 10)
 	for _, url := range []string{"nats://parley:secret@" + host, "nats://" + host + "?nkey=" + file} {
 		b := buses(t, adapter.Config{URL: url})[0]
-		run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-		join(t, b, "room")
-		publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-		soon(t, "an envelope", got)
+		parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+		parleytest.Join(t, b, "room")
+		parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+		parleytest.Soon(t, "an envelope", got)
 	}
 	if s, err := adapter.Open(t.Context(), adapter.Config{URL: "nats://parley:wrong@" + host}); err == nil {
 		s.Close()
@@ -180,10 +154,10 @@ func TestBusJoinsAgainWhenNATSWasAway(t *testing.T) {
 	all := buses(t, adapter.Config{URL: s.URL(t)})
 	b, other := all[0], all[1]
 	got, lost, cut := make(chan parley.Envelope, 10), make(chan struct{}, 10), make(chan struct{}, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() { lost <- struct{}{} }})
-	run(t, other, listener{deliver: func(parley.Envelope) {}, lost: func() { cut <- struct{}{} }})
-	join(t, b, "room")
-	join(t, other, "any")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() { lost <- struct{}{} }})
+	parleytest.StartBus(t, other, parleytest.Listener{OnLost: func() { cut <- struct{}{} }})
+	parleytest.Join(t, b, "room")
+	parleytest.Join(t, other, "any")
 	if _, err := s.Control("kill"); err != nil {
 		t.Fatal(err)
 	}
@@ -195,14 +169,14 @@ func TestBusJoinsAgainWhenNATSWasAway(t *testing.T) {
 	if _, err := s.Control("up"); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "Lost", lost)
-	soon(t, "Lost on the other node", cut)
-	if err := soon(t, "Join", joined); err != nil {
+	parleytest.Soon(t, "Lost", lost)
+	parleytest.Soon(t, "Lost on the other node", cut)
+	if err := parleytest.Soon(t, "Join", joined); err != nil {
 		t.Error(err)
 	}
 	for _, channel := range []parley.ChannelID{"room", "later"} {
-		publish(t, other, parley.Envelope{Channel: channel, Head: 7})
-		if e := soon(t, "an envelope", got); e.Channel != channel || e.Head != 7 {
+		parleytest.Publish(t, other, parley.Envelope{Channel: channel, Head: 7})
+		if e := parleytest.Soon(t, "an envelope", got); e.Channel != channel || e.Head != 7 {
 			t.Errorf("delivered %+v", e)
 		}
 	}
@@ -218,7 +192,7 @@ func TestClusterOutlivesOneOfItsServers(t *testing.T) {
 	news := make(chan struct{}, 1)
 	for i, b := range all {
 		heads[i] = map[int64]bool{}
-		run(t, b, listener{lost: func() {}, deliver: func(e parley.Envelope) {
+		parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) {
 			mu.Lock()
 			heads[i][e.Head] = true
 			mu.Unlock()
@@ -227,7 +201,7 @@ func TestClusterOutlivesOneOfItsServers(t *testing.T) {
 			default:
 			}
 		}})
-		join(t, b, "room")
+		parleytest.Join(t, b, "room")
 	}
 	done := make(chan struct{})
 	var sending sync.WaitGroup
@@ -249,7 +223,7 @@ func TestClusterOutlivesOneOfItsServers(t *testing.T) {
 	close(done)
 	sending.Wait()
 	for i, b := range all {
-		join(t, b, "again") // it is connected
+		parleytest.Join(t, b, "again") // it is connected
 		for head := int64(-10 * (i + 1)); ; head-- {
 			if b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: head}) == nil && arrived(&mu, heads, head, news) {
 				break
@@ -309,4 +283,8 @@ func TestConfigurationIsChecked(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
+}
+
+func TestBusOfSlowHandlerHasLost(t *testing.T) {
+	parleytest.SlowHandlerLoses(t, buses(t, config(t))[0])
 }

@@ -155,15 +155,15 @@ func messages(t *testing.T, cfg nats.Config) uint64 {
 func TestBrokenConnectionsLoseNoPresence(t *testing.T) {
 	cfg := config(t)
 	steady := stores[*nats.Store](t, cfg)[0]
-	w := new(wires)
-	cfg.Dial = w.dial
+	w := new(parleytest.Wires)
+	cfg.Dial = w.Dial
 	broken := stores[*nats.Store](t, cfg)[0]
 	var want []parley.UserID
 	for i, u := range users(60) {
 		beat(t, steady, fmt.Sprint("n", i%3), false, u)
 		want = append(want, u)
 		if i%4 == 0 {
-			w.cut()
+			w.Cut()
 		}
 	}
 	for { // until it is connected again

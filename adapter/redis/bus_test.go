@@ -1,11 +1,8 @@
 package redis_test
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"parley"
 	"parley/adapter/redis"
@@ -30,89 +27,17 @@ func buses(t *testing.T, cfg redis.Config) (all []parley.Bus) {
 	return all
 }
 
-// listener is what a bus tells of.
-type listener struct {
-	deliver func(parley.Envelope)
-	lost    func()
-}
-
-func (l listener) Deliver(e parley.Envelope) { l.deliver(e) }
-func (l listener) Lost()                     { l.lost() }
-
-// run runs a bus until the test ends.
-func run(t *testing.T, b parley.Bus, h parley.BusHandler) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := b.Run(ctx, h); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { stop(); running.Wait() })
-}
-
-func join(t *testing.T, b parley.Bus, channel parley.ChannelID) {
-	t.Helper()
-	if err := b.Join(t.Context(), channel); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func publish(t *testing.T, b parley.Bus, e parley.Envelope) {
-	t.Helper()
-	if err := b.Publish(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// soon demands that something comes.
-func soon[T any](t *testing.T, what string, from <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(testenv.Patience):
-		t.Fatalf("not in time: %s", what)
-	}
-	return v
-}
-
-func TestBusOfSlowHandlerHasLost(t *testing.T) {
-	b := buses(t, config(t))[0]
-	held, lost := make(chan struct{}), make(chan struct{}, 1)
-	run(t, b, listener{deliver: func(parley.Envelope) { <-held }, lost: func() {
-		select {
-		case lost <- struct{}{}:
-		default:
-		}
-	}})
-	join(t, b, "room")
-	var sending sync.WaitGroup
-	for range 20 {
-		sending.Go(func() {
-			for range 500 {
-				if err := b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 1}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	sending.Wait()
-	close(held)
-	soon(t, "Lost", lost)
-}
-
 func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 	cfg := config(t)
 	b := buses(t, cfg)[0].(*redis.Bus)
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
 	for _, message := range []string{"\x02x", "\x01\x01", "x"} {
 		cli(t, "PUBLISH", cfg.Prefix+"chat:room", message)
 	}
-	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-	if e := soon(t, "an envelope", got); e.Head != 7 {
+	parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	if e := parleytest.Soon(t, "an envelope", got); e.Head != 7 {
 		t.Errorf("delivered %+v", e)
 	}
 	if n := b.Ignored(); n != 3 {
@@ -130,9 +55,9 @@ func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
 	all := buses(t, redis.Config{URL: server.URL(t)})
 	b, other := all[0], all[1]
 	got, lost := make(chan parley.Envelope, 10), make(chan struct{}, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() { lost <- struct{}{} }})
-	run(t, other, listener{deliver: func(parley.Envelope) {}, lost: func() {}})
-	join(t, b, "room")
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() { lost <- struct{}{} }})
+	parleytest.StartBus(t, other, parleytest.Listener{})
+	parleytest.Join(t, b, "room")
 	if _, err := server.Control("kill"); err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +69,13 @@ func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
 	if _, err := server.Control("up"); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "Lost", lost)
-	if err := soon(t, "Join", joined); err != nil {
+	parleytest.Soon(t, "Lost", lost)
+	if err := parleytest.Soon(t, "Join", joined); err != nil {
 		t.Error(err)
 	}
 	for _, channel := range []parley.ChannelID{"room", "later"} {
-		publish(t, other, parley.Envelope{Channel: channel, Head: 7})
-		if e := soon(t, "an envelope", got); e.Channel != channel || e.Head != 7 {
+		parleytest.Publish(t, other, parley.Envelope{Channel: channel, Head: 7})
+		if e := parleytest.Soon(t, "an envelope", got); e.Channel != channel || e.Head != 7 {
 			t.Errorf("delivered %+v", e)
 		}
 	}
@@ -165,4 +90,8 @@ func TestConfigurationIsChecked(t *testing.T) {
 			t.Errorf("the error shows the password: %v", err)
 		}
 	}
+}
+
+func TestBusOfSlowHandlerHasLost(t *testing.T) {
+	parleytest.SlowHandlerLoses(t, buses(t, config(t))[0])
 }

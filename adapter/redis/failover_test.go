@@ -8,6 +8,7 @@ import (
 
 	"parley"
 	"parley/adapter/redis"
+	"parley/parleytest"
 	"parley/testenv"
 )
 
@@ -61,17 +62,17 @@ func TestClusterFailsOver(t *testing.T) {
 	s := openOne(t, cfg)
 	all := buses(t, cfg)
 	got, lost := make(chan parley.Envelope, 200_000), make(chan struct{}, 1)
-	run(t, all[0], listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {
+	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() {
 		select {
 		case lost <- struct{}{}:
 		default:
 		}
 	}})
-	run(t, all[1], listener{deliver: func(parley.Envelope) {}, lost: func() {}})
+	parleytest.StartBus(t, all[1], parleytest.Listener{})
 	var channels []parley.ChannelID
 	for i := range 60 {
 		channels = append(channels, parley.ChannelID(fmt.Sprint("c", i)))
-		join(t, all[0], channels[i])
+		parleytest.Join(t, all[0], channels[i])
 	}
 	arrivesInTime(t, all, channels, got, 1)
 	before := post(t, s, "1", "one")
@@ -89,8 +90,8 @@ func TestClusterFailsOver(t *testing.T) {
 		t.Errorf("after the failover: %+v", after)
 	}
 	if _, err := s.Read(t.Context(), "room", parley.Cursor{ID: 1, Epoch: before.Epoch}, 10); !errors.Is(err, parley.ErrEpoch) {
-		t.Errorf("a cursor of before: %v", err)
+		t.Errorf("a cursor of the epoch that ended: %v", err)
 	}
-	soon(t, "Lost", lost)
+	parleytest.Soon(t, "Lost", lost)
 	arrivesInTime(t, all, channels, got, 1_000_000)
 }

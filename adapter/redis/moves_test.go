@@ -14,6 +14,7 @@ import (
 
 	"parley"
 	"parley/adapter/redis"
+	"parley/parleytest"
 	"parley/testenv"
 )
 
@@ -162,17 +163,17 @@ func TestBusWhileSlotsMove(t *testing.T) {
 	cfg.Prefix = "m:"
 	all := buses(t, cfg)
 	got, lost := make(chan parley.Envelope, 200_000), make(chan struct{}, 1)
-	run(t, all[0], listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {
+	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() {
 		select {
 		case lost <- struct{}{}:
 		default:
 		}
 	}})
-	run(t, all[1], listener{deliver: func(parley.Envelope) {}, lost: func() {}})
+	parleytest.StartBus(t, all[1], parleytest.Listener{})
 	channels := make([]parley.ChannelID, 100)
 	for i := range channels {
 		channels[i] = parley.ChannelID(fmt.Sprint("c", i))
-		join(t, all[0], channels[i])
+		parleytest.Join(t, all[0], channels[i])
 	}
 	arrivesInTime(t, all, channels, got, 1)
 	m := mover{t, addrs}
@@ -180,7 +181,7 @@ func TestBusWhileSlotsMove(t *testing.T) {
 		for p := range 8 {
 			m.move(fmt.Sprintf("m:{chat%d}:x", p), func() {})
 		}
-		soon(t, "Lost", lost)
+		parleytest.Soon(t, "Lost", lost)
 		arrivesInTime(t, all, channels, got, 1000*(round+1))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"parley"
 	"parley/adapter/redis"
+	"parley/parleytest"
 )
 
 // tryAll uses a Redis as store, bus and presence.
@@ -15,10 +16,10 @@ func tryAll(t *testing.T, cfg redis.Config) {
 	t.Helper()
 	b := buses(t, cfg)[0]
 	got := make(chan parley.Envelope, 10)
-	run(t, b, listener{deliver: func(e parley.Envelope) { got <- e }, lost: func() {}})
-	join(t, b, "room")
-	publish(t, b, parley.Envelope{Channel: "room", Head: 7})
-	if e := soon(t, "an envelope", got); e.Channel != "room" || e.Head != 7 {
+	parleytest.StartBus(t, b, parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }})
+	parleytest.Join(t, b, "room")
+	parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
+	if e := parleytest.Soon(t, "an envelope", got); e.Channel != "room" || e.Head != 7 {
 		t.Errorf("delivered %+v", e)
 	}
 	s := openOne(t, cfg)

@@ -76,14 +76,14 @@ func (f *nodeFlags) check() error {
 		}
 	}
 	wrong((f.TLSCert == "") != (f.TLSKey == ""), "--tls-cert and --tls-key belong together.", "Give both, or neither.")
-	wrong(f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat, "the heartbeat's times have to be 10ms at least.",
+	wrong(f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat, "the heartbeat's times must be at least 10ms.",
 		"Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	wrong(f.HeartbeatTimeout < f.HeartbeatInterval, fmt.Sprintf(
 		"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
 		f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	wrong(f.PresenceTTL < time.Second, fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL),
 		"Try --presence-ttl 60s.")
-	wrong(f.MaxSubscriptions < 1, "--max-subscriptions has to be 1 at least.")
+	wrong(f.MaxSubscriptions < 1, "--max-subscriptions must be at least 1.")
 	all = append(all, notNegative(
 		amount{"history-messages", float64(f.HistoryMessages)}, amount{"history-age", float64(f.HistoryAge)},
 		amount{"recent-memory", float64(f.RecentMemory)}, amount{"memory-limit", float64(f.MemoryLimit)},

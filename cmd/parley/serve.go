@@ -149,7 +149,7 @@ func (c *serveCmd) refuseKeys(ctx context.Context, stored parley.Keys, err error
 	if _, bad := stored.ListKeys(ctx); bad != nil && c.shared() {
 		hint = "They are in the store, which must be reachable: --store " + secretless(c.Store)
 	} else if bad != nil {
-		hint = "Restore that file from a copy, or remove it and make the keys anew: parley keys add NAME --data " + c.Data
+		hint = "Restore that file from a copy, or remove it and make new keys: parley keys add NAME --data " + c.Data
 	}
 	return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 }

@@ -174,7 +174,7 @@ func (n *node) openEmbedded(s *stores) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS), isNowhere(f.Data):
 		return refuse(fmt.Sprintf("the data directory can't be used: %v.", err), "Give --data a directory that this user may write.")
 	default:
-		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin anew: --data DIR", err)
+		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin with an empty one: --data DIR", err)
 	}
 	s.Store, s.keys, s.once, s.closers = log, embedded.OpenKeys(f.Data), mem.NewOnce(nil), append(s.closers, log.Close)
 	s.run, s.reopened, s.damaged, s.rowsRead = log.Run, log.OnReopened, log.Damaged, log.RowsRead

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// certificate loads what TLS needs, nil without TLS. Files that change are read anew.
+// certificate loads what TLS needs, nil without TLS. Files that change are read again.
 func (f *nodeFlags) certificate(log *slog.Logger) (*tls.Config, error) {
 	if f.TLSCert == "" {
 		return nil, nil

@@ -52,7 +52,7 @@ func (c *tokenCmd) Run(p *program) error {
 		return refuse("--user: " + parley.AsError(err).Detail + ".")
 	}
 	if c.For <= 0 {
-		return refuse("--for has to be more than nothing.", "Try --for 1h.")
+		return refuse("--for must be more than zero.", "Try --for 1h.")
 	}
 	now := time.Now()
 	claims := auth.Claims{

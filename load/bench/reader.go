@@ -97,7 +97,7 @@ func (r *reader) path(resume bool) string {
 		path = "/api/stream/" + channel
 	case a.Transport == "long-poll":
 		path, resume = "/api/messages/poll", true
-		q.Set("timeout", fmt.Sprint(15+r.index%31)) // as many come anew in one second as in another
+		q.Set("timeout", fmt.Sprint(15+r.index%31)) // as many begin in one second as in another
 		if !r.welcomed {                            // the first is answered at once
 			q.Set("timeout", "0")
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/backoff"
 )
 
 // What became of a draft that was not simply stored (lua/batch.lua).
@@ -102,7 +103,7 @@ func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, strin
 		if ctx.Err() != nil || errors.Is(err, errReplicas) || errors.Is(err, parley.ErrClosed) {
 			return rueidis.RedisMessage{}, "", fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 		}
-		pause(ctx, min(try, 2))
+		backoff.Wait(ctx, min(try, 2))
 	}
 }
 

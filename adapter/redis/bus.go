@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"parley"
 	"parley/internal/codec"
+	"parley/internal/relay"
 )
 
 // Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each
@@ -25,30 +24,22 @@ import (
 // What Redis delivers waits in another, which Run empties.
 type Bus struct {
 	// fixed after construction
-	options rueidis.ClientOption
-	prefix  string
-	wake    chan struct{}
-	tried   chan struct{} // closed by connect when it has tried to connect, with or without success
-	ended   chan struct{} // closed when Run has returned
-	ran     atomic.Bool
-	ignored atomic.Int64
+	options  rueidis.ClientOption
+	prefix   string
+	arrivals *relay.Arrivals[rueidis.PubSubMessage]
+	tried    chan struct{} // closed by connect when it has tried to connect, with or without success
+	ended    chan struct{} // closed when Run has returned
+	ran      atomic.Bool
+	ignored  atomic.Int64
 
 	joins   subscriptions
 	changed chan struct{} // holds a token if a connection is broken, or a server has ended subscriptions
 
-	mu      sync.Mutex
-	client  rueidis.Client // nil while Run has not connected
-	waiting []rueidis.PubSubMessage
-	size    int // of waiting, in bytes
-	lost    bool
+	mu     sync.Mutex
+	client rueidis.Client // nil while Run has not connected
 }
 
 var _ parley.Bus = (*Bus)(nil)
-
-const (
-	maxWaiting     = 8192 // messages of a node that does not keep up; what comes then is lost
-	maxWaitingSize = 32 << 20
-)
 
 // NewBus returns the bus of one node, not connected yet.
 func NewBus(cfg Config) (*Bus, error) {
@@ -56,7 +47,7 @@ func NewBus(cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), tried: make(chan struct{}),
+	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), arrivals: relay.NewArrivals[rueidis.PubSubMessage](), tried: make(chan struct{}),
 		ended: make(chan struct{}), joins: newSubscriptions()}, nil
 }
 
@@ -76,23 +67,8 @@ func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
 		connecting.Wait()
 		close(b.ended)
 	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-b.wake:
-		}
-		b.mu.Lock()
-		waiting, lost := b.waiting, b.lost
-		b.waiting, b.size, b.lost = nil, 0, false
-		b.mu.Unlock()
-		if lost {
-			h.Lost()
-		}
-		for _, m := range waiting {
-			b.deliver(m, h)
-		}
-	}
+	b.arrivals.Run(ctx, h.Lost, func(m rueidis.PubSubMessage) { b.deliver(m, h) })
+	return nil
 }
 
 func (b *Bus) deliver(m rueidis.PubSubMessage, h parley.BusHandler) {
@@ -123,31 +99,7 @@ func (b *Bus) channelOf(name string) parley.ChannelID {
 }
 
 // received puts what Redis delivers in the queue. It is called by the goroutine that reads the connection.
-func (b *Bus) received(m rueidis.PubSubMessage) {
-	b.mu.Lock()
-	if len(b.waiting) < maxWaiting && b.size < maxWaitingSize {
-		b.waiting = append(b.waiting, m)
-		b.size += len(m.Message)
-	} else {
-		b.lost = true
-	}
-	b.mu.Unlock()
-	b.ring()
-}
-
-func (b *Bus) lose() {
-	b.mu.Lock()
-	b.lost = true
-	b.mu.Unlock()
-	b.ring()
-}
-
-func (b *Bus) ring() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
+func (b *Bus) received(m rueidis.PubSubMessage) { b.arrivals.Put(m, len(m.Message)) }
 
 // Publish implements parley.Bus. It waits until Redis has taken the envelope, and at the beginning until Run has tried to connect.
 func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
@@ -193,21 +145,4 @@ func (b *Bus) Join(ctx context.Context, channel parley.ChannelID) error {
 func (b *Bus) Leave(_ context.Context, channel parley.ChannelID) error {
 	b.joins.put(channel, false)
 	return nil
-}
-
-// backoff is how long to wait before a try: twice as long each time, up to 2 s, and by chance from half of it on, so
-// that not all nodes try at once.
-func backoff(try int) time.Duration {
-	d := min(50*time.Millisecond<<min(try, 6), 2*time.Second)
-	return d/2 + rand.N(d/2)
-}
-
-// pause waits before a try, or until ctx ends.
-func pause(ctx context.Context, try int) {
-	t := time.NewTimer(backoff(try))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

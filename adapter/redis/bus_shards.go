@@ -87,7 +87,7 @@ func (l *links) subscribe(ctx context.Context, client rueidis.Client, calls []su
 		}
 	}
 	if lost {
-		l.bus.lose()
+		l.bus.arrivals.Lose()
 	}
 	return left, errors.Join(errs...)
 }

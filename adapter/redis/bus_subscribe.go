@@ -7,6 +7,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/backoff"
 )
 
 // subscriptions are the channels that a node has joined, and the joins and leaves that wait.
@@ -103,7 +104,7 @@ func (b *Bus) connect(ctx context.Context) {
 			calls, err = l.subscribe(ctx, client, calls)
 		}
 		if err != nil {
-			pause(ctx, failures)
+			backoff.Wait(ctx, failures)
 			failures++
 			continue
 		}

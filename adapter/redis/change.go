@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/backoff"
 	"parley/internal/codec"
 )
 
@@ -74,7 +75,7 @@ func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.
 			return parley.Result{}, parley.ErrNoMessage
 		}
 		if try > 2 {
-			pause(ctx, 0)
+			backoff.Wait(ctx, 0)
 		}
 	}
 	return parley.Result{}, fmt.Errorf("%w: others change message %d all the time", parley.ErrUnavailable, d.Change.Of)

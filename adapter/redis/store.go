@@ -16,6 +16,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"parley"
+	"parley/internal/backoff"
 )
 
 // Store is one node's way into a store in Redis. What belongs to a channel lies in the channel's slot, and each write
@@ -154,7 +155,7 @@ func retried(ctx context.Context, make func() error) func() error {
 			if !moving(err) || ctx.Err() != nil || time.Now().After(until) {
 				return err
 			}
-			pause(ctx, 0)
+			backoff.Wait(ctx, 0)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (a *AdminConns) follow(nc net.Conn, state http.ConnState) (close net.Conn) 
 	}
 	most := a.Most
 	if most == 0 {
-		most = Share().admin
+		most = Share(true).admin
 	}
 	if state != http.StateNew || a.all <= most {
 		return nil

@@ -13,7 +13,11 @@ import (
 // Whatever the limit, the store keeps what it needs, and clients get what is left.
 func TestDescriptorsAreShared(t *testing.T) {
 	for _, limit := range []int{32, 64, 100, 256, 512, 1024, 4096, 65536, 1 << 20, 1 << 30} {
-		s := share(limit)
+		few := share(limit, false)
+		if few.store != min(limit/2, 256) || few.store+few.admin+few.away+few.public != limit {
+			t.Errorf("of %d, where the store has no files: %+v", limit, few)
+		}
+		s := share(limit, true)
 		if s.store < min(limit/2, 256) || s.admin < 1 || s.away < 1 || s.public < limit/8 || s.store+s.admin+s.away+s.public != limit {
 			t.Errorf("of %d: %+v", limit, s)
 		}

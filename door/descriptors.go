@@ -5,13 +5,16 @@ package door
 // served, and the rest.
 type Descriptors struct{ store, admin, away, public int }
 
-// Share divides the process's own limit.
-func Share() Descriptors { return share(descriptors()) }
+// Share divides the process's own limit. files: the store keeps files open in this process.
+func Share(files bool) Descriptors { return share(descriptors(), files) }
 
-// share divides a limit. The store gets an eighth, at least 256 and at most what it can
-// use; a process that may have few keeps half for it.
-func share(limit int) (s Descriptors) {
-	s.store = max(min(limit/8, maxFiles+64), min(limit/2, 256))
+// share divides a limit. A store with files gets an eighth, at most what it can use. Any store gets at
+// least 256; a process that may have few keeps half for it.
+func share(limit int, files bool) (s Descriptors) {
+	s.store = min(limit/2, 256)
+	if files {
+		s.store = max(s.store, min(limit/8, maxFiles+64))
+	}
 	s.admin = max(1, min(limit/16, 32))
 	s.away = max(1, min(limit/16, 64))
 	s.public = limit - s.store - s.admin - s.away

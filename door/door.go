@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Limiter     *Limiter            // nil: no limits per address
 	TLS         *tls.Config         // nil: without TLS
+	Share       Descriptors         // how the process's descriptors are divided; zero: Share(true)
 	Patience    time.Duration       // a client may take nothing of an answer for this long; 0: forever
 	MaxStreams  int                 // 0: as many as there are descriptors
 	MemoryLimit int64               // bytes, near which no new streams are accepted; 0: none
@@ -57,9 +58,12 @@ func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, Share().away), accepted: make(chan accepted),
+	if cfg.Share == (Descriptors{}) {
+		cfg.Share = Share(true)
+	}
+	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, cfg.Share.away), accepted: make(chan accepted),
 		closed: make(chan struct{})}
-	d.full = func() bool { return d.open() >= Share().public }
+	d.full = func() bool { return d.open() >= cfg.Share.public }
 	if cfg.TLS != nil {
 		d.http1 = cfg.TLS.Clone()
 		d.http1.NextProtos = []string{"http/1.1"}

@@ -104,13 +104,10 @@ func TestRecordsOfATopicArePublishedOnceEach(t *testing.T) {
 		}
 		return sum
 	}
-	some := func() { // until more of it is there
-		before := heads()
-		becomes(t, "more records", true, func() bool { return heads() > before })
-	}
 	for i := range 2 {
+		before := heads()
 		produce(i*count/4, (i+1)*count/4)
-		some()
+		becomes(t, "more records", true, func() bool { return heads() > before }) // all or some of them
 		node.Kill()
 		node.Restart()
 	}

@@ -47,8 +47,8 @@ func NewBus(cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), arrivals: relay.NewArrivals[rueidis.PubSubMessage](), tried: make(chan struct{}),
-		ended: make(chan struct{}), joins: newSubscriptions()}, nil
+	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), arrivals: relay.NewArrivals[rueidis.PubSubMessage](),
+		tried: make(chan struct{}), ended: make(chan struct{}), joins: newSubscriptions()}, nil
 }
 
 // Ignored is how many envelopes were not delivered because they are of a later version, or damaged.

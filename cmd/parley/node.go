@@ -205,7 +205,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 		return nil, err
 	}
 	s.door = door.New(o.public, s.engine,
-		door.Config{Limiter: n.limiter, TLS: o.secure, Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
+		door.Config{Limiter: n.limiter, TLS: o.secure, Share: door.Share(!f.shared()), Patience: f.HeartbeatTimeout, MaxStreams: f.MaxConnections,
 			MemoryLimit: f.MemoryLimit << 20, OnRefused: events.Refused, Logger: n.log})
 	answers := limit.NewAnswers(limit.AnswersConfig{})
 	cfg := transport.Config{Compression: f.Compression, HeartbeatInterval: f.HeartbeatInterval, HeartbeatTimeout: f.HeartbeatTimeout,

@@ -163,7 +163,7 @@ func (n *node) openCassandra(ctx context.Context, s *stores) error {
 func (n *node) openEmbedded(s *stores) error {
 	f := n.flags
 	log, err := embedded.Open(f.Data,
-		embedded.Config{MaxFiles: door.Share().Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
+		embedded.Config{MaxFiles: door.Share(true).Files(), Fsync: embedded.Fsync(f.Fsync), Logger: n.log, RetentionOf: n.spaces.Retention,
 			Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	switch {
 	case err == nil:

@@ -35,6 +35,7 @@ type Store struct {
 	revoked    map[parley.UserID]parley.Timestamp
 	keys       map[string]parley.Key
 	unfinished map[string]map[parley.ChannelID]struct{} // by node
+	rows       map[string]map[string][]byte             // by group
 }
 
 // NewStore makes an empty store.
@@ -46,7 +47,7 @@ func NewStore(cfg StoreConfig) *Store {
 		projected: cfg.Projected, epoch: 1, channels: map[parley.ChannelID]*channel{},
 		lists:   map[parley.UserID]map[parley.ChannelID]struct{}{},
 		revoked: map[parley.UserID]parley.Timestamp{}, keys: map[string]parley.Key{},
-		unfinished: map[string]map[parley.ChannelID]struct{}{}}
+		unfinished: map[string]map[parley.ChannelID]struct{}{}, rows: map[string]map[string][]byte{}}
 }
 
 // Open is a node's way into the store.

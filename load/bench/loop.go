@@ -25,8 +25,12 @@ type loop struct {
 	posts []func()
 }
 
-// turnEvery is how often the loop's owner has its turn, at least.
-const turnEvery = 5 * time.Millisecond
+// turnEvery is how often the loop's owner has its turn while it has something to do, idleTurn else: many processes
+// that wake up for nothing take a machine's time from those that work.
+const (
+	turnEvery = 5 * time.Millisecond
+	idleTurn  = time.Second
+)
 
 func newLoop() (*loop, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -52,12 +56,12 @@ func (l *loop) do(f func()) {
 	<-done
 }
 
-// run serves until the process ends. turn may open and close connections.
-func (l *loop) run(turn func()) error {
+// run serves until the process ends. turn may open and close connections, and reports whether it has more to do soon.
+func (l *loop) run(turn func() bool) error {
 	events := make([]unix.EpollEvent, 256)
-	next := time.Now()
+	next, every := time.Now(), turnEvery
 	for {
-		n, err := unix.EpollWait(l.epoll, events, int(turnEvery/time.Millisecond))
+		n, err := unix.EpollWait(l.epoll, events, int(every/time.Millisecond))
 		if err != nil && err != unix.EINTR {
 			return fmt.Errorf("wait for descriptors: %w", err)
 		}
@@ -72,7 +76,9 @@ func (l *loop) run(turn func()) error {
 			f()
 		}
 		if now := time.Now(); n < len(events) || now.After(next) {
-			turn()
+			if every = idleTurn; turn() {
+				every = turnEvery
+			}
 			next = now.Add(turnEvery)
 		}
 	}

@@ -87,8 +87,8 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 	return nil
 }
 
-// turn does what is due.
-func (s *Swarm) turn() {
+// turn does what is due, and reports whether more will be soon.
+func (s *Swarm) turn() bool {
 	now := time.Now()
 	if s.opening != nil {
 		s.opening.turn(s, now)
@@ -101,6 +101,7 @@ func (s *Swarm) turn() {
 			s.loop.flush(r)
 		}
 	}
+	return s.opening != nil || len(s.waiting) > 0
 }
 
 // later lets a short poll be followed by the next.

@@ -24,7 +24,7 @@ type Config struct {
 	Node     string        // names this run of the node among the others; required with a Bus
 	Bus      parley.Bus    // nil: there are no other nodes
 	Index    parley.Index  // is projected after each append; nil: the log's own, which it writes with each append
-	Outbox   parley.Outbox // with Index: what other nodes finish if this one dies; nil: nobody does
+	Outbox   parley.Outbox // with Index or AddWork: what other nodes finish if this one dies; nil: nobody does
 	Settings uint64        // a hash of the settings that must be the same on every node
 	Logger   *slog.Logger  // slog.Default()
 	Events   parley.Events
@@ -44,6 +44,7 @@ type Feed struct {
 	facts  func(channel parley.ChannelID, facts []parley.Fact)
 	told   func(e parley.Event, followers int)
 	missed func(channel parley.ChannelID)
+	works  []Work
 	events atomic.Uint64 // of this node, so many were given to the bus
 
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
@@ -105,7 +106,13 @@ func (f *Feed) Hub() *hub.Hub { return f.hub }
 // after the entries were delivered here. Neither may block. It is called before the first
 // Publish.
 func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel parley.ChannelID, facts []parley.Fact)) {
-	f.grown, f.facts = grown, facts
+	f.grown = func(channel parley.ChannelID) {
+		grown(channel)
+		for _, w := range f.works {
+			w.Grown(channel)
+		}
+	}
+	f.facts = facts
 }
 
 // Shared reports whether there may be other nodes.
@@ -176,9 +183,7 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 	}
 	f.take(channel, epoch, entries)
 	f.tell(channel, epoch, entries)
-	if !derived {
-		f.project(channel)
-	}
+	f.project(channel, derived)
 	for i := range results {
 		if len(results[i].Facts) > 0 {
 			f.facts(channel, results[i].Facts)

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,10 +57,18 @@ func (f *Feed) begin(channel parley.ChannelID) error {
 			if err != nil {
 				return errors.Join(errOutbox, err)
 			}
-			o.mu.Lock() // a channel has one queue, so nobody else has noted it
-			o.channels[channel] = &unfinished{inFlight: 1}
+			o.mu.Lock()
+			if u = o.channels[channel]; u == nil { // else somebody has noted it at the same time
+				u = &unfinished{}
+				o.channels[channel] = u
+			}
+			if u.removing == nil {
+				u.inFlight++
+				o.mu.Unlock()
+				return nil
+			}
 			o.mu.Unlock()
-			return nil
+			continue
 		case u.removing == nil:
 			u.inFlight++
 			o.mu.Unlock()
@@ -90,7 +99,7 @@ func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
 	o := &f.outbox
 	o.mu.Lock()
 	u := o.channels[channel]
-	if f.cfg.Outbox == nil || u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) {
+	if f.cfg.Outbox == nil || u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) || f.worksOn(channel) {
 		o.mu.Unlock()
 		return
 	}
@@ -108,7 +117,7 @@ func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
 // takeOver projects what nodes that have died left unfinished, and what this node could not be
 // sure of, until ctx ends.
 func (f *Feed) takeOver(ctx context.Context) error {
-	for pause(ctx, takeOverLook) {
+	for first := f.cfg.Bus == nil; first || pause(ctx, takeOverLook); first = false { // alone, what this node's run before has left is at hand
 		f.outbox.mu.Lock()
 		for channel, u := range f.outbox.channels {
 			if u.inFlight == 0 {
@@ -120,7 +129,7 @@ func (f *Feed) takeOver(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		for _, node := range f.digest.silent(nodes, f.cfg.Node, f.cfg.Clock()) {
+		for _, node := range f.gone(nodes) {
 			_ = f.finish(ctx, node) // the next time
 		}
 	}
@@ -156,6 +165,14 @@ func (f *Feed) finish(ctx context.Context, node string) error {
 		}
 		after = channels[len(channels)-1]
 	}
+}
+
+// gone returns those nodes that do not run any more.
+func (f *Feed) gone(nodes []string) []string {
+	if f.cfg.Bus == nil {
+		return slices.DeleteFunc(nodes, func(node string) bool { return node == f.cfg.Node })
+	}
+	return f.digest.silent(nodes, f.cfg.Node, f.cfg.Clock())
 }
 
 // silent returns those nodes that were not heard of for so long that they are gone. A node is

@@ -12,9 +12,9 @@ import (
 const projectRead = 256
 
 // project has what follows from a channel's entries written, where the log does not do that
-// itself.
-func (f *Feed) project(channel parley.ChannelID) {
-	if f.cfg.Index != nil {
+// itself, and given to those who work on them.
+func (f *Feed) project(channel parley.ChannelID, derived bool) {
+	if f.cfg.Index != nil && !derived || len(f.works) > 0 {
 		f.projects.add(channel)
 	}
 }
@@ -25,7 +25,7 @@ const projectedWithin = 2 * time.Second
 // Projected waits until what follows from this node's appends to channels can be read, at
 // most for a while. A store that derives in Append has nothing to wait for.
 func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
-	if f.cfg.Index == nil {
+	if f.cfg.Index == nil { // what works on entries is not waited for
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, projectedWithin)
@@ -41,6 +41,9 @@ func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 	for {
 		done, err := f.projectSome(ctx, channel)
 		if err == nil && done {
+			err = f.giveToWorks(ctx, channel)
+		}
+		if err == nil && done {
 			f.finished(ctx, channel)
 			return
 		}
@@ -51,6 +54,9 @@ func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 }
 
 func (f *Feed) projectSome(ctx context.Context, channel parley.ChannelID) (done bool, err error) {
+	if f.cfg.Index == nil {
+		return true, nil
+	}
 	at, err := f.cfg.Index.Position(ctx, channel)
 	if err != nil {
 		return false, err

@@ -1,0 +1,51 @@
+package feed
+
+import (
+	"context"
+
+	"parley"
+)
+
+// Work is what follows a channel's entries outside the store, such as push notifications (package worker).
+type Work interface {
+	// Take returns when a node that is alive, this one or another, works on a channel that has grown.
+	Take(ctx context.Context, channel parley.ChannelID) error
+	// Grown is called when a channel has entries that this node had not seen. It does not block.
+	Grown(channel parley.ChannelID)
+	// Busy reports whether this node works on the channel. The channel's note in the outbox stays as long.
+	Busy(channel parley.ChannelID) bool
+}
+
+// AddWork has entries worked on. It is called before Run, after OnGrown.
+func (f *Feed) AddWork(w Work) { f.works = append(f.works, w) }
+
+// giveToWorks has somebody work on a channel.
+func (f *Feed) giveToWorks(ctx context.Context, channel parley.ChannelID) error {
+	for _, w := range f.works {
+		if err := w.Take(ctx, channel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Feed) worksOn(channel parley.ChannelID) bool {
+	for _, w := range f.works {
+		if w.Busy(channel) {
+			return true
+		}
+	}
+	return false
+}
+
+// Note notes a channel in this node's outbox, durably, for work that this node takes without having appended.
+func (f *Feed) Note(channel parley.ChannelID) error {
+	if err := f.begin(channel); err != nil {
+		return err
+	}
+	f.end(channel, false)
+	return nil
+}
+
+// Alive reports whether another node may be running: one that was never heard of is given as long as one that fell silent.
+func (f *Feed) Alive(node string) bool { return len(f.gone([]string{node})) == 0 }

@@ -9,5 +9,6 @@ type Store interface {
 	Directory
 	Revocations
 	Keys
+	Table
 	Once
 }

@@ -35,7 +35,7 @@ func TestAClusterOverCassandraLosesAndRepeatsNothing(t *testing.T) {
 		t.Fatalf("a node over it: %d %s", code, out)
 	}
 	first, code := tool(t, "store", "init", "--store", store)
-	if code != 0 || !strings.Contains(first, "schema 1 of 1") {
+	if code != 0 || !strings.Contains(first, "schema 2 of 2") {
 		t.Fatalf("init: %d %s", code, first)
 	}
 	for _, verb := range []string{"init", "migrate", "status"} { // the epoch is the same

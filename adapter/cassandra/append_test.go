@@ -177,7 +177,7 @@ func TestHeadBeforeWhatWasRemovedOnlyCostsATry(t *testing.T) {
 	stored(t, s[0].Append(t.Context(), room, plain(1, "first")...))
 	stored(t, s[1].Append(t.Context(), room, plain(5, "other")...))
 	now = now.Add(time.Hour)
-	if err := s[1].Trim(t.Context(), room); err != nil || s[1].Rows(t, room) != 0 {
+	if err := s[1].Trim(t.Context(), room); err != nil || s[1].CountRows(t, room) != 0 {
 		t.Fatal(err)
 	}
 	if ids := stored(t, s[0].Append(t.Context(), room, plain(1, "next")...)); ids[0] != 7 {
@@ -286,7 +286,7 @@ func TestIdsGoOnWhenNothingIsLeft(t *testing.T) {
 	if err != nil || b[0].First != n+1 || b[0].Last != n {
 		t.Fatalf("%+v, %v", b, err)
 	}
-	if got := s[1].Rows(t, room); got != 0 {
+	if got := s[1].CountRows(t, room); got != 0 {
 		t.Errorf("%d entries are left", got)
 	}
 	if ids := stored(t, s[0].Append(t.Context(), room, plain(1, "next")...)); ids[0] != n+1 {

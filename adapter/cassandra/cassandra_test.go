@@ -176,6 +176,10 @@ func TestOutbox(t *testing.T) {
 	parleytest.RunOutbox(t, func(t *testing.T) []parley.Outbox { return handles[parley.Outbox](t, config(t)) })
 }
 
+func TestTable(t *testing.T) {
+	parleytest.RunTable(t, func(t *testing.T) []parley.Table { return handles[parley.Table](t, config(t)) })
+}
+
 func TestKeys(t *testing.T) {
 	parleytest.RunKeys(t, func(t *testing.T) []parley.Keys { return handles[parley.Keys](t, config(t)) })
 }

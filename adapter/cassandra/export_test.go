@@ -21,8 +21,8 @@ func (s *Store) Forget(channel parley.ChannelID) { s.forget(channel) }
 // Cut closes the connections, so that nothing can be asked any more.
 func (s *Store) Cut() error { s.session.Close(); return nil }
 
-// Rows counts the entries of a channel that are stored.
-func (s *Store) Rows(t testing.TB, channel parley.ChannelID) (n int) {
+// CountRows counts the entries of a channel that are stored.
+func (s *Store) CountRows(t testing.TB, channel parley.ChannelID) (n int) {
 	t.Helper()
 	for bucket := range int64(100) {
 		var here int

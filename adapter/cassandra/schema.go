@@ -17,7 +17,9 @@ import (
 // columns are written by conditional batches only, and are never deleted: a bucket's last id cannot be given twice.
 // In channels each column is written with its value as the timestamp, so that the largest wins. In now, reactors and mentions
 // the timestamp is the id of the entry, so that the newest wins in any order.
-// meta and members are written under the condition of version, and no row is deleted.
+// meta and members are written under the condition of version, and no row is deleted. A member's muted is what earlier versions knew of
+// mute: without it mute means nothing, and without mute it means all.
+// A row of rows is written plainly or under the condition of its value, never in both ways.
 var migrations = [][]string{{
 	`CREATE TABLE IF NOT EXISTS log (channel text, bucket bigint, kind tinyint, id bigint, ukey blob,
 		head bigint static, ts bigint static, count bigint static, changed bigint static,
@@ -48,6 +50,9 @@ var migrations = [][]string{{
 	`CREATE TABLE IF NOT EXISTS once (key blob PRIMARY KEY) WITH gc_grace_seconds = 3600`,
 	`CREATE TABLE IF NOT EXISTS unfinished (node text, channel text, PRIMARY KEY (node, channel)) WITH gc_grace_seconds = 3600`,
 	`CREATE TABLE IF NOT EXISTS unfinished_nodes (shard int, node text, PRIMARY KEY (shard, node))`,
+}, {
+	`CREATE TABLE IF NOT EXISTS rows (part blob, key blob, value blob, PRIMARY KEY (part, key))`,
+	`ALTER TABLE members ADD mute text`,
 }}
 
 // Errors of Open, Init, Migrate and Inspect.
@@ -112,7 +117,7 @@ func Init(ctx context.Context, cfg Config) (Schema, error) {
 			return was, fmt.Errorf("write the schema: %w", err)
 		}
 	}
-	if err := migrate(ctx, own, 0); err != nil {
+	if err := migrate(ctx, own, p.keyspace, 0); err != nil {
 		return was, err
 	}
 	return inspect(ctx, session, &p)
@@ -141,16 +146,27 @@ func Migrate(ctx context.Context, cfg Config) (Schema, error) {
 		return was, fmt.Errorf("use the keyspace %s: %w", p.keyspace, err)
 	}
 	defer own.Close()
-	if err := migrate(ctx, own, was.Version); err != nil {
+	if err := migrate(ctx, own, p.keyspace, was.Version); err != nil {
 		return was, err
 	}
 	return inspect(ctx, session, &p)
 }
 
-func migrate(ctx context.Context, session *gocql.Session, from int) error {
+// added reports whether a statement adds a column that is there: somebody else has migrated, or this is the second try.
+func added(ctx context.Context, session *gocql.Session, keyspace, statement string) bool {
+	word := strings.Fields(statement)
+	if len(word) < 5 || word[0] != "ALTER" || word[3] != "ADD" {
+		return false
+	}
+	var column string
+	return session.Query(`SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? AND column_name = ?`,
+		keyspace, word[2], word[4]).Consistency(gocql.One).ScanContext(ctx, &column) == nil
+}
+
+func migrate(ctx context.Context, session *gocql.Session, keyspace string, from int) error {
 	for v := from; v < len(migrations); v++ {
 		for _, statement := range migrations[v] {
-			if err := session.Query(statement).ExecContext(ctx); err != nil {
+			if err := session.Query(statement).ExecContext(ctx); err != nil && !added(ctx, session, keyspace, statement) {
 				return fmt.Errorf("migrate to version %d: %w", v+1, err)
 			}
 		}

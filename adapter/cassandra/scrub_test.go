@@ -103,12 +103,12 @@ func TestWhatIsNotKeptIsNotStored(t *testing.T) {
 				if err := s[1].Trim(t.Context(), room); err != nil {
 					t.Fatal(err)
 				}
-				if wait == 0 && s[0].Rows(t, room) == 0 {
+				if wait == 0 && s[0].CountRows(t, room) == 0 {
 					t.Error("a batch that lost its answer could not find itself")
 				}
 			}
-			if strings.Contains(s[0].Stored(t, room), secret) || s[0].Rows(t, room) != 0 {
-				t.Errorf("%d entries are still stored", s[0].Rows(t, room))
+			if strings.Contains(s[0].Stored(t, room), secret) || s[0].CountRows(t, room) != 0 {
+				t.Errorf("%d entries are still stored", s[0].CountRows(t, room))
 			}
 			rs := s[0].Append(t.Context(), room, keyed("k", "next"), keyed("k", "again"))
 			if ids := stored(t, rs); ids[0] != int64(n+3) || rs[0].Duplicate || ids[1] != ids[0] || !rs[1].Duplicate {

@@ -42,9 +42,10 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 	return append(dst, key...)
 }
 
-// The rows that are derived from entries, or belong to members, beside 'm' and 'k':
+// The rows that are derived from entries, or belong to members or to other parts of the server, beside 'm' and 'k':
 //
 //	c channel NUL of id            the change id of message of; the value says what it holds
+//	d length group key             a row of a group (parley.Table); the length is a byte
 //	f channel NUL id               message id was changed, or replied to: its state
 //	o channel                      the channel is open: see open.go
 //	p channel NUL user             the user's place in the channel
@@ -52,6 +53,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 //	t channel NUL root id          message id replies to root
 //	v user                         the user's tokens of until then are void
 //	u user NUL channel             the user is a member of the channel
+//	w length node channel          the node has appended to the channel without having projected that (parley.Outbox)
 //	x channel NUL of emoji NUL user    the user reacted to message of
 //	y channel NUL user NUL level run   how many messages of a run mention the user, or, of no user, are deleted: see tally.go
 //

@@ -58,6 +58,10 @@ func TestOutbox(t *testing.T) {
 	parleytest.RunOutbox(t, func(*testing.T) []parley.Outbox { return handles[parley.Outbox](mem.NewStore(mem.StoreConfig{})) })
 }
 
+func TestTable(t *testing.T) {
+	parleytest.RunTable(t, func(*testing.T) []parley.Table { return handles[parley.Table](mem.NewStore(mem.StoreConfig{})) })
+}
+
 func TestKeys(t *testing.T) {
 	parleytest.RunKeys(t, func(*testing.T) []parley.Keys { return handles[parley.Keys](mem.NewStore(mem.StoreConfig{})) })
 }

@@ -36,6 +36,9 @@ func TestCluster(t *testing.T) {
 	t.Run("Outbox", func(t *testing.T) {
 		parleytest.RunOutbox(t, func(t *testing.T) []parley.Outbox { return storesOf[parley.Outbox](t, in(t)) })
 	})
+	t.Run("Table", func(t *testing.T) {
+		parleytest.RunTable(t, func(t *testing.T) []parley.Table { return storesOf[parley.Table](t, in(t)) })
+	})
 	t.Run("Bus", func(t *testing.T) {
 		parleytest.RunBus(t, func(t *testing.T) parleytest.BusHarness {
 			cfg := in(t)

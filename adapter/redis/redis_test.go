@@ -92,6 +92,8 @@ func TestKeys(t *testing.T) { parleytest.RunKeys(t, stores[parley.Keys]) }
 
 func TestOutbox(t *testing.T) { parleytest.RunOutbox(t, stores[parley.Outbox]) }
 
+func TestTable(t *testing.T) { parleytest.RunTable(t, stores[parley.Table]) }
+
 func TestPresence(t *testing.T) {
 	parleytest.RunPresence(t, func(t *testing.T) parleytest.PresenceHarness {
 		cfg := config(t)

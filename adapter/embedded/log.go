@@ -39,6 +39,7 @@ type Log struct {
 	damage     *damage
 	rowsRead   atomic.Int64 // rows that were read
 	gate       gate         // of calls that use db
+	unfinished unfinished
 
 	// of this opening of the files: replaced by reopen, which has closed the gate and holds all slots
 	db    *table   // nil between two openings, like the next one
@@ -46,7 +47,7 @@ type Log struct {
 	epoch string
 	heads *heads
 
-	slots   chan struct{}             // of batches in flight, inFlight in all; whoever writes to db holds one
+	slots   chan struct{}             // of batches in flight, inFlight in all; whoever writes to db holds one, or is inside the gate
 	applied atomic.Uint64             // number of the last batch that reads of db see
 	recent  recent                    // owned by the builder, like
 	members map[memberRef]parley.Role // of some who posted
@@ -84,7 +85,8 @@ func open(dir string, cfg Config) (_ *Log, err error) {
 	l := &Log{cfg: cfg, aged: d.ages(cfg.Clock), dir: d, damage: &damage{log: cfg.Logger}, configured: newConfigured(),
 		queue: newQueue(), trims: newTrims(), slots: make(chan struct{},
 			inFlight), members: map[memberRef]parley.Role{}, ran: make(chan struct{}), failed: make(chan struct{}, 1),
-		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {}}
+		unknown: map[parley.ChannelID]bool{}, reopened: func(...parley.ChannelID) {},
+		unfinished: unfinished{of: map[string]map[parley.ChannelID]struct{}{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.abandon())
@@ -123,6 +125,9 @@ func (l *Log) openFiles() (err error) {
 	if err == nil {
 		l.broken.Store(nil)
 		err = fence.arm(l.fail)
+	}
+	if err == nil {
+		err = l.unfinished.save(l.db)
 	}
 	if err != nil {
 		return errors.Join(err, l.closeFiles())

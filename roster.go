@@ -39,6 +39,16 @@ func (r Role) Loses(is Role) bool {
 	}
 }
 
+// Mute is of which messages of a channel a member gets no push.
+type Mute string
+
+// The states.
+const (
+	MuteNone        Mute = ""
+	MuteAll         Mute = "all"
+	MuteButMentions Mute = "mentions" // all but those that mention the member
+)
+
 // Member is a user's place in a channel.
 type Member struct {
 	User      UserID
@@ -46,15 +56,15 @@ type Member struct {
 	ReadID    int64     // the read pointer: the last id that was read
 	ReadCount int64     // Message.Count of the entry ReadID, which never changes
 	Joined    Timestamp // when the user became a member
-	Muted     bool
+	Mute      Mute
 }
 
 // MemberChange says what to change of a user's place; nil: leave it as it is.
 type MemberChange struct {
-	Was   *Role  // the role on which the change was decided; ErrChanged if the user has another
-	Role  *Role  // RoleNone takes the user out; RoleRestricted and RoleBanned do too, and remain
-	Muted *bool  // of members only
-	Read  *int64 // of members only; moves the pointer forward, at most to the head, and never back
+	Was  *Role  // the role on which the change was decided; ErrChanged if the user has another
+	Role *Role  // RoleNone takes the user out; RoleRestricted and RoleBanned do too, and remain
+	Mute *Mute  // of members only
+	Read *int64 // of members only; moves the pointer forward, at most to the head, and never back
 }
 
 // Roster holds who belongs to which channel, and what they have read: plain rows. All methods may

@@ -306,7 +306,7 @@ func TestTheTotalIsThatOfTheInbox(t *testing.T) {
 	expect("a message", 2)
 	say(t, s, "alice", "quiet", "two")
 	expect("another", 3)
-	if err := s.Mute(t.Context(), dev("bob"), "quiet", true); err != nil {
+	if err := s.Mute(t.Context(), dev("bob"), "quiet", parley.MuteAll); err != nil {
 		t.Fatal(err)
 	}
 	say(t, s, "alice", "quiet", "three")

@@ -265,12 +265,12 @@ func (s *Service) MarkRead(ctx context.Context, c access.Caller, channel parley.
 	return m.ReadID, counts[0].Unread, nil
 }
 
-// Mute says whether a member is pushed the messages of a channel.
-func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.ChannelID, muted bool) error {
+// Mute says which messages of a channel a member is pushed.
+func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.ChannelID, mute parley.Mute) error {
 	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
-	_, err := s.setOwn(ctx, c, channel, parley.MemberChange{Muted: &muted})
+	_, err := s.setOwn(ctx, c, channel, parley.MemberChange{Mute: &mute})
 	return err
 }
 
@@ -296,7 +296,7 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
 		s.feed.Event(channel, parley.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
 	}
-	if is.ReadID > was.ReadID || is.Muted != was.Muted {
+	if is.ReadID > was.ReadID || is.Mute != was.Mute {
 		s.unread.Touched(c.User, channel)
 		s.feed.Nudge(inboxTopic(c.User))
 	}

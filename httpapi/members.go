@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -128,16 +129,17 @@ func (a *API) markRead(w http.ResponseWriter, r *http.Request) error {
 func (a *API) mute(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		actor
-		Muted *bool `json:"muted"`
+		Muted json.RawMessage `json:"muted"`
 	}
 	caller, channel, err := a.speakerAndChannel(w, r, &in)
 	if err != nil {
 		return err
 	}
-	if in.Muted == nil {
-		return bad("muted is missing: true or false")
+	mute, ok := wire.ParseMute(in.Muted)
+	if !ok {
+		return bad(`muted is missing, or not one of true, false and "mentions"`)
 	}
-	return noContent(w, a.chat.Mute(r.Context(), caller, channel, *in.Muted))
+	return noContent(w, a.chat.Mute(r.Context(), caller, channel, mute))
 }
 
 func noContent(w http.ResponseWriter, err error) error {

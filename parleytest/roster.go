@@ -126,20 +126,39 @@ func testMembers(t *testing.T, h rosterHarness) {
 	put(t, s, "room:2", "alice", parley.RoleMember)
 	before, _ := memberOf(t.Context(), s, room, "bob")
 	put(t, s, room, "bob", parley.RoleAdmin)
-	yes := true
-	if _, _, err := s.SetMember(t.Context(), room, "bob", parley.MemberChange{Muted: &yes}); err != nil {
-		t.Fatal(err)
+	mute := func(user parley.UserID, m parley.Mute) (was, is parley.Member) {
+		t.Helper()
+		was, is, err := s.SetMember(t.Context(), room, user, parley.MemberChange{Mute: &m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return was, is
 	}
-	if _, is, err := s.SetMember(t.Context(), room, "nobody", parley.MemberChange{Muted: &yes}); err != nil || is.Role != parley.RoleNone ||
-		is.Muted {
-		t.Fatalf("a stranger was changed to %+v, %v", is, err)
+	last := parley.MuteNone
+	for _, m := range []parley.Mute{parley.MuteAll, parley.MuteNone, parley.MuteButMentions, parley.MuteAll, parley.MuteAll,
+		parley.MuteButMentions} {
+		if was, is := mute("bob", m); was.Mute != last || is.Mute != m {
+			t.Fatalf("muted %q after %q: %+v, then %+v", m, last, was, is)
+		}
+		last = m
+	}
+	mute("ann", parley.MuteAll)
+	if _, is := mute("nobody", parley.MuteButMentions); is.Role != parley.RoleNone || is.Mute != parley.MuteNone {
+		t.Fatalf("a stranger was changed to %+v", is)
 	}
 	s = h.Reopen(t, s)
 	if got := roles(t, s, room); got != "alice:owner ann:reader bob:admin " {
 		t.Fatal(got)
 	}
-	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Joined != before.Joined || !m.Muted {
+	if m, err := memberOf(t.Context(), s, room, "bob"); err != nil || m.Joined != before.Joined || m.Mute != parley.MuteButMentions {
 		t.Fatalf("%+v, %v; before %+v", m, err, before)
+	}
+	if m, err := memberOf(t.Context(), s, room, "ann"); err != nil || m.Mute != parley.MuteAll {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	ms, _, err := s.Members(t.Context(), room, "", 10)
+	if err != nil || len(ms) != 3 || ms[0].Mute != parley.MuteNone || ms[1].Mute != parley.MuteAll || ms[2].Mute != parley.MuteButMentions {
+		t.Fatalf("%+v, %v", ms, err)
 	}
 	if got := channelsOf(t, s, "alice"); !slices.Equal(got, []parley.ChannelID{room, "room:2"}) {
 		t.Fatal(got)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
 
 	"parley"
@@ -45,9 +46,30 @@ func AppendInboxEntry(dst []byte, e *parley.InboxEntry) []byte {
 	dst = appendInt(dst, "unread", e.Unread)
 	dst = appendInt(dst, "mentions", e.Mentions)
 	dst = appendInt(dst, "read_id", e.Member.ReadID)
-	dst = strconv.AppendBool(append(dst, `,"muted":`...), e.Member.Muted)
+	dst = appendMute(append(dst, `,"muted":`...), e.Member.Mute)
 	if e.Last != nil {
 		dst = AppendMessage(append(dst, `,"last_message":`...), e.Last)
 	}
 	return append(dst, '}')
+}
+
+// appendMute appends how much a member has muted a channel: false, true or "mentions".
+func appendMute(dst []byte, m parley.Mute) []byte {
+	if m == parley.MuteButMentions {
+		return append(dst, `"mentions"`...)
+	}
+	return strconv.AppendBool(dst, m != parley.MuteNone)
+}
+
+// ParseMute reads it.
+func ParseMute(text []byte) (m parley.Mute, ok bool) {
+	switch string(bytes.TrimSpace(text)) {
+	case "true":
+		return parley.MuteAll, true
+	case "false":
+		return parley.MuteNone, true
+	case `"mentions"`:
+		return parley.MuteButMentions, true
+	}
+	return "", false
 }

@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"context"
 	"testing"
 
 	"parley"
@@ -50,4 +51,13 @@ func (s *Store) Stored(t testing.TB, channel parley.ChannelID) (all string) {
 		}
 	}
 	return all
+}
+
+// InitEarlier is Init of a program that knows only the first versions of the schema.
+func InitEarlier(ctx context.Context, cfg Config, versions int) error {
+	all := migrations
+	defer func() { migrations = all }()
+	migrations = migrations[:versions]
+	_, err := Init(ctx, cfg)
+	return err
 }

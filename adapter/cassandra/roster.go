@@ -20,12 +20,26 @@ type memberRow struct {
 	joined            parley.Timestamp
 	removals          int64 // meta.removals when it was written: an earlier row is that of a user who left
 	muted             bool
+	mute              parley.Mute
 }
 
-const memberColumns = `version, nonce, role, read, count, joined, left, removals, muted`
+const memberColumns = `version, nonce, role, read, count, joined, left, removals, muted, mute`
 
 func (m *memberRow) into() []any {
-	return []any{&m.version, &m.nonce, (*string)(&m.role), &m.read, &m.count, (*int64)(&m.joined), &m.left, &m.removals, &m.muted}
+	return []any{&m.version, &m.nonce, (*string)(&m.role), &m.read, &m.count, (*int64)(&m.joined), &m.left, &m.removals,
+		&m.muted, (*string)(&m.mute)}
+}
+
+// muting is what both columns say: those that an earlier version wrote have muted alone.
+func (m *memberRow) muting() parley.Mute {
+	switch {
+	case !m.muted:
+		return parley.MuteNone
+	case m.mute == parley.MuteNone:
+		return parley.MuteAll
+	default:
+		return m.mute
+	}
 }
 
 // asOf is the row under a channel's meta.
@@ -39,7 +53,7 @@ func (m memberRow) asOf(in *meta) memberRow {
 func (m *memberRow) member(user parley.UserID, read, count int64) parley.Member {
 	is := parley.Member{User: user, Role: m.role}
 	if m.role.In() {
-		is.ReadID, is.ReadCount, is.Joined, is.Muted = m.read, m.count, m.joined, m.muted
+		is.ReadID, is.ReadCount, is.Joined, is.Mute = m.read, m.count, m.joined, m.muting()
 		if read > is.ReadID {
 			is.ReadID, is.ReadCount = read, count
 		}
@@ -88,10 +102,10 @@ func (s *Store) Member(ctx context.Context, user parley.UserID, channels ...parl
 func (s *Store) setPlace(ctx context.Context, channel parley.ChannelID, user parley.UserID, m memberRow) (applied bool, err error) {
 	was := m.version
 	m.version, m.nonce = was+1, newNonce()
-	statement := `UPDATE members SET version = ?, nonce = ?, role = ?, read = ?, count = ?, joined = ?, left = ?, removals = ?, muted = ? ` +
+	statement := `UPDATE members SET version = ?, nonce = ?, role = ?, read = ?, count = ?, joined = ?, left = ?, removals = ?, muted = ?, mute = ? ` +
 		`WHERE channel = ? AND user = ? IF version = `
-	args := []any{m.version, m.nonce, string(m.role), m.read, m.count, int64(m.joined), m.left, m.removals, m.muted, string(channel),
-		string(user)}
+	args := []any{m.version, m.nonce, string(m.role), m.read, m.count, int64(m.joined), m.left, m.removals, m.muted, string(m.mute),
+		string(channel), string(user)}
 	if was == 0 {
 		statement += "null"
 	} else {
@@ -146,7 +160,7 @@ func (s *Store) SetMember(ctx context.Context, channel parley.ChannelID, user pa
 func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, change *parley.MemberChange) (
 	was, is parley.Member, done bool, err error) {
 	query := s.linear
-	if change.Was == nil && change.Role == nil && change.Muted == nil {
+	if change.Was == nil && change.Role == nil && change.Mute == nil {
 		query = s.read
 	}
 	m, was, err := s.place(ctx, channel, user, query)
@@ -178,11 +192,11 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 		next = memberRow{version: m.version, read: v.id, count: v.count, joined: s.now(), removals: m.removals}
 		is = parley.Member{User: user, ReadID: next.read, ReadCount: next.count, Joined: next.joined}
 	}
-	if next.role = role; change.Muted != nil {
-		next.muted = *change.Muted
+	if next.role = role; change.Mute != nil {
+		next.muted, next.mute = *change.Mute != parley.MuteNone, *change.Mute
 	}
-	is.Role, is.Muted = next.role, next.muted
-	if change.Role != nil || change.Muted != nil || change.Was != nil {
+	is.Role, is.Mute = next.role, next.muting()
+	if change.Role != nil || change.Mute != nil || change.Was != nil {
 		if err := s.list(ctx, channel, 0); err != nil {
 			return was, is, false, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"parley"
 
@@ -19,7 +20,7 @@ const knownMembers = 1 << 16
 type memberRecord struct {
 	role   parley.Role
 	joined parley.Timestamp
-	muted  bool
+	mute   parley.Mute
 }
 
 // roles in the store; 0 is damaged.
@@ -32,6 +33,9 @@ var roles = []parley.Role{
 	6: parley.RoleRestricted,
 }
 
+// mutes in the store. Earlier versions knew the first two.
+var mutes = []parley.Mute{parley.MuteNone, parley.MuteAll, parley.MuteButMentions}
+
 func (p memberRecord) encode() []byte {
 	b := []byte{version, 0, 0}
 	for i, r := range roles {
@@ -39,21 +43,19 @@ func (p memberRecord) encode() []byte {
 			b[1] = byte(i)
 		}
 	}
-	if p.muted {
-		b[2] = 1
-	}
+	b[2] = byte(max(0, slices.Index(mutes, p.mute)))
 	return binary.BigEndian.AppendUint64(b, uint64(p.joined))
 }
 
 func decodePlace(b []byte) (memberRecord, error) {
-	if len(b) != 11 || b[0] != version || b[1] == 0 || int(b[1]) >= len(roles) {
+	if len(b) != 11 || b[0] != version || b[1] == 0 || int(b[1]) >= len(roles) || int(b[2]) >= len(mutes) {
 		return memberRecord{}, errCodec
 	}
-	return memberRecord{roles[b[1]], parley.Timestamp(binary.BigEndian.Uint64(b[3:])), b[2] == 1}, nil
+	return memberRecord{roles[b[1]], parley.Timestamp(binary.BigEndian.Uint64(b[3:])), mutes[b[2]]}, nil
 }
 
 func (p memberRecord) member(user parley.UserID, at pointer) parley.Member {
-	return parley.Member{User: user, Role: p.role, ReadID: at.id, ReadCount: at.count, Joined: p.joined, Muted: p.muted}
+	return parley.Member{User: user, Role: p.role, ReadID: at.id, ReadCount: at.count, Joined: p.joined, Mute: p.mute}
 }
 
 // getter reads rows: of the database, or of a batch over it.
@@ -177,8 +179,8 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 		is.Joined = parley.Timestamp(b.log.cfg.Clock().UnixMicro())
 		must(b.batch.Set(pointerKey(ch, name), at.encode(), nil))
 	}
-	if c.Muted != nil {
-		is.Muted = *c.Muted
+	if c.Mute != nil {
+		is.Mute = *c.Mute
 	}
 	if c.Read != nil {
 		if to := min(*c.Read, h.next.last); to > is.ReadID {
@@ -191,8 +193,8 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 			delete(b.posted, memberRef{ch, name})
 		}
 	}
-	if is.Role != was.Role || is.Muted != was.Muted {
-		b.admit(ch, name, memberRecord{is.Role, is.Joined, is.Muted})
+	if is.Role != was.Role || is.Mute != was.Mute {
+		b.admit(ch, name, memberRecord{is.Role, is.Joined, is.Mute})
 	}
 	return was, is, nil
 }

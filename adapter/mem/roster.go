@@ -82,8 +82,8 @@ func (c *channel) setMember(user parley.UserID, change parley.MemberChange) (was
 		is.ReadID, is.ReadCount = c.last, c.count
 		is.Joined = parley.Timestamp(c.store.clock().UnixMicro())
 	}
-	if change.Muted != nil {
-		is.Muted = *change.Muted
+	if change.Mute != nil {
+		is.Mute = *change.Mute
 	}
 	if change.Read != nil {
 		if to := min(*change.Read, c.last); to > is.ReadID {

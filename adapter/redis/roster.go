@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"parley"
 )
+
+// mutes as rows have them. Earlier versions knew the first two.
+var mutes = []parley.Mute{parley.MuteNone, parley.MuteAll, parley.MuteButMentions}
 
 // memberOf reads a row of members.
 func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
@@ -21,8 +25,11 @@ func memberOf(user parley.UserID, row string) (m parley.Member, err error) {
 	if err != nil {
 		return m, err
 	}
+	if ns[3] < 0 || int(ns[3]) >= len(mutes) {
+		return m, errAnswer
+	}
 	m = parley.Member{User: user, Role: parley.Role(part[0]), ReadID: ns[0],
-		ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Muted: ns[3] == 1}
+		ReadCount: ns[1], Joined: parley.Timestamp(ns[2]), Mute: mutes[ns[3]]}
 	if part[0] == "-" {
 		m.Role = parley.RoleNone
 	}
@@ -73,14 +80,14 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 			return string(*r)
 		}
 	}
-	muted, read := "?", "?"
-	if change.Muted != nil {
-		muted = flag(*change.Muted)
+	mute, read := "?", "?"
+	if change.Mute != nil {
+		mute = strconv.Itoa(max(0, slices.Index(mutes, *change.Mute)))
 	}
 	if change.Read != nil {
 		read = strconv.FormatInt(*change.Read, 10)
 	}
-	args := []string{string(user), role(change.Was), role(change.Role), muted, read}
+	args := []string{string(user), role(change.Was), role(change.Role), mute, read}
 	ms, _, err := s.run(ctx, call{script: setMemberScript, channel: channel, args: args})
 	if err != nil {
 		return was, is, written(err)

@@ -112,7 +112,7 @@ export class Details {
 
   /** What the visitor does with the channel for themselves. */
   #mine({ muted = false }: InboxEntry, two: boolean): HTMLElement {
-    const mute = h("input", { type: "checkbox", id: "edit-mute", checked: muted, onchange: () => void this.#do(mute.checked ? "Muted." : "Not muted.", "PUT", "/mute", { muted: mute.checked }) })
+    const mute = h("input", { type: "checkbox", id: "edit-mute", checked: !!muted, onchange: () => void this.#do(mute.checked ? "Muted." : "Not muted.", "PUT", "/mute", { muted: mute.checked }) })
     return h("div", { class: "fields line-up" }, h("label", { class: "check" }, mute, "Mute"),
       two ? false : sure("Leave channel", () => void this.#do("You left the channel.", "DELETE", member(this.#room!.me))))
   }

@@ -51,7 +51,7 @@ export class Inbox {
 
   get unread(): number {
     let sum = 0
-    for (const e of this.entries.values()) if (!e.muted) sum += e.unread ?? 0
+    for (const e of this.entries.values()) if (e.muted !== true) sum += (e.muted ? e.mentions : e.unread) ?? 0
     return sum
   }
 
@@ -156,10 +156,10 @@ export class Inbox {
       this.loaded = true
       this.#tell()
       for (const [channel, entry] of this.entries) {
-        const count = (direct(channel) ? entry.unread : entry.mentions) ?? 0
+        const count = (direct(channel) && !entry.muted ? entry.unread : entry.mentions) ?? 0
         const more = count > (this.#known.get(channel) ?? 0)
         this.#known.set(channel, count)
-        if (more && !first && !entry.muted) for (const told of this.#addressed) told(entry)
+        if (more && !first && entry.muted !== true) for (const told of this.#addressed) told(entry)
       }
     } catch { // the next connection reads it
     } finally {

@@ -4,7 +4,7 @@
 --              say), how often the channel was removed and up to which id; then of each node its last batch (batch.lua)
 --   log        hash: NUL id, packed -> version, time, count, whether deleted, of, root, length, packed, the key of that length, body
 --                    user NUL key -> id, packed
---                    SOH user -> of a member read, count, time of joining, left, removals, muted, packed, and role
+--                    SOH user -> of a member read, count, time of joining, left, removals, mute, packed, and role
 --   names      sorted set of the members
 --   now        hash: id of a message -> id of its last change
 --   states     hash: id of a change -> "id of the change before" SPACE the message after it; empty if it was deleted since

@@ -97,21 +97,21 @@ local outside = {['-'] = true, restricted = true, banned = true}
 -- member_of reads a user's row. One from before a removal of the channel is that of a user who has left.
 local function member_of(row)
   if row then
-    local read, c, joined, left, at, muted, from = unpacked('>dddddB', row)
+    local read, c, joined, left, at, mute, from = unpacked('>dddddB', row)
     if at == removals then
-      return {role = sub(row, from), read = read, count = c, joined = joined, left = left, muted = muted}
+      return {role = sub(row, from), read = read, count = c, joined = joined, left = left, mute = mute}
     end
   end
-  return {role = '-', read = 0, count = 0, joined = 0, left = removals > 0 and removed or -1, muted = 0}
+  return {role = '-', read = 0, count = 0, joined = 0, left = removals > 0 and removed or -1, mute = 0}
 end
 
 local function member(user) return member_of(redis.call('HGET', k .. 'log', '\1' .. user)) end
 
-local function row(m) return pack('>dddddB', m.read, m.count, m.joined, m.left, removals, m.muted) .. m.role end
+local function row(m) return pack('>dddddB', m.read, m.count, m.joined, m.left, removals, m.mute) .. m.role end
 
 -- described is a row as nodes are given it.
 local function described(m)
-  return string.format('%s %.0f %.0f %.0f %d %.0f', m.role, m.read, m.count, m.joined, m.muted, m.left)
+  return string.format('%s %.0f %.0f %.0f %d %.0f', m.role, m.read, m.count, m.joined, m.mute, m.left)
 end
 
 -- moved notes a coming or going.
@@ -137,7 +137,7 @@ local function posted(row_was, joins)
   local m = member_of(row_was)
   local joined = joins and m.role == '-' and last > m.left
   if joined then
-    m = {role = 'member', read = 0, count = 0, joined = time, left = 0, muted = 0}
+    m = {role = 'member', read = 0, count = 0, joined = time, left = 0, mute = 0}
   end
   local changed = not outside[m.role] and last > m.read
   if changed then

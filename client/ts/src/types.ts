@@ -146,7 +146,8 @@ export interface InboxEntry {
   unread?: number
   mentions?: number
   read_id?: number
-  muted?: boolean
+  /** What is not pushed: everything, or with "mentions" all but what mentions the user. */
+  muted?: boolean | "mentions"
   last_message?: Message
 }
 

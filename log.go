@@ -83,6 +83,7 @@ type Bounds struct {
 	First   int64     // the first id that is kept; 1 if nothing was ever stored
 	Last    int64     // the head: the last id given, 0 if none
 	Time    Timestamp // of the head, 0 if none; kept when the messages are gone
+	Before  int64     // how many messages came before First: Message.Count of the entry before it
 }
 
 // Directory holds what is known of channels beside their messages. All methods

@@ -163,7 +163,7 @@ func (s *Store) appendSome(ctx context.Context, channel parley.ChannelID, all *[
 		b.is.id, b.is.time, b.is.count = p.m.ID, p.m.Time, p.m.Count
 		b.add(p.m, nil)
 		if p.ukey != nil {
-			b.keys = append(b.keys, keyRow{p.ukey, p.m.ID, p.was})
+			b.keys = append(b.keys, keyRow{ukey: p.ukey, of: p.m.ID, was: p.was})
 		}
 	}
 	applied, err := s.send(ctx, &b)

@@ -29,8 +29,9 @@ type entryRow struct {
 }
 
 type keyRow struct {
-	ukey    []byte
-	of, was int64
+	ukey     []byte
+	of, was  int64
+	restored bool // whatever the bucket has
 }
 
 func (b *batch) add(m parley.Message, extra []byte) {
@@ -38,12 +39,13 @@ func (b *batch) add(m parley.Message, extra []byte) {
 }
 
 const (
-	firstStatement = `UPDATE log SET head = ?, ts = ?, count = ?, changed = ? WHERE channel = ? AND bucket = ? IF head = null`
-	nextStatement  = `UPDATE log SET head = ?, ts = ?, count = ?, changed = ? WHERE channel = ? AND bucket = ? IF head = ?`
-	entryStatement = `INSERT INTO log (channel, bucket, kind, id, ukey, nonce, body) VALUES (?, ?, 0, ?, 0x, ?, ?)`
-	extraStatement = `INSERT INTO log (channel, bucket, kind, id, ukey, nonce, body, extra) VALUES (?, ?, 0, ?, 0x, ?, ?, ?)`
-	keyStatement   = `INSERT INTO log (channel, bucket, kind, id, ukey, target) VALUES (?, ?, 1, 0, ?, ?) IF NOT EXISTS`
-	rekeyStatement = `UPDATE log SET target = ? WHERE channel = ? AND bucket = ? AND kind = 1 AND id = 0 AND ukey = ? IF target = ?`
+	firstStatement  = `UPDATE log SET head = ?, ts = ?, count = ?, changed = ? WHERE channel = ? AND bucket = ? IF head = null`
+	nextStatement   = `UPDATE log SET head = ?, ts = ?, count = ?, changed = ? WHERE channel = ? AND bucket = ? IF head = ?`
+	entryStatement  = `INSERT INTO log (channel, bucket, kind, id, ukey, nonce, body) VALUES (?, ?, 0, ?, 0x, ?, ?)`
+	extraStatement  = `INSERT INTO log (channel, bucket, kind, id, ukey, nonce, body, extra) VALUES (?, ?, 0, ?, 0x, ?, ?, ?)`
+	keyStatement    = `INSERT INTO log (channel, bucket, kind, id, ukey, target) VALUES (?, ?, 1, 0, ?, ?) IF NOT EXISTS`
+	putKeyStatement = `INSERT INTO log (channel, bucket, kind, id, ukey, target) VALUES (?, ?, 1, 0, ?, ?)`
+	rekeyStatement  = `UPDATE log SET target = ? WHERE channel = ? AND bucket = ? AND kind = 1 AND id = 0 AND ukey = ? IF target = ?`
 )
 
 // send makes a batch under the condition that the head is where the batch begins. It is not applied if the head is elsewhere or a key
@@ -138,9 +140,12 @@ func (s *Store) sendOnce(ctx context.Context, b *batch, nonce []byte) (applied b
 		}
 	}
 	for _, k := range b.keys {
-		if k.was == 0 {
+		switch {
+		case k.restored:
+			q.Query(putKeyStatement, channel, b.bucket, k.ukey, k.of)
+		case k.was == 0:
 			q.Query(keyStatement, channel, b.bucket, k.ukey, k.of)
-		} else {
+		default:
 			q.Query(rekeyStatement, k.of, channel, b.bucket, k.ukey, k.was)
 		}
 	}

@@ -170,6 +170,7 @@ func TestLog(t *testing.T)         { parleytest.RunLog(t, harness(false)) }
 func TestIndex(t *testing.T)       { parleytest.RunIndex(t, harness(false)) }
 func TestRoster(t *testing.T)      { parleytest.RunRoster(t, harness(false)) }
 func TestDirectory(t *testing.T)   { parleytest.RunDirectory(t, harness(true)) }
+func TestRestore(t *testing.T)     { parleytest.RunRestore(t, harness(false)) }
 func TestRevocations(t *testing.T) { parleytest.RunRevocations(t, harness(false)) }
 
 func TestOutbox(t *testing.T) {

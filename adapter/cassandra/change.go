@@ -141,7 +141,7 @@ func (s *Store) foldChange(ctx context.Context, r *row) error {
 		return err
 	case r.Change == parley.ChangeDelete:
 		return s.write(ctx, `DELETE FROM reactors USING TIMESTAMP ? WHERE channel = ? AND target = ?`, r.ID, channel, r.Of)
-	case r.Change != parley.ChangeReact:
+	case r.Change != parley.ChangeReact || r.emoji == "": // a restored one: its message came with all who reacted
 		return nil
 	case r.remove:
 		return s.write(ctx, `DELETE FROM reactors USING TIMESTAMP ? WHERE channel = ? AND target = ? AND emoji = ? AND user = ?`, r.ID,

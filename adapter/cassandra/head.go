@@ -90,7 +90,9 @@ func (s *Store) freshHead(ctx context.Context, channel parley.ChannelID) (h head
 		s.forget(channel)
 		return h, err
 	}
-	s.remember(channel, h)
+	if h.id > 0 { // an empty channel may yet begin at any id (Restore)
+		s.remember(channel, h)
+	}
 	return h, nil
 }
 
@@ -152,7 +154,7 @@ func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) (bs []
 				return err
 			}
 			h, err := s.headFrom(ctx, channels[i], c.bucket, s.read)
-			bs[i] = parley.Bounds{Channel: channels[i], Epoch: s.epoch, First: c.floor, Last: h.id, Time: h.time}
+			bs[i] = parley.Bounds{Channel: channels[i], Epoch: s.epoch, First: c.floor, Last: h.id, Time: h.time, Before: c.before}
 			return err
 		})
 	}, "bounds")

@@ -101,6 +101,10 @@ func TestRoster(t *testing.T) {
 	parleytest.RunRevocations(t, harness(embedded.FsyncInterval, time.Hour))
 }
 
+func TestRestore(t *testing.T) {
+	parleytest.RunRestore(t, harness(embedded.FsyncInterval, 50*time.Millisecond))
+}
+
 // settingsOf are those of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
 	all, err := d.Settings(ctx, ch)

@@ -184,7 +184,7 @@ func (l *Log) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parle
 		}
 		b := h.bounds()
 		l.heads.release(h)
-		out[i] = parley.Bounds{Channel: ch, Epoch: l.epoch, First: b.first, Last: b.last, Time: b.time}
+		out[i] = parley.Bounds{Channel: ch, Epoch: l.epoch, First: b.first, Last: b.last, Time: b.time, Before: b.before}
 	}
 	return out, nil
 }

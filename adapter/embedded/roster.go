@@ -49,14 +49,19 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 			h.next.exists {
 			return err
 		}
-		l.configured.add(channel)
-		must(build.batch.Set(settingsKey(channel), tag([]byte("{}")), nil))
-		return build.listed(h)
+		return build.configure(h)
 	}})
 	if err != nil {
 		return was, is, fmt.Errorf("%s in %s: %w", user, channel, err)
 	}
 	return a, b, nil
+}
+
+// configure gives a channel settings, which make it exist.
+func (b *build) configure(h *head) error {
+	b.log.configured.add(h.channel)
+	must(b.batch.Set(settingsKey(h.channel), tag([]byte("{}")), nil))
+	return b.listed(h)
 }
 
 // Members implements parley.Roster.

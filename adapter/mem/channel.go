@@ -32,7 +32,8 @@ type channel struct {
 
 type row struct {
 	parley.Message
-	change *parley.Change // of a change
+	change   *parley.Change    // of a change; nil: it was restored
+	reactors []parley.Reaction // of a message that was restored: with all who reacted to it
 }
 
 type sender struct {
@@ -119,6 +120,11 @@ func (c *channel) take(r *row) {
 		if r.Key != "" {
 			c.keys[sender{r.User, r.Key}] = r.ID
 		}
+		for _, x := range r.reactors {
+			for _, user := range x.Users {
+				c.reactors[reaction{r.ID, x.Emoji, user}] = struct{}{}
+			}
+		}
 		return
 	case r.Change == parley.ChangeDelete:
 		for at := range c.reactors {
@@ -126,7 +132,7 @@ func (c *channel) take(r *row) {
 				delete(c.reactors, at)
 			}
 		}
-	case r.Change == parley.ChangeReact:
+	case r.Change == parley.ChangeReact && r.change != nil:
 		at := reaction{r.Of, r.change.Emoji, r.User}
 		if c.reactors[at] = struct{}{}; r.change.Remove {
 			delete(c.reactors, at)

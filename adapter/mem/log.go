@@ -132,7 +132,7 @@ func (h *Handle) Bounds(ctx context.Context, channels ...parley.ChannelID) (bs [
 		for _, name := range channels {
 			b := parley.Bounds{Channel: name, Epoch: s.epochLocked(), First: 1}
 			if c := s.channelLocked(name); c != nil {
-				b.First, b.Last, b.Time = c.first, c.last, c.time
+				b.First, b.Last, b.Time, b.Before = c.first, c.last, c.time, c.before
 			}
 			bs = append(bs, b)
 		}

@@ -49,6 +49,7 @@ func TestStore(t *testing.T) {
 			t.Run("Index", func(t *testing.T) { parleytest.RunIndex(t, h) })
 			t.Run("Roster", func(t *testing.T) { parleytest.RunRoster(t, h) })
 			t.Run("Directory", func(t *testing.T) { parleytest.RunDirectory(t, h) })
+			t.Run("Restore", func(t *testing.T) { parleytest.RunRestore(t, h) })
 			t.Run("Revocations", func(t *testing.T) { parleytest.RunRevocations(t, h) })
 		})
 	}

@@ -154,10 +154,11 @@ func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]par
 	}
 	bs := make([]parley.Bounds, len(channels))
 	for i, ns := range all {
-		if len(ns) != 3 {
+		if len(ns) != 4 {
 			return nil, fmt.Errorf("bounds of %s: %w", channels[i], errAnswer)
 		}
-		bs[i] = parley.Bounds{Channel: channels[i], Epoch: epoch, First: ns[0], Last: ns[1], Time: parley.Timestamp(ns[2])}
+		bs[i] = parley.Bounds{Channel: channels[i], Epoch: epoch, First: ns[0], Last: ns[1], Time: parley.Timestamp(ns[2]),
+			Before: ns[3]}
 	}
 	return bs, nil
 }

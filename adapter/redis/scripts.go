@@ -43,14 +43,31 @@ var threadLua string
 //go:embed lua/set_member.lua
 var setMemberLua string
 
+//go:embed lua/restore.lua
+var restoreLua string
+
 var (
 	appendScript    = &script{body: channels + batchLua + appendLua}
 	changeScript    = &script{body: channels + oneLua + "retain(2)\n" + batchLua + changeLua}
 	unreadScript    = &script{body: other + unreadLua, reads: true}
 	threadScript    = &script{body: other + threadLua, reads: true}
 	setMemberScript = &script{body: other + setMemberLua}
+	restoreScript   = &script{body: other + restoreLua}
 
-	boundsScript = &script{body: other + `return {text(first), text(last), text(time)}`, reads: true}
+	// ARGV[2…]: user, role, read, count, joined, muted.
+	restorePlaceScript = &script{body: other + `
+local user, role, read, n, joined, muted = unpack(ARGV, 2, 7)
+local is = {role = role, read = tonumber(read), count = tonumber(n), joined = tonumber(joined), left = 0, muted = tonumber(muted)}
+if outside[role] then
+  is.left = last
+end
+put_member(user, member(user), is)
+if not outside[role] and list() then
+  save()
+end
+return 0`}
+
+	boundsScript = &script{body: other + `return {text(first), text(last), text(time), text(before)}`, reads: true}
 
 	// ARGV[2…]: after, limit, bytes. The answer: first, then of each entry itself and its state.
 	readScript = &script{body: other + `
@@ -180,5 +197,5 @@ return 0`}
 
 	scripts = []*script{appendScript, changeScript, unreadScript, threadScript, setMemberScript, boundsScript,
 		readScript, getScript, lookupScript, positionScript, latestScript, memberScript, membersScript, settingsScript, setChannelScript,
-		removeScript, trimScript, todoScript, doneScript}
+		removeScript, trimScript, todoScript, doneScript, restoreScript, restorePlaceScript}
 )

@@ -56,6 +56,7 @@ func TestLog(t *testing.T)         { parleytest.RunLog(t, harness()) }
 func TestIndex(t *testing.T)       { parleytest.RunIndex(t, harness()) }
 func TestRoster(t *testing.T)      { parleytest.RunRoster(t, harness()) }
 func TestDirectory(t *testing.T)   { parleytest.RunDirectory(t, harness()) }
+func TestRestore(t *testing.T)     { parleytest.RunRestore(t, harness()) }
 func TestRevocations(t *testing.T) { parleytest.RunRevocations(t, harness()) }
 
 var _ parley.Store = (*redis.Store)(nil)

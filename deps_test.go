@@ -24,6 +24,7 @@ var mayReach = [][2]string{
 	{"parley/web/...", ""},
 	{"parley/access", "parley"},
 	{"parley/hub", "parley parley/wire"},
+	{"parley/transfer", "parley parley/wire"},
 	{"parley/feed", "parley parley/wire parley/hub"},
 	{"parley/unread", "parley"},
 	{"parley/presence", "parley"},

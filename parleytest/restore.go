@@ -372,8 +372,8 @@ func testRestoredPlaces(t *testing.T, m *move) {
 	put(t, m.from, room, "dora", parley.RoleRestricted)
 	put(t, m.from, room, "carol", parley.RoleNone)
 	put(t, m.from, room, "frank", parley.RoleAdmin)
-	muted := true
-	if _, _, err := m.from.SetMember(t.Context(), room, "frank", parley.MemberChange{Muted: &muted}); err != nil {
+	mute := parley.MuteButMentions
+	if _, _, err := m.from.SetMember(t.Context(), room, "frank", parley.MemberChange{Mute: &mute}); err != nil {
 		t.Fatal(err)
 	}
 	read(t, m.from, "owner", 3)

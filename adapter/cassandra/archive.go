@@ -263,7 +263,7 @@ func (s *Store) RestorePlace(ctx context.Context, channel parley.ChannelID, m pa
 			next := memberRow{version: row.version, role: m.Role, left: v.id, removals: row.removals}
 			if m.Role.In() {
 				next = memberRow{version: row.version, role: m.Role, read: m.ReadID, count: m.ReadCount, joined: m.Joined,
-					removals: row.removals, muted: m.Muted}
+					removals: row.removals, muted: m.Mute != parley.MuteNone, mute: m.Mute}
 				if err := s.list(ctx, channel, 0); err != nil {
 					return err
 				}

@@ -275,7 +275,7 @@ func (l *Log) RestorePlace(ctx context.Context, channel parley.ChannelID, m parl
 			b.expel(channel, m.User, m.Role)
 			return nil
 		}
-		b.admit(channel, m.User, memberRecord{m.Role, m.Joined, m.Muted})
+		b.admit(channel, m.User, memberRecord{m.Role, m.Joined, m.Mute})
 		must(b.batch.Set(pointerKey(channel, m.User), pointer{m.ReadID, m.ReadCount}.encode(), nil))
 		if h.next.exists {
 			return nil

@@ -167,7 +167,7 @@ func (m *model) check(t *rapid.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := parley.Bounds{Channel: ch, Epoch: m.epoch, First: c.first, Last: int64(len(c.all))}
+		want := parley.Bounds{Channel: ch, Epoch: m.epoch, First: c.first, Last: int64(len(c.all)), Before: c.first - 1}
 		if len(c.all) > 0 {
 			want.Time = c.all[len(c.all)-1].Time
 		}

@@ -29,6 +29,8 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Check a server for lost, duplicate or reordered messages."`
 	Token   tokenCmd   `cmd:"" help:"Sign a token for a user."`
 	Store   storeCmd   `cmd:"" help:"Create, migrate and show the schema of a store."`
+	Export  exportCmd  `cmd:"" help:"Write all that a store holds to a file."`
+	Import  importCmd  `cmd:"" help:"Read an export into an empty store, or resume that, and compare both."`
 	Keys    keysCmd    `cmd:"" help:"Manage API keys."`
 	Config  configCmd  `cmd:"" help:"Manage configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -1,0 +1,35 @@
+// Package cut shortens the text of a notification until its payload fits into a service's limit, between graphemes: what a
+// reader takes for one character is kept or left out as a whole.
+package cut
+
+import (
+	"sort"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
+)
+
+// Fit returns the payload that encode makes of title and body, of at most limit bytes. What does not fit is cut from the end
+// of body, which then ends with "…", and if that is not enough from title too. encode must return more bytes for more text.
+// The result is longer than limit only if encode exceeds it without any text.
+func Fit(limit int, title, body string, encode func(title, body string) []byte) []byte {
+	if b := encode(title, body); len(b) <= limit {
+		return b
+	}
+	if body != "" {
+		if b := longest(limit, body, func(s string) []byte { return encode(title, s) }); len(b) <= limit {
+			return b
+		}
+		body = "…"
+	}
+	return longest(limit, title, func(s string) []byte { return encode(s, body) })
+}
+
+// longest encodes as many graphemes of s as fit, and "…".
+func longest(limit int, s string, encode func(string) []byte) []byte {
+	ends := []int{0}
+	for g := graphemes.FromString(s); g.Next() && g.End() <= limit; {
+		ends = append(ends, g.End())
+	}
+	n := sort.Search(len(ends), func(i int) bool { return len(encode(s[:ends[i]]+"…")) > limit })
+	return encode(s[:ends[max(n-1, 0)]] + "…")
+}

@@ -17,6 +17,7 @@ var mayReach = [][2]string{
 	{"parley", ""},
 	{"parley/internal/codec", "parley"},
 	{"parley/internal/lastseen", "parley"},
+	{"parley/internal/outgoing", "parley"},
 	{"parley/internal/relay", "parley"},
 	{"parley/internal/...", ""},
 	{"parley/wire", "parley"},

@@ -1,0 +1,249 @@
+package parleytest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/outgoing"
+	"parley/testenv"
+)
+
+// Push is a notification as a service has received it.
+type Push struct {
+	Device      string // its token or endpoint; of a webhook the user
+	Title, Body string
+	BadgeOnly   bool // it shows nothing
+	Badge, ID   int64
+	Channel     parley.ChannelID
+	Collapse    string
+	TTL         time.Duration // -1 where the service has none
+}
+
+// PushOutcome is what a Notifier must make of an answer.
+type PushOutcome string
+
+// The outcomes.
+const (
+	PushGone        PushOutcome = "gone"
+	PushRetry       PushOutcome = "retry"
+	PushCredentials PushOutcome = "credentials"
+	PushNever       PushOutcome = "never"
+)
+
+// PushAnswer is an answer of a service, and what it means.
+type PushAnswer struct {
+	Status     int // 0: the connection is closed without an answer
+	RetryAfter string
+	Body       string // REQUEST in it becomes all that the request holds, as a careless service repeats it
+	Want       PushOutcome
+	After      time.Duration // of a *parley.RetryError
+}
+
+func (a PushAnswer) String() string {
+	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.RetryAfter, a.Body))
+}
+
+// retries are what every service may answer.
+var retries = []PushAnswer{
+	{Status: 429, Want: PushRetry},
+	{Status: 429, RetryAfter: "17", Want: PushRetry, After: 17 * time.Second},
+	{Status: 429, Body: "REQUEST", Want: PushRetry},
+	{Status: 500, Want: PushRetry},
+	{Status: 502, Body: "<html>", Want: PushRetry},
+	{Status: 503, RetryAfter: "120", Want: PushRetry, After: 2 * time.Minute},
+	{Status: 503, RetryAfter: "soon", Want: PushRetry},
+	{Status: 504, Want: PushRetry},
+	{Status: 0, Want: PushRetry},
+}
+
+// PushService is a server on this machine that speaks a push service's protocol, checks all that the documentation of the
+// service asks for, and keeps what it accepted.
+type PushService interface {
+	Device(t testing.TB) parley.Device // a device that it knows
+	Answers() []PushAnswer             // all that it may answer
+	Answer(a *PushAnswer)              // answers so from now on; nil: accepts
+	Hang() (arrived <-chan struct{})   // does not answer from now on
+	Pushes(t testing.TB) []Push        // what it accepted since the last call
+	Faults() []string                  // where a request was not as documented
+	Connections() int
+	Secrets() []string // what no error may show, besides the device
+}
+
+// pushServer is what the services share.
+type pushServer struct {
+	URL string // of the server
+
+	// fixed after construction
+	secrets []string
+	answers []PushAnswer
+	ended   chan struct{} // closed when the test ends
+
+	mu          sync.Mutex
+	arrived     chan struct{} // not nil: hangs
+	answer      *PushAnswer
+	devices     map[string]bool // the tokens that it knows
+	pushes      []Push
+	faults      []string
+	connections int
+}
+
+// serve starts a server, over TLS (and so HTTP/2) if there is a certificate.
+func (s *pushServer) serve(t testing.TB, certificate *tls.Certificate, handler http.HandlerFunc) {
+	s.ended, s.devices = make(chan struct{}), map[string]bool{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client has gone
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		handler(w, r)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are cut off on purpose
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.mu.Lock()
+			s.connections++
+			s.mu.Unlock()
+		}
+	}
+	if certificate != nil {
+		server.EnableHTTP2 = true
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}}
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	s.URL = server.URL
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(s.ended) })
+}
+
+// handled answers a request unless it is to be accepted.
+func (s *pushServer) handled(w http.ResponseWriter, r *http.Request) bool {
+	s.mu.Lock()
+	answer, arrived := s.answer, s.arrived
+	s.mu.Unlock()
+	if arrived != nil {
+		select {
+		case arrived <- struct{}{}:
+		default:
+		}
+		select {
+		case <-r.Context().Done():
+		case <-s.ended:
+		}
+		return true
+	}
+	if answer == nil {
+		return false
+	}
+	if answer.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	if answer.RetryAfter != "" {
+		w.Header().Set("Retry-After", answer.RetryAfter)
+	}
+	body, _ := io.ReadAll(r.Body)
+	w.WriteHeader(answer.Status)
+	request, _ := json.Marshal(fmt.Sprint(r.URL.Path, r.Header, string(body)))
+	io.WriteString(w, strings.ReplaceAll(answer.Body, "REQUEST", strings.Trim(string(request), `"`)))
+	return true
+}
+
+// Answers implements PushService.
+func (s *pushServer) Answers() []PushAnswer { return append(s.answers, retries...) }
+
+// Answer implements PushService.
+func (s *pushServer) Answer(a *PushAnswer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer, s.arrived = a, nil
+}
+
+// Hang implements PushService.
+func (s *pushServer) Hang() (arrived <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrived = make(chan struct{}, 1)
+	return s.arrived
+}
+
+// Pushes implements PushService.
+func (s *pushServer) Pushes(testing.TB) []Push {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.pushes
+	s.pushes = nil
+	return all
+}
+
+// Faults implements PushService.
+func (s *pushServer) Faults() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults
+}
+
+// Connections implements PushService.
+func (s *pushServer) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connections
+}
+
+// Secrets implements PushService.
+func (s *pushServer) Secrets() []string { return s.secrets }
+
+func (s *pushServer) fault(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, fmt.Sprintf(format, args...))
+}
+
+func (s *pushServer) accept(p Push) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushes = append(s.pushes, p)
+}
+
+func (s *pushServer) addDevice(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.devices[token] = true
+}
+
+func (s *pushServer) knows(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.devices[token]
+}
+
+// certificate is one for 127.0.0.1, in a file too, and a client that trusts it.
+func certificate(t testing.TB) (c *tls.Certificate, file string, client *http.Client) {
+	t.Helper()
+	file, key, roots := testenv.Certificate(t)
+	loaded, err := tls.LoadX509KeyPair(file, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &loaded, file, trusting(roots)
+}
+
+// trusting is the client of adapters with other roots.
+func trusting(roots *x509.CertPool) *http.Client {
+	client := outgoing.Client()
+	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots
+	return client
+}

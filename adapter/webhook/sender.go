@@ -1,0 +1,127 @@
+// Package webhook posts signed JSON to a URL (Standard Webhooks, standardwebhooks.com): a Sender any, a Notifier one for each
+// push notification. It says what an answer means, and does not retry.
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"parley"
+	"parley/internal/guard"
+	"parley/internal/outgoing"
+)
+
+// Config says where to send, and what to sign with.
+type Config struct {
+	URL          string
+	Secrets      Secrets
+	AllowPrivate bool // send to an address that is not public
+
+	Client *http.Client     // guard.Client()
+	Now    func() time.Time // time.Now
+}
+
+// Sender posts to one URL. Its methods may be called at the same time.
+type Sender struct {
+	// fixed after construction
+	url     string
+	secrets Secrets
+	client  *http.Client
+	now     func() time.Time
+}
+
+// ErrAddress means that a URL names an address to which nothing is sent without AllowPrivate.
+var ErrAddress = guard.ErrRefused
+
+// NewSender connects to nothing. The error wraps ErrAddress if the URL names an address that is not public; what a name resolves
+// to is looked at for each connection.
+func NewSender(cfg Config) (*Sender, error) {
+	if err := guard.CheckURL(cfg.URL); err != nil && (!cfg.AllowPrivate || !errors.Is(err, ErrAddress)) {
+		return nil, fmt.Errorf("the URL of a webhook: %w", err)
+	}
+	if len(cfg.Secrets.keys) == 0 {
+		return nil, errors.New("the secret of a webhook is missing")
+	}
+	if cfg.Client == nil {
+		cfg.Client = guard.Client(guard.Config{AllowPrivate: cfg.AllowPrivate})
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Sender{url: cfg.URL, secrets: cfg.Secrets, client: cfg.Client, now: cfg.Now}, nil
+}
+
+// Send posts body, which is JSON, and returns when the receiver has answered with 2xx. id names the content: it is the same when
+// a try is repeated. parley.ErrGone: the receiver wants nothing more (410). *parley.RetryError: a later try may succeed, which
+// is so for every other answer. Any other error: the address is refused (ErrAddress). No error shows the URL.
+func (s *Sender) Send(ctx context.Context, id string, body []byte) error {
+	timestamp, signatures := s.secrets.sign(id, s.now(), body)
+	answer, err := outgoing.Post(ctx, s.client, s.url, http.Header{
+		"Content-Type":      {"application/json"},
+		"Webhook-Id":        {id},
+		"Webhook-Timestamp": {timestamp},
+		"Webhook-Signature": {signatures},
+	}, body)
+	if err != nil {
+		return err
+	}
+	const service = "the webhook"
+	if answer.Status == http.StatusGone {
+		return answer.As(parley.ErrGone, service, "")
+	}
+	err = answer.Err(service, "")
+	if err == nil || errors.As(err, new(*parley.RetryError)) {
+		return err
+	}
+	return &parley.RetryError{After: answer.RetryAfter, Err: err}
+}
+
+// Notifier posts push notifications, one for each user whatever devices the user has.
+type Notifier struct{ sender *Sender }
+
+var _ parley.Notifier = (*Notifier)(nil)
+
+// NewNotifier is NewSender for push notifications.
+func NewNotifier(cfg Config) (*Notifier, error) {
+	sender, err := NewSender(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Notifier{sender}, nil
+}
+
+type event struct {
+	Type      string       `json:"type"`
+	Timestamp string       `json:"timestamp"`
+	Data      notification `json:"data"`
+}
+
+type notification struct {
+	User     parley.UserID    `json:"user"`
+	Channel  parley.ChannelID `json:"channel"`
+	ID       int64            `json:"id"`
+	Title    string           `json:"title"`
+	Body     string           `json:"body"`
+	Badge    int64            `json:"badge"`
+	Count    int64            `json:"count"`
+	Collapse string           `json:"collapse"`
+}
+
+// Notify implements parley.Notifier. The device does not matter. A new badge alone is not sent.
+func (n *Notifier) Notify(ctx context.Context, _ parley.Device, note parley.Notification) error {
+	if note.BadgeOnly() {
+		return nil
+	}
+	body := outgoing.JSON(event{
+		Type:      "push",
+		Timestamp: n.sender.now().UTC().Format(time.RFC3339),
+		Data: notification{User: note.User, Channel: note.Channel, ID: note.ID, Title: note.Title, Body: note.Body,
+			Badge: note.Badge, Count: note.Count, Collapse: note.Collapse},
+	})
+	// A collapse id stands for the user and the channel, so this id is the same for each try and for no other notification.
+	return n.sender.Send(ctx, "push/"+note.Collapse+"/"+strconv.FormatInt(note.ID, 10), body)
+}

@@ -32,6 +32,7 @@ func RunNotifier(t *testing.T, open func(t *testing.T) NotifierHarness) {
 		{"a new badge alone", notifierBadge},
 		{"each answer means what it says", notifierAnswers},
 		{"a service that does not answer holds nobody longer than the context", notifierHangs},
+		{"connections that end are replaced", notifierReconnects},
 		{"a thousand at the same time arrive over few connections", notifierMany},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -235,6 +236,46 @@ func notifierHangs(t *testing.T, h NotifierHarness) {
 	h.hides(t, err, d)
 	h.Service.Answer(nil)
 	h.one(t, d, notification(2, "t", "b"))
+}
+
+// notifierReconnects ends more connections, and more requests, than there may be at a time.
+func notifierReconnects(t *testing.T, h NotifierHarness) {
+	const more = 40
+	d := h.Service.Device(t)
+	for id := range int64(more) {
+		err := h.Notifier.Notify(t.Context(), d, notification(id+1, "t", "b"))
+		for try := 0; err != nil && try < 100; try++ { // it may have been under way when the connection was closed
+			if got, _ := outcome(err); got != PushRetry {
+				t.Fatal(err)
+			}
+			h.hides(t, err, d)
+			err = h.Notifier.Notify(t.Context(), d, notification(id+1, "t", "b"))
+		}
+		if err != nil {
+			t.Fatalf("connection %d: %v", id, err)
+		}
+		h.Service.Disconnect()
+	}
+	seen := map[int64]bool{}
+	for _, p := range h.Service.Pushes(t) {
+		seen[p.ID] = true
+	}
+	if len(seen) != more {
+		t.Errorf("%d of %d arrived", len(seen), more)
+	}
+	for range more {
+		arrived := h.Service.Hang()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- h.Notifier.Notify(ctx, d, notification(1, "t", "b")) }()
+		Soon(t, "a request", arrived)
+		cancel()
+		if err := Soon(t, "an error", done); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	h.Service.Answer(nil)
+	h.one(t, d, notification(more+1, "t", "b"))
 }
 
 func notifierMany(t *testing.T, h NotifierHarness) {

@@ -78,6 +78,7 @@ type PushService interface {
 	Pushes(t testing.TB) []Push        // what it accepted since the last call
 	Faults() []string                  // where a request was not as documented
 	Connections() int
+	Disconnect()       // closes all connections
 	Secrets() []string // what no error may show, besides the device
 }
 
@@ -88,6 +89,7 @@ type pushServer struct {
 	// fixed after construction
 	secrets []string
 	answers []PushAnswer
+	server  *httptest.Server
 	ended   chan struct{} // closed when the test ends
 
 	mu          sync.Mutex
@@ -125,7 +127,7 @@ func (s *pushServer) serve(t testing.TB, certificate *tls.Certificate, handler h
 	} else {
 		server.Start()
 	}
-	s.URL = server.URL
+	s.URL, s.server = server.URL, server
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(s.ended) })
 }
@@ -202,6 +204,9 @@ func (s *pushServer) Connections() int {
 	defer s.mu.Unlock()
 	return s.connections
 }
+
+// Disconnect implements PushService.
+func (s *pushServer) Disconnect() { s.server.CloseClientConnections() }
 
 // Secrets implements PushService.
 func (s *pushServer) Secrets() []string { return s.secrets }

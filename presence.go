@@ -19,7 +19,7 @@ type Presence interface {
 	Beat(ctx context.Context, b Beat) (Lease, error)
 
 	// Online says of each user, in the order asked for, whether a node whose lease
-	// runs has them, and if not when they were last seen.
+	// runs has them, and one where they are not hidden, and if none has when they were last seen.
 	Online(ctx context.Context, users ...UserID) ([]OnlineStatus, error)
 
 	// Here says who is in a channel on the nodes whose leases run: how many, and
@@ -60,6 +60,7 @@ type PresenceChange struct {
 	Here       bool       // else the user is gone
 	Since      Timestamp  // in a channel: since when
 	Transports Transports // in a channel: by which
+	Hidden     bool       // here on the node, with "" as the channel: none of the user's connections is visible
 	Seen       Timestamp  // gone offline: the last sign of them. It is kept though they were not online here
 }
 
@@ -79,9 +80,10 @@ type Lease struct {
 
 // OnlineStatus is whether a user is online.
 type OnlineStatus struct {
-	User   UserID
-	Online bool
-	Seen   Timestamp // offline: the last sign of them; 0 if there was none, or it was too long ago to be kept
+	User    UserID
+	Online  bool
+	Visible bool      // somebody may be looking: not all of the user's connections, on all nodes, said that they are hidden
+	Seen    Timestamp // offline: the last sign of them; 0 if there was none, or it was too long ago to be kept
 }
 
 // Occupancy is who is in a channel.

@@ -33,11 +33,40 @@ func (s *Service) Come(c access.Caller, via parley.Transport) {
 	}
 }
 
-// Go says that it was closed.
-func (s *Service) Go(c access.Caller, via parley.Transport) {
-	if c.Named() {
+// Go says that it was closed. hidden: Hide said so last.
+func (s *Service) Go(c access.Caller, via parley.Transport, hidden bool) {
+	switch {
+	case !c.Named():
+	case hidden:
+		s.presence.LeaveHidden(c.User, c.Name, s.clock())
+	default:
 		s.presence.Leave("", c.User, c.Name, via, s.clock())
 	}
+}
+
+// Hide says that nobody looks at an open WebSocket of a user any more, or that somebody does again.
+func (s *Service) Hide(c access.Caller, hidden bool) {
+	switch {
+	case !c.Named():
+	case hidden:
+		s.presence.Hide(c.User)
+	default:
+		s.presence.Show(c.User)
+	}
+}
+
+// Visible says of each user, in the order asked for, whether somebody may be looking at a connection of theirs, on any node: they are
+// online, and not all of their connections said that they are hidden.
+func (s *Service) Visible(ctx context.Context, users ...parley.UserID) ([]bool, error) {
+	found, err := s.keeper.Online(ctx, users...)
+	if err != nil {
+		return nil, err
+	}
+	visible := make([]bool, len(found))
+	for i := range found {
+		visible[i] = found[i].Visible
+	}
+	return visible, nil
 }
 
 // Enter says that a connection of a user follows a channel; the others hear of it

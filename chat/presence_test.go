@@ -187,7 +187,7 @@ func TestWatchingUsers(t *testing.T) {
 		s.Come(dev("bob"), parley.TransportSSE)
 		s.Come(dev("carol"), parley.TransportSSE)
 		expect("bob came", "bob:true ")
-		s.Go(dev("bob"), parley.TransportSSE)
+		s.Go(dev("bob"), parley.TransportSSE, false)
 		expect("bob may come back", "")
 		time.Sleep(2 * time.Second)
 		expect("bob left", "bob:false ")
@@ -196,7 +196,7 @@ func TestWatchingUsers(t *testing.T) {
 		s.Come(dev("bob"), parley.TransportSSE)
 		expect("bob is not in it", "")
 		set(zoe)
-		s.Go(dev("carol"), parley.TransportSSE)
+		s.Go(dev("carol"), parley.TransportSSE, false)
 		time.Sleep(5 * time.Second)
 		expect("it is empty", "")
 
@@ -229,8 +229,8 @@ func TestWatchingUsers(t *testing.T) {
 		set(zoe, "alice")
 		states()
 		session.Send(make([]byte, 64<<10))
-		s.Go(dev("alice"), parley.TransportWebSocket)
-		s.Go(dev("alice"), parley.TransportSSE)
+		s.Go(dev("alice"), parley.TransportWebSocket, false)
+		s.Go(dev("alice"), parley.TransportSSE, false)
 		time.Sleep(4 * time.Second)
 		if n := session.Waiting(); n != 64<<10 {
 			t.Errorf("%d bytes wait", n)
@@ -288,7 +288,7 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 	move("bob", "b", true)
 	move("zoe", "b", true)
 	move("bob", "a", false)
-	s.Go(bob, parley.TransportSSE)
+	s.Go(bob, parley.TransportSSE, false)
 	expect("there is another", "bob:false ")
 	move("zoe", "b", false)
 	s.Come(bob, parley.TransportSSE)
@@ -300,8 +300,8 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 	if err := s.SetBan(t.Context(), dev("root"), "c", "bob", true); err != nil {
 		t.Fatal(err)
 	}
-	s.Go(bob, parley.TransportSSE)
-	s.Go(yan, parley.TransportSSE)
+	s.Go(bob, parley.TransportSSE, false)
+	s.Go(yan, parley.TransportSSE, false)
 	expect("bob was banned", "yan:false ")
 	move("bob", "d", true)
 	move("zoe", "d", true)

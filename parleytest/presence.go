@@ -44,6 +44,7 @@ func RunPresence(t *testing.T, open func(t *testing.T) PresenceHarness) {
 		{"a beat says who is elsewhere", presenceElsewhere},
 		{"what a dead node held is reaped once", presenceReaped},
 		{"who is on another node is not reaped", presenceReapedElsewhere},
+		{"who is hidden on all nodes is not visible", presenceVisible},
 		{"nodes beat at the same time", presenceConcurrent},
 		{"an ended context is an error", presenceContext},
 	} {

@@ -119,3 +119,70 @@ func presenceReapedElsewhere(_ *testing.T, p *presence) {
 	p.reap("bob@", "alice@c", "bob@c")
 	p.online("alice")
 }
+
+// visible demands who is visible, of all users that the tests know.
+func (p *presence) visible(want ...parley.UserID) {
+	p.Helper()
+	all := []parley.UserID{"alice", "bob", "carol"}
+	for range p.store.handles {
+		got, err := p.store.Online(p.Context(), all...)
+		if err != nil {
+			p.Fatal(err)
+		}
+		var are []parley.UserID
+		for _, is := range got {
+			if is.Visible {
+				are = append(are, is.User)
+			}
+			if is.Visible && !is.Online {
+				p.Errorf("%s is visible, and not online", is.User)
+			}
+		}
+		if !slices.Equal(are, want) {
+			p.Fatalf("visible are %v, want %v", are, want)
+		}
+	}
+}
+
+func hidden(users ...parley.UserID) []parley.PresenceChange {
+	cs := on(users...)
+	for i := range cs {
+		cs[i].Hidden = true
+	}
+	return cs
+}
+
+func presenceVisible(_ *testing.T, p *presence) {
+	p.visible()
+	p.beat("n1", on("alice"), hidden("bob"))
+	p.online("alice", "bob")
+	p.visible("alice")
+	p.beat("n1", hidden("alice"), on("bob"))
+	p.visible("bob")
+	p.beat("n1", hidden("alice", "bob"), hidden("bob"))
+	p.visible()
+	p.beat("n2", on("bob"), in("c", "bob", 1, 1))
+	p.online("alice", "bob")
+	p.visible("bob")
+	p.elsewhere(p.beat("n2", hidden("alice")), true) // they are there, whoever looks
+	p.visible("bob")
+	p.beat("n1", off("bob", 1))
+	p.visible("bob")
+	p.beat("n1", hidden("bob"))
+	p.beat("n2", off("bob", 2))
+	p.online("alice", "bob")
+	p.visible()
+	p.beat("n2", on("bob"))
+	p.visible("bob")
+	p.send(parley.Beat{Node: "n1", TTL: presenceTTL, All: true, Changes: slices.Concat(hidden("alice"), on("carol"))})
+	p.visible("bob", "carol")
+	p.pass(presenceTTL * 3 / 4)
+	p.beat("n1")
+	p.visible("bob", "carol")
+	p.pass(presenceTTL / 2) // n2 has died
+	p.online("alice", "carol")
+	p.visible("carol")
+	p.leave("n1")
+	p.online()
+	p.visible()
+}

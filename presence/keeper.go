@@ -22,6 +22,11 @@ type changes struct {
 // changedLocked notes how a user is now in a place, if they came, or by other
 // transports than before.
 func (t *Tracker) changedLocked(at presenceKey, u *uses, before parley.Transports, came bool) {
+	if at.channel == "" && (len(t.hidden) > 0 || u.closed()) {
+		if one := t.users.get(string(at.user)); one != nil {
+			t.lookLocked(one)
+		}
+	}
 	if t.log.shared && (came || at.channel != "" && u.transports() != before) {
 		t.log.list = append(t.log.list, t.hereLocked(at))
 	}
@@ -32,6 +37,8 @@ func (t *Tracker) hereLocked(at presenceKey) parley.PresenceChange {
 	if at.channel != "" {
 		s := t.memberLocked(at).stay()
 		c.Since, c.Transports = s.Since, s.Transports
+	} else {
+		c.Hidden = t.hidden[at.user].all
 	}
 	return c
 }
@@ -180,13 +187,13 @@ func (k *Keeper) flush(ctx context.Context, beat bool) error {
 	}
 }
 
-// Online says of each user whether they are on a node, and if not when they were last seen.
+// Online says of each user whether they are on a node, and visible there, and if not when they were last seen.
 func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	found := make([]parley.OnlineStatus, len(users))
 	var missing []int
 	var ask []parley.UserID
 	for i, user := range users {
-		if found[i] = (parley.OnlineStatus{User: user, Online: k.tracker.Online(user)}); !found[i].Online {
+		if found[i] = k.tracker.status(user); !found[i].Online || !found[i].Visible && k.tracker.isShared() {
 			missing, ask = append(missing, i), append(ask, user)
 		}
 	}
@@ -201,7 +208,11 @@ func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.O
 		return nil, err
 	}
 	for j, i := range missing {
-		found[i] = answers[j]
+		if !found[i].Online {
+			found[i] = answers[j]
+		} else {
+			found[i].Visible = answers[j].Visible
+		}
 	}
 	return found, nil
 }

@@ -249,7 +249,7 @@ func TestWithoutAStoreANodeAnswersForItself(t *testing.T) {
 	tr.Enter("room", "alice", "", parley.TransportSSE, begin)
 	found, err := k.Online(t.Context(), "alice", "bob")
 	here, err2 := k.Here(t.Context(), "room", 10)
-	if got := fmt.Sprint(found, err, here.Count, err2); got != "[{alice true 0.000000} {bob false 0.000000}] <nil> 1 <nil>" {
+	if got := fmt.Sprint(found, err, here.Count, err2); got != "[{alice true true 0.000000} {bob false false 0.000000}] <nil> 1 <nil>" {
 		t.Error(got)
 	}
 	if err := k.Run(t.Context()); err != nil {

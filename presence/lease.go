@@ -21,6 +21,7 @@ type lease struct {
 	display    string        // what people read for the user, if it differs
 	due        time.Duration // since the tracker began
 	polls      int           // of a poll's: how often it was taken since a stream was opened
+	hidden     bool          // of the grace: nobody looked at what was closed last
 	seen       time.Duration // when the user was seen on another node; 0: here, when it was taken
 	prev, next *lease
 }
@@ -68,7 +69,7 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 	} else {
 		l.unlink()
 	}
-	l.display, l.seen = display, 0
+	l.display, l.seen, l.hidden = display, 0, false
 	l.polls++
 	t.queueLocked(at.via).push(l, now)
 }

@@ -139,7 +139,11 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 		case hold || g.Seen+parley.Timestamp(t.leaving.lasts.Microseconds()) > t.moment(t.latest):
 			u := t.addLocked(at, g.Seen)
 			t.leaseLocked(u, use{at, grace}, "", t.latest)
-			t.leases[use{at, grace}].seen = t.since(time.UnixMicro(int64(g.Seen)))
+			l := t.leases[use{at, grace}]
+			l.seen, l.hidden = t.since(time.UnixMicro(int64(g.Seen))), true // nobody looks: their connections are gone
+			if at.channel == "" {
+				t.lookLocked(t.users.get(string(at.user)))
+			}
 			t.log.list = append(t.log.list, t.hereLocked(at))
 		default:
 			t.log.moveLocked(at, false, "")

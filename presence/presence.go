@@ -63,6 +63,7 @@ type Tracker struct {
 	leases  map[use]*lease
 	leaving leases
 	polling leases
+	hidden  map[parley.UserID]hiding
 
 	news    notices
 	watches watches
@@ -83,6 +84,7 @@ func New(cfg Config, now time.Time) *Tracker {
 		leases:  map[use]*lease{},
 		leaving: leases{lasts: cfg.Grace},
 		polling: leases{lasts: cfg.TTL},
+		hidden:  map[parley.UserID]hiding{},
 		news:    newNews(cfg.Budget),
 		watches: newWatches(),
 	}
@@ -121,21 +123,25 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name strin
 func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := presenceKey{channel, user}
-	u := t.usesLocked(at)
+	t.leaveLocked(use{presenceKey{channel, user}, via}, name, false, now)
+}
+
+func (t *Tracker) leaveLocked(at use, name string, hidden bool, now time.Time) {
+	u := t.usesLocked(at.presenceKey)
 	if u == nil {
 		return
 	}
 	before := u.transports()
-	if t.closeLocked(u, use{at, via}) && u.closed() {
-		if via != parley.TransportLongPoll {
-			t.unstreamedLocked(u, at)
+	if t.closeLocked(u, at) && u.closed() {
+		if at.via != parley.TransportLongPoll {
+			t.unstreamedLocked(u, at.presenceKey)
 		}
-		if !t.outlastsLocked(at, t.since(now)) {
-			t.leaseLocked(u, use{at, grace}, name, t.since(now))
+		if !t.outlastsLocked(at.presenceKey, t.since(now)) {
+			t.leaseLocked(u, use{at.presenceKey, grace}, name, t.since(now))
+			t.leases[use{at.presenceKey, grace}].hidden = hidden
 		}
 	}
-	t.changedLocked(at, u, before, false)
+	t.changedLocked(at.presenceKey, u, before, false)
 }
 
 // Asked keeps a user who has polled, or whose held poll was answered, for the time of
@@ -175,6 +181,9 @@ func (t *Tracker) joinedLocked(at presenceKey, name string, now time.Time) (tell
 func (t *Tracker) goneLocked(at presenceKey, seen parley.Timestamp) (count int) {
 	count = t.countLocked(at.channel)
 	t.removeLocked(at)
+	if at.channel == "" {
+		t.hideLocked(at.user, hiding{})
+	}
 	t.log.goneLocked(at, seen)
 	if at.channel == "" {
 		t.watches.changedLocked(at.user)

@@ -155,7 +155,7 @@ func (s *stream) giveBack(channels iter.Seq[parley.ChannelID], n int) {
 		for channel := range channels {
 			chat.Leave(channel, c, s.via)
 		}
-		chat.Go(c, s.via)
+		chat.Go(c, s.via, s.is(hides))
 	}
 	s.t.cfg.Policy.Release(c, 1, n)
 	s.session.Close()

@@ -117,11 +117,12 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 			}
 		}
 	case "watch":
-	case "visibility": // for push, which is not there yet
+	case "visibility":
 		if f.State != "hidden" && f.State != "visible" {
 			return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("%.40q is not a state of visibility", f.State),
 				Hint: "send hidden or visible"}
 		}
+		p.look(caller, f.State == "hidden")
 		return p.done(f, "", nil)
 	case "auth":
 		if err := p.t.chat.Ask(caller, 1); err != nil {
@@ -166,6 +167,18 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	}
 	p.sayLater(ctx, f, caller, channel, d, why) // the store is asked for the right, or for a repeat
 	return nil
+}
+
+// look notes whether somebody looks at the connection.
+func (p *wsPeer) look(c access.Caller, hidden bool) {
+	if hidden == p.is(hides) {
+		return
+	}
+	if p.t.chat.Hide(c, hidden); hidden {
+		p.set(hides)
+	} else {
+		p.clear(hides)
+	}
 }
 
 func (p *wsPeer) sayLater(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID, d parley.Draft, why error) {
@@ -233,6 +246,9 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 		p.who = p.t.keep(as)
 		p.set(stale) // what a guest may read, a user may be kept out of
 		p.t.chat.Come(as, parley.TransportWebSocket)
+		if p.is(hides) {
+			p.t.chat.Hide(as, true)
+		}
 		p.session.Channels(func(channel parley.ChannelID, _ int64) { p.t.chat.Enter(channel, as, parley.TransportWebSocket) })
 	}
 	return as, nil

@@ -37,6 +37,7 @@ const (
 	many                     // cursors and frames name their channels
 	pings                    // of a WebSocket: pings are messages
 	spoke                    // of a WebSocket: its guest has sent events, which it does not get back
+	hides                    // of a WebSocket: its client said that nobody looks at it
 	waits                    // of an event stream: bytes wait to be acknowledged
 	due                      // of a poll: its time is over
 	given                    // of a poll: the answer was given to be written

@@ -34,7 +34,7 @@ var _ parley.Presence = (*Presence)(nil)
 type node struct {
 	beat  time.Time // the last one
 	until time.Time
-	users map[parley.UserID]struct{}
+	users map[parley.UserID]bool // whether they are hidden
 	rooms map[parley.ChannelID]map[parley.UserID]parley.Occupant
 }
 
@@ -59,7 +59,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 	now := p.expireLocked()
 	n, known := p.nodes[b.Node]
 	if !known || b.All {
-		n = &node{users: map[parley.UserID]struct{}{}, rooms: map[parley.ChannelID]map[parley.UserID]parley.Occupant{}}
+		n = &node{users: map[parley.UserID]bool{}, rooms: map[parley.ChannelID]map[parley.UserID]parley.Occupant{}}
 		p.nodes[b.Node] = n
 	}
 	n.beat, n.until = now, now.Add(b.TTL)
@@ -68,7 +68,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 		case c.Channel != "":
 			n.stay(c)
 		case c.Here:
-			n.users[c.User] = struct{}{}
+			n.users[c.User] = c.Hidden
 		default:
 			delete(n.users, c.User)
 			p.seen.Note(c.User, c.Seen)
@@ -141,6 +141,10 @@ func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley
 	found := make([]parley.OnlineStatus, len(users))
 	for i, user := range users {
 		found[i] = parley.OnlineStatus{User: user, Online: p.hasLocked(user, "", nil)}
+		for _, n := range p.nodes {
+			hidden, here := n.users[user]
+			found[i].Visible = found[i].Visible || here && !hidden
+		}
 		if !found[i].Online {
 			found[i].Seen = p.seen.Of(user)
 		}

@@ -52,6 +52,7 @@ func (o *operation) encode() (messages [][]byte) {
 				in.Number(4, int64(c.Since))
 				in.Number(5, int64(c.Transports))
 				in.Number(6, int64(c.Seen))
+				in.Flag(7, c.Hidden)
 			})
 			list = list[1:]
 		}
@@ -107,6 +108,8 @@ func decodeChange(s string) (c parley.PresenceChange, err error) {
 			c.Transports = parley.Transports(f.N)
 		case 6:
 			c.Seen = parley.Timestamp(f.N)
+		case 7:
+			c.Hidden = f.N != 0
 		}
 		return nil
 	})

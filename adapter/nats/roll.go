@@ -134,7 +134,7 @@ func (r *roll) change(n *lease, c *parley.PresenceChange) {
 		r.rooms[parley.ChannelID(strings.Clone(string(c.Channel)))] = in
 	}
 	user := parley.UserID(strings.Clone(string(c.User))) // it must not keep the whole operation in memory
-	in.put(user, stay{n, c.Since, c.Transports})
+	in.put(user, stay{n, c.Since, c.Transports, c.Hidden})
 }
 
 func (r *roll) remove(n *lease, user parley.UserID, channel parley.ChannelID) {
@@ -195,7 +195,8 @@ func (r *roll) all(n *lease) (list []parley.PresenceChange) {
 	for channel, in := range r.rooms {
 		in.each(func(user parley.UserID, s stay) {
 			if s.node == n {
-				list = append(list, parley.PresenceChange{User: user, Channel: channel, Here: true, Since: s.since, Transports: s.transports})
+				list = append(list, parley.PresenceChange{User: user, Channel: channel, Here: true, Since: s.since, Transports: s.transports,
+					Hidden: s.hidden})
 			}
 		})
 	}
@@ -220,14 +221,19 @@ func (r *roll) lapsed(at parley.Timestamp) bool {
 
 // online says whether a user is online at a moment, and if not when they were last seen.
 func (r *roll) online(user parley.UserID, at parley.Timestamp) parley.OnlineStatus {
-	is := parley.OnlineStatus{User: user, Online: r.elsewhere(user, "", nil, at)}
-	if !is.Online {
-		is.Seen = r.seen.Of(user)
-		if in := r.rooms[""]; in != nil {
-			for _, s := range in.stays(user) { // on a node whose lease has ended since the last operation
-				is.Seen = max(is.Seen, s.node.beat)
+	is := parley.OnlineStatus{User: user}
+	ended := parley.Timestamp(0) // a lease has ended since the last operation
+	if in := r.rooms[""]; in != nil {
+		for _, s := range in.stays(user) {
+			if s.node.until <= at {
+				ended = max(ended, s.node.beat)
+				continue
 			}
+			is.Online, is.Visible = true, is.Visible || !s.hidden
 		}
+	}
+	if !is.Online {
+		is.Seen = max(r.seen.Of(user), ended)
 	}
 	return is
 }

@@ -24,7 +24,7 @@ func TestRoomIsAListOfStays(t *testing.T) {
 		crowd := 4 + step/50%40 // it grows beyond what a list holds, and shrinks
 		k := key{parley.UserID(fmt.Sprint("u", rnd.IntN(crowd))), nodes[rnd.IntN(3)]}
 		if _, had := model[k]; rnd.IntN(3) > 0 {
-			s := stay{k.node, parley.Timestamp(step), 1}
+			s := stay{k.node, parley.Timestamp(step), 1, step%2 == 0}
 			r.put(k.user, s)
 			model[k] = s
 		} else if r.remove(k.user, k.node) != had {

@@ -18,6 +18,7 @@ type stay struct {
 	node       *lease
 	since      parley.Timestamp
 	transports parley.Transports
+	hidden     bool
 }
 
 // maxFew stays are looked through.

@@ -37,9 +37,11 @@ var (
 	onlineScript = rueidis.NewLuaScript(presenceLua + `
 local answer = {}
 for i, user in ipairs(ARGV) do
-  if redis.call('EXISTS', p .. 'at:\0' .. user) == 1 then
-    answer[i] = 'online'
-  else
+  local stays = redis.call('HVALS', p .. 'at:\0' .. user)
+  for _, stay in ipairs(stays) do
+    answer[i] = (stay ~= 'hidden' or answer[i] == 'visible') and 'visible' or 'hidden'
+  end
+  if #stays == 0 then
     answer[i] = redis.call('ZSCORE', p .. 'seen', user) or '0'
   end
 end
@@ -99,6 +101,9 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 	args = append(args, b.Node, strconv.FormatInt(b.TTL.Microseconds(), 10), flag(b.All), strconv.Itoa(maxSeen))
 	for _, c := range b.Changes {
 		stay := strconv.FormatInt(int64(c.Since), 10) + " " + strconv.Itoa(int(c.Transports))
+		if c.Channel == "" && c.Hidden {
+			stay = "hidden"
+		}
 		args = append(args, string(c.User), string(c.Channel), flag(c.Here), stay, strconv.FormatInt(int64(c.Seen), 10))
 	}
 	ns, err := p.exec(ctx, beatScript, args...).AsIntSlice()
@@ -124,7 +129,7 @@ func (p *Presence) Online(ctx context.Context, users ...parley.UserID) ([]parley
 	}
 	all := make([]parley.OnlineStatus, len(users))
 	for i, is := range found {
-		all[i] = parley.OnlineStatus{User: users[i], Online: is == "online"}
+		all[i] = parley.OnlineStatus{User: users[i], Online: is == "visible" || is == "hidden", Visible: is == "visible"}
 		if !all[i].Online {
 			if all[i].Seen, err = timestamp(is); err != nil {
 				return nil, fmt.Errorf("when %s was last seen: %w", users[i], err)

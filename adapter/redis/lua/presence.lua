@@ -2,7 +2,7 @@
 --   nodes       sorted set: node -> when its lease ends, in microseconds by this server's clock
 --   beats       hash: node -> its last beat
 --   held:NODE   set of places; a place is channel NUL user, and NUL user for who is online
---   at:PLACE    hash: node -> "since transports"
+--   at:PLACE    hash: node -> "since transports", or "hidden"
 --   in:CHANNEL  sorted set of the users in it, each once, in the order of their names
 --   seen        sorted set: user -> the last sign of who is gone
 --   ended       hash: place -> the last beat of the node that held it; what Reap returns

@@ -1,5 +1,5 @@
 -- ARGV: node, lease in microseconds, whether what was written is void, how many last signs are kept; then for
--- each change: user, channel, whether here, "since transports", last sign.
+-- each change: user, channel, whether here, what at:PLACE has, last sign.
 local node = ARGV[1]
 local known = redis.call('ZSCORE', p .. 'nodes', node) and 1 or 0
 if ARGV[3] == '1' then

@@ -133,6 +133,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
     acked: acked => post({ acked }),
     follow_(host) {
       const limit = timer(env)
+      let was = "" // the status of the leader's connection
       const hi = (): void => post({ hi: id, want: host.wanted_().map(p => p.name) })
       const check = (): void => {
         limit(answerLimit, () => {
@@ -151,6 +152,8 @@ export function createTabs(cfg: TabsConfig): Tabs {
         if (!("state" in note)) return
         host.alive_()
         const { status, error } = note.state // a leader without a connection is about to have one
+        if (status === "connected" && was !== status && env.visible()) post({ send: { type: "visibility", state: "visible" } }) // the leader's page may be hidden
+        was = status
         host.shared_({
           ...note.state, leader: false,
           status: status === "idle" || status === "closed" ? "connecting" : status,

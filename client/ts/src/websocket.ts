@@ -64,9 +64,8 @@ export function openWebSocket(host: Host): Stream {
       pinged = 0
       return host.alive_()
     }
-    if (type === "draining") return void (said = ParleyError.of({ code: type, ...frame }))
-    if (type === "error") {
-      said = ParleyError.of(frame)
+    if (type === "draining" || type === "error") {
+      said = ParleyError.of({ code: type, ...frame })
       if (key?.startsWith(mark)) return refused(asked[+key.slice(1)], said, frame)
     }
     host.take_(frame)
@@ -98,12 +97,11 @@ export function openWebSocket(host: Host): Stream {
     const ws = socket = new env.WebSocket!(http.url_("/ws", { ticket }).replace(/^http/, "ws"))
     ws.onopen = () => {
       open = true
+      if (!env.visible()) send({ type: "visibility", state: "hidden" })
       check()
       update()
     }
-    ws.onmessage = ({ data }) => {
-      if (typeof data === "string") receive(JSON.parse(data) as Frame)
-    }
+    ws.onmessage = ({ data }) => receive(JSON.parse(data as string) as Frame) // without a sub-protocol all frames are text
     ws.onerror = () => {} // onclose follows
     ws.onclose = ({ code, reason }) =>
       lost(said ?? new ParleyError(codes[code] ?? (code < 4400 ? "gone" : "bad_request"), reason || `closed with ${code}`, code))

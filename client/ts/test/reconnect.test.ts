@@ -161,6 +161,31 @@ test("when the network is back, what waits is tried at once and what is open is 
   client.close()
 })
 
+test("a connection of a hidden page says so when it opens, and again after it was lost", async () => {
+  const env = new FakeEnv()
+  env.seen = false
+  const { client } = follow(env, { transports: ["websocket"] })
+  const said = (): unknown[] => env.socket.of("visibility").map(f => f["state"])
+  await env.advance(0)
+  env.socket.welcome()
+  await settle()
+  assert.deepEqual(said(), ["hidden"])
+  env.socket.end()
+  await env.advance(client.state.retryAt! - env.time)
+  env.socket.welcome()
+  await settle()
+  assert.deepEqual(said(), ["hidden"])
+  env.seen = true
+  env.sign("visible")
+  assert.deepEqual(said(), ["hidden", "visible"])
+  env.socket.end()
+  await env.advance(client.state.retryAt! - env.time)
+  env.socket.welcome()
+  await settle()
+  assert.deepEqual(said(), []) // what the server takes for granted
+  client.close()
+})
+
 test("an event stream can't be asked: when the network is back a second one takes its place", async () => {
   const env = new FakeEnv()
   const bodies: Body[] = []

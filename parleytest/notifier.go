@@ -243,8 +243,9 @@ func notifierReconnects(t *testing.T, h NotifierHarness) {
 	const more = 40
 	d := h.Service.Device(t)
 	for id := range int64(more) {
+		h.Service.Disconnect()
 		err := h.Notifier.Notify(t.Context(), d, notification(id+1, "t", "b"))
-		for try := 0; err != nil && try < 100; try++ { // it may have been under way when the connection was closed
+		for try := 0; err != nil && try < 100; try++ { // the end of the connection may be noticed only now
 			if got, _ := outcome(err); got != PushRetry {
 				t.Fatal(err)
 			}
@@ -254,7 +255,6 @@ func notifierReconnects(t *testing.T, h NotifierHarness) {
 		if err != nil {
 			t.Fatalf("connection %d: %v", id, err)
 		}
-		h.Service.Disconnect()
 	}
 	seen := map[int64]bool{}
 	for _, p := range h.Service.Pushes(t) {
@@ -301,7 +301,7 @@ func notifierMany(t *testing.T, h NotifierHarness) {
 			t.Errorf("notification %d arrived %d times", id+1, seen[id+1])
 		}
 	}
-	if n := h.Service.Connections(); n > workers+1 {
+	if n := h.Service.Connections(); n > 2*workers { // HTTP/1.1 may dial while another connection becomes free
 		t.Errorf("%d connections for %d notifications", n, workers*each)
 	}
 }

@@ -40,7 +40,7 @@ var _ parley.Notifier = (*Notifier)(nil)
 // New connects to nothing.
 func New(cfg Config) (*Notifier, error) {
 	if cfg.Keys.private == nil {
-		return nil, errors.New("Web Push: the keys are missing")
+		return nil, errors.New("the keys of Web Push are missing")
 	}
 	if err := checkSubject(cfg.Subject); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func checkSubject(s string) error {
 	if err == nil && (u.Scheme == "mailto" && strings.Contains(u.Opaque, "@") || u.Scheme == "https" && u.Host != "") {
 		return nil
 	}
-	return errors.New("Web Push: the subject is not valid: write mailto:YOU@YOUR.DOMAIN or an https URL, " +
+	return errors.New("the subject of Web Push is not valid: write mailto:YOU@YOUR.DOMAIN or an https URL, " +
 		"by which a push service reaches you")
 }
 

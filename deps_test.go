@@ -32,6 +32,7 @@ var mayReach = [][2]string{
 	{"parley/watch", "parley parley/wire parley/presence"},
 	{"parley/limit", "parley"},
 	{"parley/push", "parley"},
+	{"parley/worker", "parley"},
 	{"parley/adapter/...", "parley"},
 	{"parley/chat", "parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push"},
 	{

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	gocql "github.com/apache/cassandra-gocql-driver/v2"
+
 	"parley"
 )
 
@@ -159,13 +161,16 @@ func (s *Store) originate(ctx context.Context, channel parley.ChannelID, at parl
 	return err
 }
 
+// restoredTogether is how many entries are restored in a batch: nobody waits for one of them.
+const restoredTogether = 250
+
 // restoreSome stores the first of some entries in one batch, and what follows from them before it. It returns how many.
 func (s *Store) restoreSome(ctx context.Context, channel parley.ChannelID, h head, floor int64, entries []parley.Message) (
 	n int, is head, err error) {
 	b := batch{channel: channel, bucket: s.bucketOf(h.id + 1), from: h, is: h}
-	var follows []func(context.Context) error
+	var follows []statement
 	last := map[int64]int64{} // changes of messages in this batch
-	for size := 0; n < len(entries) && n < maxBatch && size < maxBytes && s.bucketOf(entries[n].ID) == b.bucket; n++ {
+	for size := 0; n < len(entries) && n < restoredTogether && size < maxBytes && s.bucketOf(entries[n].ID) == b.bucket; n++ {
 		m := entries[n]
 		b.is.id, b.is.time, b.is.count = m.ID, m.Time, m.Count
 		if m.Change == "" {
@@ -181,7 +186,7 @@ func (s *Store) restoreSome(ctx context.Context, channel parley.ChannelID, h hea
 		}
 		size += len(b.entries[n].body)
 	}
-	if err := each(len(follows), func(i int) error { return follows[i](ctx) }); err != nil {
+	if err := s.writeTogether(ctx, follows); err != nil {
 		return 0, h, unavailable(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
@@ -194,11 +199,9 @@ func (s *Store) restoreSome(ctx context.Context, channel parley.ChannelID, h hea
 }
 
 // restoredMessage is what follows from a message as it is now. It caps the users that the message names of each reaction.
-func (s *Store) restoredMessage(b *batch, m *parley.Message) (follows []func(context.Context) error) {
+func (s *Store) restoredMessage(b *batch, m *parley.Message) (follows []statement) {
 	channel := string(b.channel)
-	write := func(statement string, args ...any) {
-		follows = append(follows, func(ctx context.Context) error { return s.write(ctx, statement, args...) })
-	}
+	write := func(text string, args ...any) { follows = append(follows, statement{text, args}) }
 	if m.Key != "" {
 		b.keys = append(b.keys, keyRow{ukey: ukey(m.User, m.Key), of: m.ID, restored: true})
 		if left := s.cfg.KeyRetention - time.Duration(s.now()-m.Time)*time.Microsecond; left >= time.Second {
@@ -232,6 +235,33 @@ func (s *Store) restoredMessage(b *batch, m *parley.Message) (follows []func(con
 		r.Users = r.Users[:min(len(r.Users), parley.MaxReactors)]
 	}
 	return follows
+}
+
+// statement is one that may be made twice.
+type statement struct {
+	text string
+	args []any
+}
+
+// writtenTogether is how many statements of a restore are one request, which Cassandra refuses beyond 50 KiB.
+const writtenTogether = 25
+
+// writeTogether makes plain writes, several in a request: each is applied by itself.
+func (s *Store) writeTogether(ctx context.Context, all []statement) error {
+	var some [][]statement
+	for part := range slices.Chunk(all, writtenTogether) {
+		some = append(some, part)
+	}
+	return each(len(some), func(i int) error {
+		q := s.session.Batch(gocql.UnloggedBatch).RetryPolicy(retries)
+		for _, one := range some[i] {
+			q.Query(one.text, one.args...)
+		}
+		for k := range q.Entries {
+			q.Entries[k].Idempotent = true
+		}
+		return q.ExecContext(ctx)
+	})
 }
 
 // changeBefore is the change of the same message before one, 0 if there is none.

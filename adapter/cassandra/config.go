@@ -31,6 +31,11 @@ type Config struct {
 	Retention parley.Retention
 	// RetentionOf is that of one channel whose settings have none, zero for Retention. nil: zero for all.
 	RetentionOf func(parley.ChannelID) parley.Retention
+	// Observe is called when a statement was answered, or was not in time, with its kind, such as "select log" or "batch update log if".
+	// It must be quick. nil: nobody looks.
+	Observe func(kind string, took time.Duration, err error)
+
+	wall func() time.Time // this node's clock; nil: time.Now
 }
 
 const (
@@ -49,6 +54,7 @@ type place struct {
 	keyspace      string
 	rf            int // 0: chosen by Init
 	plain, serial gocql.Consistency
+	observe       func(kind string, took time.Duration, err error) // nil: nobody
 }
 
 var keyspaceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
@@ -95,6 +101,10 @@ func (p *place) connect(keyspace string, timeout time.Duration) (*gocql.Session,
 	cluster.ReconnectInterval = time.Second
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 3, Interval: 500 * time.Millisecond}
 	cluster.MaxPreparedStmts = 1000
+	if p.observe != nil {
+		o := &observer{tell: p.observe}
+		cluster.QueryObserver, cluster.BatchObserver = o, o
+	}
 	if p.User != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: p.User, Password: p.Password}
 	}

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"testing"
+	"time"
 
 	"parley"
 )
@@ -15,6 +16,23 @@ func (s *Store) SetFaults(before, after func(parley.ChannelID) error) {
 
 // ErrNotSent is an error for before, which says that no replica was given the batch.
 var ErrNotSent = errNotSent
+
+// Ahead has a node's clock be ahead of its real one.
+func (c Config) Ahead(by func() time.Duration) Config {
+	c.wall = func() time.Time { return time.Now().Add(by()) }
+	return c
+}
+
+// CompareClocks does what Run does now and then.
+func (s *Store) CompareClocks(t testing.TB) {
+	t.Helper()
+	if err := s.compareClocks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// KindOf is the kind of a statement as Observe is told it.
+var KindOf = kindOf
 
 // Forget forgets a channel's head, as a node does that has just started.
 func (s *Store) Forget(channel parley.ChannelID) { s.forget(channel) }

@@ -32,6 +32,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		_ = s.compareClocks(ctx) // the next pass does it
 		s.mu.Lock()
 		grown := s.grown
 		s.grown = map[parley.ChannelID]bool{}

@@ -3,21 +3,12 @@ package cassandra
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"parley"
 )
 
 // A deleted message is shown without content at once. Its row and those of its changes are overwritten when their bucket is full:
 // until then conditional writes may come to the bucket, and plain ones must not be mixed with them.
-
-// clockSkew is how far the clocks of nodes and servers may differ. A plain write to rows that conditional batches have stamped with
-// a server's clock has a timestamp that is later by it; each kind of write that must win over another by once more.
-const clockSkew = time.Minute
-
-func (s *Store) clockOf(order int64) parley.Timestamp {
-	return parley.Timestamp(time.Now().UnixMicro() + order*clockSkew.Microseconds())
-}
 
 // scrubMessage overwrites a message that an entry deletes, and what its changes say of it: at once in buckets before one that has
 // begun, in others when they are full.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
@@ -23,6 +24,9 @@ type Store struct {
 	size    int64 // ids of a bucket
 	faults  faults
 	locks   locks
+
+	compares bool         // the clocks of this node and of Cassandra
+	skew     atomic.Int64 // of them, in nanoseconds; 0: they agree
 
 	mu     sync.Mutex
 	closed bool
@@ -50,8 +54,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.SweepEvery <= 0 {
 		cfg.SweepEvery = defaultSweep
 	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+	if cfg.wall == nil {
+		cfg.wall = time.Now
+	}
+	compares := cfg.Clock == nil
+	if compares {
+		cfg.Clock = cfg.wall
 	}
 	is, err := Inspect(ctx, cfg)
 	switch {
@@ -70,12 +78,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.observe = cfg.Observe
 	session, err := p.connect(p.keyspace, queryTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("use the keyspace %s: %w", p.keyspace, err)
 	}
-	return &Store{session: session, serial: p.serial, cfg: cfg, epoch: is.Epoch, size: is.Bucket,
-		locks: locks{of: map[string]*lock{}}, heads: map[parley.ChannelID]head{}, grown: map[parley.ChannelID]bool{}}, nil
+	s := &Store{session: session, serial: p.serial, cfg: cfg, epoch: is.Epoch, size: is.Bucket,
+		locks: locks{of: map[string]*lock{}}, heads: map[parley.ChannelID]head{}, grown: map[parley.ChannelID]bool{},
+		compares: compares}
+	if err := s.compareClocks(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("use the keyspace %s: %w", p.keyspace, err), s.Close())
+	}
+	return s, nil
 }
 
 // Promise is what an acknowledgment guarantees.
@@ -83,13 +97,14 @@ func (s *Store) Promise() string {
 	return "written by a majority of the replicas before it is acknowledged; each syncs its commit log as it is configured to"
 }
 
-// Ready is why the store takes no messages now: a conditional write needs a majority of the replicas.
+// Ready is why the store takes no messages now, as a conditional write needs a majority of the replicas, or why it needs to be looked
+// after: the clocks differ.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.in(ctx, func() error {
 		_, err := s.headFrom(ctx, "$control", 0, func(statement string, args ...any) *gocql.Query {
 			return s.session.Query(statement, args...).Consistency(s.serial)
 		})
-		return err
+		return errors.Join(err, s.skewed())
 	}, "read from Cassandra")
 }
 
@@ -188,5 +203,3 @@ func (s *Store) keeps(channel parley.ChannelID) parley.Retention {
 	}
 	return s.cfg.Retention
 }
-
-func (s *Store) now() parley.Timestamp { return parley.Timestamp(s.cfg.Clock().UnixMicro()) }

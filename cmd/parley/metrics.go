@@ -125,6 +125,7 @@ func (m *meters) watch(o *opened, s *server) {
 	m.gauge("parley_watchers", "Streams that watch users.", func() float64 { return float64(s.chat.Watchers()) })
 	m.gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.",
 		func() float64 { return float64(len(o.store.damaged())) })
+	m.registry.MustRegister(o.store.collectors...)
 	m.counter("parley_store_rows_read_total", "Rows that were read from the store.", o.store.rowsRead)
 	m.counter("parley_presence_messages_total", "Presence messages, counted where they were received.",
 		func() int64 { return s.chat.PresenceTold().Messages })

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"parley"
 	"parley/adapter/cassandra"
 	"parley/adapter/embedded"
@@ -42,6 +44,8 @@ type stores struct {
 	damaged  func() []string                 // files with an unreadable part
 	rowsRead func() int64
 	closers  []func() error
+
+	collectors []prometheus.Collector // metrics of the store's own
 }
 
 // close closes what was opened, the last first.
@@ -148,7 +152,9 @@ func (n *node) openRedis(ctx context.Context, s *stores) error {
 
 func (n *node) openCassandra(ctx context.Context, s *stores) error {
 	f := n.flags
+	q := newQueries(n.log)
 	store, err := cassandra.Open(ctx, cassandra.Config{URL: f.Store, KeyRetention: f.KeyRetention, RetentionOf: n.spaces.Retention,
+		Observe:   q.observe,
 		Retention: parley.Retention{Messages: f.HistoryMessages, Seconds: int64(f.HistoryAge / time.Second)}})
 	if err != nil {
 		return noSchema(f.Store, err)
@@ -157,6 +163,12 @@ func (n *node) openCassandra(ctx context.Context, s *stores) error {
 	s.index, s.outbox, s.run, s.promise = store, store, store.Run, store.Promise
 	n.log.Info("the store is a Cassandra", "url", secretless(f.Store), "promise", store.Promise())
 	s.refusal = store.Ready
+	s.collectors = []prometheus.Collector{q.took, q.failed, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_store_clock_skew_seconds", Help: "How far the store's clock is ahead of this node's; 0: less than a minute.",
+	}, func() float64 { return store.Skew().Seconds() })}
+	if skew := store.Skew(); skew != 0 {
+		n.log.Error("the clocks of this node and of the store differ; messages are stamped by the store's", "ahead", -skew)
+	}
 	return nil
 }
 

@@ -14,8 +14,8 @@ cluster: ## three nodes over a Redis (or STORE=cassandra) that it starts, behind
 test: ## everything, on a machine that has nothing yet
 	@testenv/test
 
-test-cluster: ## faults of three nodes over Redis behind HAProxy at their full length, about ten minutes
-	PARLEY_FAULTS=full go test -count=1 -timeout 40m -v -run '^TestFaults$$' ./e2e
+test-cluster: ## faults of three nodes over Redis behind HAProxy and over three servers of Cassandra at their full length, about twenty minutes
+	PARLEY_FAULTS=full go test -count=1 -timeout 60m -v -run '^Test(Cassandra)?Faults$$' ./e2e
 
 check: ## vet, staticcheck, gofmt, scripts, dependencies
 	@testenv/check

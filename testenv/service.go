@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-var serviceReady = regexp.MustCompile(`(?m)^READY \S+ (?:urls?|addr|cluster|brokers)=(\S+)`)
+var serviceReady = regexp.MustCompile(`(?m)^READY \S+ (?:urls?|addr|hosts|cluster|brokers)=(\S+)`)
 
 // Service starts one of testenv/services on a free port, stops it when the test ends, and
 // returns its address as the script prints it. The script installs the server first if it

@@ -84,6 +84,22 @@ func ParseUser(s string) (UserID, error) {
 	return UserID(strings.Clone(s)), nil
 }
 
+// MaxDeviceID is the longest name of a device, in bytes.
+const MaxDeviceID = 64
+
+// ParseDeviceID checks a client's name for one of its user's devices and returns a copy. The error is an *Error with CodeBadRequest.
+func ParseDeviceID(s string) (string, error) {
+	why := badName(s)
+	if why == "" && len(s) > MaxDeviceID {
+		why = "is longer than 64 bytes"
+	}
+	if why != "" {
+		return "", &Error{Code: CodeBadRequest, Detail: fmt.Sprintf("the device's name %s %s", quote(s), why),
+			Hint: "use 1–64 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
+	}
+	return strings.Clone(s), nil
+}
+
 // badUser says what is wrong with s as a user's name, or nothing.
 func badUser(s string) string {
 	if s == string(Everybody) {

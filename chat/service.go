@@ -22,6 +22,7 @@ type Store interface {
 	parley.Index
 	parley.Reactions
 	parley.Revocations
+	parley.Table
 }
 
 // Config of a Service. The zero value works.
@@ -30,6 +31,7 @@ type Config struct {
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
 	Limits     Limiter          // nil: nobody is limited
+	Push       PushConfig       // nothing of it is configured
 	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
 }
 
@@ -48,6 +50,8 @@ type Service struct {
 	limits    Limiter
 	maxAnswer int
 	typing    typing
+	push      PushConfig
+	devices   devices
 	watches   *watch.Streams
 }
 
@@ -79,6 +83,8 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		limits:    cfg.Limits,
 		maxAnswer: cfg.MaxAnswer,
 		typing:    typing{last: map[typist]time.Time{}},
+		push:      cfg.Push,
+		devices:   devices{store, cfg.Clock},
 	}
 	s.known = newKnown(s.control.behind)
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
@@ -121,8 +127,3 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Hub is where sessions come from.
 func (s *Service) Hub() *hub.Hub { return s.feed.Hub() }
-
-// NotYet refuses what the wire describes and this version lacks.
-func NotYet(what string) error {
-	return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be done", Hint: "not in this version"}
-}

@@ -23,6 +23,8 @@ var caching = map[string]string{
 	"GET /api/channels/{channel}/members":  "no-store",
 	"GET /api/channels/{channel}/presence": "no-store",
 	"GET /api/users/{user}/presence":       "no-store",
+	"GET /api/devices":                     "no-store",
+	"GET /api/push/public-key":             "no-store",
 	"GET /api/stream":                      "no-cache, no-transform",
 	"GET /api/stream/{channel}":            "no-cache, no-transform",
 	"GET /ws":                              "", // 101 Switching Protocols is never kept

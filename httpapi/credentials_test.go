@@ -24,6 +24,7 @@ func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 		"POST /api/channels/general/typing":          `{}`,
 		"POST /api/channels/general/read":            `{"id":1}`,
 		"PUT /api/channels/general/mute":             `{"muted":true}`,
+		"PUT /api/devices/phone":                     `{"platform":"apns","token":"t"}`,
 		"PUT /api/channels/general":                  `{"title":"t"}`,
 		"PUT /api/channels/general/members/bob":      `{"role":"admin"}`,
 		"PATCH /api/messages/general/1":              `{"text":"y"}`,
@@ -49,7 +50,7 @@ func TestAnotherUserInTheAddressIsNotYou(t *testing.T) {
 	s := production(t)
 	alice := "Authorization: Bearer " + tokenFor(t, "alice", []string{"*"})
 	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages/poll?channel_id=general&timeout=0", "/api/channels?x",
-		"/api/stream/general?x", "/ws?x", "/ws/chat/general?x", "/api/users/bob/presence?x"} {
+		"/api/stream/general?x", "/ws?x", "/ws/chat/general?x", "/api/users/bob/presence?x", "/api/devices?x", "/api/push/public-key?x"} {
 		s.get(path+"&user=bob", alice).is(t, 403, "not_you")
 	}
 	s.do("POST", "/api/messages/batch?user=bob", `[{"channel_id":"general","text":"x"}]`, alice).is(t, 403, "not_you")

@@ -68,7 +68,8 @@ func TestEveryAnswerForbidsSniffing(t *testing.T) {
 func TestNoAddressIsRedirected(t *testing.T) {
 	s := serve(t)
 	for path, code := range map[string]string{
-		"/api/users": "not_found", "/api/devices": "bad_request", "/api/push": "bad_request", "/api/users/bob": "not_found",
+		"/api/users": "not_found", "/api/devices/": "not_found", "/api/devices/x/": "not_found", "/api/push": "not_found",
+		"/api/users/bob":         "not_found",
 		"/api/users/bob/":        "not_found",
 		"/api/channels/general/": "not_found", "/api/channels/general/members/": "not_found", "/api/channels/general/nothing": "not_found",
 		"/api//x": "not_found", "//": "not_found", "/api/channels/..": "bad_channel", "/api/stream/.": "bad_channel",

@@ -574,6 +574,7 @@ func TestWhatOnlyTheServerSetsCantBeSent(t *testing.T) {
 		"edit":   c.call("PATCH", "/api/messages/CHANNEL/OTHERS", `{"text":"x","user":"yve"}`).problem(t).Code,
 		"read":   c.call("POST", "/api/channels/CHANNEL/read", `{"id":1,"user":"yve"}`).problem(t).Code,
 		"mute":   c.call("PUT", "/api/channels/CHANNEL/mute", `{"muted":true,"user":"yve"}`).problem(t).Code,
+		"device": c.call("PUT", "/api/devices/phone", `{"platform":"apns","token":"t","user":"yve"}`).problem(t).Code,
 		"frame":  c.socket(t, "/ws", `{"channel":"CHANNEL","text":"x","user":"yve","key":"k"}`),
 		"typing": c.socket(t, "/ws", `{"type":"typing","channel":"CHANNEL","user":"yve","key":"k"}`),
 	} {

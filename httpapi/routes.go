@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"parley"
-	"parley/chat"
 )
 
 // kind is how the requests of a route are served.
@@ -18,7 +17,6 @@ const (
 	socket                  // a WebSocket
 	page                    // for people, scripts too
 	health                  // answered also while the server drains
-	notYet                  // described by the wire, not in this version
 )
 
 // route is a path, how it is served, and by what.
@@ -59,11 +57,9 @@ func (a *API) routes() []route {
 		{"/api/users/{user}/revoke", atOnce, methods{"POST": a.adminAction(a.revoke)}},
 		{"/api/tickets", atOnce, methods{"POST": a.ticket}},
 		{"/openapi.json", atOnce, methods{"GET": openAPI}},
-		// A path next to what is below it: ServeMux would redirect it there.
-		{"/api/devices", notYet, push},
-		{"/api/devices/{rest...}", notYet, push},
-		{"/api/push", notYet, push},
-		{"/api/push/{rest...}", notYet, push},
+		{"/api/devices", atOnce, methods{"GET": a.devices}},
+		{"/api/devices/{id}", atOnce, methods{"PUT": a.putDevice, "DELETE": a.deleteDevice}},
+		{"/api/push/public-key", atOnce, methods{"GET": a.pushKey}},
 		{"/healthz", health, methods{"GET": healthz}},
 		{"/readyz", health, methods{"GET": a.readyz}},
 		{"/{$}", page, methods{"GET": a.page}},
@@ -76,11 +72,6 @@ func (a *API) routes() []route {
 		{"/", atOnce, nil},
 	}
 }
-
-// push are the methods of what this version lacks.
-var push = methods{"GET": noPush, "POST": noPush, "PUT": noPush, "PATCH": noPush, "DELETE": noPush}
-
-func noPush(http.ResponseWriter, *http.Request) error { return chat.NotYet("push") }
 
 // route is the handler of a route.
 func (a *API) route(r route) http.Handler {

@@ -77,6 +77,10 @@ var rowsPerRequest = []struct {
 	{"GET /api/channels/{channel}/presence", "/api/channels/room/presence?user=bob", "", 10},
 	{"GET /api/users/{user}/presence", "/api/users/frank/presence?user=bob", "", 10},
 	{"POST /api/users/{user}/revoke", "/api/users/eve/revoke", `{"user":"root"}`, 30},
+	{"GET /api/devices", "/api/devices?user=bob", "", 20},
+	{"PUT /api/devices/{id}", "/api/devices/phone", `{"user":"bob","platform":"apns","token":"t"}`, 20},
+	{"DELETE /api/devices/{id}", "/api/devices/phone", `{"user":"bob"}`, 20},
+	{"GET /api/push/public-key", "/api/push/public-key?user=bob", "", 0},
 	{"POST /api/tickets", "/api/tickets?user=bob", "", 10},
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"parley"
 	"parley/adapter/mem"
 	"parley/auth"
 	"parley/chat"
@@ -52,21 +53,30 @@ func serveAs(t testing.TB, spaces chat.Namespaces, who func(chat.Store, *auth.Ti
 // serveOn is serveAs over a store of the caller's.
 func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
+	return serveWith(t, log, chat.Config{Namespaces: spaces, Push: chat.PushConfig{
+		Has:       func(_ parley.Platform, app string) bool { return app == "default" },
+		PublicKey: func(context.Context) (string, error) { return "BPublicKey", nil },
+	}}, who)
+}
+
+// serveWith is serveOn with a configuration.
+func serveWith(t testing.TB, log chat.Store, cfg chat.Config, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	f := feed.New(log, feed.Config{})
-	c := chat.New(log, f, chat.Config{Namespaces: spaces, Presence: presence.Config{Grace: 200 * time.Millisecond,
-		Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}})
+	cfg.Presence = presence.Config{Grace: 200 * time.Millisecond, Store: mem.NewPresence(mem.PresenceConfig{}), Node: "n"}
+	c := chat.New(log, f, cfg)
 	tickets := auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(nil)})
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	authenticator := who(log, tickets)
-	var cfg transport.Config
+	var ways transport.Config
 	if a, ok := authenticator.(*auth.Authenticator); ok {
-		cfg.Credentials = a
+		ways.Credentials = a
 	}
-	s := &server{t: t, chat: c, ways: transport.New(c, e, cfg)}
+	s := &server{t: t, chat: c, ways: transport.New(c, e, ways)}
 	api := httpapi.New(c, s.ways, httpapi.Config{Auth: authenticator, Tickets: tickets, Origins: httpapi.LoopbackOrigin,
 		Hosts: httpapi.LoopbackHost,
 		Ready: func(context.Context) httpapi.Readiness {

@@ -31,28 +31,29 @@ var mayReach = [][2]string{
 	{"parley/presence", "parley"},
 	{"parley/watch", "parley parley/wire parley/presence"},
 	{"parley/limit", "parley"},
-	{"parley/push", "parley"},
 	{"parley/worker", "parley"},
+	{"parley/push", "parley parley/worker"},
+	{"parley/webhook", "parley parley/wire parley/worker"},
 	{"parley/adapter/...", "parley"},
-	{"parley/chat", "parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push"},
+	{"parley/chat", "parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence"},
 	{
 		"parley/ingest",
-		"parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/push parley/chat",
+		"parley parley/access parley/wire parley/hub parley/feed parley/unread parley/watch parley/presence parley/chat",
 	},
 	{
 		"parley/transport",
-		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
+		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence " +
 			"parley/chat",
 	},
 	{"parley/auth", "parley parley/access"},
 	{
 		"parley/httpapi",
 		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
-			"parley/chat parley/limit parley/transport parley/auth parley/web",
+			"parley/chat parley/limit parley/transport parley/auth parley/web parley/worker parley/webhook",
 	},
 	{
 		"parley/door",
-		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence parley/push " +
+		"parley parley/access parley/wire parley/engine parley/hub parley/feed parley/unread parley/watch parley/presence " +
 			"parley/chat parley/limit parley/transport",
 	},
 	{"parley/client/...", "parley parley/wire"},

@@ -296,6 +296,9 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
 		s.feed.Event(channel, parley.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})
 	}
+	if is.ReadID > was.ReadID {
+		s.onRead(c.User)
+	}
 	if is.ReadID > was.ReadID || is.Mute != was.Mute {
 		s.unread.Touched(c.User, channel)
 		s.feed.Nudge(inboxTopic(c.User))

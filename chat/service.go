@@ -53,6 +53,7 @@ type Service struct {
 	push      PushConfig
 	devices   devices
 	watches   *watch.Streams
+	onRead    func(user parley.UserID)
 }
 
 // New makes a service.
@@ -85,6 +86,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		typing:    typing{last: map[typist]time.Time{}},
 		push:      cfg.Push,
 		devices:   devices{store, cfg.Clock},
+		onRead:    func(parley.UserID) {},
 	}
 	s.known = newKnown(s.control.behind)
 	s.keeper = presence.NewKeeper(s.presence, cfg.Presence)
@@ -124,6 +126,9 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// OnRead has read called when a user has moved a read pointer on this node. It must not block, and is called before Run.
+func (s *Service) OnRead(read func(user parley.UserID)) { s.onRead = read }
 
 // Hub is where sessions come from.
 func (s *Service) Hub() *hub.Hub { return s.feed.Hub() }

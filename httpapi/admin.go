@@ -10,6 +10,7 @@ import (
 
 	"parley"
 	"parley/auth"
+	"parley/webhook"
 	"parley/wire"
 )
 
@@ -27,7 +28,9 @@ type AdminConfig struct {
 	Secret    func() (string, error) // as in Config
 	OnRefused func(Refusal)          // is called with bad tokens; nil: nobody is
 	Token     string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
-	Logger    *slog.Logger           // slog.Default()
+	Push      PushAdmin              // nil: push is not configured
+	Webhooks  []*webhook.Webhook
+	Logger    *slog.Logger // slog.Default()
 }
 
 // Admin is the handler of the admin listener; public is the API's. It may ask for no
@@ -49,6 +52,7 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}})
+	cfg.pushRoutes(route)
 	get("/debug/pprof/", pprof.Index)
 	get("/debug/pprof/cmdline", pprof.Cmdline)
 	get("/debug/pprof/profile", pprof.Profile)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -29,6 +30,7 @@ type Proc struct {
 
 	t    testing.TB
 	args []string
+	env  []string   // besides the test's own
 	done chan error // what Wait returned; closed by its goroutine
 	log  *tail
 }
@@ -39,11 +41,17 @@ var readyLine = regexp.MustCompile(`^parley ready http=(\S+) admin=(\S+) node=(\
 // verb and its flags; addresses and the data directory are given by Server.
 func Server(t testing.TB, args ...string) *Proc {
 	t.Helper()
+	return ServerIn(t, nil, args...)
+}
+
+// ServerIn is Server with more variables, NAME=VALUE, in the environment.
+func ServerIn(t testing.TB, env []string, args ...string) *Proc {
+	t.Helper()
 	verb := "dev"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
 	}
-	s := &Proc{t: t, Data: t.TempDir(), log: &tail{}}
+	s := &Proc{t: t, Data: t.TempDir(), env: env, log: &tail{}}
 	t.Cleanup(s.cleanup)
 	var err error
 	for range 5 { // another process may take the port between FreePort and listening
@@ -84,6 +92,7 @@ func freePort() (addr string, err error) {
 func (s *Proc) start() error {
 	s.Cmd = exec.Command(Binary(s.t), s.args...)
 	s.Cmd.Stderr = s.log
+	s.Cmd.Env = append(os.Environ(), s.env...)
 	leash(s.Cmd)
 	stdout, err := s.Cmd.StdoutPipe()
 	if err != nil {

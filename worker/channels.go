@@ -332,3 +332,28 @@ func (c *Channels[S]) drop(cl *Claim[S]) {
 		c.cfg.Watch(cl.Channel, false)
 	}
 }
+
+// Since returns the moment at which a work began in this store, and notes now as that if it had not begun.
+func Since(ctx context.Context, table parley.Table, group, key string, now time.Time) (parley.Timestamp, error) {
+	for {
+		rows, err := table.Get(ctx, group, key)
+		if err != nil {
+			return 0, fmt.Errorf("read when %s began: %w", group, err)
+		}
+		if row := rows[0]; row != nil {
+			var since parley.Timestamp
+			if row[0] != rowVersion || json.Unmarshal(row[1:], &since) != nil {
+				return 0, fmt.Errorf("read when %s began: the row has a form that this version does not know", group)
+			}
+			return since, nil
+		}
+		value, err := json.Marshal(parley.Timestamp(now.UnixMicro()))
+		if err != nil {
+			return 0, err
+		}
+		_, err = table.Swap(ctx, group, nil, parley.Row{Key: key, Value: append([]byte{rowVersion}, value...)})
+		if err != nil && !errors.Is(err, parley.ErrUnknown) {
+			return 0, fmt.Errorf("note that %s begins: %w", group, err)
+		}
+	}
+}

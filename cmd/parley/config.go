@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -14,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// configFile is a YAML file whose keys are the names of flags, and namespaces. It is asked last:
+// configFile is a YAML file whose keys are the names of flags, namespaces, push and webhooks. It is asked last:
 // after the command line, after the environment.
 type configFile struct {
 	path   string
@@ -40,7 +41,7 @@ func readConfig(path string, getenv func(string) string) (*configFile, error) {
 
 // Validate refuses keys that are not settings, all of them at once.
 func (f *configFile) Validate(app *kong.Application) error {
-	known := append(settings(app), namespacesKey)
+	known := append(settings(app), namespacesKey, pushKey, webhooksKey)
 	var lines []string
 	for _, key := range keys(f.values) {
 		if !slices.Contains(known, key) {
@@ -49,6 +50,11 @@ func (f *configFile) Validate(app *kong.Application) error {
 	}
 	if _, err := f.namespaces(); err != nil {
 		lines = append(lines, err.Error())
+	}
+	if f.values[pushKey] != nil || f.values[webhooksKey] != nil {
+		if _, err := (&pushFlags{AllowPrivateAddresses: true}).open(f); err != nil { // whether they are allowed a flag may say
+			lines = append(lines, err.Error())
+		}
 	}
 	if lines != nil {
 		return refuse(lines...)
@@ -189,7 +195,8 @@ func (c *checkCmd) faults(file *configFile) (lines []string) {
 	}
 	target, err := c.parse(good)
 	if err == nil {
-		err = target.Serve.check()
+		_, push := target.Serve.Push.open(good)
+		err = errors.Join(target.Serve.check(), push)
 	}
 	if err != nil {
 		lines = append(lines, fmt.Sprintf("%s: %v", c.File, err))

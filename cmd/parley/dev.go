@@ -42,6 +42,10 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	pushing, err := c.Push.open(p.file)
+	if err != nil {
+		return err
+	}
 	listed, err := parseOrigins(c.AllowedOrigins)
 	if err != nil {
 		return err
@@ -50,7 +54,8 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
+	n := &node{flags: &c.nodeFlags, portable: p.portable, spaces: spaces, pushing: pushing,
+		log: c.logger(p.stderr), stdout: p.stdout, hints: p.stderr,
 		origins: func(origin string) bool { return httpapi.LoopbackOrigin(origin) || listed(origin) },
 		hosts:   httpapi.LoopbackHost, secret: c.secretFile}
 	n.cluster, n.who = cluster, "everybody on this machine"

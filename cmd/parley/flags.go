@@ -42,6 +42,8 @@ type nodeFlags struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" group:"Security" help:"${help_tls_cert}"`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" group:"Security" help:"The certificate's private key."`
 
+	Push pushFlags `embed:"" prefix:"push-" group:"Push notifications"`
+
 	AuditLog string `placeholder:"FILE" group:"Logs" help:"Log administration and refusals to this file (JSON lines)."`
 
 	LogFormat string `default:"text" enum:"text,json" group:"Logs" help:"Format of the log on standard error: text or json."`

@@ -31,6 +31,7 @@ type cli struct {
 	Store   storeCmd   `cmd:"" help:"Create, migrate and show the schema of a store."`
 	Export  exportCmd  `cmd:"" help:"Write all that a store holds to a file."`
 	Import  importCmd  `cmd:"" help:"Read an export into an empty store, or resume that, and compare both."`
+	Push    pushCmd    `cmd:"" help:"Test push notifications."`
 	Keys    keysCmd    `cmd:"" help:"Manage API keys."`
 	Config  configCmd  `cmd:"" help:"Manage configuration files."`
 	Version versionCmd `cmd:"" help:"Print the version."`

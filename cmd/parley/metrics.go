@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"sync/atomic"
 
@@ -25,6 +26,8 @@ type meters struct {
 	dropped   *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
 	ingested  *prometheus.CounterVec
+	pushes    *prometheus.CounterVec
+	webhooks  *prometheus.CounterVec
 	lost      prometheus.Counter
 	epochs    prometheus.Counter
 	behind    atomic.Int64
@@ -61,6 +64,12 @@ func newMeters() *meters {
 	m.dropped = by("parley_dropped_total", "Streams and held polls that the server ended, by the reason.")
 	m.refusals = by("parley_refusals_total", "Requests, frames and connections that were refused, by the reason.")
 	m.ingested = by("parley_ingested_total", "Records of the topic of --ingest that were done with, by the result.", "result")
+	m.pushes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_push_decisions_total",
+		Help: "Push notifications that were sent or not, by platform (none: no device was tried) and decision."},
+		[]string{"platform", "decision"})
+	m.webhooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_webhook_entries_total",
+		Help: "Entries that were sent to webhooks, by webhook and result (accepted, refused)."}, []string{"webhook", "result"})
+	m.registry.MustRegister(m.pushes, m.webhooks)
 	m.lost = counter("parley_bus_lost_total", "Times that the bus lost, or may have lost, envelopes.")
 	m.epochs = counter("parley_epochs_total", "Times that the store began a new epoch while this node ran.")
 	m.gauge("parley_sessions_behind", "Sessions that wait for a page of history.", func() float64 { return float64(m.behind.Load()) })
@@ -107,6 +116,22 @@ func (m *meters) events() parley.Events {
 	}
 }
 
+// decided counts a decision of push.
+func (m *meters) decided(platform, decision string) {
+	m.pushes.WithLabelValues(cmp.Or(platform, "none"), decision).Inc()
+}
+
+// delivered counts what was sent to a webhook.
+func (m *meters) delivered(name string) func(entries int, err error) {
+	return func(entries int, err error) {
+		result := "accepted"
+		if err != nil {
+			result = "refused"
+		}
+		m.webhooks.WithLabelValues(name, result).Add(float64(entries))
+	}
+}
+
 func (m *meters) gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
@@ -126,6 +151,10 @@ func (m *meters) watch(o *opened, s *server) {
 	m.gauge("parley_store_damaged_files", "Files of the store of which a part could not be read.",
 		func() float64 { return float64(len(o.store.damaged())) })
 	m.registry.MustRegister(o.store.collectors...)
+	if s.push != nil {
+		m.gauge("parley_push_providers_failing", "Push services that are not asked now, because they fail.",
+			func() float64 { return float64(len(s.push.Broken())) })
+	}
 	m.counter("parley_store_rows_read_total", "Rows that were read from the store.", o.store.rowsRead)
 	m.counter("parley_presence_messages_total", "Presence messages, counted where they were received.",
 		func() int64 { return s.chat.PresenceTold().Messages })

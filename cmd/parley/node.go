@@ -32,7 +32,9 @@ import (
 	"parley/internal/gcpace"
 	"parley/limit"
 	"parley/presence"
+	"parley/push"
 	"parley/transport"
+	"parley/webhook"
 )
 
 // node is one running server.
@@ -47,8 +49,9 @@ type node struct {
 
 	portable bool // see program
 
-	spaces chat.Namespaces
-	keys   *auth.Keys // of back ends; nil: none
+	spaces  chat.Namespaces
+	pushing *pushing
+	keys    *auth.Keys // of back ends; nil: none
 
 	authenticate func(context.Context, *stores, *auth.Tickets) (httpapi.Authenticator, error)
 	cluster      []byte        // a secret that all nodes have; nil: of this node alone
@@ -79,12 +82,13 @@ func (n *node) run(ctx context.Context) error {
 	defer stop()
 	asked, drain := context.WithCancel(ctx)
 	defer drain()
+	g, failed := errgroup.WithContext(work)
+	g.Go(func() error { return o.store.run(work) })
 	s, err := n.build(work, o, drain)
 	if err != nil {
-		return errors.Join(err, o.close())
+		stop()
+		return errors.Join(err, g.Wait(), o.close())
 	}
-
-	g, failed := errgroup.WithContext(work)
 	n.start(work, g, o, s)
 	n.started(o, o.public[0].Addr())
 	n.ready(o.public[0].Addr(), o.admin.Addr(), o.secure != nil)
@@ -173,9 +177,11 @@ type server struct {
 	ways          *transport.Transports
 	api           *httpapi.API
 	public, admin *http.Server
+	push          *push.Pusher       // nil: not configured
+	hooks         []*webhook.Webhook // none: as much
 }
 
-// build connects the parts. Nothing runs yet.
+// build connects the parts. Nothing but the store runs yet.
 func (n *node) build(work context.Context, o *opened, drain func()) (*server, error) {
 	f, store, s := n.flags, o.store, new(server)
 	meters := newMeters()
@@ -194,13 +200,16 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	name := f.Node + "-" + rand.Text() // of this run
 	s.feed = feed.New(store,
 		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events,
-			Node: name, Bus: store.bus, Index: store.index, Outbox: store.outbox, Settings: n.settings()})
-	use := chat.Config{Namespaces: n.spaces, Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL,
-		Store: store.presence, Node: name}}
+			Node: name, Bus: store.bus, Index: store.index, Outbox: n.outbox(store), Settings: n.settings()})
+	use := chat.Config{Push: n.pushing.config(store), Namespaces: n.spaces,
+		Presence: presence.Config{Grace: max(f.LeaveGrace, 1), TTL: f.PresenceTTL, Store: store.presence, Node: name}}
 	if n.limiter != nil {
 		use.Limits = n.limiter
 	}
 	s.chat = chat.New(store, s.feed, use)
+	if err := n.work(work, store, s, name, meters); err != nil {
+		return nil, err
+	}
 	if s.engine, err = engine.New(engine.Config{Portable: n.portable, Grain: min(100*time.Millisecond, f.HeartbeatInterval/4+1)}); err != nil {
 		return nil, err
 	}
@@ -240,6 +249,10 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	if host, _, _ := net.SplitHostPort(f.AdminListen); loopback(host) {
 		admin.Hosts, admin.Secret = httpapi.LoopbackHost, n.secret
 	}
+	if s.push != nil {
+		admin.Push = s.push
+	}
+	admin.Webhooks = s.hooks
 	s.admin = n.httpServer(httpapi.Admin(s.api, admin))
 	s.admin.ConnState = new(door.AdminConns).Count
 	return s, nil
@@ -248,8 +261,14 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 // start runs the parts in a group until work ends or one fails.
 func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *server) {
 	o.store.reopened(s.feed.Recheck)
-	for _, run := range []func(context.Context) error{o.store.run, s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
+	for _, run := range []func(context.Context) error{s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
+	}
+	if s.push != nil {
+		g.Go(func() error { return s.push.Run(work) })
+	}
+	for _, h := range s.hooks {
+		g.Go(func() error { return h.Run(work) })
 	}
 	if in := o.store.intake; in != nil {
 		g.Go(func() error { return in.Run(work, ingest.New(o.store, s.chat, n.log, s.events)) })

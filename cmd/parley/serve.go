@@ -86,6 +86,10 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	pushing, err := c.Push.open(p.file)
+	if err != nil {
+		return err
+	}
 	origins, err := parseOrigins(c.AllowedOrigins)
 	if err != nil {
 		return err
@@ -105,6 +109,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 		cluster: cluster,
 		limits:  c.limitFlags,
 		spaces:  spaces,
+		pushing: pushing,
 		log:     c.logger(p.stderr),
 		stdout:  p.stdout,
 		origins: origins,

@@ -30,9 +30,9 @@ type stores struct {
 	keys     parley.Keys
 	once     parley.Once
 	presence parley.Presence
-	bus      parley.Bus   // nil: there are no other nodes
-	index    parley.Index // of a store that does not derive in Append, as is the outbox; nil: it does
-	outbox   parley.Outbox
+	bus      parley.Bus    // nil: there are no other nodes
+	index    parley.Index  // of a store that does not derive in Append; nil: it does
+	outbox   parley.Outbox // of all stores
 	intake   parley.Intake // nil: no topic is read
 	promise  func() string // what an acknowledgment guarantees
 
@@ -188,7 +188,8 @@ func (n *node) openEmbedded(s *stores) error {
 	default:
 		return fmt.Errorf("%w\nIf the directory is damaged, restore a copy of the whole of it, or begin with an empty one: --data DIR", err)
 	}
-	s.Store, s.keys, s.once, s.closers = log, embedded.OpenKeys(f.Data), mem.NewOnce(nil), append(s.closers, log.Close)
+	s.Store, s.outbox, s.keys, s.once = log, log, embedded.OpenKeys(f.Data), mem.NewOnce(nil)
+	s.closers = append(s.closers, log.Close)
 	s.run, s.reopened, s.damaged, s.rowsRead = log.Run, log.OnReopened, log.Damaged, log.RowsRead
 	s.refusal = func(context.Context) error { return log.Ready() }
 	promise := map[string]string{

@@ -1,0 +1,160 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"hash/fnv"
+	"parley"
+	"parley/worker"
+)
+
+// badges lower the number that devices show when messages are read elsewhere: at most once in a window for each user. What
+// a device shows is a row of the user, which is there while it is not 0.
+type badges struct {
+	p     *Pusher
+	more  chan struct{} // holds a token if somebody waits
+	mu    sync.Mutex
+	users map[parley.UserID]*badge
+}
+
+type badge struct {
+	due  time.Time // zero: nothing is to be done
+	last time.Time // when one was sent last
+}
+
+const (
+	badgeDelay   = time.Second // several channels are read at once
+	badgeWorkers = 4
+	badgeLook    = 100 * time.Millisecond
+	badgeMost    = 100_000 // users that wait; more are left as they are
+)
+
+func newBadges(p *Pusher) *badges {
+	return &badges{p: p, more: make(chan struct{}, 1), users: map[parley.UserID]*badge{}}
+}
+
+// Read is called when a user has read something, on whatever node. It does not block.
+func (p *Pusher) Read(user parley.UserID) { p.badges.read(user) }
+
+func (b *badges) read(user parley.UserID) {
+	now := b.p.cfg.Clock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := b.users[user]
+	switch {
+	case u == nil && len(b.users) >= badgeMost:
+		return
+	case u == nil:
+		u = &badge{}
+		b.users[user] = u
+	case !u.due.IsZero():
+		return
+	}
+	u.due = now.Add(badgeDelay)
+	if !u.last.IsZero() {
+		u.due = later(u.due, u.last.Add(b.p.cfg.Window))
+	}
+}
+
+// run sends badges until ctx ends.
+func (b *badges) run(ctx context.Context) {
+	t := time.NewTicker(badgeLook)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		due := b.takeDue(b.p.cfg.Clock())
+		var all sync.WaitGroup
+		for i := range min(badgeWorkers, len(due)) {
+			all.Go(func() {
+				for k := i; k < len(due); k += badgeWorkers {
+					b.update(ctx, due[k])
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+func (b *badges) takeDue(now time.Time) (due []parley.UserID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for user, u := range b.users {
+		switch {
+		case u.due.IsZero():
+			if now.Sub(u.last) >= b.p.cfg.Window {
+				delete(b.users, user)
+			}
+		case !u.due.After(now):
+			u.due = time.Time{}
+			due = append(due, user)
+		}
+	}
+	return due
+}
+
+func badgeGroup(user parley.UserID) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(user))
+	return worker.GroupName("push-badges", int(h.Sum32()%256))
+}
+
+// shown notes what a user's devices show.
+func (b *badges) shown(ctx context.Context, user parley.UserID, n int64) error {
+	row := parley.Row{Key: string(user)}
+	if n > 0 {
+		value, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		row.Value = value
+	}
+	return b.p.cfg.Store.Put(ctx, badgeGroup(user), row)
+}
+
+// update sends a user's devices what is unread now, if they show something else.
+func (b *badges) update(ctx context.Context, user parley.UserID) {
+	p := b.p
+	rows, err := p.cfg.Store.Get(ctx, badgeGroup(user), string(user))
+	if err != nil || rows[0] == nil {
+		return // the next notification has it right
+	}
+	var shows int64
+	if json.Unmarshal(rows[0], &shows) != nil {
+		return
+	}
+	_, _, total, err := p.unreadOf(ctx, user, "")
+	if err != nil || total >= shows {
+		return
+	}
+	devices, err := p.cfg.Devices.Devices(ctx, user)
+	if err != nil {
+		return
+	}
+	sent := false
+	for _, d := range devices {
+		if d.Platform == parley.PlatformAPNs || d.Platform == parley.PlatformFCM {
+			n := parley.Notification{User: user, Badge: total, Collapse: collapse("", user), TTL: keptFor}
+			sent = p.try(ctx, d, n, 0).sent || sent
+		}
+	}
+	if !sent {
+		return
+	}
+	if err := b.shown(ctx, user, total); err != nil {
+		p.cfg.Logger.Warn("the badge that a user's devices show could not be noted", "error", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if u := b.users[user]; u != nil {
+		u.last = p.cfg.Clock()
+	} else {
+		b.users[user] = &badge{last: p.cfg.Clock()}
+	}
+}

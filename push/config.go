@@ -1,0 +1,177 @@
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/worker"
+)
+
+// Store is what a Pusher reads.
+type Store interface {
+	parley.Log
+	parley.Roster
+	parley.Index
+	parley.Directory
+	parley.Table
+}
+
+// Devices are where users receive notifications.
+type Devices interface {
+	Devices(ctx context.Context, user parley.UserID) ([]parley.Device, error)
+	// RemoveDevice forgets a device that no longer accepts notifications.
+	RemoveDevice(ctx context.Context, d parley.Device) error
+	// MarkFailed notes when a try was refused; 0: the last one succeeded.
+	MarkFailed(ctx context.Context, d parley.Device, at parley.Timestamp) error
+}
+
+// Target is a platform and one of the operator's apps there.
+type Target struct {
+	Platform parley.Platform
+	App      string
+}
+
+// DefaultApp is the app of devices that name none.
+const DefaultApp = "default"
+
+// Webhook is the target of every user, whatever devices they have.
+var Webhook = Target{Platform: "webhook"}
+
+// Config of a Pusher.
+type Config struct {
+	Store     Store
+	Devices   Devices
+	Notifiers map[Target]parley.Notifier
+	Delay     time.Duration // from a message to its notification; 2 s
+	Window    time.Duration // between two notifications of a channel to a user; 10 s
+	Node      string        // this run of the node
+
+	// Visible says of each user whether a connection somewhere shows messages to them.
+	Visible func(ctx context.Context, users ...parley.UserID) ([]bool, error)
+	// Settle waits until what this node appended can be read as members' pointers and counts; nil: it always can.
+	Settle func(ctx context.Context, channels ...parley.ChannelID)
+
+	Alive func(node string) bool // as in worker.Config, and so are these
+	Note  func(channel parley.ChannelID) error
+	Watch func(channel parley.ChannelID, watched bool)
+
+	OnDecision func(platform string, decision string) // counts; must not block
+	Logger     *slog.Logger
+	Clock      func() time.Time
+}
+
+func (cfg *Config) defaults() {
+	if cfg.Delay == 0 {
+		cfg.Delay = 2 * time.Second
+	}
+	if cfg.Window == 0 {
+		cfg.Window = 10 * time.Second
+	}
+	if cfg.Settle == nil {
+		cfg.Settle = func(context.Context, ...parley.ChannelID) {}
+	}
+	if cfg.OnDecision == nil {
+		cfg.OnDecision = func(string, string) {}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+}
+
+// Pusher sends push notifications. All methods may be called at the same time.
+type Pusher struct {
+	cfg       Config // fixed
+	channels  *worker.Channels[*room]
+	breakers  map[Target]*breaker // fixed
+	senders   chan struct{}       // holds one for each member that is being sent to
+	badges    *badges
+	decisions ring
+
+	begun time.Time // this node began
+
+	mu    sync.Mutex
+	since parley.Timestamp           // push began in this store; 0: not known yet
+	off   map[parley.UserID]struct{} // the webhook answered 410 for them
+}
+
+// senders at a time: a provider takes some milliseconds for each, and a publisher must keep its share of the machine.
+const senders = 64
+
+// New makes a Pusher. It works when it was given to feed.Feed's AddWork.
+func New(cfg Config) *Pusher {
+	cfg.defaults()
+	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: map[Target]*breaker{}, senders: make(chan struct{}, senders), off: map[parley.UserID]struct{}{}}
+	for t := range cfg.Notifiers {
+		p.breakers[t] = &breaker{}
+	}
+	p.badges = newBadges(p)
+	p.channels = worker.New(worker.Config[*room]{Name: "push", Table: cfg.Store, Log: cfg.Store, Node: cfg.Node, Alive: cfg.Alive,
+		Note: cfg.Note, Watch: cfg.Watch, Begin: p.begin, Work: p.work, Workers: 32, Clock: cfg.Clock})
+	return p
+}
+
+// Take implements feed.Work.
+func (p *Pusher) Take(ctx context.Context, channel parley.ChannelID) error {
+	return p.channels.Take(ctx, channel)
+}
+
+// Grown implements feed.Work.
+func (p *Pusher) Grown(channel parley.ChannelID) { p.channels.Grown(channel) }
+
+// Busy implements feed.Work.
+func (p *Pusher) Busy(channel parley.ChannelID) bool { return p.channels.Busy(channel) }
+
+// Run sends until ctx ends.
+func (p *Pusher) Run(ctx context.Context) error {
+	var badges sync.WaitGroup
+	badges.Go(func() { p.badges.run(ctx) })
+	defer badges.Wait()
+	return p.channels.Run(ctx)
+}
+
+// sinceKey is the row that says when push began in this store.
+const (
+	metaGroup = "push"
+	sinceKey  = "since"
+)
+
+// begin is the position in a channel in which nothing was pushed yet: messages from before push was turned on concern
+// nobody.
+func (p *Pusher) begin(ctx context.Context, channel parley.ChannelID) (int64, error) {
+	since, err := p.sinceWhen(ctx)
+	if err != nil {
+		return 0, err
+	}
+	c, err := parley.SeekTime(ctx, p.cfg.Store, channel, since)
+	return c.ID, err
+}
+
+func (p *Pusher) sinceWhen(ctx context.Context) (parley.Timestamp, error) {
+	p.mu.Lock()
+	since := p.since
+	p.mu.Unlock()
+	if since != 0 {
+		return since, nil
+	}
+	since, err := worker.Since(ctx, p.cfg.Store, metaGroup, sinceKey, p.begun)
+	if err == nil {
+		p.mu.Lock()
+		p.since = since
+		p.mu.Unlock()
+	}
+	return since, err
+}
+
+// collapse names what a device replaces: of one channel and user always the same.
+func collapse(channel parley.ChannelID, user parley.UserID) string {
+	sum := sha256.Sum256([]byte(string(channel) + "\x00" + string(user)))
+	return base64.RawURLEncoding.EncodeToString(sum[:18])
+}

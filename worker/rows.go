@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"parley"
+)
+
+// Position is how far the work is done in a channel.
+type Position struct {
+	Channel  parley.ChannelID
+	Position int64
+}
+
+// Positions lists the rows of a work, at most limit, in no particular order. more: there are others.
+func Positions(ctx context.Context, table parley.Table, name string, limit int) (all []Position, more bool, err error) {
+	for n := range groups {
+		rows, err := table.Rows(ctx, GroupName(name, n), "", limit+1-len(all))
+		if err != nil {
+			return nil, false, fmt.Errorf("list the channels of %s: %w", name, err)
+		}
+		for _, row := range rows {
+			if len(all) == limit {
+				return all, true, nil
+			}
+			r, err := decodeRecord(row.Value)
+			if err != nil {
+				return nil, false, err
+			}
+			all = append(all, Position{parley.ChannelID(row.Key), r.Position})
+		}
+	}
+	return all, false, nil
+}
+
+// Rewind has the entries of a channel after one worked on once more, by whatever node.
+func (c *Channels[S]) Rewind(ctx context.Context, channel parley.ChannelID, after int64) error {
+	for {
+		bs, err := c.cfg.Log.Bounds(ctx, channel)
+		if err != nil {
+			return err
+		}
+		rows, err := c.cfg.Table.Get(ctx, c.group(channel), string(channel))
+		if err != nil {
+			return err
+		}
+		row := record{Position: min(max(after, 0), bs[0].Last), Epoch: bs[0].Epoch}.encode()
+		swapped, err := c.cfg.Table.Swap(ctx, c.group(channel), rows[0], parley.Row{Key: string(channel), Value: row})
+		if err != nil && !errors.Is(err, parley.ErrUnknown) {
+			return err
+		}
+		if swapped {
+			break
+		}
+	}
+	c.mu.Lock()
+	cl := c.claims[channel]
+	for cl != nil && cl.gone != nil { // it is being taken or released
+		gone := cl.gone
+		c.mu.Unlock()
+		<-gone
+		c.mu.Lock()
+		cl = c.claims[channel]
+	}
+	c.mu.Unlock()
+	if cl != nil {
+		c.drop(cl) // its row is another now; a delivery under way comes to nothing when it moves
+	}
+	return c.Take(ctx, channel)
+}

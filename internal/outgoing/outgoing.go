@@ -52,7 +52,8 @@ func Client() *http.Client {
 	}
 }
 
-// maxConns bounds the connections to one service. Over HTTP/2 one carries hundreds of requests at a time.
+// maxConns bounds the connections to one service. Over HTTP/2 one carries hundreds of requests at a time; net/http opens more
+// where a server allows so few that requests would wait.
 const maxConns = 8
 
 // Answer is what a server said.

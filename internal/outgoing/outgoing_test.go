@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -88,9 +89,10 @@ func TestErrorsShowNothingOfTheRequest(t *testing.T) {
 	t.Cleanup(func() { close(hang) })
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	encrypted := httptest.NewTLSServer(http.NotFoundHandler())
+	encrypted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
+	encrypted.StartTLS()
 	t.Cleanup(encrypted.Close)
-	encrypted.Config.ErrorLog = nil
 	guarded, ended := guard.Client(guard.Config{}), func() context.Context {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -161,7 +161,7 @@ func (s *Service) Seen(ctx context.Context, c access.Caller, user parley.UserID)
 
 // sightings are how users stand as clients read it: who is online is seen now.
 func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
-	found, err := s.keeper.Online(ctx, users...)
+	found, err := s.keeper.Seen(ctx, users...)
 	for i := range found {
 		if found[i].Online {
 			found[i].Seen = parley.Timestamp(s.clock().UnixMicro())

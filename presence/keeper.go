@@ -189,11 +189,24 @@ func (k *Keeper) flush(ctx context.Context, beat bool) error {
 
 // Online says of each user whether they are on a node, and visible there, and if not when they were last seen.
 func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
+	return k.online(ctx, true, users)
+}
+
+// Seen is Online without Visible, which asks nobody about a user on this node.
+func (k *Keeper) Seen(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
+	found, err := k.online(ctx, false, users)
+	for i := range found {
+		found[i].Visible = false
+	}
+	return found, err
+}
+
+func (k *Keeper) online(ctx context.Context, visible bool, users []parley.UserID) ([]parley.OnlineStatus, error) {
 	found := make([]parley.OnlineStatus, len(users))
 	var missing []int
 	var ask []parley.UserID
 	for i, user := range users {
-		if found[i] = k.tracker.status(user); !found[i].Online || !found[i].Visible && k.tracker.isShared() {
+		if found[i] = k.tracker.status(user); !found[i].Online || visible && !found[i].Visible && k.tracker.isShared() {
 			missing, ask = append(missing, i), append(ask, user)
 		}
 	}

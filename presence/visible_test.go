@@ -1,6 +1,9 @@
 package presence_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,4 +150,43 @@ func TestWhoIsHiddenOnAllNodes(t *testing.T) {
 		}
 		a.stop()
 	})
+}
+
+// Whether a hidden user is online is known here, also while the store does not answer; whether they are visible elsewhere is not.
+func TestAHiddenUserIsOnlineThoughTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &told{t: t, known: map[string]bool{}}
+		s := &silentStore{Presence: mem.NewPresence(mem.PresenceConfig{})}
+		a, b := d.start(s, "a", presence.Config{}), d.start(s, "b", presence.Config{})
+		time.Sleep(10 * time.Second)
+		a.Enter("", "alice", "", parley.TransportWebSocket, time.Now())
+		a.Hide("alice")
+		time.Sleep(time.Second)
+		s.away.Store(true)
+		if found, err := a.Seen(t.Context(), "alice"); err != nil || !found[0].Online || found[0].Visible {
+			t.Errorf("%+v, %v", found, err)
+		}
+		if found, err := a.Keeper.Online(t.Context(), "alice"); err == nil {
+			t.Errorf("it is not known whether they are visible: %+v", found)
+		}
+		s.away.Store(false)
+		if found, err := a.Keeper.Online(t.Context(), "alice"); err != nil || !found[0].Online || found[0].Visible {
+			t.Errorf("%+v, %v", found, err)
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+// silentStore does not say who is online while it is away.
+type silentStore struct {
+	parley.Presence
+	away atomic.Bool
+}
+
+func (s *silentStore) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
+	if s.away.Load() {
+		return nil, errors.New("away")
+	}
+	return s.Presence.Online(ctx, users...)
 }

@@ -102,8 +102,8 @@ func (s *Store) Member(ctx context.Context, user parley.UserID, channels ...parl
 func (s *Store) setPlace(ctx context.Context, channel parley.ChannelID, user parley.UserID, m memberRow) (applied bool, err error) {
 	was := m.version
 	m.version, m.nonce = was+1, newNonce()
-	statement := `UPDATE members SET version = ?, nonce = ?, role = ?, read = ?, count = ?, joined = ?, left = ?, removals = ?, muted = ?, mute = ? ` +
-		`WHERE channel = ? AND user = ? IF version = `
+	statement := `UPDATE members SET version = ?, nonce = ?, role = ?, read = ?, count = ?, joined = ?, left = ?, removals = ?, ` +
+		`muted = ?, mute = ? WHERE channel = ? AND user = ? IF version = `
 	args := []any{m.version, m.nonce, string(m.role), m.read, m.count, int64(m.joined), m.left, m.removals, m.muted, string(m.mute),
 		string(channel), string(user)}
 	if was == 0 {

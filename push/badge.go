@@ -2,11 +2,11 @@ package push
 
 import (
 	"context"
-	"encoding/json"
+	"hash/fnv"
+	"strconv"
 	"sync"
 	"time"
 
-	"hash/fnv"
 	"parley"
 	"parley/worker"
 )
@@ -15,7 +15,6 @@ import (
 // a device shows is a row of the user, which is there while it is not 0.
 type badges struct {
 	p     *Pusher
-	more  chan struct{} // holds a token if somebody waits
 	mu    sync.Mutex
 	users map[parley.UserID]*badge
 }
@@ -33,7 +32,7 @@ const (
 )
 
 func newBadges(p *Pusher) *badges {
-	return &badges{p: p, more: make(chan struct{}, 1), users: map[parley.UserID]*badge{}}
+	return &badges{p: p, users: map[parley.UserID]*badge{}}
 }
 
 // Read is called when a user has read something, on whatever node. It does not block.
@@ -102,20 +101,15 @@ func (b *badges) takeDue(now time.Time) (due []parley.UserID) {
 func badgeGroup(user parley.UserID) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(user))
-	return worker.GroupName("push-badges", int(h.Sum32()%256))
+	return worker.GroupName("push-badges", int(h.Sum32()%16)) // few, so that many users are written in few calls
 }
 
-// shown notes what a user's devices show.
-func (b *badges) shown(ctx context.Context, user parley.UserID, n int64) error {
-	row := parley.Row{Key: string(user)}
-	if n > 0 {
-		value, err := json.Marshal(n)
-		if err != nil {
-			return err
-		}
-		row.Value = value
+// badgeRow is what a user's devices show.
+func badgeRow(user parley.UserID, n int64) (row parley.Row) {
+	if row.Key = string(user); n > 0 {
+		row.Value = strconv.AppendInt(nil, n, 10)
 	}
-	return b.p.cfg.Store.Put(ctx, badgeGroup(user), row)
+	return row
 }
 
 // update sends a user's devices what is unread now, if they show something else.
@@ -125,8 +119,8 @@ func (b *badges) update(ctx context.Context, user parley.UserID) {
 	if err != nil || rows[0] == nil {
 		return // the next notification has it right
 	}
-	var shows int64
-	if json.Unmarshal(rows[0], &shows) != nil {
+	shows, err := strconv.ParseInt(string(rows[0]), 10, 64)
+	if err != nil {
 		return
 	}
 	_, _, total, err := p.unreadOf(ctx, user, "")
@@ -147,7 +141,7 @@ func (b *badges) update(ctx context.Context, user parley.UserID) {
 	if !sent {
 		return
 	}
-	if err := b.shown(ctx, user, total); err != nil {
+	if err := p.cfg.Store.Put(ctx, badgeGroup(user), badgeRow(user, total)); err != nil {
 		p.cfg.Logger.Warn("the badge that a user's devices show could not be noted", "error", err)
 	}
 	b.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -92,6 +93,7 @@ type Pusher struct {
 	channels  *worker.Channels[*room]
 	breakers  map[Target]*breaker // fixed
 	senders   chan struct{}       // holds one for each member that is being sent to
+	readers   chan struct{}       // and of these, one for each whose messages and devices are being read
 	badges    *badges
 	decisions ring
 
@@ -102,13 +104,15 @@ type Pusher struct {
 	off   map[parley.UserID]struct{} // the webhook answered 410 for them
 }
 
-// senders at a time: a provider takes some milliseconds for each, and a publisher must keep its share of the machine.
-const senders = 64
+// senders at a time wait for a provider, which takes some tens of milliseconds for each. What comes before that takes this
+// machine's time, of which publishers must keep theirs: only half of its processors do that at once.
+const senders = 256
 
 // New makes a Pusher. It works when it was given to feed.Feed's AddWork.
 func New(cfg Config) *Pusher {
 	cfg.defaults()
-	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: map[Target]*breaker{}, senders: make(chan struct{}, senders), off: map[parley.UserID]struct{}{}}
+	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: map[Target]*breaker{}, senders: make(chan struct{}, senders),
+		readers: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), off: map[parley.UserID]struct{}{}}
 	for t := range cfg.Notifiers {
 		p.breakers[t] = &breaker{}
 	}

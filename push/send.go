@@ -62,19 +62,30 @@ func (p *Pusher) unreadOf(ctx context.Context, user parley.UserID, channel parle
 
 // send sends a member what is due, to each device.
 func (p *Pusher) send(ctx context.Context, l *look, j *job) outcome {
+	p.readers <- struct{}{}
+	devices, n, o := p.prepare(ctx, l, j)
+	<-p.readers
+	if devices == nil {
+		return o
+	}
+	return p.sendAll(ctx, devices, j, n)
+}
+
+// prepare says what a member is sent and to which devices; none: nothing, and why.
+func (p *Pusher) prepare(ctx context.Context, l *look, j *job) (devices []parley.Device, n parley.Notification, o outcome) {
 	devices, err := p.targets(ctx, j.user)
 	if err != nil {
-		return outcome{err: err}
+		return nil, n, outcome{err: err}
 	}
 	d := Decision{User: j.user, Channel: l.channel, ID: j.newest}
 	if len(devices) == 0 {
 		d.Decision = NoDevice
 		p.decide(d)
-		return outcome{end: true, sent: true} // one look in a window is enough
+		return nil, n, outcome{end: true, looked: true}
 	}
 	m, c, badge, err := p.unreadOf(ctx, j.user, l.channel)
 	if err != nil {
-		return outcome{err: err}
+		return nil, n, outcome{err: err}
 	}
 	count := c.Unread
 	if m.Mute == parley.MuteButMentions {
@@ -96,9 +107,9 @@ func (p *Pusher) send(ctx context.Context, l *look, j *job) outcome {
 	if d.Decision != "" {
 		p.decide(d)
 		p.badges.read(j.user)
-		return outcome{end: true}
+		return nil, n, outcome{end: true}
 	}
-	return p.sendAll(ctx, devices, j, l.compose(newest, j.user, max(count, 1), badge))
+	return devices, l.compose(newest, j.user, max(count, 1), badge), outcome{}
 }
 
 // targets are a user's devices, and the webhook.
@@ -136,7 +147,7 @@ func (p *Pusher) sendAll(ctx context.Context, devices []parley.Device, j *job, n
 		}
 	}
 	all.Wait()
-	total := outcome{end: true}
+	total := outcome{end: true, badge: n.Badge}
 	for i, o := range outcomes {
 		if o.sent {
 			total.sent = true
@@ -148,11 +159,6 @@ func (p *Pusher) sendAll(ctx context.Context, devices []parley.Device, j *job, n
 		if !o.end {
 			total.end, total.again = false, max(total.again, o.again)
 			total.refused = total.refused || o.refused
-		}
-	}
-	if total.sent {
-		if err := p.badges.shown(ctx, n.User, n.Badge); err != nil {
-			p.cfg.Logger.Warn("the badge that a user's devices show could not be noted", "error", err)
 		}
 	}
 	return total

@@ -237,7 +237,9 @@ func (p *Pusher) sendDue(ctx context.Context, c *worker.Claim[*room], r *room, d
 // outcome is what became of a job.
 type outcome struct {
 	end     bool          // nothing is left to send
-	sent    bool          // at least one was sent, or would have been if the user had a device
+	sent    bool          // at least one was sent
+	badge   int64         // that it shows
+	looked  bool          // there is no device; one look in a window is enough
 	again   time.Duration // else try again in this time
 	refused bool          // by a provider, for a reason that may pass
 	err     error         // of the store
@@ -247,8 +249,13 @@ type outcome struct {
 func (p *Pusher) settleJobs(ctx context.Context, c *worker.Claim[*room], r *room, due []*job, outcomes []outcome) (err error) {
 	now := p.cfg.Clock()
 	var rows []parley.Row
+	badges := map[string][]parley.Row{}
 	for i, j := range due {
 		o := &outcomes[i]
+		if o.sent {
+			group := badgeGroup(j.user)
+			badges[group] = append(badges[group], badgeRow(j.user, o.badge))
+		}
 		if o.refused && j.tries >= maxTries {
 			p.decide(Decision{User: j.user, Channel: c.Channel, ID: j.newest, Decision: Failed, Detail: "given up after too many tries"})
 			err = errors.Join(err, p.bury(ctx, c.Channel, j, now))
@@ -262,7 +269,7 @@ func (p *Pusher) settleJobs(ctx context.Context, c *worker.Claim[*room], r *room
 			if j.stored {
 				rows = append(rows, parley.Row{Key: jobKey(c.Channel, j.user)})
 			}
-			if j.stored = false; o.sent {
+			if j.stored = false; o.sent || o.looked {
 				j.last = now
 			}
 			r.done(j, now, p.cfg.Window)
@@ -273,6 +280,11 @@ func (p *Pusher) settleJobs(ctx context.Context, c *worker.Claim[*room], r *room
 			r.at(j, now.Add(o.again))
 			rows = append(rows, j.row(c.Channel))
 			j.stored = true
+		}
+	}
+	for group, shown := range badges {
+		if e := p.cfg.Store.Put(ctx, group, shown...); e != nil && ctx.Err() == nil {
+			p.cfg.Logger.Warn("the badges that devices show could not be noted", "error", e)
 		}
 	}
 	if len(rows) > 0 {

@@ -91,9 +91,9 @@ func (cfg *Config) defaults() {
 type Pusher struct {
 	cfg       Config // fixed
 	channels  *worker.Channels[*room]
-	breakers  map[Target]*breaker // fixed
-	senders   chan struct{}       // holds one for each member that is being sent to
-	readers   chan struct{}       // and of these, one for each whose messages and devices are being read
+	breakers  breakers
+	senders   chan struct{} // holds one for each member that is being sent to
+	readers   chan struct{} // and of these, one for each whose messages and devices are being read
 	badges    *badges
 	decisions ring
 
@@ -111,11 +111,8 @@ const senders = 256
 // New makes a Pusher. It works when it was given to feed.Feed's AddWork.
 func New(cfg Config) *Pusher {
 	cfg.defaults()
-	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: map[Target]*breaker{}, senders: make(chan struct{}, senders),
+	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: breakers{all: map[service]*breaker{}}, senders: make(chan struct{}, senders),
 		readers: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), off: map[parley.UserID]struct{}{}}
-	for t := range cfg.Notifiers {
-		p.breakers[t] = &breaker{}
-	}
 	p.badges = newBadges(p)
 	p.channels = worker.New(worker.Config[*room]{Name: "push", Table: cfg.Store, Log: cfg.Store, Node: cfg.Node, Alive: cfg.Alive,
 		Note: cfg.Note, Watch: cfg.Watch, Begin: p.begin, Work: p.work, Workers: 32, Clock: cfg.Clock})

@@ -72,13 +72,3 @@ func (p *Pusher) Decisions(user parley.UserID, limit int) []Decision {
 	slices.Reverse(found)
 	return found[:min(len(found), limit)]
 }
-
-// Broken lists the providers that are not asked now because they fail.
-func (p *Pusher) Broken() (all []Target) {
-	for t, b := range p.breakers {
-		if b.open() {
-			all = append(all, t)
-		}
-	}
-	return all
-}

@@ -435,6 +435,36 @@ func TestBadCredentialsRemoveNothingAndAreTriedAgain(t *testing.T) {
 	})
 }
 
+// A push service that a user names cannot keep others from theirs.
+func TestAFailingPushServiceDelaysItsOwnDevicesOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, n *node, p *provider) {
+		subscribed := func(user parley.UserID, endpoint string) {
+			n.joins("general", user)
+			p.devices[user] = []parley.Device{{User: user, ID: string(user), Platform: parley.PlatformWebPush, App: "default",
+				Subscription: &parley.Subscription{Endpoint: endpoint}}}
+		}
+		for i := range 20 {
+			subscribed(parley.UserID(fmt.Sprint("mallory", i)), "https://evil.example/x")
+		}
+		p.answers(func(d parley.Device, _ parley.Notification) error {
+			if d.Subscription != nil && strings.HasPrefix(d.Subscription.Endpoint, "https://evil") {
+				return parley.ErrCredentials
+			}
+			return nil
+		})
+		n.post("general", "alice", "one")
+		time.Sleep(time.Minute)
+		p.was(t, "phone alice in general: one (1)")
+		if n.Broken() != 1 {
+			t.Errorf("%d services are broken", n.Broken())
+		}
+		subscribed("carol", "https://push.example/y")
+		n.post("general", "alice", "two")
+		time.Sleep(5 * time.Second)
+		p.was(t, "carol alice in general: two (1)", "phone alice in general: 2 new messages (2)")
+	})
+}
+
 func TestTooManyRefusalsAreGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		p.answers(func(parley.Device, parley.Notification) error { return &parley.RetryError{Err: errors.New("500")} })

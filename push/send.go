@@ -168,7 +168,7 @@ func (p *Pusher) sendAll(ctx context.Context, devices []parley.Device, j *job, n
 func (p *Pusher) try(ctx context.Context, d parley.Device, n parley.Notification, tries int) outcome {
 	t := Target{d.Platform, d.App}
 	said := Decision{User: n.User, Channel: n.Channel, ID: n.ID, Device: d.ID, platform: d.Platform}
-	notifier, b := p.cfg.Notifiers[t], p.breakers[t]
+	notifier, b := p.cfg.Notifiers[t], p.breakers.of(serviceOf(d))
 	if notifier == nil {
 		said.Decision, said.Detail = Failed, "the server has no settings for this platform and app any more"
 		p.decide(said)
@@ -268,57 +268,4 @@ func (p *Pusher) mark(ctx context.Context, d parley.Device, at parley.Timestamp)
 	if err := p.cfg.Devices.MarkFailed(ctx, d, at); err != nil && ctx.Err() == nil {
 		p.cfg.Logger.Warn("a failed device could not be marked", "error", err)
 	}
-}
-
-// breaker keeps a provider that fails from being asked again and again.
-type breaker struct {
-	mu    sync.Mutex
-	fails int // in a row
-	until time.Time
-}
-
-const (
-	breakAfter = 5 // failures in a row are not a device's fault
-	breakMost  = time.Minute
-)
-
-// waits is how long the provider must not be asked; 0: now. Of those who may ask first, one does.
-func (b *breaker) waits(now time.Time) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fails < breakAfter {
-		return 0
-	}
-	if wait := b.until.Sub(now); wait > 0 {
-		return wait
-	}
-	b.until = now.Add(tryTimeout) // the others wait for the outcome
-	return 0
-}
-
-func (b *breaker) succeeded() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fails = 0
-}
-
-// failed notes a failure, and returns how long to wait at least.
-func (b *breaker) failed(now time.Time, credentials bool) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fails++; credentials {
-		b.fails = max(b.fails, breakAfter) // every try is refused
-	}
-	if b.fails < breakAfter {
-		return 0
-	}
-	b.until = now.Add(min(time.Second<<min(b.fails-breakAfter, 10), breakMost))
-	return b.until.Sub(now)
-}
-
-// Open reports whether the provider is not asked now.
-func (b *breaker) open() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.fails >= breakAfter
 }

@@ -153,7 +153,7 @@ func (m *meters) watch(o *opened, s *server) {
 	m.registry.MustRegister(o.store.collectors...)
 	if s.push != nil {
 		m.gauge("parley_push_providers_failing", "Push services that are not asked now, because they fail.",
-			func() float64 { return float64(len(s.push.Broken())) })
+			func() float64 { return float64(s.push.Broken()) })
 	}
 	m.counter("parley_store_rows_read_total", "Rows that were read from the store.", o.store.rowsRead)
 	m.counter("parley_presence_messages_total", "Presence messages, counted where they were received.",

@@ -165,7 +165,8 @@ func (s *Store) RestorePlace(ctx context.Context, channel parley.ChannelID, m pa
 	if m.Role == parley.RoleNone {
 		role = "-"
 	}
-	args := []string{string(m.User), role, decimal(m.ReadID), decimal(m.ReadCount), decimal(int64(m.Joined)), strconv.Itoa(max(0, slices.Index(mutes, m.Mute)))}
+	args := []string{string(m.User), role, decimal(m.ReadID), decimal(m.ReadCount), decimal(int64(m.Joined)),
+		strconv.Itoa(max(0, slices.Index(mutes, m.Mute)))}
 	_, _, err := s.run(ctx, call{script: restorePlaceScript, channel: channel, args: args})
 	if err == nil {
 		err = s.settle(ctx, channel)

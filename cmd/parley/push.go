@@ -313,7 +313,8 @@ func (n *node) work(ctx context.Context, store *stores, s *server, name string, 
 		p.notifiers[push.Target{Platform: parley.PlatformWebPush, App: push.DefaultApp}] = web
 	}
 	s.push = push.New(push.Config{Store: store, Devices: s.chat, Notifiers: p.notifiers,
-		Delay: max(p.flags.Delay, 1), Window: max(p.flags.Window, 1), Node: name, Visible: s.chat.Visible, Settle: s.feed.Projected, Alive: s.feed.Alive, Note: s.feed.Note, Watch: watch,
+		Delay: max(p.flags.Delay, 1), Window: max(p.flags.Window, 1), Node: name,
+		Visible: s.chat.Visible, Settle: s.feed.Projected, Alive: s.feed.Alive, Note: s.feed.Note, Watch: watch,
 		OnDecision: meters.decided, Logger: n.log})
 	s.feed.AddWork(s.push)
 	s.chat.OnRead(s.push.Read)

@@ -125,6 +125,9 @@ func (s *WebPush) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	forward.Header = r.Header.Clone()
+	s.mu.Lock()
+	s.headers[r.URL.Path+" "+h.topic] = h // before the service lists the notification
+	s.mu.Unlock()
 	res, err := http.DefaultClient.Do(forward)
 	if err != nil {
 		s.fault("%v", err)
@@ -133,12 +136,7 @@ func (s *WebPush) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	defer res.Body.Close()
 	b, _ := io.ReadAll(res.Body)
-	switch res.StatusCode {
-	case http.StatusCreated:
-		s.mu.Lock()
-		s.headers[r.URL.Path+" "+h.topic] = h
-		s.mu.Unlock()
-	case http.StatusBadRequest:
+	if res.StatusCode == http.StatusBadRequest {
 		s.fault("the service refuses: %s", b)
 	}
 	w.WriteHeader(res.StatusCode)

@@ -50,6 +50,7 @@ type Feed struct {
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
 	repairs  *keyed
 	projects *keyed
+	gives    *keyed // to those who work on entries
 	late     *keyed // channels that the bus has not confirmed in time
 	joins    joins
 	out      []chan parley.Envelope // by the hash of the channel
@@ -94,6 +95,7 @@ func New(log parley.Log, cfg Config) *Feed {
 		}
 	}
 	f.repairs, f.projects, f.late = newKeyed(f.repairChannel), newKeyed(f.projectChannel), newKeyed(f.joinLate)
+	f.gives = newKeyed(f.giveChannel)
 	f.hub = hub.New(source{f}, cfg.Hub)
 	return f
 }
@@ -133,6 +135,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	g.Go(func() error { return f.followEpochs(ctx) })
 	g.Go(func() error { return f.repairs.run(ctx) })
 	g.Go(func() error { return f.projects.run(ctx) })
+	g.Go(func() error { return f.gives.run(ctx) })
 	if f.cfg.Outbox != nil {
 		g.Go(func() error { return f.takeOver(ctx) })
 	}

@@ -94,7 +94,7 @@ func (f *Feed) end(channel parley.ChannelID, unknown bool) {
 }
 
 // finished removes the note of a channel whose entries were projected, unless more may come. Of one channel it is
-// called by one goroutine at a time, that of keyed.
+// called by one goroutine at a time: of projects, or if there are works of gives.
 func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
 	o := &f.outbox
 	o.mu.Lock()
@@ -156,6 +156,7 @@ func (f *Feed) finish(ctx context.Context, node string) error {
 		}
 		for _, channel := range channels {
 			f.projects.wait(ctx, channel)
+			f.gives.wait(ctx, channel)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -14,8 +14,11 @@ const projectRead = 256
 // project has what follows from a channel's entries written, where the log does not do that
 // itself, and given to those who work on them.
 func (f *Feed) project(channel parley.ChannelID, derived bool) {
-	if f.cfg.Index != nil && !derived || len(f.works) > 0 {
+	switch {
+	case f.cfg.Index != nil && !derived:
 		f.projects.add(channel)
+	case len(f.works) > 0:
+		f.gives.add(channel)
 	}
 }
 
@@ -25,7 +28,7 @@ const projectedWithin = 2 * time.Second
 // Projected waits until what follows from this node's appends to channels can be read, at
 // most for a while. A store that derives in Append has nothing to wait for.
 func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
-	if f.cfg.Index == nil { // what works on entries is not waited for
+	if f.cfg.Index == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, projectedWithin)
@@ -40,10 +43,11 @@ func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
 func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 	for {
 		done, err := f.projectSome(ctx, channel)
-		if err == nil && done {
-			err = f.giveToWorks(ctx, channel)
-		}
-		if err == nil && done {
+		switch {
+		case err == nil && done && len(f.works) > 0:
+			f.gives.add(channel)
+			return
+		case err == nil && done:
 			f.finished(ctx, channel)
 			return
 		}

@@ -19,14 +19,16 @@ type Work interface {
 // AddWork has entries worked on. It is called before Run, after OnGrown.
 func (f *Feed) AddWork(w Work) { f.works = append(f.works, w) }
 
-// giveToWorks has somebody work on a channel.
-func (f *Feed) giveToWorks(ctx context.Context, channel parley.ChannelID) error {
+// giveChannel has somebody work on a channel. It gives up only when ctx ends. No reader waits for it.
+func (f *Feed) giveChannel(ctx context.Context, channel parley.ChannelID) {
 	for _, w := range f.works {
-		if err := w.Take(ctx, channel); err != nil {
-			return err
+		for w.Take(ctx, channel) != nil {
+			if !pause(ctx, retryEvery) {
+				return
+			}
 		}
 	}
-	return nil
+	f.finished(ctx, channel)
 }
 
 func (f *Feed) worksOn(channel parley.ChannelID) bool {

@@ -161,7 +161,8 @@ func (s *Store) read(statement string, args ...any) *gocql.Query {
 
 // linear is a read that sees every conditional write that may have been made, and ends those under way.
 func (s *Store) linear(statement string, args ...any) *gocql.Query {
-	return s.session.Query(statement, args...).Idempotent(true).RetryPolicy(retries).Consistency(s.serial)
+	return s.session.Query(statement, args...).Idempotent(true).RetryPolicy(retries).SetSpeculativeExecutionPolicy(speculates).
+		Consistency(s.serial)
 }
 
 // write makes a plain write that may be made twice.

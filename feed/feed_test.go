@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley"
@@ -356,29 +357,42 @@ func TestOnlyNodesThatAreSilentAreTakenOver(t *testing.T) {
 
 // While something is unfinished that is in the store; afterwards nothing is.
 func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
-	store := mem.NewStore(mem.StoreConfig{Projected: true})
-	n := clusterOf(t, store, 1, parleytest.BusFaults{}, noted)[0]
-	other := store.Open()
-	for round := range 3 {
-		n.post(t, "room", 1)
-		n.Settle(t.Context(), "room")
-		for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
-			left, err := other.Unfinished(t.Context(), "n0", "", 10)
+	synctest.Test(t, func(t *testing.T) {
+		h := mem.NewStore(mem.StoreConfig{Projected: true}).Open()
+		f := feed.New(h, feed.Config{Node: "n0", Index: h, Outbox: h, Logger: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		post := func() error { return f.PublishAll("room", []parley.Draft{{User: "alice", Text: "x"}})[0].Err }
+		noted := func() int {
+			t.Helper()
+			left, err := h.Unfinished(ctx, "n0", "", 10)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(left) == 0 {
-				break
+			return len(left)
+		}
+		for round := range 3 {
+			if err := post(); err != nil {
+				t.Fatal(err)
 			}
-			if time.Now().After(end) {
-				t.Fatalf("round %d: %v stay unfinished", round, left)
+			f.Settle(ctx, "room")
+			if noted() != 1 { // it is kept for the next message
+				t.Errorf("round %d: %d are noted", round, noted())
+			}
+			if time.Sleep(time.Minute); noted() != 0 {
+				t.Fatalf("round %d: %d stay noted", round, noted())
 			}
 		}
-	}
-	n.store.Fail(mem.Refused)
-	if r := n.PublishAll("other", []parley.Draft{{User: "alice", Text: "x"}}); !errors.Is(r[0].Err, parley.ErrUnavailable) {
-		t.Errorf("a channel that could not be noted: %v", r[0].Err)
-	}
+		h.Fail(mem.Refused)
+		if err := post(); !errors.Is(err, parley.ErrUnavailable) {
+			t.Errorf("a channel that could not be noted: %v", err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A channel that nobody follows any more is left after a while, and joined again for the

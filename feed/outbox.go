@@ -13,15 +13,19 @@ import (
 // outbox is which channels this node has noted in the store as unfinished, where what follows
 // from entries is projected after the append. The log is the outbox; this says where to look.
 //
-//	first draft ──PutUnfinished──▶ noted ──appended, projected, nothing in flight──▶ RemoveUnfinished
+//	first draft ──PutUnfinished──▶ noted ──appended, projected, nothing in flight──▶ clean ──noteKeeps──▶ RemoveUnfinished
+//	                                 ▲                                                  │
+//	                                 └────────────────── next draft ────────────────────┘
 type outbox struct {
 	mu       sync.Mutex
 	channels map[parley.ChannelID]*unfinished
+	removals int // rounds of them
 }
 
 type unfinished struct {
 	inFlight int           // queues that append
 	until    time.Time     // an append of unknown outcome may come to be until then
+	clean    time.Time     // since then nothing is left to do; zero: something may be
 	removing chan struct{} // closed when the note is removed; nil: it is not being removed
 }
 
@@ -29,6 +33,7 @@ const (
 	outboxTime   = 5 * time.Second  // bounds one call to the store
 	unknownKeeps = time.Minute      // so long an append of unknown outcome may still come to be
 	takeOverLook = 10 * time.Second // how often the notes of other nodes are looked at
+	noteKeeps    = 5 * time.Second  // a note costs a write before the append, so a channel with a message now and then keeps its own
 	takeOverPage = 1000
 )
 
@@ -50,6 +55,7 @@ func (f *Feed) begin(channel parley.ChannelID) error {
 		u := o.channels[channel]
 		switch {
 		case u == nil:
+			removals := o.removals
 			o.mu.Unlock()
 			ctx, cancel := context.WithTimeout(context.Background(), outboxTime)
 			err := f.cfg.Outbox.PutUnfinished(ctx, f.cfg.Node, channel)
@@ -58,12 +64,14 @@ func (f *Feed) begin(channel parley.ChannelID) error {
 				return errors.Join(errOutbox, err)
 			}
 			o.mu.Lock()
-			if u = o.channels[channel]; u == nil { // else somebody has noted it at the same time
+			u = o.channels[channel] // not nil: somebody has noted it at the same time
+			if u == nil && o.removals == removals {
 				u = &unfinished{}
 				o.channels[channel] = u
 			}
-			if u.removing == nil {
+			if u != nil && u.removing == nil {
 				u.inFlight++
+				u.clean = time.Time{}
 				o.mu.Unlock()
 				return nil
 			}
@@ -71,6 +79,7 @@ func (f *Feed) begin(channel parley.ChannelID) error {
 			continue
 		case u.removing == nil:
 			u.inFlight++
+			u.clean = time.Time{}
 			o.mu.Unlock()
 			return nil
 		}
@@ -93,38 +102,58 @@ func (f *Feed) end(channel parley.ChannelID, unknown bool) {
 	}
 }
 
-// finished removes the note of a channel whose entries were projected, unless more may come. Of one channel it is
-// called by one goroutine at a time: of projects, or if there are works of gives.
-func (f *Feed) finished(ctx context.Context, channel parley.ChannelID) {
+// finished says that the entries of a channel were projected, and nobody works on them. Unless more may come, its note is
+// removed after a while.
+func (f *Feed) finished(channel parley.ChannelID) {
 	o := &f.outbox
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	u := o.channels[channel]
-	if f.cfg.Outbox == nil || u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) || f.worksOn(channel) {
-		o.mu.Unlock()
+	if u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) || f.worksOn(channel) {
 		return
 	}
-	u.removing = make(chan struct{})
+	u.clean = f.cfg.Clock()
+}
+
+// removeClean removes the notes of channels that are quiet, and has those looked at again of which something may be left to do.
+func (f *Feed) removeClean(ctx context.Context) {
+	o := &f.outbox
+	now := f.cfg.Clock()
+	var quiet []parley.ChannelID
+	done := make(chan struct{})
+	o.mu.Lock()
+	for channel, u := range o.channels {
+		switch {
+		case u.inFlight > 0:
+		case u.clean.IsZero():
+			f.projects.add(channel)
+		case now.Sub(u.clean) >= noteKeeps:
+			u.removing = done
+			quiet = append(quiet, channel)
+		}
+	}
 	o.mu.Unlock()
-	until, cancel := context.WithTimeout(ctx, outboxTime)
-	defer cancel()
-	_ = f.cfg.Outbox.RemoveUnfinished(until, f.cfg.Node, channel) // a note too many costs one look
+	for some := range slices.Chunk(quiet, takeOverPage) {
+		until, cancel := context.WithTimeout(ctx, outboxTime)
+		_ = f.cfg.Outbox.RemoveUnfinished(until, f.cfg.Node, some...) // a note too many costs one look
+		cancel()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.channels, channel)
-	close(u.removing)
+	for _, channel := range quiet {
+		delete(o.channels, channel)
+	}
+	if len(quiet) > 0 {
+		o.removals++
+	}
+	close(done)
 }
 
 // takeOver projects what nodes that have died left unfinished, and what this node could not be
 // sure of, until ctx ends.
 func (f *Feed) takeOver(ctx context.Context) error {
 	for first := f.cfg.Bus == nil; first || pause(ctx, takeOverLook); first = false { // alone, what this node's run before has left is at hand
-		f.outbox.mu.Lock()
-		for channel, u := range f.outbox.channels {
-			if u.inFlight == 0 {
-				f.projects.add(channel)
-			}
-		}
-		f.outbox.mu.Unlock()
+		f.removeClean(ctx)
 		nodes, err := f.cfg.Outbox.UnfinishedNodes(ctx)
 		if err != nil {
 			continue

@@ -48,7 +48,7 @@ func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 			f.gives.add(channel)
 			return
 		case err == nil && done:
-			f.finished(ctx, channel)
+			f.finished(channel)
 			return
 		}
 		if err != nil && !pause(ctx, retryEvery) {

@@ -28,7 +28,7 @@ func (f *Feed) giveChannel(ctx context.Context, channel parley.ChannelID) {
 			}
 		}
 	}
-	f.finished(ctx, channel)
+	f.finished(channel)
 }
 
 func (f *Feed) worksOn(channel parley.ChannelID) bool {

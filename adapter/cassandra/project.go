@@ -88,9 +88,13 @@ func (s *Store) projectRows(ctx context.Context, channel parley.ChannelID, rs []
 	if last > 0 {
 		p.writes = append(p.writes, func(ctx context.Context) error { return s.list(ctx, channel, last) })
 	}
-	for user, ms := range posts {
+	others, err := s.postedByMembers(ctx, channel, posts)
+	if err != nil {
+		return nil, fmt.Errorf("entries from %d on: %w", rs[0].ID, err)
+	}
+	for _, user := range others {
 		p.writes = append(p.writes, func(ctx context.Context) error {
-			joined, err := s.posted(ctx, channel, user, ms)
+			joined, err := s.posted(ctx, channel, user, posts[user])
 			if joined != nil {
 				p.mu.Lock()
 				defer p.mu.Unlock()

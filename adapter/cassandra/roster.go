@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
@@ -221,9 +222,10 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 
 // point moves a read pointer forward.
 func (s *Store) point(ctx context.Context, channel parley.ChannelID, user parley.UserID, to, count int64) error {
-	return s.write(ctx, `INSERT INTO pointers (channel, user, read, count) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`, string(channel),
-		string(user), to, count, to)
+	return s.write(ctx, pointStatement, string(channel), string(user), to, count, to)
 }
+
+const pointStatement = `INSERT INTO pointers (channel, user, read, count) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
 
 // countAt is the running count at an entry that is kept.
 func (s *Store) countAt(ctx context.Context, channel parley.ChannelID, v *view, id int64) (int64, error) {
@@ -235,6 +237,56 @@ func (s *Store) countAt(ctx context.Context, channel parley.ChannelID, v *view, 
 		return v.before, err
 	}
 	return e.Count, nil
+}
+
+// postedByMembers moves the pointers of those authors who were members before their messages, all in one batch, since the rows of
+// a channel's members are one partition, as are its pointers. It returns the others.
+func (s *Store) postedByMembers(ctx context.Context, channel parley.ChannelID, posts map[parley.UserID][]*parley.Message) (
+	others []parley.UserID, err error) {
+	if len(posts) == 0 {
+		return nil, nil
+	}
+	in, err := s.meta(ctx, channel, s.read)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(posts))
+	for user := range posts {
+		names = append(names, string(user))
+	}
+	members := map[parley.UserID]memberRow{}
+	rs := s.read(`SELECT user, `+memberColumns+` FROM members WHERE channel = ? AND user IN ?`, string(channel), names).IterContext(ctx)
+	var m memberRow
+	var user parley.UserID
+	for rs.Scan(append([]any{(*string)(&user)}, m.into()...)...) {
+		members[user] = m.asOf(&in)
+		m = memberRow{}
+	}
+	if err := rs.Close(); err != nil {
+		return nil, fmt.Errorf("read the authors: %w", err)
+	}
+	q := s.session.Batch(gocql.UnloggedBatch)
+	for user, ms := range posts {
+		m := members[user]
+		joins := slices.ContainsFunc(ms, func(e *parley.Message) bool { return e.Join && e.Time == m.joined && e.ID == m.read })
+		if !m.role.In() || joins {
+			others = append(others, user)
+			continue
+		}
+		if last := ms[len(ms)-1]; last.ID > m.read {
+			q.Query(pointStatement, string(channel), string(user), last.ID, last.Count, last.ID)
+		}
+	}
+	if len(q.Entries) == 0 {
+		return others, nil
+	}
+	for i := range q.Entries {
+		q.Entries[i].Idempotent = true
+	}
+	if err := q.RetryPolicy(retries).ExecContext(ctx); err != nil {
+		return nil, fmt.Errorf("move the pointers: %w", err)
+	}
+	return others, nil
 }
 
 // posted makes a user a member by the first of their messages that does, and moves the pointer to the last. joined is that message,

@@ -292,3 +292,8 @@ func TestTimesOnTheChatPageAreThoseOfTheReadersLocale(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/times.cjs", testenv.Server(t).URL).Rest()
 }
+
+func TestTheChatPageShowsListsQuotesAndEmoji(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/text.cjs", testenv.Server(t).URL).Rest()
+}

@@ -66,6 +66,7 @@ func (a *API) routes() []route {
 		{"/parley.js", page, methods{"GET": a.page}},
 		{"/parley-extras.js", page, methods{"GET": a.page}},
 		{"/chat.js", page, methods{"GET": a.page}},
+		{"/emoji.js", page, methods{"GET": a.page}},
 		{"/examples", page, methods{"GET": a.page}},
 		{"/examples/{$}", page, methods{"GET": a.page}},
 		{"/examples/{name}", page, methods{"GET": a.page}},

@@ -31,6 +31,7 @@ var rowsPerRequest = []struct {
 	{"GET /parley.js", "/parley.js", "", 0},
 	{"GET /parley-extras.js", "/parley-extras.js", "", 0},
 	{"GET /chat.js", "/chat.js", "", 0},
+	{"GET /emoji.js", "/emoji.js", "", 0},
 	{"GET /examples", "/examples", "", 0},
 	{"GET /examples/", "/examples/", "", 0},
 	{"GET /examples/{name}", "/examples/x.html", "", 0},

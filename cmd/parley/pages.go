@@ -11,11 +11,11 @@ import (
 	"parley/wire"
 )
 
-// pages serves the chat page at /, what it runs at /chat.js, the client at /parley.js and /parley-extras.js, and
+// pages serves the chat page at /, what it runs at /chat.js and /emoji.js, the client at /parley.js and /parley-extras.js, and
 // the examples below /examples/.
 func pages() http.Handler {
 	scripts := map[string]http.HandlerFunc{}
-	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js"} {
+	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js", "emoji.js"} {
 		scripts["/"+name] = script(name)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

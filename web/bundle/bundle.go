@@ -12,7 +12,7 @@ import (
 )
 
 // most are the bytes that each file may have gzipped.
-var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000}
+var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000, "emoji.js": 24_000}
 
 // internal are the members that only the client itself uses, not its users, the server or another
 // tab (which may run an older bundle): their names end in an underscore in the sources, and
@@ -22,8 +22,11 @@ const internal = "^[a-z][A-Za-z0-9]*_$"
 // extras is what the client loads on demand, as it names it.
 const extras = "./extras.js"
 
+// emoji is what the chat page loads on demand, as it names it.
+const emoji = "/emoji.js"
+
 // Bundle makes the files of which the sources are in a folder: the client in two parts, of which the first
-// loads the second on demand, and the chat page. The bytes depend on nothing but the sources and
+// loads the second on demand, the chat page, and the emoji that it loads on demand. The bytes depend on nothing but the sources and
 // esbuild's version.
 func Bundle(folder string) (map[string][]byte, error) {
 	short := map[string]any{} // the names of both parts of the client are the same
@@ -43,14 +46,20 @@ func Bundle(folder string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The second part fits the first one only, which says so: another one is not served under this name.
+	core = bytes.Replace(core, []byte(`"`+extras+`"`), []byte(`"./parley-extras.js?v=`+version(more)+`"`), 1)
 	page, err := build(filepath.Join(folder, "chat/main.ts"), "// parley's chat page, Apache-2.0, made of web/chat",
-		func(o *api.BuildOptions) { o.External = []string{"/parley.js"} })
+		func(o *api.BuildOptions) { o.External = []string{"/parley.js", emoji} })
 	if err != nil {
 		return nil, err
 	}
-	// The second part fits the first one only, which says so: another one is not served under this name.
-	core = bytes.Replace(core, []byte(`"`+extras+`"`), []byte(`"./parley-extras.js?v=`+version(more)+`"`), 1)
-	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page}, nil
+	faces, err := build(filepath.Join(folder, "emoji/main.ts"), "// the chat page's emoji, Apache-2.0, made of web/emoji; names: gemoji, MIT, Titus Wormer",
+		func(*api.BuildOptions) {})
+	if err != nil {
+		return nil, err
+	}
+	page = bytes.Replace(page, []byte(`"`+emoji+`"`), []byte(`"`+emoji+`?v=`+version(faces)+`"`), 1) // as above
+	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page, "emoji.js": faces}, nil
 }
 
 // version is the entity tag of a script (web.Script), by which the server knows whether it is the one that is asked for.
@@ -73,7 +82,7 @@ func build(entry, banner string, change func(*api.BuildOptions)) ([]byte, error)
 		LegalComments:     api.LegalCommentsNone,
 		TsconfigRaw:       `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
 		Banner:            map[string]string{"js": banner},
-		Loader:            map[string]api.Loader{".css": api.LoaderText},
+		Loader:            map[string]api.Loader{".css": api.LoaderText, ".txt": api.LoaderText},
 	}
 	change(&options)
 	result := api.Build(options)

@@ -40,3 +40,17 @@ func TestThePagesUnits(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
+
+// The names of emoji are those of the package.
+func TestTheEmojiAreThoseOfThePackage(t *testing.T) {
+	node := testenv.Need(t, "node")
+	cmd := exec.CommandContext(t.Context(), node, "../emoji/make.mjs")
+	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(testenv.Root(), "testenv/.cache/clients/node_modules"))
+	made, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile("../emoji/data.txt"); err != nil || string(got) != string(made) {
+		t.Errorf("web/emoji/data.txt is not what web/emoji/make.mjs makes of gemoji (%v)", err)
+	}
+}

@@ -1,15 +1,22 @@
 import { h, own, the } from "../shared/dom.js"
+import { emoji } from "../shared/emoji.js"
 import { face } from "../shared/faces.js"
 import { begun } from "../shared/parse.js"
 
 /** Somebody who can be named, and whether they are here now. */
 export interface Named { user: string; name: string; here: boolean }
 
-/** How many names are offered. */
+/** What is written in place of what was typed, and what the list shows of it. `id`: none other has it. */
+interface Offer { id: string; text: string; shows: (Node | false)[] }
+
+/** How many are offered. */
 const most = 6
 
+/** The beginning of an emoji's name at the end of a text. */
+const faces = /(?:^|[\s(])(:[a-z0-9_+-]{2,32})$/
+
 /**
- * Offers names while one is written after an @. The list has no focus of its own: Up and Down
+ * Offers names while one is written after an @, and emoji after a colon. The list has no focus of its own: Up and Down
  * choose, Enter or Tab takes, Escape closes, and the text area says which is active.
  */
 export class Completion {
@@ -17,7 +24,9 @@ export class Completion {
   readonly #list: HTMLElement
   readonly #names: () => Named[]
   readonly #taken: () => void
-  #found: Named[] = []
+  #emoji: Awaited<ReturnType<typeof emoji>> | undefined
+  #found: Offer[] = []
+  #typed = "" // what an offer replaces
   #chosen = 0
   #dismissed = "" // the text before the caret for which Escape closed the list
 
@@ -38,14 +47,22 @@ export class Completion {
   /** The text or the caret has changed. */
   look(): void {
     const before = this.#before
-    const typed = before === this.#dismissed || document.activeElement !== this.#text ? undefined : begun(before)?.toLowerCase()
-    const was = this.#found.map(n => n.user).join()
-    this.#found = typed === undefined ? [] : this.#names().filter(n => begins(n, typed)).slice(0, most)
-    if (this.#found.length === 1 && this.#found[0]!.user.toLowerCase() === typed) this.#found = [] // it stands there already
-    if (was === this.#found.map(n => n.user).join()) return
+    const off = before === this.#dismissed || document.activeElement !== this.#text
+    const name = off ? undefined : begun(before)
+    const face = off || name !== undefined ? undefined : faces.exec(before.slice(-40))?.[1]
+    if (face && !this.#emoji) emoji().then(all => {
+      this.#emoji = all
+      this.look()
+    }, () => {})
+    this.#typed = face ?? `@${name}`
+    const was = this.#found.map(o => o.id).join()
+    this.#found = name !== undefined ? this.#people(name.toLowerCase()) : face ? this.#faces(face.slice(1)) : []
+    if (was === this.#found.map(o => o.id).join()) return
     this.#chosen = 0
     this.#show()
-    if (this.#found.length && !was) the("said").textContent = `${this.#found.length === 1 ? "One name" : `${this.#found.length} names`}. Up and Down choose, Enter takes, Escape closes.`
+    if (!this.#found.length || was) return
+    const count = face ? `${this.#found.length} emoji` : this.#found.length === 1 ? "One name" : `${this.#found.length} names`
+    the("said").textContent = `${count}. Up and Down choose, Enter takes, Escape closes.`
   }
 
   /** Takes a key, if it is for the list. Tells whether it was. */
@@ -76,20 +93,34 @@ export class Completion {
     return selectionStart === selectionEnd ? value.slice(0, selectionStart) : ""
   }
 
-  #take({ user }: Named): void {
+  #people(typed: string): Offer[] {
+    const found = this.#names().filter(n => begins(n, typed)).slice(0, most)
+    if (found.length === 1 && found[0]!.user.toLowerCase() === typed) return [] // it stands there already
+    return found.map(({ user, name, here }) => ({
+      id: user, text: `@${user}`, shows: [
+        face(user, name, true), h("span", { class: "cut" }, own(name), name === user ? false : h("span", { class: "small" }, ` @${user}`)),
+        h("span", { class: "small" }, user === everybody.user ? "" : here ? "here" : "away")],
+    }))
+  }
+
+  #faces(typed: string): Offer[] {
+    return (this.#emoji?.search(typed) ?? []).slice(0, most).map(({ emoji, names }) => ({
+      id: emoji, text: emoji, shows: [h("span", {}, emoji), h("span", { class: "cut" }, `:${names[0]}:`)],
+    }))
+  }
+
+  #take({ text }: Offer): void {
     const { value, selectionStart: end } = this.#text
-    const typed = `@${begun(this.#before) ?? ""}`
     this.close()
-    this.#text.setRangeText(`@${user}${/^\s/.test(value.slice(end)) ? "" : " "}`, end - typed.length, end, "end")
+    this.#text.setRangeText(`${text}${/^\s/.test(value.slice(end)) ? "" : " "}`, end - this.#typed.length, end, "end")
     this.#taken()
   }
 
   #show(): void {
     this.#list.hidden = !this.#found.length
-    this.#list.replaceChildren(...this.#found.map((n, i) => h("li", {
-      class: "line", role: "option", id: `${this.#list.id}-${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(n),
-    }, face(n.user, n.name, true), h("span", { class: "cut" }, own(n.name), n.name === n.user ? false : h("span", { class: "small" }, ` @${n.user}`)),
-    h("span", { class: "small" }, n.user === everybody.user ? "" : n.here ? "here" : "away"))))
+    this.#list.replaceChildren(...this.#found.map((o, i) => h("li", {
+      class: "line", role: "option", id: `${this.#list.id}-${i}`, "aria-selected": String(i === this.#chosen), onclick: () => this.#take(o),
+    }, ...o.shows)))
     if (this.#found.length) this.#text.setAttribute("aria-activedescendant", `${this.#list.id}-${this.#chosen}`)
     else this.#text.removeAttribute("aria-activedescendant")
   }

@@ -2,6 +2,7 @@ import type { Message } from "/parley.js"
 import { Completion, type Named } from "./complete.js"
 import { put } from "../shared/dom.js"
 import { said } from "./message.js"
+import { showPicker } from "./picker.js"
 
 export interface ComposerEvents {
   /** Reports whether it took the text. */
@@ -45,6 +46,8 @@ export class Composer {
       this.#send()
       text.focus()
     }
+    const smile = box.querySelector<HTMLElement>(".smile")!
+    smile.onclick = () => showPicker(smile, "Insert", emoji => this.#insert(emoji))
     this.#about.querySelector("button")!.onclick = () => {
       this.#leave()
       text.focus()
@@ -91,6 +94,13 @@ export class Composer {
     this.#fill(m.text ?? "")
     this.focus()
     this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length)
+  }
+
+  /** Writes an emoji where the caret is. */
+  #insert(emoji: string): void {
+    this.#text.setRangeText(emoji, this.#text.selectionStart, this.#text.selectionEnd, "end")
+    this.focus()
+    this.#typed()
   }
 
   #typed(): void {

@@ -109,7 +109,7 @@ export class List {
 
   /** Measures a row anew that has changed by itself. */
   remeasure(): void {
-    this.#layout()
+    this.#again()
   }
 
   toEnd(): void {

@@ -56,7 +56,7 @@ function message({ message: m, first, parent, replies, inThread }: Row & { kind:
 
 function content({ text, data, edited }: Message, me: string, events: MessageEvents): Node[] {
   const nodes: Node[] = []
-  if (text) nodes.push(h("div", { class: "text", dir: "auto" }, ...textNodes(text, me), edited ? h("span", { class: "edited" }, " (edited)") : false))
+  if (text) nodes.push(h("div", { class: "text", dir: "auto" }, ...textNodes(text, me, events.resized), edited ? h("span", { class: "edited" }, " (edited)") : false))
   if (data && !text) nodes.push(h("pre", { class: "data", dir: "ltr", tabindex: 0 }, JSON.stringify(data, undefined, 2)))
   else if (data) nodes.push(h("details", { class: "small", ontoggle: () => events.resized() }, h("summary", {}, "Data"), h("pre", { class: "data", tabindex: 0 }, JSON.stringify(data, undefined, 2))))
   return nodes
@@ -99,7 +99,7 @@ function pending(o: Outgoing, first: boolean, me: string, events: MessageEvents)
   const failed = o.state === "failed"
   const body = h("div", {})
   if (first) body.append(h("p", { class: "by" }, h("b", {}, own(names.of(o.user || me) || "guest")), h("span", { class: "small" }, failed ? "" : o.state === "sent" ? "Sending" : "Waiting")))
-  body.append(h("div", { class: "text", dir: "auto" }, ...textNodes(o.text ?? JSON.stringify(o.data), me)))
+  body.append(h("div", { class: "text", dir: "auto" }, ...textNodes(o.text ?? JSON.stringify(o.data), me, events.resized)))
   const long = o.error?.code === "too_large" // for which another try changes nothing
   if (failed) body.append(h("p", { class: "why" }, long ? "Not sent: too long. A message has at most 16 KiB." : `Not sent: ${o.error?.message ?? "refused"}.`,
     long && o.text !== undefined ? h("button", { class: "push", onclick: () => events.edit(o) }, "Edit") : h("button", { class: "push", onclick: () => events.retry(o) }, "Retry"),

@@ -188,6 +188,12 @@ export class Session {
       e.preventDefault()
       this.#jump.open()
     }, { signal })
+    document.addEventListener("click", e => {
+      const link = (e.target as Element).closest<HTMLElement>("a[data-open]")
+      if (!link || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return
+      e.preventDefault()
+      this.open(link.dataset.open!)
+    }, { signal })
     the("find").onclick = () => this.#jump.open()
     the("join").onclick = () => {
       const { name } = this.#room!

@@ -7,6 +7,7 @@ const keys: [string, string][] = [
   ["Shift+Enter", "Start a new line"],
   ["↑", "In an empty composer: edit your last message"],
   ["@", "Mention somebody"],
+  [":", "Insert an emoji by its name"],
   ["Esc", "From the composer to the messages, and back"],
   ["↑ ↓", "Go from message to message"],
   ["Enter ← →", "Actions of a message"],

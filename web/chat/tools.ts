@@ -1,5 +1,6 @@
 import type { Message } from "/parley.js"
 import { h, icon, the } from "../shared/dom.js"
+import { showPicker } from "./picker.js"
 
 export interface ToolEvents {
   message(id: number): Message | undefined
@@ -10,8 +11,6 @@ export interface ToolEvents {
   edit(m: Message): void
   remove(m: Message): void
 }
-
-const emojis = ["👍", "❤️", "😂", "🎉", "👀", "✅", "🙏", "🔥"]
 
 /** The tools of the messages in a list. */
 export interface Tools {
@@ -28,19 +27,7 @@ export function mountTools(log: HTMLElement, me: string, events: ToolEvents): To
 
   const button = (label: string, name: string, act: (m: Message) => void): HTMLElement =>
     h("button", { class: "icon", tabindex: -1, "aria-label": label, title: label, onclick: () => { if (shown) act(shown) } }, icon(name))
-  const react = button("React", "smile", () => {
-    const at = bar.getBoundingClientRect()
-    picker.replaceChildren(...emojis.map(e => h("button", {
-      class: "icon", "aria-label": `React with ${e}`, onclick: () => {
-        picker.hidePopover()
-        if (shown) events.react(shown, e)
-      },
-    }, e)))
-    picker.showPopover()
-    picker.style.top = `${Math.max(8, at.top - picker.offsetHeight - 4)}px`
-    picker.style.left = `${Math.max(8, at.right - picker.offsetWidth)}px`
-    picker.querySelector("button")?.focus()
-  })
+  const react = button("React", "smile", m => showPicker(bar, "React with", emoji => events.react(m, emoji)))
   const reply = button("Reply", "reply", m => events.reply?.(m))
   const thread = button("Open thread", "thread", m => events.thread?.(m))
   const edit = button("Edit", "edit", m => events.edit(m))

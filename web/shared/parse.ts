@@ -5,15 +5,20 @@ import { inName, validName } from "./names.js"
 
 export type Part = ({ kind: "text" | "code" | "block"; text: string }
   | { kind: "link"; text: string; href: string }
-  | { kind: "mention"; text: string; user: string }) & { looks?: string } // some of b (bold), i (italic), s (struck out)
+  | { kind: "mention"; text: string; user: string }
+  | { kind: "channel"; text: string; channel: string }
+  | { kind: "emoji"; text: string; name: string }) & { looks?: string } // some of b (bold), i (italic), s (struck out)
 
 /** A user who is named in a text, from the @ at `at` to `end`. */
 interface Mention { at: number; end: number; user: string }
 
+/** No name of an emoji is longer. */
+const longestName = 48
+
 /** No more users than this are mentioned by one message, as on the server. */
 const mostMentions = 100
 
-const newline = 10, backtick = 96, letterH = 104, letterW = 119
+const newline = 10, colon = 58, backtick = 96, letterH = 104, letterW = 119
 
 /** The marks of looks, the longer first. */
 const marks = [["**", "b"], ["*", "i"], ["_", "i"], ["~~", "s"], ["~", "s"]] as const
@@ -98,6 +103,26 @@ export function parts(text: string): Part[] {
     return cut > start && valid(href) ? take({ kind: "link", text: shown, href }, i, cut) : end
   }
 
+  /** Takes `#channel`, whose name begins with a letter: #1 is a number of something else. */
+  const channel = (i: number): number => {
+    if (!isOpen(text, i - 1)) return i + 1
+    let end = i + 1
+    while (end < text.length && inName(text.charCodeAt(end))) end++
+    const on = end < text.length && goesOn(text.codePointAt(end)!)
+    let cut = end
+    while (cut > i + 1 && /[.:@-]/.test(text.charAt(cut - 1))) cut--
+    const name = text.slice(i + 1, cut)
+    return !on && /^[A-Za-z]./.test(name) && validName(name) ? take({ kind: "channel", text: `#${name}`, channel: name }, i, cut) : end
+  }
+  /** Takes what may be the name of an emoji, such as `:tada:`. */
+  const emoji = (i: number): number => {
+    let end = i + 1
+    while (end - i <= longestName && inEmoji(text.charCodeAt(end))) end++
+    const name = text.slice(i + 1, end)
+    if (text.charCodeAt(end) !== colon || wordy(text, i - 1) || wordy(text, end + 1) || !/[a-z+-]/.test(name)) return i + 1
+    return take({ kind: "emoji", text: `:${name}:`, name }, i, end + 1)
+  }
+
   for (let i = 0; i < text.length;) {
     const c = text.charCodeAt(i)
     while (next < mentions.length && mentions[next]!.at < i) next++
@@ -109,6 +134,8 @@ export function parts(text: string): Part[] {
     if (c === backtick) i = code(i)
     else if (c === letterH || c === letterW) i = link(i)
     else if (c === 42 || c === 95 || c === 126) i = look(i)
+    else if (c === 35) i = channel(i)
+    else if (c === colon) i = emoji(i)
     else if (mention?.at === i) i = take({ kind: "mention", text: text.slice(i, mention.end), user: mention.user }, i, mention.end)
     else i++
   }
@@ -145,6 +172,16 @@ function closing(text: string, mark: string, from: number, limit: number): numbe
 function wordy(text: string, i: number): boolean {
   const c = text.charCodeAt(i)
   return i >= 0 && i < text.length && (c < 0x80 ? /\w/.test(String.fromCharCode(c)) && c !== 95 : is(/[\p{L}\p{N}]/u, c))
+}
+
+/** Whether a word can begin after `i`: there is a space, an opening bracket, a quote or nothing. */
+function isOpen(text: string, i: number): boolean {
+  return blank(text, i) || /["'([{]/.test(text.charAt(i))
+}
+
+/** Whether a character (its code unit) may be in the name of an emoji. */
+function inEmoji(c: number): boolean {
+  return c >= 0x61 && c <= 0x7a || c >= 0x30 && c <= 0x39 || c === 0x5f || c === 0x2b || c === 0x2d
 }
 
 /** Whether there is a space at `i`, or nothing. */

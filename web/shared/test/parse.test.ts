@@ -36,6 +36,15 @@ test("marks around words are looks, those inside words and without an end are no
   ] as const) assert.equal(shown(text), want, JSON.stringify(text))
 })
 
+test("channels and names of emoji are read where a word begins", () => {
+  for (const [text, want] of [
+    ["#general", "<channel #general>"], ["see #a.b, (#ops)!", "see <channel #a.b>, (<channel #ops>)!"], ["#general.", "<channel #general>."], ["#dm:a:b", "<channel #dm:a:b>"], ["*#ops*", "[i #ops]"], ["*see #ops*", "[i see ][i <channel #ops>]"],
+    ["#1", "#1"], ["#", "#"], ["# Title", "# Title"], ["a#b", "a#b"], ["##a", "##a"], ["#a", "#a"], ["#zoë", "#zoë"], ["http://a.example/#top", "<link http://a.example/#top>"], ["`#ops`", "<code #ops>"],
+    [":tada:", "<emoji :tada:>"], ["well :+1: done", "well <emoji :+1:> done"], [":a::b:", "<emoji :a:><emoji :b:>"], ["(:tada:)", "(<emoji :tada:>)"], [":ta da:", ":ta da:"], ["10:30:45", "10:30:45"], [":30:", ":30:"],
+    ["a:tada:", "a:tada:"], [":tada:b", ":tada:b"], ["::", "::"], [":", ":"], [":Tada:", ":Tada:"], ["`:tada:`", "<code :tada:>"], [`:${"a".repeat(60)}:`, `:${"a".repeat(60)}:`],
+  ] as const) assert.equal(shown(text), want, JSON.stringify(text))
+})
+
 test("a name is offered where it would be a mention", () => {
   for (const [text, want] of [["@", ""], ["@al", "al"], ["hi (@al", "al"], ["a@al", undefined], ["@al ", undefined], ["http://a/(@al", undefined], ["é@al", undefined], ["", undefined], ["@a.", "a."]] as const)
     assert.equal(begun(text), want, text)
@@ -74,6 +83,7 @@ test("whatever the text, each character is looked at a bounded number of times",
     "fences in words": ["", "```a`"], "language without end": ["```", "a", "\n"], "fence after fence": ["", "```\n`"],
     "at signs": ["", "@"], "spaced at signs": ["", " @"], "quoted at signs": ["", "\"@"], "names": ["", "@user "], "one name": ["@", "a"], "name of stops": ["@", ".-:"],
     "names of stops": ["", " @.-:"], "colons": ["", "a:"], "hosts": ["", "www."], "mail": ["", "mailto:@"], "combining": ["e", "\u0301"], "pairs": ["", "😀@"], "half pairs": ["", "\ud83d"],
+    "hashes": ["", "#"], "channels": ["", " #ab"], "one channel": ["#a", "a"], "channel of stops": ["#a", ".-:"], "channels that go on": ["", "#aé "], "only colons": ["", ":"], "emoji": ["", ":a:"], "colons and names": ["", " :aaaa"], "long names": ["", `:${"a".repeat(60)}`],
   } satisfies Record<string, string[]>
   for (const [name, [head, unit, tail = ""]] of Object.entries(shapes) as [string, [string, string, string?]][]) {
     const cost = (n: number): number => {

@@ -1,0 +1,5 @@
+/** A text. */
+declare module "*.txt" {
+  const text: string
+  export default text
+}

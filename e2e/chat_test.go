@@ -297,3 +297,8 @@ func TestTheChatPageShowsListsQuotesAndEmoji(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/text.cjs", testenv.Server(t).URL).Rest()
 }
+
+func TestTheChatPageSearchesTheHistoryOfAChannel(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/search.cjs", testenv.Server(t).URL).Rest()
+}

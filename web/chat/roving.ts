@@ -88,7 +88,7 @@ export function mountRoving(log: HTMLElement, events: RovingEvents, signal: Abor
         e.preventDefault()
         return
       default:
-        if (e.key.length === 1 && e.key !== " " && e.key !== "?") events.write() // the key itself arrives there
+        if (e.key.length === 1 && !" ?/".includes(e.key)) events.write() // the key itself arrives there
     }
   }, { signal })
 }

@@ -13,6 +13,7 @@ import { Notify } from "./notify.js"
 import { Online } from "./online.js"
 import { showPeople, typingWords } from "./people.js"
 import { Room, type What } from "./room.js"
+import { Search } from "./search.js"
 import { Talk } from "./talk.js"
 import { isolated } from "../shared/words.js"
 
@@ -41,6 +42,7 @@ export class Session {
   readonly #talk: Talk
   readonly #connection: Connection
   readonly #jump: Jump
+  readonly #search: Search
   readonly #online: Online
   readonly #details: Details
   readonly #rooms = new Map<string, Room>() // the one shown last is the last
@@ -97,6 +99,7 @@ export class Session {
       nameless: () => events.nameless(),
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
+    this.#search = new Search(id => this.#talk.jump(id))
     const notify = new Notify(this.me, channel => this.open(channel))
     this.#showChannels = soon(mountChannels(inbox, this.me, online, () => this.#room, channel => this.open(channel)))
     inbox.on(() => {
@@ -184,10 +187,17 @@ export class Session {
         e.preventDefault()
         return this.#step(e.key === "ArrowUp" ? -1 : 1)
       }
+      const find = e.key === "/" && !e.ctrlKey && !e.metaKey && !e.altKey && !(e.target as Element).matches("input, textarea, select")
+        || e.key.toLowerCase() === "f" && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey
+      if (find && this.#room && !this.#room.refused && !this.#search.opened) { // a second Ctrl+F is the browser's
+        e.preventDefault()
+        return this.#search.open(this.#room)
+      }
       if (e.key.toLowerCase() !== "k" || !(e.ctrlKey || e.metaKey) || e.altKey || e.shiftKey) return
       e.preventDefault()
       this.#jump.open()
     }, { signal })
+    the("seek").onclick = () => { if (this.#room && !this.#room.refused) this.#search.open(this.#room) }
     document.addEventListener("click", e => {
       const link = (e.target as Element).closest<HTMLElement>("a[data-open]")
       if (!link || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return
@@ -268,7 +278,7 @@ export class Session {
     const { topic = "" } = this.#room.settings ?? {}
     put(the("topic"), topic ? own(topic) : this.#title && !direct(name) ? `#${name}` : "")
     the("topic").title = topic
-    the("info").hidden = !!this.#room.refused
+    the("info").hidden = the("seek").hidden = !!this.#room.refused
     the("join").hidden = !this.me || !this.#inbox.loaded || this.#inbox.entries.has(name) || this.#room.members.has(this.me) || direct(name) || !!this.#room.refused || name.startsWith("@")
   }
 

@@ -2,6 +2,7 @@ import { h, the } from "../shared/dom.js"
 
 const keys: [string, string][] = [
   ["Ctrl+K", "Find a channel"],
+  ["/ Ctrl+F", "Search messages of the channel"],
   ["Alt+↑ ↓", "Previous or next channel"],
   ["Enter", "Send a message"],
   ["Shift+Enter", "Start a new line"],

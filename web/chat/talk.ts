@@ -78,7 +78,7 @@ export class Talk {
       make: row => rowNode(row, me, {
         react: (m, emoji, on) => me ? this.#try(this.#room.channel.react(m.id, emoji, on)) : events.nameless(),
         mine: (m, emoji) => this.#room.mine(m, emoji),
-        jump: id => void this.#jump(id),
+        jump: id => void this.jump(id),
         thread: id => open(id),
         retry: ({ key, text, data, thread }) => void this.#room.channel.publish({ key, text: text!, data, thread }).catch(() => {}),
         discard: o => {
@@ -328,7 +328,7 @@ export class Talk {
   }
 
   /** Goes to a message, reading history until it is there. */
-  async #jump(id: number): Promise<void> {
+  async jump(id: number): Promise<void> {
     const room = this.#room
     while (room === this.#room && !room.get(id) && room.more && (room.messages[0]?.id ?? 0) > id) await room.older()
     if (room !== this.#room) return

@@ -293,6 +293,15 @@ func TestTimesOnTheChatPageAreThoseOfTheReadersLocale(t *testing.T) {
 	testenv.Browser(t, "clients/times.cjs", testenv.Server(t).URL).Rest()
 }
 
+// What is said while no page is open reaches the browser through a push service, and a click opens it.
+func TestTheChatPageIsNotifiedWhileItIsClosed(t *testing.T) {
+	t.Parallel()
+	pushes := service(t, "webpush").URL(t)
+	server := testenv.Server(t, "--push-webpush-subject", "mailto:ops@example.org", "--push-allow-private-addresses", "--push-delay", "100ms",
+		"--push-window", "1s", "--leave-grace", "10ms")
+	testenv.Browser(t, "clients/push.cjs", server.URL, pushes, testenv.Server(t).URL).Rest()
+}
+
 func TestTheChatPageShowsListsQuotesAndEmoji(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/text.cjs", testenv.Server(t).URL).Rest()
@@ -301,4 +310,11 @@ func TestTheChatPageShowsListsQuotesAndEmoji(t *testing.T) {
 func TestTheChatPageSearchesTheHistoryOfAChannel(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/search.cjs", testenv.Server(t).URL).Rest()
+}
+
+func TestTheChatPageIsPaintedWithinASecondOnASlowPhone(t *testing.T) {
+	t.Parallel()
+	for _, line := range testenv.Browser(t, "clients/paint.cjs", testenv.Server(t).URL, "1000").Rest() {
+		t.Log(line)
+	}
 }

@@ -19,7 +19,7 @@ var files embed.FS
 
 // Script returns an ES module as it is and compressed, and an entity tag for either;
 // nothing if there is none of that name. Scripts are parley.js, the TypeScript client,
-// parley-extras.js, which it loads on demand, chat.js, what the chat page runs, and emoji.js, which it loads on demand. They are made by go generate.
+// parley-extras.js, which it loads on demand, chat.js, what the chat page runs, emoji.js, which it loads on demand, and sw.js, its service worker. They are made by go generate.
 func Script(name string) (plain, zipped []byte, tag string) {
 	plain, err := files.ReadFile(name)
 	if err != nil {
@@ -35,7 +35,7 @@ func Script(name string) (plain, zipped []byte, tag string) {
 
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only
 // the style and scripts that stand in the page run (CSP Level 3, section 2.3.1), and
-// scripts of its own origin if it names one; and it talks to its own origin only. ok is false if there is no such page.
+// scripts and workers of its own origin if it names one; and it talks to its own origin only. ok is false if there is no such page.
 // Pages are index.html (the chat), demo.html, and those in examples.
 func Page(name string) (body []byte, csp string, ok bool) {
 	body, err := files.ReadFile(name)
@@ -56,14 +56,15 @@ var (
 )
 
 func policy(page []byte, connect []string) string {
-	script := hashes(page, scripts)
+	script, worker := hashes(page, scripts), "'none'"
 	if sources.Match(page) {
-		script = "'self' " + script
+		script, worker = "'self' "+script, "'self'"
 	}
 	return strings.Join([]string{
 		"default-src 'none'",
 		"style-src " + hashes(page, styles),
 		"script-src " + script,
+		"worker-src " + worker,
 		"connect-src " + strings.Join(connect, " "),
 		"img-src data:",
 		"base-uri 'none'",

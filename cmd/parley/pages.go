@@ -11,11 +11,11 @@ import (
 	"parley/wire"
 )
 
-// pages serves the chat page at /, what it runs at /chat.js and /emoji.js, the client at /parley.js and /parley-extras.js, and
+// pages serves the chat page at /, what it runs at /chat.js, /emoji.js and /sw.js, the client at /parley.js and /parley-extras.js, and
 // the examples below /examples/.
 func pages() http.Handler {
 	scripts := map[string]http.HandlerFunc{}
-	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js", "emoji.js"} {
+	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js", "emoji.js", "sw.js"} {
 		scripts["/"+name] = script(name)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,6 +68,7 @@ func script(name string) http.HandlerFunc {
 			return
 		}
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'") // of a worker; modules have that of their page
 		h.Set("Cache-Control", "no-cache")
 		h.Add("Vary", "Accept-Encoding")
 		body := plain

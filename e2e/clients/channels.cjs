@@ -87,8 +87,14 @@ run(async ({ browser, args: [base, anna, bob, zoe] }) => {
     assert.equal((await ask('GET', `/api/channels/${name}`)).kind, 'public')
 
     // Muted, then left: it may be joined again.
-    await page.check('#edit-mute')
-    await said('Muted.')
+    const muted = async () => (await ask('GET', '/api/channels')).channels.find(c => c.channel === name).muted
+    await page.selectOption('#edit-mute', { label: 'Only mentions' })
+    await v.wait(n => document.querySelector(`[data-channel="${n}"] .name`)?.textContent.endsWith(' mentions only'), name)
+    assert.equal(await muted(), 'mentions')
+    await page.selectOption('#edit-mute', { label: 'All messages' })
+    await v.wait(n => !/only$/.test(document.querySelector(`[data-channel="${n}"] .name`)?.textContent), name)
+    assert.equal(await muted(), false)
+    await page.selectOption('#edit-mute', { label: 'Nothing (muted)' })
     await v.wait(n => document.querySelector(`[data-channel="${n}"] .name`)?.textContent.endsWith(' muted'), name)
     const leave = page.locator('#details').getByRole('button', { name: /^Leave channel/ })
     await leave.click()

@@ -12,7 +12,7 @@ import (
 )
 
 // most are the bytes that each file may have gzipped.
-var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000, "emoji.js": 24_000}
+var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000, "sw.js": 1_000, "emoji.js": 24_000}
 
 // internal are the members that only the client itself uses, not its users, the server or another
 // tab (which may run an older bundle): their names end in an underscore in the sources, and
@@ -26,7 +26,7 @@ const extras = "./extras.js"
 const emoji = "/emoji.js"
 
 // Bundle makes the files of which the sources are in a folder: the client in two parts, of which the first
-// loads the second on demand, the chat page, and the emoji that it loads on demand. The bytes depend on nothing but the sources and
+// loads the second on demand, the chat page, the emoji that it loads on demand, and its service worker. The bytes depend on nothing but the sources and
 // esbuild's version.
 func Bundle(folder string) (map[string][]byte, error) {
 	short := map[string]any{} // the names of both parts of the client are the same
@@ -59,7 +59,11 @@ func Bundle(folder string) (map[string][]byte, error) {
 		return nil, err
 	}
 	page = bytes.Replace(page, []byte(`"`+emoji+`"`), []byte(`"`+emoji+`?v=`+version(faces)+`"`), 1) // as above
-	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page, "emoji.js": faces}, nil
+	worker, err := build(filepath.Join(folder, "sw/main.ts"), "// parley's service worker, Apache-2.0, made of web/sw", func(*api.BuildOptions) {})
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page, "sw.js": worker, "emoji.js": faces}, nil
 }
 
 // version is the entity tag of a script (web.Script), by which the server knows whether it is the one that is asked for.

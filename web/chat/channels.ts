@@ -52,10 +52,11 @@ function line(e: InboxEntry, room: Room | undefined, me: string, online: Online,
   const who = last && (last.user === me ? "You" : last.name ?? last.user)
   const what = !last || !who ? [nothing] : last.deleted ? [own(who), " deleted a message"] : said(last, who)
   const there = others(e.channel, me).map(user => room?.name === e.channel && room.people.has(user) || online.is(user))[0]
-  return h("button", { class: `line${unread && !e.muted ? " unread" : ""}`, "data-channel": e.channel, "aria-current": e.channel === room?.name ? "page" : undefined, onclick: () => open(e.channel) },
+  const loud = e.muted === true ? 0 : e.muted ? mentions : unread
+  return h("button", { class: `line${loud ? " unread" : ""}`, "data-channel": e.channel, "aria-current": e.channel === room?.name ? "page" : undefined, onclick: () => open(e.channel) },
     h("span", { class: "name cut" },
       there === undefined ? false : h("i", { class: there ? "here" : "here off", role: "img", "aria-label": there ? "online" : "offline" }),
-      own(label(e.channel, e.title, me)), e.muted && h("span", { class: "small" }, " muted")),
+      own(label(e.channel, e.title, me)), e.muted && h("span", { class: "small" }, e.muted === true ? " muted" : " mentions only")),
     last ? h("time", { datetime: new Date(last.timestamp * 1000).toISOString(), title: whole(last.timestamp) }, brief(last.timestamp)) : h("span"),
     h("span", { class: "small cut" }, ...what),
     unread ? h("span", { class: mentions ? "count at" : "count", "aria-label": `${unread} unread${mentions ? `, ${mentions} of them for you` : ""}`, role: "img" }, mentions ? `@ ${unread}` : String(Math.min(unread, 999))) : h("span"))

@@ -10,11 +10,16 @@ interface Member { user: string; role: Role }
 
 const roles: Role[] = ["owner", "admin", "member", "reader"], mostMembers = 200
 
+/** What of a channel may notify: what is muted, and how that is called. */
+const loudness: [NonNullable<InboxEntry["muted"]>, string][] = [[false, "All messages"], ["mentions", "Only mentions"], [true, "Nothing (muted)"]]
+
 export interface DetailsEvents {
   /** The visitor's own place in a channel. */
   entry(channel: string): InboxEntry | undefined
   /** Reports whether the visitor's credentials administer a channel. */
   administers(channel: string): boolean
+  /** The visitor has muted a channel, or not. */
+  muted(channel: string, muted: InboxEntry["muted"]): void
   /** Something about a channel or its members was changed. */
   changed(): void
 }
@@ -66,10 +71,11 @@ export class Details {
   }
 
   /** Asks the server for a change, says how it went, and shows what is so now. */
-  async #do(done: string, method: string, path: string, body?: object): Promise<void> {
+  async #do(done: string, method: string, path: string, body?: object, then?: () => void): Promise<void> {
     try {
       await this.#client.request(method, this.#path + path, body)
       this.#said.textContent = done
+      then?.()
       this.#events.changed()
       this.#room!.readPeople()
       await this.#read()
@@ -112,8 +118,15 @@ export class Details {
 
   /** What the visitor does with the channel for themselves. */
   #mine({ muted = false }: InboxEntry, two: boolean): HTMLElement {
-    const mute = h("input", { type: "checkbox", id: "edit-mute", checked: !!muted, onchange: () => void this.#do(mute.checked ? "Muted." : "Not muted.", "PUT", "/mute", { muted: mute.checked }) })
-    return h("div", { class: "fields line-up" }, h("label", { class: "check" }, mute, "Mute"),
+    const mute = h("select", {
+      id: "edit-mute",
+      onchange: () => {
+        const [muted] = loudness[Number(mute.value)]!
+        void this.#do("Saved.", "PUT", "/mute", { muted }, () => this.#events.muted(this.#room!.name, muted))
+      },
+    },
+      ...loudness.map(([is, words], i) => h("option", { value: i, selected: is === muted }, words)))
+    return h("div", { class: "fields line-up" }, h("label", {}, "Notify me of", mute),
       two ? false : sure("Leave channel", () => void this.#do("You left the channel.", "DELETE", member(this.#room!.me))))
   }
 

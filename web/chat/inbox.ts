@@ -97,6 +97,14 @@ export class Inbox {
     this.#tell()
   }
 
+  /** The user has muted a channel, or not. */
+  mute(channel: string, muted: InboxEntry["muted"]): void {
+    const entry = this.entries.get(channel)
+    if (!entry) return
+    this.entries.set(channel, { ...entry, muted })
+    this.#tell()
+  }
+
   /** The public channels, for who looks for one. */
   async readPublics(): Promise<void> {
     const page = await this.#client.inbox({ all: true })

@@ -37,7 +37,7 @@ function begin(who: Identity): void {
   showAccount(who, now.me, who.token ? claims(who.token).name ?? now.me : who.name ?? now.me, {
     rename,
     signOut: () => {
-      now.close()
+      now.signOut()
       forgetDrafts(now.me)
       forget()
       if (who.token) outside("You are signed out.")

@@ -12,9 +12,11 @@ import { names } from "./known.js"
 import { Notify } from "./notify.js"
 import { Online } from "./online.js"
 import { showPeople, typingWords } from "./people.js"
+import { Push } from "./push.js"
 import { Room, type What } from "./room.js"
 import { Search } from "./search.js"
 import { Talk } from "./talk.js"
+import { validName } from "../shared/names.js"
 import { isolated } from "../shared/words.js"
 
 /** How many channels are kept as they were left, and followed. */
@@ -45,6 +47,8 @@ export class Session {
   readonly #search: Search
   readonly #online: Online
   readonly #details: Details
+  readonly #push: Push
+  readonly #notify: Notify
   readonly #rooms = new Map<string, Room>() // the one shown last is the last
   readonly #events: SessionEvents
   readonly #life = new AbortController()
@@ -75,6 +79,7 @@ export class Session {
     this.#details = new Details(client, {
       entry: channel => inbox.entries.get(channel),
       administers: channel => !!this.me && (!this.usesToken || administers(who.token, channel)),
+      muted: (channel, muted) => inbox.mute(channel, muted),
       changed: () => inbox.refresh(),
     })
     const create = mountCreate(client, (channel, trouble) => {
@@ -100,13 +105,19 @@ export class Session {
     })
     this.#jump = new Jump(inbox, this.me, channel => this.open(channel))
     this.#search = new Search(id => this.#talk.jump(id))
-    const notify = new Notify(this.me, channel => this.open(channel))
+    const push = this.#push = new Push(client, { shown: () => looking() ? this.#room?.name : undefined, open: channel => this.open(channel) })
+    const notify = this.#notify = new Notify(this.me, push, {
+      open: channel => this.open(channel),
+      pushes: () => client.state.transport === "websocket", // the others cannot say that nobody looks
+      failed: e => this.#talk.problem(e),
+    })
     this.#showChannels = soon(mountChannels(inbox, this.me, online, () => this.#room, channel => this.open(channel)))
     inbox.on(() => {
       online.watch([...inbox.entries.keys()].flatMap(channel => others(channel, this.me)))
       this.#talk.inboxRead()
       this.#showChannels()
       this.#showHead()
+      if (looking() && inbox.loaded) void push.tidy(channel => !!inbox.entries.get(channel)?.unread)
     })
     inbox.addressed(entry => { if (!looking() || entry.channel !== this.#room?.name) notify.tell(entry) })
     this.#connection = new Connection(client, () => this.#room, trouble => this.#say(trouble))
@@ -162,8 +173,15 @@ export class Session {
     this.#talk.focus()
   }
 
+  /** Ends the visit for good: this browser is not notified any more. */
+  signOut(): void {
+    this.#notify.signOut()
+    this.close()
+  }
+
   close(): void {
     this.#life.abort()
+    this.#push.close()
     clearInterval(this.#clock)
     this.#off()
     this.#talk.close()
@@ -224,9 +242,17 @@ export class Session {
     this.focus()
   }
 
-  /** Shows what the address names. */
+  /** Shows what the address names: `?channel=general`, or `#general` as in notifications. */
   #follow(): void {
-    const query = new URLSearchParams(location.search)
+    const url = new URL(location.href)
+    const linked = url.hash.slice(1)
+    if (validName(linked.replace(/^@/, ""))) {
+      url.hash = ""
+      url.searchParams.set("channel", linked)
+      url.searchParams.delete("thread")
+      history.replaceState(null, "", url)
+    }
+    const query = url.searchParams
     const name = query.get("channel") || this.#home
     if (!name) return void this.#goHome()
     if (this.#room?.name !== name) this.open(name, false)
@@ -273,7 +299,10 @@ export class Session {
     const words = label(name, this.#title, this.me)
     const unread = this.#inbox.unread
     const title = `${unread ? `(${unread}) ` : ""}${isolated(words)} · parley`
-    if (document.title !== title) document.title = title
+    if (document.title !== title) {
+      document.title = title
+      navigator.setAppBadge?.(unread).catch(() => {})
+    }
     put(the("title"), own(words))
     const { topic = "" } = this.#room.settings ?? {}
     put(the("topic"), topic ? own(topic) : this.#title && !direct(name) ? `#${name}` : "")

@@ -26,8 +26,8 @@ const extras = "./extras.js"
 const emoji = "/emoji.js"
 
 // Bundle makes the files of which the sources are in a folder: the client in two parts, of which the first
-// loads the second on demand, the chat page, the emoji that it loads on demand, and its service worker. The bytes depend on nothing but the sources and
-// esbuild's version.
+// loads the second on demand, the chat page, the emoji that it loads on demand, and its service worker. The bytes
+// depend on nothing but the sources and esbuild's version.
 func Bundle(folder string) (map[string][]byte, error) {
 	short := map[string]any{} // the names of both parts of the client are the same
 	client := func(file string) ([]byte, error) {
@@ -53,13 +53,15 @@ func Bundle(folder string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	faces, err := build(filepath.Join(folder, "emoji/main.ts"), "// the chat page's emoji, Apache-2.0, made of web/emoji; names: gemoji, MIT, Titus Wormer",
+	faces, err := build(filepath.Join(folder, "emoji/main.ts"),
+		"// the chat page's emoji, Apache-2.0, made of web/emoji; names: gemoji, MIT, Titus Wormer",
 		func(*api.BuildOptions) {})
 	if err != nil {
 		return nil, err
 	}
 	page = bytes.Replace(page, []byte(`"`+emoji+`"`), []byte(`"`+emoji+`?v=`+version(faces)+`"`), 1) // as above
-	worker, err := build(filepath.Join(folder, "sw/main.ts"), "// parley's service worker, Apache-2.0, made of web/sw", func(*api.BuildOptions) {})
+	worker, err := build(filepath.Join(folder, "sw/main.ts"), "// parley's service worker, Apache-2.0, made of web/sw",
+		func(*api.BuildOptions) {})
 	if err != nil {
 		return nil, err
 	}

@@ -44,12 +44,11 @@ func release(t *testing.T, behind ...*proxy) *canaries {
 	c := &canaries{}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	channel := fmt.Sprintf("canary-%08x", rand.Uint32())
-	zero := int64(0)
 	for i := range 12 {
 		p := behind[i%len(behind)]
 		via := []client.Transport{client.WebSocket, client.SSE, client.LongPoll}[i/len(behind)%3]
 		one := &canary{name: fmt.Sprint(i, " over ", via)}
-		s := p.impatient("").Subscribe(channel, client.Options{After: &zero, Transport: via, OnTrouble: one.trouble})
+		s := p.impatient("").Subscribe(channel, client.Options{From: client.At(0), Transport: via, OnTrouble: one.trouble})
 		c.all = append(c.all, one)
 		c.running.Go(func() {
 			defer s.Close()

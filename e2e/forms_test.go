@@ -29,7 +29,7 @@ func TestFormsOfAWebSocket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := parleytest.NewClient(relay(t, url, opts), "tess")
 			parleytest.RunTransport(t, parleytest.TransportHarness{URL: url, Transport: client.WebSocket,
-				Dial: func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error) {
+				Dial: func(ctx context.Context, channel string, from client.Position) (client.Stream, error) {
 					return c.Open(ctx, client.WebSocket, channel, from)
 				}})
 		})

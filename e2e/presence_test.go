@@ -75,7 +75,7 @@ func TestAKilledServerLeavesNoGhosts(t *testing.T) {
 	server := testenv.Server(t)
 	open := func(user string, tr client.Transport) client.Stream {
 		t.Helper()
-		s, err := parleytest.NewClient(server.URL, user).Open(t.Context(), tr, "room", client.Cursor{})
+		s, err := parleytest.NewClient(server.URL, user).Open(t.Context(), tr, "room", client.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestPollsKeepTheirUserForALease(t *testing.T) {
 	server := testenv.Server(t, "--presence-ttl", "1s", "--leave-grace", "100ms")
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
-	watcher, err := parleytest.NewClient(server.URL, "uma").Open(ctx, client.WebSocket, "room", client.Cursor{})
+	watcher, err := parleytest.NewClient(server.URL, "uma").Open(ctx, client.WebSocket, "room", client.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,7 +190,7 @@ func TestAProxyPassesEveryTransport(t *testing.T) {
 	t.Parallel()
 	eachProxy(t, 2, func(t *testing.T, p *proxy, nodes []*testenv.Proc) {
 		for _, via := range client.Transports() {
-			s, err := p.client("reader").Open(t.Context(), via, "room", client.Cursor{})
+			s, err := p.client("reader").Open(t.Context(), via, "room", client.Position{})
 			if err != nil {
 				t.Fatal(via, err)
 			}
@@ -240,9 +240,8 @@ func TestAProxyMovesTheClientsOfADeadNode(t *testing.T) {
 	t.Parallel()
 	eachProxy(t, 2, func(t *testing.T, p *proxy, nodes []*testenv.Proc) {
 		var subs []*client.Subscription
-		zero := int64(0)
 		for i, via := range []client.Transport{client.WebSocket, client.SSE, client.LongPoll, client.WebSocket, client.SSE, client.LongPoll} {
-			s := p.client(fmt.Sprint("reader", i)).Subscribe("room", client.Options{After: &zero, Transport: via})
+			s := p.client(fmt.Sprint("reader", i)).Subscribe("room", client.Options{From: client.At(0), Transport: via})
 			t.Cleanup(func() { _ = s.Close() })
 			subs = append(subs, s)
 		}
@@ -343,7 +342,7 @@ func TestStickyClientsOfAChannelAreOnOneNode(t *testing.T) {
 				for j, path := range []string{"/api/stream/" + channel, "/api/stream/" + escaped, "/api/stream?channel_id=" + channel,
 					"/api/stream?channel_id=" + escaped, "/ws/chat/" + channel} {
 					if path == "/ws/chat/"+channel {
-						s, err := p.client("").Dial(t.Context(), channel, client.Cursor{})
+						s, err := p.client("").Dial(t.Context(), channel, client.Position{})
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -44,7 +44,7 @@ func (p *Pipeline) Run(ctx context.Context, stop <-chan struct{}) error {
 // connection publishes over one socket. done: stop was closed and nothing is
 // under way.
 func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight *[]Stamp, last *int64) (done bool, err error) {
-	s, err := p.Client.Dial(ctx, p.Channel, client.Cursor{})
+	s, err := p.Client.Dial(ctx, p.Channel, client.Position{})
 	if err != nil {
 		return false, err
 	}

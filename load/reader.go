@@ -29,7 +29,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		after = &last
 	}
 	var sub *client.Subscription
-	sub = r.Client.Subscribe(r.Channel, client.Options{After: after, Transport: r.Transports[0],
+	sub = r.Client.Subscribe(r.Channel, client.Options{From: client.Position{After: after}, Transport: r.Transports[0],
 		OnTrouble: func(client.Trouble) { sub.Hop(r.pick()) }})
 	defer sub.Close()
 	for {

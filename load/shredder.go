@@ -130,7 +130,7 @@ func (s *shredder) read(ctx context.Context, via client.Transport) error {
 		}
 	}
 	from := max(0, head.Last-shredWindow)
-	stream, err := s.client.Open(ctx, via, s.channel, client.Cursor{ID: &from, Epoch: head.Epoch})
+	stream, err := s.client.Open(ctx, via, s.channel, client.Position{After: &from, Epoch: head.Epoch})
 	if err != nil {
 		return terminal(err)
 	}

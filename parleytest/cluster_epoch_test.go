@@ -133,8 +133,7 @@ func readers(t *testing.T, m *member) (all []*transcript) {
 }
 
 func subscribe(ctx context.Context, url string, via client.Transport, tr *transcript) error {
-	zero := int64(0)
-	s := parleytest.NewClient(url, "").Subscribe("room", client.Options{After: &zero, Transport: via})
+	s := parleytest.NewClient(url, "").Subscribe("room", client.Options{From: client.At(0), Transport: via})
 	defer s.Close()
 	for {
 		e, err := s.Next(ctx)

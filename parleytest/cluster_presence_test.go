@@ -20,7 +20,7 @@ import (
 func (m *member) open(t *testing.T, user string, via client.Transport, channel string, each func(client.Event)) (leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := parleytest.NewClient(m.url, user).Open(ctx, via, channel, client.Cursor{})
+	s, err := parleytest.NewClient(m.url, user).Open(ctx, via, channel, client.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func watchedUser(t *testing.T, open opener) {
 		m.open(t, fmt.Sprint("keeper", i), client.SSE, "lobby", func(client.Event) {})
 	}
 	c.knowEachOther(t)
-	s, err := parleytest.NewClient(c.members[1].url, "watcher").Dial(t.Context(), "other", client.Cursor{})
+	s, err := parleytest.NewClient(c.members[1].url, "watcher").Dial(t.Context(), "other", client.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,7 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 				var streams, ended atomic.Int32
 				for _, m := range c.members {
 					for _, via := range client.Transports() {
-						zero := int64(0)
-						s := parleytest.NewClient(m.url, "tess").Subscribe("secret", client.Options{After: &zero, Transport: via})
+						s := parleytest.NewClient(m.url, "tess").Subscribe("secret", client.Options{From: client.At(0), Transport: via})
 						streams.Add(1)
 						running.Go(func() {
 							defer s.Close()
@@ -264,8 +263,7 @@ func TestANodeThatCannotReadRightsGivesMembersNothing(t *testing.T) {
 			var secret [3]atomic.Int64
 			var ended atomic.Int32
 			for i, via := range []client.Transport{client.WebSocket, client.SSE, client.LongPoll} {
-				zero := int64(0)
-				s := parleytest.NewClient(late.url, "tess").Subscribe("secret", client.Options{After: &zero, Transport: via})
+				s := parleytest.NewClient(late.url, "tess").Subscribe("secret", client.Options{From: client.At(0), Transport: via})
 				running.Go(func() {
 					defer s.Close()
 					for {

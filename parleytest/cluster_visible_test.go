@@ -35,7 +35,7 @@ func TestAHiddenUserIsHiddenOnAllNodes(t *testing.T) {
 			}
 			dial := func(node int, channel string) *client.Socket {
 				t.Helper()
-				s, err := parleytest.NewClient(c.members[node].url, "alice").Dial(t.Context(), channel, client.Cursor{})
+				s, err := parleytest.NewClient(c.members[node].url, "alice").Dial(t.Context(), channel, client.Position{})
 				if err != nil {
 					t.Fatal(err)
 				}

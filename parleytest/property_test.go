@@ -78,8 +78,7 @@ type world struct {
 }
 
 func (w *world) add(tr client.Transport) {
-	zero := int64(0)
-	w.readers = append(w.readers, &viewer{sub: w.c.Subscribe(w.channel, client.Options{After: &zero, Transport: tr})})
+	w.readers = append(w.readers, &viewer{sub: w.c.Subscribe(w.channel, client.Options{From: client.At(0), Transport: tr})})
 }
 
 func (w *world) close() {

@@ -22,7 +22,7 @@ type TransportHarness struct {
 	Transport client.Transport
 	// Dial begins to read a channel over the transport that is tested: one
 	// connection, which never reconnects. The first event is a welcome.
-	Dial func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error)
+	Dial func(ctx context.Context, channel string, from client.Position) (client.Stream, error)
 }
 
 // RunTransport holds a transport to what all of them promise: each message once,
@@ -165,9 +165,9 @@ type stream struct {
 // dial connects and takes the welcome. after < 0: from now on.
 func (w *target) dial(t *testing.T, after int64, epoch string) *stream {
 	t.Helper()
-	from := client.Cursor{Epoch: epoch}
+	from := client.Position{Epoch: epoch}
 	if after >= 0 {
-		from.ID = &after
+		from.After = &after
 	}
 	return newStream(t, "the tested transport", func(ctx context.Context) (client.Stream, error) { return w.h.Dial(ctx, w.channel, from) })
 }

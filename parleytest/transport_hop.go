@@ -18,7 +18,7 @@ func (w *target) hop(t *testing.T, i int, after int64, epoch string) *stream {
 	if i%2 == 0 {
 		return w.dial(t, after, epoch)
 	}
-	from := client.Cursor{ID: &after, Epoch: epoch}
+	from := client.Position{After: &after, Epoch: epoch}
 	tr := all[i/2%len(all)]
 	return newStream(t, string(tr), func(ctx context.Context) (client.Stream, error) {
 		return w.c.Open(ctx, tr, w.channel, from)

@@ -83,7 +83,7 @@ func transportSilence(t *testing.T, w *target) {
 // openAs reads the channel as another user.
 func openAs(w *target, user string, tr client.Transport) func(context.Context) (client.Stream, error) {
 	return func(ctx context.Context) (client.Stream, error) {
-		return NewClient(w.h.URL, user).Open(ctx, tr, w.channel, client.Cursor{})
+		return NewClient(w.h.URL, user).Open(ctx, tr, w.channel, client.Position{})
 	}
 }
 

@@ -168,7 +168,7 @@ func transportChannels(t *testing.T, w *target) {
 func transportRefusal(t *testing.T, w *target) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := w.h.Dial(ctx, "not a name", client.Cursor{})
+	s, err := w.h.Dial(ctx, "not a name", client.Position{})
 	if err == nil {
 		_, err = s.Next(ctx)
 		s.Close()

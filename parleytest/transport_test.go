@@ -14,7 +14,7 @@ func TestTransports(t *testing.T) {
 	for _, tr := range client.Transports() {
 		t.Run(string(tr), func(t *testing.T) {
 			parleytest.RunTransport(t, parleytest.TransportHarness{URL: url, Transport: tr,
-				Dial: func(ctx context.Context, channel string, from client.Cursor) (client.Stream, error) {
+				Dial: func(ctx context.Context, channel string, from client.Position) (client.Stream, error) {
 					return c.Open(ctx, tr, channel, from)
 				}})
 		})

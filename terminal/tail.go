@@ -45,7 +45,7 @@ func Tail(ctx context.Context, cfg TailConfig) error {
 		return err
 	}
 	lost := false
-	sub := c.Subscribe(cfg.Channel, client.Options{After: cfg.After, Transport: t,
+	sub := c.Subscribe(cfg.Channel, client.Options{From: client.Position{After: cfg.After}, Transport: t,
 		OnTrouble: func(t client.Trouble) { lost = true; tell(cfg.Stderr, t) }})
 	defer sub.Close()
 	for {
@@ -58,7 +58,7 @@ func Tail(ctx context.Context, cfg TailConfig) error {
 		}
 		if e.Type == "welcome" && lost {
 			lost = false
-			fmt.Fprintf(cfg.Stderr, "parley: connected again, after message %d\n", *sub.Cursor().ID)
+			fmt.Fprintf(cfg.Stderr, "parley: connected again, after message %d\n", *sub.Position().After)
 		}
 		if err := cfg.write(e); err != nil {
 			return fmt.Errorf("write: %w", err)

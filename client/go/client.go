@@ -1,7 +1,7 @@
-// Package client is a small Go client of a parley server: publishing that is
-// safe to repeat, and reading one channel over any of the four transports, which
-// resumes by itself where it was. It keeps no history and decides nothing about
-// what a message means.
+// Package client is a Go client of a parley server: publishing that is safe to
+// repeat, reading a channel over any of the four transports, which reconnects and
+// resumes where it was, and history, members, unread counts, presence and typing.
+// It keeps no history and decides nothing about what a message means.
 package client
 
 import (
@@ -17,12 +17,20 @@ import (
 
 // Config of a Client. The zero value is a guest of a development server.
 type Config struct {
-	User         string        // who speaks; in production the token's sub, or empty
-	Token        string        // a JWT or an API key, sent as Authorization: Bearer
+	User  string // who speaks; in production the token's sub, or empty
+	Name  string // what people read for User on a development server; in production the token says it
+	Token string // a JWT or an API key, sent as Authorization: Bearer
+	// GetToken returns a token for the same user. It is called once at a time, by the
+	// call that needs the token: for the first if Token is empty, a minute before each
+	// ends (at half its life if that is later), and when the server refuses one. A
+	// subscription shows the new token to the server without losing its connection if
+	// the transport can. If three new ones in a row are refused, the call
+	// fails. Default: Token is the only one.
+	GetToken     func(ctx context.Context) (string, error)
 	HTTPClient   *http.Client  // default: http.DefaultClient. Its Timeout would cut streams; leave it 0
 	Logger       *slog.Logger  // default: discards. Never sees bodies or tokens
 	OnTrouble    func(Trouble) // called before each wait for another try, on the goroutine that waits. Default: nothing
-	TryTimeout   time.Duration // of one request that should be answered at once. Default 15 s: three times a slow commit
+	TryTimeout   time.Duration // of one request that should be answered at once, and of GetToken. Default 15 s: three times a slow commit
 	IdleTimeout  time.Duration // silence after which a stream is dead. Default 75 s: three of the server's 25 s comments
 	PollInterval time.Duration // between two short polls that found nothing. Default 1 s, as in the classical tutorial
 	PollHold     time.Duration // how long the server may hold a long poll. Default 30 s, at most 60 s
@@ -32,8 +40,9 @@ type Config struct {
 
 // Client talks to one server. Its methods may be called from many goroutines.
 type Client struct {
-	base string // without a slash at the end
-	cfg  Config
+	base        string // without a slash at the end
+	cfg         Config
+	credentials *credentials
 }
 
 // New returns a client of the server at base, such as "http://127.0.0.1:8080".
@@ -60,7 +69,7 @@ func New(base string, cfg Config) *Client {
 			*d.field = d.value
 		}
 	}
-	return &Client{base: strings.TrimRight(base, "/"), cfg: cfg}
+	return &Client{base: strings.TrimRight(base, "/"), cfg: cfg, credentials: newCredentials(&cfg)}
 }
 
 // Bounds is what a channel holds, as a short poll tells it.
@@ -79,56 +88,6 @@ func (c *Client) Head(ctx context.Context, channel string) (Bounds, error) {
 	}
 	defer discard(resp.Body)
 	return boundsOf(resp.Header)
-}
-
-// get asks for a path and returns the answer if it is 200 or 304, else an *Error
-// or the network's error. The caller closes the body.
-func (c *Client) get(ctx context.Context, path string, q url.Values, h http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(path, q), nil)
-	if err != nil {
-		return nil, err
-	}
-	for k, v := range h {
-		req.Header[k] = v
-	}
-	return c.do(req, http.StatusOK, http.StatusNotModified)
-}
-
-// do sends a request with the caller's credentials. Any other status than those
-// wanted is an *Error, and the body is closed.
-func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {
-	c.sign(req.Header)
-	resp, err := c.cfg.HTTPClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	for _, status := range want {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
-	}
-	defer discard(resp.Body)
-	return nil, errorOf(resp)
-}
-
-func (c *Client) sign(h http.Header) {
-	if c.cfg.Token != "" {
-		h.Set("Authorization", "Bearer "+c.cfg.Token)
-	}
-}
-
-// url adds the user to the query, and the query to the path.
-func (c *Client) url(path string, q url.Values) string {
-	if q == nil {
-		q = url.Values{}
-	}
-	if c.cfg.User != "" {
-		q.Set("user", c.cfg.User)
-	}
-	if len(q) == 0 {
-		return c.base + path
-	}
-	return c.base + path + "?" + q.Encode()
 }
 
 // discard reads what little is left, so that the connection can be used again,

@@ -135,5 +135,9 @@ func closeError(err error, last *Error) error {
 	return e
 }
 
+// closeUnauthorized is the close code of a socket whose token has expired or was revoked.
+const closeUnauthorized = 4401
+
 // closeCodes are what the server's close codes mean where no frame said more.
-var closeCodes = map[int]string{4400: "bad_request", 4401: "unauthorized", 4403: "forbidden", 4404: "not_found", 4429: "rate_limited"}
+var closeCodes = map[int]string{4400: "bad_request", closeUnauthorized: "unauthorized", 4403: "forbidden", 4404: "not_found",
+	4429: "rate_limited"}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,10 +31,15 @@ type fake struct {
 	opened int // connections and polls
 	posts  int
 	keys   map[string]int64
+
+	good    map[string]bool // tokens that are taken; nil: nobody needs one
+	expires string          // the token of whose end each stream is told at once
+	auths   []string        // tokens that came in frames
+	ends    chan struct{}   // closed by expire
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{epoch: "e1", first: 1, bell: make(chan struct{}), keys: map[string]int64{}}
+	f := &fake{epoch: "e1", first: 1, bell: make(chan struct{}), keys: map[string]int64{}, ends: make(chan struct{})}
 	srv := httptest.NewServer(f.handler())
 	f.url = srv.URL
 	t.Cleanup(srv.Close)
@@ -204,6 +210,9 @@ func (f *fake) handler() http.Handler {
 		if s.reason != "" {
 			fmt.Fprintf(w, "id: %d\nevent: reset\ndata: %s\n\n", s.at, s.reset())
 		}
+		if f.warns(r) {
+			fmt.Fprintf(w, "event: token-expiring\ndata: %s\n\n", expiring)
+		}
 		w.(http.Flusher).Flush()
 		f.follow(r.Context(), s.at, func(id int64, e string) error {
 			fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", id, e)
@@ -232,7 +241,13 @@ func (f *fake) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		refuse := f.refuse
+		known := f.good == nil || f.good[bearer(r)]
 		f.mu.Unlock()
+		if !known {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"code":"unauthorized","detail":"the token is not good"}`)
+			return
+		}
 		if refuse != nil {
 			if status, h, body := refuse(); status != 0 {
 				for k, v := range h {
@@ -247,6 +262,26 @@ func (f *fake) handler() http.Handler {
 	})
 }
 
+func bearer(r *http.Request) string {
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+const expiring = `{"type":"token-expiring","in":60}`
+
+func (f *fake) warns(r *http.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.expires != "" && bearer(r) == f.expires
+}
+
+// expire ends the sockets that are open, as the end of their token does.
+func (f *fake) expire() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.ends)
+	f.ends = make(chan struct{})
+}
+
 func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
@@ -257,10 +292,24 @@ func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	send := func(frame string) error { return conn.Write(ctx, websocket.MessageText, []byte(frame)) }
+	f.mu.Lock()
+	ends := f.ends
+	f.mu.Unlock()
 	_ = send(s.welcome())
 	if s.reason != "" {
 		_ = send(s.reset())
 	}
+	if f.warns(r) {
+		_ = send(expiring)
+	}
+	go func() {
+		select {
+		case <-ends:
+			_ = send(`{"type":"error","code":"unauthorized","detail":"the token has expired"}`)
+			_ = conn.Close(4401, "unauthorized")
+		case <-ctx.Done():
+		}
+	}()
 	go func() {
 		defer cancel()
 		for {
@@ -268,8 +317,15 @@ func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return
 			}
-			var d struct{ Key, Text string }
+			var d struct{ Type, Key, Text, Token string }
 			_ = json.Unmarshal(b, &d)
+			if d.Type == "auth" {
+				f.mu.Lock()
+				f.auths = append(f.auths, d.Token)
+				f.mu.Unlock()
+				f.add(1) // so that a test can wait for it
+				continue
+			}
 			switch d.Text {
 			case "close":
 				_ = send(`{"type":"error","code":"forbidden","detail":"removed","hint":"ask"}`)

@@ -13,7 +13,7 @@ import (
 type longPollStream struct {
 	c       *Client
 	channel string
-	from    Cursor
+	from    Position
 	queue   []Event // answered and not yet returned
 	met     bool    // welcome was given
 	head    int64   // the newest id when the stream began: an answer says only how far it reaches
@@ -27,7 +27,7 @@ type held struct {
 	Reset    *Reset            `json:"reset"`
 }
 
-func (c *Client) openLongPoll(channel string, from Cursor) *longPollStream {
+func (c *Client) openLongPoll(channel string, from Position) *longPollStream {
 	return &longPollStream{c: c, channel: channel, from: from}
 }
 
@@ -41,13 +41,13 @@ func (s *longPollStream) Next(ctx context.Context) (Event, error) {
 				return Event{}, err
 			}
 			s.head = head.Last
-			if s.from.ID != nil {
+			if s.from.After != nil {
 				if err := s.poll(ctx, 0); err != nil {
 					return Event{}, err
 				}
 				break
 			}
-			s.from = Cursor{ID: &head.Last, Epoch: head.Epoch}
+			s.from = Position{After: &head.Last, Epoch: head.Epoch}
 			s.welcome(head.Last, head.Epoch, false)
 			break
 		}
@@ -82,7 +82,7 @@ func (s *longPollStream) poll(ctx context.Context, hold time.Duration) error {
 		return err
 	}
 	if !s.met {
-		at := *s.from.ID
+		at := *s.from.After
 		if a.Reset != nil {
 			at = a.Reset.After()
 		}
@@ -93,7 +93,7 @@ func (s *longPollStream) poll(ctx context.Context, hold time.Duration) error {
 		s.queue = append(s.queue, Event{Type: "reset", Reset: a.Reset})
 	}
 	s.queue = append(s.queue, events...)
-	s.from = Cursor{ID: &a.Last, Epoch: a.Epoch}
+	s.from = Position{After: &a.Last, Epoch: a.Epoch}
 	return nil
 }
 

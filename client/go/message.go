@@ -16,6 +16,7 @@ type Message struct {
 	Text      string              `json:"text"`
 	Data      json.RawMessage     `json:"data"`      // a JSON object, or nil
 	Thread    int64               `json:"thread"`    // the message this one replies to, or 0
+	Replies   int64               `json:"replies"`   // how many replies it has, where Thread asked for it
 	Timestamp parley.Timestamp    `json:"timestamp"` // strictly rising within the channel
 	Key       string              `json:"key"`       // the sender's idempotency key, or ""
 	Edited    json.RawMessage     `json:"edited"`    // present once it was edited
@@ -36,12 +37,40 @@ type Event struct {
 	ID      int64           // the entry's number for "message" and "message-changed", else 0
 	Raw     json.RawMessage // whole, with the fields that this package does not know
 	Name    string          // of an application's own event (Type "event"), such as "score"
+	Data    json.RawMessage // for "event": its JSON object, or nil
+	Person  *Person         // for "user-joined", "user-left", "typing", "read" and "event": who it was
 	Message *Message        // for "message" the message, for "message-changed" the one it changed
 	Of      int64           // for "message-changed": whose change it is
 	Welcome *Welcome        // for "welcome"
 	Reset   *Reset          // for "reset"
+	Moves   *Moves          // for "presence": who came and left
+	Unread  *Unread         // for "unread", on a user's own channel
+	Channel string          // for "member-added" and "member-removed", on a user's own channel
 	Ack     *Ack            // for "ack", on a Socket
 	Err     *Error          // for "error" and "draining", on a Socket
+}
+
+// Person is the user whom an event is about.
+type Person struct {
+	User   string `json:"user"`
+	Name   string `json:"name"` // what people read, if it differs from User
+	ReadID int64  `json:"id"`   // for "read": the last message that they have read
+}
+
+// Moves says who came to a channel and left it: at most every two seconds where more
+// than 100 are present; above 5,000 it has the Count alone.
+type Moves struct {
+	Joined []string `json:"joined"`
+	Left   []string `json:"left"`
+	Count  int      `json:"count"` // who are there now
+}
+
+// Unread are the counts of one of a user's channels, and the sum of all.
+type Unread struct {
+	Channel  string `json:"channel"`
+	Unread   int64  `json:"unread"`
+	Mentions int64  `json:"mentions"`
+	Total    int64  `json:"total"` // unread messages of all channels
 }
 
 // Welcome begins each connection, on every transport.
@@ -67,15 +96,16 @@ func (r *Reset) After() int64 {
 	return (&parley.Reset{Reason: r.Reason, First: r.First, Last: r.Last}).After()
 }
 
-// Cursor says where to read from: after ID, or from now on if ID is nil. An empty
-// Epoch matches any.
-type Cursor struct {
-	ID    *int64
-	Epoch string
+// Position says where in a channel to read from. Its JSON is what the TypeScript
+// client calls position: {"after":42,"epoch":"k3v9x2ab"}. Save it, and pass it back
+// to resume there.
+type Position struct {
+	After *int64 `json:"after,omitempty"` // the last id that was seen; 0: from the first that is kept; nil: from now on
+	Epoch string `json:"epoch,omitempty"` // of the store, as a welcome says it; empty: any
 }
 
-// At is the cursor after id in any epoch.
-func At(id int64) Cursor { return Cursor{ID: &id} }
+// At is the position after the entry id in any epoch; 0: from the first that is kept.
+func At(id int64) Position { return Position{After: &id} }
 
 // parseEvent reads a frame. name is the SSE event's name, used where the JSON
 // itself does not say its type.
@@ -105,7 +135,25 @@ func parseEvent(raw []byte, name string) (Event, error) {
 			err = json.Unmarshal(head.Message, e.Message)
 		}
 	case "event":
-		e.Name = head.Event
+		var sent struct {
+			Person
+			Data json.RawMessage `json:"data"`
+		}
+		err = json.Unmarshal(raw, &sent)
+		e.Name, e.Data, e.Person = head.Event, sent.Data, &sent.Person
+	case "user-joined", "user-left", "typing", "read":
+		e.Person = new(Person)
+		err = json.Unmarshal(raw, e.Person)
+	case "presence":
+		e.Moves = new(Moves)
+		err = json.Unmarshal(raw, e.Moves)
+	case "unread":
+		e.Unread = new(Unread)
+		err = json.Unmarshal(raw, e.Unread)
+	case "member-added", "member-removed":
+		err = json.Unmarshal(raw, &struct {
+			Channel *string `json:"channel"`
+		}{&e.Channel})
 	case "welcome":
 		e.Welcome = new(Welcome)
 		err = json.Unmarshal(raw, e.Welcome)

@@ -17,14 +17,14 @@ const pollLimit = 500
 type pollStream struct {
 	c       *Client
 	channel string
-	from    Cursor
+	from    Position
 	queue   []Event // answered and not yet returned
 	etag    string  // of the last answer to the same question
 	idle    bool    // the last answer brought nothing: wait before the next
 	met     bool    // welcome was given
 }
 
-func (c *Client) openPoll(channel string, from Cursor) *pollStream {
+func (c *Client) openPoll(channel string, from Position) *pollStream {
 	return &pollStream{c: c, channel: channel, from: from}
 }
 
@@ -52,7 +52,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 	defer cancel()
 	q := url.Values{"channel_id": {s.channel}, "limit": {"1"}}
 	h := http.Header{}
-	if s.from.ID != nil {
+	if s.from.After != nil {
 		q = s.from.query(q)
 		q.Set("limit", strconv.Itoa(pollLimit))
 		if s.etag != "" {
@@ -76,7 +76,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.from.ID == nil {
+	if s.from.After == nil {
 		s.welcome(head, head.Last, false)
 		return nil
 	}
@@ -85,7 +85,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 		return fmt.Errorf("read the poll's answer: %w", err)
 	}
 	if !s.met {
-		s.welcome(head, *s.from.ID, true)
+		s.welcome(head, *s.from.After, true)
 	}
 	events, err := entries(page)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 		s.from.Epoch = head.Epoch
 	}
 	if len(events) > 0 {
-		s.from.ID, s.etag = &events[len(events)-1].ID, ""
+		s.from.After, s.etag = &events[len(events)-1].ID, ""
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 // welcome makes the event that a stream begins with, and takes the epoch.
 func (s *pollStream) welcome(head Bounds, at int64, resumed bool) {
 	s.met = true
-	s.from = Cursor{ID: &at, Epoch: head.Epoch}
+	s.from = Position{After: &at, Epoch: head.Epoch}
 	s.queue = append(s.queue, Event{Type: "welcome", Welcome: &Welcome{Last: head.Last, Cursor: at,
 		Epoch: head.Epoch, Resumed: resumed}})
 }
@@ -116,17 +116,17 @@ func (s *pollStream) reset(r *Reset) {
 		s.welcome(Bounds{Last: r.Last, Epoch: r.Epoch}, r.After(), false)
 	}
 	at := r.After()
-	s.from, s.etag, s.idle = Cursor{ID: &at, Epoch: r.Epoch}, "", false
+	s.from, s.etag, s.idle = Position{After: &at, Epoch: r.Epoch}, "", false
 	s.queue = append(s.queue, Event{Type: "reset", Reset: r})
 }
 
 // query adds after= and epoch=.
-func (c Cursor) query(q url.Values) url.Values {
-	if c.ID != nil {
-		q.Set("after", strconv.FormatInt(*c.ID, 10))
+func (p Position) query(q url.Values) url.Values {
+	if p.After != nil {
+		q.Set("after", strconv.FormatInt(*p.After, 10))
 	}
-	if c.Epoch != "" {
-		q.Set("epoch", c.Epoch)
+	if p.Epoch != "" {
+		q.Set("epoch", p.Epoch)
 	}
 	return q
 }

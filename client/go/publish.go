@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -38,6 +37,7 @@ type body struct {
 	Type    string `json:"type,omitempty"`
 	Channel string `json:"channel_id,omitempty"`
 	User    string `json:"user,omitempty"`
+	Name    string `json:"name,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Data    any    `json:"data,omitempty"`
 	Thread  int64  `json:"thread,omitempty"`
@@ -48,7 +48,7 @@ func (c *Client) body(channel string, d Draft) body {
 	if d.Key == "" {
 		d.Key = rand.Text()
 	}
-	return body{Channel: channel, User: c.cfg.User, Text: d.Text, Data: d.Data, Thread: d.Thread, Key: d.Key}
+	return body{Channel: channel, User: c.cfg.User, Name: c.cfg.Name, Text: d.Text, Data: d.Data, Thread: d.Thread, Key: d.Key}
 }
 
 // Publish stores a message and returns when it is durable. It tries until ctx
@@ -126,12 +126,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (status int
 func (c *Client) postOnce(ctx context.Context, path string, payload []byte, out any) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(payload))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.do(req, http.StatusCreated, http.StatusOK)
+	resp, err := c.send(ctx, request{method: http.MethodPost, url: c.base + path, body: payload}, http.StatusCreated, http.StatusOK)
 	if err != nil {
 		return 0, err
 	}

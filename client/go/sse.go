@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // sseStream reads GET /api/stream/{channel}.
@@ -16,10 +17,12 @@ type sseStream struct {
 	cancel context.CancelFunc // ends the request, and with it a read that hangs
 	events *eventStream
 	idle   *idleTimer
+	c      *Client
+	token  string // the one the request had
 }
 
 // openSSE asks for the stream. The request outlives ctx: cancel ends it.
-func (c *Client) openSSE(ctx context.Context, channel string, from Cursor) (*sseStream, error) {
+func (c *Client) openSSE(ctx context.Context, channel string, from Position) (*sseStream, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	opening, stopOpening := context.WithTimeout(ctx, c.cfg.TryTimeout)
 	defer stopOpening()
@@ -40,7 +43,8 @@ func (c *Client) openSSE(ctx context.Context, channel string, from Cursor) (*sse
 		_ = resp.Body.Close()
 		return nil, &protocolError{fmt.Sprintf("a stream of type %q; is this a parley server?", kind)}
 	}
-	s := &sseStream{body: resp.Body, cancel: cancel, idle: newIdleTimer(c.cfg.IdleTimeout, cancel)}
+	token := strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer ")
+	s := &sseStream{c: c, token: token, body: resp.Body, cancel: cancel, idle: newIdleTimer(c.cfg.IdleTimeout, cancel)}
 	s.events = newEventStream(resp.Body, s.idle.life)
 	return s, nil
 }
@@ -74,4 +78,12 @@ func (s *sseStream) Next(ctx context.Context) (Event, error) {
 func (s *sseStream) Close() error {
 	s.cancel()
 	return s.body.Close()
+}
+
+// renew gets a newer token. A stream that is open cannot take it.
+func (s *sseStream) renew(ctx context.Context) error {
+	if _, err := s.c.credentials.token(ctx, s.token, 0); err != nil {
+		return err
+	}
+	return errOutdated
 }

@@ -44,9 +44,19 @@ type Stream interface {
 // errEnded is the end of a stream that the server did not explain.
 var errEnded = errors.New("the server ended the stream")
 
+// renewable is a stream whose token can expire while it is open.
+type renewable interface {
+	// renew is called after "token-expiring". errOutdated: the stream must be opened
+	// again, with the token that there is now. Other errors leave the stream as it is.
+	renew(ctx context.Context) error
+}
+
+// errOutdated ends a stream that has the token of before.
+var errOutdated = errors.New("the stream has an old token")
+
 // Open begins to read a channel over one transport. ctx bounds the opening only.
 // Errors: an *Error if the server refused, else the network's.
-func (c *Client) Open(ctx context.Context, t Transport, channel string, from Cursor) (Stream, error) {
+func (c *Client) Open(ctx context.Context, t Transport, channel string, from Position) (Stream, error) {
 	switch t {
 	case Poll:
 		return c.openPoll(channel, from), nil

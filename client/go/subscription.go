@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 )
@@ -13,8 +14,7 @@ var ErrClosed = errors.New("the subscription is closed")
 
 // Options of a subscription. The zero value reads from now on over WebSocket.
 type Options struct {
-	After     *int64    // the last id that was seen; 0: from the first that is kept; nil: from now on
-	Epoch     string    // of the cursor, as a welcome told it; empty: any
+	From      Position
 	Transport Transport // default WebSocket
 	// OnTrouble is called, from within Next, before each wait for a new connection.
 	// Default: the client's.
@@ -51,7 +51,7 @@ type Subscription struct {
 	// guarded by mu
 	mu        sync.Mutex
 	transport Transport
-	cursor    Cursor
+	position  Position
 	stream    Stream             // nil: not connected. Used outside mu only within a turn
 	hops      int                // counts Hop, so that Next can tell an interruption from a failure
 	interrupt context.CancelFunc // of the turn under way, nil if there is none
@@ -68,8 +68,8 @@ func (c *Client) Subscribe(channel string, o Options) *Subscription {
 		o.OnTrouble = c.cfg.OnTrouble
 	}
 	return &Subscription{c: c, channel: channel, onTrouble: o.OnTrouble, transport: o.Transport,
-		cursor: Cursor{ID: o.After, Epoch: o.Epoch},
-		retry:  backoff{first: c.cfg.FirstWait, max: c.cfg.MaxWait}}
+		position: o.From,
+		retry:    backoff{first: c.cfg.FirstWait, max: c.cfg.MaxWait}}
 }
 
 // Next blocks until there is an event: entries, each once and in order; "reset"
@@ -112,6 +112,9 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 	if err == nil {
 		e, err = stream.Next(inner)
 	}
+	if err == nil && e.Type == "token-expiring" {
+		err = s.renew(inner, stream)
+	}
 	interrupted, over := s.finish(stream, hops, err)
 	switch {
 	case over != nil:
@@ -122,7 +125,9 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 		return Event{}, ctx.Err()
 	case interrupted:
 		return Event{}, errAgain
-	case terminal(err):
+	case errors.Is(err, errOutdated):
+		return Event{}, errAgain
+	case terminal(err) && !s.renewable(err):
 		return Event{}, s.end(fmt.Errorf("read %s over %s: %w", s.channel, t, err))
 	}
 	d := s.retry.next(retryAfter(err))
@@ -130,6 +135,28 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 	s.c.cfg.Logger.Info("connection lost", "channel", s.channel, "transport", t, "err", err, "wait", d)
 	s.onTrouble(Trouble{Transport: t, Err: err, Wait: d})
 	return Event{}, errAgain
+}
+
+// renewable reports whether err is the end of a token that may have a successor, which
+// the next connection uses.
+func (s *Subscription) renewable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == closeUnauthorized && s.c.credentials.renews()
+}
+
+// renew gives a stream a new token. If there is none the stream is read on until the
+// server ends it.
+func (s *Subscription) renew(ctx context.Context, stream Stream) error {
+	r, ok := stream.(renewable)
+	if !ok || !s.c.credentials.renews() {
+		return nil
+	}
+	err := r.renew(ctx)
+	if err != nil && !errors.Is(err, errOutdated) {
+		s.c.cfg.Logger.Info("no new token", "channel", s.channel, "err", err)
+		return nil
+	}
+	return err
 }
 
 // begin makes the turn one that Hop and Close can interrupt.
@@ -143,11 +170,11 @@ func (s *Subscription) begin(cancel context.CancelFunc, pausing bool) error {
 }
 
 // connection ends the turn's pause and returns what it works with.
-func (s *Subscription) connection() (Stream, Transport, Cursor, int) {
+func (s *Subscription) connection() (Stream, Transport, Position, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pausing = false
-	return s.stream, s.transport, s.cursor, s.hops
+	return s.stream, s.transport, s.position, s.hops
 }
 
 // finish keeps the stream for the next turn, or closes it if it failed or is no
@@ -175,19 +202,20 @@ func (s *Subscription) accept(e Event) bool {
 	case e.Welcome != nil:
 		s.retry.reset()
 		s.welcomed = e.Welcome.Epoch
-		if s.cursor.ID == nil {
-			s.cursor = Cursor{ID: &e.Welcome.Cursor, Epoch: e.Welcome.Epoch}
-		} else if s.cursor.Epoch == "" {
-			s.cursor.Epoch = e.Welcome.Epoch
+		if s.position.After == nil {
+			s.position = Position{After: &e.Welcome.Cursor, Epoch: e.Welcome.Epoch}
+		} else if s.position.Epoch == "" {
+			s.position.Epoch = e.Welcome.Epoch
 		}
 	case e.Reset != nil:
 		at := e.Reset.After()
-		s.cursor = Cursor{ID: &at, Epoch: s.epochAfterLocked(e.Reset)}
+		s.position = Position{After: &at, Epoch: s.epochAfterLocked(e.Reset)}
 	case e.ID > 0:
-		if s.cursor.ID != nil && e.ID <= *s.cursor.ID {
+		if s.position.After != nil && e.ID <= *s.position.After {
 			return false
 		}
-		s.cursor.ID = &e.ID
+		id := e.ID
+		s.position.After = &id
 	}
 	return true
 }
@@ -199,12 +227,12 @@ func (s *Subscription) epochAfterLocked(r *Reset) string {
 	switch {
 	case r.Epoch != "":
 		return r.Epoch
-	case s.welcomed != s.cursor.Epoch: // the reset belongs to the welcome before it
+	case s.welcomed != s.position.Epoch: // the reset belongs to the welcome before it
 		return s.welcomed
 	case r.Reason == "epoch": // in mid-stream: the next welcome will name it
 		return ""
 	}
-	return s.cursor.Epoch
+	return s.position.Epoch
 }
 
 // Hop goes on over another transport, from the same cursor.
@@ -250,11 +278,12 @@ func (s *Subscription) dropLocked(interrupt bool) {
 	}
 }
 
-// Cursor is where the subscription stands: the last id that Next returned.
-func (s *Subscription) Cursor() Cursor {
+// Position is where the subscription stands: after the last entry that Next returned.
+// Options.From takes it up again, in this process or another one.
+func (s *Subscription) Position() Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cursor
+	return s.position
 }
 
 // Transport is the one in use, or the next one.
@@ -262,4 +291,22 @@ func (s *Subscription) Transport() Transport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.transport
+}
+
+// Messages yields the messages that Next returns, and leaves out everything else. The
+// last pair may be an error, as Next returns it; after ctx's end the subscription can
+// be read on.
+func (s *Subscription) Messages(ctx context.Context) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) {
+		for {
+			e, err := s.Next(ctx)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if e.Type == "message" && !yield(e.Message, nil) {
+				return
+			}
+		}
+	}
 }

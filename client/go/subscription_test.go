@@ -64,10 +64,10 @@ func TestSubscriptionBeginsNow(t *testing.T) {
 
 func TestWelcomeNamesTheHead(t *testing.T) {
 	for name, from := range map[string]client.Options{
-		"from the first":  {After: ptr(0)},
-		"resumed":         {After: ptr(2), Epoch: "e1"},
+		"from the first":  {From: client.At(0)},
+		"resumed":         {From: client.Position{After: ptr(2), Epoch: "e1"}},
 		"from now on":     {},
-		"of another time": {After: ptr(2), Epoch: "e0"},
+		"of another time": {From: client.Position{After: ptr(2), Epoch: "e0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
@@ -87,13 +87,13 @@ func TestSubscriptionResumesAfterEachCut(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
 		f.add(20)
 		f.cut = 3
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr})
+		s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: tr})
 		defer s.Close()
 		wantIDs(t, s, 1, 20)
 		f.add(5)
 		wantIDs(t, s, 21, 25)
-		if c := s.Cursor(); *c.ID != 25 || c.Epoch != "e1" {
-			t.Fatalf("cursor %d %s, want 25 e1", *c.ID, c.Epoch)
+		if c := s.Position(); *c.After != 25 || c.Epoch != "e1" {
+			t.Fatalf("cursor %d %s, want 25 e1", *c.After, c.Epoch)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestSubscriptionTellsResets(t *testing.T) {
 			eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
 				f.add(20)
 				f.trim(11)
-				s := f.client().Subscribe("room", client.Options{After: &c.after, Epoch: c.epoch, Transport: tr})
+				s := f.client().Subscribe("room", client.Options{From: client.Position{After: &c.after, Epoch: c.epoch}, Transport: tr})
 				defer s.Close()
 				if e := next(t, s); e.Type != "reset" || e.Reset.Reason != c.reason {
 					t.Fatalf("got %s %d, want reset %s", e.Type, e.ID, c.reason)
@@ -123,7 +123,7 @@ func TestSubscriptionTellsResets(t *testing.T) {
 				}
 				f.add(2)
 				wantIDs(t, s, 21, 22)
-				if got := s.Cursor(); got.Epoch != "e1" {
+				if got := s.Position(); got.Epoch != "e1" {
 					t.Fatalf("epoch %q after the reset, want e1", got.Epoch)
 				}
 			})
@@ -134,7 +134,7 @@ func TestSubscriptionTellsResets(t *testing.T) {
 func TestHopGoesOnAtTheCursor(t *testing.T) {
 	f := newFake(t)
 	f.add(40)
-	s := f.client().Subscribe("room", client.Options{After: ptr(0)})
+	s := f.client().Subscribe("room", client.Options{From: client.At(0)})
 	defer s.Close()
 	for i := range int64(20) {
 		wantIDs(t, s, 2*i+1, 2*i+2)
@@ -144,7 +144,7 @@ func TestHopGoesOnAtTheCursor(t *testing.T) {
 
 func TestHopInterruptsANextThatWaits(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr,
+		s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: tr,
 			OnTrouble: func(tr client.Trouble) { t.Errorf("a hop was taken for %+v", tr) }})
 		defer s.Close()
 		if _, err := s.Next(ctxFor(t)); err != nil { // welcome
@@ -169,7 +169,7 @@ func TestHopInterruptsANextThatWaits(t *testing.T) {
 
 func TestCloseEndsANextThatWaits(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr})
+		s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: tr})
 		if _, err := s.Next(ctxFor(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestSubscriptionObeysTheServersWait(t *testing.T) {
 			return 503, http.Header{"Retry-After": {"1"}}, `{"code":"draining","detail":"going"}`
 		}
 		var told client.Trouble
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr,
+		s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: tr,
 			OnTrouble: func(tr client.Trouble) { told = tr }})
 		defer s.Close()
 		begun := time.Now()
@@ -209,7 +209,7 @@ func TestSubscriptionEndsWhenRefused(t *testing.T) {
 		f.refuse = func() (int, http.Header, string) {
 			return 403, nil, `{"code":"forbidden","detail":"no","hint":"ask"}`
 		}
-		s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: tr})
+		s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: tr})
 		for range 2 {
 			_, err := s.Next(ctxFor(t))
 			if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != "forbidden" || e.Status != 403 || e.Hint != "ask" {
@@ -223,7 +223,7 @@ func TestSubscriptionDropsWhatItHasSeen(t *testing.T) {
 	f := newFake(t)
 	f.add(3)
 	f.log = append(f.log[:2], f.log[1], f.log[2]) // a server that repeats 2
-	s := f.client().Subscribe("room", client.Options{After: ptr(0), Transport: client.SSE})
+	s := f.client().Subscribe("room", client.Options{From: client.At(0), Transport: client.SSE})
 	defer s.Close()
 	wantIDs(t, s, 1, 3)
 }
@@ -237,7 +237,7 @@ func TestSocketCloseCodes(t *testing.T) {
 		after    time.Duration
 		terminal bool
 	}{"close": {4403, "forbidden", 0, true}, "drain": {1012, "", 7 * time.Millisecond, false}} {
-		sock, err := f.client().Dial(ctx, "room", client.Cursor{})
+		sock, err := f.client().Dial(ctx, "room", client.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +257,7 @@ func TestSocketCloseCodes(t *testing.T) {
 func TestSocketPipelinesPublishes(t *testing.T) {
 	f := newFake(t)
 	ctx := ctxFor(t)
-	sock, err := f.client().Dial(ctx, "room", client.Cursor{})
+	sock, err := f.client().Dial(ctx, "room", client.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}

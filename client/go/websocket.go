@@ -17,32 +17,41 @@ const maxFrame = 256 << 20
 // Socket is one WebSocket on one channel, both ways. Send may be called from many
 // goroutines, Receive from one. It never reconnects.
 type Socket struct {
-	c    *Client
-	conn *websocket.Conn
-	idle *idleTimer
-	said *Error // owned by Receive: what an error or draining frame told, for a close that follows
+	c     *Client
+	conn  *websocket.Conn
+	idle  *idleTimer
+	token string // that the server knows; owned by renew
+	said  *Error // owned by Receive: what an error or draining frame told, for a close that follows
 }
 
 // Dial opens GET /ws/chat/{channel}. ctx bounds the handshake only. A refused
 // handshake is an *Error.
-func (c *Client) Dial(ctx context.Context, channel string, from Cursor) (*Socket, error) {
+func (c *Client) Dial(ctx context.Context, channel string, from Position) (*Socket, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
 	defer cancel()
 	s := &Socket{c: c}
-	opts := &websocket.DialOptions{HTTPClient: c.cfg.HTTPClient, HTTPHeader: http.Header{},
-		OnPingReceived: func(context.Context, []byte) bool { s.idle.life(); return true }}
-	c.sign(opts.HTTPHeader)
-	conn, resp, err := websocket.Dial(ctx, c.url("/ws/chat/"+url.PathEscape(channel), from.query(url.Values{})), opts)
-	if err != nil {
-		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
-			return nil, errorOf(resp)
-		}
+	address := c.url("/ws/chat/"+url.PathEscape(channel), from.query(url.Values{}))
+	if err := c.credentials.authorized(ctx, func(token string) error { return s.dial(ctx, address, token) }); err != nil {
 		return nil, err
 	}
-	conn.SetReadLimit(maxFrame)
-	s.conn = conn
-	s.idle = newIdleTimer(c.cfg.IdleTimeout, func() { _ = conn.CloseNow() })
+	s.conn.SetReadLimit(maxFrame)
+	s.idle = newIdleTimer(c.cfg.IdleTimeout, func() { _ = s.conn.CloseNow() })
 	return s, nil
+}
+
+func (s *Socket) dial(ctx context.Context, address, token string) error {
+	opts := &websocket.DialOptions{HTTPClient: s.c.cfg.HTTPClient, HTTPHeader: http.Header{},
+		OnPingReceived: func(context.Context, []byte) bool { s.idle.life(); return true }}
+	sign(opts.HTTPHeader, token)
+	conn, resp, err := websocket.Dial(ctx, address, opts)
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != nil {
+			return errorOf(resp)
+		}
+		return err
+	}
+	s.conn, s.token = conn, token
+	return nil
 }
 
 // Send writes one frame, which becomes JSON. It does not wait for an answer. The
@@ -107,6 +116,16 @@ func (s *Socket) Close() error {
 // CloseNow cuts the connection.
 func (s *Socket) CloseNow() error { return s.conn.CloseNow() }
 
+// renew shows the server a token that is newer than the one it knows.
+func (s *Socket) renew(ctx context.Context) error {
+	token, err := s.c.credentials.token(ctx, s.token, 0)
+	if err != nil {
+		return err
+	}
+	s.token = token
+	return s.Send(ctx, map[string]string{"type": "auth", "token": token})
+}
+
 // socketStream reads a Socket. What answers only a sender is not an event of the
 // channel.
 type socketStream struct{ s *Socket }
@@ -129,3 +148,5 @@ func (w *socketStream) Close() error {
 	_ = w.s.Close() // the server may be gone already, which is as good
 	return nil
 }
+
+func (w *socketStream) renew(ctx context.Context) error { return w.s.renew(ctx) }

@@ -25,9 +25,9 @@ type Decision struct {
 	User     parley.UserID    `json:"user"`
 	Channel  parley.ChannelID `json:"channel"`
 	ID       int64            `json:"id"`
-	Device   string           `json:"device,omitempty"`
+	Device   string           `json:"device"` // "": no device was tried
 	Decision string           `json:"decision"`
-	Detail   string           `json:"detail,omitempty"`
+	Detail   string           `json:"detail"`
 
 	platform parley.Platform
 }

@@ -335,6 +335,9 @@ func TestMutesAndMentions(t *testing.T) {
 		n.set("general", "bob", parley.MemberChange{Mute: &all}) // before it is due
 		time.Sleep(time.Minute)
 		p.was(t, "watch alice in general: 2 new messages (3)")
+		if got := n.decided("dave"); !slices.Equal(got, []string{push.Muted, push.Sent, push.Sent}) {
+			t.Errorf("about dave: %q", got)
+		}
 		if got := n.decided("carol"); slices.ContainsFunc(got, func(d string) bool { return d != push.Muted }) || len(got) != 3 {
 			t.Errorf("decided %q", got)
 		}

@@ -190,6 +190,9 @@ func (p *Pusher) scanMembers(ctx context.Context, channel parley.ChannelID, r *r
 		first, newest, due := concerns(ms, m)
 		switch {
 		case first == 0:
+			if last := ms[len(ms)-1]; m.Mute == parley.MuteButMentions && last.author != m.User {
+				p.decide(Decision{User: m.User, Channel: channel, ID: last.id, Decision: Muted, Detail: "does not mention the user"})
+			}
 		case m.Mute == parley.MuteAll:
 			p.decide(Decision{User: m.User, Channel: channel, ID: newest, Decision: Muted})
 		case visible[i]:

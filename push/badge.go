@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"hash/fnv"
 	"strconv"
 	"sync"
 	"time"
@@ -98,11 +97,8 @@ func (b *badges) takeDue(now time.Time) (due []parley.UserID) {
 	return due
 }
 
-func badgeGroup(user parley.UserID) string {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(user))
-	return worker.GroupName("push-badges", int(h.Sum32()%16)) // few, so that many users are written in few calls
-}
+// badgeGroup is one of few groups, so that many users are written in few calls.
+func badgeGroup(user parley.UserID) string { return worker.Group("push-badges", string(user), 16) }
 
 // badgeRow is what a user's devices show.
 func badgeRow(user parley.UserID, n int64) (row parley.Row) {

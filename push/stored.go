@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"time"
 
@@ -24,9 +23,7 @@ const jobVersion = 1
 
 // jobGroup is where the jobs of a channel are stored, among those of others.
 func jobGroup(channel parley.ChannelID) string {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(channel))
-	return worker.GroupName("push-jobs", int(h.Sum32()%256))
+	return worker.Group("push-jobs", string(channel), 256)
 }
 
 func jobKey(channel parley.ChannelID, user parley.UserID) string {

@@ -133,13 +133,17 @@ func New[S any](cfg Config[S]) *Channels[S] {
 const groups = 256
 
 func (c *Channels[S]) group(channel parley.ChannelID) string {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(channel))
-	return GroupName(c.cfg.Name, int(h.Sum32()%groups))
+	return Group(c.cfg.Name, string(channel), groups)
 }
 
-// GroupName is the n-th of the groups over which a work's rows are spread.
-func GroupName(name string, n int) string { return fmt.Sprintf("%s/%02x", name, n) }
+// Group is the one of count groups of rows, all of one name, in which a key is.
+func Group(name, key string, count uint32) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return groupName(name, h.Sum32()%count)
+}
+
+func groupName(name string, n uint32) string { return fmt.Sprintf("%s/%02x", name, n) }
 
 // Busy reports whether this node works on a channel.
 func (c *Channels[S]) Busy(channel parley.ChannelID) bool {

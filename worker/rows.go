@@ -16,8 +16,8 @@ type Position struct {
 
 // Positions lists the rows of a work, at most limit, in no particular order. more: there are others.
 func Positions(ctx context.Context, table parley.Table, name string, limit int) (all []Position, more bool, err error) {
-	for n := range groups {
-		rows, err := table.Rows(ctx, GroupName(name, n), "", limit+1-len(all))
+	for n := range uint32(groups) {
+		rows, err := table.Rows(ctx, groupName(name, n), "", limit+1-len(all))
 		if err != nil {
 			return nil, false, fmt.Errorf("list the channels of %s: %w", name, err)
 		}

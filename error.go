@@ -58,7 +58,7 @@ type Error struct {
 	Hint       string        // what to do
 	RetryAfter time.Duration // for CodeRateLimited, CodeOverloaded, CodeDraining, CodeUnavailable
 	Reset      *Reset        // for CodeCursorGone
-	Channel    ChannelID     // for CodeCursorGone: whose cursor it is
+	Channel    ChannelID     // because of which a request that may name several was refused; it may not be a good name
 	Reason     string        // which limit refused, for metrics; "": the code says it
 	Err        error         // the cause, for logs; never shown to clients
 }

@@ -21,7 +21,7 @@ type ChannelID string
 type UserID string
 
 // ParseChannel checks a channel's name and returns a copy, which holds on to no
-// request. The error is an *Error with CodeBadChannel.
+// request. The error is an *Error with CodeBadChannel and the name.
 func ParseChannel(s string) (ChannelID, error) {
 	rest := s
 	if len(rest) > 0 && rest[0] == '@' {
@@ -31,12 +31,12 @@ func ParseChannel(s string) (ChannelID, error) {
 		if why == "" {
 			why = "is longer than 128 bytes"
 		}
-		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
+		return "", &Error{Code: CodeBadChannel, Channel: ChannelID(s), Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
 	}
 	c := ChannelID(strings.Clone(s))
 	if _, _, n := c.pairs(); n > 1 {
-		return "", &Error{Code: CodeBadChannel, Detail: fmt.Sprintf("the direct channel %s can be of several pairs of users", quote(s)),
+		return "", &Error{Code: CodeBadChannel, Channel: c, Detail: fmt.Sprintf("the direct channel %s can be of several pairs of users", quote(s)),
 			Hint: "users whose names have colons need a channel of another name"}
 	}
 	return c, nil

@@ -31,7 +31,7 @@ func Script(name string) (plain, zipped []byte, tag string) {
 	_, _ = w.Write(plain) // to memory
 	_ = w.Close()
 	sum := sha256.Sum256(plain)
-	return plain, b.Bytes(), base64.RawURLEncoding.EncodeToString(sum[:12])
+	return plain, b.Bytes(), base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
 // Page returns an HTML page and the Content-Security-Policy to serve it with: only

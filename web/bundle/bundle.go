@@ -31,7 +31,7 @@ const emoji = "/emoji.js"
 func Bundle(folder string) (map[string][]byte, error) {
 	short := map[string]any{} // the names of both parts of the client are the same
 	client := func(file string) ([]byte, error) {
-		return build(filepath.Join(folder, "../client/ts/src", file), "// @parley/client, Apache-2.0, made of client/ts",
+		return build(filepath.Join(folder, "../client/ts/src", file), "// Apache-2.0",
 			func(o *api.BuildOptions) {
 				o.MangleProps = internal
 				o.MangleCache = short
@@ -71,7 +71,7 @@ func Bundle(folder string) (map[string][]byte, error) {
 // version is the entity tag of a script (web.Script), by which the server knows whether it is the one that is asked for.
 func version(script []byte) string {
 	sum := sha256.Sum256(script)
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
 // build makes one ES module of a TypeScript file and what it imports.

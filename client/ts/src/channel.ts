@@ -3,15 +3,18 @@ import type { Env } from "./env.js"
 import type { ParleyError } from "./error.js"
 import type { Http } from "./http.js"
 import { iterate } from "./iterate.js"
-import { serialize } from "./limit.js"
+import { serialize, until } from "./limit.js"
 import type { Outbox } from "./outbox.js"
-import type { Ack, ChannelEvents, Data, Draft, Entry, Frame, Message, Outgoing, Page, Position, Presence, Reset, Welcome } from "./types.js"
+import type {
+  Ack, CallOptions, ChannelEvents, Data, Draft, Entry, EventData, Frame, Message, Outgoing, Page, Position, Presence, Reset, SavedPosition, Welcome,
+} from "./types.js"
 
 /** What a channel needs of its client. */
 export interface Core {
   readonly env: Env
   readonly http_: Http
-  readonly link_: { send(frame: object): boolean }
+  /** Passes a frame to the others in its channel: over the connection, else by a request. */
+  tell_(frame: Told, options?: CallOptions): Promise<void>
   readonly outbox: Outbox
   /** The channel is to be followed, or no longer. */
   listens_(): void
@@ -19,55 +22,64 @@ export interface Core {
   behind_(channel: Channel): void
 }
 
+/** What a program says in a channel that is not stored. */
+export interface Told { type: string; channel: string; event?: string; data?: object }
+
 /** The server passes on one typing notice in this time, in milliseconds. */
 const typingEvery = 2_000
 
 /**
  * One channel: its cursor, who listens, and what can be done in it. It is followed while
  * somebody listens (`subscribe`, `messages`, `on`), each entry once and in order, over
- * whatever connections there are. Requests reject with a ParleyError.
+ * whatever connections there are. Requests reject with a ParleyError, or with the reason of a
+ * signal that was aborted. `D` is the type of messages' data, `E` names the application's events.
  */
-export interface Channel {
+export interface Channel<D extends object = Data, E extends object = EventData> {
   readonly name: string
   /** The id of the last entry that was delivered; undefined until the channel is followed. */
   readonly cursor: number | undefined
+  /** Where the channel stands: to keep, and to pass to `subscribe` or `Client.channel` when the program starts again. */
+  readonly position: SavedPosition
   /** Why the server does not let the caller follow the channel, if so. */
   readonly refused: ParleyError | undefined
   /** Own messages that are not yet acknowledged, in order; also what an earlier page left in the storage. */
-  readonly outbox: Outgoing[]
-  /** Calls back with each new message, until the returned function is called. */
-  subscribe(listener: (message: Message) => void): () => void
+  readonly outbox: Outgoing<D>[]
+  /** Calls back with each new message, until the returned function is called. `from`: where to begin if the channel is not followed yet. */
+  subscribe(listener: (message: Message<D>) => void, from?: SavedPosition): () => void
   /** Calls back with each event of this name, until the returned function is called. */
-  on<K extends keyof ChannelEvents>(name: K, listener: (value: ChannelEvents[K]) => void): () => void
+  on<K extends keyof ChannelEvents>(name: K, listener: (value: ChannelEvents<D, E>[K]) => void): () => void
   /**
    * The new messages from now on: `for await (const m of room.messages())`. Ends when the client is
    * closed, throws when the server refuses. Leaving the loop ends it; what comes meanwhile is kept.
    */
-  messages(): AsyncGenerator<Message, void, undefined>
-  /** Sends a message, now or as soon as there is a connection. Resolves when it is durable. */
-  publish(draft: Draft): Promise<Ack>
+  messages(options?: CallOptions): AsyncGenerator<Message<D>, void, undefined>
+  /**
+   * Sends a message, now or as soon as there is a connection. Resolves when it is durable. A signal that is aborted
+   * takes the message back if it is queued; one that was sent goes on, and the outbox tells what becomes of it.
+   */
+  publish(draft: Draft<D>, options?: CallOptions): Promise<Ack>
   /** Forgets an own message that is queued or failed. */
   discard(key: string): boolean
   /**
    * The newest messages, or those before the entry `before`, at most `limit` (50). If nothing
    * was delivered yet, without `before`, the channel then goes on after what this returns.
    */
-  history(query?: { before?: number; limit?: number }): Promise<Page>
+  history(query?: { before?: number; limit?: number } & CallOptions): Promise<Page<D>>
   /** A message, with the number of its `replies`, and at most `limit` of those after the entry `after`, ascending. */
-  thread(id: number, query?: { after?: number; limit?: number }): Promise<Message[]>
+  thread(id: number, query?: { after?: number; limit?: number } & CallOptions): Promise<Message<D>[]>
   /** Replaces text and data of an own message. Returns it as it is now. */
-  edit(id: number, change: { text?: string; data?: Data }): Promise<Message>
-  delete(id: number): Promise<void>
+  edit(id: number, change: { text?: string; data?: D }, options?: CallOptions): Promise<Message<D>>
+  delete(id: number, options?: CallOptions): Promise<void>
   /** Adds the caller's reaction, or with `on` false takes it away. */
-  react(id: number, emoji: string, on?: boolean): Promise<void>
+  react(id: number, emoji: string, on?: boolean, options?: CallOptions): Promise<void>
   /** An application's own event to the others: not stored, may be dropped. `name`: a-z 0-9 . _ -, at most 64. */
-  event(name: string, data?: Data): Promise<void>
-  /** Tells the others that the user is typing: at most every two seconds, and only where frames can be sent. */
+  event<K extends keyof E & string>(name: K, data?: E[K], options?: CallOptions): Promise<void>
+  /** Tells the others that the user is typing: at most every two seconds; nobody hears that it failed. */
   typing(): void
   /** Moves the caller's read pointer forward. Returns what is unread then; undefined if it stood there already. */
-  markRead(id: number): Promise<number | undefined>
+  markRead(id: number, options?: CallOptions): Promise<number | undefined>
   /** Who is here. */
-  presence(): Promise<Presence>
+  presence(options?: CallOptions): Promise<Presence>
 
   // What follows is for the client.
 
@@ -78,7 +90,7 @@ export interface Channel {
   /** @internal Whether something came that does not follow from the cursor. */
   readonly ahead_: boolean
   /** @internal */
-  start_(cursor: number | undefined, epoch: string | undefined): void
+  start_(from?: SavedPosition): void
   /** @internal Another user has signed in: nothing that this channel knows is theirs. */
   forget_(): void
   /** @internal */
@@ -89,7 +101,7 @@ export interface Channel {
   accept_(frame: Frame, sure?: boolean): void
 }
 
-export function createChannel(name: string, { env, http_: http, link_: link, outbox, listens_: listens, behind_: behind }: Core): Channel {
+export function createChannel(name: string, { env, http_: http, tell_: tell, outbox, listens_: listens, behind_: behind }: Core): Channel {
   const { on, emit_: emit } = emitter<ChannelEvents>()
   let listeners = 0
   let cursor: number | undefined
@@ -102,15 +114,15 @@ export function createChannel(name: string, { env, http_: http, link_: link, out
   let typed = -Infinity
   let read = 0
 
-  const ask = <T>(method: string, kind: "messages" | "channels", rest: string | number, body?: object): Promise<T> =>
-    http.json_(method, `/api/${kind}/${encodeURIComponent(name)}/${rest}`, body)
-  const entries = (query: Record<string, number | undefined>): ReturnType<Http["ask_"]> =>
-    http.ask_("GET", "/api/messages", { query_: { channel_id: name, ...query } })
+  const ask = <T>(method: string, kind: "messages" | "channels", rest: string | number, options?: CallOptions, body?: object): Promise<T> =>
+    http.json_(method, `/api/${kind}/${encodeURIComponent(name)}/${rest}`, body, options)
+  const entries = (query: Record<string, number | undefined>, signal?: AbortSignal): ReturnType<Http["ask_"]> =>
+    http.ask_("GET", "/api/messages", { query_: { channel_id: name, ...query }, signal })
 
   /** It may begin after the cursor: if this is another tab's, or history set the cursor meanwhile. */
   const welcome = (w: Welcome): void => {
     welcomed = w.epoch
-    self.start_(w.cursor, welcomed)
+    self.start_({ after: w.cursor, epoch: welcomed })
     epoch ??= welcomed
     emit("subscribed", w)
     if (w.cursor > cursor!) behind(self)
@@ -149,12 +161,16 @@ export function createChannel(name: string, { env, http_: http, link_: link, out
   const self: Channel = {
     name, emit_: emit,
     get cursor() { return cursor },
+    get position() { return { after: cursor, epoch } },
     get refused() { return refused },
     get outbox() { return outbox.list_(name) },
     get wanted_() { return listeners > 0 },
     get position_() { return { name, cursor, epoch } },
     get ahead_() { return ahead > (cursor ?? 0) },
-    subscribe: listener => self.on("message", listener),
+    subscribe(listener, from) {
+      self.start_(from)
+      return self.on("message", listener)
+    },
     on(event, listener) {
       let off: (() => void) | undefined = on(event, listener)
       listeners++
@@ -168,19 +184,22 @@ export function createChannel(name: string, { env, http_: http, link_: link, out
         listens()
       }
     },
-    messages: () => iterate(self),
-    publish: draft => outbox.publish(name, draft),
+    messages: ({ signal } = {}) => iterate(self, signal),
+    publish(draft, { signal } = {}) {
+      const key = draft.key ?? env.unique()
+      return until(signal, () => outbox.publish(name, { ...draft, key }), () => outbox.discard(name, key))
+    },
     discard: key => outbox.discard(name, key),
-    async history({ before, limit = 50 } = {}) {
+    async history({ before, limit = 50, signal } = {}) {
       let messages: Message[] = [], more = true, last: number | undefined
       for (let n = limit, from = before; more && messages.length < limit; n = 1000) { // entries that are changes do not count
-        const { json_: json, header_: header } = await entries({ before: from, limit: n })
+        const { json_: json, header_: header } = await entries({ before: from, limit: n }, signal)
         const page = json as Entry[]
         const head = header("Parley-Last-Id")
         last ??= +head
         if (from === undefined && head) {
-          self.start_(last, header("Parley-Epoch") || undefined)
-          if (last < origin && again++ < 3) return self.history({ limit }) // what came between this answer and the stream would be missing
+          self.start_({ after: last, epoch: header("Parley-Epoch") || undefined })
+          if (last < origin && again++ < 3) return self.history({ limit, signal }) // what came between this answer and the stream would be missing
           again = 0
         }
         messages = [...page.filter(e => e.type === "message"), ...messages]
@@ -195,37 +214,34 @@ export function createChannel(name: string, { env, http_: http, link_: link, out
       }
       return { messages, before: before!, more, last: last! }
     },
-    async thread(id, { after = 0, limit = 1000 } = {}) {
-      return (await entries({ thread: id, after, limit })).json_ as Message[]
+    async thread(id, { after = 0, limit = 1000, signal } = {}) {
+      return (await entries({ thread: id, after, limit }, signal)).json_ as Message[]
     },
-    edit: (id, change) => ask("PATCH", "messages", id, change),
-    delete: id => ask("DELETE", "messages", id),
-    react: (id, emoji, on = true) => ask(on ? "PUT" : "DELETE", "messages", `${id}/reactions/${encodeURIComponent(emoji)}`),
-    async event(event, data) {
-      data = data && JSON.parse(serialize(data)) as Data
-      if (!link.send({ type: "event", channel: name, event, data })) await ask("POST", "channels", "events", { event, data })
-    },
+    edit: (id, change, options) => ask("PATCH", "messages", id, options, change),
+    delete: (id, options) => ask("DELETE", "messages", id, options),
+    react: (id, emoji, on = true, options?) => ask(on ? "PUT" : "DELETE", "messages", `${id}/reactions/${encodeURIComponent(emoji)}`, options),
+    event: async (event, data, options) => tell({ type: "event", channel: name, event, data: data && JSON.parse(serialize(data)) as Data }, options),
     typing() {
       const now = env.now()
       if (Math.abs(now - typed) < typingEvery) return
       typed = now
-      link.send({ type: "typing", channel: name })
+      tell({ type: "typing", channel: name }).catch(() => {})
     },
-    async markRead(id) {
+    async markRead(id, options) {
       if (id <= read) return undefined
       read = id
       try {
-        return (await ask<{ unread: number }>("POST", "channels", "read", { id })).unread
+        return (await ask<{ unread: number }>("POST", "channels", "read", options, { id })).unread
       } catch (e) {
         if (read === id) read = 0
         throw e
       }
     },
-    presence: () => ask("GET", "channels", "presence"),
-    start_(at, of) {
-      if (cursor !== undefined || at === undefined) return
-      cursor = origin = at
-      epoch = of
+    presence: options => ask("GET", "channels", "presence", options),
+    start_(from) {
+      if (cursor !== undefined || from?.after === undefined) return
+      cursor = origin = from.after
+      epoch = from.epoch
     },
     forget_() {
       cursor = epoch = welcomed = refused = undefined

@@ -1,5 +1,5 @@
 import { catchUp } from "./catchup.js"
-import { createChannel, type Channel } from "./channel.js"
+import { createChannel, type Channel, type Core, type Told } from "./channel.js"
 import { createCredentials, type CredentialOptions } from "./credentials.js"
 import { emitter } from "./emitter.js"
 import { hostEnv, type Env } from "./env.js"
@@ -15,7 +15,7 @@ import type { Store } from "./store.js"
 import type { Tabs, TabsConfig } from "./tabs.js"
 import { timer } from "./timer.js"
 import type * as Extras from "./extras.js"
-import type { Ack, ConnectionState, Frame, Inbox, Message, Outgoing, TransportName, Way } from "./types.js"
+import type { Ack, CallOptions, ConnectionState, Data, EventData, Frame, Inbox, Message, Outgoing, SavedPosition, TransportName, Way } from "./types.js"
 import { openWebSocket } from "./websocket.js"
 
 export interface ClientOptions extends CredentialOptions {
@@ -27,8 +27,8 @@ export interface ClientOptions extends CredentialOptions {
   storage?: "memory" | "indexeddb" | Store
   /** Tries in a row after which the client gives up. Default: it never does. */
   maxRetries?: number
-  /** What comes from outside. Default: the browser or runtime that this runs in. */
-  env?: Env
+  /** What comes from outside, or a part of it, such as `{ WebSocket }`. Default: the browser or runtime that this runs in. */
+  env?: Partial<Env>
 }
 
 /** What a client tells, by name. */
@@ -54,13 +54,13 @@ export interface Client {
   /** Whom the token is for, or the user that was named; "" while that is not known. */
   readonly user: string
   /** A channel; always the same object. `after`: the last id that was seen, 0 for all that is kept. Default: from now on. */
-  channel(name: string, from?: { after?: number; epoch?: string }): Channel
+  channel<D extends object = Data, E extends object = EventData>(name: string, from?: SavedPosition): Channel<D, E>
   /** The user's own channel: notifications are its messages; `unread`, `member-added` and `member-removed` its events. */
   notifications(): Channel
   /** The caller's channels, newest first, a page at a time; with `all` the public ones that could be joined. */
-  inbox(query?: { next?: string; all?: boolean }): Promise<Inbox>
+  inbox(query?: { next?: string; all?: boolean } & CallOptions): Promise<Inbox>
   /** Any other request of docs/api.md, with the caller's credentials. Returns what the JSON of the answer holds. */
-  request(method: string, path: string, body?: object): Promise<unknown>
+  request(method: string, path: string, body?: object, options?: CallOptions): Promise<unknown>
   /** Calls back with each event of this name, until the returned function is called. */
   on<K extends keyof ClientEvents>(name: K, listener: (value: ClientEvents[K]) => void): () => void
   /** Uses one transport only from now on, or, without a name, again those of the options. */
@@ -73,10 +73,11 @@ export interface Client {
   close(): void
 }
 
-function createClient(url: string, { env = hostEnv(), transports = all, shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
+function createClient(url: string, { env: given, transports = all, shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
+  const env: Env = { ...hostEnv(), ...given }
   const { on, emit_: emit } = emitter<ClientEvents>()
   const credentials = createCredentials(env, who)
-  const http_ = createHttp(url, env, credentials)
+  const http_ = createHttp(url, env, credentials, () => link.wake_(true))
   const channels = new Map<string, Channel>()
   const followed = new Set<Channel>()
   const life = new AbortController()
@@ -92,9 +93,9 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   let extras: Promise<typeof Extras> | undefined
   let user = credentials.user // whose channels these are
 
-  const lost = (part: Part, why: unknown): void => void Promise.resolve().then(() => emit("lost", { part, why }))
+  const lost = (part: Part, why: unknown): void => queueMicrotask(() => emit("lost", { part, why }))
   const safe = guard(lost)
-  const load = (): Promise<typeof Extras> => extras ??= within(env, () => env.extras ? env.extras() : import("./extras.js"))
+  const load = (): Promise<typeof Extras> => extras ??= within(env, env.extras as () => Promise<typeof Extras>)
   if (shareTabs && !sharable) lost("tabs", "missing")
   if (storage === "indexeddb" && !factory) lost("storage", "missing")
 
@@ -151,12 +152,18 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     if (room && followed.has(room)) room.accept_(frame)
   }
 
+  /** The leader's connection may be one that takes no frames, so this is asked in its tab too. */
+  const tell: Core["tell_"] = async (frame, options) => {
+    if (!link.send(frame) && frame.channel)
+      await http_.json_("POST", `/api/channels/${encodeURIComponent(frame.channel)}/${frame.event ? "events" : "typing"}`, frame, options)
+  }
+
   const behind = (channel: Channel): void => catchUp(env, http_, channel, life.signal)
 
   /** How to send a message: over the WebSocket of this tab, else by POST, but not while there is no connection. */
   const way_ = (): ((frame: object) => void) | "post" | undefined => {
     const { status, transport } = link.state
-    if (status === "connecting" || status === "waiting" || status === "closed") return undefined
+    if (/ing|closed/.test(status)) return undefined // connecting, waiting
     return status === "connected" && transport === "websocket" && tabs?.leads_ !== false ? link.send : "post"
   }
 
@@ -185,17 +192,13 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
   }
 
   const sharedAs = (name: string): TabsConfig => ({
-    env, name,
-    error: (code, message) => new ParleyError(code, message),
+    env, name, link_: link, outbox_: outbox, followed_: followed, error: ParleyError,
     lead() {
       use()
       told(link.state)
     },
     wanted_: update,
-    positions_: names => [...followed].filter(c => names.has(c.name) && c.cursor !== undefined).map(c => c.position_),
-    state: () => link.state,
-    send: frame => void safe("tabs", () => link.send(frame)),
-    acked: m => outbox.ack_(m.channel, m.key, m as unknown as Ack),
+    send: frame => tell(frame as Told).catch(() => {}),
     fail(why) {
       safe("tabs", () => { throw why })
       unshare()
@@ -220,7 +223,9 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     },
   })
   const link = createLink({
-    env, http_: http_, maxRetries, take_: take_,
+    env, maxRetries,
+    http_: createHttp(url, env, credentials), // what it asks says nothing about a return of the network
+    take_: take_,
     who_: credentials,
     ways_: {
       websocket: openWebSocket,
@@ -240,17 +245,17 @@ function createClient(url: string, { env = hostEnv(), transports = all, shareTab
     on,
     get state() { return shown },
     get user() { return credentials.user },
-    channel(name, { after, epoch } = {}) {
+    channel(name, from) {
       let channel = channels.get(name)
-      if (!channel) channels.set(name, channel = createChannel(name, { env, http_: http_, link_: link, outbox, behind_: behind, listens_: update }))
-      channel.start_(after, epoch)
-      return channel
+      if (!channel) channels.set(name, channel = createChannel(name, { env, http_: http_, tell_: tell, outbox, behind_: behind, listens_: update }))
+      channel.start_(from)
+      return channel as Channel<never, never>
     },
     notifications() {
-      if (!client.user) throw new ParleyError("bad_request", "the client needs a user")
+      if (!client.user) throw new ParleyError("bad_request", "no user")
       return client.channel("@" + client.user)
     },
-    inbox: query => http_.json_("GET", "/api/channels", undefined, query),
+    inbox: ({ signal, ...query } = {}) => http_.json_("GET", "/api/channels", undefined, { query_: query, signal }),
     request: http_.json_,
     use(transport) {
       forced = transport

@@ -63,15 +63,14 @@ export function createCredentials(env: Env, { token, getToken, user = "", name: 
   let go = (): void => {} // ends the wait
 
   const fetch = async (after: number): Promise<string> => {
-    if (!getToken) throw denied("the server wants another token")
     const ms = calls++ < 2 ? after : waits.next(after)
     wait()
     if (ms) await new Promise<void>(resolve => wait(ms, go = resolve))
-    const token = closed || await within(env, getToken).catch(e => {
+    const token = closed || getToken && await within(env, getToken).catch(e => {
       throw e instanceof ParleyError ? e : new ParleyError("network", `getToken: ${e}`)
     })
     if (closed || token === true) throw failure("closed")
-    if (!token) throw denied("getToken gave no token")
+    if (!token) throw denied("there is no new token")
     const first = !self.current_
     wait(Math.max(500, Math.min(calm, take(token) / 4)), () => calls = waits.tries_ = 0)
     self.onToken_(token, first)

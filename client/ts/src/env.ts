@@ -1,5 +1,3 @@
-import type * as Extras from "./extras.js"
-
 /** What the client needs from outside. Tests bring their own; everybody else has `hostEnv()`. */
 export interface Env {
   fetch(url: string, init: FetchInit): Promise<FetchAnswer>
@@ -23,7 +21,7 @@ export interface Env {
   BroadcastChannel?: new (name: string) => Broadcast
   indexedDB?: object
   /** Loads what shares tabs and keeps messages, for clients that want that. Default: the file beside this one. */
-  extras?(): Promise<typeof Extras>
+  extras?(): Promise<object>
 }
 
 export type Sign = "online" | "pageshow" | "pagehide" | "visible" | "hidden"
@@ -43,12 +41,12 @@ export interface FetchAnswer {
   readonly body: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }> } } | null
 }
 
-/** The part of a browser's WebSocket that is used. */
+/** The part of a WebSocket that is used: a browser's, Node's, or that of the package `ws`. */
 export interface Socket {
-  onopen: (() => void) | null
-  onmessage: ((event: { data: unknown }) => void) | null
-  onclose: ((event: { code: number; reason: string }) => void) | null
-  onerror: (() => void) | null
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
   send(data: string): void
   close(code?: number, reason?: string): void
 }
@@ -81,10 +79,11 @@ export function hostEnv(): Env {
     unique,
     listen,
     visible: () => g.document?.visibilityState !== "hidden",
-    session: { getItem: key => sessionStorage.getItem(key), setItem: (key, value) => sessionStorage.setItem(key, value) },
+    session: named(() => g.sessionStorage),
     locks: named(() => g.navigator?.locks),
     BroadcastChannel: g.BroadcastChannel as Env["BroadcastChannel"],
     indexedDB: named(() => g.indexedDB),
+    extras: () => import("./extras.js"),
   }
 }
 

@@ -33,9 +33,9 @@ export class ParleyError extends Error {
 
 const words = {
   timeout: "the server did not respond",
-  closed: "the client was closed",
+  closed: "closed",
   user_changed: "another user has signed in",
-  gone: "the connection was lost",
+  gone: "connection lost",
 }
 
 /** A failure that the client finds itself. */

@@ -20,7 +20,7 @@ export function eventStream(event: (name: string, data: string, retry: number) =
         if (whole !== undefined) event(type || "message", whole, retry)
       } else if (field === "event") name = value
       else if (field === "data") data = data === undefined ? value : `${data}\n${value}`
-      else if (field === "retry" && /^\d+$/.test(value)) retry = Number(value)
+      else if (field === "retry" && /^\d+$/.test(value)) retry = +value
     }
   }
 }

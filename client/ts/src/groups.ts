@@ -1,6 +1,6 @@
 import { ParleyError } from "./error.js"
 import type { Host, Stream } from "./stream.js"
-import type { Frame, Position } from "./types.js"
+import type { Position } from "./types.js"
 
 /** What one request may follow, and how many bytes of names (docs/api.md, "Errors"). */
 const maxChannels = 200, maxNames = 2048
@@ -18,22 +18,15 @@ export function groups(host: Host, run: Run): Stream {
   const begin = (names: string[]): AbortController => {
     const stop = new AbortController()
     const { signal } = stop
-    run(host, names, signal).catch(async e => {
+    run(host, names, signal).catch(e => {
       const why = e instanceof ParleyError ? e : new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
-      if (!signal.aborted && !(forbids(why) && await ban(names, signal))) host.lost_(why)
+      if (signal.aborted) return
+      const channel = names[1] ? why.body["channel"] as string : names[0]! // because of which all are refused
+      if (!why.terminal || why.code === "unauthorized" || !names.includes(channel)) return host.lost_(why)
+      all.delete(names.join())
+      host.take_({ ...why.body, type: "forbidden", channel }) // then it is no longer wanted, and the others begin again
     })
     return stop
-  }
-  /** Finds the channels because of which a request was refused, and gives them up. */
-  const ban = async (names: string[], signal: AbortSignal): Promise<boolean> => {
-    const banned: Frame[] = []
-    for (const channel of names)
-      await host.http_.ask_("GET", "/api/messages", { query_: { channel_id: channel, limit: 1 }, signal })
-        .catch((e: ParleyError) => { if (forbids(e)) banned.push({ ...e.body, type: "forbidden", channel }) })
-    if (signal.aborted) return true
-    all.delete(names.join())
-    banned.map(host.take_)
-    return banned.length > 0
   }
   const update = (wanted = host.wanted_()): void => {
     const was = all
@@ -47,10 +40,6 @@ export function groups(host: Host, run: Run): Stream {
   }
   update()
   return { update_: () => update(), close: () => update([]) }
-}
-
-function forbids(e: ParleyError): boolean {
-  return e.terminal && e.code !== "unauthorized"
 }
 
 /** Parts channels into what one request can follow. One of no known epoch goes with any. */
@@ -73,11 +62,9 @@ function split(all: Position[]): string[][] {
 /** The query that names channels and their cursors. */
 export function following(host: Pick<Host, "wanted_">, names: string[]): { channel_id: string[]; after?: string | number; epoch?: string } {
   const at = host.wanted_().filter(p => names.includes(p.name) && p.cursor !== undefined)
-  if (!at.length) return { channel_id: names }
-  const epoch = at.find(p => p.epoch)?.epoch
   return {
     channel_id: names,
-    after: names.length === 1 ? at[0]!.cursor : at.map(p => `${p.name}:${p.cursor}`).join(),
-    ...epoch && { epoch },
+    after: names.length === 1 ? at[0]?.cursor : at.map(p => `${p.name}:${p.cursor}`).join() || undefined,
+    epoch: at.find(p => p.epoch)?.epoch,
   }
 }

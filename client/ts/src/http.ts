@@ -1,7 +1,7 @@
 import type { Credentials } from "./credentials.js"
 import type { Env, FetchAnswer } from "./env.js"
 import { failure, ParleyError } from "./error.js"
-import { serialize, within } from "./limit.js"
+import { serialize, until, within } from "./limit.js"
 
 type Value = string | number | boolean | undefined | readonly string[]
 
@@ -32,19 +32,21 @@ export interface Http {
   /** Asks, and again with a new token if one was refused. An answer to another user than the one who asked is dropped. */
   ask_(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Asks, and returns what the JSON of the answer holds: of the type that the caller knows. */
-  json_<T>(method: string, path: string, body?: object, query?: Ask["query_"]): Promise<T>
+  json_<T>(method: string, path: string, body?: object, ask?: Ask): Promise<T>
   /** The address of a path, with the user where there are no tokens. */
   url_(path: string, query?: Ask["query_"]): string
 }
 
-export function createHttp(url: string, env: Env, credentials: Credentials): Http {
+/** `back`: called when a request succeeds after others were lost: the network has returned. */
+export function createHttp(url: string, env: Env, credentials: Credentials, back?: () => void): Http {
+  let away = false // the last request was lost
+
   const once = async (method: string, path: string, { query_: query, most_: most, signal, headers, held_: held }: Ask, body: string | undefined, token: string | undefined): Promise<Answer> => {
     const stop = new AbortController()
     const abort = (): void => stop.abort()
-    if (signal?.aborted) throw failure("closed")
-    signal?.addEventListener("abort", abort)
+    if (held) signal?.addEventListener("abort", abort) // a stream that is read on can be stopped
     try {
-      return await within(env, async () => {
+      return await until(signal, () => within(env, async () => {
         const answer = await env.fetch(http.url_(path, query), {
           method,
           headers: {
@@ -61,14 +63,16 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
         const text = ok && held ? "" : await answer.text()
         if (!ok) throw problem(answer, text, env.now())
         credentials.accepted_(token)
+        if (away) back?.()
+        away = false
         return { status, header_: name => answer.headers.get(name) ?? "", json_: text ? JSON.parse(text) : undefined, body: answer.body }
-      }, most)
+      }, most), abort)
     } catch (e) {
       abort()
-      if (signal?.aborted) throw failure("closed")
-      throw e instanceof ParleyError ? e : new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${method} ${path}: ${e}`)
-    } finally {
-      if (!held) signal?.removeEventListener("abort", abort) // a stream that is read on can still be stopped
+      signal?.throwIfAborted()
+      const why = e instanceof ParleyError ? e : new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${path}: ${e}`)
+      away ||= !why.status
+      throw why
     }
   }
 
@@ -76,7 +80,8 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
     base_: url.replace(/\/+$/, ""),
     async ask_(method, path, ask = {}) {
       const body = ask.body && serialize(ask.body)
-      let token = await credentials.token()
+      const { signal } = ask
+      let token = await until(signal, () => credentials.token())
       const user = ask.user ?? credentials.user
       const same = (): void => {
         if (user !== credentials.user) throw failure("user_changed")
@@ -90,12 +95,12 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
         } catch (e) {
           const { code, retryAfter } = e as ParleyError
           if (code !== "unauthorized") throw e
-          token = await credentials.renew_(token ?? "", retryAfter)
+          token = await until(signal, () => credentials.renew_(token ?? "", retryAfter))
         }
       }
     },
-    async json_<T>(method: string, path: string, body?: object, query?: Ask["query_"]) {
-      return (await http.ask_(method, path, { body, query_: query })).json_ as T
+    async json_<T>(method: string, path: string, body?: object, ask?: Ask) {
+      return (await http.ask_(method, path, { body, ...ask })).json_ as T
     },
     url_(path, query = {}) {
       const q = new URLSearchParams()
@@ -104,8 +109,8 @@ export function createHttp(url: string, env: Env, credentials: Credentials): Htt
         if (credentials.name_) q.set("name", credentials.name_)
       }
       for (const [name, value] of Object.entries(query))
-        for (const v of [value].flat()) if (v !== undefined) q.append(name, String(v))
-      const text = q.toString().replace(/%(3A|2C|40)/g, decodeURIComponent) // : , @
+        for (const v of [value].flat()) if (v !== undefined) q.append(name, `${v}`)
+      const text = `${q}`
       return http.base_ + path + (text && (path.includes("?") ? "&" : "?") + text)
     },
   }
@@ -118,5 +123,5 @@ function problem(answer: FetchAnswer, text: string, now: number): ParleyError {
   try {
     body = JSON.parse(text) as object
   } catch { /* not parley's: a proxy's page */ }
-  return ParleyError.of({ ...body }, answer.status, Number(after) * 1000 || Date.parse(after) - now)
+  return ParleyError.of({ ...body }, answer.status, +after * 1000 || Date.parse(after) - now)
 }

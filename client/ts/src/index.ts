@@ -6,6 +6,6 @@ export { ParleyError } from "./error.js"
 export type { Part } from "./guard.js"
 export type { Store, Stored } from "./store.js"
 export type {
-  Ack, AppEvent, ChannelEvents, ConnectionState, Data, Draft, Entry, Inbox, InboxEntry, Membership, Message, MessageChanged,
-  Outgoing, Page, Person, Presence, PresenceChange, Reaction, Read, Reset, System, TransportName, Unread, Way, Welcome,
+  Ack, AppEvent, CallOptions, ChannelEvents, ConnectionState, Data, Draft, Entry, EventData, Inbox, InboxEntry, Member, MemberRole, Membership, Message, MessageChanged,
+  Outgoing, Page, Person, Presence, PresenceChange, Reaction, Read, Reset, SavedPosition, System, TransportName, Unread, Way, Welcome,
 } from "./types.js"

@@ -1,8 +1,9 @@
 import type { Channel } from "./channel.js"
+import { until } from "./limit.js"
 import type { Message } from "./types.js"
 
 /** The messages of a channel from now on. See Channel.messages. */
-export function iterate(channel: Channel): AsyncGenerator<Message, void, undefined> {
+export function iterate(channel: Channel, signal?: AbortSignal): AsyncGenerator<Message, void, undefined> {
   const queue: Message[] = []
   let over = false, failure: unknown
   let wake = (): void => {}
@@ -23,20 +24,22 @@ export function iterate(channel: Channel): AsyncGenerator<Message, void, undefin
     }),
   ]
   const all = async function* (): AsyncGenerator<Message, void, undefined> {
-    while (queue.length || !over) {
-      if (queue.length) yield queue.shift()!
-      else await new Promise<void>(resolve => wake = resolve)
+    try {
+      while (queue.length || !over) {
+        if (queue.length) yield queue.shift()!
+        else await until(signal, () => new Promise<void>(resolve => wake = resolve))
+      }
+      if (failure) throw failure
+    } finally {
+      end()
     }
-    if (failure) throw failure
   }()
   // A generator that waits hears of return only when it goes on, one that has not begun never.
-  for (const name of ["return", "throw"] as const) {
-    const own = all[name].bind(all)
-    all[name] = (value: never) => {
-      queue.length = 0
-      end()
-      return own(value)
-    }
+  const own = all.return.bind(all)
+  all.return = value => {
+    queue.length = 0
+    end()
+    return own(value)
   }
   return all
 }

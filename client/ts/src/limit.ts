@@ -17,6 +17,19 @@ export function within<T>(env: Env, work: () => T | Promise<T>, ms = patience): 
   }).finally(late)
 }
 
+/** What `work` brings, unless the signal is aborted before: then `undo` is called, and the signal's reason is the result. */
+export function until<T>(signal: AbortSignal | undefined, work: () => Promise<T>, undo?: () => void): Promise<T> {
+  return signal ? new Promise<T>((resolve, reject) => {
+    const abort = (): void => {
+      undo?.()
+      reject(signal.reason)
+    }
+    if (signal.aborted) return reject(signal.reason)
+    signal.addEventListener("abort", abort)
+    work().then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+  }) : work()
+}
+
 /** A value as JSON. What JSON cannot hold (a bigint, a circle) is refused. */
 export function serialize(value: object): string {
   try {
@@ -28,6 +41,6 @@ export function serialize(value: object): string {
 
 /** Refuses what has more than `most` bytes in UTF-8. */
 export function fits(text = "", most = maxFrame): string {
-  if (new Blob([text]).size > most) throw new ParleyError("too_large", `more than ${most} bytes`, 413)
+  if (new Blob([text]).size > most) throw new ParleyError("too_large", `over ${most} bytes`, 413)
   return text
 }

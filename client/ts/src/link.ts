@@ -7,8 +7,8 @@ import { timer, type Timer } from "./timer.js"
 import type { Host, Open, Stream } from "./stream.js"
 import type { ConnectionState, Frame, Position, Way } from "./types.js"
 
-/** All in milliseconds: how long a transport has to show that it works, at first and at most; */
-const probe = 5_000, longProbe = 20_000
+/** All in milliseconds: how long a transport that is being opened may show nothing; */
+const probe = 5_000
 /** after how long a connection counts as calm; between two looks whether it is alive; */
 const calm = 10_000, beat = 30_000
 /** and when something better is tried, at first and at most. */
@@ -35,7 +35,7 @@ export interface LinkConfig {
 
 interface Attempt {
   way_: Way
-  stream?: Stream
+  stream_?: Stream
   live_?: boolean
   over_?: boolean
   calm_?: boolean
@@ -64,7 +64,7 @@ export interface Link {
   update_(): void
   /**
    * Somebody looks again: tries at once what waits, and asks what is open whether it is
-   * alive. `doubt`: the network or the page was away; what can't be asked is opened anew.
+   * alive. `doubt`: the network or the page was away; what can't be asked is opened again, and the waits begin with short ones.
    */
   wake_(doubt: boolean): void
   /** Begins anew, whatever the state. */
@@ -101,7 +101,7 @@ export function createLink(cfg: LinkConfig): Link {
   const end = (a: Attempt): void => {
     a.over_ = true
     a.timer_()
-    a.stream?.close()
+    a.stream_?.close()
   }
 
   const stop = (state: ConnectionState): void => {
@@ -117,7 +117,7 @@ export function createLink(cfg: LinkConfig): Link {
   const connect = (): void => {
     next()
     const way = order[at]
-    if (!way) return refuse(new ParleyError("bad_request", "no transport is left"))
+    if (!way) return refuse(new ParleyError("bad_request", "no transport"))
     set({ status: "connecting", transport: way, error: link.state.error })
     current = begin(way)
   }
@@ -130,11 +130,12 @@ export function createLink(cfg: LinkConfig): Link {
     const alive_ = (): void => {
       if (!a.over_ && !a.live_) live(a)
     }
-    who.token().catch(() => {}).then(() => { // the application's time is not the transport's
-      if (!a.over_ && !a.live_) a.timer_(Math.min(probe * (1 + waits.tries_), longProbe), () => fail(failure("timeout")))
-    })
+    const hope_ = (): void => {
+      if (!a.over_ && !a.live_) a.timer_(probe, () => fail(failure("timeout")))
+    }
+    who.token().catch(() => {}).then(hope_) // the application's time is not the transport's
     const host: Host = {
-      ...cfg, alive_: alive_,
+      ...cfg, alive_: alive_, hope_: hope_,
       take_: f => {
         alive_()
         if (!a.over_) cfg.take_(f)
@@ -148,7 +149,7 @@ export function createLink(cfg: LinkConfig): Link {
       },
       lost_: fail,
     }
-    a.stream = cfg.ways_[way](host)
+    a.stream_ = cfg.ways_[way](host)
     return a
   }
 
@@ -175,14 +176,14 @@ export function createLink(cfg: LinkConfig): Link {
       if (order.length > 1) cfg.remember_(way)
     }
     who.accepted_(a.token)
-    set({ status: "connected", transport: way, ...roundTrip !== undefined && { roundTrip } })
+    set({ status: "connected", transport: way, roundTrip })
     watch()
     planBetter()
   }
 
   /** Looks now and then whether the connection is alive. */
   const watch = (): void => pulse(beat, () => {
-    current?.stream?.check_?.()
+    current?.stream_?.check_?.()
     watch()
   })
 
@@ -261,13 +262,14 @@ export function createLink(cfg: LinkConfig): Link {
       if (status === "closed" || status === "refused" && !current) return
       if (!wanted().length) stop({ status: "idle" })
       else if (status === "idle") connect()
-      else for (const a of [current, rival]) a?.stream?.update_()
+      else for (const a of [current, rival]) a?.stream_?.update_()
     },
     wake_(doubt) {
+      if (doubt) waits.tries_ = 0 // what is being tried may fail for the last time
       if (link.state.status === "waiting" && !current && env.now() >= notBefore) return connect()
       if (!current?.live_) return
-      current.stream!.check_?.()
-      doubtful = doubt && !current.stream!.send
+      current.stream_!.check_?.()
+      doubtful = doubt && !current.stream_!.send
       if (doubt && at > 0 || doubtful) compete(0)
     },
     reconnect() {
@@ -281,7 +283,7 @@ export function createLink(cfg: LinkConfig): Link {
       if (current) lost(current, failure("gone"))
     },
     send(frame) {
-      const stream = current?.live_ ? current.stream : undefined
+      const stream = current?.live_ ? current.stream_ : undefined
       stream?.send?.(frame)
       return !!stream?.send
     },

@@ -28,7 +28,7 @@ export interface OutboxConfig {
 type AckOrEcho = Omit<Ack, "duplicate"> & Partial<Ack>
 
 interface Item {
-  message: Outgoing // replaced when its state changes
+  message_: Outgoing // replaced when its state changes
   seq?: number // once the store was read
   framed_?: boolean // it is under way as a frame, whose fate is the connection's
   post?: boolean // a frame may be too small for it
@@ -80,12 +80,12 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
   let last = 0 // number
 
   const scope = (user: string): string => `${http.base_} ${user}`
-  const id = ({ message: { channel, key, user } }: Item): string => `${scope(user)} ${channel} ${key}`
+  const id = ({ message_: { channel, key, user } }: Item): string => `${scope(user)} ${channel} ${key}`
   const keep = <T>(what: (store: Store) => Promise<T>): Promise<T | undefined> | undefined =>
     store && guard("storage", () => within(env, async () => what(await store!()))) as Promise<T | undefined>
 
   /** The message is the user's, or of the time before the user was known. */
-  const own = ({ message }: Item): boolean => !message.user || message.user === user()
+  const own = ({ message_: message }: Item): boolean => !message.user || message.user === user()
 
   const laneOf = (channel: string): Lane => {
     let lane = lanes.get(channel)
@@ -93,12 +93,12 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     return lane
   }
 
-  const find = (channel: string, key: string): Item | undefined => laneOf(channel).items_.find(i => i.message.key === key && own(i))
+  const find = (channel: string, key: string): Item | undefined => laneOf(channel).items_.find(i => i.message_.key === key && own(i))
 
   /** Changes a message, keeps it, and tells so. */
   const set = (item: Item, change: Partial<Outgoing>): void => {
-    const { state } = item.message
-    const message = item.message = { ...item.message, ...change }
+    const { state } = item.message_
+    const message = item.message_ = { ...item.message_, ...change }
     item.framed_ &&= message.state === "sent"
     if (restored.has(message.user) && (message.state !== "sent" && state !== "sent" || message.error)) { // being sent changes nothing about it
       const stored = { id: id(item), scope: scope(message.user), seq: item.seq ??= ++last, message }
@@ -108,17 +108,17 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
   }
 
   const remove = (item: Item): void => {
-    const { items_: items } = laneOf(item.message.channel)
+    const { items_: items } = laneOf(item.message_.channel)
     items.splice(items.indexOf(item), 1)
     void keep(s => s.remove(id(item)))
   }
 
   const pump = (lane: Lane): void => {
-    const item = lane.items_.find(i => own(i) && i.message.state !== "failed")
-    if (store && !restored.has(user()) || lane.paused_ || item?.message.state !== "queued") return
+    const item = lane.items_.find(i => own(i) && i.message_.state !== "failed")
+    if (store && !restored.has(user()) || lane.paused_ || item?.message_.state !== "queued") return
     const way = wayNow()
     if (!way) return
-    const { channel, key, text, data, thread } = item.message
+    const { channel, key, text, data, thread } = item.message_
     set(item, { state: "sent" })
     if (way !== "post" && !item.post) try {
       const frame = { type: "message", channel, text, data, thread, key }
@@ -132,24 +132,24 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     } catch { /* by POST, which may be larger */ }
     item.framed_ = false
     const still = (): boolean => lane.items_.includes(item) // it may have come by, and its key be used again
-    http.ask_("POST", "/api/messages", { user: item.message.user, body: { channel_id: channel, text, data, thread, key } }).then(
+    http.ask_("POST", "/api/messages", { user: item.message_.user, body: { channel_id: channel, text, data, thread, key } }).then(
       ({ status, json_: json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
       (e: ParleyError) => still() && refused(item, e))
   }
 
   const acked = (item: Item, { id, timestamp, duplicate = false }: AckOrEcho): void => {
-    const lane = laneOf(item.message.channel)
+    const lane = laneOf(item.message_.channel)
     lane.timer_()
     remove(item)
-    item.message = { ...item.message, state: "acknowledged", id, timestamp, error: undefined }
-    changed(item.message)
+    item.message_ = { ...item.message_, state: "acknowledged", id, timestamp, error: undefined }
+    changed(item.message_)
     item.resolve?.({ id, timestamp, duplicate })
     lane.waits_.tries_ = 0
     pump(lane)
   }
 
   const refused = (item: Item, why: ParleyError): void => {
-    const lane = laneOf(item.message.channel)
+    const lane = laneOf(item.message_.channel)
     lane.timer_()
     if (why.terminal) {
       set(item, { state: "failed", error: { code: why.code, message: why.message } })
@@ -182,7 +182,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
       if (!kept) store = undefined // its numbers are not known
       for (const { seq, message } of kept?.sort((a, b) => b.seq - a.seq) ?? []) {
         if (!find(message.channel, message.key))
-          laneOf(message.channel).items_.unshift({ seq, message: { ...message, user: who, state: message.error ? "failed" : "queued" } })
+          laneOf(message.channel).items_.unshift({ seq, message_: { ...message, user: who, state: message.error ? "failed" : "queued" } })
         last = Math.max(last, seq)
       }
       for (const { items_: items } of lanes.values()) for (const item of items) if (own(item)) set(item, { user: who })
@@ -191,9 +191,9 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     publish(channel, { key = env.unique(), text, data, thread }) {
       const lane = laneOf(channel)
       const known = find(channel, key)
-      if (known?.done && known.message.state !== "failed") return known.done
+      if (known?.done && known.message_.state !== "failed") return known.done
       if (known) remove(known)
-      const item: Item = { message: { channel, key, user: user(), text, thread, state: "queued" } }
+      const item: Item = { message_: { channel, key, user: user(), text, thread, state: "queued" } }
       const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
       done.catch(() => {}) // who does not ask hears it from the outbox event
       lane.items_.push(item)
@@ -208,10 +208,10 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
       }
       return done
     },
-    list_: channel => laneOf(channel).items_.filter(own).map(i => i.message),
+    list_: channel => laneOf(channel).items_.filter(own).map(i => i.message_),
     discard(channel, key) {
       const item = find(channel, key)
-      if (!item || item.message.state === "sent") return false
+      if (!item || item.message_.state === "sent") return false
       remove(item)
       item.reject?.(failure("closed"))
       return true
@@ -223,7 +223,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     refuse_(key, why) {
       for (const channel of lanes.keys()) {
         const item = find(channel, key)
-        if (item?.message.state === "sent") refused(item, why)
+        if (item?.message_.state === "sent") refused(item, why)
       }
     },
     dropped_(why) {

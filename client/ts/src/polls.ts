@@ -82,5 +82,5 @@ export async function pollOnce(host: Pick<Host, "env" | "http_" | "wanted_" | "t
 /** Where a channel stands in `A:42,B:7`. */
 function partOf(cursor: string, channel: string): number {
   const part = cursor.split(",").find(p => p.slice(0, p.lastIndexOf(":")) === channel)
-  return Number(part?.slice(channel.length + 1))
+  return +part!.slice(channel.length + 1)
 }

@@ -27,8 +27,10 @@ export interface Host {
   wanted_(): Position[]
   /** A frame came. The first one proves that the transport works here. */
   take_(frame: Frame): void
-  /** Something came that is no frame. */
+  /** Something came that is not a frame. */
   alive_(): void
+  /** The opening makes progress: it gets its time again. */
+  hope_(): void
   /** A round trip took so many milliseconds. */
   trip_(ms: number): void
   /** What another tab tells of the connection that this one shares. */

@@ -1,8 +1,11 @@
+import type { Channel } from "./channel.js"
 import type { Env } from "./env.js"
 import type { ParleyError } from "./error.js"
+import type { Link } from "./link.js"
+import type { Outbox } from "./outbox.js"
 import type { Host, Stream } from "./stream.js"
 import { timer } from "./timer.js"
-import type { ConnectionState, Frame, Outgoing, Position } from "./types.js"
+import type { Ack, ConnectionState, Frame, Outgoing, Position } from "./types.js"
 
 /** How often the lock may be stolen in a row without a word from the other tabs. */
 const mostSteals = 3
@@ -27,16 +30,16 @@ export interface TabsConfig {
   lead(): void
   /** The channels that other tabs want have changed. */
   wanted_(): void
-  /** Where these channels stand here. */
-  positions_(names: Set<string>): Position[]
-  state(): ConnectionState
+  /** Sends what another tab wants to be sent. */
   send(frame: object): void
-  /** A message that another tab sent is durable. */
-  acked(message: Outgoing): void
+  readonly link_: Link
+  readonly outbox_: Outbox
+  /** The channels that are followed here. */
+  readonly followed_: ReadonlySet<Channel>
   /** The browser does not let the tabs share. */
   fail(why: unknown): void
-  /** Makes an error, of the class that the client's users know. */
-  error(code: string, message: string): ParleyError
+  /** The class of errors that the client's users know: this part of the client may be another file than the one that has it. */
+  readonly error: typeof ParleyError
 }
 
 /**
@@ -70,7 +73,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
   let release = (): void => {}
   let follower: ((note: Note) => void) | undefined
   let steals = 0 // since the last word
-  const timeout = (): ParleyError => cfg.error("timeout", "the tab with the connection did not respond")
+  const timeout = (): ParleyError => new cfg.error("timeout", "the tab with the connection did not respond")
 
   /** An error that is cloned loses its code, so it goes as plain fields. */
   const post = (note: Note): void => {
@@ -112,13 +115,16 @@ export function createTabs(cfg: TabsConfig): Tabs {
   air.onmessage = ({ data }) => {
     const note = data as Note
     steals = 0
-    if ("acked" in note) return cfg.acked(note.acked)
+    if ("acked" in note) return cfg.outbox_.ack_(note.acked.channel, note.acked.key, note.acked as unknown as Ack)
     if (!leads) return follower?.(note)
     if ("send" in note) return cfg.send(note.send)
     if ("bye" in note) wants.delete(note.bye)
     else if ("hi" in note) {
       wants.set(note.hi, note.want)
-      post({ state: cfg.state(), at: cfg.positions_(new Set(note.want)) })
+      post({
+        state: cfg.link_.state,
+        at: [...cfg.followed_].filter(c => note.want.includes(c.name) && c.cursor !== undefined).map(c => c.position_),
+      })
     } else return
     cfg.wanted_()
   }
@@ -157,7 +163,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
         host.shared_({
           ...note.state, leader: false,
           status: status === "idle" || status === "closed" ? "connecting" : status,
-          error: error && cfg.error(error.code, error.message),
+          error: error && new cfg.error(error.code, error.message),
         })
         for (const { name, cursor, epoch } of note.at ?? [])
           host.take_({ type: "welcome", channel: name, cursor, last_id: cursor, epoch, resumed: true })

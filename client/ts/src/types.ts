@@ -15,8 +15,25 @@ export type Data = Record<string, unknown>
 /** One emoji on a message; `users` lists at most 20 of those who gave it. */
 export interface Reaction { count: number; users: string[] }
 
-/** A stored message. One that was deleted has `deleted` and neither text, data nor reactions. */
-export interface Message {
+/** What a call that waits may be given. */
+export interface CallOptions {
+  /** Ends the waiting: the call rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/** Where a channel stands: what to keep, and to pass back when the program starts again. It can be kept as JSON. */
+export interface SavedPosition {
+  /** The id of the last entry that was delivered, 0 for all that is kept; undefined: from now on. */
+  after?: number
+  /** The store in which that id counts. */
+  epoch?: string
+}
+
+/** The names of an application's events, each with the type of its data. */
+export type EventData = Record<string, Data | undefined>
+
+/** A stored message, with data of type D. One that was deleted has `deleted` and neither text, data nor reactions. */
+export interface Message<D extends object = Data> {
   type: "message"
   id: number
   channel: string
@@ -25,7 +42,7 @@ export interface Message {
   name?: string
   /** At most 16 KiB of UTF-8. */
   text?: string
-  data?: Data
+  data?: D
   /** The id of the message that this one replies to. */
   thread?: number
   /** How many replies there are, if it was asked for by `thread`. */
@@ -40,7 +57,7 @@ export interface Message {
 }
 
 /** An entry of the log that changed an earlier message. */
-export interface MessageChanged {
+export interface MessageChanged<D extends object = Data> {
   type: "message-changed"
   id: number
   channel: string
@@ -51,14 +68,14 @@ export interface MessageChanged {
   of: number
   change: "edit" | "delete" | "reaction"
   /** The message as it was after this change. */
-  message: Message
+  message: Message<D>
 }
 
 /** What has an id, is stored, and is delivered once and in order. */
-export type Entry = Message | MessageChanged
+export type Entry<D extends object = Data> = Message<D> | MessageChanged<D>
 
 /** What is to be published: text, data or both. `key` (≤ 128 bytes) is made if it is left out. */
-export type Draft = ({ text: string; data?: Data } | { text?: undefined; data: Data }) & { thread?: number; key?: string }
+export type Draft<D extends object = Data> = ({ text: string; data?: D } | { text?: undefined; data: D }) & { thread?: number; key?: string }
 
 /** Says that a message is durable. `duplicate`: its key was used before, this is the first message. */
 export interface Ack { id: number; timestamp: number; duplicate: boolean }
@@ -68,12 +85,12 @@ export interface Ack { id: number; timestamp: number; duplicate: boolean }
  * answer yet), `acknowledged` (durable; `id` and `timestamp` are there) or `failed`
  * (refused for good; `error` says why, and publishing again with its key tries again).
  */
-export interface Outgoing {
+export interface Outgoing<D extends object = Data> {
   readonly channel: string
   readonly key: string
   readonly user: string
   readonly text?: string
-  readonly data?: Data
+  readonly data?: D
   readonly thread?: number
   readonly state: "queued" | "sent" | "acknowledged" | "failed"
   readonly error?: { readonly code: string; readonly message: string }
@@ -118,7 +135,9 @@ export interface Read { type: "read"; channel: string; user: string; id: number 
 export interface PresenceChange { type: "presence"; channel: string; joined?: string[]; left?: string[]; count: number }
 
 /** An application's own event. It is not stored and may be dropped. */
-export interface AppEvent { type: "event"; event: string; channel: string; user: string; data?: Data }
+export type AppEvent<E extends object = EventData> = {
+  [K in keyof E & string]: { type: "event"; event: K; channel: string; user: string; name?: string } & (undefined extends E[K] ? { data?: E[K] } : { data: E[K] })
+}[keyof E & string]
 
 /** A line of text from the server, such as "alice disconnected". */
 export interface System { type: "system"; channel: string; text: string; user?: string }
@@ -136,12 +155,18 @@ export interface Presence {
   truncated: boolean
 }
 
+/** What a member may do: `owner` and `admin` administer, `reader` does not write. */
+export type MemberRole = "owner" | "admin" | "member" | "reader"
+
+/** A member of a channel. `joined`: seconds since 1970. */
+export interface Member { user: string; role: MemberRole; read_id: number; joined: number }
+
 /** One of the caller's channels. `last_id` is its head, `read_id` the caller's read pointer. */
 export interface InboxEntry {
   channel: string
   title?: string
   kind?: "public" | "members"
-  role?: "owner" | "admin" | "member" | "reader"
+  role?: MemberRole
   last_id?: number
   unread?: number
   mentions?: number
@@ -158,7 +183,7 @@ export interface Inbox { channels: InboxEntry[]; next?: string }
  * A page of history, ascending. Give `before` to the next call while there is `more`. It shows all
  * changes up to the entry `last`, and maybe later ones.
  */
-export interface Page { messages: Message[]; before: number; more: boolean; last: number }
+export interface Page<D extends object = Data> { messages: Message<D>[]; before: number; more: boolean; last: number }
 
 /** How the client is connected. */
 export interface ConnectionState {
@@ -180,23 +205,23 @@ export interface ConnectionState {
 }
 
 /** What a channel tells, by name. */
-export interface ChannelEvents {
+export interface ChannelEvents<D extends object = Data, E extends object = EventData> {
   /** A new message. `subscribe` is the same. */
-  message: Message
+  message: Message<D>
   /** A message was edited, deleted or reacted to. */
-  changed: MessageChanged
+  changed: MessageChanged<D>
   "user-joined": Person
   "user-left": Person
   presence: PresenceChange
   typing: Person
   read: Read
-  event: AppEvent
+  event: AppEvent<E>
   system: System
   reset: Reset
   subscribed: Welcome
   state: ConnectionState
   /** One of this client's messages changed its state. */
-  outbox: Outgoing
+  outbox: Outgoing<D>
   /** The server does not let the caller follow this channel. A new listener asks again. */
   refused: ParleyError
   /** On a user's own channel only, as the two below: see `Client.notifications`. */

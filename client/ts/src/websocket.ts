@@ -6,7 +6,7 @@ import { timer } from "./timer.js"
 import type { Frame } from "./types.js"
 
 /** After so long without a word from the server it is asked, and then has so long to answer, in milliseconds. */
-const answerLimit = 10_000
+const answerLimit = 5_000
 /** What subscriptions and pings of this client have as key, so that no message's key is like them. */
 const mark = "\x01"
 const codes: Record<number, string> = { 4401: "unauthorized", 4403: "forbidden", 4429: "rate_limited" }
@@ -94,6 +94,7 @@ export function openWebSocket(host: Host): Stream {
     if (closed) return
     const ticket = token && (await http.json_<{ ticket: string }>("POST", "/api/tickets")).ticket
     if (closed) return
+    host.hope_()
     const ws = socket = new env.WebSocket!(http.url_("/ws", { ticket }).replace(/^http/, "ws"))
     ws.onopen = () => {
       open = true
@@ -101,10 +102,10 @@ export function openWebSocket(host: Host): Stream {
       check()
       update()
     }
-    ws.onmessage = ({ data }) => receive(JSON.parse(data as string) as Frame) // without a sub-protocol all frames are text
+    ws.onmessage = ({ data }: { data: unknown }) => receive(JSON.parse(data as string) as Frame) // without a sub-protocol all frames are text
     ws.onerror = () => {} // onclose follows
-    ws.onclose = ({ code, reason }) =>
-      lost(said ?? new ParleyError(codes[code] ?? (code < 4400 ? "gone" : "bad_request"), reason || `closed with ${code}`, code))
+    ws.onclose = ({ code, reason }: { code: number; reason: string }) =>
+      lost(said ?? new ParleyError(codes[code] ?? (code < 4400 ? "gone" : "bad_request"), reason || `closed: ${code}`, code))
   }
 
   dial().catch(lost)

@@ -213,16 +213,17 @@ test("what can be done in a channel is asked as the contract says", async () => 
   await client.inbox({ next: "x" })
   await client.request("PUT", "/api/channels/team:a/mute", { muted: true })
   await client.request("GET", "/api/channels/team:a/members?limit=5")
-  room.typing() // there is no connection to send it over
+  room.typing()
+  await settle()
   const base = "/api/messages/team%3Aa/7", about = "/api/channels/team%3Aa"
   assert.deepEqual(env.requests.map(r => [r.method, r.path, r.body]), [
     ["PATCH", base, { text: "new" }], ["DELETE", base, undefined],
     ["PUT", `${base}/reactions/%F0%9F%91%8D`, undefined], ["DELETE", `${base}/reactions/%F0%9F%91%8D`, undefined],
-    ["GET", `${about}/presence`, undefined], ["POST", `${about}/events`, { event: "score", data: { home: 1 } }],
+    ["GET", `${about}/presence`, undefined], ["POST", `${about}/events`, { type: "event", channel: "team:a", event: "score", data: { home: 1 } }],
     ["POST", `${about}/read`, { id: 9 }], ["GET", "/api/channels", undefined], ["PUT", "/api/channels/team:a/mute", { muted: true }],
-    ["GET", "/api/channels/team:a/members", undefined],
+    ["GET", "/api/channels/team:a/members", undefined], ["POST", `${about}/typing`, { type: "typing", channel: "team:a" }],
   ])
-  assert.equal(env.requests.at(-1)!.query.get("limit"), "5")
+  assert.equal(env.requests.at(-2)!.query.get("limit"), "5")
   assert.ok(env.requests.every(r => r.query.get("user") === "alice"))
   client.close()
 })
@@ -336,16 +337,6 @@ for (const begun of [false, true]) {
     client.close()
   })
 }
-
-test("throw into the iterator ends it as return does", async () => {
-  const env = new FakeEnv()
-  const client = new Client("http://parley.test", { env })
-  const it = client.channel("general").messages()
-  await assert.rejects(it.throw(new Error("enough")), { message: "enough" })
-  await env.advance(0)
-  assert.equal(client.state.status, "idle")
-  client.close()
-})
 
 test("history that ends before a subscription begins leaves no gap between them", async () => {
   const env = new FakeEnv()

@@ -191,12 +191,12 @@ for (const [api, break_] of Object.entries(faults)) for (const fault of ["missin
 test("two tabs whose broadcasts die do not take the connection from each other for ever", async () => {
   const browser = new Browser()
   const tabs = ["a", "b"].map(name => browser.tab(name))
+  const servers = tabs.map(serve)
   const clients = tabs.map(env => {
     const client = new Client("http://parley.test", { env, user: "alice", shareTabs: true })
     client.channel("general").subscribe(() => {})
     return client
   })
-  const servers = tabs.map(serve)
   for (const env of tabs) env.frozen = true
   for (let i = 0; i < 120; i++) for (const env of tabs) await env.advance(500)
   const before = tabs.map(env => env.sockets.length)

@@ -1,27 +1,39 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { answer, FakeEnv, problem, settle } from "./fake.js"
+import { answer, Body, FakeEnv, problem, settle } from "./fake.js"
 import { follow, held } from "./follow.js"
 
-test("one forbidden channel of many is found, told and left out", async () => {
-  const env = new FakeEnv()
-  env.serve = r => {
-    const channels = r.query.getAll("channel_id")
-    if (channels.includes("secret")) return problem(403, "forbidden")
-    return r.path === "/api/messages" ? answer(200, []) : r.query.get("timeout") === "0" ? answer(200, held) : null
+test("the channel because of which many are refused is told and left out, one after the other", async () => {
+  for (const way of ["sse", "long-poll"] as const) {
+    const env = new FakeEnv()
+    const bad: Record<string, string> = { secret: "forbidden", "a b": "bad_channel" }
+    env.serve = r => {
+      const channel = r.query.getAll("channel_id").find(c => bad[c])
+      if (channel) return problem(bad[channel] === "forbidden" ? 403 : 400, bad[channel]!, {}, { channel })
+      return way === "sse" ? new Body(r.signal).answer() : r.query.get("timeout") === "0" ? answer(200, held) : null
+    }
+    const { client, told } = follow(env, { transports: [way] }, 0)
+    const refused: string[] = []
+    for (const name of Object.keys(bad)) {
+      client.channel(name).subscribe(() => {})
+      client.channel(name).on("refused", e => refused.push(`${name}: ${e.code}`))
+    }
+    for (let i = 0; i < 3; i++) await env.advance(0)
+    assert.deepEqual([refused, told], [["secret: forbidden", "a b: bad_channel"], []])
+    assert.equal(client.channel("secret").refused?.code, "forbidden")
+    assert.notEqual(client.state.status, "refused")
+    assert.deepEqual(env.requests.at(-1)!.query.getAll("channel_id"), ["general"])
+    assert.equal(env.requests.length, way === "sse" ? 3 : 4) // each is found by one answer
+    client.close()
   }
-  const { client, told } = follow(env, { transports: ["long-poll"] }, 0)
-  const refused: string[] = []
-  const secret = client.channel("secret")
-  const off = secret.subscribe(() => {})
-  secret.on("refused", e => refused.push(e.message))
+})
+
+test("a channel that is followed alone is refused also if the answer does not name it", async () => {
+  const env = new FakeEnv()
+  env.serve = () => problem(403, "forbidden")
+  const { client, told } = follow(env, { transports: ["sse"] }, 0)
   await env.advance(0)
-  await env.advance(0)
-  assert.deepEqual([refused, told], [["refused: forbidden"], []])
-  assert.equal(secret.refused?.code, "forbidden")
-  assert.equal(client.state.status, "connected")
-  assert.deepEqual(env.requests.at(-1)!.query.getAll("channel_id"), ["general"])
-  off()
+  assert.deepEqual(told, ["refused forbidden"])
   client.close()
 })
 

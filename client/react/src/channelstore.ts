@@ -29,7 +29,7 @@ export class ChannelStore extends Store<ChannelState> {
   readonly #reactions: ReactionView
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>()
   #before: number | undefined // where older history goes on; undefined: nothing is loaded
-  #asked: symbol | undefined // the question for history that is under way
+  #asked: Promise<void> | undefined // the question for history that counts, while it is under way
 
   constructor(client: Client, name: string, limit: number) {
     const room = client.channel(name)
@@ -40,20 +40,23 @@ export class ChannelStore extends Store<ChannelState> {
     this.#reactions = new ReactionView((method, path) => client.request(method, path), room, () => this.#show([...this.#view.messages]))
   }
 
-  /** Fetches the page before what is loaded. */
-  readonly loadMore = async (): Promise<void> => {
-    const asked = this.#asked = Symbol()
+  /** Fetches the page before what is loaded. While one is being fetched, that is the one. */
+  readonly loadMore = (): Promise<void> => this.#asked ?? this.#load()
+
+  #load(): Promise<void> {
     const take = this.#view.asking()
     this.set({ loading: true })
-    try {
-      const page = await this.#room.history({ before: this.#before, limit: this.#limit })
+    const done = (change: Partial<ChannelState>): void => {
+      if (asked !== this.#asked) return // a reset came, which asks again
+      this.#asked = undefined
+      this.set({ ...change, loading: false })
+    }
+    const asked = this.#asked = this.#room.history({ before: this.#before, limit: this.#limit }).then(page => {
       if (asked !== this.#asked || !take(page)) return
       this.#before = page.before
-      this.#show()
-      this.set({ more: page.more, loading: false, error: undefined })
-    } catch (e) {
-      if (asked === this.#asked) this.set({ loading: false, error: e as Error })
-    }
+      done({ messages: this.#view.messages, more: page.more, error: undefined })
+    }).catch((e: Error) => done({ error: e }))
+    return asked
   }
 
   /** Whether the user has given a message this reaction. Where more than twenty have, the server is asked once, and the store changes when it answers. */
@@ -91,7 +94,7 @@ export class ChannelStore extends Store<ChannelState> {
     this.#reactions.clear()
     this.#before = undefined
     this.set({ messages: [], pending: this.#room.outbox, more: false })
-    void this.loadMore()
+    void this.#load()
   }
 
   #show(messages = this.#view.messages): void {

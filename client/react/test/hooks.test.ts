@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { createElement, StrictMode, type ReactElement } from "react"
 import { act, create, type ReactTestRenderer } from "react-test-renderer"
 import { Client } from "@parley/client"
-import { ParleyProvider, useChannel, useConnection, useParley, usePresence, useUnread } from "../src/index.js"
+import { ParleyProvider, useChannel, useConnection, useMessages, useParley, usePresence, useTyping, useUnread, type MessagesHook, type TypingHook } from "../src/index.js"
 import { answer, FakeEnv, settle } from "../../ts/test/fake.js"
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
@@ -216,6 +216,77 @@ test("another user sees nothing of what the one before was shown", async () => {
   await step(11_000)
   await act(async () => { env.socket.welcome(); await settle() })
   assert.equal(JSON.stringify(tree.toJSON()), '"for bob of-bob"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("useMessages pages up to the beginning, one page at a time however often it is asked", async () => {
+  const env = new FakeEnv()
+  env.serve = r => {
+    const before = Number(r.query.get("before") ?? 8), limit = Number(r.query.get("limit"))
+    const ids = Array.from({ length: limit }, (_, i) => before - limit + i).filter(id => id > 0)
+    return answer(200, ids.map(id => message(id)), { "Parley-Last-Id": "7", "Parley-Epoch": "e1" })
+  }
+  let hook!: MessagesHook<{ n: number }>
+  const { client, tree, step, text } = await render(env, () => {
+    hook = useMessages("general", { limit: 3 })
+    return hook.messages.map(m => m.id).join(" ") + (hook.more ? " …" : "")
+  })
+  await step(() => env.socket.welcome({ general: 7 }))
+  assert.equal(text(), '"5 6 7 …"')
+  const { loadMore } = hook
+  await step(() => {
+    assert.equal(loadMore(), loadMore())
+    assert.equal(hook.loading, false) // as of the last rendering
+  })
+  assert.equal(text(), '"2 3 4 5 6 7 …"')
+  await step(() => env.socket.receive(message(8)))
+  await step(() => void hook.loadMore())
+  assert.equal(text(), '"1 2 3 4 5 6 7 8"')
+  assert.equal(hook.loadMore, loadMore)
+  assert.equal(env.requests.filter(r => r.path === "/api/messages").length, 3)
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("useMessages: a page that a reset overtakes is not shown", async () => {
+  const env = new FakeEnv()
+  const late: ((a: ReturnType<typeof answer>) => void)[] = []
+  env.serve = r => r.query.has("before") ? answer(200, []) : new Promise(resolve => late.push(resolve))
+  const { client, tree, step, text } = await render(env, () => {
+    const { messages, loading } = useMessages("general")
+    return messages.map(m => m.text).join(" ") + (loading ? " loading" : "")
+  })
+  await step(() => env.socket.welcome({ general: 1 }))
+  await step(() => env.socket.receive({ type: "reset", channel: "general", reason: "expired", first_id: 9, last_id: 9 }))
+  assert.equal(late.length, 2)
+  await step(() => late[0]!(answer(200, [message(1)], { "Parley-Last-Id": "1", "Parley-Epoch": "e1" })))
+  assert.equal(text(), '" loading"')
+  await step(() => late[1]!(answer(200, [message(9)], { "Parley-Last-Id": "9", "Parley-Epoch": "e1" })))
+  assert.equal(text(), '"m9"')
+  await act(async () => tree.unmount())
+  client.close()
+})
+
+test("useTyping tells who types for four seconds, tells the others, and does not render for messages", async () => {
+  const env = new FakeEnv()
+  env.serve = () => answer(200, [], { "Parley-Last-Id": "0", "Parley-Epoch": "e1" })
+  let hook!: TypingHook, rendered = 0
+  const { client, tree, step, text } = await render(env, () => {
+    rendered++
+    hook = useTyping("general")
+    return hook.users.join(" ") || "nobody"
+  })
+  await step(() => env.socket.welcome())
+  await step(() => hook.typing())
+  assert.equal(env.socket.of("typing").length, 1)
+  const before = rendered
+  await step(() => env.socket.receive(message(1, { user: "carol" })))
+  assert.equal(rendered, before)
+  await step(() => env.socket.receive({ type: "typing", user: "bob", channel: "general" }))
+  assert.equal(text(), '"bob"')
+  await step(() => env.socket.receive(message(2)))
+  assert.equal(text(), '"nobody"')
   await act(async () => tree.unmount())
   client.close()
 })

@@ -36,8 +36,9 @@ func ParseChannel(s string) (ChannelID, error) {
 	}
 	c := ChannelID(strings.Clone(s))
 	if _, _, n := c.pairs(); n > 1 {
-		return "", &Error{Code: CodeBadChannel, Channel: c, Detail: fmt.Sprintf("the direct channel %s can be of several pairs of users", quote(s)),
-			Hint: "users whose names have colons need a channel of another name"}
+		return "", &Error{Code: CodeBadChannel, Channel: c,
+			Detail: fmt.Sprintf("the direct channel %s can be of several pairs of users", quote(s)),
+			Hint:   "users whose names have colons need a channel of another name"}
 	}
 	return c, nil
 }

@@ -25,8 +25,9 @@ func TestADirectNameThatFitsSeveralPairsIsRefused(t *testing.T) {
 // A request may name several channels: the error says which one is not good.
 func TestBadChannelIsNamed(t *testing.T) {
 	for _, name := range []string{"a b", "..", "@", "dm:a:b:c"} {
-		if _, err := parley.ParseChannel(name); parley.AsError(err).Code != parley.CodeBadChannel || parley.AsError(err).Channel != parley.ChannelID(name) {
-			t.Errorf("%q: %v names %q", name, err, parley.AsError(err).Channel)
+		_, err := parley.ParseChannel(name)
+		if e := parley.AsError(err); e.Code != parley.CodeBadChannel || e.Channel != parley.ChannelID(name) {
+			t.Errorf("%q: %v names %q", name, err, e.Channel)
 		}
 	}
 }

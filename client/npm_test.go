@@ -104,9 +104,10 @@ func TestReactHooks(t *testing.T) {
 // TestThePackages: what npm would publish is what users need, and refers to nothing of
 // this machine.
 func TestThePackages(t *testing.T) {
-	allowed := regexp.MustCompile(`^(dist/\w+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$`)
+	allowed := regexp.MustCompile(`^(dist/(cjs/)?\w+\.(js|d\.ts)|dist/cjs/package\.json|package\.json|README\.md|LICENSE)$`)
+	testenv.Need(t, "typescript")
 	for _, dir := range []string{"ts", "react"} { // in the order of their dependence
-		compile(t, dir, "tsconfig.build.json", "dist")
+		run(t, dir, nil, "npm", "run", "--silent", "build")
 		var packed []struct{ Files []struct{ Path string } }
 		if err := json.Unmarshal([]byte(run(t, dir, nil, "npm", "pack", "--dry-run", "--json", "--ignore-scripts")), &packed); err != nil ||
 			len(packed) != 1 {
@@ -118,7 +119,9 @@ func TestThePackages(t *testing.T) {
 				t.Errorf("%s: the package holds %s", dir, f.Path)
 			}
 		}
-		for _, want := range []string{"dist/index.js", "dist/index.d.ts", "package.json", "README.md"} {
+		for _, want := range []string{
+			"dist/index.js", "dist/index.d.ts", "dist/cjs/index.js", "dist/cjs/package.json", "package.json", "README.md",
+		} {
 			if !slices.Contains(names, want) {
 				t.Errorf("%s: the package lacks %s", dir, want)
 			}
@@ -129,6 +132,11 @@ func TestThePackages(t *testing.T) {
 				t.Fatal(err)
 			}
 			return b
+		}
+		for _, field := range []string{"homepage", "repository", "bugs", "license"} {
+			if !bytes.Contains(read("package.json"), []byte(`"`+field+`": `)) {
+				t.Errorf("%s/package.json has no %s", dir, field)
+			}
 		}
 		if bytes.Contains(read("package.json"), []byte(`"dependencies": {`)) {
 			t.Errorf("%s has a run-time dependency", dir)

@@ -2,7 +2,7 @@
 // subscribe, publish, close, and resume from the position that was kept. Prints the transport of each connection.
 module.exports = async ({ Client, ParleyError }, { join, members }, url, env) => {
   for (const transport of env ? ['websocket', 'sse'] : ['sse', 'long-poll']) {
-    const name = `story:${process.pid}:${transport}`
+    const name = `story:${process.pid}:${transport}:${!!env}`
     const open = () => new Client(url, { user: 'alice', transports: [transport], env })
     const heard = []
     const first = open()

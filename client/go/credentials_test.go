@@ -20,12 +20,14 @@ func tokenOf(n int, life time.Duration) string {
 // issuer is the application's part: each call gives another token.
 type issuer struct {
 	life  time.Duration
+	takes time.Duration // each call
 	calls int
 	err   error
 }
 
 func (i *issuer) get(context.Context) (string, error) {
 	i.calls++
+	time.Sleep(i.takes)
 	return tokenOf(i.calls, i.life), i.err
 }
 
@@ -88,7 +90,7 @@ func TestTokenIsKeptWhileNoOtherCanBeGot(t *testing.T) {
 func TestRefusedTokenHasOneSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		i := &issuer{life: time.Hour}
+		i := &issuer{life: time.Hour, takes: time.Second}
 		c := i.credentials()
 		first := mustToken(t, c, "")
 		var got []string
@@ -131,13 +133,17 @@ func TestCallsForATokenSlowDown(t *testing.T) {
 		}
 		for bound := time.Second; bound <= 8*time.Second; bound *= 2 {
 			began := time.Now()
-			_, _ = c.token(t.Context(), "", bound/2)
-			if d := time.Since(began); d < bound/2 || d > bound {
-				t.Fatalf("waited %v, not %v to %v", d, bound/2, bound)
+			_, _ = c.token(t.Context(), "", 0)
+			if d := time.Since(began); d == 0 || d > bound {
+				t.Fatalf("waited %v, want some time up to %v", d, bound)
 			}
 		}
-		time.Sleep(tokenCalm + time.Millisecond)
 		began := time.Now()
+		if _, _ = c.token(t.Context(), "", time.Minute); time.Since(began) != time.Minute {
+			t.Fatalf("waited %v though the server asked for a minute", time.Since(began))
+		}
+		time.Sleep(tokenCalm + time.Millisecond)
+		began = time.Now()
 		if _, _ = c.token(t.Context(), "", 0); time.Since(began) != 0 {
 			t.Fatalf("waited %v after a calm", time.Since(began))
 		}

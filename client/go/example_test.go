@@ -28,7 +28,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		fmt.Printf("%s: %s\n", m.User, m.Text)
-		break // it would go on for ever, over any number of connections
+		break // the loop has no end of its own: it continues over any number of connections
 	}
 	// Output:
 	// message 1 is durable

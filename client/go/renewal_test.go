@@ -132,6 +132,15 @@ func TestExpiredSocketIsReplaced(t *testing.T) {
 	defer s.Close()
 	wantIDs(t, s, 1, 1)
 	f.expire()
+	for {
+		e, err := s.Next(ctxFor(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Welcome != nil {
+			break
+		}
+	}
 	f.add(1)
 	wantIDs(t, s, 2, 2)
 }

@@ -51,7 +51,7 @@ type renewable interface {
 	renew(ctx context.Context) error
 }
 
-// errOutdated ends a stream that has the token of before.
+// errOutdated ends a stream whose token has a successor.
 var errOutdated = errors.New("the stream has an old token")
 
 // Open begins to read a channel over one transport. ctx bounds the opening only.

@@ -82,10 +82,10 @@ func AsError(err error) *Error {
 		return e
 	}
 	e := &Error{Code: CodeUnavailable, RetryAfter: time.Second, Err: err,
-		Detail: "the store does not answer", Hint: "try again; with the same key that is safe"}
+		Detail: "the store did not respond", Hint: "try again; with the same key that is safe"}
 	switch {
 	case errors.Is(err, ErrUnknown):
-		e.Detail = "the store did not confirm in time; the message may be there"
+		e.Detail = "the store did not confirm in time; the message may have been stored"
 	case errors.Is(err, ErrUnavailable):
 		e.Detail = "the store does not take messages now; the message was not stored"
 		e.RetryAfter = 2 * time.Second

@@ -158,7 +158,7 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	user, err := parley.ParseUser(claims.Subject)
 	switch {
 	case claims.Subject == "" || user == parley.Guest:
-		return access.Caller{}, refuse("the token's sub names nobody", "put a user's name into sub")
+		return access.Caller{}, refuse("the token's sub claim is empty or guest", "put a user's name into sub")
 	case err != nil: // the credentials are good, and another token of the kind would be no better
 		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name",
 			Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
@@ -184,8 +184,8 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	return c, nil
 }
 
-var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not yet got the keys that tokens are checked with",
-	Hint: "come back after the time it gives", RetryAfter: 5 * time.Second}
+var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not fetched its token keys yet",
+	Hint: "retry after the given delay", RetryAfter: 5 * time.Second}
 
 // keyless reports whether the public keys could not be fetched since the start.
 func (t *tokens) keyless() bool {

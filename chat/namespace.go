@@ -85,7 +85,7 @@ func (n *Namespace) check() error {
 	case n.Publish != "" && n.Publish != parley.RoleMember && n.Publish != parley.RoleAdmin && n.Publish != parley.RoleOwner:
 		return fmt.Errorf("publish can't be %q: member, admin or owner", n.Publish)
 	case n.Retention.Messages < 0 || n.Retention.Seconds < 0 || n.MaxText < 0 || n.MaxData < 0 || n.Each < 0 || n.Batch < 0:
-		return fmt.Errorf("a limit can't be less than nothing")
+		return fmt.Errorf("a limit must not be negative")
 	case n.Each > 0 && n.Batch > 0 && n.Batch < n.Each:
 		return fmt.Errorf(
 			"presence: batch %d is less than each %d: say how large a channel may be for each coming to be told, then for names", n.Batch,

@@ -121,7 +121,7 @@ func (c *patient) ReadFrom(r io.Reader) (int64, error) {
 }
 
 var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left",
-	Hint: "come back after the time in Retry-After", RetryAfter: 5 * time.Second}
+	Hint: "retry after the time in Retry-After", RetryAfter: 5 * time.Second}
 
 // turnAway answers with an error whatever is asked. It waits a little for the request: a
 // client takes an answer that comes first for none.

@@ -16,11 +16,11 @@ const shedAt = 0.9
 func (d *Door) Refusal(streams int) *parley.Error {
 	refuse := func(reason, detail string) *parley.Error {
 		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail,
-			Hint: "come back after the time in Retry-After"}
+			Hint: "retry after the time in Retry-After"}
 	}
 	switch {
 	case d.cfg.MaxStreams > 0 && streams >= d.cfg.MaxStreams:
-		return refuse("connections", fmt.Sprintf("the server has the %d connections it may have", d.cfg.MaxStreams))
+		return refuse("connections", fmt.Sprintf("the server has reached its limit of %d connections", d.cfg.MaxStreams))
 	case d.short.Load():
 		return refuse("memory", "the server is short of memory")
 	}

@@ -151,7 +151,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("a channel can't be of the kind %.40q", *in.Kind),
 			Hint: "public or members"}
 	case keep != nil && (keep.Messages < 0 || keep.Seconds < 0):
-		return bad("retention can't be less than nothing")
+		return bad("retention must not be negative")
 	case in.Title != nil && len(*in.Title) > 1024 || in.Topic != nil && len(*in.Topic) > 4096:
 		return &parley.Error{Code: parley.CodeTooLarge, Detail: "the title or the topic is too long", Hint: "at most 1 KiB and 4 KiB"}
 	}

@@ -150,7 +150,7 @@ func TestARefusedStreamIsADrainingEvent(t *testing.T) {
 	s.ways.Drain(func() time.Duration { return 1500 * time.Millisecond })
 	a := s.get("/api/stream/general")
 	want := "retry: 1500\nevent: draining\ndata: " +
-		`{"type":"draining","code":"draining","detail":"the server is going down","hint":"come back after the time it gives",` +
+		`{"type":"draining","code":"draining","detail":"the server is shutting down","hint":"retry after the given delay",` +
 		`"retry_after_ms":1500}` + "\n\n"
 	if a.is(t, 200, ""); a.body != want {
 		t.Errorf("%q, want %q", a.body, want)

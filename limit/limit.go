@@ -96,16 +96,16 @@ func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parle
 	}
 	now := l.now()
 	if wait := l.users.spend(user, now, int64(n)); wait > 0 {
-		return refuse("rate_user", fmt.Sprintf("%s sends too much", user), wait)
+		return refuse("rate_user", fmt.Sprintf("too many messages from %s", user), wait)
 	}
 	if wait := l.addresses.spend(ip, now, int64(n)); wait > 0 {
-		return refuse("rate_ip", "too much comes from your address", wait)
+		return refuse("rate_ip", "too many messages from your address", wait)
 	}
 	if channel == "" {
 		return nil
 	}
 	if wait := l.channels.spend(channel, now, int64(n)); wait > 0 {
-		return refuse("rate_channel", fmt.Sprintf("too much is sent in %s", channel), wait)
+		return refuse("rate_channel", fmt.Sprintf("too many messages in %s", channel), wait)
 	}
 	return nil
 }
@@ -118,10 +118,10 @@ func (l *Limiter) AllowRead(user parley.UserID, ip netip.Addr, units int) *parle
 	}
 	now := l.now()
 	if wait := l.userReads.spend(user, now, int64(units)); wait > 0 {
-		return refuse("reads_user", fmt.Sprintf("%s asks for too much", user), wait)
+		return refuse("reads_user", fmt.Sprintf("too many reads by %s", user), wait)
 	}
 	if wait := l.ipReads.spend(ip, now, int64(units)); wait > 0 {
-		return refuse("reads_ip", "too much is asked for from your address", wait)
+		return refuse("reads_ip", "too many reads from your address", wait)
 	}
 	return nil
 }
@@ -220,6 +220,6 @@ func refuse(reason, detail string, wait time.Duration) *parley.Error {
 		Reason:     reason,
 		Detail:     detail,
 		RetryAfter: wait,
-		Hint:       "come back after the time it gives",
+		Hint:       "retry after the given delay",
 	}
 }

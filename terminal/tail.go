@@ -58,7 +58,7 @@ func Tail(ctx context.Context, cfg TailConfig) error {
 		}
 		if e.Type == "welcome" && lost {
 			lost = false
-			fmt.Fprintf(cfg.Stderr, "parley: connected again, after message %d\n", *sub.Position().After)
+			fmt.Fprintf(cfg.Stderr, "parley: reconnected after message %d\n", *sub.Position().After)
 		}
 		if err := cfg.write(e); err != nil {
 			return fmt.Errorf("write: %w", err)
@@ -135,11 +135,11 @@ func (cfg *TailConfig) entry(m *client.Message, note string) string {
 func resetText(r *client.Reset) string {
 	switch r.Reason {
 	case "expired":
-		return fmt.Sprintf("older messages are no longer kept; going on from %d", r.First)
+		return fmt.Sprintf("older messages are no longer kept; continuing from %d", r.First)
 	case "ahead":
-		return fmt.Sprintf("the server has fewer messages than were seen; going on after %d", r.Last)
+		return fmt.Sprintf("the server has fewer messages than were seen; continuing after %d", r.Last)
 	}
-	return fmt.Sprintf("the server's store began anew; going on after %d", r.Last)
+	return fmt.Sprintf("the server's store began again; continuing after %d", r.Last)
 }
 
 func (cfg *TailConfig) dim(s string) string  { return cfg.paint("\x1b[2m", s) }

@@ -105,7 +105,7 @@ func TestTailJSONIsOneObjectPerLine(t *testing.T) {
 	if out != want {
 		t.Errorf("got\n%s, want\n%s", out, want)
 	}
-	if !strings.Contains(errs, "parley: older messages are no longer kept; going on from 7\n") {
+	if !strings.Contains(errs, "parley: older messages are no longer kept; continuing from 7\n") {
 		t.Errorf("stderr %q", errs)
 	}
 }
@@ -115,7 +115,7 @@ func TestTailTellsTroubleInOneSentence(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(errs), "\n")
 	if len(lines) != 3 ||
 		!strings.HasPrefix(lines[0], "parley: no connection over sse (the server ended the stream); trying again in 0.") ||
-		lines[1] != "parley: connected again, after message 0" {
+		lines[1] != "parley: reconnected after message 0" {
 		t.Errorf("stderr %q", lines)
 	}
 }

@@ -73,8 +73,8 @@ func (t *Transports) refusalLocked() *parley.Error {
 }
 
 func goingDown(retry time.Duration) *parley.Error {
-	return &parley.Error{Code: parley.CodeDraining, RetryAfter: retry, Detail: "the server is going down",
-		Hint: "come back after the time it gives"}
+	return &parley.Error{Code: parley.CodeDraining, RetryAfter: retry, Detail: "the server is shutting down",
+		Hint: "retry after the given delay"}
 }
 
 // Spread returns retry times between one and at most limit seconds.

@@ -13,8 +13,8 @@ import (
 
 // Config of Transports. The zero value works.
 type Config struct {
-	HeartbeatInterval time.Duration // a silent client is asked for a sign of life; 30 s
-	HeartbeatTimeout  time.Duration // and taken for dead; 90 s
+	HeartbeatInterval time.Duration // a client that was silent for so long is pinged; 30 s
+	HeartbeatTimeout  time.Duration // and closed after so long; 90 s
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
 	Comment           time.Duration // a quiet event stream gets a comment; 20 s
 

@@ -81,9 +81,10 @@ func (f *nodeFlags) check() error {
 	wrong(f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat, "the heartbeat's times must be at least 10ms.",
 		"Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
 	wrong(f.HeartbeatTimeout < f.HeartbeatInterval, fmt.Sprintf(
-		"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be taken for dead before they are asked.",
+		"--heartbeat-timeout %v is shorter than --heartbeat-interval %v: clients would be closed before they are pinged.",
 		f.HeartbeatTimeout, f.HeartbeatInterval), "Try --heartbeat-interval 30s --heartbeat-timeout 90s.")
-	wrong(f.PresenceTTL < time.Second, fmt.Sprintf("--presence-ttl %v is less than a second: who polls would come and go.", f.PresenceTTL),
+	wrong(f.PresenceTTL < time.Second,
+		fmt.Sprintf("--presence-ttl %v is less than a second: polling users would keep joining and leaving.", f.PresenceTTL),
 		"Try --presence-ttl 60s.")
 	wrong(f.MaxSubscriptions < 1, "--max-subscriptions must be at least 1.")
 	all = append(all, notNegative(
@@ -96,7 +97,7 @@ func (f *nodeFlags) check() error {
 		if err == nil {
 			_, err = net.LookupPort("tcp", port)
 		}
-		wrong(err != nil, fmt.Sprintf("%q is no address to listen on: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
+		wrong(err != nil, fmt.Sprintf("%q is not a valid listen address: %v.", addr, err), "Write HOST:PORT, such as 127.0.0.1:8080.")
 	}
 	return errors.Join(all...)
 }
@@ -104,7 +105,7 @@ func (f *nodeFlags) check() error {
 // leastHeartbeat is what the engine's clock can tell apart.
 const leastHeartbeat = 10 * time.Millisecond
 
-// amount is a setting that can't be less than nothing.
+// amount is a setting that must not be negative.
 type amount struct {
 	flag string
 	of   float64
@@ -113,7 +114,7 @@ type amount struct {
 func notNegative(amounts ...amount) error {
 	for _, a := range amounts {
 		if a.of < 0 {
-			return refuse("--" + a.flag + " can't be less than nothing.")
+			return refuse("--" + a.flag + " must not be negative.")
 		}
 	}
 	return nil

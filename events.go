@@ -16,7 +16,7 @@ type Events struct {
 	BusLost    func()                       // the bus has lost, or may have lost, envelopes
 	BusDeaf    func(deaf bool)              // the bus does not, or does again, deliver what this node sends to itself
 	EpochBegun func(epoch string)           // the store has lost entries
-	Ingested   func(result string)          // a record of a topic was stored, repeated (and not stored again) or skipped (it is no message)
+	Ingested   func(result string)          // a record of a topic was stored, repeated (and not stored again) or skipped (it is not a message)
 	Differing  func(node string, same bool) // another node's settings differ from this one's, or no longer do
 }
 

@@ -11,7 +11,7 @@ import (
 // Everybody is whom @channel mentions. No user has the name.
 const Everybody UserID = "channel"
 
-// maxMentions users of one message are told; more is no mention but a broadcast.
+// maxMentions users of one message are told; more is a broadcast, not a mention.
 const maxMentions = 100
 
 // Mentions returns whom a message names, each once: by @user as a word of its own in the
@@ -40,7 +40,7 @@ func (m *Message) Mentions() (users []UserID) {
 
 // mentioned calls add with each name that stands after an @ in a text, in one pass, until
 // add returns false. What comes before the @ is the beginning, a space, an opening bracket or
-// a quote. What comes after the name is no letter. An address ends at a space.
+// a quote. What comes after the name is not a letter. An address ends at a space.
 func mentioned(text string, add func(name string) bool) bool {
 	at := strings.IndexByte(text, '@')
 	if at < 0 {

@@ -160,7 +160,7 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	case claims.Subject == "" || user == parley.Guest:
 		return access.Caller{}, refuse("the token's sub claim is empty or guest", "put a user's name into sub")
 	case err != nil: // the credentials are good, and another token of the kind would be no better
-		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is no user's name",
+		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is not a valid user name",
 			Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
 	now := t.clock() // with its monotonic reading: an open connection is not moved by a jump either
@@ -220,7 +220,7 @@ func why(err error) string {
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return "the token lacks a claim: exp is required, and iss and aud if the server asks for them"
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return "the token is no JWT"
+		return "the token is not a JWT"
 	case errors.Is(err, errCritical):
 		return "the token has a critical header, which is not understood"
 	case errors.Is(err, jwt.ErrTokenUnverifiable):

@@ -291,7 +291,7 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	}
 	if !is.Role.In() {
 		return parley.Member{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel,
-			Detail: fmt.Sprintf("%s is no member of %s", c.User, channel), Hint: "join it, or post to it, first"}
+			Detail: fmt.Sprintf("%s is not a member of %s", c.User, channel), Hint: "join it, or post to it, first"}
 	}
 	if each, _ := s.spaces.Tiers(channel); is.ReadID > was.ReadID && s.presence.Here(channel, 0).Count <= each {
 		s.feed.Event(channel, parley.Event{Name: "read", Object: wire.Read(nil, channel, c.User, c.Name, is.ReadID), Skip: c.Identity()})

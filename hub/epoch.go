@@ -70,7 +70,7 @@ func (h *Hub) Restart(epoch string) {
 	h.epoch.Store(&epoch)
 }
 
-// between is no epoch.
+// between is not an epoch.
 var between = ""
 
 // Bounds of an epoch that the hub has yet to hear of are asked for again after adoptEvery; a node

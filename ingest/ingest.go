@@ -145,7 +145,7 @@ func (i *Ingest) move(ctx context.Context, last *parley.Record) error {
 func (i *Ingest) skip(r *parley.Record, err error) {
 	e := parley.AsError(err)
 	i.events.Ingested("skipped")
-	i.logger.Warn("a record of the topic is no message and is skipped", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset,
+	i.logger.Warn("a record of the topic is not a message and is skipped", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset,
 		"code", string(e.Code), "detail", e.Detail)
 }
 

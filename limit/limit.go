@@ -10,7 +10,7 @@ import (
 	"parley"
 )
 
-// Config of Limits. Rates are per second, in bursts of three times that; 0 is no limit.
+// Config of Limits. Rates are per second, in bursts of three times that; 0 means no limit.
 type Config struct {
 	User       float64          // messages of a user
 	IP         float64          // messages from an address

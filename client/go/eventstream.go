@@ -20,7 +20,7 @@ type block struct {
 
 // eventStream parses text/event-stream as the WHATWG's HTML standard says
 // ("Interpreting an event stream"): lines end with CR, LF or CRLF, a block ends
-// with an empty line, a block without data is no event, and what the end of the
+// with an empty line, a block without data is not an event, and what the end of the
 // stream cuts off is dropped.
 type eventStream struct {
 	r      *bufio.Reader

@@ -10,7 +10,7 @@ import (
 var errSilent = errors.New("the server has fallen silent")
 
 // idleTimer calls dead when neither life nor stop followed a start for d. It runs
-// only while somebody reads: a slow caller is no silent server.
+// only while somebody reads: a slow caller is not a silent server.
 type idleTimer struct {
 	d     time.Duration
 	timer *time.Timer

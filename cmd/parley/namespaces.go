@@ -11,7 +11,7 @@ import (
 	"parley/chat"
 )
 
-// namespacesKey is the one key of the configuration that is no flag.
+// namespacesKey is the one key of the configuration that is not a flag.
 const namespacesKey = "namespaces"
 
 // namespaceFile is a namespace in the configuration:

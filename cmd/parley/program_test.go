@@ -176,8 +176,8 @@ func TestAConfigurationThatIsBad(t *testing.T) {
 		refused(t, words, "dev", "--data", t.TempDir(), "--admin-listen", "127.0.0.1:0", "--config", file)
 	}
 	for text, words := range map[string][]string{ // dev has no such keys
-		"allowed-origins: https://a.example/page\n":          {"is no origin", "https://a.example/page"},
-		"allowed-origins: [https://a.example, nonsense]\n":   {"is no origin", "nonsense"},
+		"allowed-origins: https://a.example/page\n":          {"is not a valid origin", "https://a.example/page"},
+		"allowed-origins: [https://a.example, nonsense]\n":   {"is not a valid origin", "nonsense"},
 		"trusted-proxies: 10.0.0.0/99\n":                     {"--trusted-proxies", "10.0.0.0/99"},
 		"auth-jwks: nonsense\n":                              {"--auth-jwks", "nonsense", "https://"},
 		"auth-jwks: ftp://login.example.com/keys\n":          {"--auth-jwks", "ftp://login.example.com/keys"},
@@ -253,7 +253,7 @@ func TestServeSaysWhatItMisses(t *testing.T) {
 	}
 	refused(t, []string{"fewer than 32 bytes"}, "serve", "--auth-hmac-secret-file", short, "--allowed-origins", "https://a.example")
 	for _, origin := range []string{"null", "*", "chat.example.com", "https://chat.example.com/page", "https://*.example.com"} {
-		refused(t, []string{"is no origin", "https://chat.example.com"}, "serve", "--api-keys-file", short, "--allowed-origins", origin)
+		refused(t, []string{"is not a valid origin", "https://chat.example.com"}, "serve", "--api-keys-file", short, "--allowed-origins", origin)
 	}
 }
 
@@ -355,7 +355,7 @@ func TestDevTakesTheSettingsOfServe(t *testing.T) {
 			t.Errorf("a page of %s: %s", origin, res.Status)
 		}
 	}
-	refused(t, []string{"chat.example.com", "no origin"}, "dev", "--data", t.TempDir(), "--allowed-origins", "chat.example.com")
+	refused(t, []string{"chat.example.com", "is not a valid origin"}, "dev", "--data", t.TempDir(), "--allowed-origins", "chat.example.com")
 }
 
 func TestWhatCantWorkIsRefused(t *testing.T) {

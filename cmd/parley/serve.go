@@ -67,7 +67,7 @@ func (c *serveCmd) check() error {
 		all = append(all, refuse("--acme-domains and --tls-cert are two ways to a certificate.", "Give one of them."))
 	}
 	if u, err := url.Parse(c.AuthJwks); c.AuthJwks != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
-		all = append(all, refuse(fmt.Sprintf("--auth-jwks: %q is no http URL.", c.AuthJwks),
+		all = append(all, refuse(fmt.Sprintf("--auth-jwks: %q is not an http URL.", c.AuthJwks),
 			"Write it as https://login.example.com/.well-known/jwks.json."))
 	}
 	_, err := parseOrigins(c.AllowedOrigins)
@@ -170,7 +170,7 @@ func parseOrigins(list []string) (func(string) bool, error) {
 			u.User != nil ||
 			strings.Contains(u.Host, "*") {
 			return nil, refuse(
-				fmt.Sprintf("--allowed-origins: %q is no origin.", s),
+				fmt.Sprintf("--allowed-origins: %q is not a valid origin.", s),
 				"Write scheme, host and port, such as https://chat.example.com; one for each.",
 			)
 		}

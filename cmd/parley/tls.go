@@ -86,7 +86,7 @@ type acmeFlags struct {
 func (f *acmeFlags) check() error {
 	if u, err := url.Parse(f.AcmeCA); f.AcmeCA != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		return refuse(
-			fmt.Sprintf("--acme-ca: %q is no address of an ACME directory.", f.AcmeCA),
+			fmt.Sprintf("--acme-ca: %q is not the address of an ACME directory.", f.AcmeCA),
 			"Write it as https://ca.example.com/directory.",
 		)
 	}

@@ -38,7 +38,7 @@ func (verifyCmd) Help() string {
 func (c *verifyCmd) Run(ctx context.Context, p *program) error {
 	for i, server := range c.Server {
 		if !strings.HasPrefix(server, "http://") && !strings.HasPrefix(server, "https://") {
-			return refuse(fmt.Sprintf("the server %q is no URL.", server), "Write it as http://127.0.0.1:8080.")
+			return refuse(fmt.Sprintf("the server %q is not a URL.", server), "Write it as http://127.0.0.1:8080.")
 		}
 		c.Server[i] = strings.TrimRight(server, "/")
 	}

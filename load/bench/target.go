@@ -16,7 +16,7 @@ type target struct {
 func parseTarget(server string) (target, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return target{}, fmt.Errorf("%q is no server; write it as http://127.0.0.1:8080 (bench measures without TLS)", server)
+		return target{}, fmt.Errorf("%q is not a server address; write it as http://127.0.0.1:8080 (bench measures without TLS)", server)
 	}
 	port := u.Port()
 	if port == "" {

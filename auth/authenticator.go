@@ -40,7 +40,7 @@ type Authenticator struct {
 }
 
 // New makes an authenticator. With a JWKS it fetches the keys, and again from time to
-// time, until ctx ends; that they can't be had yet is only logged.
+// time, until ctx ends; a failure to fetch them is only logged.
 func New(ctx context.Context, cfg Config) (*Authenticator, error) {
 	cfg.Clock = clock.Steady(cfg.Clock)
 	if cfg.Logger == nil {

@@ -432,7 +432,7 @@ func TestKeysThatCantBeFetchedServeNobodyForATime(t *testing.T) {
 	a := authenticator(t, auth.Config{JWKS: url, Secret: secret})
 	_, err := a.Bearer(t.Context(), sign(t, p.method, p.private, claims(nil), map[string]any{"kid": "r"}))
 	if e := parley.AsError(err); err == nil || e.Code != parley.CodeUnavailable || e.RetryAfter <= 0 {
-		t.Errorf("a token whose key can't be had: %v", err)
+		t.Errorf("a token whose key cannot be fetched: %v", err)
 	}
 	_, err = a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, []byte(strings.Repeat("other", 8)), claims(nil), nil))
 	unauthorized(t, "a token of another secret", err, "")

@@ -13,7 +13,7 @@ import (
 //	few (each)      at once                   unless the budget is used up, or something of
 //	                                          the channel waits already: then it waits too
 //	many (batch)    a difference of names and the count, 2 s after its first change
-//	more            the count alone, likewise
+//	more            the count alone, at the same intervals
 //	off             nothing, ever
 //
 // A difference merges: who came and went within it is not in it. What waits goes in the

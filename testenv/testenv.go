@@ -1,7 +1,7 @@
 // Package testenv starts what end-to-end tests need: the real binary, and clients
 // that others wrote, which its install script fetches from the ordinary package
 // registries. It ends only processes that it started, and never fakes one: what
-// can't be had skips the test, loudly.
+// cannot be installed skips the test, loudly.
 package testenv
 
 import (
@@ -43,7 +43,7 @@ func Skip(t testing.TB, why string) {
 }
 
 // Need returns the path of something that testenv/install knows, installing it
-// first if it has to. The test is skipped if it can't be had.
+// first if it has to. The test is skipped if it cannot be installed.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	v, _ := needs.LoadOrStore(name, sync.OnceValues(func() (string, string) { return install(name) }))

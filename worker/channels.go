@@ -60,7 +60,7 @@ type Claim[S any] struct {
 type status uint8
 
 const (
-	waiting status = iota // until due, or for ever
+	waiting status = iota // until due, or without end
 	ready
 	working
 )

@@ -17,8 +17,8 @@ import (
 // times that: who is refused must not be able to fill the disk.
 const refusalsAudited = 50
 
-// trail counts refusals, and writes down administration and refusals
-// credentials or a right. It holds no secret, no body and no query.
+// trail counts refusals, and writes down administration and refusals of
+// credentials or rights. It holds no secret, no body and no query.
 type trail struct {
 	refusal func(reason string) // counts one
 	log     *slog.Logger        // nil: nothing is written

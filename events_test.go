@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Whoever calls an event need not ask whether somebody listens.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // mentionCases are texts and data with the users whom they mention: the page reads them too

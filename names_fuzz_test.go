@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // FuzzNames holds that a name which is taken can stand in a cursor, a subject, a header

@@ -3,7 +3,7 @@ package parley_test
 import (
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // The name of a direct channel belongs to one pair of users, or is refused wherever it is used.

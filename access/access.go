@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Right is what a caller may do in a channel.

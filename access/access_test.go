@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func show(r Right) (s string) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/internal/clock"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Cookie is the cookie that may hold a token.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley/auth"
-	"parley/internal/clock"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Whatever the system's clock is set to, a token is good for as long as it was issued for,

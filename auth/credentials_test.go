@@ -16,10 +16,10 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/auth"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/auth"
 )
 
 func request(t *testing.T, target string, headers ...string) *http.Request {

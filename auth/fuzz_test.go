@@ -9,8 +9,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
-	"parley/auth"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/auth"
 )
 
 // FuzzToken holds that nothing but a signed token says who is calling, and that no

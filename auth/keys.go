@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 const keyPrefix = "key_"

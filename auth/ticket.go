@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/internal/clock"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // TicketLife is how long a ticket is good.

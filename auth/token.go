@@ -16,9 +16,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
 
-	"parley"
-	"parley/access"
-	"parley/internal/exactjson"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/internal/exactjson"
 )
 
 // leeway is by how much the clocks of those who sign may differ (RFC 7519, section 4.1.4).

@@ -26,9 +26,9 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
-	"parley/access"
-	"parley/auth"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/auth"
 )
 
 var secret = []byte("a secret of thirty-two bytes, or more")

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Change edits, deletes or reacts to a message. It returns the message as it is after that,

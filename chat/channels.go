@@ -6,8 +6,8 @@ import (
 	"errors"
 	"strings"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Look returns a channel's settings, the kind always, and its bounds, to who may read or

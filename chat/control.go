@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/feed"
 )
 
 // controlChannel is where changes that take rights away are written down, in the log that

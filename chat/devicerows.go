@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // devices keeps devices in three kinds of rows, each of which is only swapped:

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/url"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // PushConfig says what of push is configured. The zero value: nothing.

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/feed"
 )
 
 // pushing is a service to which all platforms are configured.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // seats are the ids of a user's devices, and when each was put: one row, so that there are never more than maxDevices.

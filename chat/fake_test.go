@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/feed"
-	"parley/hub"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/hub"
 )
 
 // fake is a store whose times, trims and short reads the test makes.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"math"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Query asks for a run of a channel's messages. At most one of the pointers is set;

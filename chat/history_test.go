@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
-	"parley/chat"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/chat"
 )
 
 func rising(n int) (times []parley.Timestamp) {

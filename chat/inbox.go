@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Inbox is a page of a user's channels, newest first.

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/feed"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // counting is a store that counts what is asked of it.

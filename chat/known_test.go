@@ -3,9 +3,9 @@ package chat_test
 import (
 	"testing"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
 )
 
 // That a channel is public is remembered, and must not keep members out of it when it is

@@ -3,8 +3,8 @@ package chat
 import (
 	"context"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Limiter counts what callers do, and refuses what is too much: CodeRateLimited, with a

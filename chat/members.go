@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"parley"
-	"parley/access"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/wire"
 )
 
 // Members lists a channel's members, after the one named, at most limit. next is where

@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Merged reads several channels, in the order of their timestamps. It returns at most

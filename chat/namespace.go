@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Fanout is how a channel's messages reach its readers.

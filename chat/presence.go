@@ -5,10 +5,10 @@ import (
 	"context"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/presence"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/wire"
 )
 
 // Tiers are the sizes of a channel up to which each coming and going is told, and

@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/hub"
-	"parley/presence"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/wire"
 )
 
 type silent struct{}

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/wire"
 )
 
 // Publish stores a caller's draft and calls done when its outcome is known, from

@@ -3,8 +3,8 @@ package chat
 import (
 	"context"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Revoke makes all tokens of a user void that were issued until now, and cuts the user's

@@ -6,8 +6,8 @@ import (
 	"hash/maphash"
 	"sync/atomic"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 var rightNames = map[access.Right]string{access.Read: "read", access.Write: "write to", access.Presence: "see who is in",

@@ -5,13 +5,13 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/feed"
-	"parley/hub"
-	"parley/internal/clock"
-	"parley/presence"
-	"parley/unread"
-	"parley/watch"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/internal/clock"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/unread"
+	"github.com/parley-server/parley/watch"
 )
 
 // Store is what a Service keeps everything in.

@@ -1,6 +1,6 @@
 package chat
 
-import "parley"
+import "github.com/parley-server/parley"
 
 // size is how many bytes a message takes as JSON, or a little more. The same text may take
 // six times what it takes in memory.

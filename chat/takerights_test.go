@@ -13,11 +13,11 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/embedded"
-	"parley/chat"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/feed"
 )
 
 // hooked is a store whose changes of rights call a test's functions.

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/chat"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 var totalOf = regexp.MustCompile(`"type":"unread".*"total":([0-9]+)`)

@@ -3,9 +3,9 @@ package chat
 import (
 	"context"
 
-	"parley"
-	"parley/unread"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/unread"
+	"github.com/parley-server/parley/wire"
 )
 
 // inboxTopics begins the topics on which nodes tell each other that a user's memberships or

@@ -3,10 +3,10 @@ package chat
 import (
 	"context"
 
-	"parley"
-	"parley/access"
-	"parley/hub"
-	"parley/watch"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/watch"
 )
 
 // userTopics begins the topics on which nodes tell each other that a user came, left or joined a

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // project makes a folder in which the packages are installed as npm would publish them, beside the

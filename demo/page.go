@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"parley/web"
+	"github.com/parley-server/parley/web"
 )
 
 // newHandler serves the page, what it needs to know, and the buttons.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
-	"parley"
-	"parley/engine"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/wire"
 )
 
 type accepted struct {

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley/engine"
-	"parley/testenv"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/testenv"
 )
 
 // closedDoor creates a door that does not accept yet, and returns its URL.

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley/engine"
-	"parley/transport"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/transport"
 )
 
 // Config of a Door. The zero value limits nothing but descriptors.

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley/transport"
-	"parley/wire"
+	"github.com/parley-server/parley/transport"
+	"github.com/parley-server/parley/wire"
 )
 
 // handshakes serves requests that open a WebSocket or an event stream and arrive whole with

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
-	"parley/testenv"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/testenv"
 )
 
 const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"

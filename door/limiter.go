@@ -11,10 +11,10 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/limit"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/limit"
 )
 
 // LimiterConfig is what a Limiter allows.

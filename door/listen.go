@@ -6,7 +6,7 @@ import (
 	"net"
 	"syscall"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 // queues is how many sockets listen on one address, where the system distributes new

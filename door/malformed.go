@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // unreadable is how net/http answers what it cannot read as a request, after the status line.

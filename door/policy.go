@@ -3,10 +3,10 @@ package door
 import (
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/limit"
-	"parley/transport"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/limit"
+	"github.com/parley-server/parley/transport"
 )
 
 // Policy is what a caller may use of a node: connections and channels by a Limiter, bytes of

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"parley"
-	"parley/access"
-	"parley/limit"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/limit"
 )
 
 // What a refusal had counted before it is given back: a stream whose channels are too many takes

@@ -6,7 +6,7 @@ import (
 	samples "runtime/metrics"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // shedAt is the part of the memory limit above which no new streams are accepted.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // What the abuser, a process of its own, is told in its environment.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // A hundred clients talk while one floods, opens connections in storms, sends bombs and

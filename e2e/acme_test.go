@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // The authority is Pebble, Let's Encrypt's own for tests. It comes to the server's port as

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Whatever is asked for, an answer is no larger than some megabytes, and the next one

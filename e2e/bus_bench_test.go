@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/kafka"
-	"parley/adapter/nats"
-	"parley/adapter/redis"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/kafka"
+	"github.com/parley-server/parley/adapter/nats"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/testenv"
 )
 
 // heard is what one end of a bus measures: from publishing, whose moment is the head, to delivery.

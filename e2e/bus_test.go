@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/load"
-	"parley/testenv"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/testenv"
 )
 
 // broker is a bus that a test may break.

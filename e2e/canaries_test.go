@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/testenv"
 )
 
 // canaries are readers of one channel, to which one publisher says every 20 ms what time it is: they show from when on

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/load"
-	"parley/testenv"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/testenv"
 )
 
 // servers are three servers of Cassandra under three nodes.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/load"
-	"parley/testenv"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/testenv"
 )
 
 // tool runs a command that ends, and returns what it printed and its exit code.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley/auth"
-	"parley/testenv"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {

@@ -3,7 +3,7 @@ package e2e_test
 import (
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestTheClientInABrowserSharesTabsAndSurvivesAReload(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestClientsThatOthersWroteResumeAfterKills(t *testing.T) {

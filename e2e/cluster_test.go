@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // nodes are processes over one Redis, which the test shares with nobody.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // What clients read byte by byte: headers, the first block, close codes and their reasons.

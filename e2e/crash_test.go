@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
-	"parley/load"
-	"parley/parleytest"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // TestCrash kills the server at random moments under publishers and readers of

@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"testing"
 
-	"parley/demo"
-	"parley/testenv"
+	"github.com/parley-server/parley/demo"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestTheDemoLosesAndRepeatsNothingOverThreeKills(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 var ready = regexp.MustCompile(`http=http://(\S+) admin=http://(\S+)`)

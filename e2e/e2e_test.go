@@ -10,7 +10,7 @@ import (
 	"os"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // TestMain is also the one who abuses the server of BenchmarkBesideAbuse.

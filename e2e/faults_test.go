@@ -17,8 +17,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 
-	"parley/load"
-	"parley/testenv"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/testenv"
 )
 
 // A fault happens to three processes over Redis, behind HAProxy, while publishers and readers hop between them. PARLEY_FAULTS=full

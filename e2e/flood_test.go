@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestFloodsOfHeadersAreCutOff(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/coder/websocket"
 	"github.com/tinylib/msgp/msgp"
 
-	client "parley/client/go"
-	"parley/parleytest"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // The forms of a WebSocket beside plain JSON are held to the promises of every

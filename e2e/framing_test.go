@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 const hello = `{"text":"hello"}`

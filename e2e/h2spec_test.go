@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // HTTP/2 is Go's; what parley puts around it must not make it worse (RFC 9113, by h2spec).

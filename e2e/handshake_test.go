@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // RFC 6455, section 4.2.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // service starts one that ends with the test.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // from is do with an address in X-Forwarded-For.

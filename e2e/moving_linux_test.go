@@ -10,8 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/load/bench"
-	"parley/testenv"
+	"github.com/parley-server/parley/load/bench"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Users of one large channel that all move to another node at once are counted right on all nodes, and the others are

@@ -12,8 +12,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/tinylib/msgp/msgp"
 
-	client "parley/client/go"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/testenv"
 )
 
 // packed is a WebSocket that speaks parley.msgpack.

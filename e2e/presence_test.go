@@ -12,9 +12,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	client "parley/client/go"
-	"parley/parleytest"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // ask reads JSON from the server.

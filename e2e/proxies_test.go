@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	client "parley/client/go"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/testenv"
 )
 
 // proxy is HAProxy or nginx with the configuration of deploy/ in front of some nodes.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // pushMembers is how many members without a connection a message has.

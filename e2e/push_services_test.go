@@ -15,9 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // subscription is a browser's, as JavaScript gives it.

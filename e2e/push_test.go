@@ -18,9 +18,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // phones is an APNs, and what it has received of each device and channel.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // A frame as it is on the wire (RFC 6455, section 5.2), right or wrong.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // block is a fenced block of a document that is run, with the output it promises.

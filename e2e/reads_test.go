@@ -10,7 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // limited demands that an answer says rate_limited and when to come back.

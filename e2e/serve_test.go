@@ -19,8 +19,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley/auth"
-	"parley/testenv"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/testenv"
 )
 
 // production is a parley serve, with what its callers show.

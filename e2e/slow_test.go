@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Who is slow on purpose is given ten seconds for a request's head or a handshake, and

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // The smuggling corpus: every way out of net/http (held polls, event streams, upgrades,

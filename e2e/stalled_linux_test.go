@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Readers that stop reading cost the server nothing: what they miss is in the store.

@@ -21,7 +21,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // selfSigned writes a certificate for 127.0.0.1 and its key into files of their own.

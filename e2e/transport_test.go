@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
-	client "parley/client/go"
-	"parley/parleytest"
-	"parley/testenv"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestTransports(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // tutorial opens one of the pages that tutorials on messaging servers end with,

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Unread and mentions equal a recount of what can be read, after every kill at a random

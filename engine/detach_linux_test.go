@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 const aHead = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"

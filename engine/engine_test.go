@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 // A peer whose bytes go to a writer has no socket of its own: that of its request is net/http's.

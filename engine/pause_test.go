@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
-	"parley/internal/clock"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // eachWith is each with a clock and what is called after a pause.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 func TestATickKnowsWhatTheClientHasAcknowledged(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/engine"
-	"parley/testenv"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/testenv"
 )
 
 // stuck is a peer whose load does not end before the test says so. What it gives says whether it was

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // mostAnnounced is how many bytes of entries travel with an announcement. Of more only the

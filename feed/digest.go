@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // headsChannel is the topic on which nodes tell each other which channels grew by their

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // epochOf is the channel whose bounds say which epoch the store is in: there is one for the

@@ -3,7 +3,7 @@ package feed
 import (
 	"context"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Joined reports whether a channel is joined on the bus.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"parley"
-	"parley/hub"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
 )
 
 // Config of a Feed. The zero value is that of a node that is alone.

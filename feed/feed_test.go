@@ -12,13 +12,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/feed"
-	"parley/hub"
-	"parley/parleytest"
-	"parley/testenv"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
+	"github.com/parley-server/parley/wire"
 )
 
 // node is one of several over a store and a bus.

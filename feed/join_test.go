@@ -4,10 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/feed"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // heldBus confirms no Join before it is let go.

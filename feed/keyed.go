@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // keyedWorkers is how many channels are worked on at a time.

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
 )
 
 // heldOutbox holds the removal of a node's own notes until the test lets it go on.

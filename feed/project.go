@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // projectRead is how many entries are projected at a time.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A gap of at most so many entries is read and shown like any others; beyond that sessions

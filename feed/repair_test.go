@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func (js *joins) add(channels int) {

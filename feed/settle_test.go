@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/feed"
 )
 
 // slow is a log whose appends wait for the test.

@@ -3,7 +3,7 @@ package feed
 import (
 	"context"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Work is what follows a channel's entries outside the store, such as push notifications (package worker).

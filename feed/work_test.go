@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
 )
 
 // job is work that a test commands.

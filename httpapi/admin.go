@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"net/http/pprof"
 
-	"parley"
-	"parley/auth"
-	"parley/webhook"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/webhook"
+	"github.com/parley-server/parley/wire"
 )
 
 // healthz answers that the process lives.

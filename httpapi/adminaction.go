@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Refusal is a request that was refused.

@@ -6,10 +6,10 @@ import (
 	"io"
 	"net/http"
 
-	"parley"
-	"parley/push"
-	"parley/webhook"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/push"
+	"github.com/parley-server/parley/webhook"
+	"github.com/parley-server/parley/wire"
 )
 
 // PushAdmin is push.Pusher, as the admin listener shows it.

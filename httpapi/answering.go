@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/limit"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/limit"
+	"github.com/parley-server/parley/wire"
 )
 
 // answering is the account of an answer: it is built among few others, for which it reserves the

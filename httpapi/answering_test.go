@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/httpapi"
-	"parley/limit"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/limit"
 )
 
 const most = 8 << 20 // bytes of an answer

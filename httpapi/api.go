@@ -11,12 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/auth"
-	"parley/chat"
-	"parley/limit"
-	"parley/transport"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/limit"
+	"github.com/parley-server/parley/transport"
 )
 
 // Authenticator returns the caller of a request. A refusal is a *parley.Error.

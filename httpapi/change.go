@@ -7,9 +7,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"parley"
-	"parley/access"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/wire"
 )
 
 // edit changes text or data of a message, or both, and answers with it as it is now.

@@ -3,8 +3,8 @@ package httpapi
 import (
 	"net/http"
 
-	"parley"
-	"parley/auth"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/auth"
 )
 
 // ticket makes one for the caller, good for one connection.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // deviceView is a device without what could be used to push to it.

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"parley/adapter/mem"
-	"parley/auth"
-	"parley/chat"
-	"parley/httpapi"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // The routes of devices, as one would walk through them. No answer shows what could be used to push to a device.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/httpapi"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // FuzzPost holds that whatever is posted is answered with a message or a problem.

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/auth"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/wire"
 )
 
 // guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS

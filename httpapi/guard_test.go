@@ -10,7 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley/httpapi"
+	"github.com/parley-server/parley/httpapi"
 )
 
 func TestAForeignHostIsRefusedEverywhere(t *testing.T) {

@@ -17,10 +17,10 @@ import (
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
-	"parley/auth"
-	"parley/chat"
-	"parley/httpapi"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // Who may do what, where. rights names, for each kind of user and of channel, all that

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 
-	"parley"
-	"parley/access"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/wire"
 )
 
 type memberView struct {

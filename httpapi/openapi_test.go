@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // operations of a description: path, then method.

@@ -14,11 +14,11 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/auth"
-	"parley/chat"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/wire"
 )
 
 const (

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"parley"
-	"parley/watch"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/watch"
 )
 
 // maxListed is how many users of a channel are named.

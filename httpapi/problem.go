@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // handle writes the error that a handler returned, in the way of its kind.

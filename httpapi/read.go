@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"strings"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/transport"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/transport"
+	"github.com/parley-server/parley/wire"
 )
 
 // poll answers a short poll.

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/transport"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/transport"
+	"github.com/parley-server/parley/wire"
 )
 
 const (

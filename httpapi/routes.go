@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // kind is how the requests of a route are served.

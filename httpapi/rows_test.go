@@ -9,11 +9,11 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/auth"
-	"parley/chat"
-	"parley/httpapi"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // rowsPerRequest is how many rows of the store a request may read, of which all answers show at most ten

@@ -12,15 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/auth"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/httpapi"
-	"parley/presence"
-	"parley/transport"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/transport"
 )
 
 // server is the server of parley dev within a test, over a store in memory.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // setBounds tells a client which ids of a channel are kept.

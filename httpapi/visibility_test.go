@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // looks demands whether users are visible, and waits for it if the end of a connection has yet to be noticed.

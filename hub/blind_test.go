@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
-	"parley"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // A session that may not see who is in a channel is told nothing of it, from the first moment that

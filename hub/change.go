@@ -3,7 +3,7 @@ package hub
 import (
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // changed makes every later read show messages as they are after these entries: pages

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // The store may lose entries and begin a new epoch: ids continue from what survived, so an

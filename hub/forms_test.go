@@ -6,9 +6,9 @@ import (
 	"testing"
 	"unsafe"
 
-	"parley"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // A hundred readers of a form are given the very same bytes, live and from a page:

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Config of a Hub. The zero value works.

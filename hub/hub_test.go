@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/feed"
-	"parley/hub"
-	"parley/testenv"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/testenv"
+	"github.com/parley-server/parley/wire"
 )
 
 // counted is a log that counts its reads.

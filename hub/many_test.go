@@ -7,9 +7,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"parley"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // A session follows what it was told to, in that order, however many channels that are.

@@ -3,8 +3,8 @@ package hub
 import (
 	"time"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // moreEvery is how often, at most, the streams of a channel that is fanned out on read

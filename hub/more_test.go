@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // In a channel that is fanned out on read, streams are told that there is more, at once

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sort"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // ErrBehind is what Next returns when the next bytes must be read from the

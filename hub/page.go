@@ -8,8 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"sync"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // Bell is rung, from any goroutine, when Next may have something new, and not again

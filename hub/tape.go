@@ -4,7 +4,7 @@ import (
 	"sort"
 	"time"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // The recent entries and events of a channel. All forms share the slots; each form

@@ -3,8 +3,8 @@ package hub
 import (
 	"sync"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // topic is a channel that somebody on this node follows. A node may have as many as

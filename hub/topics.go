@@ -3,7 +3,7 @@ package hub
 import (
 	"hash/maphash"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // topics finds topics by their channels: a table with open addressing and linear

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"parley"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestChannelsAreFoundHoweverManyComeAndGo(t *testing.T) {

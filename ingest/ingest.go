@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"log/slog"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/internal/backoff"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/wire"
 )
 
 // Publisher is chat.Service.

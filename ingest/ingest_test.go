@@ -8,11 +8,11 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/feed"
-	"parley/ingest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/ingest"
 )
 
 // node is a node over a store, and what became of records there.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // AnswersConfig bounds the memory of answers. 0 is the default, below 0 no limit.

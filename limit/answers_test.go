@@ -7,8 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"parley"
-	"parley/limit"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/limit"
 )
 
 func TestAnswersInFlightAreBoundedPerUserAndNode(t *testing.T) {

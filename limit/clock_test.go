@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/internal/clock"
-	"parley/limit"
+	"github.com/parley-server/parley/internal/clock"
+	"github.com/parley-server/parley/limit"
 )
 
 // Setting the system's clock neither refuses those who were active nor forgives anything.

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Config of Limits. Rates are per second, in bursts of three times that; 0 means no limit.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // most is how many are remembered of each kind. Beyond it, which takes a flood of names

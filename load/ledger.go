@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // End is the publisher of the last message in a channel: a Reader ends there.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // Pipeline publishes over a WebSocket with many messages under way. After a

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // Publisher sends stamped messages to one channel, one after the other.

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // Reader follows one channel to its End over the transports it is given.

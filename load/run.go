@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // Config of a run against a server. The zero value of a field is its default.

@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // shredder posts texts, deletes each, and reads the channel again and again, over each transport in turn: a read that begins a while

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	client "parley/client/go"
-	"parley/load"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // Nodes whose clocks are hours apart: nothing is lost, repeated or reordered, timestamps rise, users are seen on all nodes,

@@ -14,11 +14,11 @@ import (
 
 	"github.com/coder/websocket"
 
-	"parley"
-	"parley/adapter/mem"
-	client "parley/client/go"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // transcript is what one reader was given of a channel.

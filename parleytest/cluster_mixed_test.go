@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
-	"parley/load"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // everything is what a stream was given of a room in which everything happens at once.

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	client "parley/client/go"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // open opens a stream of a user on a node, which ends when leave is called, or with the test.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // call makes one request of a node and demands one of two statuses.

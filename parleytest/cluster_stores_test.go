@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/adapter/redis"
-	"parley/chat"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/testenv"
 )
 
 // parts are one node's ways into what all nodes of a cluster share.

@@ -14,16 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/auth"
-	"parley/chat"
-	"parley/door"
-	"parley/engine"
-	"parley/feed"
-	"parley/httpapi"
-	"parley/parleytest"
-	"parley/presence"
-	"parley/transport"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/door"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/transport"
 )
 
 // member is a whole node of a cluster: all that parley dev runs, over a store and a bus that it

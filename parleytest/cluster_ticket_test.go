@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley/adapter/mem"
-	"parley/parleytest"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func (m *member) status(t *testing.T, method, path string, into any) int {

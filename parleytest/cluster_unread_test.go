@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // counted is what a user was told last of what is unread in each channel.

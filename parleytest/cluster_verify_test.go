@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/load"
-	"parley/parleytest"
+	"github.com/parley-server/parley/load"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // badBuses are the ways in which a bus may be bad.

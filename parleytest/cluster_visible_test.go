@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	client "parley/client/go"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // Every node knows whether somebody may look at a connection of a user on any of them.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // BusFaults are how bad a FaultyBus is. The zero value is a healthy one.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // testAllHandles: each entry is there for all when it is there for one.

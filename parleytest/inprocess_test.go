@@ -8,13 +8,13 @@ import (
 	"sync"
 	"testing"
 
-	"parley/adapter/mem"
-	"parley/auth"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/httpapi"
-	"parley/transport"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/transport"
 )
 
 // serve runs the server of parley dev within the test, over a store in memory,

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // RunKeys tests every sentence of the contract of parley.Keys. open returns handles of one empty

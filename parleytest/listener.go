@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Listener is what a bus tells of, as two functions; nil: nobody listens.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func testDense(t *testing.T, h logHarness) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func editing(of int64, text string) parley.Draft {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func testSettings(t *testing.T, h logHarness) {

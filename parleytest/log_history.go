@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // history is what a channel must hold after random changes.

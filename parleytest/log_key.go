@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func keyed(user parley.UserID, key, text string) parley.Draft {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // names are legal, and each is a trap for some way of making keys of them.

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func testThread(t *testing.T, h logHarness) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Store is what the suites test: a log and what is kept beside it.

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // NotifierHarness is a Notifier and the service that it sends to.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // RunOutbox tests every sentence of the contract of parley.Outbox. open returns handles of one

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // PresenceHarness is handles of an empty store of presence, as several nodes have them, and a way to let

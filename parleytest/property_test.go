@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	client "parley/client/go"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // TestReadersViewEqualsTheLog interleaves publishing, reading, disconnects, hops

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/internal/outgoing"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/outgoing"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Push is a notification as a service has received it.

@@ -21,7 +21,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // APNs is a server that behaves as Apple documents the Apple Push Notification service: HTTP/2 over TLS, a provider token of

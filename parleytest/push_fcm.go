@@ -19,7 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // FCM is a server that behaves as Google documents the HTTP v1 API of Firebase Cloud Messaging and the OAuth exchange of a

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Webhook is a receiver of webhooks whose signatures npm's standardwebhooks verifies.

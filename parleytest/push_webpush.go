@@ -15,7 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // WebPush is a push service for browsers that others wrote (testenv/services/webpush), which checks signatures and decrypts,

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // RunRestore tests every sentence of the contract of parley.Archive: a system is moved from one store to another.

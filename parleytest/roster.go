@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // RunRoster tests every sentence of the contract of parley.Roster.

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // RunTable tests every sentence of the contract of parley.Table. open returns handles of one empty

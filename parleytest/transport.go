@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // TransportHarness is a running server and one way to read from it.

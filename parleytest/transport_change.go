@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // call makes one request of the API and demands its status.

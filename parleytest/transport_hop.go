@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // hop dials the tested transport and the four that every server has, in turn.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // present asks who is in the channel, as somebody who is not.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 func transportEmpty(t *testing.T, w *target) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	client "parley/client/go"
-	"parley/parleytest"
+	client "github.com/parley-server/parley/client/go"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func TestTransports(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // changes are what the store is to be told. While this node is alone that is only

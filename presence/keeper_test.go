@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/presence"
 )
 
 // store is one that several nodes share, which counts what it is told and can be away.

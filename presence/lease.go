@@ -3,7 +3,7 @@ package presence
 import (
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A lease keeps a user in a place for a time, though no connection does: of one who

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
 )
 
 // What a node holds for a connection whose user and channel are its own, beside the

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Missed notes that what other nodes told of a channel may have been lost.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
 )
 
 // model keeps everything as it was done and counts anew whenever it is asked.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // When there are other nodes, a coming or going is told after the store has said that no other

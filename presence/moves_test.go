@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/presence"
 )
 
 // told is what all streams of a cluster know of who is there, from what they were told.

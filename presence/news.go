@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // How a coming or going is told depends on how many are in the channel, and on what

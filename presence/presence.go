@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Config of a Tracker and a Keeper. The zero value works.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
 )
 
 var begin = time.Unix(1_774_684_800, 0)

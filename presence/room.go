@@ -3,7 +3,7 @@ package presence
 import (
 	"math"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // member is a user's stay in a channel.

@@ -3,7 +3,7 @@ package presence
 import (
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A user is visible on this node while something keeps them here that has not said that nobody looks at it. Only

@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/presence"
 )
 
 // visible says of users whether they are online and visible, as a node sees it.

@@ -3,7 +3,7 @@ package presence
 import (
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Watcher is who is to be told of users' comings and goings; any comparable value.

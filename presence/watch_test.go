@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
 )
 
 // changed drains what watchers are to be told, as "w1[alice bob] ".

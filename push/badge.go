@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/worker"
 )
 
 // badges lower the number that devices show when messages are read elsewhere: at most once in a window for each user. What

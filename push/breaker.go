@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // service is what fails or not: a provider and app, and of Web Push each push service by itself, since users name them.

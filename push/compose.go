@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // keptFor is how long a provider may keep a notification for a device that cannot be reached.

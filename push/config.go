@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/worker"
 )
 
 // Store is what a Pusher reads.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // What was decided about a message and a user.

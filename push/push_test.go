@@ -12,10 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/push"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/push"
+	"github.com/parley-server/parley/worker"
 )
 
 // sent is what a provider accepted.

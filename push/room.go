@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // room is what the node that works on a channel knows of it. It belongs to work.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/worker"
 )
 
 // storedJob is the row of a job whose try was refused, so that a position may pass it.

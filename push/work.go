@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/worker"
 )
 
 const (

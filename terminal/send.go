@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // SendConfig is what "parley send" is told.

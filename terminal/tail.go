@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // TailConfig is what "parley tail" is told.

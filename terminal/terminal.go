@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/term"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // UsageError is a mistake in how the command was called.

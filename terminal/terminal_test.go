@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/terminal"
+	"github.com/parley-server/parley/terminal"
 )
 
 // stream serves one event stream per connection, each a slice of blocks; after

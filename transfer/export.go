@@ -13,7 +13,7 @@ import (
 	"io"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Store is what is moved, but for API keys.

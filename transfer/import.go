@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Errors of Import.

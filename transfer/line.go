@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // version is that of the form. Readers refuse a later one.

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/transfer"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/transfer"
 )
 
 func system(projected bool) transfer.System {

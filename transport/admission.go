@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // A stream is admitted once, whatever its transport. What it then takes of its caller's limits,

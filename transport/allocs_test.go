@@ -14,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/wire"
 )
 
 // Delivering a message to one more connection allocates nothing: not in the hub, not in

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // answerHead is what answers of one kind begin with, but for the lines that differ.

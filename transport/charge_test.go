@@ -11,12 +11,12 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/wire"
 )
 
 // counted are limits that let a number of units be asked for.

@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/internal/clock"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/internal/clock"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestAJumpOfTheClockSilencesNobody(t *testing.T) {

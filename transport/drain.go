@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Drain refuses new requests from now on; what is open the engine drains. retry gives each client

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"parley"
-	"parley/engine"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/wire"
 )
 
 // warning is how long before its token expires a stream receives token-expiring: a fifth of the token's life if

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/internal/clock"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/internal/clock"
+	"github.com/parley-server/parley/wire"
 )
 
 // expiringStream is a stream of either kind whose token has a life, opened when some of it is left.

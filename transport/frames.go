@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/wire"
 )
 
 // object handles what a client sent in one frame. What goes wrong is answered; the

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"strings"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // handshake checks a client's opening handshake and returns what to accept it with.

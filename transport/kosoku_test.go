@@ -16,12 +16,12 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
-	"parley/access"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/testenv"
-	"parley/wire"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/testenv"
+	"github.com/parley-server/parley/wire"
 )
 
 // echo is a wsPeer that sends back what it receives instead of taking it for a

@@ -7,7 +7,7 @@ import (
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws/wsflate"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // negotiate chooses the form in which a WebSocket's client reads, and tells it so in

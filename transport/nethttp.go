@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"parley/engine"
+	"github.com/parley-server/parley/engine"
 )
 
 type hijacked struct {

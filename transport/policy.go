@@ -5,8 +5,8 @@ import (
 	"net"
 	"time"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Door is where connections come from. Its methods may be called concurrently.

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"time"
 
-	"parley"
-	"parley/engine"
-	"parley/hub"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/wire"
 )
 
 // answerBytes bounds the answer of one long poll.

@@ -3,8 +3,8 @@ package transport
 import (
 	"time"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // Follow is a channel in a request, with the cursor to go on from; nil for the head.

@@ -3,9 +3,9 @@ package transport
 import (
 	"context"
 
-	"parley"
-	"parley/engine"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/wire"
 )
 
 // A stream was allowed when it began. When rights may have become fewer, the streams that this

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	"parley"
-	"parley/engine"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/wire"
 )
 
 // retryField is how long a browser waits before it comes back, in milliseconds. It

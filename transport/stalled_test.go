@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/engine"
-	"parley/internal/clock"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // An HTTP/2 stream whose client opens no window for it ends within the heartbeat timeout.

@@ -5,9 +5,9 @@ import (
 	"io"
 	"time"
 
-	"parley"
-	"parley/engine"
-	"parley/hub"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/hub"
 )
 
 // stream is what waits for messages on a connection, whatever its transport: a WebSocket, an

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/adapter/mem"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/wire"
 )
 
 // Each reason for which the server ends a stream has one outcome on each transport, and is counted

@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/engine"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
 )
 
 // Config of Transports. The zero value works.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"parley"
-	"parley/access"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/wire"
 )
 
 // Who sends many frames at once is read from in turns with others: each call takes some,

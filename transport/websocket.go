@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
-	"parley/access"
-	"parley/engine"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/wire"
 )
 
 // WebSocket upgrades a request (RFC 6455, section 4.2) and serves it: one channel,

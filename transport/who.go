@@ -3,8 +3,8 @@ package transport
 import (
 	"sync/atomic"
 
-	"parley"
-	"parley/access"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
 )
 
 // who keeps the caller of a connection. Most callers differ in their users alone, so

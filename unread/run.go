@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const (

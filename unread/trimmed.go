@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // boundsBudget is how many channels are asked at a time whether their history has become

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Config of Inboxes. All functions are required; they may block, but for Tell and Watch.

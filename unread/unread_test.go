@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/unread"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/unread"
 )
 
 // What a store does not count now is counted and told when it answers, though nothing more comes.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync"
 
-	"parley"
-	"parley/presence"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
 )
 
 // Shares reports whether a stream's user shares a channel with another. It may block.

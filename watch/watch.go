@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"parley"
-	"parley/presence"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/wire"
 )
 
 // Most is how many users one stream may watch.

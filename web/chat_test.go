@@ -4,7 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestThePagesTypesAreStrictAndRight(t *testing.T) {

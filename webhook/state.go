@@ -3,8 +3,8 @@ package webhook
 import (
 	"context"
 
-	"parley"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/worker"
 )
 
 // State is how a webhook stands.

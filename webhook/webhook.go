@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/wire"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
+	"github.com/parley-server/parley/worker"
 )
 
 // Store is what a Webhook reads.

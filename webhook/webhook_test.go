@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/webhook"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/webhook"
 )
 
 // endpoint is what receives, in the process.

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // No value of an answer's header begins another line, whoever writes the answer.

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Objects that belong to one session, and events. Each function appends one JSON

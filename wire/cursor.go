@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Absent reports whether a query parameter counts as not given: empty, or what naive

@@ -9,8 +9,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // entry is a message as chats have them, of about n bytes: words, hardly two alike.

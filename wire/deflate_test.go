@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 const rsv1 = 0x40

@@ -3,7 +3,7 @@ package wire_test
 import (
 	"testing"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestAFrameIsReadByExactNames(t *testing.T) {

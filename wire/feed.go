@@ -1,6 +1,6 @@
 package wire
 
-import "parley"
+import "github.com/parley-server/parley"
 
 // Feed appends what other systems read of an envelope: the answer to a long poll with its entries (api.md, "Kafka").
 // Of an envelope that brings no entries it appends nothing.

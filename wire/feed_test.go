@@ -3,8 +3,8 @@ package wire_test
 import (
 	"testing"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestFeedIsForOtherSystems(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"testing"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // clientFrame is a masked frame, as a client sends it.

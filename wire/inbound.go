@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"parley"
-	"parley/internal/exactjson"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/exactjson"
 )
 
 // Frame is what a client sends over a WebSocket: one JSON object (api.md, "WebSocket").

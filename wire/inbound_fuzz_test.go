@@ -6,8 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 // FuzzFrameJSON holds that whatever a client sends as JSON is refused with a code, or

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"parley"
-	"parley/internal/exactjson"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/exactjson"
 )
 
 // MaxDepth is how deep objects and arrays of a request may be nested.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestAMessageIsOneLineOfJSONWithTheFieldsOfTheContract(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Membership is member-added or member-removed, on a user's own channel.

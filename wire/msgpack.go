@@ -13,7 +13,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // MessagePack carries the same objects as JSON. Inside, an object is always JSON; it

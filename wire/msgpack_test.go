@@ -13,8 +13,8 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"parley"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/wire"
 )
 
 func unpacked(t testing.TB, b []byte) any {

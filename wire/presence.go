@@ -3,7 +3,7 @@ package wire
 import (
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Difference is a presence event of a channel: who came and who left, if names are

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // problem is an error as application/problem+json (RFC 9457).

@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/worker"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/worker"
 )
 
 // node works on channels by collecting the texts of their entries.

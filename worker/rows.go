@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Position is how far the work is done in a channel.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"parley/internal/backoff"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // waits are the claims that are due later, the first one first.

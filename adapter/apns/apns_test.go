@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/apns"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/apns"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func config(s *parleytest.APNs) apns.Config {

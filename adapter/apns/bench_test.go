@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // How many notifications a second one process sends to a server on this machine, from 64 goroutines; the server's work, which

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const (

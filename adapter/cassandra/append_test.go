@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/cassandra"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
 )
 
 const room parley.ChannelID = "room"

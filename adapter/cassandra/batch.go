@@ -11,7 +11,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // batch is entries that are stored in one step, in one bucket.

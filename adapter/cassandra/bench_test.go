@@ -12,9 +12,9 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
-	"parley/adapter/cassandra"
-	"parley/feed"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
+	"github.com/parley-server/parley/feed"
 )
 
 // rig is a store as a node uses it, through a feed, which combines what waits for one channel; and next to it a bare table, into

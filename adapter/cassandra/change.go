@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // appendChange stores a change, made from the message as all entries up to the head leave it: the batch is refused if the head

@@ -7,7 +7,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // clockSkew is how far the clocks of nodes and servers may differ. A plain write to rows that conditional batches have stamped with

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapter/cassandra"
+	"github.com/parley-server/parley/adapter/cassandra"
 )
 
 // A node whose clock is wrong says so, and stamps with the store's clock; once it is right again all is well.

@@ -9,8 +9,8 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
-	"parley/internal/dsn"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/dsn"
 )
 
 // Config says where Cassandra is.

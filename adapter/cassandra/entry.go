@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"parley"
-	"parley/internal/codec"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/codec"
 )
 
 // A body is a byte for the version of the form, and a message (internal/codec). That of a change has the message as it was

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // SetFaults has before called before each conditional batch, whose error keeps it from being sent, and after when it was

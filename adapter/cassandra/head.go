@@ -7,7 +7,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // head is the end of a channel's log, as the static columns of its last bucket have it.

@@ -3,7 +3,7 @@ package cassandra
 import (
 	"context"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Unread implements parley.Index (algorithms: docs/ARCHITECTURE.md).

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // ukey is a message's key as its bucket has it.

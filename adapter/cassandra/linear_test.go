@@ -13,7 +13,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Sixteen writers on three nodes: ids are dense, each writer's messages are in its order, and all nodes read the same.

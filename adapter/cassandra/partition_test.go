@@ -7,7 +7,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // However long a channel grows, a partition of its log and of what is folded over it has no more rows than a bucket has ids, each

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Project implements parley.Index. It takes the entries from the log, as they were stored: a run shows them as they are now.

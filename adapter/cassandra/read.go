@@ -3,7 +3,7 @@ package cassandra
 import (
 	"context"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const maxRun = 1 << 20 // bytes at which a run that is read ends

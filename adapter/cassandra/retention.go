@@ -7,7 +7,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const (

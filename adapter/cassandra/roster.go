@@ -7,7 +7,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // memberRow is a user's place in a channel. It is written under the condition of its version, and never deleted: after a

@@ -6,8 +6,8 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
-	"parley"
-	"parley/adapter/cassandra"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
 )
 
 // TestASchemaOfAnEarlierVersionIsMigrated: what it says is read as before, also if the first try to migrate ended in the middle.

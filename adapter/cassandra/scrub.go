@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A deleted message is shown without content at once. Its row and those of its changes are overwritten when their bucket is full:

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // project takes in all entries of room.

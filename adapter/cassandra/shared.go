@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // First implements parley.Once. Cassandra counts whole seconds, and may begin to in the midst of one.

@@ -11,7 +11,7 @@ import (
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 	"golang.org/x/sync/errgroup"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Store is one node's way into a store in Cassandra.

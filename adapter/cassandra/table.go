@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Table = (*Store)(nil)

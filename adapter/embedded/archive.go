@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Archive = (*Log)(nil)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

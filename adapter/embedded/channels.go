@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

@@ -6,9 +6,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/internal/clock"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // A clock that is set forward makes no message older; one that is set back makes times

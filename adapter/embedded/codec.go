@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A stored entry; channel and id are in its key:

@@ -3,7 +3,7 @@ package embedded
 import (
 	"encoding/binary"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const (

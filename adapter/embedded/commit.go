@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

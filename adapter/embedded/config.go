@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )

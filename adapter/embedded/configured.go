@@ -4,7 +4,7 @@ import (
 	"hash/maphash"
 	"sync/atomic"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // configured knows of most channels without settings that they have none: whoever opens

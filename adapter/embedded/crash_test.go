@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
-	"parley/adapter/embedded"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/internal/clock"
+	"github.com/parley-server/parley/internal/clock"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"

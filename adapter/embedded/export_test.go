@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

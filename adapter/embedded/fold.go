@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // fold puts messages together from the rows that hold their parts (algorithms.md, "Folding"):

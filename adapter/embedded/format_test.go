@@ -17,8 +17,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/adapter/embedded"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
 )
 
 // content is what a store answers, as the version that made testdata/format1.zip wrote it down there.

@@ -6,7 +6,7 @@ import (
 	"hash/maphash"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

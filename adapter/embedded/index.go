@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // What follows from entries is a part of the batch that stores them.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // KeyFile implements parley.Keys: hashes in a file of the data directory, beside the database, so that

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func TestKeys(t *testing.T) {

@@ -3,7 +3,7 @@ package embedded
 import (
 	"encoding/binary"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // No channel and no user has a NUL in its name, so NUL ends a name, and the keys

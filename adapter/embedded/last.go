@@ -7,7 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Latest implements parley.Index.

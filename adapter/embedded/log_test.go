@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/parleytest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // The open channels are listed by name (o rows): those that are there and that a user who

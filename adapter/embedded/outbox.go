@@ -8,7 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Outbox = (*Log)(nil)

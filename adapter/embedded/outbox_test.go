@@ -11,9 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func TestOutbox(t *testing.T) {

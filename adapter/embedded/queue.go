@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // request is what a caller wants from the builder: drafts appended, or do called.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )

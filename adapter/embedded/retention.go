@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

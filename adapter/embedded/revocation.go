@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func revocationKey(user parley.UserID) []byte { return append([]byte{'v'}, user...) }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Member implements parley.Roster.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Table = (*Log)(nil)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func TestTable(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

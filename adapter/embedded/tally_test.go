@@ -8,8 +8,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"parley"
-	"parley/adapter/embedded"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
 )
 
 // A tally gives what a recount of the messages gives, through changes, deletions, retention and a

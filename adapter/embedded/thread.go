@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 
 	"github.com/cockroachdb/pebble/v2"
 )

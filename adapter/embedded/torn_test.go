@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/adapter/embedded"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/fcm"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/fcm"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func open(t testing.TB, cfg fcm.Config) *fcm.Notifier {

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/internal/cut"
-	"parley/internal/outgoing"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/cut"
+	"github.com/parley-server/parley/internal/outgoing"
 )
 
 // DefaultURL is Google's server.

@@ -15,8 +15,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sync/singleflight"
 
-	"parley"
-	"parley/internal/outgoing"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/outgoing"
 )
 
 const (

@@ -13,10 +13,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"parley"
-	"parley/internal/backoff"
-	"parley/internal/codec"
-	"parley/internal/relay"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/internal/codec"
+	"github.com/parley-server/parley/internal/relay"
 )
 
 // Bus implements parley.Bus by a topic, keyed by channel, and another of one partition for what nodes tell each other of

@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"parley"
-	"parley/internal/backoff"
-	"parley/internal/dsn"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/internal/dsn"
 )
 
 // Config says where Kafka is.

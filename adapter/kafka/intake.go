@@ -10,8 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"parley"
-	"parley/internal/backoff"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // Intake implements parley.Intake by a consumer group, which shares the partitions of the topic among the nodes. The group

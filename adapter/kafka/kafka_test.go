@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley/adapter/kafka"
-	"parley/testenv"
+	"github.com/parley-server/parley/adapter/kafka"
+	"github.com/parley-server/parley/testenv"
 )
 
 // server is the Kafka of all tests here that do not end it; each has its own topics.

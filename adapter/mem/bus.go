@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Broker passes envelopes on between the nodes of this process.

@@ -3,7 +3,7 @@ package mem
 import (
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // channel is what belongs to one channel. Its rows are never changed: a message as it was sent, a

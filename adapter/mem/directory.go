@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Settings implements parley.Directory.

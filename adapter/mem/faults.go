@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Failure is how a write of a Handle fails.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
-	"parley/adapter/mem"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
 )
 
 func draft(key, text string) parley.Draft {

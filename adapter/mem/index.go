@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // index is what follows from a channel's entries, up to a position, beside members.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // maxRun is the size, in bytes, at which a run that is read ends.

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Outbox = (*Handle)(nil)

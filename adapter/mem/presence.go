@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"parley"
-	"parley/internal/lastseen"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/lastseen"
 )
 
 // PresenceConfig of a Presence. The zero value works.

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func TestPresence(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // admit makes a user a member.

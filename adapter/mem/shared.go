@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A Handle's Presence and Once are the store's, and fail as its other calls do.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // StoreConfig of a Store. The zero value works.

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/mem"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // handles are three nodes' ways into a store.

@@ -9,10 +9,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"parley"
-	"parley/internal/backoff"
-	"parley/internal/codec"
-	"parley/internal/relay"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/internal/codec"
+	"github.com/parley-server/parley/internal/relay"
 )
 
 // Bus implements parley.Bus over core subjects: a subscription to prefix.chat.CHANNEL for each channel that is joined.

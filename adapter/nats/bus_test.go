@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
-	"parley"
-	adapter "parley/adapter/nats"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	adapter "github.com/parley-server/parley/adapter/nats"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestBus(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"parley/internal/backoff"
-	"parley/internal/dsn"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/internal/dsn"
 )
 
 // Config says where NATS is.

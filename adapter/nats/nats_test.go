@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"parley/adapter/nats"
-	"parley/testenv"
+	"github.com/parley-server/parley/adapter/nats"
+	"github.com/parley-server/parley/testenv"
 )
 
 // server is the NATS of all tests here that do not end it; each has its own prefix.

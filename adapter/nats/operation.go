@@ -3,8 +3,8 @@ package nats
 import (
 	"fmt"
 
-	"parley"
-	"parley/internal/codec"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/codec"
 )
 
 // operation is one message of the stream of presence.

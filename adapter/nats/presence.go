@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func (s *Store) nodeSubject(node string) string { return s.prefix + ".presence.node." + token(node) }

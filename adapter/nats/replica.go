@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"parley/internal/backoff"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // replica is a node's roll, and how far in the stream it has come:

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/internal/lastseen"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/lastseen"
 )
 
 // roll is who is where, as the operations in the stream say. It is pure: the same operations in the same order, each with

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A room of any size says what a plain list of stays says.

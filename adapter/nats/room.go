@@ -1,6 +1,6 @@
 package nats
 
-import "parley"
+import "github.com/parley-server/parley"
 
 // room is who is in a channel, on which nodes: a list of few, and by name if there are many.
 type room struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"parley"
-	"parley/internal/backoff"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // Store is what JetStream keeps: it implements parley.Presence and parley.Once. JetStream of 2.11 or newer is required.

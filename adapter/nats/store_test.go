@@ -10,9 +10,9 @@ import (
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"parley"
-	"parley/adapter/nats"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/nats"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func stores[T any](t *testing.T, cfg nats.Config) (all []T) {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // errAnswer: Redis answered with something that no script of this release returns.

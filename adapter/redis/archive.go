@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Archive = (*Store)(nil)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/backoff"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // What became of a draft that was not simply stored (lua/batch.lua).

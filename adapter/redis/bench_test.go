@@ -11,10 +11,10 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/feed"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/testenv"
 )
 
 // BenchmarkPublish has 100 publishers, each with its own channel or all with one, wait for each message of 200 bytes with a key, as a

@@ -11,9 +11,9 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/codec"
-	"parley/internal/relay"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/codec"
+	"github.com/parley-server/parley/internal/relay"
 )
 
 // Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // partitions is how many partitions the channels of a Cluster's bus are in. It is the same on every node.

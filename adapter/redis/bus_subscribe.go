@@ -6,8 +6,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/backoff"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // subscriptions are the channels that a node has joined, and the joins and leaves that wait.

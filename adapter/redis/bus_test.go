@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestBus(t *testing.T) {

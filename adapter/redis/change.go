@@ -8,9 +8,9 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/backoff"
-	"parley/internal/codec"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
+	"github.com/parley-server/parley/internal/codec"
 )
 
 // maxRebuilt is how often a change is made again because its message has changed meanwhile.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // TestCluster runs the suites on three masters, each with a third of the slots.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Config says where Redis is.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/codec"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/codec"
 )
 
 // An entry is kept as version, time, count, deleted, of, root, length, its key of that length, and its body: the fields of a message

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // TestReplicaThatLostTheTailBeginsAnEpoch kills a server and has a replica take its place that never received the last messages.

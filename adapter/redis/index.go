@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Project implements parley.Index.

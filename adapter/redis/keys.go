@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // PutKey implements parley.Keys. All keys lie in one hash: name -> SHA-256 and, in 8 bytes, when it was created.

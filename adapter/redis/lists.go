@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A list of channels lies in a slot of its own: KEYS[1] begins its names. list is a sorted set of the channels, open of those

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // TestListsNameAChannelRightAfterThePost: what belongs to other slots is there when Append returns, without Project.

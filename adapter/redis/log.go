@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const maxRun = 1 << 20 // bytes at which a run that is read ends

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // threeMasters starts a Cluster, and returns how to reach it and the addresses of its servers.

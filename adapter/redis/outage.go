@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // outages are the servers that do not answer: of a Cluster the slots, else slot 0. A call that was not answered for so long that the

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/testenv"
 )
 
 // freeze stops Redis without ending it, and returns what lets it go on. node is a folder in that of the service, or "".

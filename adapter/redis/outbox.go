@@ -6,7 +6,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Outbox = (*Store)(nil)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Presence implements parley.Presence. All of it lies in one slot of a Cluster: one script sees all nodes and

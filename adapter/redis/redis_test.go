@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 // server is the Redis of all tests here; each has its own prefix.

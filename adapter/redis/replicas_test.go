@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/testenv"
 )
 
 // replicate makes one server the replica of another, and returns when it is in step.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
 )
 
 func fill(t *testing.T, s parley.Log, channel parley.ChannelID, n int) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // mutes as rows have them. Earlier versions knew the first two.

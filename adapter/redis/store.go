@@ -15,8 +15,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
-	"parley/internal/backoff"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/backoff"
 )
 
 // Store is one node's way into a store in Redis. What belongs to a channel lies in the channel's slot, and each write

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // opened is a handle that can be opened again.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 var _ parley.Table = (*Store)(nil)

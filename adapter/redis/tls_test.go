@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/redis"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/parleytest"
 )
 
 // tryAll uses a Redis as store, bus and presence.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // turns let one batch of a channel be on its way at a time: a later number makes an earlier batch void.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func TestTurns(t *testing.T) {

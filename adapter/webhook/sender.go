@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"time"
 
-	"parley"
-	"parley/internal/guard"
-	"parley/internal/outgoing"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/guard"
+	"github.com/parley-server/parley/internal/outgoing"
 )
 
 // Config says where to send, and what to sign with.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/webhook"
-	"parley/parleytest"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/webhook"
+	"github.com/parley-server/parley/parleytest"
 )
 
 func secrets(t *testing.T, text string) webhook.Secrets {

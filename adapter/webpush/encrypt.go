@@ -10,7 +10,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // A message is one record (RFC 8188) of at most 4,096 bytes, which every push service takes (RFC 8030, section 7.2):

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func decode(t *testing.T, s string) []byte {

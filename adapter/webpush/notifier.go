@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/internal/cut"
-	"parley/internal/guard"
-	"parley/internal/outgoing"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/cut"
+	"github.com/parley-server/parley/internal/guard"
+	"github.com/parley-server/parley/internal/outgoing"
 )
 
 // Config says as whom to send.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/adapter/webpush"
-	"parley/parleytest"
-	"parley/testenv"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/webpush"
+	"github.com/parley-server/parley/parleytest"
+	"github.com/parley-server/parley/testenv"
 )
 
 var service = testenv.NewService("webpush")

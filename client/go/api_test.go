@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // as is a client for a user.

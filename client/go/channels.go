@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Channel is what a channel is called and holds.

@@ -8,7 +8,7 @@ import (
 	"log"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 func Example() {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // fake is a test double of the wire: one channel in memory, and faults on demand.

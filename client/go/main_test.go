@@ -14,14 +14,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
-	"parley/adapter/mem"
-	"parley/auth"
-	"parley/chat"
-	"parley/engine"
-	"parley/feed"
-	"parley/httpapi"
-	"parley/presence"
-	"parley/transport"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/presence"
+	"github.com/parley-server/parley/transport"
 )
 
 // development starts a server like parley dev, where users are who they say they are, and

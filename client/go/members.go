@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Member is a user's place in a channel.

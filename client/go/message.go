@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Message is one entry of a channel, as the server shows it now.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Presence is who is in a channel: whose connections follow it, or who has just polled it.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Draft is a message that is to be sent. Text or Data must be there.

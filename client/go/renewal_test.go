@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 // signedIn is a client whose GetToken gives t1, t2, …, and the number of calls.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	client "parley/client/go"
+	client "github.com/parley-server/parley/client/go"
 )
 
 func ctxFor(t *testing.T) context.Context {

@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"os"
 
-	"parley"
-	"parley/access"
-	"parley/httpapi"
-	"parley/limit"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/httpapi"
+	"github.com/parley-server/parley/limit"
 )
 
 // refusalsAudited is how many refusals a second are written down, in bursts of three

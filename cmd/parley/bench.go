@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"parley/load/bench"
-	"parley/terminal"
+	"github.com/parley-server/parley/load/bench"
+	"github.com/parley-server/parley/terminal"
 )
 
 type benchCmd struct {

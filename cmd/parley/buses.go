@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"parley"
-	"parley/adapter/kafka"
-	"parley/adapter/mem"
-	"parley/adapter/nats"
-	"parley/adapter/redis"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/kafka"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/adapter/nats"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/wire"
 )
 
 // Servers that a setting may name, by the beginning of its URL.

@@ -18,7 +18,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley/auth"
+	"github.com/parley-server/parley/auth"
 )
 
 // inProcess is a parley serve within the test.

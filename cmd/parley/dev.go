@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"parley/auth"
-	"parley/httpapi"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // devCmd takes what serve does of the settings that scripts may rely on, so that the same

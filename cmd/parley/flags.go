@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"parley/internal/sparelog"
+	"github.com/parley-server/parley/internal/sparelog"
 )
 
 // nodeFlags are the settings that dev and serve share.

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // TestMain is also the server of BenchmarkIdle, whose memory is measured from outside.

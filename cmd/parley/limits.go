@@ -3,8 +3,8 @@ package main
 import (
 	"log/slog"
 
-	"parley/door"
-	"parley/limit"
+	"github.com/parley-server/parley/door"
+	"github.com/parley-server/parley/limit"
 )
 
 // limitFlags are the limits of those who connect. dev has none.

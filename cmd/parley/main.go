@@ -15,7 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"parley/terminal"
+	"github.com/parley-server/parley/terminal"
 )
 
 type cli struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // meters count what happens inside the node (parley.Events), for Prometheus.

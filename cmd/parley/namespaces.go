@@ -7,8 +7,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"parley"
-	"parley/chat"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/chat"
 )
 
 // namespacesKey is the one key of the configuration that is not a flag.

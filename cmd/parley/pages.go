@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/web"
-	"parley/wire"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/web"
+	"github.com/parley-server/parley/wire"
 )
 
 // pages serves the chat page at /, what it runs at /chat.js, /emoji.js and /sw.js, the client at /parley.js and /parley-extras.js, and

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"parley/load/plan"
+	"github.com/parley-server/parley/load/plan"
 )
 
 type planCmd struct {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // Over TLS and HTTP/2 streams and held polls stay in their handlers; they keep their

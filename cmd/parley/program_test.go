@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 // outcome is what a run of the command line left behind.

@@ -15,14 +15,14 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"parley"
-	"parley/adapter/apns"
-	"parley/adapter/fcm"
-	hook "parley/adapter/webhook"
-	"parley/adapter/webpush"
-	"parley/chat"
-	"parley/push"
-	"parley/webhook"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/apns"
+	"github.com/parley-server/parley/adapter/fcm"
+	hook "github.com/parley-server/parley/adapter/webhook"
+	"github.com/parley-server/parley/adapter/webpush"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/push"
+	"github.com/parley-server/parley/webhook"
 )
 
 // pushFlags are the settings of push notifications.

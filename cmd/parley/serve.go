@@ -9,10 +9,10 @@ import (
 	"os"
 	"strings"
 
-	"parley"
-	"parley/adapter/embedded"
-	"parley/auth"
-	"parley/httpapi"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/httpapi"
 )
 
 type serveCmd struct {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"parley/adapter/cassandra"
+	"github.com/parley-server/parley/adapter/cassandra"
 )
 
 // storeCmd looks after the schema of a store that has one.

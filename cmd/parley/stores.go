@@ -13,15 +13,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"parley"
-	"parley/adapter/cassandra"
-	"parley/adapter/embedded"
-	"parley/adapter/mem"
-	"parley/adapter/redis"
-	"parley/auth"
-	"parley/chat"
-	"parley/door"
-	"parley/httpapi"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/chat"
+	"github.com/parley-server/parley/door"
+	"github.com/parley-server/parley/httpapi"
 )
 
 // stores are what a node keeps things in, and what connects it with other nodes.

@@ -16,11 +16,11 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"parley"
-	"parley/adapter/cassandra"
-	"parley/adapter/embedded"
-	"parley/adapter/redis"
-	"parley/auth"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/auth"
 )
 
 // tokenCmd signs a token, for tests and for back ends that have no library at hand.

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
-	"parley/demo"
-	"parley/terminal"
+	"github.com/parley-server/parley/demo"
+	"github.com/parley-server/parley/terminal"
 )
 
 type demoCmd struct {

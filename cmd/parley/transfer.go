@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"parley"
-	"parley/adapter/cassandra"
-	"parley/adapter/embedded"
-	"parley/adapter/redis"
-	"parley/terminal"
-	"parley/transfer"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/cassandra"
+	"github.com/parley-server/parley/adapter/embedded"
+	"github.com/parley-server/parley/adapter/redis"
+	"github.com/parley-server/parley/terminal"
+	"github.com/parley-server/parley/transfer"
 )
 
 // systemFlags name the system of which everything is moved.

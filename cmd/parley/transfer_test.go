@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"parley"
-	"parley/adapter/embedded"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/embedded"
 )
 
 // filledData is a data directory with messages.

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"parley/load"
+	"github.com/parley-server/parley/load"
 )
 
 type verifyCmd struct {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/internal/clock"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 func TestJumpMovesTheTimeButNotWhatPassed(t *testing.T) {

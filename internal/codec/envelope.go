@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // An envelope is a byte for the version of the form, and fields. A change that skipping does not bear takes another version.

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 func someEnvelope() parley.Envelope {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"parley/internal/exactjson"
+	"github.com/parley-server/parley/internal/exactjson"
 )
 
 type inner struct {

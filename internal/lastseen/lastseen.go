@@ -4,7 +4,7 @@ package lastseen
 import (
 	"slices"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 // Memory keeps Most moments, the latest noted. It is for one goroutine at a time.

@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
-	"parley"
-	"parley/internal/guard"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/guard"
 )
 
 const (

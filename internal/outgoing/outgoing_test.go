@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"parley"
-	"parley/internal/guard"
+	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/guard"
 )
 
 func TestAnswers(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"context"
 	"sync"
 
-	"parley"
+	"github.com/parley-server/parley"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"parley/internal/sparelog"
+	"github.com/parley-server/parley/internal/sparelog"
 )
 
 // sink is a buffer that timers write to, too.

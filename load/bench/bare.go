@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // bareWelcome accepts a handshake (RFC 6455, section 4.2.2) and welcomes the client.

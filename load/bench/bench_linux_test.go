@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"parley/load/bench"
-	"parley/testenv"
+	"github.com/parley-server/parley/load/bench"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 func TestDialectsOfPeers(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/load/bench"
+	"github.com/parley-server/parley/load/bench"
 )
 
 // The page is read on a phone and in the dark too, and names each line of a plot,

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // pieces scans a stream cut into pieces of every size, as a reader does.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/wire"
+	"github.com/parley-server/parley/wire"
 )
 
 // liar is a server that welcomes WebSockets and then delivers what the test says.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
-	"parley/testenv"
+	"github.com/parley-server/parley/testenv"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// model keeps everything as it was done and counts anew whenever it is asked.
+// model keeps everything as it was done and counts again whenever it is asked.
 type model struct {
 	done []act
 }

@@ -29,7 +29,7 @@ func TestComingAndGoing(t *testing.T) {
 			"-alice"},
 			{s, "-alice"}, {s, "-alice"}, {9 * s, "gone:"}, {9 * s, "-alice"}, {12 * s, "gone: alice"}},
 		"a return within the grace is not told": {{0, "+alice"}, {s, "-alice"}, {3 * s, "(+alice)"}, {9 * s, "gone:"}},
-		"after a return the grace begins anew": {{0, "+alice"}, {s, "-alice"}, {2 * s, "(+alice)"}, {3 * s, "-alice"},
+		"the grace begins again after a return": {{0, "+alice"}, {s, "-alice"}, {2 * s, "(+alice)"}, {3 * s, "-alice"},
 			{4 * s, "gone:"}, {6*s - 1, "gone:"}, {6 * s, "gone: alice"}, {9 * s, "gone:"}},
 		"a return after the grace is told":          {{0, "+alice"}, {s, "-alice"}, {4 * s, "gone: alice"}, {5 * s, "+alice"}, {9 * s, "gone:"}},
 		"a return before it was told that one left": {{0, "+alice"}, {s, "-alice"}, {9 * s, "(+alice)"}, {9 * s, "gone:"}},

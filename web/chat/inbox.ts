@@ -4,7 +4,7 @@ import { direct } from "./channels.js"
 import { names } from "./known.js"
 import { durable } from "./outgoing.js"
 
-/** How often at most it is read anew, in milliseconds, and how many pages of it. */
+/** The shortest time between two reads of it, in milliseconds, and how many pages are read. */
 const pause = 500, mostPages = 5
 
 /**

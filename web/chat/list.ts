@@ -107,7 +107,7 @@ export class List {
     this.#layout()
   }
 
-  /** Measures a row anew that has changed by itself. */
+  /** Measures again a row that has changed. */
   remeasure(): void {
     this.#again()
   }

@@ -143,7 +143,7 @@ export class Room {
 
   /** Asks again whether the channel may be read. */
   retry(): void {
-    this.channel.subscribe(() => {})() // who listens anew is not refused yet
+    this.channel.subscribe(() => {})() // a new listener has not been refused yet
   }
 
   close(): void {

@@ -14,7 +14,7 @@ export interface ToolEvents {
 
 /** The tools of the messages in a list. */
 export interface Tools {
-  /** Messages may have been drawn anew, and lost them. */
+  /** Called when messages were drawn again, and so have lost them. */
   drawn(): void
   close(): void
 }

@@ -59,7 +59,7 @@ test("useChannel shows history, what follows, changes, typing and own messages o
   client.close()
 })
 
-test("useChannel reads anew after a reset and tells why a channel is refused", async () => {
+test("useChannel reads again after a reset and reports why a channel is refused", async () => {
   const env = new FakeEnv()
   let page = [message(1)]
   env.serve = () => answer(200, page, { "Parley-Last-Id": "1", "Parley-Epoch": "e1" })

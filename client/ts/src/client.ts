@@ -67,7 +67,7 @@ export interface Client {
   use(transport?: TransportName): void
   /** Drops the connection, as a network would; the client comes back by itself. */
   cut(): void
-  /** Connects anew at once, also after a refusal. */
+  /** Reconnects at once, also after a refusal. */
   reconnect(): void
   /** Ends the connection and all waiting. Messages that were not acknowledged reject, and stay in the storage. */
   close(): void

@@ -6,7 +6,7 @@ import { timer } from "./timer.js"
 
 /** How long before its end a token is renewed, in milliseconds; half its life if that is less. */
 const margin = 60_000
-/** After so long without a question for a token the waits begin anew; a quarter of its life if that is less. */
+/** When no token was requested for this long, or for a quarter of a token's life if that is less, the waits start over. */
 const calm = 10_000
 /** How long to wait for the next try if a planned renewal failed. */
 const again = 5_000

@@ -58,7 +58,7 @@ interface Attempt {
  */
 export interface Link {
   state: ConnectionState
-  /** Uses these from now on, best first, and connects anew if it was connected or about to. */
+  /** Uses these from now on, best first, and reconnects if it was connected or connecting. */
   use(order: readonly Way[]): void
   /** The wanted channels have changed. */
   update_(): void
@@ -67,7 +67,7 @@ export interface Link {
    * alive. `doubt`: the network or the page was away; what can't be asked is opened again, and the waits begin with short ones.
    */
   wake_(doubt: boolean): void
-  /** Begins anew, whatever the state. */
+  /** Starts over, whatever the state. */
   reconnect(): void
   /** Loses the connection, as a network would. */
   cut(): void
@@ -89,7 +89,7 @@ export function createLink(cfg: LinkConfig): Link {
   let current: Attempt | undefined
   let rival: Attempt | undefined // opened beside the current one
   let notBefore = 0 // the server asked for it
-  let doubtful = false // the current one is to be opened anew, if nothing better is
+  let doubtful = false // the current one must be reopened, unless a better one is available
   let betterWait = soonBetter
 
   const set = (state: ConnectionState): void => {

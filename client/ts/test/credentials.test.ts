@@ -67,7 +67,7 @@ test("token-expiring asks for a new token", async () => {
   client.close()
 })
 
-test("an event stream is opened anew with the new token, beside the old one", async () => {
+test("an event stream is reopened with the new token, while the old one is still open", async () => {
   const env = new FakeEnv()
   const bodies: Body[] = []
   env.serve = r => {

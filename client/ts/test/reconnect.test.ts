@@ -37,7 +37,7 @@ test("a lost connection comes back from the cursor, within half a second at firs
   client.close()
 })
 
-test("maxRetries ends the trying and says so; reconnect begins anew", async () => {
+test("maxRetries ends the attempts and reports it; reconnect starts over", async () => {
   const env = new FakeEnv()
   const { client } = follow(env, { transports: ["websocket"], maxRetries: 2 })
   await env.advance(0)

@@ -51,7 +51,7 @@ func (b *badges) read(user parley.UserID) {
 	case !u.due.IsZero():
 		return
 	}
-	u.due = now.Add(badgeDelay)
+	u.due = now.Add(min(badgeDelay, b.p.cfg.Delay))
 	if !u.last.IsZero() {
 		u.due = later(u.due, u.last.Add(b.p.cfg.Window))
 	}

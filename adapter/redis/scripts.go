@@ -57,7 +57,7 @@ var (
 	// ARGV[2…]: user, role, read, count, joined, muted.
 	restorePlaceScript = &script{body: other + `
 local user, role, read, n, joined, muted = unpack(ARGV, 2, 7)
-local is = {role = role, read = tonumber(read), count = tonumber(n), joined = tonumber(joined), left = 0, muted = tonumber(muted)}
+local is = {role = role, read = tonumber(read), count = tonumber(n), joined = tonumber(joined), left = 0, mute = tonumber(muted)}
 if outside[role] then
   is.left = last
 end

@@ -20,16 +20,16 @@ const (
 type Change struct {
 	Of     int64
 	Kind   ChangeKind
-	Text   *string          // of an edit: the new text; nil: as it was
-	Data   *json.RawMessage // of an edit: the new data, nil for none; nil: as it was
+	Text   *string          // of an edit: the new text; nil: unchanged
+	Data   *json.RawMessage // of an edit: the new data, nil for none; nil: unchanged
 	Emoji  string           // of a reaction
-	Remove bool             // of a reaction: take it back
+	Remove bool             // of a reaction: remove it
 }
 
-// Apply returns message m as it is after the change by a user. changed is false, and
-// m as it was, if that is what m is already. reacted reports whether the user has
-// reacted with the change's emoji (KindOf). Errors: ErrDeleted; ErrEmpty, an edit that would
-// leave nothing; ErrFull, too many kinds of reactions. m's slices are not changed.
+// Apply returns message m as it is after the change by a user. changed is false, and after
+// equals m, if the change has no effect. reacted reports whether the user has reacted with the
+// change's emoji (KindOf). Errors: ErrDeleted; ErrEmpty, an edit that would leave nothing;
+// ErrFull, too many kinds of reactions. m's slices are not changed.
 func (c *Change) Apply(m Message, by UserID, reacted bool) (after Message, changed bool, err error) {
 	if m.Deleted {
 		if c.Kind == ChangeDelete {
@@ -90,7 +90,7 @@ func (c *Change) react(m Message, by UserID, reacted bool) (after Message, chang
 	return after, true, nil
 }
 
-// Tombstone is what is left of a deleted message.
+// Tombstone returns what remains of a deleted message.
 func (m Message) Tombstone() Message {
 	m.Text, m.Data, m.Reactions = "", nil, nil
 	m.Deleted = true

@@ -1,7 +1,6 @@
-// Package parley is the domain of a real-time messaging server: one durable,
-// ordered log per channel, and cursors into it. It holds the types that every
-// other package shares and the contracts that adapters fulfil; it does no I/O
-// and imports the standard library only.
+// Package parley is the domain of a real-time messaging server: one durable, ordered log per
+// channel, and cursors into it. It contains the types that every other package shares and the
+// contracts that adapters implement; it does no I/O and imports the standard library only.
 //
 // Five sentences explain the rest:
 //

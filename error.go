@@ -58,7 +58,7 @@ type Error struct {
 	Hint       string        // what to do
 	RetryAfter time.Duration // for CodeRateLimited, CodeOverloaded, CodeDraining, CodeUnavailable
 	Reset      *Reset        // for CodeCursorGone
-	Channel    ChannelID     // because of which a request that may name several was refused; it may not be a good name
+	Channel    ChannelID     // the channel that caused the refusal of a request that may name several; it may not be a valid name
 	Reason     string        // which limit refused, for metrics; "": the code says it
 	Err        error         // the cause, for logs; never shown to clients
 }
@@ -72,8 +72,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// AsError turns any error into one for clients. What is not an *Error comes from
-// the store: the caller may try again, safely if the message had a key.
+// AsError converts any error into one for clients. An error that is not an *Error comes from
+// the store: the caller may retry, safely if the message had a key.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -116,15 +116,15 @@ func changeError(err error) *Error {
 	}
 }
 
-// Reset tells a reader that its cursor can't be served, and where it goes on.
+// Reset says that a reader's cursor cannot be served, and where the reader continues.
 type Reset struct {
 	Reason string // "expired", "ahead" or "epoch"
 	First  int64  // the first id that is kept
 	Last   int64  // the head
 }
 
-// After is the cursor from which a reset reader goes on: everything that is kept
-// if the history has expired, else only what comes from now on.
+// After is the cursor from which a reset reader continues: before the first kept message if the
+// history has expired, else at the head.
 func (r *Reset) After() int64 {
 	if r.Reason == "expired" {
 		return r.First - 1

@@ -2,19 +2,19 @@ package parley
 
 import "time"
 
-// Events are called when something happens inside a node that nobody asked for: metrics,
-// traces and logs attach here and nowhere else. They must be quick and must not call back.
-// The zero value is completed by Complete; after it no field is nil.
+// Events are callbacks for what happens inside a node: metrics, traces and logs attach here and
+// nowhere else. They must be quick and must not call back. Complete fills in the fields that
+// are nil; after it no field is nil.
 type Events struct {
 	Appended   func(AppendEvent)            // a batch of one channel has its results
-	Repaired   func(RepairEvent)            // entries that other nodes stored, and did not bring, were read from the log
+	Repaired   func(RepairEvent)            // entries that other nodes stored, and the bus did not deliver, were read from the log
 	PageMissed func(channel ChannelID)      // sessions that are behind read a page from the store
-	Behind     func(sessions int)           // +1: a session needs the store to go on; -1: it was read, or the session has closed
-	Reset      func(reason string)          // a session was told that its cursor cannot be served: expired, ahead or epoch
-	Dropped    func(reason string)          // a stream or held poll was ended by the server
+	Behind     func(sessions int)           // +1: a session must read the store to continue; -1: the read is done, or the session has closed
+	Reset      func(reason string)          // a session's cursor cannot be served: expired, ahead or epoch
+	Dropped    func(reason string)          // the server ended a stream or held poll
 	Refused    func(reason string)          // a request, frame or connection was refused
 	BusLost    func()                       // the bus has lost, or may have lost, envelopes
-	BusDeaf    func(deaf bool)              // the bus does not, or does again, deliver what this node sends to itself
+	BusDeaf    func(deaf bool)              // the bus does not, or does again, deliver this node's own envelopes back to it
 	EpochBegun func(epoch string)           // the store has lost entries
 	Ingested   func(result string)          // a record of a topic was stored, repeated (and not stored again) or skipped (it is not a message)
 	Differing  func(node string, same bool) // another node's settings differ from this one's, or no longer do
@@ -33,7 +33,7 @@ type RepairEvent struct {
 	Skipped bool // the gap was too large: sessions read pages
 }
 
-// Complete returns the events without nil: what nobody listens to does nothing.
+// Complete returns the events with a function that does nothing in place of each nil one.
 func (e Events) Complete() Events {
 	if e.Appended == nil {
 		e.Appended = func(AppendEvent) {}

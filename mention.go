@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// Everybody is whom @channel mentions. No user has the name.
+// Everybody is the user that @channel mentions. No user has this name.
 const Everybody UserID = "channel"
 
 // maxMentions users of one message are told; more is a broadcast, not a mention.
 const maxMentions = 100
 
-// Mentions returns whom a message names, each once: by @user as a word of its own in the
-// text, by @channel (Everybody), or in data.mentions, a list of names.
+// Mentions returns the users whom a message mentions, each once: by @user as a separate word in
+// the text, by @channel (Everybody), or in data.mentions, a list of names.
 func (m *Message) Mentions() (users []UserID) {
 	add := func(name string) bool {
 		if badName(name) == "" && !slices.Contains(users, UserID(name)) {

@@ -11,18 +11,18 @@ const (
 	MaxEmoji = 64       // bytes of a reaction's name
 )
 
-// Message is one entry of a channel's log: a message as it is now, or the change of
-// one, which has Change set.
+// Message is one entry of a channel's log: a message in its current state, or a change of one,
+// which has Change set.
 type Message struct {
 	ID      int64 // 1, 2, 3, … in its channel, without gap or reuse
 	Channel ChannelID
 	User    UserID
-	Name    string          // what people read, if it differs from User
+	Name    string          // the display name, if it differs from User
 	Text    string          // UTF-8; may be empty if Data is not
-	Data    json.RawMessage // a JSON object, compact but for one space before each string that stands for bytes, or nil
+	Data    json.RawMessage // a JSON object, compact but for one space before each string that represents bytes, or nil
 	Thread  int64           // the message this one replies to, or 0
 	Key     string          // the sender's idempotency key, or ""
-	Join    bool            // its author joins the channel by it (Draft.Join); a store that derives that in Append need not keep it
+	Join    bool            // it makes its author a member of the channel (Draft.Join); a store that derives that in Append need not keep it
 	Time    Timestamp       // strictly rising within the channel
 	Count   int64           // messages (not changes) in the channel up to and with this entry
 
@@ -42,19 +42,19 @@ type Reaction struct {
 	Users []UserID // some of them, at most MaxReactors
 }
 
-// MaxReactors is how many users of one reaction are named.
+// MaxReactors is how many users of one reaction a message names.
 const MaxReactors = 20
 
 // MaxReactions is how many kinds of reaction a message can have.
 const MaxReactions = 50
 
-// Receipt is what a caller without the right to read a channel gets of a message that it sent.
+// Receipt is the message as its sender receives it without the right to read the channel.
 func (m *Message) Receipt() Message {
 	return Message{ID: m.ID, Channel: m.Channel, User: m.User, Time: m.Time, Key: m.Key}
 }
 
-// Draft is an entry before the log has given it a number: a message, or a change if
-// Change is set.
+// Draft is an entry before the log has assigned its id: a message, or a change if Change is
+// set.
 type Draft struct {
 	User   UserID
 	Name   string
@@ -66,7 +66,7 @@ type Draft struct {
 	Change *Change
 }
 
-// Size is about what the draft takes in memory and in the log, in bytes.
+// Size is the approximate size of the draft in memory and in the log, in bytes.
 func (d *Draft) Size() int {
 	n := len(d.User) + len(d.Name) + len(d.Text) + len(d.Data) + len(d.Key) + 64
 	if c := d.Change; c != nil && c.Text != nil {

@@ -8,8 +8,8 @@ import (
 // MaxName is the longest name of a channel or a user, in bytes.
 const MaxName = 128
 
-// Guest is the user of a caller who names nobody. A guest reads and posts, and
-// has neither presence nor unread counts; a guest's key counts for the channel.
+// Guest is the user of a caller without a user name. A guest reads and posts, and has neither
+// presence nor unread counts; a guest's keys belong to the channel.
 const Guest UserID = "guest"
 
 // ChannelID names a channel: 1–128 bytes of A-Z a-z 0-9 . _ - : @, neither "."
@@ -20,8 +20,8 @@ type ChannelID string
 // never the word "channel".
 type UserID string
 
-// ParseChannel checks a channel's name and returns a copy, which holds on to no
-// request. The error is an *Error with CodeBadChannel and the name.
+// ParseChannel checks a channel's name and returns a copy, which does not refer to the request.
+// The error is an *Error with CodeBadChannel and the name.
 func ParseChannel(s string) (ChannelID, error) {
 	rest := s
 	if len(rest) > 0 && rest[0] == '@' {
@@ -52,7 +52,7 @@ func (c ChannelID) Owner() (UserID, bool) {
 }
 
 // Direct returns the two users of a direct channel, dm:alice:bob, in their order. A name that
-// can be split in two ways is nobody's.
+// can be split in two ways belongs to no users.
 func (c ChannelID) Direct() (a, b UserID, ok bool) {
 	a, b, n := c.pairs()
 	return a, b, n == 1
@@ -73,7 +73,7 @@ func (c ChannelID) pairs() (a, b UserID, n int) {
 	return a, b, n
 }
 
-// Internal tells whether the channel is the server's own, which no client can name.
+// Internal reports whether the channel is the server's own, which no client can name.
 func (c ChannelID) Internal() bool { return c[0] == '$' }
 
 // ParseUser checks a user's name and returns a copy. The error is an *Error with CodeBadRequest.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Platform is a service that brings notifications to devices.
+// Platform is a service that delivers notifications to devices.
 type Platform string
 
 // The platforms.
@@ -26,7 +26,7 @@ type Device struct {
 	Token        string        // APNs, FCM: at most 4 KiB. Never shown, logged or counted
 	Subscription *Subscription // Web Push. Never shown, logged or counted
 	Created      Timestamp
-	Failed       Timestamp // the last refused try; 0: none since one that succeeded
+	Failed       Timestamp // the last refused attempt; 0: none since the last success
 }
 
 // Subscription is what a browser's push manager returns (RFC 8030, RFC 8291).
@@ -36,29 +36,29 @@ type Subscription struct {
 	Auth     []byte // its secret, 16 bytes
 }
 
-// Notification is what a device shows, or with an empty Title and Body only a new badge.
+// Notification is what a device shows, or, with an empty Title and Body, only a new badge.
 type Notification struct {
 	User     UserID
 	Channel  ChannelID
 	ID       int64 // the newest message that it covers
 	Title    string
 	Body     string
-	Badge    int64         // all that the user has not read, in all channels
+	Badge    int64         // the user's unread messages in all channels
 	Count    int64         // how many unread messages it covers
 	Collapse string        // a later notification of the same name replaces it; 1–32 characters of base64url
-	TTL      time.Duration // how long the service may keep it for a device that cannot be reached
+	TTL      time.Duration // how long the service may keep it for a device that is offline
 }
 
-// BadgeOnly reports whether the notification shows nothing but a badge.
+// BadgeOnly reports whether the notification only sets the badge.
 func (n *Notification) BadgeOnly() bool { return n.Title == "" && n.Body == "" }
 
 // Notifier sends notifications to the devices of one platform and app. It tries once, and neither logs nor counts. All
-// methods may be called at the same time.
+// methods may be called concurrently.
 type Notifier interface {
-	// Notify returns when the service has accepted the notification. What does not fit into the service's limit of bytes
-	// is cut from Body, between graphemes, with "…". ErrGone: the device will never accept one; *RetryError: a later
-	// try may succeed. ErrCredentials: the service refuses the server's own credentials, so no device is at fault; a
-	// later try may succeed. Any other error: this notification will never be accepted. No error names a token, a
+	// Notify returns when the service has accepted the notification. A Body that exceeds the service's size limit is cut
+	// between graphemes and ends with "…". ErrGone: the device will never accept one; *RetryError: a later attempt may
+	// succeed. ErrCredentials: the service refuses the server's own credentials, so no device is at fault; a later
+	// attempt may succeed. Any other error: this notification will never be accepted. No error contains a token, a
 	// subscription or a key.
 	Notify(ctx context.Context, d Device, n Notification) error
 }
@@ -69,9 +69,9 @@ var (
 	ErrCredentials = errors.New("the push service refused the server's credentials")
 )
 
-// RetryError says that a later try may succeed.
+// RetryError says that a later attempt may succeed.
 type RetryError struct {
-	After time.Duration // the service asked to wait so long; 0: it did not say
+	After time.Duration // the delay that the service requested; 0: none
 	Err   error
 }
 

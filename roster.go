@@ -2,11 +2,11 @@ package parley
 
 import "context"
 
-// Role is what a user is in a channel.
+// Role is a user's role in a channel.
 type Role string
 
-// The roles. The last three are not a member's: RoleNone of somebody about whom nothing was
-// decided, RoleRestricted of a reader who left, and RoleBanned of a user who cannot become a member.
+// The roles. The last three are not members: RoleNone about whom nothing was decided, RoleRestricted
+// of a reader who left, and RoleBanned of a user who cannot become a member.
 const (
 	RoleOwner      Role = "owner"
 	RoleAdmin      Role = "admin"
@@ -20,8 +20,8 @@ const (
 // In reports whether the role is a member's.
 func (r Role) In() bool { return r != RoleNone && r != RoleRestricted && r != RoleBanned }
 
-// Loses reports whether a user may have fewer rights with the role is than with r. A
-// reader does not write where everybody else does.
+// Loses reports whether a user may have fewer rights with the role is than with r. A reader may
+// not write where others may.
 func (r Role) Loses(is Role) bool {
 	switch {
 	case r == is || is == RoleOwner:
@@ -39,7 +39,7 @@ func (r Role) Loses(is Role) bool {
 	}
 }
 
-// Mute is of which messages of a channel a member gets no push.
+// Mute says which messages of a channel are not pushed to a member.
 type Mute string
 
 // The states.
@@ -59,52 +59,52 @@ type Member struct {
 	Mute      Mute
 }
 
-// MemberChange says what to change of a user's place; nil: leave it as it is.
+// MemberChange says what to change of a user's place; nil: unchanged.
 type MemberChange struct {
-	Was  *Role  // the role on which the change was decided; ErrChanged if the user has another
-	Role *Role  // RoleNone takes the user out; RoleRestricted and RoleBanned do too, and remain
+	Was  *Role  // the role that the decision was based on; ErrChanged if the user has another
+	Role *Role  // RoleNone removes the user; so do RoleRestricted and RoleBanned, which are stored
 	Mute *Mute  // of members only
-	Read *int64 // of members only; moves the pointer forward, at most to the head, and never back
+	Read *int64 // of members only; moves the pointer forward, at most to the head, never back
 }
 
-// Roster holds who belongs to which channel, and what they have read: plain rows. All methods may
-// be called at the same time. What follows from messages (membership by posting,
-// the author's own pointer) is there when the channel's position has reached them (Index).
+// Roster holds the members of channels, and what they have read: plain rows. All methods may be called
+// concurrently. What is derived from messages (membership by posting, the author's own pointer) is
+// included when the channel's position has reached them (Index).
 //
 // Members and pointers belong to a channel, and a store may keep them with it. A user's list of channels
-// belongs to the user, and may be kept elsewhere, where no write reaches both at once.
+// belongs to the user, and may be stored elsewhere, where no single write reaches both.
 type Roster interface {
-	// Member returns a user's place in each channel, in the order asked for; RoleNone if there is none.
+	// Member returns a user's place in each channel, in the order of the arguments; RoleNone if there
+	// is none.
 	Member(ctx context.Context, user UserID, channels ...ChannelID) ([]Member, error)
-	// SetMember changes a user's place in a channel and returns it as it was and as
-	// it is, durably. The pointer of a new member is the head. A condition (Was) is checked
-	// in the same step as the change is made, on every node; ErrChanged if it does not hold, and then nothing
-	// is changed. ErrUnknown: the change may have been made, now or later. A change that takes rights away
-	// may use a reserve that messages may not (see Log). A member makes the channel exist.
+	// SetMember changes a user's place in a channel, durably, and returns it before and after the change. The
+	// pointer of a new member is the head. A condition (Was) is checked in the same step as the change is
+	// made, on every node; if it does not hold, SetMember returns ErrChanged and changes nothing. ErrUnknown:
+	// the change may be made, now or later. A change that takes rights away may use a reserve of disk space
+	// that messages may not (see Log). A member makes the channel exist.
 	SetMember(ctx context.Context, channel ChannelID, user UserID, c MemberChange) (was, is Member, err error)
-	// Members lists a channel's members in the order of their names, after the one
-	// given, at most limit. It passes over at most a thousand who are not members, so there may be
-	// fewer. next is where the next page begins, "" at the end.
+	// Members lists a channel's members in the order of their names, after the given one, at most
+	// limit. One call skips at most a thousand users who are not members, so it may return fewer.
+	// next is where the next page begins, "" at the end.
 	Members(ctx context.Context, channel ChannelID, after UserID, limit int) (ms []Member, next UserID, err error)
-	// Memberships lists the channels a user is a member of, in the order of their
-	// names, after the one given, at most limit. It shows what SetMember has changed when that has returned. While
-	// a change is under way, or after one whose outcome is unknown, it may name a channel too many or too few:
-	// Member decides.
+	// Memberships lists the channels that a user is a member of, in the order of their names, after the given one,
+	// at most limit. It reflects a SetMember that has returned. During a change, or after one whose outcome is
+	// unknown, it may list a channel too many or too few: Member decides.
 	Memberships(ctx context.Context, user UserID, after ChannelID, limit int) ([]ChannelID, error)
 }
 
-// Revocations remember whose tokens were cut off. All methods may be called at the
-// same time.
+// Revocations records the users whose tokens were revoked. All methods may be called
+// concurrently.
 type Revocations interface {
-	// Revoke makes all tokens of a user void that were issued until a moment, durably.
-	// An earlier moment than the last one changes nothing.
+	// Revoke voids all tokens of a user that were issued before until, durably. A time earlier
+	// than the last one changes nothing.
 	Revoke(ctx context.Context, user UserID, until Timestamp) error
-	// Revoked is the last such moment, 0 if there was none.
+	// Revoked returns the last such time, 0 if there was none.
 	Revoked(ctx context.Context, user UserID) (Timestamp, error)
 }
 
-// InboxEntry is a channel as one of its members finds it, put together from the contracts above. Who
-// is not a member has zero Unread, Mentions and Member.
+// InboxEntry is a channel as one of its members sees it, assembled from the contracts above. A user
+// who is not a member has zero Unread, Mentions and Member.
 type InboxEntry struct {
 	Settings Settings
 	Member   Member

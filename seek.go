@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// SeekTime returns the cursor after which all kept messages of a channel are later
-// than t, and before which none is. It asks for the bounds once and then reads
-// one message O(log n) times. The cursor carries the log's epoch.
+// SeekTime returns the cursor after which all kept messages of a channel are later than t, and
+// before which none is. It reads the bounds once and then one message O(log n) times. The
+// cursor carries the log's epoch.
 func SeekTime(ctx context.Context, log Log, channel ChannelID, t Timestamp) (Cursor, error) {
 	for {
 		c, err := seekTime(ctx, log, channel, t)

@@ -1,6 +1,7 @@
 package parley
 
-// Store is what a system keeps beside presence and the bus: all of it on every node the same.
+// Store is everything that a system stores apart from presence and the bus, the same on every
+// node.
 type Store interface {
 	Log
 	Index

@@ -39,9 +39,9 @@ func (t *Timestamp) UnmarshalJSON(b []byte) (err error) {
 	return err
 }
 
-// ParseTimestamp reads seconds since 1970 as a decimal number, rounded to the
-// nearest microsecond. Plain decimals are read exactly, since a float64 is not.
-// Numbers beyond the range of the type are clamped to it.
+// ParseTimestamp parses seconds since 1970 as a decimal number, rounded to the nearest
+// microsecond. Plain decimals are parsed exactly, since a float64 is not exact. Numbers beyond
+// the range of the type are clamped to it.
 func ParseTimestamp(s string) (Timestamp, error) {
 	whole, frac, _ := strings.Cut(s, ".")
 	if len(frac) <= 6 && len(whole) <= 12 && digits(strings.TrimPrefix(whole, "-")) && (frac == "" || digits(frac)) {

@@ -96,7 +96,7 @@ type Roster interface {
 // Revocations records the users whose tokens were revoked. All methods may be called
 // concurrently.
 type Revocations interface {
-	// Revoke voids all tokens of a user that were issued before until, durably. A time earlier
+	// Revoke voids all tokens of a user that were issued up to until, durably. A time earlier
 	// than the last one changes nothing.
 	Revoke(ctx context.Context, user UserID, until Timestamp) error
 	// Revoked returns the last such time, 0 if there was none.

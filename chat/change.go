@@ -8,9 +8,9 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Change edits, deletes or reacts to a message. It returns the message as it is after that,
-// nil for a caller without the right to read it, and whether anything changed. A caller edits
-// and deletes their own messages, an administrator all.
+// Change edits, deletes or reacts to a message. It returns the message after the change, nil
+// for a caller without the right to read it, and whether anything changed. Callers edit and
+// delete their own messages, administrators all.
 func (s *Service) Change(ctx context.Context, c access.Caller, channel parley.ChannelID, change parley.Change) (
 	m *parley.Message, changed bool, err error) {
 	if err := s.Authorize(ctx, c, access.Write, channel); err != nil {
@@ -75,7 +75,7 @@ func (s *Service) mayChange(ctx context.Context, c access.Caller, channel parley
 	return nil
 }
 
-// Thread reads a message and a run of its replies, and counts all of them.
+// Thread reads a message and a run of its replies, and counts all replies.
 func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.ChannelID, root int64, q parley.ThreadQuery) (
 	p Page, replies int64, err error) {
 	b, err := s.Bounds(ctx, c, channel)
@@ -103,7 +103,8 @@ func (s *Service) Thread(ctx context.Context, c access.Caller, channel parley.Ch
 	return p, t.Count, err
 }
 
-// Reactors lists who reacted to a message with an emoji, after the one named, at most limit.
+// Reactors lists the users who reacted to a message with an emoji, after the given one, at most
+// limit.
 func (s *Service) Reactors(ctx context.Context, c access.Caller, channel parley.ChannelID, of int64, emoji string, after parley.UserID,
 	limit int) (parley.Reactors, error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Look returns a channel's settings, the kind always, and its bounds, to who may read or
-// administer it. public: also to who may join it.
+// Look returns a channel's settings, with the kind always set, and its bounds, to a caller who
+// may read or administer it; with public, also to one who may join it.
 func (s *Service) Look(ctx context.Context, c access.Caller, channel parley.ChannelID, public bool) (
 	set parley.Settings, b parley.Bounds, err error) {
 	visible := false
@@ -46,9 +46,10 @@ func (s *Service) settings(ctx context.Context, channel parley.ChannelID) (parle
 	return all[0], nil
 }
 
-// Configure changes a channel's settings by a function that is given those it has, perhaps
-// more than once. A user who makes a channel members-only owns it; a direct channel's two are
-// its members from then on, and may set what they read about it, but not who reads how much.
+// Configure changes a channel's settings by a function that receives the current ones, perhaps
+// more than once. A user who makes a channel members-only owns it. The two users of a direct
+// channel become its members, and may set what they read about it, but not who may read or how
+// much is kept.
 func (s *Service) Configure(ctx context.Context, c access.Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
 	return retryChanged(func() error { return s.configure(ctx, c, channel, change) })
 }
@@ -128,7 +129,7 @@ func (s *Service) kindOf(channel parley.ChannelID, set *parley.Settings) parley.
 	return cmp.Or(set.Kind, s.kind(channel))
 }
 
-// Remove deletes a channel's messages, members and settings; its ids go on.
+// Remove deletes a channel's messages, members and settings; its ids continue.
 func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.ChannelID) error {
 	if err := s.Authorize(ctx, c, access.Administer, channel); err != nil {
 		return err
@@ -165,8 +166,8 @@ func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.Ch
 // mostPassed are the channels that a list of others passes over.
 const mostPassed = 1000
 
-// Public lists the public channels that a caller may read or join, after the one named,
-// at most limit, and fewer if it would have to pass over many others. next is where to go on, ""
+// Public lists the public channels that a caller may read or join, after the given name, at most
+// limit, and fewer if it would have to skip many others. next is where the next page begins, ""
 // at the end.
 func (s *Service) Public(ctx context.Context, c access.Caller, after parley.ChannelID, limit int) (
 	channels []parley.ChannelID, next parley.ChannelID, err error) {

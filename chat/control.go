@@ -17,16 +17,16 @@ import (
 const controlChannel parley.ChannelID = "$control"
 
 const (
-	// controlEvery is how often its head is looked at, beside being told of it: the
-	// second that reliability.md gives a removal holds without any hint.
+	// controlEvery is how often the head of $control is read, even without a hint: so a removal
+	// takes effect within the second that reliability.md promises.
 	controlEvery = 300 * time.Millisecond
-	// orderTime is how long a change may take that an order announced.
+	// orderTime limits how long a change may take that a rightsChange announced.
 	orderTime = 10 * time.Second
-	// controlLate is for how long a node may deliver to members of channels without knowing what the
-	// others have written down.
+	// controlLate is for how long a node may deliver to members of channels without knowing which
+	// rights changes other nodes have written.
 	controlLate = time.Second
-	// controlBack is how many orders before its start a node reads: the changes of the
-	// last ones may still be under way.
+	// controlBack is how many rights changes before its start a node reads: the last ones may
+	// still be in progress.
 	controlBack = 64
 )
 
@@ -127,8 +127,8 @@ func (s *Service) takeRights(ctx context.Context, o rightsChange, change func(co
 	return err
 }
 
-// OnRights calls f after rights of a user in a channel may have become fewer; "" means
-// all users, or all channels. f must not block.
+// OnRights calls f after the rights of a user in a channel may have shrunk; "" means all users,
+// or all channels. f must not block.
 func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID)) {
 	s.control.mu.Lock()
 	defer s.control.mu.Unlock()
@@ -194,15 +194,15 @@ func (c *control) readOrders(ctx context.Context, do func(rightsChange)) error {
 	}
 }
 
-// Behind reports whether this node could not read for a second whose rights became fewer on other
-// nodes. Until it can, nothing is given to streams of channels that are not known to be public. It
-// does not block.
+// Behind reports whether this node has been unable for a second to read which rights were taken
+// away on other nodes. Until it can, streams of channels that are not known to be public receive
+// nothing. It does not block.
 func (s *Service) Behind() bool { return s.control.behind() }
 
-// KnownPublic reports whether a channel is known to be public, without asking the store.
+// KnownPublic reports whether a channel is known to be public, without reading the store.
 func (s *Service) KnownPublic(channel parley.ChannelID) bool { return s.known.isPublic(channel) }
 
-// CatchUp returns when the orders of all nodes up to now have been followed.
+// CatchUp returns when this node has applied all rights changes that exist now.
 func (s *Service) CatchUp(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// PushConfig says what of push is configured. The zero value: nothing.
+// PushConfig says which push services are configured. The zero value: none.
 type PushConfig struct {
-	// Has reports whether devices of a platform can be sent to for one of the operator's apps. nil: none can.
+	// Has reports whether a push service is configured for a platform and an app. nil: none is.
 	Has func(platform parley.Platform, app string) bool
 	// PublicKey returns the key with which browsers subscribe (RFC 8292), base64url. nil: Web Push is not configured.
 	PublicKey func(ctx context.Context) (string, error)
@@ -30,8 +30,8 @@ var platformSettings = map[parley.Platform]string{
 	parley.PlatformWebPush: "--push-webpush-subject",
 }
 
-// PutDevice makes a device of the caller's one that receives pushes, or replaces it. A token that another device had, of whatever
-// user, moves to it.
+// PutDevice adds or replaces a device of the caller, which then receives pushes. A token that belonged to another device,
+// of any user, moves to this one.
 func (s *Service) PutDevice(ctx context.Context, c access.Caller, d parley.Device) error {
 	if err := ownsDevices(c); err != nil {
 		return err
@@ -61,7 +61,8 @@ func (s *Service) PutDevice(ctx context.Context, c access.Caller, d parley.Devic
 	return s.devices.put(ctx, d)
 }
 
-// DeleteDevice ends the pushes to a device of the caller's, if there is one of that name.
+// DeleteDevice removes a device of the caller, if one of that name exists, and so ends its
+// pushes.
 func (s *Service) DeleteDevice(ctx context.Context, c access.Caller, id string) error {
 	if err := ownsDevices(c); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (s *Service) OwnDevices(ctx context.Context, c access.Caller) ([]parley.Dev
 	return s.devices.of(ctx, c.User)
 }
 
-// PushKey is the public key with which browsers subscribe.
+// PushKey returns the public key with which browsers subscribe.
 func (s *Service) PushKey(ctx context.Context, c access.Caller) (string, error) {
 	if err := s.Ask(c, 1); err != nil {
 		return "", err
@@ -97,18 +98,19 @@ func (s *Service) PushKey(ctx context.Context, c access.Caller) (string, error) 
 	return s.push.PublicKey(ctx)
 }
 
-// Devices lists where a user receives pushes, in the order of the devices' names.
+// Devices lists a user's devices, in the order of their names.
 func (s *Service) Devices(ctx context.Context, user parley.UserID) ([]parley.Device, error) {
 	return s.devices.of(ctx, user)
 }
 
-// RemoveDevice removes a device that never accepts a push again, unless its user has given it another token since it was listed.
+// RemoveDevice removes a device that will never accept a push again, unless its user has registered another token since it
+// was listed.
 func (s *Service) RemoveDevice(ctx context.Context, d parley.Device) error {
 	return s.devices.remove(ctx, d.User, d.ID, &d)
 }
 
-// MarkFailed notes when a try to push to a device was refused, 0 after one that succeeded, unless its user has given it another token
-// since it was listed.
+// MarkFailed records when a push to a device was refused, 0 after one that succeeded, unless its user has registered
+// another token since it was listed.
 func (s *Service) MarkFailed(ctx context.Context, d parley.Device, at parley.Timestamp) error {
 	return s.devices.failed(ctx, d, at)
 }

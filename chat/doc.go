@@ -1,3 +1,3 @@
-// Package chat is what one can do with parley: publish, read, follow, come and go,
-// type. It asks for rights and applies limits; it knows no transport and no store.
+// Package chat contains the use cases: publish, read, follow, enter, leave, type. It checks
+// rights and applies limits; it depends on no transport and no store.
 package chat

@@ -10,24 +10,25 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Query asks for a run of a channel's messages. At most one of the pointers is set;
-// with none it is the newest.
+// Query selects a run of a channel's messages. At most one of the pointers is set; with none
+// the run is the newest one.
 type Query struct {
 	After  *parley.Cursor    // those after an id
 	Before *int64            // the newest before an id
-	Since  *parley.Timestamp // those later than a moment
+	Since  *parley.Timestamp // those later than a time
 	Limit  int               // at least 1
-	Bytes  int               // no message is added to so many; 0: what an answer may have
+	Bytes  int               // stops adding messages at this size; 0: the limit of a response
 }
 
-// Page is an answer to a Query: messages ascending by id, and the channel's bounds
-// as they were before it was read.
+// Page is the result of a Query: messages ascending by id, and the channel's bounds before it
+// was read.
 type Page struct {
 	Messages []parley.Message
 	Bounds   parley.Bounds
 }
 
-// History reads a run of a channel. A cursor that is gone is CodeCursorGone.
+// History reads a run of a channel. A cursor that cannot be served is refused with
+// CodeCursorGone.
 func (s *Service) History(ctx context.Context, c access.Caller, channel parley.ChannelID, q Query) (Page, error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return Page{}, err
@@ -169,7 +170,7 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 	return all, nil
 }
 
-// Bounds is what a channel holds.
+// Bounds returns the bounds of a channel.
 func (s *Service) Bounds(ctx context.Context, c access.Caller, channel parley.ChannelID) (parley.Bounds, error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Bounds{}, err
@@ -181,7 +182,7 @@ func (s *Service) Bounds(ctx context.Context, c access.Caller, channel parley.Ch
 	return bs[0], nil
 }
 
-// Epoch is the store's.
+// Epoch returns the store's epoch.
 func (s *Service) Epoch(ctx context.Context) (string, error) {
 	bs, err := s.store.Bounds(ctx, "parley")
 	if err != nil {

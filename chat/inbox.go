@@ -14,16 +14,17 @@ import (
 // Inbox is a page of a user's channels, newest first.
 type Inbox struct {
 	Channels []parley.InboxEntry
-	Next     string // where to go on, "" at the end
+	Next     string // where the next page begins, "" at the end
 }
 
 // mostMemberships of a user are looked at.
 const mostMemberships = 10_000
 
-// Inbox lists the caller's channels as they stand: in the order of their newest
-// entries, the newest first, after the place a page before named. Those that a list in the
-// credentials leaves out are not there, so a page may be shorter. To find the newest, all of the
-// caller's memberships are looked at, which is charged; how they stand is read of the page alone.
+// Inbox lists the caller's channels with their counts, in the order of their newest entries, the
+// newest first, after the place that the previous page returned. Channels that a list in the
+// credentials excludes are omitted, so a page may be shorter. Finding the newest reads the bounds
+// of all of the caller's memberships, which is charged; everything else is read for the page
+// alone.
 func (s *Service) Inbox(ctx context.Context, c access.Caller, after string, limit int) (Inbox, error) {
 	if !c.Named() {
 		return Inbox{}, nil
@@ -172,7 +173,7 @@ func (s *Service) Mine(ctx context.Context, user parley.UserID) (channels []parl
 	return channels, nil
 }
 
-// MineToRead is Mine without the channels that a list in the caller's credentials leaves out.
+// MineToRead is Mine without the channels that a list in the caller's credentials excludes.
 func (s *Service) MineToRead(ctx context.Context, c access.Caller) (channels []parley.ChannelID, err error) {
 	all, err := s.Mine(ctx, c.User)
 	if err != nil || c.As == nil || !c.As.Listed {

@@ -7,19 +7,18 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Limiter counts what callers do, and refuses what is too much: CodeRateLimited, with a
-// reason and after how long to come back. It neither blocks nor reads a store; callers
-// without an Address, such as back ends, are not limited. All methods may be called at
-// the same time.
+// Limiter counts what callers do, and refuses the excess with CodeRateLimited, a reason and the
+// delay after which to retry. It neither blocks nor reads a store; callers without an Address,
+// such as back ends, are not limited. All methods may be called concurrently.
 type Limiter interface {
-	// AllowSend counts messages to a channel, or what costs others as much; "" if that is of
-	// no channel. 0 asks whether one more would be refused.
+	// AllowSend counts messages to a channel, or anything that costs other users as much; the
+	// channel is "" if it concerns none. With 0 it reports whether one more would be refused.
 	AllowSend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error
-	// AllowRead counts what is asked for: 1 for what reads little.
+	// AllowRead counts a read: 1 unit for a small one.
 	AllowRead(c access.Caller, units int) *parley.Error
-	// ChargeRead counts what turned out to cost more than Ask was told.
+	// ChargeRead counts units beyond those that were passed to AllowRead.
 	ChargeRead(c access.Caller, units int)
-	// AllowCreate counts a channel that comes into being.
+	// AllowCreate counts the creation of a channel.
 	AllowCreate(c access.Caller) *parley.Error
 }
 
@@ -31,10 +30,10 @@ func (unlimited) AllowRead(access.Caller, int) *parley.Error                   {
 func (unlimited) ChargeRead(access.Caller, int)                                {}
 func (unlimited) AllowCreate(access.Caller) *parley.Error                      { return nil }
 
-// What asking costs, beside the 1 of each request and frame.
+// Units charged for reads, in addition to the 1 of each request and frame.
 const (
-	answerUnit   = 16 << 10 // bytes of an answer
-	channelsUnit = 8        // channels that are looked at
+	answerUnit   = 16 << 10 // bytes of a response
+	channelsUnit = 8        // channels that are read
 )
 
 // allowSend counts what a caller sends, or refuses it.
@@ -45,16 +44,16 @@ func (s *Service) allowSend(c access.Caller, channel parley.ChannelID) error {
 // Ask counts a request or a frame that reads, or refuses it.
 func (s *Service) Ask(c access.Caller, units int) error { return refusal(s.limits.AllowRead(c, units)) }
 
-// Waste counts what can't be used like messages, or refuses it; 0 asks whether anything
-// would be refused.
+// Waste counts unusable input as messages, or refuses it; with 0 it reports whether any would
+// be refused.
 func (s *Service) Waste(c access.Caller, messages int) error {
 	return refusal(s.limits.AllowSend(c, "", messages))
 }
 
-// OweAnswer counts the bytes of an answer that was made of other things than messages.
+// OweAnswer charges the bytes of a response that contains other things than messages.
 func (s *Service) OweAnswer(c access.Caller, bytes int) { s.limits.ChargeRead(c, bytes/answerUnit) }
 
-// AskAbout counts that channels are looked at, beside the request.
+// AskAbout charges the reading of channels, in addition to the request.
 func (s *Service) AskAbout(c access.Caller, channels int) {
 	if n := channels / channelsUnit; n > 0 {
 		s.limits.ChargeRead(c, n)

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Members lists a channel's members, after the one named, at most limit. next is where
-// to go on, "" at the end.
+// Members lists a channel's members, after the given one, at most limit. next is where the next
+// page begins, "" at the end.
 func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.ChannelID, after parley.UserID, limit int) (
 	ms []parley.Member, next parley.UserID, err error) {
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
@@ -21,10 +21,10 @@ func (s *Service) Members(ctx context.Context, c access.Caller, channel parley.C
 	return s.store.Members(ctx, channel, after, limit)
 }
 
-// PutMember makes a user a member, or changes a member's role; "" is that of a member,
-// or the one a member has. Users may put themselves into a public channel that their
-// credentials don't keep them out of, as the reader that they were if they were one; all else
-// is for administrators, and owners are made by owners and by credentials.
+// PutMember makes a user a member, or changes a member's role; "" is the role of a new member,
+// or keeps the current one. Users may add themselves to a public channel that their credentials
+// do not exclude, as a reader if they were one before; everything else requires an
+// administrator, and only owners and credentials make owners.
 func (s *Service) PutMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID,
 	role parley.Role) (m parley.Member, err error) {
 	err = retryChanged(func() error {
@@ -115,8 +115,8 @@ func (s *Service) administer(ctx context.Context, c access.Caller, channel parle
 	return err
 }
 
-// RemoveMember takes a user out of a channel: oneself, or anybody for administrators.
-// When it returns, the user's streams are about to end.
+// RemoveMember removes a user from a channel: callers themselves, or anybody for
+// administrators. When it returns, the user's streams are about to end.
 func (s *Service) RemoveMember(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID) error {
 	return retryChanged(func() error { return s.removeMember(ctx, c, channel, user) })
 }
@@ -145,7 +145,7 @@ func (s *Service) removeMember(ctx context.Context, c access.Caller, channel par
 	return err
 }
 
-// SetBan takes every right in a channel from a user, or lifts that again.
+// SetBan takes every right in a channel from a user, or restores them.
 func (s *Service) SetBan(ctx context.Context, c access.Caller, channel parley.ChannelID, user parley.UserID, banned bool) error {
 	return retryChanged(func() error { return s.setBan(ctx, c, channel, user, banned) })
 }
@@ -248,8 +248,9 @@ func (s *Service) member(ctx context.Context, channel parley.ChannelID, user par
 	return ms[0], nil
 }
 
-// MarkRead moves a member's read pointer forward, and tells the channel if so few are
-// there that each coming and going is told too. It returns where the pointer is, and what is unread.
+// MarkRead moves a member's read pointer forward, and notifies the channel if it is small enough
+// that each arrival and departure is announced too. It returns the pointer and the number of unread
+// messages.
 func (s *Service) MarkRead(ctx context.Context, c access.Caller, channel parley.ChannelID, id int64) (at, unread int64, err error) {
 	if err := s.Ask(c, 1); err != nil { // a read pointer moves with what is read, and must not use up what may be sent
 		return 0, 0, err
@@ -265,7 +266,7 @@ func (s *Service) MarkRead(ctx context.Context, c access.Caller, channel parley.
 	return m.ReadID, counts[0].Unread, nil
 }
 
-// Mute says which messages of a channel a member is pushed.
+// Mute sets which messages of a channel are pushed to a member.
 func (s *Service) Mute(ctx context.Context, c access.Caller, channel parley.ChannelID, mute parley.Mute) error {
 	if err := s.allowSend(c, channel); err != nil {
 		return err

@@ -8,10 +8,10 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Merged reads several channels, in the order of their timestamps. It returns at most
-// about as many messages as the largest limit, and as many bytes as an answer may have:
-// the oldest of them, or if no channel is read forwards the newest. It never cuts inside
-// one timestamp.
+// Merged reads several channels, in the order of their timestamps. It returns at most about as
+// many messages as the largest limit, and as many bytes as a response may have: the oldest
+// messages, or the newest if no channel is read forward. It never cuts between messages with
+// the same timestamp.
 func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley.ChannelID, each func(parley.ChannelID) Query) (
 	[]parley.Message, error) {
 	m := merge{newest: true, bytes: s.maxAnswer}

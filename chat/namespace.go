@@ -14,26 +14,26 @@ import (
 // Fanout is how a channel's messages reach its readers.
 type Fanout string
 
-// The fan-outs; docs/fanout.md has what each costs.
+// The fan-outs; docs/fanout.md has the cost of each.
 const (
-	OnWrite Fanout = "write"  // every stream gets every message; the default
-	OnRead  Fanout = "read"   // streams and members are told at most once a second that there is more, and read
-	Tiered  Fanout = "tiered" // streams get every message, other members are told as with OnRead
+	OnWrite Fanout = "write"  // every stream receives every message; the default
+	OnRead  Fanout = "read"   // streams and members receive "more" at most once a second, and then read
+	Tiered  Fanout = "tiered" // streams receive every message, other members as with OnRead
 )
 
-// Namespace is what channels have in common whose names begin alike. Zero fields are
+// Namespace holds the settings of all channels whose names begin with a prefix. Zero fields are
 // the defaults.
 type Namespace struct {
 	Prefix    string
 	Kind      parley.ChannelKind // of channels whose settings have none; public, dm: always members
 	Fanout    Fanout             // write
-	Publish   parley.Role        // the least role that may post: member (the default), admin or owner; back ends always may
+	Publish   parley.Role        // the lowest role that may post: member (the default), admin or owner; back ends always may
 	Retention parley.Retention   // of channels whose settings have none; the node's
-	MaxText   int                // bytes; 16 KiB, and no more
-	MaxData   int                // bytes; 64 KiB, and no more
-	Each      int                // up to this many present each coming and going is told; 100
-	Batch     int                // above it only counts are told; 5,000
-	Quiet     bool               // nobody is told who comes and goes; then neither of them
+	MaxText   int                // bytes; 16 KiB, which is also the maximum
+	MaxData   int                // bytes; 64 KiB, which is also the maximum
+	Each      int                // up to this many users present, each arrival and departure is announced; 100
+	Batch     int                // above it only counts are sent; 5,000
+	Quiet     bool               // arrivals and departures are not announced; then Each and Batch are unused
 }
 
 // Namespaces are sorted, the longest prefix first. nil has the defaults.
@@ -98,7 +98,7 @@ func (n *Namespace) check() error {
 	return nil
 }
 
-// Of returns what holds for a channel: the longest prefix of its name.
+// Of returns the namespace of a channel: that of the longest prefix of its name.
 func (ns Namespaces) Of(channel parley.ChannelID) Namespace {
 	for i := range ns {
 		if strings.HasPrefix(string(channel), ns[i].Prefix) {
@@ -108,11 +108,11 @@ func (ns Namespaces) Of(channel parley.ChannelID) Namespace {
 	return Namespace{}
 }
 
-// OnRead tells whether a channel's streams are told only that there is more.
+// OnRead reports whether a channel's streams are notified only that there is more.
 func (ns Namespaces) OnRead(channel parley.ChannelID) bool { return ns.Of(channel).Fanout == OnRead }
 
-// Retention is what a channel keeps if its settings don't say, zero if neither does its
-// namespace.
+// Retention returns the retention of a channel whose settings have none, zero if its namespace
+// has none either.
 func (ns Namespaces) Retention(channel parley.ChannelID) parley.Retention {
 	return ns.Of(channel).Retention
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Tiers are the sizes of a channel up to which each coming and going is told, and
-// up to which differences name users (presence.Config).
+// Tiers are the sizes of a channel up to which each arrival and departure is announced, and up
+// to which differences name users (presence.Config).
 func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
 	n := ns.Of(channel)
 	switch {
@@ -25,15 +25,15 @@ func (ns Namespaces) Tiers(channel parley.ChannelID) (each, batch int) {
 	return each, cmp.Or(n.Batch, max(presence.Batch, each))
 }
 
-// Come says that a connection of a user is open, whatever it follows. Guests come and
-// go unseen, here and below.
+// Come notes that a connection of a user is open, whatever it follows. Guests have no presence,
+// here and below.
 func (s *Service) Come(c access.Caller, via parley.Transport) {
 	if c.Named() {
 		s.presence.Enter("", c.User, c.Name, via, s.clock())
 	}
 }
 
-// Go says that it was closed. hidden: Hide said so last.
+// Go notes that it was closed. hidden reports whether the last call of Hide hid it.
 func (s *Service) Go(c access.Caller, via parley.Transport, hidden bool) {
 	switch {
 	case !c.Named():
@@ -44,7 +44,7 @@ func (s *Service) Go(c access.Caller, via parley.Transport, hidden bool) {
 	}
 }
 
-// Hide says that nobody looks at an open WebSocket of a user any more, or that somebody does again.
+// Hide notes that an open WebSocket of a user is hidden, or is visible again.
 func (s *Service) Hide(c access.Caller, hidden bool) {
 	switch {
 	case !c.Named():
@@ -55,8 +55,8 @@ func (s *Service) Hide(c access.Caller, hidden bool) {
 	}
 }
 
-// Visible says of each user, in the order asked for, whether somebody may be looking at a connection of theirs, on any node: they are
-// online, and not all of their connections said that they are hidden.
+// Visible reports for each user, in the order of the arguments, whether the user may be looking at a connection, on any
+// node: the user is online, and not all of the user's connections are hidden.
 func (s *Service) Visible(ctx context.Context, users ...parley.UserID) ([]bool, error) {
 	found, err := s.keeper.Online(ctx, users...)
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Service) Visible(ctx context.Context, users ...parley.UserID) ([]bool, 
 	return visible, nil
 }
 
-// Enter says that a connection of a user follows a channel; the others hear of it
-// if it is the first.
+// Enter notes that a connection of a user follows a channel; the others are notified if it is
+// the first.
 func (s *Service) Enter(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.unread.AddConn(owner)
@@ -81,7 +81,7 @@ func (s *Service) Enter(channel parley.ChannelID, c access.Caller, via parley.Tr
 	}
 }
 
-// Leave says that a connection of a user has stopped following a channel.
+// Leave notes that a connection of a user has stopped following a channel.
 func (s *Service) Leave(channel parley.ChannelID, c access.Caller, via parley.Transport) {
 	if owner, own := channel.Owner(); own {
 		s.unread.RemoveConn(owner)
@@ -92,7 +92,7 @@ func (s *Service) Leave(channel parley.ChannelID, c access.Caller, via parley.Tr
 	}
 }
 
-// Hold says that a long poll of a user is held for channels.
+// Hold notes that a long poll of a user is held for channels.
 func (s *Service) Hold(c access.Caller, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
@@ -106,8 +106,8 @@ func (s *Service) Hold(c access.Caller, channels ...parley.ChannelID) {
 	}
 }
 
-// Release says that it is held no longer. From now on a lease keeps the user: in the
-// channels if asked, that is if the user may still read them.
+// Release notes that the poll is no longer held. From now on a lease keeps the user present: in
+// the channels too if asked, that is if the user may still read them.
 func (s *Service) Release(c access.Caller, asked bool, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
@@ -122,7 +122,7 @@ func (s *Service) Release(c access.Caller, asked bool, channels ...parley.Channe
 	s.presence.Leave("", c.User, c.Name, parley.TransportLongPoll, now)
 }
 
-// Asked says that a user has polled channels.
+// Asked notes that a user has polled channels.
 func (s *Service) Asked(c access.Caller, via parley.Transport, channels ...parley.ChannelID) {
 	if !c.Named() {
 		return
@@ -136,7 +136,7 @@ func (s *Service) Asked(c access.Caller, via parley.Transport, channels ...parle
 	}
 }
 
-// Here says who is in a channel, of whom at most limit are named.
+// Here reports who is in a channel, and names at most limit users.
 func (s *Service) Here(ctx context.Context, c access.Caller, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
 	if err := s.Authorize(ctx, c, access.Presence, channel); err != nil {
 		return parley.Occupancy{}, err
@@ -144,7 +144,7 @@ func (s *Service) Here(ctx context.Context, c access.Caller, channel parley.Chan
 	return s.keeper.Here(ctx, channel, limit)
 }
 
-// Seen says whether a user is online, and if not when the last sign of them was.
+// Seen reports whether a user is online, and if not when the user was last seen.
 func (s *Service) Seen(ctx context.Context, c access.Caller, user parley.UserID) (parley.OnlineStatus, error) {
 	if ok, err := s.shares(ctx, c, user); err != nil {
 		return parley.OnlineStatus{}, err
@@ -170,10 +170,10 @@ func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parl
 	return found, err
 }
 
-// Users is how many users are on this node.
+// Users returns the number of users on this node.
 func (s *Service) Users() int { return s.presence.Users() }
 
-// PresenceTold is what this node has told of presence.
+// PresenceTold returns the counts of presence messages that this node has sent.
 func (s *Service) PresenceTold() presence.Counts { return s.presence.Counts() }
 
 func (s *Service) tellJoined(channel parley.ChannelID, user parley.UserID, name string) {

@@ -83,7 +83,7 @@ func (s *Service) follows(channel parley.ChannelID, facts []parley.Fact) {
 	}
 }
 
-// Post is Publish for one who waits. ctx bounds the waiting only.
+// Post is Publish for a caller that waits. ctx bounds only the waiting.
 func (s *Service) Post(ctx context.Context, c access.Caller, channel parley.ChannelID, d parley.Draft) (parley.Result, error) {
 	answer := make(chan parley.Result, 1)
 	if err := s.Publish(ctx, c, channel, d, func(r parley.Result) { answer <- r }); err != nil {
@@ -100,9 +100,9 @@ func (s *Service) Post(ctx context.Context, c access.Caller, channel parley.Chan
 	}
 }
 
-// Repeat answers a draft that can't be stored, for the reason why: with the message
-// that its key already stands for if there is one, since a repeat is answered with the
-// first message whatever it says; else with why.
+// Repeat answers a draft that cannot be stored because of why. If its key already names a
+// stored message, the result is that message, since a repeat returns the first message whatever
+// it contains; else the result is why.
 func (s *Service) Repeat(ctx context.Context, c access.Caller, channel parley.ChannelID, key string, why error) (parley.Result, error) {
 	if key == "" {
 		return parley.Result{}, why
@@ -123,7 +123,7 @@ func (s *Service) Repeat(ctx context.Context, c access.Caller, channel parley.Ch
 	return parley.Result{Message: m, Duplicate: true}, nil
 }
 
-// Item is one message of a batch, or why it can't be stored.
+// Item is one message of a batch, or the reason why it cannot be stored.
 type Item struct {
 	Caller  access.Caller
 	Channel parley.ChannelID
@@ -131,8 +131,8 @@ type Item struct {
 	Err     error // with a Draft.Key it may be a repeat
 }
 
-// PostAll stores the items that can be, those of one channel in their order, and
-// returns a result for each.
+// PostAll stores the items that can be stored, those of one channel in their order, and returns
+// a result for each.
 func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 	results := make([]parley.Result, len(items))
 	var wait sync.WaitGroup
@@ -163,8 +163,8 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 	return results
 }
 
-// Event gives an application's event to the channel's streams, but not to those of
-// the identity skip.
+// Event sends an application's event to the channel's streams, except to those of the identity
+// skip.
 func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.ChannelID, name string, data json.RawMessage,
 	skip string) error {
 	if _, err := s.mayPost(ctx, c, channel, nil, &data); err != nil {
@@ -177,7 +177,7 @@ func (s *Service) Event(ctx context.Context, c access.Caller, channel parley.Cha
 	return nil
 }
 
-// Typing tells the others that a user is typing, at most once in two seconds.
+// Typing notifies the others that a user is typing, at most once in two seconds.
 func (s *Service) Typing(ctx context.Context, c access.Caller, channel parley.ChannelID, skip string) error {
 	if _, err := s.mayPost(ctx, c, channel, nil, nil); err != nil {
 		return err

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Revoke makes all tokens of a user void that were issued until now, and cuts the user's
-// streams off on every node within a second. It is for back ends, and for who
-// administers every channel.
+// Revoke voids all tokens of a user that were issued until now, and ends the user's streams on
+// every node within a second. It is for back ends, and for callers who administer every
+// channel.
 func (s *Service) Revoke(ctx context.Context, c access.Caller, user parley.UserID) error {
 	if !c.Everywhere() {
 		return &parley.Error{

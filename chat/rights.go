@@ -29,14 +29,15 @@ func (a facts) stored() parley.Role {
 	return a.role
 }
 
-// Authorize asks for a right in a channel, or for one of several. The refusal does not tell whether the
+// Authorize checks a right in a channel, or one of several. The refusal does not reveal whether the
 // channel exists.
 func (s *Service) Authorize(ctx context.Context, c access.Caller, want access.Right, channel parley.ChannelID) error {
 	_, err := s.authorize(ctx, c, want, channel)
 	return err
 }
 
-// Admit asks for the right to read a channel, and whether who reads is told who is there.
+// Admit checks the right to read a channel, and reports whether the caller may see presence
+// there.
 func (s *Service) Admit(ctx context.Context, c access.Caller, channel parley.ChannelID) (sees bool, err error) {
 	a, err := s.authorize(ctx, c, access.Read, channel)
 	return access.Rights(c, channel, a.kind, a.role)&access.Presence != 0, err
@@ -63,8 +64,8 @@ func (s *Service) authorize(ctx context.Context, c access.Caller, want access.Ri
 	return a, nil
 }
 
-// MayWrite tells whether it is known without asking the store, which may block, that a
-// caller may write to a channel, and that it is there.
+// MayWrite reports whether it is known, without reading the store, which may block, that a
+// caller may write to a channel and that the channel exists.
 func (s *Service) MayWrite(c access.Caller, channel parley.ChannelID) bool {
 	a, ok := s.known.get(channel, c.User)
 	return ok && (a.made || !c.Address.IsValid()) && access.Rights(c, channel, a.kind, a.role)&access.Write != 0

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley/watch"
 )
 
-// Store is what a Service keeps everything in.
+// Store holds everything that a Service stores.
 type Store interface {
 	parley.Log
 	parley.Directory
@@ -30,9 +30,9 @@ type Config struct {
 	Presence   presence.Config
 	Namespaces Namespaces
 	Clock      func() time.Time // time.Now
-	Limits     Limiter          // nil: nobody is limited
-	Push       PushConfig       // nothing of it is configured
-	MaxAnswer  int              // bytes of the messages or channels of an answer; 8 MiB with what is around them
+	Limits     Limiter          // nil: no limits
+	Push       PushConfig       // zero: no push service
+	MaxAnswer  int              // bytes of the messages or channels of a response, including what surrounds them; 8 MiB
 }
 
 // Service is the use cases over a store and the feed of its log.
@@ -46,7 +46,7 @@ type Service struct {
 	presence  *presence.Tracker
 	keeper    *presence.Keeper
 	clock     func() time.Time
-	steady    func() time.Time // which no jump of the system's clock moves, as that of tokens
+	steady    func() time.Time // not affected by jumps of the system clock; tokens use it too
 	limits    Limiter
 	maxAnswer int
 	typing    typing
@@ -56,7 +56,7 @@ type Service struct {
 	onRead    func(user parley.UserID)
 }
 
-// New makes a service.
+// New creates a service.
 func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -103,8 +103,8 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	return s
 }
 
-// Run tells of users who came and left and of what is unread, and ends the streams of those who
-// lost a right, until ctx ends.
+// Run sends presence and unread counts, and ends the streams of callers that lost a right,
+// until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	defer others.Wait()
@@ -127,8 +127,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// OnRead has read called when a user has moved a read pointer on this node. It must not block, and is called before Run.
+// OnRead sets the function that is called when a user has moved a read pointer on this node. It must not block, and is
+// set before Run.
 func (s *Service) OnRead(read func(user parley.UserID)) { s.onRead = read }
 
-// Hub is where sessions come from.
+// Hub returns the hub, which opens sessions.
 func (s *Service) Hub() *hub.Hub { return s.feed.Hub() }

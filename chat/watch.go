@@ -23,10 +23,10 @@ func (s *Service) followUser(user parley.UserID, followed bool) {
 	}
 }
 
-// Watch tells a stream how users stand, then of each change, instead of those whom it
-// watched before; none ends it. Of users with whom the caller shares no channel it is
-// told nothing, as long as that is so. It may block; the error is the store's, or that
-// there are too many.
+// Watch sends a stream the status of users, and then each change, instead of those that it
+// watched before; no users ends it. It reveals nothing of users with whom the caller shares no
+// channel, as long as that is so. It may block; the error is the store's, or that there are too
+// many users.
 func (s *Service) Watch(ctx context.Context, c access.Caller, session *hub.Session, users []parley.UserID) error {
 	if len(users) > watch.Most {
 		return watch.TooMany()
@@ -41,10 +41,10 @@ func (s *Service) Watch(ctx context.Context, c access.Caller, session *hub.Sessi
 	return s.watches.Watch(ctx, session, c.User, shares, users)
 }
 
-// Unwatch ends it.
+// Unwatch ends a Watch.
 func (s *Service) Unwatch(session *hub.Session) { s.watches.Unwatch(session) }
 
-// Watchers is how many streams watch users.
+// Watchers returns the number of streams that watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
 
 // shares tells whether a caller may know of a user: themself, one who is a member of a

@@ -16,10 +16,10 @@ const headsChannel parley.ChannelID = "$heads"
 
 const (
 	digestEvery = 200 * time.Millisecond
-	digestQuiet = 5 * time.Second // an empty digest says that the node lives, and that the bus delivers
-	digestDeaf  = 2 * digestQuiet // without one of its own, the bus does not
+	digestQuiet = 5 * time.Second // an empty digest shows that the node is alive, and that the bus delivers
+	digestDeaf  = 2 * digestQuiet // without one of its own for so long, the bus does not deliver
 	digestSize  = 8 << 10
-	peerForgot  = time.Minute // a node that was not heard of for so long is gone
+	peerForgot  = time.Minute // a node that was silent for so long is gone
 )
 
 // digest is what this node tells, and what it has heard from each other node.
@@ -238,8 +238,8 @@ func (js *joins) named(hash uint64) (all []parley.ChannelID) {
 	return all
 }
 
-// Peers is how this node finds the bus: whether it delivers, and the other nodes whose
-// settings differ from this node's.
+// Peers reports whether the bus fails to deliver, and the other nodes whose settings differ
+// from this node's.
 func (f *Feed) Peers() (deaf bool, differing []string) {
 	d := &f.digest
 	d.mu.Lock()

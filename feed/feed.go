@@ -1,6 +1,7 @@
 // Package feed is the one way into a node's channels. Entries that this node appended, that
-// another node announced and that a repair read all reach the hub, and everybody who must
-// know that a channel grew, through the same call. The log is the truth, the bus is a hint.
+// another node announced and that a repair read all reach the hub, and every component that
+// must learn that a channel grew, through the same call. The log is the truth, the bus is a
+// hint.
 package feed
 
 import (
@@ -18,21 +19,21 @@ import (
 	"github.com/parley-server/parley/hub"
 )
 
-// Config of a Feed. The zero value is that of a node that is alone.
+// Config of a Feed. The zero value is for a node that is alone.
 type Config struct {
 	Hub      hub.Config
 	Node     string        // names this run of the node among the others; required with a Bus
 	Bus      parley.Bus    // nil: there are no other nodes
-	Index    parley.Index  // is projected after each append; nil: the log's own, which it writes with each append
-	Outbox   parley.Outbox // with Index or AddWork: what other nodes finish if this one dies; nil: nobody does
+	Index    parley.Index  // projected after each append; nil: the log's own, which it writes with each append
+	Outbox   parley.Outbox // with Index or AddWork: what other nodes finish if this one dies; nil: no node does
 	Settings uint64        // a hash of the settings that must be the same on every node
 	Logger   *slog.Logger  // slog.Default()
 	Events   parley.Events
 	Clock    func() time.Time
 }
 
-// Feed appends to a log and shows its hub what the log holds. All methods may be called at
-// the same time.
+// Feed appends to a log and passes what the log holds to its hub. All methods may be called
+// concurrently.
 type Feed struct {
 	// fixed after construction
 	log    parley.Log
@@ -45,12 +46,12 @@ type Feed struct {
 	told   func(e parley.Event, followers int)
 	missed func(channel parley.ChannelID)
 	works  []Work
-	events atomic.Uint64 // of this node, so many were given to the bus
+	events atomic.Uint64 // number of this node's events that were published on the bus
 
 	epochs   chan struct{} // holds a token if the log named another epoch than the hub's
 	repairs  *keyed
 	projects *keyed
-	gives    *keyed // to those who work on entries
+	gives    *keyed // channels to pass to the Works
 	late     *keyed // channels that the bus has not confirmed in time
 	joins    joins
 	out      []chan parley.Envelope // by the hash of the channel
@@ -63,8 +64,8 @@ type shard struct {
 	queues map[parley.ChannelID]*appendQueue
 }
 
-// outQueues carry envelopes to the bus, those of one channel in their order. An envelope
-// that finds its queue full is dropped: the digest of heads names the channel all the same.
+// outQueues carry envelopes to the bus, those of one channel in their order. An envelope that
+// finds its queue full is dropped: the digest of heads names the channel all the same.
 const (
 	outQueues = 4
 	outWaits  = 256
@@ -100,13 +101,12 @@ func New(log parley.Log, cfg Config) *Feed {
 	return f
 }
 
-// Hub is what the feed feeds.
+// Hub returns the feed's hub.
 func (f *Feed) Hub() *hub.Hub { return f.hub }
 
-// OnGrown calls grown when a channel has entries that it had not, whichever node stored
-// them, and facts with what followed from entries that this node stored or projected, both
-// after the entries were delivered here. Neither may block. It is called before the first
-// Publish.
+// OnGrown sets two functions that are called after entries were delivered here: grown when a
+// channel has new entries, whichever node stored them, and facts with the facts of entries that
+// this node stored or projected. Neither may block. It is called before the first Publish.
 func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel parley.ChannelID, facts []parley.Fact)) {
 	f.grown = func(channel parley.ChannelID) {
 		grown(channel)
@@ -120,12 +120,12 @@ func (f *Feed) OnGrown(grown func(channel parley.ChannelID), facts func(channel 
 // Shared reports whether there may be other nodes.
 func (f *Feed) Shared() bool { return f.cfg.Bus != nil }
 
-// OnEvent calls told with each event of another node that was given to so many sessions of this one.
-// It must not block, and is called before Run.
+// OnEvent sets the function that is called with each event of another node, and the number of
+// sessions of this one that received it. It must not block, and is set before Run.
 func (f *Feed) OnEvent(told func(e parley.Event, followers int)) { f.told = told }
 
-// OnMissed calls missed with each channel that sessions of this node follow after events of other nodes
-// may have been lost. It must not block, and is called before Run.
+// OnMissed sets the function that is called with each channel that sessions of this node follow, after
+// events of other nodes may have been lost. It must not block, and is set before Run.
 func (f *Feed) OnMissed(missed func(channel parley.ChannelID)) { f.missed = missed }
 
 // Run keeps the hub within its bounds and follows the other nodes, until ctx ends.
@@ -204,15 +204,15 @@ func (f *Feed) take(channel parley.ChannelID, epoch string, entries []parley.Mes
 	f.grown(channel)
 }
 
-// Settle waits until what was given to Publish before it is stored, and what follows from
-// that can be read, or until ctx ends.
+// Settle waits, until ctx ends, for the drafts that were passed to Publish before it to be
+// stored, and for what is derived from them to be readable.
 func (f *Feed) Settle(ctx context.Context, channel parley.ChannelID) {
 	f.settle(ctx, channel)
 	f.projects.wait(ctx, channel)
 }
 
-// Event gives an event to the streams of a channel on all nodes, and returns how many
-// sessions follow the channel on this one.
+// Event sends an event to the streams of a channel on all nodes, and returns the number of
+// sessions that follow the channel on this one.
 func (f *Feed) Event(channel parley.ChannelID, e parley.Event) (followers int) {
 	if f.cfg.Bus != nil {
 		f.post(parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: channel, Event: &e, Seq: f.events.Add(1)})

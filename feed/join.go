@@ -232,7 +232,7 @@ func (js *joins) left(j *join, err error, now time.Time) {
 	js.dropLocked(j)
 }
 
-// Watch has OnGrown told of a channel's growth on other nodes although nobody here may
+// Watch has OnGrown called for a channel's growth on other nodes although no session here may
 // follow it, until Unwatch was called as often.
 func (f *Feed) Watch(channel parley.ChannelID) {
 	if f.cfg.Bus == nil {

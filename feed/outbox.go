@@ -31,9 +31,9 @@ type unfinished struct {
 
 const (
 	outboxTime   = 5 * time.Second  // bounds one call to the store
-	unknownKeeps = time.Minute      // so long an append of unknown outcome may still come to be
-	takeOverLook = 10 * time.Second // how often the notes of other nodes are looked at
-	noteKeeps    = 5 * time.Second  // a note costs a write before the append, so a channel with a message now and then keeps its own
+	unknownKeeps = time.Minute      // for so long an append of unknown outcome may still be stored
+	takeOverLook = 10 * time.Second // how often the notes of other nodes are checked
+	noteKeeps    = 5 * time.Second  // a note costs a write before the append, so a channel with occasional messages keeps its note
 	takeOverPage = 1000
 )
 

@@ -25,8 +25,8 @@ func (f *Feed) project(channel parley.ChannelID, derived bool) {
 // projectedWithin bounds the wait for projections before a read: beyond it the read may trail.
 const projectedWithin = 2 * time.Second
 
-// Projected waits until what follows from this node's appends to channels can be read, at
-// most for a while. A store that derives in Append has nothing to wait for.
+// Projected waits, for a limited time, until what is derived from this node's appends to
+// channels can be read. With a store that derives in Append it does not wait.
 func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
 	if f.cfg.Index == nil {
 		return

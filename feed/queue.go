@@ -32,9 +32,9 @@ type settle struct {
 	done chan struct{} // closed when they are stored
 }
 
-// Publish appends a draft, shows the entry to the channel's followers on this node, and
-// then calls done, from another goroutine, which must not block. Drafts of one
-// caller to one channel are appended in the order of the calls.
+// Publish appends a draft, delivers the entry to the channel's followers on this node, and then
+// calls done, from another goroutine. done must not block. Drafts of one caller to one channel
+// are appended in the order of the calls.
 func (f *Feed) Publish(channel parley.ChannelID, d parley.Draft, done func(parley.Result)) {
 	f.enqueue(channel, []parley.Draft{d}, []func(parley.Result){done})
 }

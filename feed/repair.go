@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A gap of at most so many entries is read and shown like any others; beyond that sessions
+// A gap of at most so many entries is read and delivered like any others; beyond that sessions
 // read pages.
 const (
 	repairRead = 256
@@ -56,8 +56,8 @@ func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 	}
 }
 
-// Recheck looks again at the log, which may have begun a new epoch, and at channels of which it
-// now holds entries whose outcome was unknown.
+// Recheck reads the log again, which may have begun a new epoch, and the channels that may now
+// hold entries whose outcome was unknown.
 func (f *Feed) Recheck(channels ...parley.ChannelID) {
 	f.epochChanged()
 	for _, channel := range channels {
@@ -66,7 +66,7 @@ func (f *Feed) Recheck(channels ...parley.ChannelID) {
 	}
 }
 
-// How many heads of quiet channels are asked for, and how often.
+// How many heads of quiet channels are read at a time, and how often.
 const (
 	checkEvery   = 100 * time.Millisecond
 	checkBudget  = 20  // 200 a second

@@ -6,17 +6,17 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Work is what follows a channel's entries outside the store, such as push notifications (package worker).
+// Work is done on a channel's entries outside the store, such as push notifications (package worker).
 type Work interface {
 	// Take returns when a node that is alive, this one or another, works on a channel that has grown.
 	Take(ctx context.Context, channel parley.ChannelID) error
-	// Grown is called when a channel has entries that this node had not seen. It does not block.
+	// Grown is called when a channel has entries that this node had not seen. It must not block.
 	Grown(channel parley.ChannelID)
-	// Busy reports whether this node works on the channel. The channel's note in the outbox stays as long.
+	// Busy reports whether this node works on the channel. While it does, the note stays in the outbox.
 	Busy(channel parley.ChannelID) bool
 }
 
-// AddWork has entries worked on. It is called before Run, after OnGrown.
+// AddWork adds work to be done on entries. It is called before Run, after OnGrown.
 func (f *Feed) AddWork(w Work) { f.works = append(f.works, w) }
 
 // giveChannel has somebody work on a channel. It gives up only when ctx ends. No reader waits for it.
@@ -49,5 +49,6 @@ func (f *Feed) Note(channel parley.ChannelID) error {
 	return nil
 }
 
-// Alive reports whether another node may be running: one that was never heard of is given as long as one that fell silent.
+// Alive reports whether another node may be running. A node that was never heard of counts as alive for as long as one
+// that fell silent.
 func (f *Feed) Alive(node string) bool { return len(f.gone([]string{node})) == 0 }

@@ -26,15 +26,15 @@ type AdminConfig struct {
 	Drain     func()                 // begins a drain and returns at once
 	Hosts     func(host string) bool // Host headers that are served; nil: all
 	Secret    func() (string, error) // as in Config
-	OnRefused func(Refusal)          // is called with bad tokens; nil: nobody is
-	Token     string                 // what Authorization: Bearer has to hold, but for health; "": nothing is asked for
+	OnRefused func(Refusal)          // called with bad tokens; may be nil
+	Token     string                 // the bearer token that Authorization must contain, except for health; "": none is required
 	Push      PushAdmin              // nil: push is not configured
 	Webhooks  []*webhook.Webhook
 	Logger    *slog.Logger // slog.Default()
 }
 
-// Admin is the handler of the admin listener; public is the API's. It may ask for no
-// credentials, so no page but its own may use it.
+// Admin is the handler of the admin listener; public is the API's. It may require no
+// credentials, so only its own pages may use it.
 func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -13,14 +13,14 @@ import (
 type Refusal struct {
 	Error   *parley.Error
 	Request string     // method and path, without the query
-	Address netip.Addr // where it came from; the zero one if nothing is limited by it
+	Address netip.Addr // the client's address; zero if no limit applies to it
 }
 
 func (a *API) refused(r *http.Request, e *parley.Error) {
 	a.cfg.OnRefused(Refusal{e, r.Method + " " + r.URL.Path, a.client(r)})
 }
 
-// AdminAction is something that was administered.
+// AdminAction is an administrative action.
 type AdminAction struct {
 	Caller  access.Caller
 	Request string // method and path

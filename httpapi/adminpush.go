@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// PushAdmin is push.Pusher, as the admin listener shows it.
+// PushAdmin is the part of push.Pusher that the admin listener uses.
 type PushAdmin interface {
 	Decisions(user parley.UserID, limit int) []push.Decision
 	Dead(ctx context.Context) ([]push.Dead, error)

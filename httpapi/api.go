@@ -1,5 +1,6 @@
-// Package httpapi serves parley over HTTP: it owns routes, callers, parameters and the answers
-// that are given at once. It leaves use cases to chat and requests that wait to transport.
+// Package httpapi serves parley over HTTP: it owns routes, callers, parameters and the
+// responses that are sent at once. Use cases belong to chat, and requests that wait to
+// transport.
 package httpapi
 
 import (
@@ -30,19 +31,19 @@ type Config struct {
 	Tickets *auth.Tickets            // those that Auth accepts
 	Origins func(origin string) bool // pages that may use parley from a browser
 	Hosts   func(host string) bool   // Host headers that are served; nil: all
-	// Secret makes a secret for parley serve, if there is none, and returns its file, which
-	// refusals of Hosts name; nil: none.
+	// Secret creates a secret for parley serve, if there is none, and returns its file, which
+	// refusals by Hosts name; may be nil.
 	Secret func() (string, error)
 
-	Ready func(ctx context.Context) Readiness // what /readyz asks; nil: nothing
+	Ready func(ctx context.Context) Readiness // checked by /readyz; nil: nothing
 
-	Client   func(*http.Request) netip.Addr // where a caller is, as limits count it; nil: nothing is limited by it
-	Limits   *limit.Limiter                 // of what is opened and of bad credentials; nil: none
-	Answers  *limit.Answers                 // of what is on its way to clients; nil: any
-	Patience time.Duration                  // for which a client of HTTP/2 may take nothing of its answer; 0: any
+	Client   func(*http.Request) netip.Addr // the client's address, for limits; nil: no limits by address
+	Limits   *limit.Limiter                 // limits what is opened, and bad credentials; nil: none
+	Answers  *limit.Answers                 // limits responses in flight; nil: no limit
+	Patience time.Duration                  // for how long an HTTP/2 client may read nothing of its response; 0: no limit
 
-	OnRefused     func(Refusal)     // is called with what was refused; nil: nobody is
-	OnAdminAction func(AdminAction) // is called with what was administered; nil: nobody is
+	OnRefused     func(Refusal)     // called with each refusal; may be nil
+	OnAdminAction func(AdminAction) // called with each administrative action; may be nil
 
 	HSTS   bool         // browsers must use TLS only (RFC 6797)
 	Pages  http.Handler // serves the routes of the kind page
@@ -59,7 +60,7 @@ type API struct {
 	handler http.Handler
 }
 
-// New makes the API's handler.
+// New creates the API's handler.
 func New(c *chat.Service, ways *transport.Transports, cfg Config) *API {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -8,7 +8,7 @@ import (
 	"github.com/rs/cors"
 )
 
-// What pages of other origins may send and read.
+// The headers that pages of other origins may send and read.
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"

@@ -126,8 +126,8 @@ func (a *API) refuse(r *http.Request) *parley.Error {
 	return &parley.Error{Code: parley.CodeForbidden, Detail: fmt.Sprintf("pages of %.100q may not use this server", origin), Hint: hint}
 }
 
-// LoopbackHost allows the Host headers of a server on this machine, and that there is none (HTTP/1.0,
-// as the health checks of proxies): every browser sends one, so no page can leave it out.
+// LoopbackHost reports whether a Host header belongs to a server on this machine. It allows a missing
+// one (HTTP/1.0, as in health checks of proxies): every browser sends one, so no page can omit it.
 func LoopbackHost(host string) bool {
 	if host == "" {
 		return true
@@ -146,16 +146,16 @@ func LoopbackHost(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// LoopbackOrigin allows pages served from this machine.
+// LoopbackOrigin reports whether an origin is a page served from this machine.
 func LoopbackOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && LoopbackHost(u.Host)
 }
 
-// Development takes everybody for whom they say they are.
+// Development accepts the user that each request names.
 type Development struct{ Tickets *auth.Tickets }
 
-// Caller implements Authenticator: the user of the query, or a guest.
+// Caller implements Authenticator: it returns the user of the query, or a guest.
 func (d Development) Caller(r *http.Request) (access.Caller, error) {
 	q := query(r)
 	if text := q.Get("ticket"); text != "" {

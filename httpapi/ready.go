@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// Readiness is what /readyz answers: whether the node should get requests, and the state of
-// what it needs. A bus that is away does not make it red: clients are better served here
-// than nowhere.
+// Readiness is the response of /readyz: whether the node should receive requests, and the state
+// of its dependencies. A failed bus does not make the node unready: serving clients here is
+// better than nowhere.
 type Readiness struct {
 	Ready    bool `json:"ready"`
 	Store    Part `json:"store"`
@@ -17,14 +17,14 @@ type Readiness struct {
 	Settings Part `json:"settings"`
 }
 
-// Part is the state of one of them.
+// Part is the state of one dependency.
 type Part struct {
 	OK      bool   `json:"ok"`
 	Promise string `json:"promise,omitempty"` // what an acknowledgment of the store guarantees
 	Detail  string `json:"detail,omitempty"`  // what is wrong, or worth knowing
 }
 
-// AllReady is the readiness of a node that needs nothing.
+// AllReady is the readiness of a node without dependencies.
 func AllReady() Readiness {
 	ok := Part{OK: true}
 	return Readiness{Ready: true, Store: ok, Bus: ok, Presence: ok, Settings: ok}

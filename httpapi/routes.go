@@ -12,7 +12,7 @@ type kind int
 
 const (
 	atOnce      kind = iota // answered as soon as the store has answered
-	heldPoll                // waits for a message, then answers
+	heldPoll                // waits for a message, then responds
 	eventStream             // server-sent events
 	socket                  // a WebSocket
 	page                    // for people, scripts too

@@ -16,12 +16,12 @@ func (h *Hub) changed(channel parley.ChannelID, entries []parley.Message) {
 	}
 }
 
-// ForgetPages drops a channel's pages: this node is no longer told what changes in it.
+// ForgetPages drops a channel's pages, because this node no longer learns of changes in it.
 func (h *Hub) ForgetPages(channel parley.ChannelID) {
 	h.pages.forget(channel, func(*page) bool { return true })
 }
 
-// Forget makes readers of a channel that was removed find out what is left of it.
+// Forget makes readers of a channel that was removed read its bounds again.
 func (h *Hub) Forget(channel parley.ChannelID) {
 	h.ForgetPages(channel)
 	if t := h.topic(channel); t != nil {

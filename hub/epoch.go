@@ -21,7 +21,7 @@ import (
 // the topic's mu, as every position is.
 const mustReset = math.MaxUint64
 
-// Epoch is the one that the hub's channels belong to, "" if the log has not named one.
+// Epoch returns the epoch of the hub's channels, "" if the log has not named one.
 func (h *Hub) Epoch() string {
 	if e := h.epoch.Load(); e != nil {
 		return *e
@@ -37,8 +37,8 @@ func (h *Hub) adopt(epoch string) bool {
 	return h.epoch.CompareAndSwap(nil, &epoch) || h.adopt(epoch)
 }
 
-// Restart forgets everything that is known of channels, as it is of an epoch that has ended,
-// and resets every session. Calls of one hub must not overlap.
+// Restart drops everything that is known of channels, because it belongs to an epoch that has
+// ended, and resets every session. Calls for one hub must not overlap.
 func (h *Hub) Restart(epoch string) {
 	if h.adopt(epoch) {
 		return
@@ -73,8 +73,8 @@ func (h *Hub) Restart(epoch string) {
 // between is not an epoch.
 var between = ""
 
-// Bounds of an epoch that the hub has yet to hear of are asked for again after adoptEvery; a node
-// follows its store within milliseconds, or not at all.
+// When bounds name an epoch that the hub does not know yet, they are read again after adoptEvery;
+// a node follows its store within milliseconds, or not at all.
 const (
 	adoptEvery = 5 * time.Millisecond
 	adoptWaits = 5 * time.Second
@@ -139,12 +139,13 @@ func (s *Session) restartAt(f *follow, b parley.Bounds) {
 	s.ring(f)
 }
 
-// Epoch is the hub's. If it is the same before and after something was taken, that is of it.
+// Epoch returns the hub's epoch. If it is the same before and after a call of Next, the result
+// belongs to it.
 func (s *Session) Epoch() string { return s.hub.Epoch() }
 
 // Restart resets all channels of a session at once and returns the epoch that all of its cursors
-// then belong to. What waited for the session is dropped. It may block. The error is the store's,
-// or ErrEpoch as long as the hub does not know the epoch.
+// then belong to. It drops the session's pending output. It may block. The error is the store's,
+// or ErrEpoch while the hub does not know the epoch.
 func (s *Session) Restart(ctx context.Context) (epoch string, err error) {
 	var channels []parley.ChannelID
 	s.Channels(func(channel parley.ChannelID, _ int64) { channels = append(channels, channel) })

@@ -1,6 +1,6 @@
-// Package hub is one node's live state: for each channel that somebody follows its
-// recent bytes, and sessions with a cursor into them and a bell. It never waits
-// for a reader, never keeps a message for one, and knows nothing of transports.
+// Package hub is one node's live state: for each followed channel its recent bytes, and
+// sessions with a cursor into them and a bell. It never waits for a reader, never keeps a
+// message for one, and depends on no transport.
 package hub
 
 import (
@@ -15,29 +15,28 @@ import (
 
 // Config of a Hub. The zero value works.
 type Config struct {
-	RecentLimit int              // bytes of recent entries on this node; 256 MiB. Beyond it channels that rested longest go first
+	RecentLimit int              // bytes of recent entries on this node; 256 MiB. Above it the longest quiet channels are dropped
 	PageLimit   int              // bytes of pages kept; 64 MiB
 	Clock       func() time.Time // time.Now
 	Events      parley.Events
-	// OnRead tells whether a channel is fanned out on read: its streams are told only
-	// that there is more, at most once a second, and the client reads. nil: none is.
+	// OnRead reports whether a channel is fanned out on read: its streams are notified only
+	// that there is more, at most once a second, and the client reads. nil: no channel is.
 	OnRead func(parley.ChannelID) bool
 }
 
 // Source is what a hub reads from: the feed, over a log.
 type Source interface {
-	// Join returns when whatever the channel grows by from now on is shown to the hub by Grown.
-	// It is called before the channel's bounds are read for a follower.
+	// Join returns when all further growth of the channel will be passed to Grown. It is called
+	// before the channel's bounds are read for a follower.
 	Join(ctx context.Context, channel parley.ChannelID) error
-	// Leave says that the channel's last follower has left. It must not block.
+	// Leave is called after the channel's last follower has left. It must not block.
 	Leave(channel parley.ChannelID)
 	// Read and Bounds are those of a parley.Log.
 	Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (parley.Run, error)
 	Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error)
 }
 
-// Hub connects a source with the sessions that read it. All methods may be called at
-// the same time.
+// Hub connects a source with the sessions that read it. All methods may be called concurrently.
 type Hub struct {
 	// fixed after construction
 	source Source
@@ -50,10 +49,10 @@ type Hub struct {
 	shards [64]shard
 
 	recent atomic.Int64           // bytes in all tapes
-	epoch  atomic.Pointer[string] // the log's, as far as this node knows; nil until it named one
+	epoch  atomic.Pointer[string] // the log's, as known to this node; nil until the log has named one
 
 	mu    sync.Mutex
-	busy  map[*topic]int64 // those that Sweep looks at, with the head that the log had named at the last sweep
+	busy  map[*topic]int64 // the topics that Sweep visits, with the head that the log had named at the last sweep
 	mores map[parley.ChannelID]more
 }
 
@@ -145,12 +144,12 @@ func (h *Hub) takeOut(f *follow) (last bool) {
 	return last
 }
 
-// Grown takes entries that the log holds, in their order and of an epoch, whoever stored
-// them: it appends them to the channel's recent bytes and rings those who follow it.
-// Entries that were taken before are ignored, and those of another epoch than the hub's.
+// Grown takes entries that the log holds, in their order and with their epoch, whichever node
+// stored them: it appends them to the channel's recent bytes and rings the channel's followers.
+// It ignores entries that it took before, and those of another epoch than the hub's.
 //
-// If entries are missing before them, nothing is taken: contiguous is false, and the
-// caller reads what follows the id after. Reached takes what is too much to be read.
+// If entries are missing before them, it takes nothing: contiguous is false, and the caller
+// reads the entries after the id after. Reached handles a gap that is too large to be read.
 func (h *Hub) Grown(channel parley.ChannelID, epoch string, entries []parley.Message) (after int64, contiguous bool) {
 	h.changed(channel, entries)
 	t := h.topic(channel)
@@ -166,8 +165,8 @@ func (h *Hub) Grown(channel parley.ChannelID, epoch string, entries []parley.Mes
 	return h.deliver(t, epoch, entries, sc)
 }
 
-// Reached moves a channel's head to an id that the log named. Sessions that have not seen
-// what comes before it read pages.
+// Reached moves a channel's head to an id that the log named. Sessions that have not seen the
+// entries before it read pages.
 func (h *Hub) Reached(channel parley.ChannelID, epoch string, head int64) {
 	t := h.topic(channel)
 	if t == nil || !h.adopt(epoch) {
@@ -182,8 +181,8 @@ func (h *Hub) Reached(channel parley.ChannelID, epoch string, head int64) {
 	}
 }
 
-// Head is the last id of a channel that reached its followers, and whether there are any
-// whose beginning is known.
+// Head returns the last id of a channel that was delivered to its followers, and reports
+// whether it has followers whose start is known.
 func (h *Hub) Head(channel parley.ChannelID) (id int64, followed bool) {
 	t := h.topic(channel)
 	if t == nil {
@@ -197,8 +196,8 @@ func (h *Hub) Head(channel parley.ChannelID) (id int64, followed bool) {
 // Follows reports whether a session of this node follows a channel.
 func (h *Hub) Follows(channel parley.ChannelID) bool { return h.topic(channel) != nil }
 
-// Event gives an event to the streams of a channel on this node, and returns how many
-// sessions follow the channel.
+// Event delivers an event to the streams of a channel on this node, and returns the number of
+// sessions that follow the channel.
 func (h *Hub) Event(channel parley.ChannelID, e parley.Event) (followers int) {
 	t := h.topic(channel)
 	if t == nil {
@@ -211,5 +210,5 @@ func (h *Hub) Event(channel parley.ChannelID, e parley.Event) (followers int) {
 	return followers
 }
 
-// Recent is how many bytes of recent entries this node keeps.
+// Recent returns the number of bytes of recent entries on this node.
 func (h *Hub) Recent() int64 { return h.recent.Load() }

@@ -13,9 +13,9 @@ import (
 // store: call Load, which may block, and then Next again.
 var ErrBehind = errors.New("the next bytes are in the store")
 
-// Send adds bytes, in the session's form, that are for it alone; they leave before
-// shared ones. They must not be changed afterwards. It may be called by anybody and
-// returns how many bytes wait.
+// Send adds bytes, in the session's form, that are for it alone; they are sent before shared
+// ones. They must not be changed afterwards. Any goroutine may call it. It returns how many
+// bytes wait.
 func (s *Session) Send(b []byte) int {
 	s.mu.Lock()
 	t := s.pendingLocked()
@@ -29,13 +29,14 @@ func (s *Session) Send(b []byte) int {
 	return n
 }
 
-// SendReset sends the frame that tells of a reset; the cursor has moved already.
+// SendReset sends the reset frame; the cursor has already moved.
 func (s *Session) SendReset(channel parley.ChannelID, r *parley.Reset) {
 	s.hub.events.Reset(r.Reason)
 	s.Send(s.form.AppendControl(nil, s.CursorText(), "reset", wire.Reset(nil, channel, r)))
 }
 
-// TakeOwn takes what Send has added, without anything shared; nil if there is nothing.
+// TakeOwn returns and removes what Send has added, without shared bytes; nil if there is
+// nothing.
 func (s *Session) TakeOwn() (own []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +46,7 @@ func (s *Session) TakeOwn() (own []byte) {
 	return own
 }
 
-// Waiting is how many bytes of Send have not been taken.
+// Waiting returns how many bytes of Send have not been taken.
 func (s *Session) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,10 +125,9 @@ func (s *Session) begin() (t *pendingOutput, own []byte) {
 	return t, own
 }
 
-// Next returns the next bytes to send, at most about limit (but a whole entry),
-// with at most count entries, without the events of the identity self. They stay
-// valid and must not be changed. nil, nil: nothing now, the bell will ring.
-// ErrBehind: call Load.
+// Next returns the next bytes to send, at most about limit (but at least a whole entry), with
+// at most count entries, without the events of the identity self. They stay valid and must not
+// be changed. nil, nil: nothing now, the bell will ring. ErrBehind: call Load.
 func (s *Session) Next(self string, limit, count int) ([]byte, error) {
 	for {
 		t, own := s.begin()
@@ -155,10 +155,9 @@ func (s *Session) Next(self string, limit, count int) ([]byte, error) {
 	}
 }
 
-// Unsent is told that of what Next returned last only n bytes could be sent. The
-// rest of the entry that broke off is copied, so that no shared bytes are held, and
-// is what Next returns next; the entries after it are taken again. What has no
-// entries is kept whole.
+// Unsent reports that only n bytes of the last result of Next could be sent. The rest of the
+// entry that was cut off is copied, so that no shared bytes are held, and becomes the next
+// result of Next; the entries after it are taken again. A result without entries is kept whole.
 func (s *Session) Unsent(b []byte, n int) {
 	s.mu.Lock()
 	t := s.pendingLocked()
@@ -237,9 +236,9 @@ func (s *Session) setBehind(t *pendingOutput, behind bool) {
 	t.isBehind = behind
 }
 
-// Load reads the page that Next asked for. It may block. If the messages after the
-// cursor are gone it sends a reset and goes on from what is kept. Another error is
-// the store's; calling again later is safe.
+// Load reads the page that Next needs. It may block. If the messages after the cursor are gone
+// it sends a reset and continues with the first entry that is kept. Any other error is the
+// store's; calling again later is safe.
 func (s *Session) Load(ctx context.Context) error {
 	s.mu.Lock()
 	t := s.pending

@@ -10,15 +10,15 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Bell is rung, from any goroutine, when Next may have something new, and not again
-// before Next has returned nothing. Ring must not block or call the session.
+// Bell is rung, from any goroutine, when Next may have something new, and not again before Next
+// has returned nothing. Ring must not block or call the session.
 type Bell interface{ Ring() }
 
-// Session is one reader: a form, a cursor in each channel it follows, and a bell. It
-// is made by Open. All methods but Send belong to one goroutine at a time.
+// Session is one reader: a form, a cursor in each channel it follows, and a bell. Open
+// initializes it. All methods but Send belong to one goroutine at a time.
 //
-// A quiet session with one channel is nothing but this struct. What it needs while it
-// has something to give is its turn, and what it needs for more channels its many.
+// A quiet session with one channel is nothing but this struct. While it has output it also has
+// a pendingOutput, and for more channels a many.
 type Session struct {
 	// fixed by Open
 	hub  *Hub
@@ -26,7 +26,7 @@ type Session struct {
 	form wire.Form
 
 	rung  bool   // guarded by mu: the bell has rung and Next has not yet returned nothing
-	first follow // the owner's: the channel that was followed first, if it has a session
+	first follow // owned by the session's owner: the channel that was followed first, if it has a session
 
 	mu      sync.Mutex
 	pending *pendingOutput // nil for none
@@ -94,32 +94,32 @@ func (q *queue) pop() (f *follow) {
 	return f
 }
 
-// Form is the form in which the session reads.
+// Form returns the form in which the session reads.
 func (s *Session) Form() wire.Form { return s.form }
 
-// Start is where a session begins in a channel.
+// Start is the place at which a session begins in a channel.
 type Start struct {
 	Bounds  parley.Bounds
 	Cursor  int64         // the cursor it begins at
-	Resumed bool          // a cursor was given and is served from
-	Reset   *parley.Reset // the cursor that was given can't be served
-	More    bool          // what follows the cursor is for the client to read
+	Resumed bool          // a cursor was given and can be served
+	Reset   *parley.Reset // set if the given cursor cannot be served
+	More    bool          // the client must read what follows the cursor
 }
 
-// Open makes s, which is zero, a session.
+// Open initializes s, which must be zero.
 func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 	s.hub, s.form, s.bell = h, form, bell
 }
 
-// Follow adds a channel at a cursor, or at its head if after is nil. It may block
-// (it asks the log for the channel's bounds). What it says of a reset is for the
-// caller to tell; entries follow on Next. Following a channel again moves its cursor.
+// Follow adds a channel at a cursor, or at its head if after is nil. It may block, because it
+// reads the channel's bounds from the log. The caller must report a Start.Reset to the client;
+// entries follow through Next. Following a channel again moves its cursor.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	return s.follow(ctx, channel, after, false)
 }
 
-// FollowBlind is Follow for a session that is not told who is in the channel, from the first
-// moment on: what is told while it begins is not for it either.
+// FollowBlind is Follow for a session that must not see the channel's presence, from the
+// beginning: events that arrive during the call are hidden too.
 func (s *Session) FollowBlind(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
 	return s.follow(ctx, channel, after, true)
 }
@@ -156,7 +156,7 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	return start, nil
 }
 
-// See says again of each channel whether the session is told who is there.
+// See sets again for each channel whether the session sees its presence.
 func (s *Session) See(sees func(parley.ChannelID) bool) {
 	for f := range s.follows() {
 		f.presenceHidden = !sees(f.topic.channel)
@@ -210,7 +210,7 @@ func (s *Session) find(channel parley.ChannelID) *follow {
 	return nil
 }
 
-// Unfollow removes a channel and tells whether it was followed.
+// Unfollow removes a channel and reports whether it was followed.
 func (s *Session) Unfollow(channel parley.ChannelID) bool {
 	f := s.find(channel)
 	if f == nil {
@@ -235,17 +235,17 @@ func (s *Session) Unfollow(channel parley.ChannelID) bool {
 	return true
 }
 
-// Follows tells whether the session follows the channel.
+// Follows reports whether the session follows the channel.
 func (s *Session) Follows(channel parley.ChannelID) bool { return s.find(channel) != nil }
 
-// Channels calls yield for each channel that is followed, with its cursor.
+// Channels calls yield for each followed channel, with its cursor.
 func (s *Session) Channels(yield func(parley.ChannelID, int64)) {
 	for f := range s.follows() {
 		yield(f.topic.channel, f.id)
 	}
 }
 
-// Sum is the sum of all cursors: by how much it grows, so many messages were taken.
+// Sum returns the sum of all cursors; its growth is the number of entries taken.
 func (s *Session) Sum() (sum int64) {
 	for f := range s.follows() {
 		sum += f.id
@@ -253,7 +253,7 @@ func (s *Session) Sum() (sum int64) {
 	return sum
 }
 
-// First is the channel that was followed first, "" if there is none.
+// First returns the channel that was followed first, "" if there is none.
 func (s *Session) First() parley.ChannelID {
 	for f := range s.follows() {
 		return f.topic.channel
@@ -261,7 +261,7 @@ func (s *Session) First() parley.ChannelID {
 	return ""
 }
 
-// Len is how many channels the session follows.
+// Len returns the number of channels that the session follows.
 func (s *Session) Len() (n int) {
 	if s.first.topic != nil && !s.first.left {
 		n++
@@ -272,7 +272,7 @@ func (s *Session) Len() (n int) {
 	return n
 }
 
-// Close takes the session out of every channel.
+// Close removes the session from every channel.
 func (s *Session) Close() {
 	for f := range s.follows() {
 		s.hub.removeFollower(f)
@@ -288,8 +288,8 @@ func (s *Session) Close() {
 	}
 }
 
-// CursorText is where the session stands, as an id: line says it: a plain number,
-// or A:42,B:7 on a stream of many channels; "" where there are no such lines.
+// CursorText returns the session's cursors as an id: line has them: a plain number, or A:42,B:7
+// on a stream of many channels; "" in a form without such lines.
 func (s *Session) CursorText() string {
 	switch s.form {
 	case wire.FormSSE:
@@ -304,7 +304,7 @@ func (s *Session) CursorText() string {
 	}
 }
 
-// Positions is the same with the channel's name even if there is just one.
+// Positions is CursorText with the channel's name even if there is just one.
 func (s *Session) Positions() string { return string(s.appendCursor(nil)) }
 
 func (s *Session) appendCursor(b []byte) []byte {

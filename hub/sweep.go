@@ -11,7 +11,7 @@ import (
 // rest is how long recent bytes are kept after the last was added.
 const rest = time.Minute
 
-// Run keeps the recent bytes within their bounds, and tells what is due, until ctx ends.
+// Run keeps the recent bytes within their limits, and sends due notifications, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	tick, soon := time.NewTicker(time.Second), time.NewTicker(moreEvery/10)
 	defer tick.Stop()
@@ -38,7 +38,7 @@ func (h *Hub) markBusy(t *topic) {
 	}
 }
 
-// Sweep looks once at every topic that is busy; Run calls it every second.
+// Sweep visits every busy topic once; Run calls it every second.
 func (h *Hub) Sweep() {
 	type aged struct {
 		topic   *topic

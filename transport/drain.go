@@ -8,8 +8,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Drain refuses new requests from now on; what is open the engine drains. retry gives each client
-// the time after which to reconnect.
+// Drain refuses new requests from now on; the engine drains open connections. retry returns for
+// each client the delay after which to reconnect.
 func (t *Transports) Drain(retry func() time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,7 +34,7 @@ func (t *Transports) Begin(ctx context.Context) *parley.Error {
 // End ends a request that was begun.
 func (t *Transports) End() { t.requests.Done() }
 
-// Pause waits, but not for a drain.
+// Pause waits for d, or until draining begins or ctx ends.
 func (t *Transports) Pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
@@ -58,7 +58,7 @@ func (t *Transports) Finish(ctx context.Context) {
 	}
 }
 
-// Draining is the refusal for new requests, nil if there is none.
+// Draining returns the refusal for new requests, nil if the server is not draining.
 func (t *Transports) Draining() *parley.Error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -19,11 +19,10 @@ import (
 // answerBytes bounds the answer of one long poll.
 const answerBytes = 1 << 20
 
-// LongPoll answers at once if there is anything after the cursors, else with the
-// next message, else with nothing when the request's time is over. A poll that waits
-// on a plain HTTP/1.1 connection is parked in the engine; after its answer the connection goes
-// back to net/http. Others wait in their handlers. An error is returned before anything was
-// written.
+// LongPoll answers at once if there are entries after the cursors, else with the next message,
+// else with no message when the request's time has passed. A poll that waits on a plain
+// HTTP/1.1 connection is parked in the engine; after its response the connection returns to
+// net/http. Others wait in their handlers. An error is returned before anything was written.
 func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

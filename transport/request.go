@@ -7,19 +7,19 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// Follow is a channel in a request, with the cursor to go on from; nil for the head.
+// Follow is a channel in a request, with the cursor to resume from; nil for the head.
 type Follow struct {
 	Channel parley.ChannelID
 	After   *parley.Cursor
 }
 
-// Request is what a stream or poll asks for, read and checked.
+// Request is a checked request for a stream or poll.
 type Request struct {
 	Caller  access.Caller
 	Follows []Follow
-	Many    bool          // cursors name their channels, though there may be one
-	Limit   int           // entries in the answer of a poll
+	Many    bool          // cursors name their channels, even if there is one
+	Limit   int           // entries in the response of a poll
 	Timeout time.Duration // of a long poll
-	Pings   bool          // a WebSocket client that can't see ping frames
+	Pings   bool          // a WebSocket client that cannot see ping frames
 	Watch   []parley.UserID
 }

@@ -56,7 +56,7 @@ func (t *Transports) settle(c *engine.Conn, changes uint64) {
 	}
 }
 
-// Recheck has every stream ask again for its credentials and rights: some were removed.
+// Recheck has every stream recheck its credentials and rights, after some were removed.
 func (t *Transports) Recheck() { t.rightsChange("", "") }
 
 // resume has every stream ask again for its rights after the process did not run for a while,

@@ -124,9 +124,9 @@ func (p *ssePeer) farewell(e *parley.Error) {
 	}
 }
 
-// Refusal tells an event stream to come back later: the last block of one that ends,
-// or the whole answer if it can't be served now. It has no id: line, so that the
-// client's cursor stays.
+// Refusal tells an event stream's client to reconnect later: it is the last block of a stream
+// that ends, or the whole response if the request cannot be served now. It has no id: line, so
+// the client's cursor stays.
 func Refusal(e *parley.Error) []byte {
 	later := *e
 	later.RetryAfter = max(e.RetryAfter, time.Second)

@@ -14,21 +14,21 @@ import (
 // Config of Transports. The zero value works.
 type Config struct {
 	HeartbeatInterval time.Duration // a client that was silent for so long is pinged; 30 s
-	HeartbeatTimeout  time.Duration // and closed after so long; 90 s
+	HeartbeatTimeout  time.Duration // and disconnected after so long; 90 s
 	MaxFrame          int           // a WebSocket message in bytes; 128 KiB
-	Comment           time.Duration // a quiet event stream gets a comment; 20 s
+	Comment           time.Duration // a quiet event stream receives a comment after so long; 20 s
 
 	MaxSubscriptions int           // channels of one WebSocket; 10,000
-	Door             Door          // nil: nothing is refused, and held polls stay in their handlers
-	Credentials      Credentials   // nil: nothing is asked for, as in development
+	Door             Door          // nil: no refusals, and held polls stay in their handlers
+	Credentials      Credentials   // nil: no credentials are required, as in development
 	Policy           Policy        // nil: AllowAll
 	Events           parley.Events // Dropped is called for each stream that the server ends
-	// OnRefused is called with a frame that was refused; nil: nobody is.
+	// OnRefused is called with each refused frame; may be nil.
 	OnRefused   func(c access.Caller, frame string, e *parley.Error)
 	Compression bool // permessage-deflate for WebSocket clients that offer it; off, since it costs CPU at both ends
 }
 
-// Transports serves all of them.
+// Transports serves all transports.
 type Transports struct {
 	chat    *chat.Service
 	engine  *engine.Engine
@@ -38,8 +38,8 @@ type Transports struct {
 
 	callers       shared[access.Caller] // but for their users; see keep
 	epochs        shared[string]
-	requests      sync.WaitGroup // under way; nothing is added once draining
-	rightsChanges atomic.Uint64  // how many times rights have become fewer
+	requests      sync.WaitGroup // in flight; none is added once draining
+	rightsChanges atomic.Uint64  // number of rights changes so far
 
 	mu       sync.Mutex
 	leaving  chan struct{} // closed when draining begins
@@ -47,7 +47,7 @@ type Transports struct {
 	retry    func() time.Duration // set when draining begins
 }
 
-// New makes the transports.
+// New creates the transports.
 func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -76,5 +76,5 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	return t
 }
 
-// Streams is how many WebSockets, event streams and held polls there are.
+// Streams returns the number of WebSockets, event streams and held polls.
 func (t *Transports) Streams() int { return t.engine.Len() }

@@ -44,8 +44,8 @@ func (t *Transports) newPeer(c access.Caller, form wire.Form, head []byte) *wsPe
 	return p
 }
 
-// RefuseWebSocket accepts a browser's handshake only to tell it why it is refused,
-// since a page can't see the status of a handshake.
+// RefuseWebSocket accepts a browser's handshake only to report why it is refused, since a page
+// cannot see the status of a handshake.
 func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *parley.Error, code int) error {
 	accept, err := handshake(w, r)
 	if err != nil {
@@ -64,10 +64,10 @@ func (t *Transports) RefuseWebSocket(w http.ResponseWriter, r *http.Request, e *
 
 const (
 	maxUndurable = 64        // messages of one connection that are not yet stored
-	maxAtOnce    = 64        // frames of one connection before others have their turn
+	maxAtOnce    = 64        // frames of one connection before others are served
 	maxAnswers   = 64 << 10  // bytes of its own answers that are not yet written
-	historyBytes = 256 << 10 // of one history frame, which waits until its client takes it
-	frameUnit    = 16 << 10  // bytes of a client that cost as much as one thing that it asks for
+	historyBytes = 256 << 10 // of one history frame, which waits until its client reads it
+	frameUnit    = 16 << 10  // bytes from a client that cost as much as one read
 	eventsPerSec = 20
 )
 

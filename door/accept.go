@@ -171,8 +171,8 @@ func (l listener) Accept() (net.Conn, error) {
 // Addr implements net.Listener.
 func (l listener) Addr() net.Addr { return l.sockets[0].Addr() }
 
-// GiveBack lets net/http serve a connection again whose long poll was answered. early is
-// what was read of its next request.
+// GiveBack returns a connection whose long poll was answered to net/http. early are the bytes
+// that were already read of its next request.
 func (d *Door) GiveBack(nc net.Conn, early []byte) {
 	if d.cfg.Limiter != nil {
 		d.cfg.Limiter.back(nc)

@@ -7,17 +7,18 @@ import (
 	"sync"
 )
 
-// AdminConns bounds the connections of the admin listener. For one too many, the one that
-// has waited longest for its client is closed, so that idle ones keep nobody out.
+// AdminConns limits the connections of the admin listener. For each connection above the limit,
+// the one that has waited longest for its client is closed, so idle connections keep nobody
+// out.
 type AdminConns struct {
-	Most int // fixed; 0: as many as Share gives it
+	Most int // fixed; 0: as many as Share grants
 
 	mu    sync.Mutex
 	all   int
-	quiet []net.Conn // new or idle, the longest first
+	quiet []net.Conn // new or idle, the longest waiting first
 }
 
-// Count follows the connections; it is a http.Server's ConnState.
+// Count tracks the connections; it is a http.Server's ConnState.
 func (a *AdminConns) Count(nc net.Conn, state http.ConnState) {
 	if close := a.follow(nc, state); close != nil {
 		close.Close() // net/http then says so, and it no longer counts

@@ -1,11 +1,12 @@
 package door
 
-// Descriptors is how the descriptors of a process are divided: the store's, with listeners
-// and the like, those of the admin listener, those for answering clients that cannot be
-// served, and the rest.
+// Descriptors is the division of a process's descriptors: those for the store, listeners and
+// the like, those for the admin listener, those for answering clients that cannot be served,
+// and the rest.
 type Descriptors struct{ store, admin, away, public int }
 
-// Share divides the process's own limit. files: the store keeps files open in this process.
+// Share divides the process's own limit. files reports whether the store keeps files open in
+// this process.
 func Share(files bool) Descriptors { return share(descriptors(), files) }
 
 // share divides a limit. A store with files gets an eighth, at most what it can use. Any store gets at
@@ -24,5 +25,6 @@ func share(limit int, files bool) (s Descriptors) {
 // maxFiles is how many files a store may keep open.
 const maxFiles = 1000
 
-// Files is how many of its descriptors the store uses for what it reads; it opens at least 64.
+// Files returns how many descriptors the store uses for the files that it reads; it opens at
+// least 64.
 func (s Descriptors) Files() int { return max(64, s.store-64) }

@@ -1,7 +1,7 @@
-// Package door is what lies between a node's sockets and its HTTP handler. It accepts
+// Package door is the layer between a node's sockets and its HTTP handler. It accepts
 // connections, reads PROXY headers, serves handshakes that arrive whole without net/http,
-// limits connections per address, and refuses what the process has no descriptors or
-// memory for.
+// limits connections per address, and refuses clients when the process has no descriptors or
+// memory for them.
 package door
 
 import (
@@ -18,20 +18,20 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// Config of a Door. The zero value limits nothing but descriptors.
+// Config of a Door. The zero value limits only descriptors.
 type Config struct {
 	Limiter     *Limiter            // nil: no limits per address
-	TLS         *tls.Config         // nil: without TLS
+	TLS         *tls.Config         // nil: no TLS
 	Share       Descriptors         // how the process's descriptors are divided; zero: Share(true)
-	Patience    time.Duration       // a client may take nothing of an answer for this long; 0: forever
+	Patience    time.Duration       // for how long a client may accept nothing of a response; 0: without limit
 	MaxStreams  int                 // 0: as many as there are descriptors
-	MemoryLimit int64               // bytes, near which no new streams are accepted; 0: none
-	OnRefused   func(reason string) // a connection was turned away
+	MemoryLimit int64               // bytes; near it no new streams are accepted; 0: no limit
+	OnRefused   func(reason string) // called when a connection is turned away
 	Logger      *slog.Logger
 }
 
-// Door is the way into a node. It is complete before the handler is, which needs it: the
-// handler comes with Serve.
+// Door is the way into a node. It is created before the handler, which needs it: the handler is
+// passed to Serve.
 type Door struct {
 	engine  *engine.Engine
 	sockets []net.Listener
@@ -50,7 +50,7 @@ type Door struct {
 	closed     chan struct{}
 }
 
-// New creates a door for sockets that are listening, which it closes.
+// New creates a door for listening sockets, which it closes.
 func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 	if cfg.OnRefused == nil {
 		cfg.OnRefused = func(string) {}

@@ -17,10 +17,10 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// LimiterConfig is what a Limiter allows.
+// LimiterConfig holds the limits of a Limiter.
 type LimiterConfig struct {
 	limit.Config
-	Proxies       limit.Proxies // believed about where their clients are
+	Proxies       limit.Proxies // proxies whose statements about client addresses are trusted
 	ProxyProtocol bool          // they begin each connection with a PROXY header
 	Logger        *slog.Logger
 }
@@ -43,7 +43,7 @@ func NewLimiter(cfg LimiterConfig) *Limiter {
 
 var _ chat.Limiter = (*Limiter)(nil)
 
-// AllowSend implements chat.Limits, as do the next three. Back ends have no address.
+// AllowSend implements chat.Limiter, as do the next three. Back ends have no address.
 func (l *Limiter) AllowSend(c access.Caller, channel parley.ChannelID, messages int) *parley.Error {
 	if !c.Address.IsValid() {
 		return nil
@@ -71,7 +71,7 @@ func (l *Limiter) AllowCreate(c access.Caller) *parley.Error {
 	return l.Callers.AllowCreate(c.User)
 }
 
-// Client is where a request comes from, as limits count it.
+// Client returns the address of a request's client, as limits count it.
 func (l *Limiter) Client(r *http.Request) netip.Addr {
 	return limit.Group(l.proxies.Client(r.RemoteAddr, r.Header))
 }

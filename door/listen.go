@@ -16,10 +16,10 @@ import (
 // queue full is delayed by a second or more.
 const queues = 8
 
-// Listen opens an address: every socket that it returns is of the same one. Connections
-// need no setting of their own: dead peers are found by heartbeats and by the engine's
-// time-out, not by TCP's keep-alives. The error is that of net.ListenConfig; EADDRINUSE
-// also if another parley listens there.
+// Listen opens an address: all sockets that it returns have the same one. Connections need no
+// settings of their own: heartbeats and the engine's timeout find dead peers, not TCP
+// keep-alives. The error is that of net.ListenConfig; EADDRINUSE also if another parley listens
+// there.
 func Listen(address string) ([]net.Listener, error) {
 	listening := net.ListenConfig{KeepAlive: -1, Control: engine.TuneListener}
 	first, err := listening.Listen(context.Background(), "tcp", address)

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// Policy is what a caller may use of a node: connections and channels by a Limiter, bytes of
-// answers by limit.Answers.
+// Policy limits what a caller may use of a node: connections and channels by a Limiter, bytes
+// of responses by limit.Answers.
 type Policy struct {
 	Limiter *Limiter // nil: not limited
 	Answers *limit.Answers

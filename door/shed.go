@@ -12,7 +12,7 @@ import (
 // shedAt is the part of the memory limit above which no new streams are accepted.
 const shedAt = 0.9
 
-// Refusal is why no stream beyond these is accepted now, or nil.
+// Refusal returns the reason why no further stream is accepted now, or nil.
 func (d *Door) Refusal(streams int) *parley.Error {
 	refuse := func(reason, detail string) *parley.Error {
 		return &parley.Error{Code: parley.CodeOverloaded, Reason: reason, RetryAfter: 5 * time.Second, Detail: detail,

@@ -29,16 +29,16 @@ type Conn struct {
 type flags uint16
 
 const (
-	working  flags = 1 << iota // its work or load is being done elsewhere: the peer is not to be called
+	working  flags = 1 << iota // its work or load runs elsewhere: the peer must not be called
 	rung                       // something happened in the meantime
 	readable                   // bytes may wait in the socket
 	full                       // the peer takes no more bytes
 	blocked                    // the socket takes no more bytes
-	finished                   // the last byte was written; the client is to close
+	finished                   // the last byte was written; the client must close
 	gone                       // Gone was called
 	hungUp                     // the client has closed its side
 	deaf                       // nothing is read, only the client's end is noticed
-	awaited                    // a visit comes when the work is done
+	awaited                    // a visit waits until the work is done
 )
 
 func (c *Conn) is(f flags) bool { return c.flags&f != 0 }
@@ -61,8 +61,8 @@ const (
 	again
 )
 
-// Ring says that the peer may have something to write, or room again. Anybody may
-// call it, also with locks held: it never blocks and calls nobody.
+// Ring says that the peer may have something to write, or room again. It may be called from any
+// goroutine, also with locks held: it never blocks and calls no other code.
 func (c *Conn) Ring() {
 	for {
 		switch s := c.dirty.Load(); {

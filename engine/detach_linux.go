@@ -14,24 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Detacher is a plain TCP connection that can leave net/http without being hijacked.
-// net/http then finds it closed and uses its buffers again, which otherwise are 12 KB
-// of garbage. It can do so while nothing was read of it, since it was Idle last, but
-// one head of a request.
+// Detacher is a plain TCP connection that can leave net/http without being hijacked. net/http
+// then finds it closed and reuses its buffers, which otherwise are 12 KB of garbage. It can
+// leave as long as nothing but one request head was read from it since it was last Idle.
 type Detacher struct {
 	*net.TCPConn
 	raw syscall.RawConn
 
-	// Instead returns what is to be written instead of p, which is whole, nil for p itself.
-	// It must be set before the connection is used.
+	// Instead returns what is written instead of a whole write p, nil for p itself. It must be
+	// set before the connection is used.
 	Instead func(p []byte) []byte
 
-	// Patience is for how long a client may take nothing of what is written to it before the
-	// write fails; 0: any. It must be set like Instead.
+	// Patience is for how long a client may accept nothing of what is written to it before the
+	// write fails; 0: without limit. It must be set like Instead.
 	Patience time.Duration
 
 	impatient bool        // its reader's: reading fails instead of waiting
-	bounded   atomic.Bool // somebody else has set a deadline for writes
+	bounded   atomic.Bool // a deadline for writes was set
 
 	mu   sync.Mutex
 	read reading
@@ -49,7 +48,8 @@ const (
 
 var errLeft = errors.New("the connection has left")
 
-// Detaching makes a Detacher of what can be one, and returns other connections as they are.
+// Detaching wraps a connection in a Detacher if it can be one, and returns other connections
+// unchanged.
 func Detaching(nc net.Conn) net.Conn {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
@@ -150,7 +150,7 @@ func (c *Detacher) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
-// SetWriteDeadline implements net.Conn. While there is a deadline, it counts instead of Patience.
+// SetWriteDeadline implements net.Conn. A deadline replaces Patience while it is set.
 func (c *Detacher) SetWriteDeadline(t time.Time) error {
 	c.bounded.Store(!t.IsZero())
 	return c.TCPConn.SetWriteDeadline(t)
@@ -187,7 +187,8 @@ func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 	return n, err
 }
 
-// Peek returns what has arrived, 0 for nothing, and leaves it to be read. It does not wait.
+// Peek copies bytes that have arrived to p, without consuming them, and returns their number, 0
+// if there are none. It does not wait.
 func (c *Detacher) Peek(p []byte) (n int) {
 	_ = c.raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), p, unix.MSG_PEEK|unix.MSG_DONTWAIT) })
 	return max(n, 0)
@@ -202,8 +203,8 @@ func (c *Detacher) await() error {
 	})
 }
 
-// Idle says that net/http has done with a request and waits for the next, so that
-// what was one head is nothing again.
+// Idle says that net/http has finished a request and waits for the next, so that Detach counts
+// from here.
 func (c *Detacher) Idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,8 +213,8 @@ func (c *Detacher) Idle() {
 	}
 }
 
-// Detach takes the socket away from net/http, for Park. It fails if more was read than
-// one head, or if there is no descriptor left: hijack it then.
+// Detach takes the socket away from net/http, for Park. It fails if more was read than one
+// head, or if no descriptor is left: the connection must be hijacked then.
 func (c *Detacher) Detach() (net.Conn, bool) {
 	fd := c.detach()
 	if fd < 0 {

@@ -11,9 +11,9 @@ import (
 
 // Config of an Engine. The zero value works.
 type Config struct {
-	Grain    time.Duration    // how exactly ticks are met; 100 ms
-	Portable bool             // a goroutine for every connection, also where descriptors could be parked
-	Clock    func() time.Time // time.Now; what passes is measured, not what it says
+	Grain    time.Duration    // the precision of ticks; 100 ms
+	Portable bool             // use a goroutine for every connection, even where descriptors could be parked
+	Clock    func() time.Time // time.Now; only differences are used
 }
 
 // Engine holds the connections of a process.
@@ -33,8 +33,8 @@ type Engine struct {
 	active  sync.WaitGroup
 }
 
-// New makes an engine. It needs Run for its ticks and for the descriptors it parks.
-// The error is the system's: no descriptors left for epoll.
+// New creates an engine. It needs Run for its ticks and for the descriptors it parks. The error
+// is the system's: no descriptors left for epoll.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Grain == 0 {
 		cfg.Grain = 100 * time.Millisecond
@@ -73,17 +73,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// Len is how many connections there are.
+// Len returns the number of connections.
 func (e *Engine) Len() int { return int(e.open.Load()) }
 
-// Sockets is how many of them are sockets of their own: those that were parked.
+// Sockets returns how many of them have a socket of their own: those that were parked.
 func (e *Engine) Sockets() int { return int(e.open.Load() - e.writers.Load()) }
 
-// Park hands a socket over to the engine. early are bytes that were read from it
-// already; with listen false nothing more is read, and only the client's end is
-// noticed. first is the time until the first tick. The socket, whose listener should
-// have been tuned by TuneListener, is closed when the peer is Gone. What Detach gave is
-// for an engine that Parks.
+// Park hands a socket over to the engine. early are bytes that were already read from it; with
+// listen false nothing more is read, and only the client's end is noticed. first is the time
+// until the first tick. The socket, whose listener should have been tuned by TuneListener, is
+// closed when the peer is Gone. Connections from Detach may be passed only to an engine that
+// Parks.
 func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool, first time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,12 +101,11 @@ func (e *Engine) Park(c *Conn, nc net.Conn, early []byte, peer Peer, listen bool
 	}
 }
 
-// Parks reports whether plain sockets cost no goroutine here and can be given back.
+// Parks reports whether plain sockets need no goroutine here and can be given back.
 func (e *Engine) Parks() bool { return !e.portable && e.loops.parks() }
 
-// Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when
-// the peer has finished or ctx, which is the client's, has ended. w is closed only to break
-// off a write.
+// Hold drives a peer whose bytes go to w, such as an HTTP/2 stream, and returns when the peer
+// has finished or ctx, which is the client's, has ended. w is closed only to interrupt a write.
 func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer, first time.Duration) {
 	c.mu.Lock()
 	c.peer = peer
@@ -138,9 +137,9 @@ func (e *Engine) enter(c *Conn, first time.Duration) bool {
 // all are the connections that are open now.
 func (e *Engine) all() []*Conn { return e.table.all() }
 
-// Drain tells every client to leave, spread over the window, and returns when all
-// are gone or ctx ends; connections that arrive during it are told at once. retry gives each
-// client the time after which to come back.
+// Drain calls every peer's Drain, spread over the window, and returns when all connections are
+// gone or ctx ends; connections that arrive during it are drained at once. retry returns for
+// each client the delay after which to reconnect.
 func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() time.Duration) {
 	told := map[*Conn]bool{}
 	const step = 10 * time.Millisecond
@@ -168,16 +167,16 @@ func (e *Engine) Drain(ctx context.Context, window time.Duration, retry func() t
 	}
 }
 
-// Visit calls f with the peer of every connection that is open now, among the engine's
-// own calls of it, and rings the connection if f says so. It does not wait for peers at work: they
-// are visited when that is done, before anything else.
+// Visit calls f with the peer of every connection that is open now, serialized with the engine's
+// own calls of the peer, and rings the connection if f returns true. It does not wait for peers at
+// work: they are visited when that is done, before any other call.
 func (e *Engine) Visit(f func(Peer) bool) {
 	for _, c := range e.all() {
 		e.VisitOne(c, f)
 	}
 }
 
-// Close ends every connection at once and waits until each peer knows.
+// Close ends every connection at once and waits until each peer is Gone.
 func (e *Engine) Close() {
 	conns := e.table.close()
 	e.stop()

@@ -27,14 +27,14 @@ type pause struct {
 	ended chan struct{} // closed when the connections are served again; nil if nobody waits
 }
 
-// Now is the engine's clock.
+// Now returns the time of the engine's clock.
 func (e *Engine) Now() time.Time { return e.table.clock() }
 
 func (e *Engine) sinceBegin() int64 { return int64(e.Now().Sub(e.table.begin)) }
 
-// OnPause has resume called after each pause of the process. Until it returns nil, nothing
-// is read from a connection and nothing is written; after an error it is called again. It
-// must be set before Run.
+// OnPause sets the function that is called after each pause of the process. Until it returns
+// nil, nothing is read from a connection and nothing is written; after an error it is called
+// again. It must be set before Run.
 func (e *Engine) OnPause(resume func(context.Context) error) { e.pause.resume = resume }
 
 // held reports whether connections must not be served now.

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TuneListener is a net.ListenConfig.Control. The connections inherit from the
-// listener a bound on what waits unsent in the kernel, and an end to peers that
-// acknowledge nothing (RFC 5482). A system that refuses an option does without.
+// TuneListener is a net.ListenConfig.Control. Connections inherit from the listener a limit on
+// unsent bytes in the kernel, and a timeout for peers that acknowledge nothing (RFC 5482). It
+// ignores options that the system refuses.
 func TuneListener(_, _ string, raw syscall.RawConn) error {
 	return raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 64<<10)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TuneListener does nothing where the options are not known.
+// TuneListener does nothing on systems whose options are not known.
 func TuneListener(string, string, syscall.RawConn) error { return nil }
 
 // sentLocked knows no more here than whether a write is blocked.
@@ -37,8 +37,8 @@ func (*loops) watch(*Conn, net.Conn) bool              { return false }
 func (*loops) close()                                  {}
 func (e *Engine) closeLocked(*Conn)                    {}
 
-// Detacher is a connection that can leave net/http without being hijacked. Here there is
-// none.
+// Detacher is a connection that can leave net/http without being hijacked, which is not
+// possible on this system.
 type Detacher struct {
 	net.Conn
 	Instead  func(p []byte) []byte

@@ -1,5 +1,5 @@
-// Package ingest publishes the records that other systems put into a topic, each once, and keeps in the store how far it
-// has come in each partition. It reads no topic itself: that is a parley.Intake.
+// Package ingest publishes the records that other systems put into a topic, each once, and stores its position in each
+// partition. It reads no topic itself: that is a parley.Intake.
 package ingest
 
 import (
@@ -32,7 +32,7 @@ type Ingest struct {
 
 var _ parley.IntakeHandler = (*Ingest)(nil)
 
-// New returns what takes records. The events are complete.
+// New creates an Ingest. No function of events may be nil.
 func New(store parley.Directory, to Publisher, logger *slog.Logger, events parley.Events) *Ingest {
 	return &Ingest{store: store, chat: to, logger: logger, events: events}
 }
@@ -76,8 +76,8 @@ func (i *Ingest) From(ctx context.Context, topic string, partition int32) (offse
 	return p.Next, true, nil
 }
 
-// Take implements parley.IntakeHandler. Each record is published with its place as the idempotency key, so that one that is
-// read again is stored once; only then the position moves. While the store is away it tries again.
+// Take implements parley.IntakeHandler. It publishes each record with its place as the idempotency key, so a record that is
+// read again is stored once; only then it moves the position. While the store is unavailable it retries.
 func (i *Ingest) Take(ctx context.Context, records []parley.Record) error {
 	waiting := make([]chat.Item, 0, len(records))
 	from := make([]*parley.Record, 0, len(records))

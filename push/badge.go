@@ -24,17 +24,17 @@ type badge struct {
 }
 
 const (
-	badgeDelay   = time.Second // several channels are read at once
+	badgeDelay   = time.Second // several channels are often read together
 	badgeWorkers = 4
 	badgeLook    = 100 * time.Millisecond
-	badgeMost    = 100_000 // users that wait; more are left as they are
+	badgeMost    = 100_000 // waiting users; the badges of further ones are not updated
 )
 
 func newBadges(p *Pusher) *badges {
 	return &badges{p: p, users: map[parley.UserID]*badge{}}
 }
 
-// Read is called when a user has read something, on whatever node. It does not block.
+// Read is called when a user has read something, on any node. It does not block.
 func (p *Pusher) Read(user parley.UserID) { p.badges.read(user) }
 
 func (b *badges) read(user parley.UserID) {

@@ -51,7 +51,7 @@ func (bs *breakers) of(s service) *breaker {
 	return b
 }
 
-// Broken is how many push services are not asked now because they fail.
+// Broken returns the number of push services that receive no requests now because they fail.
 func (p *Pusher) Broken() (n int) {
 	p.breakers.mu.Lock()
 	defer p.breakers.mu.Unlock()

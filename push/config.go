@@ -22,12 +22,12 @@ type Store interface {
 	parley.Table
 }
 
-// Devices are where users receive notifications.
+// Devices holds the devices on which users receive notifications.
 type Devices interface {
 	Devices(ctx context.Context, user parley.UserID) ([]parley.Device, error)
-	// RemoveDevice forgets a device that no longer accepts notifications.
+	// RemoveDevice removes a device that no longer accepts notifications.
 	RemoveDevice(ctx context.Context, d parley.Device) error
-	// MarkFailed notes when a try was refused; 0: the last one succeeded.
+	// MarkFailed records when an attempt was refused; 0: the last one succeeded.
 	MarkFailed(ctx context.Context, d parley.Device, at parley.Timestamp) error
 }
 
@@ -40,7 +40,7 @@ type Target struct {
 // DefaultApp is the app of devices that name none.
 const DefaultApp = "default"
 
-// Webhook is the target of every user, whatever devices they have.
+// Webhook is the target for every user, whatever devices the user has.
 var Webhook = Target{Platform: "webhook"}
 
 // Config of a Pusher.
@@ -52,12 +52,13 @@ type Config struct {
 	Window    time.Duration // between two notifications of a channel to a user; 10 s
 	Node      string        // this run of the node
 
-	// Visible says of each user whether a connection somewhere shows messages to them.
+	// Visible reports for each user whether a connection on some node shows messages to the
+	// user.
 	Visible func(ctx context.Context, users ...parley.UserID) ([]bool, error)
-	// Settle waits until what this node appended can be read as members' pointers and counts; nil: it always can.
+	// Settle waits until this node's appends are reflected in members' pointers and counts; nil: they always are.
 	Settle func(ctx context.Context, channels ...parley.ChannelID)
 
-	Alive func(node string) bool // as in worker.Config, and so are these
+	Alive func(node string) bool // as in worker.Config, like the following
 	Note  func(channel parley.ChannelID) error
 	Watch func(channel parley.ChannelID, watched bool)
 
@@ -87,28 +88,28 @@ func (cfg *Config) defaults() {
 	}
 }
 
-// Pusher sends push notifications. All methods may be called at the same time.
+// Pusher sends push notifications. All methods may be called concurrently.
 type Pusher struct {
 	cfg       Config // fixed
 	channels  *worker.Channels[*room]
 	breakers  breakers
-	senders   chan struct{} // holds one for each member that is being sent to
-	readers   chan struct{} // and of these, one for each whose messages and devices are being read
+	senders   chan struct{} // holds a token for each member to whom a notification is being sent
+	readers   chan struct{} // of these, for each whose messages and devices are being read
 	badges    *badges
 	decisions ring
 
-	begun time.Time // this node began
+	begun time.Time // when this node began
 
 	mu    sync.Mutex
-	since parley.Timestamp           // push began in this store; 0: not known yet
-	off   map[parley.UserID]struct{} // the webhook answered 410 for them
+	since parley.Timestamp           // when push began in this store; 0: not known yet
+	off   map[parley.UserID]struct{} // users for whom the webhook has answered 410
 }
 
 // senders at a time wait for a provider, which takes some tens of milliseconds for each. What comes before that takes this
 // machine's time, of which publishers must keep theirs: only half of its processors do that at once.
 const senders = 256
 
-// New makes a Pusher. It works when it was given to feed.Feed's AddWork.
+// New creates a Pusher. It works once it has been passed to feed.Feed's AddWork.
 func New(cfg Config) *Pusher {
 	cfg.defaults()
 	p := &Pusher{cfg: cfg, begun: cfg.Clock(), breakers: breakers{all: map[service]*breaker{}}, senders: make(chan struct{}, senders),

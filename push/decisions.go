@@ -7,19 +7,19 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// What was decided about a message and a user.
+// The decisions about a message and a user.
 const (
 	Sent      = "sent"      // a provider has accepted the notification
 	Cancelled = "cancelled" // it was read, deleted, or the user has left, before it was due
 	Muted     = "muted"
 	Online    = "online" // the user was looking
 	NoDevice  = "no-device"
-	Failed    = "failed"    // a try was refused
+	Failed    = "failed"    // an attempt was refused
 	Gone      = "gone"      // the device will never accept one, and was removed
-	Collapsed = "collapsed" // the message joins a notification that is due
+	Collapsed = "collapsed" // combined with a pending notification
 )
 
-// Decision is why a notification was sent, or was not.
+// Decision says why a notification was sent or not.
 type Decision struct {
 	Time     parley.Timestamp `json:"time"`
 	User     parley.UserID    `json:"user"`
@@ -57,7 +57,8 @@ func (p *Pusher) decide(d Decision) {
 	r.next = (r.next + 1) % ringSize
 }
 
-// Decisions are this node's last ones about a user, or about all, the newest first, at most limit.
+// Decisions returns this node's last decisions about a user, or about all, the newest first, at
+// most limit.
 func (p *Pusher) Decisions(user parley.UserID, limit int) []Decision {
 	r := &p.decisions
 	r.mu.Lock()

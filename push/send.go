@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	tryTimeout = 10 * time.Second // a provider that does not answer within it is tried again
-	maxTries   = 20               // refused ones, over some hour
+	tryTimeout = 10 * time.Second // a provider that does not respond within it is tried again
+	maxTries   = 20               // refused ones, over more than an hour
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
 )
@@ -213,7 +213,8 @@ func (p *Pusher) try(ctx context.Context, d parley.Device, n parley.Notification
 	return outcome{end: true} // it will never be accepted
 }
 
-// Test sends a notification to one device at once, whatever the user reads, and returns why it was refused.
+// Test sends a notification to one device at once, whatever the user has read, and returns why it was
+// refused.
 func (p *Pusher) Test(ctx context.Context, user parley.UserID, device string) error {
 	devices, err := p.targets(ctx, user)
 	if err != nil {

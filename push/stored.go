@@ -63,7 +63,7 @@ func (p *Pusher) loadJobs(ctx context.Context, channel parley.ChannelID, r *room
 	}
 }
 
-// deadGroup holds what was given up, deadMost of it.
+// deadGroup holds the notifications that were given up, at most deadMost.
 const (
 	deadGroup = "push-dead"
 	deadMost  = 1000

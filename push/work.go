@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	chunk       = 128 // jobs that are worked on with one look at the channel's newest messages
+	chunk       = 128 // jobs that are processed with one read of the channel's newest messages
 	scanPage    = 256
 	membersPage = 1000
-	moveEvery   = time.Second // the position is kept so often while jobs are pending
+	moveEvery   = time.Second // the interval at which the position is stored while jobs are pending
 	retryStore  = time.Second // after the store or presence did not respond
 )
 

@@ -1,5 +1,5 @@
-// Package transfer writes all that one system holds as lines of JSON, and reads them into another system, whatever store each of them
-// has. It knows contracts only, and never starts a node.
+// Package transfer writes everything that one system holds as lines of JSON, and reads them into another system, whatever
+// store each of them has. It uses contracts only, and never starts a node.
 package transfer
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Store is what is moved, but for API keys.
+// Store is what is transferred, except API keys.
 type Store interface {
 	parley.Log
 	parley.Index
@@ -27,13 +27,14 @@ type Store interface {
 	parley.Archive
 }
 
-// System is what is moved.
+// System is what is transferred.
 type System struct {
 	Store
 	Keys parley.Keys
 }
 
-// Progress is called now and then with how many entries were moved, of about how many. nil: never.
+// Progress is called from time to time with the number of transferred entries, and the approximate
+// total. nil: never.
 type Progress func(done, of int64)
 
 // marker is a channel of which only the settings are used: they name the file that is read into a system.
@@ -44,7 +45,8 @@ const (
 	reported = 4096 // entries between two reports
 )
 
-// Export writes a system. What is written to it meanwhile may be in the file in part.
+// Export writes a system. Data that is written to it during the export may be partly in the
+// file.
 func Export(ctx context.Context, from System, to io.Writer, progress Progress) (Report, error) {
 	w := &writer{out: bufio.NewWriterSize(to, 1<<20), progress: progress}
 	err := from.EachChannel(ctx, func(name parley.ChannelID, _ bool) error { return derive(ctx, from.Store, name) })

@@ -28,8 +28,9 @@ var (
 	ErrCutOff   = errors.New("the export ends before its end")
 )
 
-// Import reads what Export has written into a system, which must be empty, or one into which the same file was read before in part: then
-// it resumes. Each channel is compared with the file when it is complete; what differs is in the report.
+// Import reads what Export has written into a system, which must be empty or contain a part of the same file from an
+// earlier import, which it then resumes. When a channel is complete, it is compared with the file; the report lists the
+// differences.
 func Import(ctx context.Context, to System, from io.Reader, progress Progress) (Report, error) {
 	in := bufio.NewScanner(from)
 	in.Buffer(make([]byte, 1<<20), maxLine)

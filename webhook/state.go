@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley/worker"
 )
 
-// State is how a webhook stands.
+// State is the state of a webhook.
 type State struct {
 	Name      string           `json:"name"`
 	State     string           `json:"state"`     // "ok", or "failing": a channel waits for the endpoint
@@ -18,12 +18,12 @@ type State struct {
 	Truncated bool             `json:"truncated,omitempty"` // there are more channels
 }
 
-// Cursor is how far one channel was delivered.
+// Cursor says how far one channel was delivered.
 type Cursor struct {
 	Channel parley.ChannelID `json:"channel"`
 	Cursor  int64            `json:"cursor"`
 	LastID  int64            `json:"last_id"`
-	Tries   int              `json:"tries,omitempty"` // refused in a row, on this node
+	Tries   int              `json:"tries,omitempty"` // refused attempts in a row, on this node
 	Error   string           `json:"error,omitempty"`
 }
 

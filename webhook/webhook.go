@@ -27,15 +27,16 @@ type Store interface {
 type Config struct {
 	Name     string // names its cursors, and begins the ids of its deliveries
 	Matches  func(channel parley.ChannelID) bool
-	FromHead bool // channels begin with what is stored from now on, else with the first entry that is kept
+	FromHead bool // channels begin at their heads, else with the first kept entry
 
-	// Send delivers a body under an id that is the same when it is sent again. nil: it was accepted.
+	// Send delivers a body under an id; retries have the same id. It returns nil if the endpoint
+	// accepted it.
 	Send func(ctx context.Context, id string, body []byte) error
 
 	Store Store
 	Node  string
 
-	Alive func(node string) bool // as in worker.Config, and so are these
+	Alive func(node string) bool // as in worker.Config, like the following
 	Note  func(channel parley.ChannelID) error
 	Watch func(channel parley.ChannelID, watched bool)
 
@@ -53,14 +54,14 @@ const (
 	inFlight     = 64 // channels that are delivered at a time
 )
 
-// Webhook delivers to one endpoint. All methods may be called at the same time.
+// Webhook delivers to one endpoint. All methods may be called concurrently.
 type Webhook struct {
 	cfg      Config // fixed
 	channels *worker.Channels[*place]
-	begun    time.Time // this node began
+	begun    time.Time // when this node began
 
 	mu      sync.Mutex
-	since   parley.Timestamp // the webhook began in this store; 0: not known yet
+	since   parley.Timestamp // when the webhook began in this store; 0: not known yet
 	failing map[parley.ChannelID]*failure
 	sent    int64
 	last    parley.Timestamp // of the last delivery
@@ -79,7 +80,7 @@ type failure struct {
 	err   string
 }
 
-// New makes a Webhook. It works when it was given to feed.Feed's AddWork.
+// New creates a Webhook. It works once it has been passed to feed.Feed's AddWork.
 func New(cfg Config) *Webhook {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -103,7 +104,7 @@ func (w *Webhook) wants(channel parley.ChannelID) bool {
 	return !channel.Internal() && w.cfg.Matches(channel)
 }
 
-// Name is the webhook's.
+// Name returns the webhook's name.
 func (w *Webhook) Name() string { return w.cfg.Name }
 
 // Take implements feed.Work.
@@ -341,7 +342,7 @@ func delay(tries int) time.Duration {
 	return d*3/4 + rand.N(d/2)
 }
 
-// Replay has the entries after one delivered once more. after is at most the head.
+// Replay has the entries after the given one delivered once more. after is at most the head.
 func (w *Webhook) Replay(ctx context.Context, channel parley.ChannelID, after int64) error {
 	if !w.wants(channel) {
 		return &parley.Error{Code: parley.CodeBadRequest, Channel: channel,

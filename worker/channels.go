@@ -15,20 +15,20 @@ import (
 
 // Config of Channels.
 type Config[S any] struct {
-	Name  string // of the work; begins the groups of its rows
+	Name  string // of the work; a prefix of its groups of rows
 	Table parley.Table
-	Log   parley.Log // is read only
+	Log   parley.Log // only read
 	Node  string     // this run of the node
 
-	Alive func(node string) bool                       // whether another node may be running; nil: there are none
+	Alive func(node string) bool                       // reports whether another node may be running; nil: there are none
 	Note  func(channel parley.ChannelID) error         // notes a channel in this node's outbox, durably; nil: there is none
 	Watch func(channel parley.ChannelID, watched bool) // has Grown called for other nodes' appends; nil: there are none
-	Wants func(channel parley.ChannelID) bool          // whether there is work in a channel at all; nil: in all that clients see
-	// Begin is where the work begins in a channel that has no row yet.
+	Wants func(channel parley.ChannelID) bool          // reports whether a channel can have work at all; nil: all channels that clients see
+	// Begin returns the position at which the work begins in a channel that has no row yet.
 	Begin func(ctx context.Context, channel parley.ChannelID) (position int64, err error)
 
-	// Work does what is due in a channel, one call for a channel at a time, and returns after which time it must be
-	// called again; negative: when the channel has grown, or Wake was called.
+	// Work does what is due in a channel, one call per channel at a time, and returns the delay after which it must
+	// be called again; negative: when the channel has grown, or Wake was called.
 	Work    func(ctx context.Context, c *Claim[S]) (again time.Duration)
 	Workers int              // calls of Work at a time; 16
 	Idle    time.Duration    // a channel without work is released after this time; 10 s
@@ -38,10 +38,10 @@ type Config[S any] struct {
 // ErrLost says that another node has taken the channel.
 var ErrLost = errors.New("another node has taken the channel")
 
-// Claim is a channel that this node works on. Its methods may be called by Work only, unless they say otherwise.
+// Claim is a channel that this node works on. Only Work may call its methods, unless they say otherwise.
 type Claim[S any] struct {
 	Channel parley.ChannelID
-	State   S // the work's own, zero at first
+	State   S // belongs to the work, zero at first
 
 	channels *Channels[S]
 	record   record
@@ -49,11 +49,11 @@ type Claim[S any] struct {
 
 	// guarded by channels.mu
 	at    status
-	again bool          // there is news since Work was called
+	again bool          // the channel has changed since Work was called
 	idle  bool          // the wait is for the release
 	due   time.Time     // while it waits
 	index int           // in the heap of waiting ones
-	gone  chan struct{} // closed when it is taken, or released; nil: it is not under way
+	gone  chan struct{} // closed when it is taken, or released; nil: neither is in progress
 	lost  bool
 }
 
@@ -88,7 +88,7 @@ func decodeRecord(row []byte) (r record, err error) {
 	return r, json.Unmarshal(row[1:], &r)
 }
 
-// Channels are those that this node works on. All methods may be called at the same time.
+// Channels are the channels that this node works on. All methods may be called concurrently.
 type Channels[S any] struct {
 	cfg Config[S] // fixed
 
@@ -101,7 +101,7 @@ type Channels[S any] struct {
 	closed bool
 }
 
-// New makes one that works on no channel.
+// New creates Channels that work on no channel yet.
 func New[S any](cfg Config[S]) *Channels[S] {
 	if cfg.Alive == nil {
 		cfg.Alive = func(string) bool { return false }
@@ -136,7 +136,7 @@ func (c *Channels[S]) group(channel parley.ChannelID) string {
 	return Group(c.cfg.Name, string(channel), groups)
 }
 
-// Group is the one of count groups of rows, all of one name, in which a key is.
+// Group returns the group of rows that contains a key, one of count groups with a common name.
 func Group(name, key string, count uint32) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key))
@@ -152,7 +152,7 @@ func (c *Channels[S]) Busy(channel parley.ChannelID) bool {
 	return c.claims[channel] != nil
 }
 
-// Grown is called when a channel has entries that it had not. It does not block.
+// Grown is called when a channel has new entries. It does not block.
 func (c *Channels[S]) Grown(channel parley.ChannelID) { c.Wake(channel) }
 
 // Wake has Work called soon, if this node works on the channel. It does not block.
@@ -273,13 +273,13 @@ func (c *Channels[S]) inEpoch(ctx context.Context, channel parley.ChannelID, r r
 	return r, bs[0].Last, nil
 }
 
-// Position is the entry up to which the work is done.
+// Position returns the entry up to which the work is done.
 func (cl *Claim[S]) Position() int64 { return cl.record.Position }
 
-// Epoch is the one that the position belongs to.
+// Epoch returns the epoch of the position.
 func (cl *Claim[S]) Epoch() string { return cl.record.Epoch }
 
-// Move keeps how far the work is done. ErrLost: another node has taken the channel, and this one must not go on.
+// Move stores how far the work is done. ErrLost: another node has taken the channel, and this one must stop.
 func (cl *Claim[S]) Move(ctx context.Context, position int64, at parley.Timestamp) error {
 	next := cl.record
 	next.Position, next.Time = position, at
@@ -337,7 +337,8 @@ func (c *Channels[S]) drop(cl *Claim[S]) {
 	}
 }
 
-// Since returns the moment at which a work began in this store, and notes now as that if it had not begun.
+// Since returns the time at which a work began in this store, and stores now as that time if it had not
+// begun.
 func Since(ctx context.Context, table parley.Table, group, key string, now time.Time) (parley.Timestamp, error) {
 	for {
 		rows, err := table.Get(ctx, group, key)

@@ -8,13 +8,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Position is how far the work is done in a channel.
+// Position says how far the work is done in a channel.
 type Position struct {
 	Channel  parley.ChannelID
 	Position int64
 }
 
-// Positions lists the rows of a work, at most limit, in no particular order. more: there are others.
+// Positions lists the rows of a work, at most limit, in no particular order. more reports whether
+// there are others.
 func Positions(ctx context.Context, table parley.Table, name string, limit int) (all []Position, more bool, err error) {
 	for n := range uint32(groups) {
 		rows, err := table.Rows(ctx, groupName(name, n), "", limit+1-len(all))
@@ -35,7 +36,7 @@ func Positions(ctx context.Context, table parley.Table, name string, limit int) 
 	return all, false, nil
 }
 
-// Rewind has the entries of a channel after one worked on once more, by whatever node.
+// Rewind has the entries of a channel after the given one worked on once more, by any node.
 func (c *Channels[S]) Rewind(ctx context.Context, channel parley.ChannelID, after int64) error {
 	for {
 		bs, err := c.cfg.Log.Bounds(ctx, channel)

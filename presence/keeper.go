@@ -92,9 +92,9 @@ func (t *Tracker) placesLocked() iter.Seq[presenceKey] {
 	}
 }
 
-// Keeper keeps a store up to date with a tracker, and asks it for what the tracker
-// can't know: users on other nodes, and when who is gone was last seen. A node that is
-// alone answers for itself and tells the store only of those who are gone.
+// Keeper keeps a store up to date with a tracker, and reads from it what the tracker cannot
+// know: users on other nodes, and when absent users were last seen. A node that is alone
+// answers for itself and writes only departures to the store.
 type Keeper struct {
 	// fixed after construction
 	tracker *Tracker
@@ -102,11 +102,11 @@ type Keeper struct {
 	node    string
 	ttl     time.Duration
 
-	turn   chan struct{} // holds one token: who has it beats
+	turn   chan struct{} // holds one token: its holder beats
 	unsent []parley.PresenceChange
-	all    bool // the store must be told everything
+	all    bool // everything must be written to the store
 	shared bool // there are, or were, other nodes
-	known  bool // the store has known of this node's lease
+	known  bool // the store has an entry of this node's lease
 	failed bool // the last beat did
 	reaped time.Time
 }
@@ -117,7 +117,7 @@ const maxUnsent = 10_000
 // flushEvery is how soon other nodes are told of a change.
 const flushEvery = 500 * time.Millisecond
 
-// NewKeeper makes the keeper of a tracker.
+// NewKeeper creates the keeper of a tracker.
 func NewKeeper(t *Tracker, cfg Config) *Keeper {
 	cfg.defaults()
 	t.mu.Lock()
@@ -128,8 +128,8 @@ func NewKeeper(t *Tracker, cfg Config) *Keeper {
 	return k
 }
 
-// Run renews the node's lease until ctx ends, then takes it back. A store that does
-// not answer is asked again.
+// Run renews the node's lease until ctx ends, then ends the lease. It retries when the store
+// does not respond.
 func (k *Keeper) Run(ctx context.Context) error {
 	if k.store == nil {
 		return nil
@@ -187,12 +187,13 @@ func (k *Keeper) flush(ctx context.Context, beat bool) error {
 	}
 }
 
-// Online says of each user whether they are on a node, and visible there, and if not when they were last seen.
+// Online reports for each user whether the user is on a node, and visible there, and if not when the user was
+// last seen.
 func (k *Keeper) Online(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	return k.online(ctx, true, users)
 }
 
-// Seen is Online without Visible, which asks nobody about a user on this node.
+// Seen is Online without Visible, which reads nothing from the store for a user on this node.
 func (k *Keeper) Seen(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	found, err := k.online(ctx, false, users)
 	for i := range found {
@@ -230,7 +231,7 @@ func (k *Keeper) online(ctx context.Context, visible bool, users []parley.UserID
 	return found, nil
 }
 
-// Here says who is in a channel, on all nodes.
+// Here reports who is in a channel, on all nodes.
 func (k *Keeper) Here(ctx context.Context, channel parley.ChannelID, limit int) (parley.Occupancy, error) {
 	if k.store == nil {
 		return k.tracker.Here(channel, limit), nil

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Missed notes that what other nodes told of a channel may have been lost.
+// Missed notes that events of other nodes about a channel's presence may have been lost.
 func (t *Tracker) Missed(channel parley.ChannelID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,9 +34,9 @@ func (t *Tracker) takeMissed() (channel parley.ChannelID, ok bool) {
 	return "", false
 }
 
-// NextMissed returns who is in the next channel of which news may have been lost, for the streams of this
-// node: all names, as if they had come, or in a large channel the count. ok is false if there is none, or
-// it cannot be told yet.
+// NextMissed returns who is in the next channel for which events may have been lost, for the streams of
+// this node: all names, as if they had just come, or in a large channel the count. ok is false if there
+// is none, or it cannot be sent yet.
 func (k *Keeper) NextMissed(ctx context.Context) (n News, ok bool) {
 	for {
 		channel, ok := k.tracker.takeMissed()

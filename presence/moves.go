@@ -334,9 +334,9 @@ func (k *Keeper) count(ctx context.Context, channel parley.ChannelID) int {
 	return k.tracker.Here(channel, 0).Count
 }
 
-// Current corrects a difference that waited for a while by what the store knows now: another node may
-// have told of the same users meanwhile. It returns n as it is if this node is alone, or the store
-// does not answer within a second.
+// Current corrects a difference that has waited by what the store says now: another node may have
+// reported the same users in the meantime. It returns n unchanged if this node is alone, or the store
+// does not respond within a second.
 func (k *Keeper) Current(ctx context.Context, n News) News {
 	if n.User != "" || !k.tracker.isShared() {
 		return n

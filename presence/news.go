@@ -26,13 +26,13 @@ const Every = 2 * time.Second
 // maxNames bounds the users named in one message; a difference of more becomes several.
 const maxNames = 1000
 
-// News is what the streams of a channel are to be told: that a user has left, or a
+// News is what the streams of a channel must receive: that a user has come or left, or a
 // difference.
 type News struct {
 	Channel      parley.ChannelID
 	User         parley.UserID // has left, or come; "": a difference. Without a channel: to or from the last node
 	Came         bool
-	Name         string // what people read, if it differs
+	Name         string // the display name, if it differs
 	Joined, Left []parley.UserID
 	Count        int // of users in the channel now
 }
@@ -47,10 +47,10 @@ type notices struct {
 	counts  Counts
 }
 
-// Counts are what a node has told of presence since it began.
+// Counts are what a node has sent of presence since it began.
 type Counts struct {
-	Messages int64 // counted where they were received
-	Deferred int64 // comings and goings that the budget put off
+	Messages int64 // counted at the receivers
+	Deferred int64 // arrivals and departures that the budget deferred
 }
 
 // difference is what a channel's streams don't know yet.
@@ -76,7 +76,7 @@ func (n *notices) affordsLocked(now time.Duration) bool {
 	return n.left > 0
 }
 
-// ChargeBudget takes from the budget a message that so many have received.
+// ChargeBudget charges the budget for a message that so many streams have received.
 func (t *Tracker) ChargeBudget(receivers int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,7 +84,7 @@ func (t *Tracker) ChargeBudget(receivers int) {
 	t.news.counts.Messages += int64(receivers)
 }
 
-// Counts returns what was told until now.
+// Counts returns what was sent until now.
 func (t *Tracker) Counts() Counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,8 +130,8 @@ func (t *Tracker) tellLocked(at presenceKey, came bool, count int, now time.Dura
 	return false
 }
 
-// Next returns the next thing to tell by now. Who tells it calls Told before the next
-// Next; ok is false if there is nothing, or nothing may be told yet.
+// Next returns the next news to send by now. The caller sends it and calls ChargeBudget before
+// the next Next; ok is false if there is nothing, or nothing may be sent yet.
 func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,22 +11,21 @@ import (
 
 // Config of a Tracker and a Keeper. The zero value works.
 type Config struct {
-	Grace time.Duration // how long a user who left may come back unnoticed; 3 s
-	TTL   time.Duration // how long one who polled counts as here, and everybody of a node that died; 60 s
-	// Tiers says how large a channel may be for each coming and going to be told at
-	// once, and for differences to name users; nothing is told if the second is less
-	// than the first. nil: Each and Batch. It must not block.
+	Grace time.Duration // how long a user who left may return without being reported as left; 3 s
+	TTL   time.Duration // how long a user who polled counts as present, and every user of a node that died; 60 s
+	// Tiers returns the sizes of a channel up to which each arrival and departure is sent at
+	// once, and up to which differences name users; nothing is sent if the second is less than
+	// the first. nil: Each and Batch. It must not block.
 	Tiers func(channel parley.ChannelID) (each, batch int)
-	// Budget is how many presence messages, counted where they are received, this
-	// node sends in a second before it defers and merges them; 50,000, which is some
-	// half of a core's time.
+	// Budget is how many presence messages, counted at the receivers, this node sends in a
+	// second before it defers and merges them; 50,000, which take about half a core.
 	Budget int
 
-	Store parley.Presence // what is shared with other nodes; nil: there are none, and nobody's last sign is known
+	Store parley.Presence // shared with other nodes; nil: there are none, and it is not recorded when users were last seen
 	Node  string          // the name of this run of the node in the store
 }
 
-// The sizes of a channel at which it is told otherwise who comes and goes.
+// The default sizes of a channel at which its presence is sent in another way.
 const (
 	Each  = 100
 	Batch = 5000
@@ -47,13 +46,13 @@ func (cfg *Config) defaults() {
 	}
 }
 
-// Tracker knows who is on this node and who is in each of its channels. A user is in
-// a place while a connection, a held poll or a lease keeps them there, however many do.
-// All methods may be called at the same time, with a time that does not go back.
+// Tracker tracks which users are on this node and in each of its channels. A user is in a place
+// while at least one connection, held poll or lease keeps the user there. All methods may be
+// called concurrently, with a time that does not decrease.
 type Tracker struct {
 	// fixed after construction
 	tiers func(parley.ChannelID) (each, batch int)
-	begin time.Time // leases count from here, so that no jump of the clock moves them
+	begin time.Time // leases count from here, so no jump of the clock affects them
 
 	mu      sync.Mutex
 	users   *table[onlineUser, *onlineUser]
@@ -71,7 +70,7 @@ type Tracker struct {
 	latest  time.Duration // when Next was called last
 }
 
-// New makes a tracker at a time.
+// New creates a tracker at a time.
 func New(cfg Config, now time.Time) *Tracker {
 	cfg.defaults()
 	return &Tracker{
@@ -98,10 +97,10 @@ func (t *Tracker) moment(d time.Duration) parley.Timestamp {
 	return parley.Timestamp(t.begin.Add(d).UnixMicro())
 }
 
-// Enter counts one more connection, or held poll, of a user who is not a guest in a
-// channel; with the channel "" on this node. tell: the user has joined, and that must be
-// told at once. If there are other nodes, nothing is: Next says it when they do not have the
-// user.
+// Enter counts one more connection, or held poll, of a user who is not a guest in a channel;
+// with the channel "" on this node. tell reports whether the user has joined, and that must be
+// sent at once. It is false if there are other nodes: Next returns the arrival when they do not
+// have the user.
 func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,8 +117,8 @@ func (t *Tracker) Enter(channel parley.ChannelID, user parley.UserID, name strin
 	return came && t.joinedLocked(at, name, now)
 }
 
-// Leave counts one less. A user whom nothing else keeps goes after the grace; a poll or two
-// of an earlier time, or one beside a stream, is nothing (lease.go).
+// Leave counts one less. A user whom nothing else keeps leaves after the grace. Polls before a
+// stream, or one during it, do not extend presence (lease.go).
 func (t *Tracker) Leave(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,8 +143,8 @@ func (t *Tracker) leaveLocked(at use, name string, hidden bool, now time.Time) {
 	t.changedLocked(at.presenceKey, u, before, false)
 }
 
-// Asked keeps a user who has polled, or whose held poll was answered, for the time of
-// a lease. tell is as for Enter.
+// Asked keeps a user who has polled, or whose held poll was answered, for the duration of a
+// lease. tell is as for Enter.
 func (t *Tracker) Asked(channel parley.ChannelID, user parley.UserID, name string, via parley.Transport, now time.Time) (tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -191,22 +190,22 @@ func (t *Tracker) goneLocked(at presenceKey, seen parley.Timestamp) (count int) 
 	return count
 }
 
-// Online tells whether a user is on this node.
+// Online reports whether a user is on this node.
 func (t *Tracker) Online(user parley.UserID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.users.get(string(user)) != nil
 }
 
-// Users is how many users are on this node.
+// Users returns the number of users on this node.
 func (t *Tracker) Users() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.users.len()
 }
 
-// Here says who is in a channel on this node: how many, and at most limit of them,
-// in the order of their names.
+// Here reports who is in a channel on this node: the number of users, and at most limit of
+// them, in the order of their names.
 func (t *Tracker) Here(channel parley.ChannelID, limit int) parley.Occupancy {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -27,7 +27,7 @@ func (t *Tracker) Hide(user parley.UserID) {
 	}
 }
 
-// Show counts it as visible again.
+// Show counts one of them as visible again.
 func (t *Tracker) Show(user parley.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -37,8 +37,8 @@ func (t *Tracker) Show(user parley.UserID) {
 	}
 }
 
-// LeaveHidden is Leave of a hidden WebSocket with no channel: who closes the last one that way is not visible in the
-// grace either.
+// LeaveHidden is Leave for a hidden WebSocket, without a channel. A user whose last connection closes that way is
+// not visible during the grace either.
 func (t *Tracker) LeaveHidden(user parley.UserID, name string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Watcher is who is to be told of users' comings and goings; any comparable value.
+// Watcher receives users' arrivals and departures; any comparable value.
 type Watcher any
 
 // watches is who watches whom.
@@ -39,8 +39,8 @@ func newWatches() watches {
 	return watches{watchers: map[Watcher]*watch{}, of: map[parley.UserID]map[*watch]struct{}{}}
 }
 
-// Watch makes w watch these users and no others; none ends it. Nothing is told before
-// Tell was called. It returns whom w watched before.
+// Watch makes w watch these users and no others; no users ends it. Changed does not return w
+// before Tell was called. It returns the users that w watched before.
 func (t *Tracker) Watch(w Watcher, users []parley.UserID) (before []parley.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,7 +61,8 @@ func (t *Tracker) Watch(w Watcher, users []parley.UserID) (before []parley.UserI
 	return before
 }
 
-// News takes in how users stand, and leaves out those of whom w was told just that.
+// News records the status of users as found, and returns those whose status differs from what w
+// was sent last.
 func (t *Tracker) News(w Watcher, found []parley.OnlineStatus) (news []parley.OnlineStatus) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,7 +83,7 @@ func (t *Tracker) News(w Watcher, found []parley.OnlineStatus) (news []parley.On
 	return news
 }
 
-// Watching are those who watch a user.
+// Watching returns the watchers of a user.
 func (t *Tracker) Watching(user parley.UserID) (all []Watcher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +93,7 @@ func (t *Tracker) Watching(user parley.UserID) (all []Watcher) {
 	return all
 }
 
-// Watchers is how many there are.
+// Watchers returns the number of watchers.
 func (t *Tracker) Watchers() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,8 +116,8 @@ func (ws *watches) endLocked(w Watcher) (users []parley.UserID) {
 	return users
 }
 
-// Tell says that w knows how things stand, or that it can be told again what Changed
-// has returned and could not be told: the users again.
+// Tell says that w has received the status of its users. With again, the status of those users,
+// which Changed has returned, could not be sent: Changed returns them again.
 func (t *Tracker) Tell(w Watcher, again ...parley.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -146,9 +147,9 @@ func (ws *watches) queueLocked(w *watch) {
 	}
 }
 
-// Changed returns the next watcher to be told, and of whom. Who tells it calls Told, or
-// Tell if it can't be told now. ok is false if there is nothing, or nothing may be
-// told yet.
+// Changed returns the next watcher that must be notified, and of which users. The caller then
+// calls ChargeBudget, or Tell if the watcher cannot be notified now. ok is false if there is
+// nothing, or nothing may be sent yet.
 func (t *Tracker) Changed(now time.Time) (w Watcher, users []parley.UserID, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

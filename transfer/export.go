@@ -112,10 +112,10 @@ type exported struct {
 	exists bool
 }
 
-// Report says what was moved.
+// Report says what was transferred.
 type Report struct {
 	Channels, Entries, Places, Keys, Revocations int64
-	Differences                                  []string // what an import found different at the end
+	Differences                                  []string // what an import found to differ at the end
 }
 
 // writer writes lines. After an error it writes nothing.
@@ -251,7 +251,7 @@ func (w *writer) content(ctx context.Context, from Store, channel parley.Channel
 	})
 }
 
-// Reacted adds to each of a message's reactions those users that the message does not name.
+// Reacted adds to each of a message's reactions the users that the message does not name.
 func Reacted(ctx context.Context, from parley.Reactions, m *parley.Message) error {
 	for i := range m.Reactions {
 		r := &m.Reactions[i]

@@ -12,7 +12,7 @@ const (
 	budget = 500 // places counted each time
 )
 
-// Run counts and tells, until ctx ends.
+// Run computes and sends counts until ctx ends.
 func (in *Inboxes) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

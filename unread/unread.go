@@ -1,6 +1,6 @@
-// Package unread tells users whose own channel somebody on this node follows when the unread
-// count of one of their channels changes. It is given facts (a channel grew, a pointer moved)
-// and functions to count and to tell, and calls nothing else.
+// Package unread notifies users whose own channel a connection of this node follows when the
+// unread count of one of their channels changes. It receives facts (a channel grew, a pointer
+// moved) and functions that count and send, and calls nothing else.
 package unread
 
 import (
@@ -14,23 +14,23 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Config of Inboxes. All functions are required; they may block, but for Tell and Watch.
+// Config of Inboxes. All functions are required; they may block, except Tell and Watch.
 type Config struct {
-	// Channels lists those that a user is a member of.
+	// Channels lists the channels that a user is a member of.
 	Channels func(ctx context.Context, user parley.UserID) ([]parley.ChannelID, error)
-	// Count says how channels stand for a user.
+	// Count returns a user's counts of channels.
 	Count func(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.Count, error)
-	// Bounds are those of a parley.Log.
+	// Bounds is that of a parley.Log.
 	Bounds func(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error)
-	// Pointed reports whether a channel's members are told only that there is more, at most
-	// once a second, and not how much: it is too large to count for each of them.
+	// Pointed reports whether a channel's members are notified only that there is more, at most
+	// once a second, without a count: the channel is too large to count for each of them.
 	Pointed func(channel parley.ChannelID) bool
-	// Tell tells a user's connections on this node of a count and of the total of all
-	// channels; More that a channel has grown up to an id.
+	// Tell sends a user's connections on this node a count and the total of all channels; More
+	// sends them that a channel has grown up to an id.
 	Tell func(user parley.UserID, c *parley.Count, total int64)
 	More func(user parley.UserID, channel parley.ChannelID, head int64)
-	// Watch has Grown called for a channel that grows on other nodes, until it is called
-	// with false.
+	// Watch has Grown called for a channel that grows on other nodes, until it is called with
+	// false.
 	Watch func(channel parley.ChannelID, watched bool)
 	Clock func() time.Time
 }
@@ -44,7 +44,7 @@ type Config struct {
 // is told as often as there is time for.
 type Inboxes struct {
 	cfg  Config
-	some atomic.Bool // there are users; a message looks no further otherwise
+	some atomic.Bool // there are users; otherwise a message costs nothing here
 
 	mu       sync.Mutex
 	users    map[parley.UserID]*inbox

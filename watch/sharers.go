@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// Shares reports whether a stream's user shares a channel with another. It may block.
+// Shares reports whether a stream's user shares a channel with another user. It may block.
 type Shares func(ctx context.Context, user parley.UserID) (bool, error)
 
 // sharers are the streams that watch users and may know only of those with whom they share

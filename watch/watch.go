@@ -1,5 +1,6 @@
-// Package watch tells streams whether the users whom they watch are online. It is given facts
-// (a user's memberships have changed) and functions to ask and to tell, and calls nothing else.
+// Package watch notifies streams whether the users whom they watch are online. It receives
+// facts (a user's memberships have changed) and functions to read and to follow, and calls
+// nothing else.
 package watch
 
 import (
@@ -15,7 +16,7 @@ import (
 // Most is how many users one stream may watch.
 const Most = 500
 
-// TooMany refuses more than Most.
+// TooMany returns the error for more than Most users.
 func TooMany() error {
 	return &parley.Error{
 		Code:   parley.CodeTooLarge,
@@ -29,7 +30,7 @@ func TooMany() error {
 // whom it watches; later it is told how they are then.
 const mostWaiting = 32 << 10
 
-// Stream is what is told: a hub.Session. It is comparable.
+// Stream is the receiver: a hub.Session. It is comparable.
 type Stream interface {
 	Send(b []byte) int
 	Waiting() int
@@ -38,8 +39,8 @@ type Stream interface {
 
 // Config of Streams. All fields are required.
 type Config struct {
-	Tracker *presence.Tracker // who watches whom, and who came and went
-	// Status says how users stand, in the order asked for. It may block.
+	Tracker *presence.Tracker // which streams watch whom, and who came and went
+	// Status returns the status of users, in the order of the arguments. It may block.
 	Status func(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error)
 	// Follow has Changed called for a user of whom something changes on another node, until it
 	// was called as often with false.
@@ -47,19 +48,19 @@ type Config struct {
 	Clock  func() time.Time
 }
 
-// Streams are those of this node that watch users.
+// Streams are the streams of this node that watch users.
 type Streams struct {
 	cfg     Config
 	sharers sharers
 }
 
-// New creates Streams of which none watches anybody.
+// New creates Streams that watch no users.
 func New(cfg Config) *Streams { return &Streams{cfg: cfg, sharers: newSharers()} }
 
-// Watch tells a stream how users stand, then of each change, instead of those whom it
-// watched before; none ends it. shares reports whether the user self shares a channel with
-// another: of the others the stream is told nothing, as long as that is so. nil: everybody
-// does. It may block; the error is that of a function.
+// Watch sends a stream the status of users, then each change, instead of those that it watched
+// before; no users ends it. shares reports whether the user self shares a channel with another:
+// the stream receives nothing of users with whom self shares none, as long as that is so. nil:
+// self shares one with everybody. It may block; the error is that of a function.
 func (s *Streams) Watch(ctx context.Context, stream Stream, self parley.UserID, shares Shares, users []parley.UserID) error {
 	s.watch(stream, users)
 	if len(users) == 0 || shares == nil {
@@ -79,7 +80,7 @@ func (s *Streams) Watch(ctx context.Context, stream Stream, self parley.UserID, 
 	return nil
 }
 
-// Unwatch ends it.
+// Unwatch ends a Watch.
 func (s *Streams) Unwatch(stream Stream) {
 	s.watch(stream, nil)
 	s.sharers.remove(stream)
@@ -128,7 +129,7 @@ func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID
 // every is how often streams are told of changes.
 const every = 100 * time.Millisecond
 
-// Run tells streams of changes until ctx ends.
+// Run sends changes to streams until ctx ends.
 func (s *Streams) Run(ctx context.Context) {
 	t := time.NewTicker(every)
 	defer t.Stop()
@@ -161,8 +162,8 @@ func (s *Streams) tellAll(ctx context.Context) {
 	}
 }
 
-// Moved asks again, where it matters, who shares a channel with a user who has joined a
-// channel, or left one.
+// Moved rechecks, where it matters, who shares a channel with a user who has joined or left a
+// channel.
 func (s *Streams) Moved(user parley.UserID, joined bool) {
 	for stream, users := range s.sharers.forget(user, joined, s.cfg.Tracker.Watching(user)) {
 		s.cfg.Tracker.Tell(stream, users...)

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// AppendHead appends the head of an HTTP/1.1 answer: the status line, Date, the header and the
-// empty line. Without Content-Length the answer ends with the connection (RFC 9112, section 6.3),
-// so that the bytes of a stream need no chunks.
+// AppendHead appends the head of an HTTP/1.1 response: the status line, Date, the header and the
+// empty line. Without Content-Length the response ends with the connection (RFC 9112, section
+// 6.3), so the bytes of a stream need no chunks.
 func AppendHead(b []byte, status int, h http.Header) []byte {
 	b = appendStatus(b, status)
 	return append(AppendHeader(b, h), "\r\n"...)
 }
 
-// AppendAnswer appends a whole answer. Content-Length is that of the body.
+// AppendAnswer appends a whole response. Content-Length is that of the body.
 func AppendAnswer(b []byte, status int, h http.Header, body []byte) []byte {
 	return AppendAnswerOf(b, status, AppendHeader(nil, h), body)
 }
 
-// AppendAnswerOf is AppendAnswer with the lines of a header that AppendHeader wrote before.
+// AppendAnswerOf is AppendAnswer with header lines that AppendHeader wrote before.
 func AppendAnswerOf(b []byte, status int, lines, body []byte) []byte {
 	b = append(appendStatus(b, status), "Content-Length: "...)
 	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n"...)

@@ -11,7 +11,7 @@ import (
 // Objects that belong to one session, and events. Each function appends one JSON
 // object on one line.
 
-// Welcome opens a stream: where it begins and what the channel holds.
+// Welcome opens a stream: it states where the stream begins and what the channel holds.
 func Welcome(dst []byte, b parley.Bounds, cursor int64, resumed bool, key string) []byte {
 	dst = begin(dst, "welcome", b.Channel)
 	dst = appendInt(dst, "first_id", b.First)
@@ -22,7 +22,7 @@ func Welcome(dst []byte, b parley.Bounds, cursor int64, resumed bool, key string
 	return end(dst, key)
 }
 
-// Reset tells a reader that its cursor can't be served, and where it goes on.
+// Reset tells a reader that its cursor cannot be served, and where it continues.
 func Reset(dst []byte, channel parley.ChannelID, r *parley.Reset) []byte {
 	dst = begin(dst, "reset", channel)
 	dst = appendText(dst, "reason", r.Reason)
@@ -51,7 +51,7 @@ func Error(dst []byte, e *parley.Error, channel parley.ChannelID, key string) []
 	return end(dst, key)
 }
 
-// Later is the event draining: a stream that can't be served now, or no longer.
+// Later is the event draining, for a stream that cannot be served now, or no longer.
 func Later(dst []byte, e *parley.Error) []byte {
 	return end(appendError(begin(dst, "draining", ""), e), "")
 }
@@ -76,12 +76,12 @@ func Forbidden(dst []byte, channel parley.ChannelID) []byte {
 	return end(begin(dst, "forbidden", channel), "")
 }
 
-// TokenExpiring tells a client how many seconds its token is still good.
+// TokenExpiring tells a client in how many seconds its token expires.
 func TokenExpiring(dst []byte, seconds int64) []byte {
 	return end(appendInt(begin(dst, "token-expiring", ""), "in", seconds), "")
 }
 
-// Simple is a frame that carries nothing but its type: ping, pong.
+// Simple is a frame with nothing but its type: ping, pong.
 func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
 
 // Done answers a frame that carried a key and stored nothing.
@@ -89,7 +89,8 @@ func Done(dst []byte, channel parley.ChannelID, key string) []byte {
 	return end(begin(dst, "ack", channel), key)
 }
 
-// History answers a history frame. more: there are further messages that way.
+// History answers a history frame. more reports whether there are further messages in that
+// direction.
 func History(dst []byte, channel parley.ChannelID, ms []parley.Message, more bool, key string) []byte {
 	dst = append(begin(dst, "history", channel), `,"messages":`...)
 	dst = AppendMessages(dst, ms)
@@ -97,7 +98,7 @@ func History(dst []byte, channel parley.ChannelID, ms []parley.Message, more boo
 	return end(dst, key)
 }
 
-// Draining tells a client to come back after a time that differs from client to client.
+// Draining tells a client to reconnect after a delay that differs from client to client.
 func Draining(dst []byte, retry time.Duration) []byte {
 	return end(appendInt(begin(dst, "draining", ""), "retry_after_ms", retry.Milliseconds()), "")
 }
@@ -120,7 +121,7 @@ func System(dst []byte, channel parley.ChannelID, user parley.UserID, text strin
 	return end(appendText(dst, "channel", string(channel)), "")
 }
 
-// Event is an application's own; display is what people read for the user.
+// Event is an application's own event; display is the user's display name.
 func Event(dst []byte, channel parley.ChannelID, user parley.UserID, display, name string, data json.RawMessage) []byte {
 	dst = append(dst, `{"type":"event"`...)
 	dst = appendText(dst, "event", name)

@@ -11,12 +11,12 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Absent reports whether a query parameter counts as not given: empty, or what naive
-// pages send for a variable that has no value yet.
+// Absent reports whether a query parameter counts as missing: empty, or what naive pages send
+// for a variable that has no value yet.
 func Absent(s string) bool { return s == "" || s == "undefined" || s == "null" }
 
-// ParseID reads a cursor or an id. Numbers beyond its range are clamped to it, so
-// that less than nothing is 0. The error is CodeBadCursor.
+// ParseID parses a cursor or an id. Numbers beyond its range are clamped to it, so a negative
+// number becomes 0. The error is CodeBadCursor.
 func ParseID(name, s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
@@ -45,8 +45,8 @@ type Position struct {
 	ID      int64
 }
 
-// ParseCursor reads the cursor of several channels, A:42,B:7. Names may contain
-// colons; the last one of each part counts.
+// ParseCursor parses the cursor of several channels, A:42,B:7. Names may contain colons; the
+// last one of each part counts.
 func ParseCursor(s string) ([]Position, error) {
 	var ps []Position
 	for part := range strings.SplitSeq(s, ",") {
@@ -76,9 +76,9 @@ func AppendPosition(dst []byte, first bool, channel parley.ChannelID, id int64) 
 	return strconv.AppendInt(dst, id, 10)
 }
 
-// Number is a whole number in a frame or body: a JSON number, or a string that
-// holds one. null, "" and "undefined" count as absent. What is neither is kept until
-// somebody asks for it, so that the rest of the object is read all the same.
+// Number is a whole number in a frame or body: a JSON number, or a string that holds one. null,
+// "" and "undefined" count as absent. Any other value is an error only when Get is called, so
+// the rest of the object is read all the same.
 type Number struct {
 	set bool
 	n   int64

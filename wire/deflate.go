@@ -13,17 +13,17 @@ import (
 // by itself, so that all readers can be given the same bytes.
 
 const (
-	deflateFrom = 128  // bytes; what is shorter hardly gains
+	deflateFrom = 128  // bytes; shorter payloads hardly shrink
 	rsv1        = 0x40 // the Per-Message Compressed bit
 	syncTail    = "\x00\x00\xff\xff"
 )
 
-// AppendDeflated appends payload as one final, unmasked text frame: compressed with
-// RSV1 set if that is shorter, else as it is.
+// AppendDeflated appends payload as one final, unmasked text frame: compressed with RSV1 set if
+// that is shorter, else uncompressed.
 //
-// BenchmarkDeflateLevels is why it is the stateless compressor: on messages of up to
-// a few kilobytes it gains what level 6 gains, in less time, and holds no memory
-// between messages, where a compressor with a state holds about a megabyte.
+// BenchmarkDeflateLevels shows why it uses the stateless compressor: on messages of up to a few
+// kilobytes it compresses as well as level 6, in less time, and holds no memory between
+// messages, where a compressor with a state holds about a megabyte.
 func AppendDeflated(dst, payload []byte) []byte {
 	if len(payload) < deflateFrom {
 		return append(AppendFrameHeader(dst, OpText, len(payload)), payload...)

@@ -2,19 +2,18 @@ package wire
 
 import "strconv"
 
-// Form is one way in which an entry travels. Every reader of a form receives the
-// same bytes.
+// Form is one encoding of entries. Every reader of a form receives the same bytes.
 type Form uint8
 
 // The forms.
 const (
 	FormJSON      Form = iota // `{…},` — what a poll joins into an array; events have no bytes
-	FormSSE                   // a stream of one channel: the id: line is the entry's number
-	FormSSEMulti              // a stream of many: the session writes its own id: line before
+	FormSSE                   // a stream of one channel: the id: line is the entry's id
+	FormSSEMulti              // a stream of many channels: the session writes its own id: line before
 	FormWS                    // an unmasked WebSocket text frame
-	FormWSDeflate             // the same compressed, where that is shorter
+	FormWSDeflate             // the same, compressed where that is shorter
 	FormMsgpack               // MessagePack in a WebSocket's binary frame
-	Forms                     // how many there are
+	Forms                     // the number of forms
 )
 
 // AppendEntry appends an entry (id > 0) or an event (id 0) in the given form. obj

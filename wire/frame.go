@@ -62,11 +62,11 @@ func (e *CloseError) Error() string { return "websocket closed: " + e.Reason }
 
 func violation(reason string) error { return &CloseError{1002, reason} }
 
-// FrameReader takes the bytes of a client in pieces of any size and gives back
-// whole messages and control frames. It is as strict as RFC 6455 demands: masked,
-// no reserved bits or opcodes, shortest lengths, whole and short control frames,
-// valid UTF-8 (noticed at the first wrong byte, unless compressed). It keeps the bytes of a partial
-// frame and of a fragmented message, and nothing while there is none.
+// FrameReader receives the bytes of a client in pieces of any size and returns whole messages and
+// control frames. It is as strict as RFC 6455 requires: masked frames, no reserved bits or opcodes,
+// shortest lengths, whole and short control frames, valid UTF-8 (checked at each byte, unless
+// compressed). It keeps the bytes of a partial frame and of a fragmented message, and nothing
+// otherwise.
 type FrameReader struct {
 	kept *kept
 }
@@ -82,21 +82,20 @@ type kept struct {
 	checked int  // bytes of message known to be UTF-8
 }
 
-// Rules are what a connection allows its client.
+// Rules are the limits of a connection's frames.
 type Rules struct {
-	Most    int  // bytes of a message, also of what a compressed one inflates to; more is 1009
+	Most    int  // bytes of a message, also of an inflated one; more is 1009
 	Deflate bool // permessage-deflate was negotiated
 }
 
-// ErrPause is what a callback of Read returns to be called no further for now.
+// ErrPause is what a callback of Read returns to stop further calls for now.
 var ErrPause = errors.New("paused")
 
-// Read parses p after what is left from before and calls frame for each whole
-// text or binary message, inflated, and each control frame. The payload is valid
-// during the call only and may be changed. The error
-// is a *CloseError, or what frame returned; after it the reader must not be used, but
-// for ErrPause: that frame was taken, the bytes after it are kept, and the next Read,
-// with nil or more bytes, goes on.
+// Read parses p after the bytes that remained before and calls frame for each whole text or
+// binary message, inflated, and each control frame. The payload is valid only during the call
+// and may be changed. The error is a *CloseError, or what frame returned; after it the reader
+// must not be used, with the exception of ErrPause: that frame was processed, the bytes after
+// it are kept, and the next Read, with nil or more bytes, continues.
 func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []byte) error) error {
 	var k kept // a copy, so that in the usual case nothing is allocated
 	if r.kept != nil {

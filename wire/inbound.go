@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/internal/exactjson"
 )
 
-// Frame is what a client sends over a WebSocket: one JSON object (api.md, "WebSocket").
+// Frame is a client's message on a WebSocket: one JSON object (api.md, "WebSocket").
 type Frame struct {
 	Type    string          `json:"type"`
 	Channel string          `json:"channel"`
@@ -35,7 +35,7 @@ type Frame struct {
 	marked bool // Data is compact, and its bytes are marked
 }
 
-// UnmarshalFrame reads what a client sent in one frame.
+// UnmarshalFrame decodes the payload of one frame from a client.
 func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 	if f == FormMsgpack {
 		obj, err := fromMsgpack(b)
@@ -101,7 +101,8 @@ type Post struct {
 	Key     string          `json:"key"`
 }
 
-// Name is what people read for a user, in development. Anything but a string is ignored, as the whole field is elsewhere.
+// Name is a user's display name, in development. Anything but a string is ignored, because production ignores the whole
+// field.
 type Name string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -113,16 +114,16 @@ func (n *Name) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Draft makes the draft that a frame asks to store. The user is the caller's business.
-// What can't be stored yields, beside the error, a draft of its key alone: that may
-// have been used before. It is empty if the key itself can't be.
+// Draft converts a frame to a draft. It does not set the user. With an error it returns a draft
+// that has only the key, because the key may have been used before. The draft is empty if the
+// key itself is invalid.
 func (f *Frame) Draft() (parley.Draft, error) {
 	data, err := f.object()
 	return draft(f.Text, data, err, f.Thread, f.Key)
 }
 
-// Draft makes the draft that a POST asks to store, as Frame.Draft does; text wins
-// over its alias body.
+// Draft converts a POST to a draft, like Frame.Draft; text takes precedence over its alias
+// body.
 func (p *Post) Draft() (parley.Draft, error) {
 	text := p.Text
 	if text == "" {

@@ -14,8 +14,8 @@ import (
 // MaxDepth is how deep objects and arrays of a request may be nested.
 const MaxDepth = 64
 
-// AppendMessage appends an entry as a JSON object on one line: a message as it is
-// now, or a change (api.md, "Changes").
+// AppendMessage appends an entry as a JSON object on one line: a message in its current state,
+// or a change (api.md, "Changes").
 func AppendMessage(dst []byte, m *parley.Message) []byte {
 	if m.Change != "" {
 		return appendChange(dst, m)
@@ -73,7 +73,7 @@ func appendChange(dst []byte, m *parley.Message) []byte {
 	return append(dst, '}')
 }
 
-// EntryName is the name among server-sent events of an entry that AppendMessage made.
+// EntryName returns the name among server-sent events of an entry that AppendMessage encoded.
 func EntryName(obj []byte) string {
 	if bytes.HasPrefix(obj, []byte(changed)) {
 		return "message-changed"
@@ -100,8 +100,9 @@ func appendReactions(dst []byte, rs []parley.Reaction) []byte {
 	return append(dst, '}')
 }
 
-// AppendThread appends a JSON array of a message and its replies, the first with their
-// number if there are any. Elsewhere that is left out: it would differ from reader to reader.
+// AppendThread appends a JSON array of a message and its replies, the first with the number of
+// replies if there are any. Other arrays omit that number, which would differ from reader to
+// reader.
 func AppendThread(dst []byte, ms []parley.Message, replies int64) []byte {
 	dst = AppendMessages(dst, ms)
 	if len(ms) == 0 || replies == 0 {
@@ -173,9 +174,9 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// Unmarshal reads one JSON value of a request into v: valid UTF-8, not nested
-// deeper than MaxDepth, fields by their exact names (exactjson). The error is an *parley.Error: CodeBadJSON for what is
-// not JSON, CodeBadRequest for a field of the wrong type.
+// Unmarshal decodes one JSON value of a request into v: valid UTF-8, not nested deeper than MaxDepth, fields by their
+// exact names (exactjson). The error is an *parley.Error: CodeBadJSON for invalid JSON, CodeBadRequest for a field of
+// the wrong type.
 func Unmarshal(b []byte, v any) error {
 	if depth(b) > MaxDepth {
 		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the JSON is nested deeper than 64 levels", Hint: "send flatter data"}
@@ -183,8 +184,8 @@ func Unmarshal(b []byte, v any) error {
 	return unmarshal(b, v)
 }
 
-// UnmarshalList is Unmarshal for a list of which each item is yet to be read by it: one
-// that is nested too deep harms no other. null is not a list: nil.
+// UnmarshalList splits a list whose items Unmarshal must decode: an item that is nested too
+// deep does not affect the others. null is not a list: it yields nil.
 func UnmarshalList(b []byte) (items []json.RawMessage, err error) {
 	err = unmarshal(b, &items)
 	return items, err

@@ -16,7 +16,7 @@ func Membership(dst []byte, kind string, channel parley.ChannelID, user parley.U
 	return end(dst, "")
 }
 
-// Read tells a channel how far a member has read; display is what people read for the user.
+// Read tells a channel how far a member has read; display is the member's display name.
 func Read(dst []byte, channel parley.ChannelID, user parley.UserID, display string, id int64) []byte {
 	dst = appendDisplay(appendText(begin(dst, "read", channel), "user", string(user)), user, display)
 	return end(appendInt(dst, "id", id), "")
@@ -28,8 +28,8 @@ func ReadDone(dst []byte, channel parley.ChannelID, readID, unread int64, key st
 	return end(appendInt(dst, "unread", unread), key)
 }
 
-// Unread tells a user, on the user's own channel, what is unread in another: total is
-// that of all channels.
+// Unread tells a user, on the user's own channel, the unread count of another; total is the sum
+// over all channels.
 func Unread(dst []byte, c *parley.Count, total int64) []byte {
 	dst = appendInt(begin(dst, "unread", c.Channel), "unread", c.Unread)
 	dst = appendInt(dst, "mentions", c.Mentions)
@@ -61,7 +61,7 @@ func appendMute(dst []byte, m parley.Mute) []byte {
 	return strconv.AppendBool(dst, m != parley.MuteNone)
 }
 
-// ParseMute reads it.
+// ParseMute parses a mute setting.
 func ParseMute(text []byte) (m parley.Mute, ok bool) {
 	switch string(bytes.TrimSpace(text)) {
 	case "true":

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Difference is a presence event of a channel: who came and who left, if names are
-// told (joined is not nil), and how many are there.
+// Difference is a presence event of a channel: the number of users present, and, if names are
+// included (joined is not nil), which users came and left.
 func Difference(dst []byte, channel parley.ChannelID, joined, left []parley.UserID, count int) []byte {
 	dst = begin(dst, "presence", channel)
 	if joined != nil {

@@ -36,7 +36,7 @@ var Statuses = map[parley.Code]int{
 var ErrVersion = &parley.Error{Code: parley.CodeBadRequest, Detail: "the WebSocket version is not 13",
 	Hint: "use version 13 (RFC 6455)"}
 
-// Status is the HTTP status of an error.
+// Status returns the HTTP status of an error.
 func Status(e *parley.Error) int {
 	if e == ErrVersion {
 		return http.StatusUpgradeRequired
@@ -44,7 +44,8 @@ func Status(e *parley.Error) int {
 	return Statuses[e.Code]
 }
 
-// Problem renders an error for an HTTP answer of a status: it sets the header and returns the body.
+// Problem renders an error for an HTTP response with a status: it sets the header and returns the
+// body.
 func Problem(h http.Header, status int, e *parley.Error) []byte {
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: string(e.Code),
 		Hint: e.Hint, Channel: e.Channel}
@@ -71,15 +72,15 @@ func WriteProblem(w http.ResponseWriter, e *parley.Error) {
 	_, _ = w.Write(body)
 }
 
-// AppendProblem appends an answer that is an error, after which the connection ends, where there is
-// no http.ResponseWriter.
+// AppendProblem appends an error response, after which the connection ends, for connections without
+// an http.ResponseWriter.
 func AppendProblem(b []byte, status int, e *parley.Error) []byte {
 	h := http.Header{"Connection": {"close"}, "X-Content-Type-Options": {"nosniff"}}
 	body := Problem(h, status, e)
 	return AppendAnswer(b, status, h, body)
 }
 
-// RetryAfter is the value of that field: whole seconds, at least one.
+// RetryAfter returns the value of the header field: whole seconds, at least one.
 func RetryAfter(d time.Duration) string {
 	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
 }

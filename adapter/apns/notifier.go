@@ -1,5 +1,5 @@
-// Package apns sends notifications to Apple's devices, over the HTTP/2 API of the Apple Push Notification service with a token
-// as credentials. It says what an answer means; it neither retries nor decides who receives what.
+// Package apns sends notifications to Apple's devices, over the HTTP/2 API of the Apple Push Notification service with a
+// token as credentials. It interprets the responses; it neither retries nor decides who receives what.
 package apns
 
 import (
@@ -27,7 +27,7 @@ const (
 // maxPayload is Apple's limit of bytes.
 const maxPayload = 4096
 
-// Config says as whom to send, and where.
+// Config holds the sender's credentials and the server's URL.
 type Config struct {
 	KeyFile string // the .p8 file of an authentication key
 	KeyID   string // its ID, of ten characters
@@ -35,7 +35,7 @@ type Config struct {
 	Topic   string // the bundle ID of the app
 	URL     string // DefaultURL
 
-	Client *http.Client     // outgoing.Client(): one connection of HTTP/2 carries all
+	Client *http.Client     // outgoing.Client(): one HTTP/2 connection carries all requests
 	Now    func() time.Time // time.Now
 }
 
@@ -112,8 +112,8 @@ func encode(n parley.Notification) []byte {
 	})
 }
 
-// Notify implements parley.Notifier. A new badge alone is a notification of the same type, "alert", without an alert in it;
-// it is not urgent.
+// Notify implements parley.Notifier. A new badge alone is a notification of the same push type, "alert", without an alert
+// in it; it is not urgent.
 func (n *Notifier) Notify(ctx context.Context, d parley.Device, note parley.Notification) error {
 	body := encode(note)
 	for first := true; ; first = false {

@@ -15,11 +15,12 @@ import (
 const (
 	maxBatch    = 100             // entries that are stored together
 	maxBytes    = 256 << 10       // of them
-	batchTime   = 5 * time.Second // that a batch has
+	batchTime   = 5 * time.Second // the time limit of a batch
 	maxConflict = 50              // how often a batch may lose to other nodes
 )
 
-// Append implements parley.Log (algorithms: docs/ARCHITECTURE.md). Messages go in batches, and each change by itself.
+// Append implements parley.Log (algorithms: docs/ARCHITECTURE.md). Messages are appended in batches, and each change
+// by itself.
 func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
 	results := make([]parley.Result, len(drafts))
 	fail := func(err error) []parley.Result {

@@ -15,7 +15,7 @@ import (
 
 var _ parley.Archive = (*Store)(nil)
 
-// EachChannel implements parley.Archive. It goes through all partitions.
+// EachChannel implements parley.Archive. It reads all partitions.
 func (s *Store) EachChannel(ctx context.Context, do func(parley.ChannelID, bool) error) error {
 	exists := map[parley.ChannelID]bool{}
 	err := s.in(ctx, func() error {
@@ -76,7 +76,7 @@ func (s *Store) EachPlace(ctx context.Context, channel parley.ChannelID, do func
 	return err
 }
 
-// EachRevocation implements parley.Archive. It goes through all partitions.
+// EachRevocation implements parley.Archive. It reads all partitions.
 func (s *Store) EachRevocation(ctx context.Context, do func(parley.UserID, parley.Timestamp) error) error {
 	all := map[parley.UserID]parley.Timestamp{}
 	err := s.in(ctx, func() error {
@@ -95,8 +95,8 @@ func (s *Store) EachRevocation(ctx context.Context, do func(parley.UserID, parle
 	return err
 }
 
-// Restore implements parley.Archive. Entries go in conditional batches, as they do when they are appended. What follows from those of
-// a batch is written before it, so that a call that is repeated finds it, or does it again.
+// Restore implements parley.Archive. It writes entries in conditional batches, like Append. What is derived from the
+// entries of a batch is written before it, so that a repeated call finds it, or writes it again.
 func (s *Store) Restore(ctx context.Context, channel parley.ChannelID, at parley.Origin, entries []parley.Message) error {
 	return s.in(ctx, func() error {
 		give, err := s.locks.take(ctx, string(channel))

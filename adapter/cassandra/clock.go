@@ -41,7 +41,8 @@ func (s *Store) compareClocks(ctx context.Context) error {
 	return nil
 }
 
-// Skew is how far the clock of Cassandra is ahead of this node's, 0 if they differ by less than a minute.
+// Skew returns how far the clock of Cassandra is ahead of this node's, 0 if they differ by less than a
+// minute.
 func (s *Store) Skew() time.Duration { return time.Duration(s.skew.Load()) }
 
 func (s *Store) skewed() error {

@@ -13,26 +13,30 @@ import (
 	"github.com/parley-server/parley/internal/dsn"
 )
 
-// Config says where Cassandra is.
+// Config holds Cassandra's addresses and options.
 type Config struct {
 	// URL is cassandra://[user:password@]host[:port][,host[:port]…]/keyspace[?option=value…]. Options: consistency=local_quorum (the
 	// default, for a keyspace in one data center) or quorum; rf=N, the replicas that Init creates the keyspace with (default: 3, or
 	// as many as there are servers); tls=true, ca=FILE, cert=FILE, key=FILE.
 	URL string
-	// Bucket is how many ids lie in one partition of the log: 10,000 if it is 0. Init writes it into the schema.
+	// Bucket is the number of ids in one partition of the log: 10,000 if it is 0. Init writes it into the
+	// schema.
 	Bucket int64
 	// KeyRetention is how long a key is recognized after its bucket is full: 24 h if it is 0.
 	KeyRetention time.Duration
-	// SweepEvery is how often Run trims what this node has appended to: 5 s if it is 0.
+	// SweepEvery is how often Run trims the channels to which this node has appended: 5 s if it
+	// is 0.
 	SweepEvery time.Duration
-	// Clock stamps and retires entries; nil: time.Now.
+	// Clock stamps and expires entries; nil: time.Now.
 	Clock func() time.Time
-	// Retention of channels whose settings have none, on all nodes the same. The zero value keeps all.
+	// Retention of channels whose settings have none, the same on all nodes. The zero value keeps
+	// everything.
 	Retention parley.Retention
-	// RetentionOf is that of one channel whose settings have none, zero for Retention. nil: zero for all.
+	// RetentionOf returns the retention of a channel whose settings have none, zero for Retention. nil:
+	// zero for all.
 	RetentionOf func(parley.ChannelID) parley.Retention
-	// Observe is called when a statement was answered, or was not in time, with its kind, such as "select log" or "batch update log if".
-	// It must be quick. nil: nobody looks.
+	// Observe is called when a statement has completed or timed out, with its kind, such as "select log" or "batch update
+	// log if". It must be quick; may be nil.
 	Observe func(kind string, took time.Duration, err error)
 
 	wall func() time.Time // this node's clock; nil: time.Now
@@ -45,7 +49,7 @@ const (
 	connectTimeout      = 5 * time.Second
 	queryTimeout        = 3 * time.Second        // of one statement
 	schemaTimeout       = 30 * time.Second       // of one that changes the schema
-	speculateAfter      = 300 * time.Millisecond // a read without an answer is sent to another replica
+	speculateAfter      = 300 * time.Millisecond // a read without a response is sent to another replica
 )
 
 // place is what a URL says.
@@ -82,7 +86,7 @@ func parse(url string) (p place, err error) {
 	return p, nil
 }
 
-// CheckURL is why a URL cannot be used, without connecting.
+// CheckURL returns the reason why a URL cannot be used, or nil, without connecting.
 func CheckURL(url string) error {
 	p, err := parse(url)
 	if err == nil {

@@ -155,7 +155,8 @@ func (s *Store) Settings(ctx context.Context, channels ...parley.ChannelID) (all
 	return all, nil
 }
 
-// SetChannel implements parley.Directory. It changes what it has read, until nobody else did meanwhile.
+// SetChannel implements parley.Directory. It reads, changes and writes, until no other change came in
+// between.
 func (s *Store) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
 	was, is parley.Settings, err error) {
 	err = s.in(ctx, func() error {

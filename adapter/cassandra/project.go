@@ -10,7 +10,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Project implements parley.Index. It takes the entries from the log, as they were stored: a run shows them as they are now.
+// Project implements parley.Index. It reads the entries from the log, as they were stored: a run shows them in their
+// current state.
 func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {
 	err = s.in(ctx, func() error {
 		if run.Epoch != s.epoch {

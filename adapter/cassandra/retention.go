@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	sweepAll  = 12  // passes over what this node appended to, until one node looks at all channels
+	sweepAll  = 12  // passes over the channels that this node appended to, until one node checks all channels
 	sweepPage = 200 // channels at a time
 )
 
@@ -22,7 +22,8 @@ func (s *Store) grow(channel parley.ChannelID) {
 	s.grown[channel] = true
 }
 
-// Run trims channels until ctx ends: soon those that this node appends to, and now and then, on one node of all, every channel.
+// Run trims channels until ctx ends: soon those that this node appends to, and from time to time, on one node of all, every
+// channel.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.SweepEvery)
 	defer tick.Stop()
@@ -68,7 +69,7 @@ func (s *Store) trimAll(ctx context.Context) error {
 	}
 }
 
-// Trim removes what a channel's retention does not keep.
+// Trim removes the entries that a channel's retention does not keep.
 func (s *Store) Trim(ctx context.Context, channel parley.ChannelID) error {
 	return s.in(ctx, func() error {
 		m, err := s.meta(ctx, channel, s.read)

@@ -62,7 +62,7 @@ var (
 	ErrNewer    = errors.New("the schema is of a later version")
 )
 
-// Schema is what the store says of itself.
+// Schema describes the schema of a store.
 type Schema struct {
 	Keyspace    string
 	Version     int    // 0: there is none
@@ -70,10 +70,10 @@ type Schema struct {
 	Epoch       string // "" without a schema
 	Bucket      int64
 	Replication string
-	Release     string // of the server that was asked
+	Release     string // of the server that answered
 }
 
-// Inspect returns what a store says of itself, without changing it.
+// Inspect returns the schema of a store, without changing it.
 func Inspect(ctx context.Context, cfg Config) (Schema, error) {
 	p, session, err := begin(ctx, cfg.URL)
 	if err != nil {
@@ -83,7 +83,7 @@ func Inspect(ctx context.Context, cfg Config) (Schema, error) {
 	return inspect(ctx, session, &p)
 }
 
-// Init creates the keyspace and the schema, if they are not there.
+// Init creates the keyspace and the schema, if they do not exist.
 func Init(ctx context.Context, cfg Config) (Schema, error) {
 	p, session, err := begin(ctx, cfg.URL)
 	if err != nil {
@@ -123,7 +123,7 @@ func Init(ctx context.Context, cfg Config) (Schema, error) {
 	return inspect(ctx, session, &p)
 }
 
-// Migrate brings the schema to the version of this program.
+// Migrate upgrades the schema to the version of this program.
 func Migrate(ctx context.Context, cfg Config) (Schema, error) {
 	p, session, err := begin(ctx, cfg.URL)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// First implements parley.Once. Cassandra counts whole seconds, and may begin to in the midst of one.
+// First implements parley.Once. Cassandra counts whole seconds, and may begin in the middle of one.
 func (s *Store) First(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
 	err = s.in(ctx, func() (err error) {
 		seconds := int((ttl+time.Second-1)/time.Second) + 1
@@ -19,7 +19,7 @@ func (s *Store) First(ctx context.Context, key string, ttl time.Duration) (first
 	return first && err == nil, err
 }
 
-// PutKey implements parley.Keys. All keys lie in one partition: there are few.
+// PutKey implements parley.Keys. All keys are in one partition: there are few.
 func (s *Store) PutKey(ctx context.Context, k parley.Key) (created bool, err error) {
 	err = s.in(ctx, func() (err error) {
 		created, err = s.session.Query(`INSERT INTO api_keys (shard, name, hash, created) VALUES (0, ?, ?, ?) IF NOT EXISTS`, k.Name,
@@ -57,7 +57,7 @@ func (s *Store) RemoveKey(ctx context.Context, name string) (removed bool, err e
 	return removed && err == nil, err
 }
 
-// Revoke implements parley.Revocations. The largest moment wins by its timestamp.
+// Revoke implements parley.Revocations. The latest time wins by its timestamp.
 func (s *Store) Revoke(ctx context.Context, user parley.UserID, until parley.Timestamp) error {
 	return s.in(ctx, func() error {
 		return s.write(ctx, `INSERT INTO revoked (user, until) VALUES (?, ?) USING TIMESTAMP ?`, string(user), int64(until), int64(until))
@@ -73,7 +73,8 @@ func (s *Store) Revoked(ctx context.Context, user parley.UserID) (at parley.Time
 	return at, err
 }
 
-// PutUnfinished implements parley.Outbox. A node is named before its channels, and its name goes only by itself.
+// PutUnfinished implements parley.Outbox. A node's name is written before its channels, and expires only by
+// itself.
 func (s *Store) PutUnfinished(ctx context.Context, node string, channels ...parley.ChannelID) error {
 	return s.in(ctx, func() error {
 		if len(channels) == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Store is one node's way into a store in Cassandra.
+// Store is one node's access to a store in Cassandra.
 type Store struct {
 	// fixed after construction
 	session *gocql.Session
@@ -25,14 +25,14 @@ type Store struct {
 	faults  faults
 	locks   locks
 
-	compares bool         // the clocks of this node and of Cassandra
-	skew     atomic.Int64 // of them, in nanoseconds; 0: they agree
+	compares bool         // whether the clocks of this node and of Cassandra are compared
+	skew     atomic.Int64 // between them, in nanoseconds; 0: they agree
 
 	mu     sync.Mutex
 	closed bool
-	calls  sync.WaitGroup            // under way
+	calls  sync.WaitGroup            // in flight
 	heads  map[parley.ChannelID]head // from own batches and SERIAL reads; changed only under the channel's lock
-	grown  map[parley.ChannelID]bool // by this node since they were trimmed
+	grown  map[parley.ChannelID]bool // to which this node has appended since they were trimmed
 }
 
 var (
@@ -92,13 +92,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Promise is what an acknowledgment guarantees.
+// Promise says what an acknowledgment guarantees.
 func (s *Store) Promise() string {
 	return "written by a majority of the replicas before it is acknowledged; each syncs its commit log as it is configured to"
 }
 
-// Ready is why the store takes no messages now, as a conditional write needs a majority of the replicas, or why it needs to be looked
-// after: the clocks differ.
+// Ready returns the reason why the store accepts no messages now, as a conditional write needs a majority of the replicas,
+// or why an operator must act: the clocks differ.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.in(ctx, func() error {
 		_, err := s.headFrom(ctx, "$control", 0, func(statement string, args ...any) *gocql.Query {

@@ -45,8 +45,8 @@ func (s *Store) Get(ctx context.Context, group string, keys ...string) ([][]byte
 	return values, nil
 }
 
-// Put implements parley.Table. The servers stamp the rows: one node's clock, which may be wrong, must not decide which of two nodes'
-// rows is the later one.
+// Put implements parley.Table. The servers stamp the rows, because one node's clock may be wrong and must not decide which
+// of two nodes' rows is the later one.
 func (s *Store) Put(ctx context.Context, group string, rows ...parley.Row) error {
 	return s.in(ctx, func() error {
 		return each(len(rows), func(i int) error {

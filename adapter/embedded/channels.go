@@ -81,7 +81,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 	return before, after, nil
 }
 
-// RemoveChannel implements parley.Directory. It stands in the same queue as appends.
+// RemoveChannel implements parley.Directory. It uses the same queue as appends.
 func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error {
 	if err := l.submit(ctx, &request{do: func(b *build) error { return b.remove(channel) }}); err != nil {
 		return fmt.Errorf("remove %s: %w", channel, err)

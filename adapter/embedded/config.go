@@ -11,17 +11,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Fsync says when an append is answered.
+// Fsync says when an append is acknowledged.
 type Fsync string
 
 const (
-	// FsyncCommit answers when the message is on the disk. The default.
+	// FsyncCommit acknowledges when the message is on the disk. The default.
 	FsyncCommit Fsync = "commit"
-	// FsyncInterval answers at once and syncs every Config.Interval. A power cut or
-	// a killed process loses what came since; either begins a new epoch.
+	// FsyncInterval acknowledges at once and syncs every Config.Interval. A power cut or a
+	// killed process loses messages since the last sync; either begins a new epoch.
 	FsyncInterval Fsync = "interval"
-	// FsyncMemory writes no write-ahead log: a killed process loses what was not
-	// yet flushed, and begins a new epoch.
+	// FsyncMemory writes no write-ahead log: a killed process loses messages that were not yet
+	// flushed, and begins a new epoch.
 	FsyncMemory Fsync = "memory"
 )
 
@@ -33,25 +33,25 @@ var ErrInUse = errors.New("the data directory is in use")
 type Config struct {
 	FS       vfs.FS           // nil: the disk
 	Fsync    Fsync            // "": FsyncCommit
-	Interval time.Duration    // of syncs with FsyncInterval; 0: 100 ms, what a careless reader would still call "now"
+	Interval time.Duration    // of syncs with FsyncInterval; 0: 100 ms
 	Clock    func() time.Time // nil: time.Now
-	// Retention of channels whose settings have none. The zero value keeps all.
+	// Retention of channels whose settings have none. The zero value keeps everything.
 	Retention parley.Retention
-	// RetentionOf is that of one channel whose settings have none, zero for Retention.
-	// nil: zero for all.
+	// RetentionOf returns the retention of a channel whose settings have none, zero for
+	// Retention. nil: zero for all.
 	RetentionOf func(parley.ChannelID) parley.Retention
 	// TrimEvery is how often channels that changed are trimmed. 0: 2 s, well within
 	// the 10 s that parley.Retention allows.
 	TrimEvery time.Duration
-	// FreeFloor is the free space, in bytes, below which appends are refused; they
-	// are taken again above twice that. 0: 64 MiB, two flushes and a
-	// compaction's beginning. Negative: not watched.
+	// FreeFloor is the free space, in bytes, below which appends are refused; they are accepted
+	// again above twice that. 0: 64 MiB, two flushes and the beginning of a compaction.
+	// Negative: not checked.
 	FreeFloor int64
-	FreeSpace func() (uint64, error) // bytes free for the store; nil: asks the file system
+	FreeSpace func() (uint64, error) // returns the bytes free for the store; nil: asks the file system
 	Logger    *slog.Logger           // nil: slog.Default
-	// CacheBytes of uncompressed blocks. 0: 128 MiB; recent messages are
-	// served from the hub's memory; this is for looking up keys and for those
-	// who come back. Memtables (64 MiB at most) are a part of it.
+	// CacheBytes of uncompressed blocks. 0: 128 MiB. The hub serves recent messages from
+	// memory; the cache is for looking up keys and for readers that reconnect. Memtables (64
+	// MiB at most) are part of it.
 	CacheBytes int64
 	// MaxHeads is the number of channels whose head is kept in memory. 0: 100,000,
 	// at about 200 bytes each.

@@ -1,7 +1,7 @@
 // Package embedded is the store of a single node: messages, keys and settings of
 // channels in one Pebble database in one directory. It owns that directory and
-// the numbering of messages; it never talks to clients, to a bus or to another
-// node, and never retries what the disk has refused.
+// assigns the ids of messages; it never talks to clients, to a bus or to another
+// node, and never retries a write that the disk has refused.
 //
 // # How an append becomes durable
 //
@@ -10,10 +10,10 @@
 //	Append ─┘          ids, times,  WAL    SyncWait   └─ callers are answered
 //	                   keys, counts
 //
-// The builder takes all that waits and makes one batch of it; while that batch
-// syncs, the next is being built: two are in flight at most, and they complete in
+// The builder takes all waiting appends and builds one batch; while that batch
+// syncs, it builds the next: at most two are in flight, and they complete in
 // order. Pebble shows a batch to readers before it is synced, so readers never
-// look beyond the durable head of a channel, which only the completer moves.
+// read beyond the durable head of a channel, which only the completer advances.
 //
 // # Keys of the database
 //
@@ -23,9 +23,9 @@
 //	k channel NUL user NUL key id(8) of the message stored under that key
 //	s channel                  settings, JSON
 //
-// Every value begins with a byte that names its form (format.go); keys.go has the rows that are derived.
+// Every value begins with a byte that names its form (format.go); keys.go lists the derived rows.
 //
-// A head record is written when a channel comes into being, is trimmed or is
+// A head record is written when a channel is created, trimmed or
 // removed; the head of a channel is the last message if there is one after
 // the record's last.
 package embedded

@@ -20,7 +20,7 @@ const tagged = 0x10
 // format is that of the directory: 1 had no tagged rows, and nothing in the state file.
 const format = 2
 
-// ErrNewer says that a later version of parley has written the data directory.
+// ErrNewer means that a later version of parley has written the data directory.
 var ErrNewer = errors.New("the data directory was written by a later version of parley")
 
 func newer(found int) error {

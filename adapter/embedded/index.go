@@ -9,7 +9,7 @@ import (
 
 // What follows from entries is a part of the batch that stores them.
 
-// Project implements parley.Index. There is nothing to do.
+// Project implements parley.Index. Append has already derived everything.
 func (l *Log) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {
 	err = l.inside(ctx, func() error {
 		if run.Epoch != l.epoch {

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// KeyFile implements parley.Keys: hashes in a file of the data directory, beside the database, so that
-// parley keys can change them while a server has the database open.
+// KeyFile implements parley.Keys: hashes in a file of the data directory, next to the database, so
+// that the command parley keys can change them while a server has the database open.
 type KeyFile struct {
 	path string
 	mu   sync.Mutex // held over a change: the file's lock is the process's
@@ -28,7 +28,7 @@ type KeyFile struct {
 
 var _ parley.Keys = (*KeyFile)(nil)
 
-// OpenKeys are the keys of a data directory. The directory need not exist.
+// OpenKeys returns the keys of a data directory. The directory need not exist.
 func OpenKeys(data string) *KeyFile { return &KeyFile{path: filepath.Join(data, "keys.json")} }
 
 // keyEntry is a key in the file.

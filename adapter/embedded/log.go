@@ -24,8 +24,8 @@ var (
 	_ parley.Revocations = (*Log)(nil)
 )
 
-// Log is the embedded store. It takes appends while Run runs, and serves reads
-// from Open to Close.
+// Log is the embedded store. It accepts appends while Run runs, and serves reads from Open to
+// Close.
 type Log struct {
 	// fixed after construction
 	cfg  Config
@@ -63,9 +63,9 @@ type Log struct {
 	closed  error // of Close; read after closing
 }
 
-// Open opens the store in dir, and makes it if there is none. What a crash has
-// left behind is repaired and said in the log. The error wraps ErrInUse if
-// another process, which it names, has the directory open.
+// Open opens the store in dir, and creates it if there is none. It repairs what a crash has
+// left behind, and logs the repair. The error wraps ErrInUse if another process, which it
+// names, has the directory open.
 func Open(dir string, cfg Config) (*Log, error) {
 	l, err := open(dir, cfg)
 	if err != nil {
@@ -146,16 +146,16 @@ func (l *Log) closeFiles() error {
 	return err
 }
 
-// Epoch names the numbering of this store; all cursors carry it.
+// Epoch returns the store's epoch, which all cursors carry.
 func (l *Log) Epoch() string {
 	l.gate.mu.RLock()
 	defer l.gate.mu.RUnlock()
 	return l.epoch
 }
 
-// Run gives appends their numbers, syncs, trims and watches the disk, until ctx
-// ends or Close is called. It returns nil then. It can run once; appends
-// that come after it fail with ErrUnavailable, or ErrClosed after Close.
+// Run assigns ids to appends, syncs, trims and watches the disk, until ctx ends or Close is
+// called. It returns nil then. It can run once; later appends fail with ErrUnavailable, or
+// ErrClosed after Close.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
 		if l.queue.closed() {
@@ -185,8 +185,8 @@ func (l *Log) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close answers what was appended, waits for readers and closes the files. Later
-// calls fail with ErrClosed.
+// Close completes the appends, waits for readers and closes the files. Later calls fail with
+// ErrClosed.
 func (l *Log) Close() error {
 	l.closing.Do(func() { l.closed = l.close() })
 	return l.closed
@@ -221,8 +221,8 @@ func (l *Log) fail(err error) {
 	}
 }
 
-// Ready returns nil if appends are taken, or else why not: the disk is almost full, or
-// the store is read-only since a write failed, and will be opened again.
+// Ready returns nil if appends are accepted, or else the reason: the disk is almost full, or
+// the store is read-only since a write failed, and will be reopened.
 func (l *Log) Ready() error { return l.refusal(false) }
 
 // refusal is why nothing can be appended now, or nil; reserve: nothing that may use the

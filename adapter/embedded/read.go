@@ -13,7 +13,7 @@ import (
 // maxRun is the size, in bytes, at which a run that is read ends.
 const maxRun = 1 << 20
 
-// Read implements parley.Log. It costs one seek, and a step per message.
+// Read implements parley.Log. It costs one seek, and one step per message.
 func (l *Log) Read(ctx context.Context, channel parley.ChannelID, after parley.Cursor, limit int) (run parley.Run, err error) {
 	err = l.inside(ctx, func() (err error) {
 		run.Epoch = l.epoch
@@ -167,7 +167,7 @@ func (l *Log) get(h *head, id int64) (parley.Message, error) {
 	return m, err
 }
 
-// Bounds implements parley.Log. It reads memory only, if the channels are in use.
+// Bounds implements parley.Log. It reads only memory, if the channels are in use.
 func (l *Log) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
 	if err := l.gate.acquire(); err != nil {
 		return nil, fmt.Errorf("bounds: %w", err)

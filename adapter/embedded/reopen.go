@@ -29,9 +29,9 @@ const (
 	lastReopen  = 30 * time.Second
 )
 
-// OnReopened calls f each time that the files were opened again after a failure, with the channels
-// of which some entries had an unknown outcome; the epoch may be a new one. f may use the store. It
-// is set before Run.
+// OnReopened sets the function that is called each time the files were reopened after a failure,
+// with the channels that have entries of unknown outcome; the epoch may be a new one. f may use the
+// store. It is set before Run.
 func (l *Log) OnReopened(f func(channels ...parley.ChannelID)) { l.reopened = f }
 
 // errBetween is what readers get while the files are closed.

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// trimChunk messages go in one batch, so that appends hardly wait for it.
+	// trimChunk messages are trimmed in one batch, so that appends hardly wait for it.
 	trimChunk = 4096
-	// sweepChannels are looked at each time although they did not change, for those
-	// whose messages grow too old.
+	// sweepChannels are checked each time although they did not change, because their messages
+	// may have become too old.
 	sweepChannels = 2000
 )
 

@@ -127,7 +127,7 @@ func (b *build) set(group string, r parley.Row) {
 	must(b.batch.Set(groupRow(group, r.Key), tag(r.Value), nil))
 }
 
-// Swap implements parley.Table. The builder is alone to write, and sees what is in flight.
+// Swap implements parley.Table. Only the builder writes, and it sees the writes in flight.
 func (l *Log) Swap(ctx context.Context, group string, old []byte, r parley.Row) (swapped bool, err error) {
 	old, r.Value = bytes.Clone(old), bytes.Clone(r.Value)
 	same := false // the builder's until it has answered

@@ -50,12 +50,12 @@ func (i *iterator) Close() error {
 	return i.Iterator.Close()
 }
 
-// RowsRead counts the rows that were read from the store, those that were asked for and not
-// there too.
+// RowsRead returns how many rows were read from the store, including lookups of rows that do
+// not exist.
 func (l *Log) RowsRead() int64 { return l.rowsRead.Load() }
 
-// Damaged lists the files of the store of which a part could not be read since it was
-// opened. What they hold elsewhere, and all other files, are read as ever.
+// Damaged lists the files of the store of which a part could not be read since it was opened.
+// The rest of these files, and all other files, remain readable.
 func (l *Log) Damaged() []string { return l.damage.list() }
 
 // damage is what reading found damaged. Nothing is done about it here: the file stays as it is

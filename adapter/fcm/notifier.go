@@ -1,5 +1,5 @@
-// Package fcm sends notifications over the HTTP v1 API of Firebase Cloud Messaging, as a service account. It says what an
-// answer means; it neither retries nor decides who receives what.
+// Package fcm sends notifications over the HTTP v1 API of Firebase Cloud Messaging, as a service account. It interprets
+// the responses; it neither retries nor decides who receives what.
 package fcm
 
 import (
@@ -22,17 +22,17 @@ import (
 const DefaultURL = "https://fcm.googleapis.com"
 
 const (
-	maxPayload = 4096                // Google's limit of bytes, of which we count all but the token
+	maxPayload = 4096                // Google's limit in bytes, which we apply to everything but the token
 	maxTTL     = 28 * 24 * time.Hour // Google's
 	service    = "FCM"
 )
 
-// Config says as whom to send, and where.
+// Config holds the sender's credentials and the server's URL.
 type Config struct {
 	CredentialsFile string // the JSON file of a service account, which names the project
 	URL             string // DefaultURL
 
-	Client *http.Client     // outgoing.Client(): one connection of HTTP/2 carries all
+	Client *http.Client     // outgoing.Client(): one HTTP/2 connection carries all requests
 	Now    func() time.Time // time.Now
 }
 
@@ -122,7 +122,7 @@ func encode(token string, n parley.Notification) []byte {
 	})
 }
 
-// Notify implements parley.Notifier. A new badge alone is a message of data, which the app receives and shows nothing of.
+// Notify implements parley.Notifier. A new badge alone is a data message, which the app receives without showing it.
 func (n *Notifier) Notify(ctx context.Context, d parley.Device, note parley.Notification) error {
 	body := encode(d.Token, note)
 	for first := true; ; first = false {

@@ -22,7 +22,7 @@ import (
 const (
 	scope     = "https://www.googleapis.com/auth/firebase.messaging"
 	grantType = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523
-	early     = 5 * time.Minute                               // a token is replaced so long before it expires
+	early     = 5 * time.Minute                               // for how long before its expiry a token is replaced
 )
 
 // account is a service account.

@@ -19,9 +19,9 @@ import (
 	"github.com/parley-server/parley/internal/relay"
 )
 
-// Bus implements parley.Bus by a topic, keyed by channel, and another of one partition for what nodes tell each other of
-// all channels. A node reads all partitions from where they ended when it began, and drops by the key, before anything is
-// decoded, what it has not joined.
+// Bus implements parley.Bus by a topic, keyed by channel, and another of one partition for what nodes announce about
+// all channels. A node reads all partitions from their ends at its start, and drops by the key, before anything is
+// decoded, the records of channels that it has not joined.
 //
 //	begin: topics, ends of the partitions ──▶ ready: read on, write
 //	  ▲                                            │
@@ -69,7 +69,8 @@ func NewBus(cfg Config) (*Bus, error) {
 	return b, nil
 }
 
-// Ignored is how many envelopes were not delivered because they are of a later version, or damaged.
+// Ignored returns how many envelopes were not delivered because they are of a later version, or
+// damaged.
 func (b *Bus) Ignored() int64 { return b.ignored.Load() }
 
 // Run implements parley.Bus.
@@ -136,8 +137,8 @@ func (b *Bus) setReady(cl *kgo.Client) {
 	}
 }
 
-// Publish implements parley.Bus. It waits at the beginning until Run has tried to connect. Records wait for a broker that
-// is away for some seconds, and beyond a number of them publishing fails.
+// Publish implements parley.Bus. At the beginning it waits until Run has tried to connect. Records wait up to some
+// seconds for a broker that is unavailable, and beyond a number of waiting records publishing fails.
 func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	select {
 	case <-b.tried:
@@ -171,7 +172,8 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	return nil
 }
 
-// Join implements parley.Bus: once the bus reads, all that is published from then on arrives.
+// Join implements parley.Bus: once the bus reads, everything that is published from then on
+// arrives.
 func (b *Bus) Join(ctx context.Context, channel parley.ChannelID) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("join %s: %w", channel, context.Cause(ctx))

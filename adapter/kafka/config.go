@@ -17,7 +17,7 @@ import (
 	"github.com/parley-server/parley/internal/dsn"
 )
 
-// Config says where Kafka is.
+// Config holds Kafka's addresses and credentials.
 type Config struct {
 	// URL is kafka://[user:password@]host[:port][,host[:port]…][/topic][?option=value…]. The options:
 	// sasl=plain, scram-sha-256 or scram-sha-512 (plain if there is a user); tls=true, ca=FILE, cert=FILE, key=FILE; and
@@ -25,9 +25,9 @@ type Config struct {
 	URL string
 	// RootCAs sign the servers' certificates; nil: the system's.
 	RootCAs *x509.CertPool
-	// Dial connects; nil: net.Dialer. Tests cut what it returns.
+	// Dial connects; nil: net.Dialer. Tests cut its connections.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Value is what other systems find in the record of an envelope; nil: nothing. It appends to dst.
+	// Value appends to dst what other systems find in the record of an envelope; nil: nothing.
 	Value func(dst []byte, e *parley.Envelope) []byte
 }
 
@@ -35,9 +35,9 @@ const (
 	defaultTopic  = "parley.feed"
 	defaultGroup  = "parley"
 	dialTimeout   = 5 * time.Second
-	deliveryTime  = 5 * time.Second // a hint that could not be sent by then is not sent
-	answerTime    = 5 * time.Second // beyond what a request may take by itself
-	watchEvery    = 2 * time.Second // how soon added partitions and a topic that was made again are noticed
+	deliveryTime  = 5 * time.Second // a hint that could not be sent within it is dropped
+	answerTime    = 5 * time.Second // in addition to the time that a request may take by itself
+	watchEvery    = 2 * time.Second // how soon added partitions and a recreated topic are noticed
 	maxBuffered   = 8192            // records that wait for a broker; beyond that publishing fails
 	maxBufferSize = 32 << 20
 )

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-server/parley/internal/backoff"
 )
 
-// Intake implements parley.Intake by a consumer group, which shares the partitions of the topic among the nodes. The group
-// commits no offsets: the handler says from where a partition is read.
+// Intake implements parley.Intake by a consumer group, which distributes the partitions of the topic among the nodes. The
+// group commits no offsets: the handler returns the offset from which a partition is read.
 type Intake struct {
 	// fixed after construction
 	options []kgo.Opt
@@ -27,11 +27,11 @@ type Intake struct {
 var _ parley.Intake = (*Intake)(nil)
 
 const (
-	maxTaken    = 1000            // records are taken at a time
-	sessionTime = 8 * time.Second // after which the partitions of a node that died are given to others
+	maxTaken    = 1000            // records are passed to Take at a time
+	sessionTime = 8 * time.Second // after which the partitions of a dead node are assigned to others
 )
 
-// NewIntake returns what reads a topic, not connected yet.
+// NewIntake returns an Intake that is not connected yet.
 func NewIntake(cfg Config) (*Intake, error) {
 	opts, a, err := cfg.options()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 const (
 	feedPartitions = 8
-	retention      = "3600000" // ms: longer than any node is behind, and what other systems may be
+	retention      = "3600000" // ms: longer than nodes, and perhaps other systems, are behind
 )
 
 // topic is one as it is now.

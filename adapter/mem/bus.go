@@ -8,19 +8,19 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Broker passes envelopes on between the nodes of this process.
+// Broker passes envelopes between the nodes of this process.
 type Broker struct {
 	mu     sync.Mutex
 	joined map[parley.ChannelID]map[*Bus]struct{}
-	runs   map[*Bus]struct{} // those whose Run runs
+	runs   map[*Bus]struct{} // those with a running Run
 }
 
-// NewBroker makes one that nobody has joined.
+// NewBroker creates a broker without subscribers.
 func NewBroker() *Broker {
 	return &Broker{joined: map[parley.ChannelID]map[*Bus]struct{}{}, runs: map[*Bus]struct{}{}}
 }
 
-// Break loses what is on its way to all nodes, as a broker does that is restarted.
+// Break loses all envelopes in flight, like a broker that is restarted.
 func (b *Broker) Break() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,7 +46,7 @@ var _ parley.Bus = (*Bus)(nil)
 // maxWaiting envelopes of a node that does not keep up; what comes then is lost.
 const maxWaiting = 4096
 
-// Open is a node's connection.
+// Open returns a node's connection.
 func (b *Broker) Open() *Bus {
 	return &Bus{broker: b, wake: make(chan struct{}, 1), ran: make(chan struct{})}
 }

@@ -1,9 +1,9 @@
-// Package mem keeps in this process's memory what several nodes keep in a store and a bus that
-// they share. It serves a node that is alone, and tests of several nodes in one process, which can
+// Package mem provides, in this process's memory, a store, presence and a bus that several nodes can
+// share. It serves a node that is alone, and tests of several nodes in one process, which can
 // make the store stall, lose answers, and begin a new epoch.
 //
-//	Store      channels, members, what follows from entries; Open gives each node its Handle
-//	Presence   who is on which node
-//	Once       what happens once in the whole system
-//	Broker     passes envelopes on; Open gives each node its Bus
+//	Store      channels, members, what is derived from entries; Open returns a node's Handle
+//	Presence   which users are on which node
+//	Once       things that happen once in the whole system
+//	Broker     passes envelopes on; Open returns a node's Bus
 package mem

@@ -16,7 +16,7 @@ type Failure int
 const (
 	Refused    Failure = iota // ErrUnavailable: nothing is stored
 	Unstored                  // ErrUnknown: nothing is stored
-	Unanswered                // ErrUnknown: it is stored, and the answer is lost
+	Unanswered                // ErrUnknown: it is stored, and the response is lost
 )
 
 // errUnanswered: the call is made, and its outcome not told.

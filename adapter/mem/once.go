@@ -14,7 +14,7 @@ type Once struct {
 
 	mu    sync.Mutex
 	until map[string]time.Time
-	sweep int // as many keys as there may be before those that are over are removed
+	sweep int // the number of keys at which expired ones are removed
 }
 
 var _ parley.Once = (*Once)(nil)
@@ -22,7 +22,7 @@ var _ parley.Once = (*Once)(nil)
 // minOnce keys are not worth a sweep.
 const minOnce = 1024
 
-// NewOnce makes one in which nothing has happened; clock may be nil.
+// NewOnce creates a Once without keys; clock may be nil.
 func NewOnce(clock func() time.Time) *Once {
 	if clock == nil {
 		clock = time.Now

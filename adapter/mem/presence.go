@@ -14,7 +14,7 @@ import (
 // PresenceConfig of a Presence. The zero value works.
 type PresenceConfig struct {
 	Clock    func() time.Time // time.Now
-	Remember int              // users whose last sign is kept when they are gone; 100,000, some 10 MB
+	Remember int              // the number of absent users whose last sighting is kept; 100,000, about 10 MB
 }
 
 // Presence implements parley.Presence.
@@ -24,7 +24,7 @@ type Presence struct {
 
 	mu    sync.Mutex
 	nodes map[string]*node // with a lease that may have ended
-	ended []parley.Gone    // what nobody has reaped
+	ended []parley.Gone    // not reaped yet
 	seen  lastseen.Memory
 }
 
@@ -38,7 +38,7 @@ type node struct {
 	rooms map[parley.ChannelID]map[parley.UserID]parley.Occupant
 }
 
-// NewPresence makes one in which nobody is.
+// NewPresence creates a Presence without users.
 func NewPresence(cfg PresenceConfig) *Presence {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

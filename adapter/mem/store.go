@@ -15,8 +15,8 @@ import (
 // StoreConfig of a Store. The zero value works.
 type StoreConfig struct {
 	Clock func() time.Time // time.Now
-	// Projected has nothing that follows from entries written with them: positions trail until a node
-	// calls Project, as in a store whose rows lie in several places.
+	// Projected leaves what is derived from entries to Project: positions trail until a node calls
+	// it, as in a store that keeps its rows in several places.
 	Projected bool
 }
 
@@ -38,7 +38,7 @@ type Store struct {
 	rows       map[string]map[string][]byte             // by group
 }
 
-// NewStore makes an empty store.
+// NewStore creates an empty store.
 func NewStore(cfg StoreConfig) *Store {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -50,11 +50,11 @@ func NewStore(cfg StoreConfig) *Store {
 		unfinished: map[string]map[parley.ChannelID]struct{}{}, rows: map[string]map[string][]byte{}}
 }
 
-// Open is a node's way into the store.
+// Open returns a node's handle of the store.
 func (s *Store) Open() *Handle { return &Handle{store: s} }
 
-// Promote begins a new epoch, as a store does that lost entries: of each channel those up to survive of
-// its head are left, of none with 0. It returns the new epoch.
+// Promote begins a new epoch, like a store that lost entries: each channel keeps the entries up to the
+// result of survive for its head, none with 0. It returns the new epoch.
 func (s *Store) Promote(survive func(channel parley.ChannelID, last int64) int64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,7 @@ func (s *Store) makeLocked(name parley.ChannelID) *channel {
 	return c
 }
 
-// Handle is one node's way into a Store. It implements parley.Store, and tests can make it
+// Handle is one node's access to a Store. It implements parley.Store, and tests can make it
 // fail.
 type Handle struct {
 	store *Store

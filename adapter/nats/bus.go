@@ -15,12 +15,12 @@ import (
 	"github.com/parley-server/parley/internal/relay"
 )
 
-// Bus implements parley.Bus over core subjects: a subscription to prefix.chat.CHANNEL for each channel that is joined.
-// The client library reconnects and subscribes again.
+// Bus implements parley.Bus over core subjects: a subscription to prefix.chat.CHANNEL for each joined channel. The client
+// library reconnects and subscribes again.
 //
-// What NATS delivers goes from the library's channel into a queue bounded in bytes, which Run empties. Joins and leaves
-// wait in another, which one goroutine empties in their order; a PONG after them confirms many at a time. In a cluster the
-// other servers learn of a subscription a moment later: what is published there meanwhile is lost.
+// Envelopes from NATS go from the library's channel into a queue bounded in bytes, which Run empties. Joins and leaves
+// wait in another queue, which one goroutine empties in their order; a PONG after them confirms many at a time. In a
+// cluster the other servers learn of a subscription shortly afterwards: what is published there before that is lost.
 type Bus struct {
 	// fixed after construction
 	options  nats.Options
@@ -56,7 +56,8 @@ func NewBus(cfg Config) (*Bus, error) {
 	return b, nil
 }
 
-// Ignored is how many envelopes were not delivered because they are of a later version, or damaged.
+// Ignored returns how many envelopes were not delivered because they are of a later version, or
+// damaged.
 func (b *Bus) Ignored() int64 { return b.ignored.Load() }
 
 // Run implements parley.Bus.
@@ -176,7 +177,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	return nil
 }
 
-// Join implements parley.Bus. After an error the channel may be joined, or come to be.
+// Join implements parley.Bus. After an error the channel may be joined, now or later.
 func (b *Bus) Join(ctx context.Context, channel parley.ChannelID) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("join %s: %w", channel, context.Cause(ctx))

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley/internal/dsn"
 )
 
-// Config says where NATS is.
+// Config holds NATS's addresses and credentials.
 type Config struct {
 	// URL is nats://[user:password@|token@]host[:port][,host[:port]…][?option=value…]. The options: creds=FILE, the
 	// credentials of a user with a JWT; nkey=FILE, the seed of an NKey; tls=true, ca=FILE, cert=FILE, key=FILE;
@@ -24,15 +24,16 @@ type Config struct {
 	URL string
 	// RootCAs sign the server's certificate; nil: the system's.
 	RootCAs *x509.CertPool
-	// Dial connects; nil: net.Dialer. Tests cut what it returns.
+	// Dial connects; nil: net.Dialer. Tests cut its connections.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 const (
 	dialTimeout  = 5 * time.Second
 	pingInterval = 2 * time.Second // two without an answer end a connection
-	writeTimeout = 3 * time.Second // of a connection that takes nothing
-	// defaultPrefix begins all subjects and stream names, so that several systems can share a server.
+	writeTimeout = 3 * time.Second // of a connection that accepts no bytes
+	// defaultPrefix is the prefix of all subjects and stream names, so that several systems can share
+	// a server.
 	defaultPrefix = "parley"
 )
 

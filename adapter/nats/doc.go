@@ -1,4 +1,4 @@
-// Package nats connects nodes by a NATS server or cluster: what they announce to each other travels as core messages
-// (Bus), who is where (Presence) and which tickets were used (Once) lie in JetStream. It retries what a client library
-// retries, the connection, and nothing else.
+// Package nats connects nodes through a NATS server or cluster: their announcements travel as core messages (Bus);
+// which user is on which node (Presence) and the used tickets (Once) are in JetStream. It retries the connection,
+// through the client library, and nothing else.
 package nats

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// First implements parley.Once: the key is a subject, which holds a message until its time is over, and a second one is
-// refused. They are on the disk.
+// First implements parley.Once: the key is a subject, which holds a message until its time has passed, and a second
+// message is refused. They are stored on disk.
 func (s *Store) First(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	ctx, cancel, err := s.begin(ctx)
 	if err == nil {

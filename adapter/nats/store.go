@@ -16,12 +16,13 @@ import (
 	"github.com/parley-server/parley/internal/backoff"
 )
 
-// Store is what JetStream keeps: it implements parley.Presence and parley.Once. JetStream of 2.11 or newer is required.
+// Store implements parley.Presence and parley.Once in JetStream, 2.11 or newer.
 //
-// Presence is a stream of operations, which each node reads and applies to a roll of its own (replica.go, roll.go): a beat is
-// one message, however many users it renews, and a question is answered from memory once the node has applied all that
-// was stored before it. The order and the time of the operations are the stream's, so all rolls are the same, and what
-// one operation takes is given once. The stream is in NATS's memory: what it loses, nodes write again with their next beat.
+// Presence is a stream of operations, which each node reads and applies to its own roll (replica.go, roll.go): a beat is
+// one message, however many users it renews, and a question is answered from memory once the node has applied everything
+// that was stored before it. The stream defines the order and the times of the operations, so all rolls are the same, and
+// what one operation takes goes to one caller. The stream is in NATS's memory: what it loses, nodes write again with their
+// next beat.
 type Store struct {
 	// fixed after construction
 	conn    *nats.Conn
@@ -47,7 +48,7 @@ const callTime = 5 * time.Second
 // maxSigns are the bytes of last signs that are kept for nodes that start.
 const maxSigns = 16 << 20
 
-// Open connects to JetStream and makes the streams that are missing.
+// Open connects to JetStream and creates the missing streams.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	o, prefix, err := cfg.options()
 	if err != nil {
@@ -80,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (s *Store) Close() error {
 	s.stop()
 	s.running.Wait()

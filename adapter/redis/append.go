@@ -18,7 +18,7 @@ const (
 	maxBatch    = 100       // drafts of one channel that are stored together
 	maxBytes    = 256 << 10 // of them
 	maxTogether = 128       // channels of one call
-	lanes       = 2         // calls under way at a time
+	lanes       = 2         // calls in flight at a time
 )
 
 // appends are the batches that wait. While calls are under way the batches of all channels collect, and the next call brings

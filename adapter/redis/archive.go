@@ -12,7 +12,7 @@ import (
 
 var _ parley.Archive = (*Store)(nil)
 
-// EachChannel implements parley.Archive. The list of channels remembers those that were removed.
+// EachChannel implements parley.Archive. The list of channels includes those that were removed.
 func (s *Store) EachChannel(ctx context.Context, do func(parley.ChannelID, bool) error) error {
 	names, err := s.do(ctx, s.client.B().Hkeys().Key(s.allChannels()+"versions").Build()).AsStrSlice()
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Store) EachChannel(ctx context.Context, do func(parley.ChannelID, bool)
 
 const placesTogether = 500 // rows that are read in one call
 
-// EachPlace implements parley.Archive. Of those who are not members only their rows say something.
+// EachPlace implements parley.Archive. Users who are not members are found only in their rows.
 func (s *Store) EachPlace(ctx context.Context, channel parley.ChannelID, do func(parley.Member) error) error {
 	users := map[string]bool{}
 	for cursor := uint64(0); ; {

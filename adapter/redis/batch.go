@@ -17,7 +17,7 @@ import (
 	"github.com/parley-server/parley/internal/backoff"
 )
 
-// What became of a draft that was not simply stored (lua/batch.lua).
+// The outcome of a draft that was not simply stored (lua/batch.lua).
 const (
 	excDuplicate = iota + 1
 	excNoThread
@@ -25,7 +25,7 @@ const (
 	excChanged
 	excThread
 	excJoined
-	excNoted // of the batch: lists in other slots are to say something
+	excNoted // of the batch: lists in other slots must be updated
 )
 
 // answer is what a script says of a batch: the channel's head after it.

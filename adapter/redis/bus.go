@@ -16,12 +16,12 @@ import (
 	"github.com/parley-server/parley/internal/relay"
 )
 
-// Bus implements parley.Bus over Pub/Sub: a connection that is subscribed to prefix + "chat:{channel}" for each
-// channel that is joined, and others for what is published. In a Cluster it is sharded Pub/Sub: the channels are in partitions, each of
-// which lies in one slot, with a connection to each server that has partitions of joined channels (bus_shards.go).
+// Bus implements parley.Bus over Pub/Sub: one connection is subscribed to prefix + "chat:{channel}" for each joined
+// channel, and others publish. In a Cluster it is sharded Pub/Sub: the channels are in partitions, each of which is in one
+// slot, with a connection to each server that has partitions of joined channels (bus_shards.go).
 //
 // Joins and leaves wait in a queue, which one goroutine empties in their order, many at a time (bus_subscribe.go).
-// What Redis delivers waits in another, which Run empties.
+// Envelopes from Redis wait in another queue, which Run empties.
 type Bus struct {
 	// fixed after construction
 	options  rueidis.ClientOption
@@ -51,7 +51,8 @@ func NewBus(cfg Config) (*Bus, error) {
 		tried: make(chan struct{}), ended: make(chan struct{}), joins: newSubscriptions()}, nil
 }
 
-// Ignored is how many envelopes were not delivered because they are of a later version, or damaged.
+// Ignored returns how many envelopes were not delivered because they are of a later version, or
+// damaged.
 func (b *Bus) Ignored() int64 { return b.ignored.Load() }
 
 // Run implements parley.Bus.
@@ -101,7 +102,8 @@ func (b *Bus) channelOf(name string) parley.ChannelID {
 // received puts what Redis delivers in the queue. It is called by the goroutine that reads the connection.
 func (b *Bus) received(m rueidis.PubSubMessage) { b.arrivals.Put(m, len(m.Message)) }
 
-// Publish implements parley.Bus. It waits until Redis has taken the envelope, and at the beginning until Run has tried to connect.
+// Publish implements parley.Bus. It waits until Redis has accepted the envelope, and at the beginning until Run has tried
+// to connect.
 func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	select {
 	case <-b.tried:
@@ -125,7 +127,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	return nil
 }
 
-// Join implements parley.Bus. After an error the channel may be joined, or come to be.
+// Join implements parley.Bus. After an error the channel may be joined, now or later.
 func (b *Bus) Join(ctx context.Context, channel parley.ChannelID) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("join %s: %w", channel, context.Cause(ctx))

@@ -17,27 +17,29 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Config says where Redis is.
+// Config holds Redis's addresses and options.
 type Config struct {
-	// URL is redis://[user:password@]host[:port][/db][?addr=host:port…], or rediss:// for TLS. Of a Cluster it
-	// names one node, and others with addr; the rest is found. ca=FILE has the certificates of those who sign the server's (RootCAs),
-	// prefix=TEXT is Prefix.
+	// URL is redis://[user:password@]host[:port][/db][?addr=host:port…], or rediss:// for TLS. For a Cluster it names one
+	// node, and with addr further ones; the others are discovered. ca=FILE contains the certificates that sign the server's
+	// (RootCAs), prefix=TEXT sets Prefix.
 	URL string
-	// Prefix is what all keys and channels begin with, so that several systems can share a server. It
+	// Prefix is the prefix of all keys and channels, so that several systems can share a server. It
 	// has no braces. "" is none.
 	Prefix string
 	// RootCAs sign the server's certificate; nil: the system's.
 	RootCAs *x509.CertPool
-	// Replicas is how many replicas of a Store's server have each message before it is acknowledged (WAIT); 0: none. If fewer
-	// say so within ReplicasTimeout, the outcome is unknown.
+	// Replicas is how many replicas of a Store's server must have each message before it is acknowledged (WAIT); 0: none.
+	// If fewer confirm it within ReplicasTimeout, the outcome is unknown.
 	Replicas int
 	// ReplicasTimeout is 1 s if it is 0, and at most 2 s.
 	ReplicasTimeout time.Duration
-	// Clock stamps and retires entries; nil: the server's. Tests have one.
+	// Clock stamps and expires entries; nil: the server's. Tests set it.
 	Clock func() time.Time
-	// Retention of a Store's channels whose settings have none, on all nodes the same. The zero value keeps all.
+	// Retention of a Store's channels whose settings have none, the same on all nodes. The zero value keeps
+	// everything.
 	Retention parley.Retention
-	// RetentionOf is that of one channel whose settings have none, zero for Retention. nil: zero for all.
+	// RetentionOf returns the retention of a channel whose settings have none, zero for Retention. nil:
+	// zero for all.
 	RetentionOf func(parley.ChannelID) parley.Retention
 }
 

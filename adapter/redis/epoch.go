@@ -100,7 +100,8 @@ func (s *Store) verified(ctx context.Context) (loaded, error) {
 	return is, nil
 }
 
-// Promise is what an acknowledgment guarantees, as the servers were configured when they were last asked.
+// Promise says what an acknowledgment guarantees, by the configuration of the servers when they were last
+// asked.
 func (s *Store) Promise() string {
 	where := "in the memory of Redis before it is acknowledged"
 	lose := "; a crash or failover of Redis may lose what was not yet on its disk or replicated"

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// PutKey implements parley.Keys. All keys lie in one hash: name -> SHA-256 and, in 8 bytes, when it was created.
+// PutKey implements parley.Keys. All keys are in one hash: name -> SHA-256 and, in 8 bytes, when it was created.
 func (s *Store) PutKey(ctx context.Context, k parley.Key) (created bool, err error) {
 	value := binary.BigEndian.AppendUint64(slices.Clone(k.Hash[:]), uint64(k.Created))
 	set := s.client.B().Hsetnx().Key(s.prefix + "keys").Field(k.Name).Value(rueidis.BinaryString(value)).Build()
@@ -49,7 +49,7 @@ func (s *Store) RemoveKey(ctx context.Context, name string) (removed bool, err e
 	return removed, nil
 }
 
-// Revoke implements parley.Revocations. All moments lie in one sorted set, whose scores only rise.
+// Revoke implements parley.Revocations. All times are in one sorted set, whose scores only rise.
 func (s *Store) Revoke(ctx context.Context, user parley.UserID, until parley.Timestamp) error {
 	add := s.client.B().Zadd().Key(s.prefix+"revoked").Gt().ScoreMember().ScoreMember(float64(until), string(user)).Build()
 	if err := s.do(ctx, add).Error(); err != nil {

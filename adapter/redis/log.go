@@ -10,8 +10,8 @@ import (
 
 const maxRun = 1 << 20 // bytes at which a run that is read ends
 
-// Append implements parley.Log. Messages go in batches, and each change by itself, since it is made from the message as it
-// is after what comes before it.
+// Append implements parley.Log. Messages are appended in batches, and each change by itself, since it is computed from the
+// message as the entries before it leave it.
 func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
 	results := make([]parley.Result, len(drafts))
 	if err := s.begin(); err != nil {

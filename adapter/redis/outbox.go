@@ -11,7 +11,8 @@ import (
 
 var _ parley.Outbox = (*Store)(nil)
 
-// All open lists lie in one slot: nodes is a set of those that have channels, of:NODE a sorted set of them.
+// All open lists are in one slot: nodes is a set of the nodes that have channels, of:NODE a sorted set of a
+// node's channels.
 var (
 	putUnfinished = rueidis.NewLuaScript(`
 redis.call('SADD', KEYS[1] .. 'nodes', ARGV[1])

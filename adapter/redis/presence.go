@@ -12,9 +12,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Presence implements parley.Presence. All of it lies in one slot of a Cluster: one script sees all nodes and
-// places (presence.lua). A lease that has ended is noticed by the next call, whoever makes it, which removes what
-// the node held.
+// Presence implements parley.Presence. All of it is in one slot of a Cluster: one script sees all nodes and
+// places (presence.lua). The next call by any node notices a lease that has ended, and removes what its node
+// held.
 type Presence struct {
 	// fixed after construction
 	client rueidis.Client
@@ -72,7 +72,7 @@ end
 return answer`)
 )
 
-// OpenPresence connects to a store of presence.
+// OpenPresence connects to a presence store.
 func OpenPresence(ctx context.Context, cfg Config) (*Presence, error) {
 	c, err := open(ctx, &cfg)
 	if err != nil {
@@ -81,7 +81,7 @@ func OpenPresence(ctx context.Context, cfg Config) (*Presence, error) {
 	return &Presence{client: c, prefix: cfg.Prefix + "{presence}:"}, nil
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (p *Presence) Close() error {
 	p.client.Close()
 	return nil

@@ -169,7 +169,8 @@ func settingsOf(parts []string) (set parley.Settings, err error) {
 	return set, err
 }
 
-// SetChannel implements parley.Directory. It changes what it has read, until nobody else did meanwhile.
+// SetChannel implements parley.Directory. It reads, changes and writes, until no other change came in
+// between.
 func (s *Store) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
 	was, is parley.Settings, err error) {
 	for err == nil {
@@ -214,7 +215,8 @@ func (s *Store) setChannel(ctx context.Context, channel parley.ChannelID, revisi
 	return true, s.settle(ctx, channel)
 }
 
-// RemoveChannel implements parley.Directory. Entries go some at a time, so that Redis serves others in between.
+// RemoveChannel implements parley.Directory. It removes entries in parts, so that Redis serves other calls in
+// between.
 func (s *Store) RemoveChannel(ctx context.Context, channel parley.ChannelID) error {
 	if err := s.removeChannel(ctx, channel); err != nil {
 		return fmt.Errorf("remove %s: %w", channel, written(err))

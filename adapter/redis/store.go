@@ -19,9 +19,9 @@ import (
 	"github.com/parley-server/parley/internal/backoff"
 )
 
-// Store is one node's way into a store in Redis. What belongs to a channel lies in the channel's slot, and each write
-// of it is one script (lua/channel.lua). Lists that belong to others, a user's channels and all channels, follow: the
-// script notes what they are to say, and the node that called it writes that there (lists.go).
+// Store is one node's access to a store in Redis. What belongs to a channel is in the channel's slot, and each write
+// of it is one script (lua/channel.lua). Lists that belong elsewhere, a user's channels and all channels, follow: the
+// script notes the updates of these lists, and the node that called it makes them (lists.go).
 type Store struct {
 	// fixed after construction
 	client  rueidis.Client
@@ -36,7 +36,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	closed bool
-	calls  sync.WaitGroup // under way
+	calls  sync.WaitGroup // in flight
 }
 
 var _ parley.Store = (*Store)(nil)

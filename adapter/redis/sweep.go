@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	sweepEvery = time.Minute // how long what is too old may stay in a channel that nobody calls
+	sweepEvery = time.Minute // how long expired entries may stay in a channel without calls
 	sweepPage  = 200         // channels at a time
 	sweepPause = 50 * time.Millisecond
 )
 
-// Run trims channels that nobody uses, until ctx ends: every call trims its own channel. One node of all does it at a time.
+// Run trims unused channels, until ctx ends; every call of a channel trims that channel. One node at a time does it.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()

@@ -1,5 +1,5 @@
-// Package webhook posts signed JSON to a URL (Standard Webhooks, standardwebhooks.com): a Sender any, a Notifier one for each
-// push notification. It says what an answer means, and does not retry.
+// Package webhook posts signed JSON to a URL (Standard Webhooks, standardwebhooks.com): a Sender posts any JSON, a Notifier
+// push notifications. It interprets the responses, and does not retry.
 package webhook
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/parley-server/parley/internal/outgoing"
 )
 
-// Config says where to send, and what to sign with.
+// Config holds the receiver's URL and the secrets that sign.
 type Config struct {
 	URL          string
 	Secrets      Secrets
@@ -25,7 +25,7 @@ type Config struct {
 	Now    func() time.Time // time.Now
 }
 
-// Sender posts to one URL. Its methods may be called at the same time.
+// Sender posts to one URL. Its methods may be called concurrently.
 type Sender struct {
 	// fixed after construction
 	url     string
@@ -34,11 +34,11 @@ type Sender struct {
 	now     func() time.Time
 }
 
-// ErrAddress means that a URL names an address to which nothing is sent without AllowPrivate.
+// ErrAddress means that a URL leads to an address that is refused without AllowPrivate.
 var ErrAddress = guard.ErrRefused
 
-// NewSender connects to nothing. The error wraps ErrAddress if the URL names an address that is not public; what a name resolves
-// to is looked at for each connection.
+// NewSender connects to nothing. The error wraps ErrAddress if the URL contains an address that is not public; the
+// addresses that a name resolves to are checked at each connection.
 func NewSender(cfg Config) (*Sender, error) {
 	if err := guard.CheckURL(cfg.URL); err != nil && (!cfg.AllowPrivate || !errors.Is(err, ErrAddress)) {
 		return nil, fmt.Errorf("the URL of a webhook: %w", err)
@@ -55,9 +55,10 @@ func NewSender(cfg Config) (*Sender, error) {
 	return &Sender{url: cfg.URL, secrets: cfg.Secrets, client: cfg.Client, now: cfg.Now}, nil
 }
 
-// Send posts body, which is JSON, and returns when the receiver has answered with 2xx. id names the content: it is the same when
-// a try is repeated. parley.ErrGone: the receiver wants nothing more (410). *parley.RetryError: a later try may succeed, which
-// is so for every other answer. Any other error: the address is refused (ErrAddress). No error shows the URL.
+// Send posts body, which is JSON, and returns when the receiver has responded with 2xx. id identifies the content: a retry
+// has the same id. parley.ErrGone: the receiver wants no further requests (410). *parley.RetryError: a later attempt may
+// succeed, which holds for every other response. Any other error: the address is refused (ErrAddress). No error contains
+// the URL.
 func (s *Sender) Send(ctx context.Context, id string, body []byte) error {
 	timestamp, signatures := s.secrets.sign(id, s.now(), body)
 	answer, err := outgoing.Post(ctx, s.client, s.url, http.Header{

@@ -14,10 +14,10 @@ import (
 
 const (
 	secretPrefix = "whsec_"
-	minSecret    = 16 // the specification asks for 24 to 64 bytes
+	minSecret    = 16 // the specification requires 24 to 64 bytes
 )
 
-// Secrets are what requests are signed with. While one replaces another there are two, and each request has both signatures.
+// Secrets sign requests. While one secret replaces another there are two, and each request has both signatures.
 type Secrets struct{ keys [][]byte }
 
 // ReadSecrets reads a file with one secret per line, each whsec_ and base64.

@@ -1,5 +1,5 @@
-// Package webpush sends notifications to browsers: RFC 8030 with the encryption of RFC 8291 and the identification of RFC 8292
-// (VAPID). It says what an answer means; it neither retries nor decides who receives what.
+// Package webpush sends notifications to browsers: RFC 8030 with the encryption of RFC 8291 and the identification of RFC
+// 8292 (VAPID). It interprets the responses; it neither retries nor decides who receives what.
 package webpush
 
 import (
@@ -18,10 +18,10 @@ import (
 	"github.com/parley-server/parley/internal/outgoing"
 )
 
-// Config says as whom to send.
+// Config holds the sender's keys and contact.
 type Config struct {
-	Keys         Keys   // the same as long as there are subscriptions: a browser ties each to them
-	Subject      string // how a push service reaches the operator: mailto:somebody@example.org or an https URL
+	Keys         Keys   // must not change while there are subscriptions: a browser ties each to them
+	Subject      string // through which a push service contacts the operator: mailto:somebody@example.org or an https URL
 	AllowPrivate bool   // send to addresses that are not public, for tests
 
 	Client *http.Client     // guard.Client()

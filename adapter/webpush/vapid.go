@@ -21,7 +21,7 @@ type Keys struct {
 	public  string
 }
 
-// NewKeys makes keys.
+// NewKeys creates keys.
 func NewKeys() (Keys, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -30,7 +30,7 @@ func NewKeys() (Keys, error) {
 	return keysOf(private)
 }
 
-// ParseKeys reads what Bytes has returned.
+// ParseKeys parses the result of Bytes.
 func ParseKeys(b []byte) (Keys, error) {
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), b)
 	if err != nil {
@@ -50,7 +50,7 @@ func keysOf(private *ecdsa.PrivateKey) (Keys, error) {
 // Bytes returns the private key, 32 bytes, which must be kept secret.
 func (k Keys) Bytes() ([]byte, error) { return k.private.Bytes() }
 
-// PublicKey returns what browsers call applicationServerKey: 65 bytes in base64url.
+// PublicKey returns the key that browsers call applicationServerKey: 65 bytes in base64url.
 func (k Keys) PublicKey() string { return k.public }
 
 // String shows no key.

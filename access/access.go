@@ -1,5 +1,5 @@
-// Package access is who calls, and what the caller may do in a channel. It is pure: what a
-// store knows of the channel and the user is given to it.
+// Package access defines callers, and what a caller may do in a channel. It is pure: what a
+// store knows of the channel and the user is a parameter.
 package access
 
 import (
@@ -18,21 +18,21 @@ type Right byte
 const (
 	Read Right = 1 << iota
 	Write
-	Presence // see who is there
+	Presence // see presence
 	Administer
 
 	All = Read | Write | Presence | Administer
 )
 
-// Caller is who makes a request or holds a stream, as the credentials say.
+// Caller is the sender of a request or the owner of a stream, by its credentials.
 type Caller struct {
-	User    parley.UserID // parley.Guest if nobody was named
-	Name    string        // what people read, if it differs
-	As      *Credentials  // nil: what members may, and no more
-	Address netip.Addr    // where the caller is; the zero one if nothing is limited by it
+	User    parley.UserID // parley.Guest without a user name
+	Name    string        // the display name, if it differs
+	As      *Credentials  // nil: only the rights of members
+	Address netip.Addr    // the caller's address; zero if no limit applies to it
 }
 
-// Called is the caller with the name that people read, if it is one who may choose it: in development.
+// Called returns the caller with a display name, if the caller may choose one: in development.
 func (c Caller) Called(name string) (Caller, error) {
 	if name == "" || c.As == nil || !c.As.Development {
 		return c, nil
@@ -67,8 +67,8 @@ func (c Caller) Everywhere() bool {
 	return c.As.Service
 }
 
-// Identity is what the caller's own sessions skip the events of: the user; "" for a
-// guest, as guests are many.
+// Identity returns the identity whose events the caller's own sessions skip: the user; "" for
+// guests, who share a name.
 func (c Caller) Identity() string {
 	if !c.Named() {
 		return ""
@@ -76,8 +76,8 @@ func (c Caller) Identity() string {
 	return string(c.User)
 }
 
-// Limited is the user whose limits the caller has; "" for back ends, whose only limits are the
-// node's.
+// Limited returns the user whose limits apply to the caller; "" for back ends, to which only
+// the node's limits apply.
 func (c Caller) Limited() parley.UserID {
 	if c.As != nil && c.As.Service {
 		return ""
@@ -85,10 +85,10 @@ func (c Caller) Limited() parley.UserID {
 	return c.User
 }
 
-// Credentials are what a caller has shown. Many callers may share them; they are not
+// Credentials are what a caller has presented. Many callers may share them; they are not
 // changed.
 type Credentials struct {
-	Any         bool   // speaks as any user: development, and back ends
+	Any         bool   // acts as any user: development, and back ends
 	Development bool   // everybody administers; bans and membership still hold
 	Service     bool   // a back end, which may do everything
 	Key         string // the hash of its API key
@@ -96,20 +96,20 @@ type Credentials struct {
 	Listed bool    // the token lists channels: outside of them it allows nothing
 	Grants []Grant // the list
 
-	Issued  time.Time // zero if the credentials don't say
+	Issued  time.Time // zero if the credentials do not say
 	Expires time.Time // zero: never
 }
 
-// Grant gives rights in the channels of a pattern: a name, or its beginning and a *.
+// Grant gives rights in the channels of a pattern: a name, or a prefix and a *.
 type Grant struct {
 	Pattern string
 	Rights  Right
 }
 
-// Developer is what everybody is in development.
+// Developer are the credentials of every caller in development.
 var Developer = &Credentials{Any: true, Development: true, Listed: true, Grants: []Grant{{"*", All}}}
 
-// Rights are those of the credentials alone; none without credentials.
+// Rights returns the rights that the credentials give by themselves; none without credentials.
 func (c *Credentials) Rights(channel parley.ChannelID) (r Right) {
 	if c == nil {
 		return 0

@@ -20,17 +20,17 @@ const Cookie = "parley_token"
 type Config struct {
 	Secret   []byte                   // signs tokens with HS256; nil: none does
 	JWKS     string                   // URL of public keys for RS256, ES256 and EdDSA; "": none
-	Issuer   string                   // what iss must be; "": anything
-	Audience string                   // what aud has to contain; "": anything
+	Issuer   string                   // required iss; "": any
+	Audience string                   // required element of aud; "": any
 	Keys     *Keys                    // of back ends; nil: none
 	Tickets  *Tickets                 // required
 	Origins  func(origin string) bool // pages whose cookies count
-	Revoked  Revoked                  // nil: nobody ever is
-	Clock    func() time.Time         // time.Now, which is read once: then what passes counts, and no jump of the system's clock
+	Revoked  Revoked                  // nil: no token is ever revoked
+	Clock    func() time.Time         // time.Now, which is read once: afterwards only elapsed time counts, and no jump of the system clock
 	Logger   *slog.Logger             // slog.Default()
 }
 
-// Revoked tells when a user's tokens were revoked last, 0 if never.
+// Revoked returns when a user's tokens were last revoked, 0 if never.
 type Revoked func(ctx context.Context, user parley.UserID) (parley.Timestamp, error)
 
 // Authenticator implements httpapi.Authenticator.
@@ -39,8 +39,8 @@ type Authenticator struct {
 	tokens *tokens
 }
 
-// New makes an authenticator. With a JWKS it fetches the keys, and again from time to
-// time, until ctx ends; a failure to fetch them is only logged.
+// New creates an authenticator. With a JWKS it fetches the keys, and fetches them again from
+// time to time, until ctx ends; it only logs a failure to fetch them.
 func New(ctx context.Context, cfg Config) (*Authenticator, error) {
 	cfg.Clock = clock.Steady(cfg.Clock)
 	if cfg.Logger == nil {
@@ -56,9 +56,9 @@ func New(ctx context.Context, cfg Config) (*Authenticator, error) {
 	return &Authenticator{cfg, t}, nil
 }
 
-// Caller tells who sent a request, by the first of: the header Authorization, the
-// parameters ticket and token, the cookie. The error is CodeUnauthorized if there are
-// none, or none that is good; the reason names no secret.
+// Caller returns the caller of a request, by the first of: the header Authorization, the
+// parameters ticket and token, the cookie. The error is CodeUnauthorized if there are no valid
+// credentials; the reason contains no secret.
 func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	q := r.URL.Query()
 	switch token, ok := BearerOf(r.Header); {
@@ -105,7 +105,7 @@ func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (
 	return access.Caller{}, err
 }
 
-// BearerOf is what the header Authorization holds, if its scheme is Bearer, in whatever
+// BearerOf returns the credentials in the header Authorization, if its scheme is Bearer, in any
 // case (RFC 9110, section 11.1).
 func BearerOf(h http.Header) (token string, ok bool) {
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
@@ -113,7 +113,7 @@ func BearerOf(h http.Header) (token string, ok bool) {
 }
 
 // ByCookie reports whether a request's credentials are a cookie, which a browser sends
-// by itself.
+// automatically.
 func ByCookie(r *http.Request) bool {
 	if r.Header.Get("Authorization") != "" {
 		return false
@@ -133,7 +133,7 @@ func (a *Authenticator) fromOwnPage(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
-// Bearer tells whose token or API key it is.
+// Bearer returns the caller of a token or API key.
 func (a *Authenticator) Bearer(ctx context.Context, token string) (access.Caller, error) {
 	if a.cfg.Keys != nil {
 		if as := a.cfg.Keys.Credentials(token); as != nil {
@@ -150,8 +150,8 @@ func (a *Authenticator) Bearer(ctx context.Context, token string) (access.Caller
 	return c, a.Valid(ctx, c)
 }
 
-// Valid refuses credentials that were good once: a token that has expired, or whose
-// user's tokens were revoked since it was issued, or an API key that was removed.
+// Valid refuses credentials that are no longer valid: a token that has expired, or whose user's
+// tokens were revoked since it was issued, or an API key that was removed.
 func (a *Authenticator) Valid(ctx context.Context, c access.Caller) error {
 	if c.As == nil {
 		return nil

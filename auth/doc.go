@@ -1,3 +1,3 @@
-// Package auth tells who is calling in production: JSON Web Tokens, API keys and
-// tickets. Libraries do the cryptography; it decides nothing about channels.
+// Package auth identifies callers in production: JSON Web Tokens, API keys and tickets.
+// Libraries do the cryptography; it decides nothing about channels.
 package auth

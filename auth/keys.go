@@ -24,8 +24,8 @@ const lookEvery = time.Second / 4
 // readTime bounds a look at the keys. While it is taken what was known before still counts.
 const readTime = time.Second
 
-// Keys are the API keys of back ends: those that the system keeps, hashed, and one key per line in a
-// file that the operator writes. Keys that change are known within a second.
+// Keys are the API keys of back ends: those in the store, hashed, and one key per line in a file
+// that the operator writes. Changes take effect within a second.
 type Keys struct {
 	// fixed after construction
 	store parley.Keys // nil: none
@@ -38,7 +38,7 @@ type Keys struct {
 	known   map[[32]byte]*access.Credentials
 }
 
-// OpenKeys reads the keys; store may be nil and plain "", but a file that is named must exist.
+// OpenKeys reads the keys. store may be nil and plain ""; a file that plain names must exist.
 func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func() time.Time) (*Keys, error) {
 	if clock == nil {
 		clock = time.Now
@@ -49,11 +49,11 @@ func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func()
 	return k, err
 }
 
-// Credentials are what a key allows, nil for a key that is not one of them. Only hashes
-// are compared, which reveal nothing by the time it takes.
+// Credentials returns the credentials of a key, nil for an unknown one. It compares only
+// hashes, so its time reveals nothing.
 func (k *Keys) Credentials(key string) *access.Credentials { return k.of(sha256.Sum256([]byte(key))) }
 
-// Has reports whether the key of some credentials is still one of them.
+// Has reports whether the key of some credentials still exists.
 func (k *Keys) Has(c *access.Credentials) bool {
 	return len(c.Key) == sha256.Size && k.of([32]byte([]byte(c.Key))) != nil
 }
@@ -106,7 +106,7 @@ func (k *Keys) of(h [32]byte) *access.Credentials {
 	return k.known[h]
 }
 
-// Len is how many keys there are.
+// Len returns the number of keys.
 func (k *Keys) Len() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,7 +151,7 @@ func (k *Keys) read(ctx context.Context, was map[[32]byte]*access.Credentials) (
 	return known, lines.Err()
 }
 
-// MakeKey makes a key and what is kept of it.
+// MakeKey creates a key and its stored form.
 func MakeKey(name string, now time.Time) (key string, kept parley.Key) {
 	key = keyPrefix + strings.ToLower(rand.Text()+rand.Text())
 	return key, parley.Key{Name: name, Hash: sha256.Sum256([]byte(key)), Created: parley.Timestamp(now.Truncate(time.Second).UnixMicro())}

@@ -18,14 +18,14 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// TicketLife is how long a ticket is good.
+// TicketLife is how long a ticket is valid.
 const TicketLife = 30 * time.Second
 
 // onceFor is how long it is remembered that a ticket was used: for its life, by clocks that differ
 // by as much again.
 const onceFor = 2 * TicketLife
 
-// A user has at most maxTicketsOfUser that are good and were not used on this node, of which it
+// A user has at most maxTicketsOfUser tickets of this node that are valid and unused; the node
 // remembers maxTickets.
 const (
 	maxTickets       = 100_000
@@ -34,10 +34,10 @@ const (
 
 // TicketsConfig of Tickets.
 type TicketsConfig struct {
-	// Secret is one that all nodes have, at least 32 bytes: a ticket that one made is good on all of
-	// them. nil: a random one, of this node alone.
+	// Secret is shared by all nodes, at least 32 bytes: a ticket that one node made is valid on all.
+	// nil: a random one, of this node alone.
 	Secret []byte
-	Once   parley.Once      // that all nodes share; required
+	Once   parley.Once      // shared by all nodes; required
 	Clock  func() time.Time // time.Now
 }
 
@@ -74,7 +74,7 @@ type sealed struct {
 
 const ticketVersion = 1
 
-// NewTickets makes tickets of a secret. It panics if the secret is too short.
+// NewTickets creates tickets with a secret. It panics if the secret is too short.
 func NewTickets(cfg TicketsConfig) *Tickets {
 	secret := cfg.Secret
 	if secret == nil {
@@ -99,8 +99,8 @@ func NewTickets(cfg TicketsConfig) *Tickets {
 	return &Tickets{seal: seal, once: cfg.Once, clock: clock.Steady(cfg.Clock), made: map[nonce]ticket{}, users: map[parley.UserID]int{}}
 }
 
-// Make makes a ticket for a caller. A user who has many that were not used is CodeRateLimited,
-// but for those who speak for any user.
+// Make creates a ticket for a caller. A user with too many unused tickets is refused with
+// CodeRateLimited, except callers that act as any user.
 func (t *Tickets) Make(c access.Caller) (string, error) {
 	now := t.clock()
 	n, err := t.count(c, now)
@@ -153,8 +153,8 @@ func (t *Tickets) usedLocked(n nonce) {
 	}
 }
 
-// Redeem uses a ticket up, on whichever node it was made. CodeUnauthorized: it is not one, was used
-// or is too old; CodeUnavailable: it is not known whether it was used, and then it may be.
+// Redeem uses a ticket up, whichever node made it. CodeUnauthorized: it is invalid, used or
+// expired; CodeUnavailable: it is unknown whether it was used, and it may be used up now.
 func (t *Tickets) Redeem(ctx context.Context, text string) (access.Caller, error) {
 	n, k, ok := t.open(text)
 	now := t.clock()

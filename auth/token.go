@@ -44,10 +44,10 @@ func ReadSecret(path string) ([]byte, error) {
 type Claims struct {
 	jwt.RegisteredClaims
 	Name     string    `json:"name,omitempty"`
-	Channels *[]string `json:"channels,omitempty"` // patterns, each perhaps with =rights; nil: only those one is a member of
+	Channels *[]string `json:"channels,omitempty"` // patterns, each optionally with =rights; nil: only channels that the user is a member of
 }
 
-// Sign makes a token with HS256.
+// Sign creates a token with HS256.
 func Sign(secret []byte, c Claims) (string, error) {
 	p := precise{Claims: c}
 	if at := c.IssuedAt; at != nil {
@@ -230,7 +230,7 @@ func why(err error) string {
 	}
 }
 
-// ParseGrant reads a pattern with its rights, "room:*=rw"; without = it is rwp.
+// ParseGrant parses a pattern with its rights, "room:*=rw"; without = it is rwp.
 func ParseGrant(s string) (g access.Grant, err error) {
 	pattern, letters, given := strings.Cut(s, "=")
 	if !given {

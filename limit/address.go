@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of proxies that tell where a client is. What others say of
-// that is not believed.
+// Proxies are the addresses of proxies whose statements about client addresses are trusted.
+// Those of others are ignored.
 type Proxies []netip.Prefix
 
-// ParseProxies reads CIDRs and single addresses.
+// ParseProxies parses CIDRs and single addresses.
 func ParseProxies(list []string) (ps Proxies, err error) {
 	for _, s := range list {
 		p, err := netip.ParsePrefix(s)
@@ -37,9 +37,9 @@ func (ps Proxies) Trust(ip netip.Addr) bool {
 	return false
 }
 
-// Client is where a request comes from: the connection's other end, or, if that is a
-// proxy, the last address in X-Forwarded-For that is none. Each proxy appends whom it
-// saw, so what stands before that may be made up.
+// Client returns the address of a request's client: the peer of the connection, or, if that is
+// a proxy, the last address in X-Forwarded-For that is not a proxy. Each proxy appends the
+// address that it saw, so the addresses before may be forged.
 func (ps Proxies) Client(remote string, h http.Header) netip.Addr {
 	end, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -72,7 +72,8 @@ func parseHop(s string) (netip.Addr, bool) {
 	return ip.Unmap().WithZone(""), err == nil
 }
 
-// Group is what is counted as one address: an IPv6 network of 64 bits is one customer's.
+// Group returns the network that is counted as one address: an IPv6 network of 64 bits belongs
+// to one customer.
 func Group(ip netip.Addr) netip.Addr {
 	if ip = ip.Unmap(); ip.Is6() {
 		if p, err := ip.WithZone("").Prefix(64); err == nil {

@@ -10,16 +10,17 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// AnswersConfig bounds the memory of answers. 0 is the default, below 0 no limit.
+// AnswersConfig limits the memory of responses. 0 is the default, below 0 no limit.
 type AnswersConfig struct {
-	User      int // bytes that wait for a user's clients to take them; 16 MiB: two whole answers
+	User      int // bytes that a user's clients have not read yet; 16 MiB: two whole responses
 	Node      int // for all clients; 64 MiB
-	UserBuild int // answers to a user that are being built at once, others wait; 4
+	UserBuild int // responses to a user that are being built at once; others wait; 4
 	NodeBuild int // to all; 16
-	Answer    int // bytes that one may come to, and reserves while it is built; 8 MiB
+	Answer    int // the largest response, in bytes, which is reserved while it is built; 8 MiB
 }
 
-// SmallAnswer is what costs nothing, in bytes: as much waits in buffers anyway.
+// SmallAnswer is the size, in bytes, up to which a response is not counted: as much waits in
+// buffers anyway.
 const SmallAnswer = 16 << 10
 
 // Answers counts the answers that are being built, and the bytes of those on their way to
@@ -49,7 +50,7 @@ type builder struct {
 	turn chan struct{} // closed when it has a place
 }
 
-// NewAnswers makes limits of answers.
+// NewAnswers creates Answers.
 func NewAnswers(cfg AnswersConfig) *Answers {
 	def := func(n *int, otherwise int) {
 		switch {
@@ -69,8 +70,8 @@ func NewAnswers(cfg AnswersConfig) *Answers {
 	return &Answers{cfg: cfg, users: map[parley.UserID]*answers{}}
 }
 
-// Build waits for a place to build an answer in, until Built; "" is a user without a limit
-// of their own. The error is that none became free before ctx ended.
+// Build waits for a place to build a response, which it occupies until Built; "" is a user
+// without limits. The error is that no place became free before ctx ended.
 func (a *Answers) Build(ctx context.Context, user parley.UserID) *parley.Error {
 	a.mu.Lock()
 	if a.buildLocked(user) {
@@ -111,7 +112,7 @@ func (a *Answers) fits(building, bytes, mostBuilt, most int) bool {
 	return building == 0 || building < mostBuilt && bytes <= most-(building+1)*a.cfg.Answer
 }
 
-// Built ends what Build began, and lets the next ones in.
+// Built ends what Build began, and frees the place.
 func (a *Answers) Built(user parley.UserID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,7 +136,7 @@ func (a *Answers) letInLocked() {
 	}
 }
 
-// Charge counts the bytes of an answer until Discharge, or refuses them.
+// Charge counts the bytes of a response until Discharge, or refuses them.
 func (a *Answers) Charge(user parley.UserID, n int) *parley.Error {
 	if n <= SmallAnswer {
 		return nil

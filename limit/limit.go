@@ -1,5 +1,5 @@
-// Package limit counts what users and addresses do, and refuses what is too much. It
-// knows neither what they do nor over which transport; a nil *Limits refuses nothing.
+// Package limit counts what users and addresses do, and refuses the excess. It depends on no
+// transport; a nil *Limiter refuses nothing.
 package limit
 
 import (
@@ -10,30 +10,30 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Config of Limits. Rates are per second, in bursts of three times that; 0 means no limit.
+// Config of a Limiter. Rates are per second, in bursts of three times that; 0 means no limit.
 type Config struct {
 	User       float64          // messages of a user
 	IP         float64          // messages from an address
-	Channel    float64          // messages in a channel, whoever sends them
-	Handshakes float64          // streams that an address opens, and bad credentials that it shows
-	UserReads  float64          // what a user asks for, in bursts of twenty times that
-	IPReads    float64          // what is asked for from an address, as well
-	Channels   int              // channels that a user makes in a day, at once if need be
+	Channel    float64          // messages in a channel, from all users
+	Handshakes float64          // streams that an address opens, and invalid credentials that it presents
+	UserReads  float64          // reads by a user, in bursts of twenty times that
+	IPReads    float64          // reads from an address, in the same bursts
+	Channels   int              // channels that a user creates in a day, possibly all at once
 	PerIP      int              // streams and held polls of an address
 	PerUser    int              // streams and held polls of a user
-	Follows    int              // channels that these follow, all together
+	Follows    int              // channels that these follow, in total
 	Clock      func() time.Time // time.Now
 }
 
-// The bursts. Who comes back with many channels asks for all of them at once.
+// The bursts. A client that reconnects with many channels requests all of them at once.
 const (
 	burst     = 3 * time.Second
 	readBurst = 20 * time.Second
 	day       = 24 * time.Hour
 )
 
-// Saying no costs something too. Who goes on all the same is told so at once this often,
-// and then has to wait for it.
+// Refusals cost something too. A client that continues regardless is refused at once at this
+// rate, and beyond it the refusal is delayed.
 const (
 	refusals     = 100 // per second and address
 	refusalBurst = 100 * time.Second
@@ -43,7 +43,7 @@ const (
 // Limiter is safe for concurrent use.
 type Limiter struct {
 	clock      func() time.Time
-	begin      time.Time // rates count from here, so that no jump of the clock moves them
+	begin      time.Time // rates count from here, so no jump of the clock affects them
 	users      *rates[parley.UserID]
 	addresses  *rates[netip.Addr]
 	channels   *rates[parley.ChannelID]
@@ -56,7 +56,7 @@ type Limiter struct {
 	follows    *budget
 }
 
-// New makes limits, nil if there are none.
+// New creates a limiter, nil if there are no limits.
 func New(cfg Config) *Limiter {
 	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels+cfg.Follows == 0 {
 		return nil
@@ -83,13 +83,13 @@ func New(cfg Config) *Limiter {
 // now is in nanoseconds since the beginning.
 func (l *Limiter) now() int64 { return int64(l.clock().Sub(l.begin)) }
 
-// AllowSend counts a message, or refuses it; channel "" for what is none of a channel's.
+// AllowSend counts a message, or refuses it; channel is "" if it concerns no channel.
 func (l *Limiter) AllowSend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
 	return l.AllowSendMany(user, ip, channel, 1)
 }
 
-// AllowSendMany is AllowSend for what costs as much as n messages, which is refused only when
-// nothing is left; 0 asks whether anything is.
+// AllowSendMany is AllowSend for something that costs as much as n messages, which is refused
+// only when nothing is left; with 0 it reports whether anything is.
 func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
 	if l == nil {
 		return nil
@@ -110,8 +110,8 @@ func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parle
 	return nil
 }
 
-// AllowRead counts what is asked for, in units of what a small answer costs, or refuses it. It
-// is refused only when nothing is left: what a large answer costs too much is owed.
+// AllowRead counts a read, in units of the cost of a small response, or refuses it. It refuses
+// only when nothing is left: a larger cost is owed.
 func (l *Limiter) AllowRead(user parley.UserID, ip netip.Addr, units int) *parley.Error {
 	if l == nil {
 		return nil
@@ -126,7 +126,7 @@ func (l *Limiter) AllowRead(user parley.UserID, ip netip.Addr, units int) *parle
 	return nil
 }
 
-// ChargeRead counts what turned out to cost more than was counted before.
+// ChargeRead counts a cost that exceeds what was counted before.
 func (l *Limiter) ChargeRead(user parley.UserID, ip netip.Addr, units int) {
 	if l == nil || units <= 0 {
 		return
@@ -136,7 +136,7 @@ func (l *Limiter) ChargeRead(user parley.UserID, ip netip.Addr, units int) {
 	l.ipReads.owe(ip, now, int64(units))
 }
 
-// AllowCreate counts a channel that a user makes, or refuses it.
+// AllowCreate counts a channel that a user creates, or refuses it.
 func (l *Limiter) AllowCreate(user parley.UserID) *parley.Error {
 	if l == nil {
 		return nil
@@ -147,7 +147,7 @@ func (l *Limiter) AllowCreate(user parley.UserID) *parley.Error {
 	return nil
 }
 
-// NoteRefusal counts a refusal, and tells how long the refused is to wait for it.
+// NoteRefusal counts a refusal, and returns by how long it must be delayed.
 func (l *Limiter) NoteRefusal(ip netip.Addr) (pause time.Duration) {
 	if l == nil || !ip.IsValid() || l.refusals.spendOne(ip, l.now()) == 0 {
 		return 0
@@ -166,7 +166,7 @@ func (l *Limiter) AllowHandshake(ip netip.Addr) *parley.Error {
 	return nil
 }
 
-// Acquire counts a stream or held poll until Free, or refuses it.
+// Acquire counts a stream or held poll until Release, or refuses it.
 func (l *Limiter) Acquire(user parley.UserID, ip netip.Addr) *parley.Error {
 	if l == nil {
 		return nil
@@ -181,7 +181,7 @@ func (l *Limiter) Acquire(user parley.UserID, ip netip.Addr) *parley.Error {
 	}
 }
 
-// Add is Acquire for what is there already, whatever the limits.
+// Add is Acquire for an existing stream, regardless of the limits.
 func (l *Limiter) Add(user parley.UserID, ip netip.Addr) {
 	if l != nil {
 		l.seats.add(user, ip)
@@ -196,7 +196,7 @@ func (l *Limiter) Release(user parley.UserID, ip netip.Addr) {
 }
 
 // Follow counts channels that a user's stream or held poll follows until Unfollow, or refuses
-// them: all or none.
+// all of them.
 func (l *Limiter) Follow(user parley.UserID, channels int) *parley.Error {
 	if l == nil || l.follows.acquire(user, channels) {
 		return nil

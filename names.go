@@ -129,7 +129,7 @@ func badName(s string) string {
 	return ""
 }
 
-// inName tells whether names may have the byte.
+// inName reports whether names may have the byte.
 func inName(c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':

@@ -198,7 +198,7 @@ func (s *Service) Public(ctx context.Context, c access.Caller, after parley.Chan
 	}
 }
 
-// visible tells whether a channel is public, and a caller not kept out of it.
+// visible reports whether a channel is public, and a caller not kept out of it.
 func (s *Service) visible(ctx context.Context, c access.Caller, channel parley.ChannelID) (bool, error) {
 	if _, own := channel.Owner(); own || channel.Internal() {
 		return false, nil

@@ -64,7 +64,7 @@ func NewNamespaces(given []Namespace) (Namespaces, error) {
 	return all, nil
 }
 
-// direct tells whether a namespace's channels are direct ones.
+// direct reports whether a namespace's channels are direct ones.
 func (n *Namespace) direct() bool { return strings.HasPrefix(n.Prefix, "dm:") }
 
 func (n *Namespace) check() error {
@@ -141,7 +141,7 @@ func (n *Namespace) fits(text *string, data *json.RawMessage) error {
 	return nil
 }
 
-// mayPublish tells whether who may write to a channel may also post there.
+// mayPublish reports whether who may write to a channel may also post there.
 func (n *Namespace) mayPublish(c access.Caller, channel parley.ChannelID, a facts) bool {
 	switch n.Publish {
 	case parley.RoleAdmin:

@@ -139,7 +139,7 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 	return &k.publics[maphash.String(k.seed, string(channel))%uint64(len(k.publics))]
 }
 
-// public tells whether a channel is known to be public.
+// public reports whether a channel is known to be public.
 func (k *known) public(channel parley.ChannelID) bool {
 	return !k.behind() && k.isPublic(channel)
 }
@@ -149,7 +149,7 @@ func (k *known) isPublic(channel parley.ChannelID) bool {
 	return p != nil && p.channel == channel && p.generation == k.generation.Load()
 }
 
-// forgetPublic tells whether there was something to forget.
+// forgetPublic reports whether there was something to forget.
 func (k *known) forgetPublic(channel parley.ChannelID) bool {
 	slot := k.publicSlot(channel)
 	p := slot.Load()

@@ -47,7 +47,7 @@ func (s *Service) Unwatch(session *hub.Session) { s.watches.Unwatch(session) }
 // Watchers returns the number of streams that watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
 
-// shares tells whether a caller may know of a user: themself, one who is a member of a
+// shares reports whether a caller may know of a user: themself, one who is a member of a
 // channel that the caller is a member of, or where the caller's credentials let them see who
 // is there; and for a back end and in development everybody.
 func (s *Service) shares(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
@@ -67,7 +67,7 @@ func (s *Service) shares(ctx context.Context, c access.Caller, user parley.UserI
 // there, as each may take reads of the store. The first is nearly always the answer.
 const mostSeen = 20
 
-// seesWhere tells whether a caller's credentials name a channel that a user is a member of,
+// seesWhere reports whether a caller's credentials name a channel that a user is a member of,
 // and where the caller may see who is there.
 func (s *Service) seesWhere(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
 	if c.As == nil || !c.As.Listed {
@@ -95,7 +95,7 @@ func (s *Service) seesWhere(ctx context.Context, c access.Caller, user parley.Us
 	return false, nil
 }
 
-// bothIn tells whether two users are members of the same channel.
+// bothIn reports whether two users are members of the same channel.
 func (s *Service) bothIn(ctx context.Context, one, other parley.UserID) (bool, error) {
 	const page = 1000
 	var a, b []parley.ChannelID

@@ -49,7 +49,7 @@ func moreEvent(channel parley.ChannelID, head int64) parley.Event {
 	return parley.Event{Name: "more", Object: wire.More(nil, channel, head)}
 }
 
-// tellsMore tells whether a channel's streams may be told now, or makes it pending.
+// tellsMore reports whether a channel's streams may be told now, or makes it pending.
 func (h *Hub) tellsMore(channel parley.ChannelID) bool {
 	now := h.clock()
 	h.mu.Lock()

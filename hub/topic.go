@@ -191,7 +191,7 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 	return span{}, nil, false, false
 }
 
-// missed tells whether what stands at a position was told before the follower began. It
+// missed reports whether what stands at a position was told before the follower began. It
 // is asked of rising positions, which are near begun as long as it is early.
 func (f *follow) missed(pos uint64) bool {
 	f.early = f.early && int16(uint16(pos)-f.begun) < 0

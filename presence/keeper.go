@@ -160,7 +160,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// waits tells whether there is something to tell the store.
+// waits reports whether there is something to tell the store.
 func (k *Keeper) waits() bool {
 	k.tracker.mu.Lock()
 	defer k.tracker.mu.Unlock()

@@ -112,7 +112,7 @@ func (t *Tracker) endLocked(u *uses, l *lease) {
 	u.leases &^= 1 << l.via
 }
 
-// outlastsLocked tells whether a poll keeps a user longer than the grace would.
+// outlastsLocked reports whether a poll keeps a user longer than the grace would.
 func (t *Tracker) outlastsLocked(at presenceKey, now time.Duration) bool {
 	for _, via := range []parley.Transport{parley.TransportLongPoll, parley.TransportPoll} {
 		if l := t.leases[use{at, via}]; l != nil && l.due >= now+t.leaving.lasts {

@@ -67,7 +67,7 @@ func newNews(budget int) notices {
 	return notices{budget: float64(budget), left: float64(budget), waiting: map[parley.ChannelID]*difference{}}
 }
 
-// affordsLocked tells whether there is budget left.
+// affordsLocked reports whether there is budget left.
 func (n *notices) affordsLocked(now time.Duration) bool {
 	if d := now - n.filled; d > 0 {
 		n.filled = now

@@ -30,10 +30,10 @@ func (u *onlineUser) name() string { return string(u.id) }
 
 func (u *uses) none() bool { return u.open == [3]uint16{} && u.leases == 0 }
 
-// closed tells whether leases alone keep the user.
+// closed reports whether leases alone keep the user.
 func (u *uses) closed() bool { return u.open == [3]uint16{} }
 
-// streams tells whether there are any.
+// streams reports whether there are any.
 func (u *uses) streams() bool {
 	return u.open[parley.TransportWebSocket] != 0 || u.open[parley.TransportSSE] != 0
 }
@@ -74,7 +74,7 @@ func (t *Tracker) openLocked(u *uses, at use) {
 	t.beyond[at]++
 }
 
-// closeLocked counts one less and tells whether there was one.
+// closeLocked counts one less and reports whether there was one.
 func (t *Tracker) closeLocked(u *uses, at use) bool {
 	n := &u.open[at.via]
 	switch more := t.beyond[at]; {

@@ -27,7 +27,7 @@ func (c *configured) add(channel parley.ChannelID) {
 	word.Or(mask)
 }
 
-// may tells whether a channel may have settings.
+// may reports whether a channel may have settings.
 func (c *configured) may(channel parley.ChannelID) bool {
 	word, mask := c.bit(channel)
 	return word.Load()&mask != 0

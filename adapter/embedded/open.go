@@ -15,7 +15,7 @@ import (
 
 func openKey(ch parley.ChannelID) []byte { return append([]byte{'o'}, ch...) }
 
-// mayOpen tells whether a channel of this name may be open.
+// mayOpen reports whether a channel of this name may be open.
 func mayOpen(ch parley.ChannelID) bool {
 	_, own := ch.Owner()
 	return !own && !strings.HasPrefix(string(ch), "dm:") && !ch.Internal()

@@ -27,7 +27,7 @@ const (
 	abandoned
 )
 
-// reads tells whether the request looks at rows that its own batch may write.
+// reads reports whether the request looks at rows that its own batch may write.
 func (r *request) reads() bool {
 	for i := range r.drafts {
 		if d := &r.drafts[i]; d.Change != nil || d.Thread != 0 || len(d.mentions) > 0 {

@@ -87,7 +87,7 @@ func (c *devCmd) secretFile() (string, error) {
 	return writeSecret(c.Data)
 }
 
-// loopback tells whether a host to listen on is this machine alone.
+// loopback reports whether a host to listen on is this machine alone.
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")

@@ -53,7 +53,7 @@ func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	return lines
 }
 
-// hasKeys tells whether parley keys has made some, or has a file that can't be read, which
+// hasKeys reports whether parley keys has made some, or has a file that can't be read, which
 // is said later.
 func hasKeys(ctx context.Context, data string) bool {
 	keys, err := embedded.OpenKeys(data).ListKeys(ctx)

@@ -87,7 +87,7 @@ func limit(r rates, m marked) int {
 	return max(int(growth/max(m.live+m.others, 1<<20)), least)
 }
 
-// differ tells whether two paces are so different that a change is worth stopping the
+// differ reports whether two paces are so different that a change is worth stopping the
 // process for a moment.
 func differ(a, b int) bool { return 3*a <= 2*b || 2*a >= 3*b }
 

@@ -7,21 +7,21 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// moreEvery is how often, at most, the streams of a channel that is fanned out on read
-// are told that there is more.
+// moreEvery is the least time between two "more" frames to the streams of a channel that is fanned out
+// on read.
 const moreEvery = time.Second
 
-// more is what was told of a channel that is fanned out on read. While it is young the
-// next messages only make it pending:
+// more is the last "more" of a channel that is fanned out on read. While it is recent, further
+// messages only make it pending:
 //
-//	message ──▶ told at once ──message──▶ pending ──a second after──▶ told
+//	message ──▶ sent at once ──message──▶ pending ──a second after──▶ sent
 type more struct {
 	told    time.Time
 	pending bool
 }
 
 // advanceHead moves the head of a channel that is fanned out on read: polls read its entries
-// from pages, streams are told of the head now or soon.
+// from pages, streams receive the head now or soon.
 func (h *Hub) advanceHead(t *topic, head int64, scratch *scratch) {
 	t.mu.Lock()
 	if head <= t.head {
@@ -49,7 +49,7 @@ func moreEvent(channel parley.ChannelID, head int64) parley.Event {
 	return parley.Event{Name: "more", Object: wire.More(nil, channel, head)}
 }
 
-// tellsMore reports whether a channel's streams may be told now, or makes it pending.
+// tellsMore reports whether a channel's streams may receive "more" now, and else makes it pending.
 func (h *Hub) tellsMore(channel parley.ChannelID) bool {
 	now := h.clock()
 	h.mu.Lock()

@@ -8,19 +8,19 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// changes are what the store is to be told. While this node is alone that is only
-// who was seen last when.
+// changes must be written to the store. While this node is alone that is only when each absent
+// user was last seen.
 type changes struct {
 	kept   bool // there is a store
 	shared bool // there are other nodes
 	list   []parley.PresenceChange
-	moves  map[presenceKey]move          // that other nodes may have to be told of; see moves.go
-	moved  []moved                       // that they have
-	missed map[parley.ChannelID]struct{} // of which this node may have missed what others told
+	moves  map[presenceKey]move          // that other nodes may have to receive; see moves.go
+	moved  []moved                       // those that must be sent
+	missed map[parley.ChannelID]struct{} // channels of which this node may have missed events of other nodes
 }
 
-// changedLocked notes how a user is now in a place, if they came, or by other
-// transports than before.
+// changedLocked records the user's new state in a place, if the user came, or the transports
+// differ from those before.
 func (t *Tracker) changedLocked(at presenceKey, u *uses, before parley.Transports, came bool) {
 	if at.channel == "" && (len(t.hidden) > 0 || u.closed()) {
 		if one := t.users.get(string(at.user)); one != nil {
@@ -53,8 +53,8 @@ func (l *changes) goneLocked(at presenceKey, seen parley.Timestamp) {
 	}
 }
 
-// takeChanges returns what has changed since it was last asked. share: from now on
-// everything is noted, and all that is here comes first.
+// takeChanges returns the changes since the last call. share: from now on everything is
+// recorded, and the result begins with all users who are here.
 func (t *Tracker) takeChanges(share bool) (list []parley.PresenceChange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -111,10 +111,11 @@ type Keeper struct {
 	reaped time.Time
 }
 
-// maxUnsent is how many users' last signs wait for a store that does not answer.
+// maxUnsent is for how many users the time of the last sighting waits while the store does not
+// respond.
 const maxUnsent = 10_000
 
-// flushEvery is how soon other nodes are told of a change.
+// flushEvery is how soon a change is written for other nodes.
 const flushEvery = 500 * time.Millisecond
 
 // NewKeeper creates the keeper of a tracker.
@@ -160,7 +161,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// waits reports whether there is something to tell the store.
+// waits reports whether there is something to write to the store.
 func (k *Keeper) waits() bool {
 	k.tracker.mu.Lock()
 	defer k.tracker.mu.Unlock()
@@ -172,7 +173,7 @@ func (k *Keeper) waits() bool {
 	return len(k.tracker.log.list) > 0
 }
 
-// flush tells the store what it does not know; beat: even if that is nothing.
+// flush writes to the store what it does not have yet; beat: even if that is nothing.
 func (k *Keeper) flush(ctx context.Context, beat bool) error {
 	select {
 	case <-k.turn:

@@ -6,22 +6,23 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A lease keeps a user in a place for a time, though no connection does: of one who
-// polls until the next poll is overdue, of one who left while a return would not count as
-// leaving. Kinds that are transports are told as such.
+// A lease keeps a user in a place for a time without a connection: a user who polls until the
+// next poll is overdue, and a user who left while a return would not count as leaving. Kinds
+// that are transports are reported as such.
 //
-// Who opens a stream may have read something by a poll before, and may do so meanwhile. That
-// is not to keep them when they close it, so a poll's lease ends with the last stream, unless
-// they polled twice while they had one: then polls are a way in which they read.
+// The client of a stream may have read something by a poll before, or during it. Such a poll
+// must not keep the user present when the stream closes, so a poll's lease ends with the last
+// stream, unless the user polled twice while it was open: then polls are one of the user's ways
+// to read.
 const grace = parley.TransportPoll + 1
 
 // lease is one of them. All of a kind of duration are in a queue by their ends.
 type lease struct {
 	use
-	display    string        // what people read for the user, if it differs
+	display    string        // the display name, if it differs
 	due        time.Duration // since the tracker began
 	polls      int           // of a poll's: how often it was taken since a stream was opened
-	hidden     bool          // of the grace: nobody looked at what was closed last
+	hidden     bool          // of the grace: the connection that closed last was hidden
 	seen       time.Duration // when the user was seen on another node; 0: here, when it was taken
 	prev, next *lease
 }
@@ -51,7 +52,7 @@ func (q *leases) push(l *lease, now time.Duration) {
 
 func (l *lease) unlink() { l.prev.next, l.next.prev = l.next, l.prev }
 
-// queueLocked is where leases of a kind are.
+// queueLocked returns the queue of leases of a kind.
 func (t *Tracker) queueLocked(kind parley.Transport) *leases {
 	if kind == grace {
 		return &t.leaving
@@ -74,7 +75,7 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 	t.queueLocked(at.via).push(l, now)
 }
 
-// pollsLocked are the leases of a user's polls in a place.
+// pollsLocked returns the leases of a user's polls in a place.
 func (t *Tracker) pollsLocked(u *uses, at presenceKey) (ls []*lease) {
 	for _, via := range []parley.Transport{parley.TransportLongPoll, parley.TransportPoll} {
 		if u.leases&(1<<via) != 0 {
@@ -84,7 +85,7 @@ func (t *Tracker) pollsLocked(u *uses, at presenceKey) (ls []*lease) {
 	return ls
 }
 
-// streamLocked says that a user opens a stream in a place.
+// streamLocked notes that a user opens a stream in a place.
 func (t *Tracker) streamLocked(u *uses, at presenceKey) {
 	if u.streams() {
 		return
@@ -122,7 +123,7 @@ func (t *Tracker) outlastsLocked(at presenceKey, now time.Duration) bool {
 	return false
 }
 
-// expireLocked ends the next lease that is over. seen is when it was last taken.
+// expireLocked ends the next expired lease. seen is when it was last renewed.
 func (t *Tracker) expireLocked(now time.Duration) (l *lease, seen time.Duration) {
 	for _, q := range []*leases{&t.leaving, &t.polling} {
 		l := q.first()

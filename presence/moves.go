@@ -9,28 +9,28 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// When there are other nodes, a coming or going is told after the store has said that no other
+// When there are other nodes, an arrival or departure is sent after the store has confirmed that no other
 // node has the user in that place:
 //
 //	came ──▶ moves ──Beat: elsewhere──▶ nothing
-//	gone       │          └─not──▶ moved ──Next: tiers, budget──▶ told, here and on other nodes
-//	           └──the opposite before it is told──▶ nothing
+//	gone       │          └─not──▶ moved ──Next: tiers, budget──▶ sent, here and on other nodes
+//	           └──the opposite before it is sent──▶ nothing
 //
-// Others may be told first of a coming on another node and then of the going here that was before it.
-// So the store is asked once more a while after a going was told, and a user who is there again is told
-// to have come.
-// If the store does not answer, it is told later. The places of a node whose lease has ended go
-// to the node that reaps them: a user who was seen within the grace is in it there, as if the
+// Others may receive an arrival on another node before the earlier departure here. So the store is
+// asked again some time after a departure was sent, and if the user is there again an arrival is
+// sent.
+// If the store does not respond, moves are sent later. The places of a node whose lease has ended go
+// to the node that reaps them: a user who was seen within the grace is in the grace there, as if the
 // user had been on that node.
 
-// move is a coming or going that has not been told.
+// move is an arrival or departure that has not been sent.
 type move struct {
 	came bool
 	name string
-	ask  time.Duration // it was told that the user has gone: when to ask whether that is so; else 0
+	ask  time.Duration // the departure was sent: when to ask whether it is still true; else 0
 }
 
-// moved is one that must be told.
+// moved is a move that must be sent.
 type moved struct {
 	presenceKey
 	move
@@ -48,7 +48,7 @@ func (l *changes) moveLocked(at presenceKey, came bool, name string) {
 	l.moves[at] = move{came: came, name: name}
 }
 
-// movedLocked decides how the next move is told.
+// movedLocked decides how the next move is sent.
 func (t *Tracker) movedLocked(now time.Duration) (what News, ok bool) {
 	for len(t.log.moved) > 0 {
 		m := t.log.moved[0]
@@ -70,7 +70,7 @@ func (t *Tracker) movedLocked(now time.Duration) (what News, ok bool) {
 	return News{}, false
 }
 
-// takeMoves takes the moves that it is time to ask for.
+// takeMoves returns the moves for which the store must be asked now.
 func (t *Tracker) takeMoves() (all map[presenceKey]move) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,7 +86,7 @@ func (t *Tracker) takeMoves() (all map[presenceKey]move) {
 	return all
 }
 
-// returnMoves puts moves back, to be asked for again.
+// returnMoves puts moves back, so that the store is asked again.
 func (t *Tracker) returnMoves(all map[presenceKey]move) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,14 +103,15 @@ func (t *Tracker) returnMoves(all map[presenceKey]move) {
 	}
 }
 
-// tellMoves has moves told by Next.
+// tellMoves passes moves to Next.
 func (t *Tracker) tellMoves(all []moved) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.log.moved = append(t.log.moved, all...)
 }
 
-// changeOf is what the store is told for a move, so that it says who is elsewhere.
+// changeOf is the change that is written for a move, so that the store answers whether the user
+// is elsewhere.
 func (t *Tracker) changeOf(at presenceKey) parley.PresenceChange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,9 +121,9 @@ func (t *Tracker) changeOf(at presenceKey) parley.PresenceChange {
 	return parley.PresenceChange{User: at.user, Channel: at.channel}
 }
 
-// inherit takes what nodes held whose leases have ended. A user who is here stays, unnoticed. hold:
-// the others are kept for the grace, since they may be on their way to another node; else only those
-// who were seen within it. It returns the places that the users are in here.
+// inherit takes over what nodes held whose leases have ended. A user who is here stays, without a
+// notification. hold: the others are kept for the grace, since they may be moving to another node;
+// else only those who were seen within it. It returns the places that the users are in here.
 func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,12 +136,12 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 			if moves && m.came {
 				delete(t.log.moves, at)
 			}
-		case moves && m.ask == 0: // has gone from here too, which is still to be told
+		case moves && m.ask == 0: // has left here too, which must still be sent
 		case hold || g.Seen+parley.Timestamp(t.leaving.lasts.Microseconds()) > t.moment(t.latest):
 			u := t.addLocked(at, g.Seen)
 			t.leaseLocked(u, use{at, grace}, "", t.latest)
 			l := t.leases[use{at, grace}]
-			l.seen, l.hidden = t.since(time.UnixMicro(int64(g.Seen))), true // nobody looks: their connections are gone
+			l.seen, l.hidden = t.since(time.UnixMicro(int64(g.Seen))), true // not visible: their connections are gone
 			if at.channel == "" {
 				t.lookLocked(t.users.get(string(at.user)))
 			}
@@ -152,7 +153,7 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 	return kept
 }
 
-// returned tells again of everybody here, but for some: the others may have been told that they left.
+// returned sends all users here again, except some: the others may have been notified that they left.
 func (t *Tracker) returned(but map[presenceKey]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -163,15 +164,15 @@ func (t *Tracker) returned(but map[presenceKey]bool) {
 	}
 }
 
-// beatEvery is how often a node beats when it has nothing to tell.
+// beatEvery is how often a node beats without changes.
 func (k *Keeper) beatEvery() time.Duration { return min(5*time.Second, k.ttl/4) }
 
-// reapEvery is how often a node asks for the places of others, so that users of a node that died
-// are reported within seconds after its lease.
+// reapEvery is how often a node reaps the places of others, so that users of a dead node are
+// reported as left within seconds after its lease.
 func (k *Keeper) reapEvery() time.Duration { return min(2*time.Second, k.ttl/10) }
 
-// reap takes over what nodes held whose leases have ended. It does so before somebody's coming is
-// told, who may come from such a node.
+// reap takes over what nodes held whose leases have ended. It does so before an arrival is sent,
+// because the user may come from such a node.
 func (k *Keeper) reap(ctx context.Context, came bool) (kept map[presenceKey]bool, err error) {
 	if !k.shared || !came && !k.all && time.Since(k.reaped) < k.reapEvery() {
 		return nil, nil
@@ -185,7 +186,7 @@ func (k *Keeper) reap(ctx context.Context, came bool) (kept map[presenceKey]bool
 	return k.tracker.inherit(gone, k.failed), nil
 }
 
-// beat tells the store once. again: it turned out that everything must be told.
+// beat writes to the store once. again reports that everything must be written.
 func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
 	all := k.all
 	k.all = true // unless it succeeds
@@ -222,11 +223,12 @@ func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
 	return k.all, nil
 }
 
-// handOver is the last beat of a node that ends, from which on the others count how long its users may
-// be away. What it has not told it leaves to them: who has come is not here, and who has gone is.
+// handOver is the last beat of a node that shuts down, from which on the others count how long its
+// users may be away. It leaves unsent moves to them: a user who has come is not here, and a user who
+// has left is.
 func (k *Keeper) handOver(ctx context.Context) {
 	select {
-	case <-k.turn: // and nothing is told to the store any more
+	case <-k.turn: // nothing is written to the store any more
 	case <-ctx.Done():
 		return
 	}
@@ -240,7 +242,7 @@ func (k *Keeper) handOver(ctx context.Context) {
 	_, _ = k.store.Beat(ctx, parley.Beat{Node: k.node, TTL: k.ttl, All: k.all, Changes: changes})
 }
 
-// takeUntold takes all moves that have not been told, which then are not.
+// takeUntold takes all moves that have not been sent, which then never are.
 func (t *Tracker) takeUntold() map[presenceKey]bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -269,7 +271,7 @@ func (t *Tracker) takeUntold() map[presenceKey]bool {
 	return untold
 }
 
-// ask returns the changes of a beat, and which of them answers for each move.
+// ask returns the changes of a beat, and the index of the change that answers each move.
 func (k *Keeper) ask(moves map[presenceKey]move) (changes []parley.PresenceChange, answers map[presenceKey]int) {
 	changes = k.unsent
 	if len(moves) == 0 {
@@ -291,7 +293,7 @@ func (k *Keeper) ask(moves map[presenceKey]move) (changes []parley.PresenceChang
 	return changes, answers
 }
 
-// settle has those moves told of whose user is on no other node.
+// settle passes on the moves of users who are on no other node.
 func (k *Keeper) settle(ctx context.Context, moves map[presenceKey]move, answers map[presenceKey]int, elsewhere []bool) {
 	var told []moved
 	again := map[presenceKey]move{}
@@ -315,8 +317,8 @@ func (k *Keeper) settle(ctx context.Context, moves map[presenceKey]move, answers
 	k.tracker.returnMoves(again)
 }
 
-// askAfter is how long after a going was told the store is asked again: a node where the user has come
-// has told of that by then.
+// askAfter is how long after a departure was sent the store is asked again: by then a node to which
+// the user has come has sent that.
 const askAfter = 2 * time.Second
 
 // askAgain is when to ask again whether a user has gone.
@@ -326,7 +328,8 @@ func (t *Tracker) askAgain() time.Duration {
 	return t.latest + askAfter
 }
 
-// count is how many users are in a channel on all nodes, or on this one if the store does not say.
+// count returns how many users are in a channel on all nodes, or on this one if the store does not
+// respond.
 func (k *Keeper) count(ctx context.Context, channel parley.ChannelID) int {
 	if here, err := k.store.Here(ctx, channel, 0); err == nil {
 		return here.Count
@@ -363,7 +366,7 @@ func (k *Keeper) Current(ctx context.Context, n News) News {
 	return n
 }
 
-// comes reports whether somebody's coming waits to be told.
+// comes reports whether an arrival waits to be sent.
 func (t *Tracker) comes() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -375,7 +378,7 @@ func (t *Tracker) comes() bool {
 	return false
 }
 
-// tells reports whether comings and goings in a channel are told at all.
+// tells reports whether arrivals and departures in a channel are sent at all.
 func (t *Tracker) tells(channel parley.ChannelID) bool {
 	each, batch := t.tiers(channel)
 	return batch >= each

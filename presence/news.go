@@ -7,18 +7,18 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// How a coming or going is told depends on how many are in the channel, and on what
-// this node has told in the last second:
+// How an arrival or departure is sent depends on how many users are in the channel, and on what
+// this node has sent in the last second:
 //
-//	few (each)      at once                   unless the budget is used up, or something of
-//	                                          the channel waits already: then it waits too
+//	few (each)      at once                   unless the budget is used up, or a difference of
+//	                                          the channel already waits: then it waits too
 //	many (batch)    a difference of names and the count, 2 s after its first change
 //	more            the count alone, at the same intervals
 //	off             nothing, ever
 //
-// A difference merges: who came and went within it is not in it. What waits goes in the
-// order of its time as long as the budget lasts, and stays otherwise, so that the last
-// count that is told is right.
+// A difference merges: users who came and left within it are not in it. Waiting differences are sent in the
+// order of their times as long as the budget lasts, and wait otherwise, so the last
+// count that is sent is right.
 
 // Every is the time between two differences of a channel.
 const Every = 2 * time.Second
@@ -37,10 +37,10 @@ type News struct {
 	Count        int // of users in the channel now
 }
 
-// notices is what waits to be told.
+// notices are the differences that wait to be sent.
 type notices struct {
 	budget  float64 // messages a second
-	left    float64 // of the budget; less than nothing after a message to very many
+	left    float64 // of the budget; negative after a message to very many
 	filled  time.Duration
 	waiting map[parley.ChannelID]*difference
 	queue   []*difference // by due
@@ -53,13 +53,13 @@ type Counts struct {
 	Deferred int64 // arrivals and departures that the budget deferred
 }
 
-// difference is what a channel's streams don't know yet.
+// difference is what a channel's streams have not received yet.
 type difference struct {
 	channel parley.ChannelID
 	due     time.Duration
 	base    int                    // the count that they know
 	count   int                    // of users in the channel on all nodes, as far as it is known
-	names   map[parley.UserID]bool // who has come (true) or gone
+	names   map[parley.UserID]bool // users who came (true) or left
 	large   bool                   // names are not kept
 }
 

@@ -6,10 +6,10 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A user is visible on this node while something keeps them here that has not said that nobody looks at it. Only
-// WebSockets can say so. What a page reads by GET beside a hidden one does not make its user visible (lease.go).
+// A user is visible on this node while something that is not hidden keeps the user here. Only WebSockets can be
+// hidden. A GET by a page with a hidden WebSocket does not make its user visible (lease.go).
 
-// hiding is of a user with hidden connections, or who is not visible.
+// hiding belongs to a user with hidden connections, or one who is not visible.
 type hiding struct {
 	conns uint32 // hidden WebSockets
 	all   bool   // the user is here, and not visible
@@ -62,7 +62,7 @@ func (t *Tracker) hideLocked(user parley.UserID, h hiding) {
 	}
 }
 
-// lookLocked notes whether a user is visible now, after something that may have changed it.
+// lookLocked updates whether a user is visible now, after something that may have changed it.
 func (t *Tracker) lookLocked(u *onlineUser) {
 	h := t.hidden[u.id]
 	if all := !t.seesLocked(u, h); all != h.all {
@@ -95,7 +95,7 @@ func (t *Tracker) seesLocked(u *onlineUser, h hiding) bool {
 	return !t.leases[use{at, grace}].hidden
 }
 
-// status is how a user stands on this node.
+// status returns a user's status on this node.
 func (t *Tracker) status(user parley.UserID) parley.OnlineStatus {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,24 +9,24 @@ import (
 // Watcher receives users' arrivals and departures; any comparable value.
 type Watcher any
 
-// watches is who watches whom.
+// watches says which watchers watch which users.
 type watches struct {
 	watchers map[Watcher]*watch
 	of       map[parley.UserID]map[*watch]struct{}
-	queue    []*watch // with something to tell, in the order of the first change
+	queue    []*watch // with something to send, in the order of the first change
 }
 
-// watch is what one watcher is told.
+// watch is the state of one watcher.
 type watch struct {
 	watcher Watcher
 	users   map[parley.UserID]stands
 	changed map[parley.UserID]struct{}
-	held    bool // told nothing before it was told how things stand
+	held    bool // receives nothing before it has received the current status
 	queued  bool
 	ended   bool
 }
 
-// stands is how a watcher was told that a user stands.
+// stands is the status of a user that a watcher received last.
 type stands uint8
 
 const (

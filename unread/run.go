@@ -26,7 +26,7 @@ func (in *Inboxes) Run(ctx context.Context) {
 	}
 }
 
-// step does what is due. What the store does not answer now is done the next time.
+// step does what is due. It retries the next time what the store cannot answer now.
 func (in *Inboxes) step(ctx context.Context) {
 	for user, tell := range in.popUnlisted() {
 		channels, err := in.cfg.Channels(ctx, user)
@@ -65,8 +65,8 @@ func (in *Inboxes) step(ctx context.Context) {
 	}
 }
 
-// count counts how some of a user's channels stand; tell: and tells what has changed. The error is
-// that of Count.
+// count counts some of a user's channels and, with tell, sends the counts that have changed. The
+// error is that of Count.
 func (in *Inboxes) count(ctx context.Context, user parley.UserID, channels []parley.ChannelID, tell bool) error {
 	if len(channels) == 0 {
 		return nil

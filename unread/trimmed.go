@@ -8,13 +8,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// boundsBudget is how many channels are asked at a time whether their history has become
-// shorter.
+// boundsBudget is how many channels are checked at a time for a trimmed history.
 const boundsBudget = 250
 
-// checkTrimmed has the counts of channels corrected whose messages retention has removed:
-// nothing else tells of that, on whatever node it happened. It looks at some channels each
-// time, in turn.
+// checkTrimmed corrects the counts of channels whose messages retention has removed: nothing
+// else reports that, on any node. It checks some channels each time, in turn.
 func (in *Inboxes) checkTrimmed(ctx context.Context) {
 	channels := in.someReaders(boundsBudget)
 	if len(channels) == 0 {
@@ -35,7 +33,7 @@ func (in *Inboxes) checkTrimmed(ctx context.Context) {
 	}
 }
 
-// someReaders returns the next channels in turn of those whose readers are told of them.
+// someReaders returns the next channels, in turn, that have readers.
 func (in *Inboxes) someReaders(most int) []parley.ChannelID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -48,8 +46,8 @@ func (in *Inboxes) someReaders(most int) []parley.ChannelID {
 	return some
 }
 
-// begins says where a channel begins now, and returns its readers if they were counted when
-// it began before that.
+// begins notes where a channel begins now, and returns its readers if they were counted when it
+// began earlier.
 func (in *Inboxes) begins(channel parley.ChannelID, first int64) []parley.UserID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -61,8 +59,8 @@ func (in *Inboxes) begins(channel parley.ChannelID, first int64) []parley.UserID
 	return slices.Collect(maps.Keys(r.users))
 }
 
-// countedFromLocked takes in where a channel began when one of its readers was counted. A count
-// that is older than what is known of the channel is made again.
+// countedFromLocked notes where a channel began when one of its readers was counted. A count
+// that is older than what is known of the channel is computed again.
 func (in *Inboxes) countedFromLocked(user parley.UserID, channel parley.ChannelID, first int64) {
 	switch r := in.readers[channel]; {
 	case r == nil:

@@ -38,10 +38,10 @@ type Config struct {
 // Inboxes count for the users of this node's connections.
 //
 //	a message ──▶ the channel is marked ──▶ 4 times a second: its readers' places are
-//	marked ──▶ as many as the budget allows are counted again, and told if they changed
+//	marked ──▶ as many as the budget allows are counted again, and sent if they changed
 //
-// So a message costs nothing per reader when it is sent, and a flood in a large channel
-// is told as often as there is time for.
+// So a message costs nothing per reader when it is sent, and during a flood in a large channel
+// counts are sent as often as there is time for.
 type Inboxes struct {
 	cfg  Config
 	some atomic.Bool // there are users; otherwise a message costs nothing here
@@ -49,25 +49,25 @@ type Inboxes struct {
 	mu       sync.Mutex
 	users    map[parley.UserID]*inbox
 	readers  map[parley.ChannelID]*readers
-	turn     []parley.ChannelID             // of readers, those whose beginning is still to be looked at
+	turn     []parley.ChannelID             // of readers, those whose beginning must still be checked
 	channels map[parley.ChannelID]struct{}  // marked
 	places   map[place]struct{}             // marked
-	unlisted map[parley.UserID]bool         // their channels are to be listed; true: and changes told
-	pointed  map[parley.ChannelID]time.Time // when those that are not counted were told last
+	unlisted map[parley.UserID]bool         // their channels must be listed; true: and changes sent
+	pointed  map[parley.ChannelID]time.Time // when the members of channels that are not counted were notified last
 }
 
-// readers are the users who are told of a channel.
+// readers are the users who receive the counts of a channel.
 type readers struct {
 	users map[parley.UserID]struct{}
 	first int64 // a user who was counted when the channel began before it is marked; 0: nobody was counted
 }
 
-// inbox is what one user was told.
+// inbox is what one user has received.
 type inbox struct {
 	connections int
-	counts      map[parley.ChannelID]count // what the user was told, or would have been
+	counts      map[parley.ChannelID]count // what the user has received, or would have
 	total       int64                      // of all
-	stale       map[parley.ChannelID]bool  // pointed channels that have grown: to be counted with the next total
+	stale       map[parley.ChannelID]bool  // pointed channels that have grown: must be counted with the next total
 }
 
 type count struct {
@@ -204,7 +204,7 @@ func (in *Inboxes) removeLocked(user parley.UserID, u *inbox, channel parley.Cha
 	in.forgetLocked(user, channel)
 }
 
-// listed takes in which channels a user is a member of, and returns those to be counted.
+// listed notes the channels that a user is a member of, and returns those that must be counted.
 func (in *Inboxes) listed(user parley.UserID, channels []parley.ChannelID, tell bool) []parley.ChannelID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -233,7 +233,7 @@ func (in *Inboxes) listed(user parley.UserID, channels []parley.ChannelID, tell 
 	return nil
 }
 
-// popUnlisted takes the users whose channels are to be listed.
+// popUnlisted returns the users whose channels must be listed.
 func (in *Inboxes) popUnlisted() map[parley.UserID]bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -251,8 +251,8 @@ func (in *Inboxes) putUnlisted(user parley.UserID, tell bool) {
 	}
 }
 
-// popPointed takes the marked channels whose members are only told that there is more, each
-// at most once a second.
+// popPointed returns the marked channels whose members are notified only that there is more,
+// each at most once a second.
 func (in *Inboxes) popPointed(now time.Time) map[parley.ChannelID][]parley.UserID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -278,7 +278,7 @@ func (in *Inboxes) popPointed(now time.Time) map[parley.ChannelID][]parley.UserI
 	return all
 }
 
-// uncounted notes that the counts of a channel have changed and are not told.
+// uncounted notes that the counts of a channel have changed and are not sent.
 func (in *Inboxes) uncounted(channel parley.ChannelID, users []parley.UserID) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -292,7 +292,7 @@ func (in *Inboxes) uncounted(channel parley.ChannelID, users []parley.UserID) {
 	}
 }
 
-// popStale takes the channels that must be counted again before a user's total is right.
+// popStale returns the channels that must be counted again before a user's total is right.
 func (in *Inboxes) popStale(user parley.UserID) (channels []parley.ChannelID) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -303,7 +303,7 @@ func (in *Inboxes) popStale(user parley.UserID) (channels []parley.ChannelID) {
 	return channels
 }
 
-// popPlaces marks the places of marked channels and takes as many as the budget allows.
+// popPlaces marks the places of marked channels and returns as many as the budget allows.
 func (in *Inboxes) popPlaces() map[parley.UserID][]parley.ChannelID {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -329,7 +329,7 @@ func (in *Inboxes) popPlaces() map[parley.UserID][]parley.ChannelID {
 	return all
 }
 
-// counted takes new counts in, and says of which the user must be told, and the total.
+// counted records new counts, and returns those that must be sent, and the total.
 func (in *Inboxes) counted(user parley.UserID, all []parley.Count, tell bool) (changed []*parley.Count, total int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

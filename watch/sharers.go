@@ -12,11 +12,11 @@ import (
 // Shares reports whether a stream's user shares a channel with another user. It may block.
 type Shares func(ctx context.Context, user parley.UserID) (bool, error)
 
-// sharers are the streams that watch users and may know only of those with whom they share
+// sharers are the streams that watch users and may see only those with whom they share
 // a channel. Each remembers the answers; a membership that begins or ends makes it forget
-// what that may have changed, and it asks again before it tells of them.
+// the affected answers, and it asks again before it sends their status.
 //
-//	Watch: asked ──▶ known ──a membership ended, begun──▶ forgotten ──to be told of──▶ asked again
+//	Watch: asked ──▶ known ──a membership began or ended──▶ forgotten ──status to send──▶ asked again
 type sharers struct {
 	mu sync.Mutex
 	of map[Stream]*sharer
@@ -64,8 +64,8 @@ func (ss *sharers) removeLocked(stream Stream) {
 	}
 }
 
-// forget notes that a user's memberships have changed. watching are the streams that watch
-// the user. It returns of whom each may now be told.
+// forget notes that a user's memberships have changed. watching are the streams that watch the
+// user. It returns the users whom each stream may now see.
 func (ss *sharers) forget(user parley.UserID, joined bool, watching []presence.Watcher) map[Stream][]parley.UserID {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -96,7 +96,7 @@ func (ss *sharers) forget(user parley.UserID, joined bool, watching []presence.W
 // errChanged: memberships changed while they were read.
 var errChanged = errors.New("memberships have changed")
 
-// mayKnow returns those of the users of whom a stream may be told.
+// mayKnow returns the users whom a stream may see.
 func (ss *sharers) mayKnow(ctx context.Context, stream Stream, users []parley.UserID) (may []parley.UserID, err error) {
 	ss.mu.Lock()
 	one := ss.of[stream]

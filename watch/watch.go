@@ -26,8 +26,8 @@ func TooMany() error {
 	}
 }
 
-// mostWaiting is how many bytes of a stream's own may wait before it is told no more of
-// whom it watches; later it is told how they are then.
+// mostWaiting is how many bytes of a stream's own may wait before it receives no further
+// status; it receives the current one later.
 const mostWaiting = 32 << 10
 
 // Stream is the receiver: a hub.Session. It is comparable.
@@ -104,7 +104,7 @@ func (s *Streams) Changed(user parley.UserID) {
 	}
 }
 
-// tell tells a stream how users stand, those of whom it may know and has not been told so.
+// tell sends a stream the status of the users whom it may see, unless it has received the same.
 func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID) error {
 	users, err := s.sharers.mayKnow(ctx, stream, users)
 	if err != nil || len(users) == 0 {
@@ -126,7 +126,7 @@ func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID
 	return nil
 }
 
-// every is how often streams are told of changes.
+// every is how often changes are sent to streams.
 const every = 100 * time.Millisecond
 
 // Run sends changes to streams until ctx ends.
@@ -143,8 +143,8 @@ func (s *Streams) Run(ctx context.Context) {
 	}
 }
 
-// tellAll tells the streams that can be told now. One that does not read, or whose users the
-// store does not know now, is told later.
+// tellAll sends changes to the streams that can receive them now. A stream that does not read,
+// or whose users the store cannot report now, receives them later.
 func (s *Streams) tellAll(ctx context.Context) {
 	var later []func()
 	for {

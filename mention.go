@@ -11,7 +11,8 @@ import (
 // Everybody is the user that @channel mentions. No user has this name.
 const Everybody UserID = "channel"
 
-// maxMentions users of one message are told; more is a broadcast, not a mention.
+// maxMentions is how many users of one message are notified; more is a broadcast, not a
+// mention.
 const maxMentions = 100
 
 // Mentions returns the users whom a message mentions, each once: by @user as a separate word in
@@ -38,9 +39,9 @@ func (m *Message) Mentions() (users []UserID) {
 	return users
 }
 
-// mentioned calls add with each name that stands after an @ in a text, in one pass, until
-// add returns false. What comes before the @ is the beginning, a space, an opening bracket or
-// a quote. What comes after the name is not a letter. An address ends at a space.
+// mentioned calls add with each name after an @ in a text, in one pass, until add returns
+// false. Before the @ is the beginning, a space, an opening bracket or a quote. After the name
+// is not a letter. An address ends at a space.
 func mentioned(text string, add func(name string) bool) bool {
 	at := strings.IndexByte(text, '@')
 	if at < 0 {
@@ -84,7 +85,7 @@ func foldedSuffix(s, word string) bool {
 	return len(s) >= len(word) && strings.EqualFold(s[len(s)-len(word):], word)
 }
 
-// inWord reports whether a word goes on with a rune.
+// inWord reports whether a word continues with a rune.
 func inWord(c rune) bool {
 	return unicode.In(c, unicode.L, unicode.N, unicode.M) || c == utf8.RuneError
 }

@@ -134,14 +134,14 @@ var roleRights = map[parley.Role]Right{
 	parley.RoleReader: Read | Presence,
 }
 
-// Rights tells what a caller may do in a channel of a kind, in which the caller has a role.
+// Rights returns what a caller may do in a channel of a kind, in which the caller has a role.
 //
-//	              credentials list channels      they don't
+//	              credentials list channels      they do not
 //	public        what the list gives            what the role gives
 //	members-only  that and what the role gives   what the role gives
 //
-// An owner or admin administers in any case, a reader never writes, also after leaving, and a
-// banned user does nothing. @alice is alice's and the back ends'. In development a members-only channel
+// An owner or admin administers in any case, a reader never writes, even after leaving, and a
+// banned user may do nothing. @alice is alice's and the back ends'. In development a members-only channel
 // gives those who are not members only the right to administer.
 func Rights(c Caller, channel parley.ChannelID, kind parley.ChannelKind, role parley.Role) Right {
 	cred := c.As

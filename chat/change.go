@@ -48,14 +48,14 @@ func (s *Service) Change(ctx context.Context, c access.Caller, channel parley.Ch
 	return m, !r.Unchanged, nil
 }
 
-// shows reports whether an answer may show a caller more of a message than its receipt.
+// shows reports whether a response may show a caller more of a message than its receipt.
 func (s *Service) shows(ctx context.Context, c access.Caller, channel parley.ChannelID) bool {
 	return s.Authorize(ctx, c, access.Read, channel) == nil
 }
 
-// mayChange refuses who is neither the author of a message nor an administrator. An
-// author never changes, so nothing can happen between this and the change. What is not there
-// is told to those who could have seen it.
+// mayChange refuses a caller who is neither the author of a message nor an administrator. An
+// author never changes, so nothing can happen between this and the change. Only callers who
+// could have seen the message learn that it does not exist.
 func (s *Service) mayChange(ctx context.Context, c access.Caller, channel parley.ChannelID, id int64) error {
 	run, err := s.store.Read(ctx, channel, parley.Cursor{ID: id - 1}, 1)
 	if err != nil && !errors.Is(err, parley.ErrTrimmed) {

@@ -137,7 +137,7 @@ func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.allowSend(c, channel); err != nil {
 		return err
 	}
-	var members []parley.UserID // to be told; there may be a hundred thousand
+	var members []parley.UserID // who must be notified; there may be a hundred thousand
 	for after := parley.UserID(""); ; {
 		ms, next, err := s.store.Members(ctx, channel, after, 1000)
 		if err != nil {
@@ -198,7 +198,7 @@ func (s *Service) Public(ctx context.Context, c access.Caller, after parley.Chan
 	}
 }
 
-// visible reports whether a channel is public, and a caller not kept out of it.
+// visible reports whether a channel is public, and the caller not excluded from it.
 func (s *Service) visible(ctx context.Context, c access.Caller, channel parley.ChannelID) (bool, error) {
 	if _, own := channel.Owner(); own || channel.Internal() {
 		return false, nil

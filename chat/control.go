@@ -33,31 +33,31 @@ const (
 // rightsChange says whose rights become fewer. An empty field means all. A change is announced
 // before it is made, and the rightsChange is closed after it:
 //
-//	rightsChange ──▶ the change ──▶ rightsChange with Done ──▶ every node asks again
-//	   └──▶ open: every node asks again with each tick, until Done or for orderTime
+//	rightsChange ──▶ the change ──▶ rightsChange with Done ──▶ every node rechecks rights
+//	   └──▶ open: every node rechecks with each tick, until Done or for orderTime
 //
 // So the change and its announcement need not be one step in a store: whatever happens
-// between them, no node serves for longer than a tick what the store no longer allows.
+// between them, no node serves what the store no longer allows for longer than a tick.
 type rightsChange struct {
 	Channel parley.ChannelID `json:"channel,omitempty"`
 	User    parley.UserID    `json:"user,omitempty"`
-	Done    int64            `json:"done,omitempty"` // the id of the order that it closes
+	Done    int64            `json:"done,omitempty"` // the id of the rights change that it closes
 }
 
-// control follows the orders of all nodes.
+// control follows the rights changes of all nodes.
 type control struct {
 	log  parley.Log
 	feed *feed.Feed
 	kick chan struct{} // holds a token if there is something new
 
-	asked chan chan error // to read the head at once, and say so
+	asked chan chan error // asks for a read of the head at once; the answer is its error
 
 	// owned by run
-	open   map[int64]openOrder // orders whose change may be under way
-	cursor parley.Cursor       // the last order that was followed
+	open   map[int64]openOrder // rights changes whose change may be in progress
+	cursor parley.Cursor       // the last rights change that was applied
 	known  bool                // the cursor is set
 
-	shared bool         // other nodes write orders too
+	shared bool         // other nodes write rights changes too
 	begin  time.Time    // with a monotonic reading, which readAt counts from
 	readAt atomic.Int64 // when the last reading up to the head began
 
@@ -117,12 +117,12 @@ func (s *Service) takeRights(ctx context.Context, o rightsChange, change func(co
 		return err
 	}
 	err = change(ctx)
-	s.obey(o) // also if the outcome is unknown
+	s.obey(o) // even if the outcome is unknown
 	if errors.Is(err, parley.ErrUnknown) {
-		return err // the order stays open: the change may come to be
+		return err // it stays open: the change may still be made
 	}
 	o.Done = id
-	// If this fails, every node goes on asking until the order is too old.
+	// If this fails, every node keeps rechecking until the rights change is too old.
 	_, _ = s.control.append(ctx, o)
 	return err
 }

@@ -102,9 +102,9 @@ func (s *Service) page(c access.Caller, b parley.Bounds, ms []parley.Message, er
 	return Page{ms, b}, nil
 }
 
-// run reads up to limit messages, in as many reads as it takes, of which none is large; no
-// more when it has so many bytes. The error is ErrTrimmed, beside what had been read, if
-// retention took away what follows.
+// run reads up to limit messages, in several reads, none of which is large, and stops at so
+// many bytes. The error is ErrTrimmed, together with the messages read before, if retention has
+// removed those that follow.
 func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
 	for bytes := 0; limit > 0 && bytes < most; {
 		run, err := s.store.Read(ctx, channel, parley.Cursor{ID: after}, limit)

@@ -29,8 +29,8 @@ func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley
 	return m.all, nil
 }
 
-// merge collects pages, and lets go at once of what will not be in the answer: what lies
-// behind that many messages, or bytes, only moves back when more come.
+// merge collects pages, and drops at once the messages that cannot be in the answer: the
+// position beyond so many messages, or bytes, only moves back when more arrive.
 type merge struct {
 	newest bool // the newest are wanted, not the oldest
 	limit  int  // messages

@@ -141,7 +141,7 @@ func (n *Namespace) fits(text *string, data *json.RawMessage) error {
 	return nil
 }
 
-// mayPublish reports whether who may write to a channel may also post there.
+// mayPublish reports whether a user who may write to a channel may also post there.
 func (n *Namespace) mayPublish(c access.Caller, channel parley.ChannelID, a facts) bool {
 	switch n.Publish {
 	case parley.RoleAdmin:

@@ -159,7 +159,7 @@ func (s *Service) Seen(ctx context.Context, c access.Caller, user parley.UserID)
 	return found[0], nil
 }
 
-// sightings are how users stand as clients read it: who is online is seen now.
+// sightings returns users' status as clients read it: an online user is seen now.
 func (s *Service) sightings(ctx context.Context, users ...parley.UserID) ([]parley.OnlineStatus, error) {
 	found, err := s.keeper.Seen(ctx, users...)
 	for i := range found {
@@ -180,7 +180,7 @@ func (s *Service) tellJoined(channel parley.ChannelID, user parley.UserID, name 
 	s.tellPresence(channel, "user-joined", wire.UserEvent(nil, "user-joined", channel, user, name), user)
 }
 
-// tellNews tells channels of users who came or have not come back, and of differences.
+// tellNews sends arrivals, departures and differences to their channels.
 func (s *Service) tellNews(ctx context.Context, now time.Time) {
 	for {
 		n, ok := s.presence.Next(now)
@@ -211,8 +211,8 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 	}
 }
 
-// tellMissed tells this node's streams who is in channels of which news of other nodes may have been lost,
-// until ctx ends.
+// tellMissed sends this node's streams the presence of channels for which events of other nodes may have
+// been lost, until ctx ends.
 func (s *Service) tellMissed(ctx context.Context) {
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
@@ -229,8 +229,8 @@ func (s *Service) tellMissed(ctx context.Context) {
 	}
 }
 
-// tellPresence tells a channel's streams who is here, but not those of the user whom it is
-// about.
+// tellPresence sends a presence event to a channel's streams, except to those of the user whom
+// it is about.
 func (s *Service) tellPresence(channel parley.ChannelID, name string, obj []byte, about parley.UserID) {
 	s.presence.ChargeBudget(s.feed.Event(channel, parley.Event{Name: name, Object: obj, Skip: string(about), Presence: true}))
 }

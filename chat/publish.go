@@ -193,7 +193,7 @@ func (s *Service) Typing(ctx context.Context, c access.Caller, channel parley.Ch
 
 const typingEvery = 2 * time.Second
 
-// typing remembers who was told to be typing in the last two seconds.
+// typing remembers which users were reported as typing in the last two seconds.
 type typing struct {
 	mu   sync.Mutex
 	last map[typist]time.Time

@@ -47,9 +47,9 @@ func (s *Service) Unwatch(session *hub.Session) { s.watches.Unwatch(session) }
 // Watchers returns the number of streams that watch users.
 func (s *Service) Watchers() int { return s.presence.Watchers() }
 
-// shares reports whether a caller may know of a user: themself, one who is a member of a
-// channel that the caller is a member of, or where the caller's credentials let them see who
-// is there; and for a back end and in development everybody.
+// shares reports whether a caller may see a user's status: the caller, a member of a channel
+// that the caller is a member of, or a member where the caller's credentials allow seeing
+// presence; and for a back end and in development everybody.
 func (s *Service) shares(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
 	switch {
 	case c.KnowsAll(), c.User == user:
@@ -63,12 +63,12 @@ func (s *Service) shares(ctx context.Context, c access.Caller, user parley.UserI
 	return s.seesWhere(ctx, c, user)
 }
 
-// mostSeen is of how many of a user's channels it is asked whether a caller sees who is
-// there, as each may take reads of the store. The first is nearly always the answer.
+// mostSeen is for how many of a user's channels it is checked whether a caller may see their
+// presence, as each check may read the store. The first nearly always decides.
 const mostSeen = 20
 
 // seesWhere reports whether a caller's credentials name a channel that a user is a member of,
-// and where the caller may see who is there.
+// and where the caller may see presence.
 func (s *Service) seesWhere(ctx context.Context, c access.Caller, user parley.UserID) (bool, error) {
 	if c.As == nil || !c.As.Listed {
 		return false, nil

@@ -21,12 +21,12 @@ import (
 // other writes to the connections that were rung for.
 //
 //	event ──▶ readable, not blocked ─┐
-//	                                 ├──▶ serve: read, write, until neither goes on
+//	                                 ├──▶ serve: read and write until neither makes progress
 //	ring ───▶ dirty list ────────────┘
 //
-// Both serve under the connection's mu. Epoll is edge-triggered and told of a
-// descriptor once: a read that fills its buffer and a write that falls short are
-// remembered in the flags.
+// Both serve under the connection's mu. Epoll is edge-triggered and a descriptor is
+// registered once: the flags remember a read that filled its buffer and a write that
+// fell short.
 type loops struct {
 	each []*loop
 	next atomic.Uint32
@@ -267,7 +267,7 @@ func (l *loop) readLocked(c *Conn) bool {
 	return false
 }
 
-// receiveLocked gives the peer bytes. It returns false if it has to wait for work.
+// receiveLocked passes bytes to the peer. It returns false if it must wait for work.
 func (l *loop) receiveLocked(c *Conn, p []byte) bool {
 	if c.is(deaf | finished) {
 		return true
@@ -301,9 +301,8 @@ func (l *loop) elsewhere(c *Conn, work func()) {
 	})
 }
 
-// writeLocked writes what the peer has and reports whether there was anything. It is not
-// ok if the connection waits for a load or was closed; being blocked is no reason not
-// to read.
+// writeLocked writes the peer's output and reports whether there was any. It is not ok if the
+// connection waits for a load or was closed; being blocked does not prevent reading.
 func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 	for !c.is(blocked | finished) {
 		b, err := c.peer.Output()

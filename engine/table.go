@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// table holds the connections of an engine, each under a number, and a timing wheel
-// of when each is to be looked at: one list of them per slot of time. Adding, moving
-// and removing cost the same however many there are. A deadline is met at most two
-// slots late and never early, also by a wheel that stood still for a while; one beyond
-// the wheel's turn waits in its last slot.
+// table holds the connections of an engine, each under a number, and a timing wheel of their
+// deadlines: one list of connections per slot of time. Adding, moving and removing cost the
+// same however many there are. A deadline is met at most two slots late and never early, also
+// by a wheel that stood still for a while; a deadline beyond the wheel's turn waits in its last
+// slot.
 //
-// A list runs through the numbers next and previous of its connections, since a
-// quiet connection must cost as little as possible. 0 is not a number.
+// A list is linked through the numbers next and previous of its connections, since a quiet
+// connection must cost as little as possible. 0 is not a number.
 type table struct {
 	// fixed
 	grain time.Duration

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// mostAnnounced is how many bytes of entries travel with an announcement. Of more only the
-// head is told, and each node that wants them reads them once.
+// mostAnnounced is how many bytes of entries travel with an announcement. If there are more,
+// only the head is announced, and each node that needs the entries reads them once.
 const mostAnnounced = 256 << 10
 
 // tell announces to the other nodes what this node has appended.

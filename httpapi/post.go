@@ -142,10 +142,10 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, c access.Caller, limi
 	return b, nil
 }
 
-// wasteUnit is how much of a body that can't be used counts as a message.
+// wasteUnit is how many bytes of an unusable body count as a message.
 const wasteUnit = 128 << 10
 
-// wasted counts a body that can't be used, because of err, like messages: it cost as much.
+// wasted counts an unusable body, because of err, like messages: it cost as much.
 func (a *API) wasted(c access.Caller, size int, err error) error {
 	if late := a.chat.Waste(c, 1+size/wasteUnit); late != nil {
 		return late

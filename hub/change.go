@@ -45,7 +45,7 @@ func (p *pages) changed(channel parley.ChannelID, of int64, deleted bool) {
 	})
 }
 
-// forget drops those pages of a channel. Who reads in one of them reads it again.
+// forget drops those pages of a channel. Sessions that read in one of them read it again.
 func (p *pages) forget(channel parley.ChannelID, which func(*page) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,9 +57,9 @@ func (p *pages) forget(channel parley.ChannelID, which func(*page) bool) {
 	}
 }
 
-// hide takes a message that has changed, and all before it, out of the recent bytes,
-// with deleted also earlier changes of it: who has not seen them reads pages, where
-// messages are as they are now. It returns how many bytes left.
+// hide takes a message that has changed, and all before it, out of the recent bytes; with
+// deleted also earlier changes of it. Sessions that have not seen them read pages, where
+// messages are in their current state. It returns how many bytes were dropped.
 func (r *recent) hide(of int64, deleted bool) (dropped int) {
 	if r.kept == nil {
 		return 0

@@ -8,14 +8,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// The store may lose entries and begin a new epoch: ids continue from what survived, so an
-// id no longer says which message it is. Whatever this node knows of channels is then
-// forgotten, and every session is told by a reset:
+// The store may lose entries and begin a new epoch: ids continue from those that survived, so an
+// id no longer identifies a message. Everything that this node knows of channels is then
+// dropped, and every session receives a reset:
 //
 //	followed in epoch A ──Restart(B)──▶ pos = mustReset, rung ──Load: bounds of B──▶ reset sent, at B's head
 //
-// What is stored while channels are forgotten is not taken: the bounds that every session then
-// asks for tell of it.
+// Entries that are stored while channels are dropped are not taken: the bounds that every session then
+// reads include them.
 
 // mustReset is the position of a follow whose cursor is of another epoch. It is guarded by
 // the topic's mu, as every position is.

@@ -99,8 +99,8 @@ func (s *Session) popLocked() (f *follow) {
 	return f
 }
 
-// begin returns the session's turn with its own bytes, or with at set to who is next.
-// nil: there is nothing, and the bell may ring again.
+// begin returns the session's pending output with its own bytes, or with at set to the next
+// follow. nil: there is nothing, and the bell may ring again.
 func (s *Session) begin() (t *pendingOutput, own []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

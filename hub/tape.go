@@ -35,7 +35,7 @@ type slot struct {
 	id   int64   // of the entry, or of the message before the event
 	of   int64   // of a change: the message that it changed
 	skip *string // nil for an entry; for an event the identity whose sessions skip it, "" for none
-	who  bool    // an event that tells who is here, which blind followers skip
+	who  bool    // a presence event, which followers without that right skip
 }
 
 // tape is the bytes of one form.
@@ -160,8 +160,8 @@ func (r *recent) drop() (dropped int) {
 	return dropped
 }
 
-// cut is drop before a hole in the ids: it leaves out one position, so that also a
-// follower at the end has to find its place again, by its id.
+// cut is drop before a gap in the ids: it skips one position, so that even a follower at the
+// end must find its place again, by its id.
 func (r *recent) cut() (dropped int) {
 	dropped = r.drop()
 	r.base++
@@ -223,9 +223,9 @@ func (c *chunk) start(k int32) uint32 {
 	return c.ends[k-1]
 }
 
-// run returns the longest span at pos that lies in one chunk, has at most count
-// entries and limit bytes (but at least one slot), none that stop names, and either
-// messages or events alone. next is the position after it, last the id of its last slot.
+// run returns the longest span at pos that is in one chunk, has at most count entries and limit
+// bytes (but at least one slot), none that stop names, and either messages or events alone.
+// next is the position after it, last the id of its last slot.
 func (r *recent) run(f wire.Form, pos uint64, limit, count int, stop func(pos uint64, s slot) bool) (s span, next uint64, last int64) {
 	t := &r.tapes[f]
 	i := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].first > pos }) - 1

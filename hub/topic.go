@@ -7,24 +7,24 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// topic is a channel that somebody on this node follows. A node may have as many as
-// connections, so what a quiet one does not need is elsewhere: the bytes in kept, and
-// the hub comes with each call.
+// topic is a channel that a session of this node follows. A node may have as many as
+// connections, so what a quiet one does not need is elsewhere: the bytes are in kept, and the
+// hub is a parameter of each call.
 type topic struct {
 	channel parley.ChannelID // fixed
 
 	mu     sync.Mutex
 	head   int64 // the last id that was delivered here, or that the log named first
-	seen   int64 // a later head that the log named: what lies between is read from pages, or delivered soon
+	seen   int64 // a later head that the log named: entries in between are read from pages, or delivered soon
 	recent recent
 	first  *follow // of the followers, which are a list
 }
 
-// unknown is the head of a topic of which the log has named none yet.
+// unknown is the head of a topic for which the log has named none yet.
 const unknown = -1
 
-// follow is a session's place in one channel. It belongs to the session's owner but
-// for before and after, which the topic's mu guards, and queued, which the session's does.
+// follow is a session's place in one channel. It belongs to the session's owner except before
+// and after, which the topic's mu guards, and queued, which the session's does.
 type follow struct {
 	topic   *topic
 	session *Session
@@ -34,15 +34,15 @@ type follow struct {
 	before, after *follow // in the topic's list
 
 	begun          uint16 // the low bits of where the recent bytes ended when it began
-	early          bool   // it has not come to there: events up to it were before its time
-	pointer        bool   // it is told only that there is more
-	live           bool   // reads the recent bytes; else it has to find its place by id
-	presenceHidden bool   // it is not told who is here
+	early          bool   // it has not reached that position: events up to it are skipped
+	pointer        bool   // it receives only "more"
+	live           bool   // reads the recent bytes; else it must find its place by id
+	presenceHidden bool   // it does not see presence
 	left           bool   // unfollowed, though perhaps still queued
 	queued         bool   // it may have something for the session
 }
 
-// addLocked puts a follower in.
+// addLocked adds a follower.
 func (t *topic) addLocked(f *follow) {
 	f.topic, f.after = t, t.first
 	if t.first != nil {
@@ -191,8 +191,8 @@ func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (
 	return span{}, nil, false, false
 }
 
-// missed reports whether what stands at a position was told before the follower began. It
-// is asked of rising positions, which are near begun as long as it is early.
+// missed reports whether the slot at a position was added before the follower began. It is
+// called with rising positions, which are near begun as long as it is early.
 func (f *follow) missed(pos uint64) bool {
 	f.early = f.early && int16(uint16(pos)-f.begun) < 0
 	return f.early
@@ -212,8 +212,8 @@ func (t *topic) findLocked(f *follow, form wire.Form) bool {
 	return true
 }
 
-// attach puts a follower that knows its cursor among the recent bytes, so that it
-// misses no event from now on, and is told of none from before.
+// attach places a follower that knows its cursor among the recent bytes, so that it receives
+// every event from now on, and none from before.
 func (h *Hub) attach(f *follow, b parley.Bounds) {
 	t := f.topic
 	t.mu.Lock()

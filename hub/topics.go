@@ -62,8 +62,8 @@ func (s *topics) put(hash uint64, t *topic) {
 	s.slots[i] = t
 }
 
-// remove takes out a topic that is there. What lies behind it up to the next gap is
-// put in again, since its search may have gone past the slot.
+// remove removes a topic that is in the table. Topics behind it up to the next gap are inserted
+// again, since their search may have passed the slot.
 func (s *topics) remove(h *Hub, t *topic) {
 	i := s.home(h.hash(t.channel))
 	for s.slots[i] != t {

@@ -9,12 +9,12 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// most is how many are remembered of each kind. Beyond it, which takes a flood of names
-// or addresses, some who were too fast are forgotten.
+// most is how many names or addresses are remembered of each kind. Beyond it, which takes a
+// flood of them, some that were too fast are forgotten.
 const most = 1 << 17
 
-// rates is a table of token buckets. Of each bucket it keeps one number: when it will
-// be full again (the generic cell rate algorithm, ITU-T I.371). Who is full is not kept.
+// rates is a table of token buckets. For each bucket it keeps one number: when it will be full
+// again (the generic cell rate algorithm, ITU-T I.371). Full buckets are not kept.
 type rates[K comparable] struct {
 	// fixed after construction
 	each  int64 // nanoseconds until one token is back
@@ -22,7 +22,7 @@ type rates[K comparable] struct {
 
 	mu    sync.Mutex
 	full  map[K]int64 // when, in nanoseconds of the clock
-	sweep int         // at this size who is full is forgotten
+	sweep int         // at this size full buckets are removed
 }
 
 const leastSweep = 1024
@@ -72,7 +72,7 @@ func (r *rates[K]) addLocked(k K, full, now, n int64) {
 	}
 }
 
-// sweepLocked forgets who is full, and some others if there are too many.
+// sweepLocked removes full buckets, and some others if there are too many.
 func (r *rates[K]) sweepLocked(now int64) {
 	left := make(map[K]int64, min(len(r.full), leastSweep))
 	for k, full := range r.full {

@@ -63,7 +63,7 @@ func (p *Pusher) Broken() (n int) {
 	return n
 }
 
-// breaker keeps a provider that fails from being asked again and again.
+// breaker keeps a failing provider from being called again and again.
 type breaker struct {
 	mu    sync.Mutex
 	fails int // in a row
@@ -75,7 +75,8 @@ const (
 	breakMost  = time.Minute
 )
 
-// waits is how long the provider must not be asked; 0: now. Of those who may ask first, one does.
+// waits returns how long the provider must not be called; 0: now. Only one of those who may call
+// first does.
 func (b *breaker) waits(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A stream is admitted once, whatever its transport. What it then takes of its caller's limits,
-// and what others learn of the caller, is taken and given back here and nowhere else:
+// A stream is admitted once, whatever its transport. Its share of the caller's limits,
+// and the caller's presence, are acquired and released here and nowhere else:
 //
 //	admit(n channels) ──addChannel──▶ n+1 ──removeChannel──▶ n ──release──▶
 
@@ -80,7 +80,7 @@ func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID,
 	return s.FollowBlind
 }
 
-// open admits a WebSocket or event stream and tells it where it begins.
+// open admits a WebSocket or event stream and sends its welcome.
 func (t *Transports) open(r *http.Request, s *stream, req *Request) error {
 	starts, err := t.admit(r, s, req)
 	if err != nil {
@@ -98,7 +98,7 @@ func (t *Transports) open(r *http.Request, s *stream, req *Request) error {
 	return nil
 }
 
-// welcome tells a stream where it stands in one channel.
+// welcome tells a stream its position in one channel.
 func (s *stream) welcome(start hub.Start, key string) {
 	form := s.session.Form()
 	obj := wire.Welcome(nil, start.Bounds, start.Cursor, start.Resumed, key)

@@ -85,7 +85,7 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	p.who = p.t.keep(c)
 	p.set(stale)
 	if as := c.As; as == nil || before == nil || !as.Expires.Equal(before.Expires) || !as.Issued.Equal(before.Issued) {
-		p.clear(warned) // else it is the token of which it was told
+		p.clear(warned) // else it is the token that the warning was about
 	}
 	now := p.t.engine.Now()
 	p.soon(p.who.untilLook(now), func() { expire(p, p.t.engine.Now()) })

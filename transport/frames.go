@@ -35,8 +35,8 @@ func (p *wsPeer) object(payload []byte) {
 	}
 }
 
-// refuse tells why a frame was not served. What can't be served counts like a message: it
-// cost as much.
+// refuse answers a frame that was not served with an error. It counts like a message, because
+// it cost as much.
 func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 	e := parley.AsError(err)
 	if e.Code != parley.CodeRateLimited {
@@ -185,7 +185,7 @@ func (p *wsPeer) sayLater(ctx context.Context, f *wire.Frame, caller access.Call
 	p.later(f, channel, func() error { return p.say(ctx, f, caller, channel, d, why) })
 }
 
-// say handles what needs the right to write. A draft that can't be stored, because of
+// say handles frames that need the right to write. A draft that cannot be stored, because of
 // why, may be a repeat.
 func (p *wsPeer) say(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID, d parley.Draft, why error) error {
 	if why != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// negotiate chooses the form in which a WebSocket's client reads, and tells it so in
-// the header of the answer. MessagePack wins over compression: who asks for both gets
-// it alone, since it is compact already and so has one form.
+// negotiate chooses the form in which a WebSocket's client reads, and states it in the response
+// header. MessagePack takes precedence over compression: a client that offers both gets it
+// alone, since it is already compact and so has one form.
 func (t *Transports) negotiate(offer, answer http.Header) wire.Form {
 	if offers(offer, msgpackProtocol) {
 		answer.Set("Sec-WebSocket-Protocol", msgpackProtocol)

@@ -29,7 +29,7 @@ func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 	}
 }
 
-// stays marks a connection that can't be given back to net/http.
+// stays marks a connection that cannot be given back to net/http.
 type stays struct{}
 
 // ConnState is for the same server.

@@ -227,7 +227,7 @@ func (p *pollPeer) Output() ([]byte, error) {
 	return p.head.before(body), nil
 }
 
-// problem is the answer to a poll that can't be served any more.
+// problem is the response to a poll that can no longer be served.
 func (p *pollPeer) problem(e *parley.Error) []byte {
 	h := p.head.header.Clone()
 	if p.ended == drained {

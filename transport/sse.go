@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// retryField is how long a browser waits before it comes back, in milliseconds. It
-// never stands in a block alone.
+// retryField is how long a browser waits before it reconnects, in milliseconds. It is never in
+// a block of its own.
 const retryField = "retry: 2000\n"
 
 // SSE serves a stream of server-sent events (WHATWG HTML, section 9.2). An error is

@@ -71,7 +71,7 @@ type FrameReader struct {
 	kept *kept
 }
 
-// kept is what a reader stands in the middle of.
+// kept is the state of a reader in the middle of a frame or message.
 //
 //	[message: the payload of the fragments that arrived][partial: the unparsed start of a frame]
 type kept struct {

@@ -57,8 +57,8 @@ func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 	return err
 }
 
-// reads are the fields that a frame of a type has beside type, channel, user and key.
-// Others are ignored, whatever is in them.
+// reads are the fields that a frame of a type has besides type, channel, user and key. All
+// others are ignored, whatever they contain.
 var reads = map[string]string{
 	"": "text data thread", "message": "text data thread", "event": "event data", "read": "id",
 	"history": "before after limit epoch", "subscribe": "after epoch", "watch": "users", "visibility": "state", "auth": "token",
@@ -133,7 +133,7 @@ func (p *Post) Draft() (parley.Draft, error) {
 	return draft(text, data, err, p.Thread, p.Key)
 }
 
-// draft checks what it is given; noData is why there is no data, if there should be.
+// draft checks its arguments; noData is the reason why there is no data, if there should be.
 func draft(text string, data json.RawMessage, noData error, thread Number, key string) (parley.Draft, error) {
 	switch {
 	case len(key) > parley.MaxKey:

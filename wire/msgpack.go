@@ -17,12 +17,12 @@ import (
 )
 
 // MessagePack carries the same objects as JSON. Inside, an object is always JSON; it
-// is translated where it leaves and enters. What JSON has no word for are raw bytes:
+// is translated where it leaves and enters. JSON has no representation of raw bytes:
 //
 //	MessagePack   bin 01 02 03
 //	in an object  "a": "AQID"     base64 (RFC 4648, section 4) after one space
 //
-// JSON from clients is made compact, so the space stands nowhere else (Object). A
+// JSON from clients is compacted, so the space occurs nowhere else (Object). A
 // JSON reader sees a string, a MessagePack reader the bytes.
 
 // AppendMsgpack appends a compact JSON value as MessagePack: whole numbers as
@@ -173,8 +173,8 @@ func badMsgpack(detail, hint string) error {
 	return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
 }
 
-// addressMsgpack reads the key and the channel of an object that can't be used, as far
-// as it is MessagePack: its error is told with them, as with JSON.
+// addressMsgpack reads the key and the channel of an object that cannot be used, as far as it
+// is MessagePack: its error is reported with them, as with JSON.
 func addressMsgpack(src []byte, f *Frame) {
 	fields, src, err := msgp.ReadMapHeaderBytes(src)
 	for ; err == nil && fields > 0; fields-- {

@@ -9,17 +9,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fence is the file system of one opening of the store. Pebble ends the process, or stands still
-// for good, when it can't write its journals (the write-ahead log and the manifest), and what a
-// failed sync has left on the disk nobody knows. So with the first failure of a journal the
-// fence goes down, for good:
+// fence is the file system of one opening of the store. Pebble ends the process, or hangs
+// permanently, when it cannot write its journals (the write-ahead log and the manifest), and what a
+// failed sync has left on the disk is unknown. So with the first failure of a journal the
+// fence goes down permanently:
 //
 //	up ──a journal fails──▶ down: journals stay as they are, though Pebble believes that they are
 //	                              written, and no file is removed
 //
-// Before Pebble hears of the failed call, fell is told, and the log takes nothing that Pebble
-// says for durable. Tables that are written meanwhile stand in no manifest, and are removed by the
-// next opening. So that one finds what the disk had at the failure; until then Pebble can be read,
+// fell is called before Pebble learns of the failed call; from then on the log considers nothing that Pebble
+// reports as durable. Tables that are written later are in no manifest, and the next opening removes
+// them. So the next opening finds what the disk had at the failure; until then Pebble can be read,
 // and closed.
 type fence struct {
 	vfs.FS

@@ -10,15 +10,15 @@ import (
 	"github.com/parley-server/parley/internal/lastseen"
 )
 
-// roll is who is where, as the operations in the stream say. It is pure: the same operations in the same order, each with
-// the store's time of it, make the same roll on every node.
+// roll says which users are where, computed from the operations in the stream. It is pure: the same operations in the
+// same order, each with the store's time, make the same roll on every node.
 type roll struct {
 	now   parley.Timestamp // of the last operation; it never goes back
 	nodes map[string]*lease
-	rooms map[parley.ChannelID]*room // "": those who are online
-	ended []parley.Gone              // what nobody has reaped
-	spent []spent                    // what nobody needs once that was reaped
-	parts map[string]part            // by author, of what is not complete
+	rooms map[parley.ChannelID]*room // "": users who are online
+	ended []parley.Gone              // not reaped yet
+	spent []spent                    // not needed once that was reaped
+	parts map[string]part            // by author, of incomplete operations
 	seen  lastseen.Memory
 }
 
@@ -238,7 +238,7 @@ func (r *roll) online(user parley.UserID, at parley.Timestamp) parley.OnlineStat
 	return is
 }
 
-// here says who is in a channel at a moment.
+// here reports who is in a channel at a time.
 func (r *roll) here(channel parley.ChannelID, limit int, at parley.Timestamp) (o parley.Occupancy) {
 	in := r.rooms[channel]
 	if in == nil {

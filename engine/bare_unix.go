@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bare is a socket without what a net.TCPConn keeps of it, its two addresses above all.
-// It stays in Go's poller: closing it wakes who waits to read or write.
+// bare is a socket without the state of a net.TCPConn, mainly its two addresses. It stays in
+// Go's poller: closing it wakes its readers and writers.
 type bare struct{ *os.File }
 
-// strip makes a bare socket of a connection, which is closed; but not when there is no
-// descriptor left.
+// strip converts a connection to a bare socket and closes the connection; it does neither when
+// no descriptor is left.
 func strip(tcp *net.TCPConn) (b bare, ok bool) {
 	fd := duplicate(tcp)
 	if fd < 0 {
@@ -26,8 +26,8 @@ func strip(tcp *net.TCPConn) (b bare, ok bool) {
 	return bare{os.NewFile(uintptr(fd), "")}, true
 }
 
-// duplicate returns a second descriptor of a socket, of which Go's poller knows
-// nothing; -1 if there is none left.
+// duplicate returns a second descriptor of a socket, which is not in Go's poller; -1 if none is
+// left.
 func duplicate(tcp *net.TCPConn) int {
 	fd := -1
 	control(tcp, func(old int) { fd, _ = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0) })
@@ -46,8 +46,7 @@ var bareReader = reader{
 	func(b io.Closer) error { return b.(bare).await() },
 }
 
-// await waits for bytes or the end on a stack that need not grow, and has nothing
-// allocated meanwhile.
+// await waits for bytes or the end on a stack that need not grow, and allocates nothing.
 func (b bare) await() error {
 	raw, err := b.SyscallConn()
 	if err != nil {
@@ -63,7 +62,7 @@ func ready(fd uintptr) bool {
 	return n != 0 || err != nil
 }
 
-// read reads what there is.
+// read reads what is available.
 func (b bare) read(take func([]byte)) error {
 	raw, err := b.SyscallConn()
 	if err != nil {
@@ -93,7 +92,7 @@ func (b bare) read(take func([]byte)) error {
 	return nil
 }
 
-// control does something with the descriptor of a connection, or of what it wraps.
+// control calls a function with the descriptor of a connection, or of the one that it wraps.
 func control(socket any, do func(fd int)) {
 	if nc, ok := socket.(net.Conn); ok {
 		socket = netConn(nc)

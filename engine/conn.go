@@ -32,8 +32,8 @@ const (
 	working  flags = 1 << iota // its work or load runs elsewhere: the peer must not be called
 	rung                       // something happened in the meantime
 	readable                   // bytes may wait in the socket
-	full                       // the peer takes no more bytes
-	blocked                    // the socket takes no more bytes
+	full                       // the peer accepts no more bytes
+	blocked                    // the socket accepts no more bytes
 	finished                   // the last byte was written; the client must close
 	gone                       // Gone was called
 	hungUp                     // the client has closed its side
@@ -84,7 +84,7 @@ func (c *Conn) Ring() {
 // tick calls the peer's Tick and puts the connection back on the wheel.
 func (e *Engine) tick(c *Conn, now time.Time) {
 	if !c.mu.TryLock() {
-		e.table.put(c, 0) // it is at work, so it is not silent
+		e.table.put(c, 0) // it is busy, so it is not silent
 		return
 	}
 	defer c.mu.Unlock()
@@ -143,8 +143,8 @@ func (e *Engine) visitLocked(c *Conn, f func(Peer) bool) {
 	}
 }
 
-// visits are those of peers that were at work. They come when the work is done, before anything
-// else is asked of the peer.
+// visits wait for peers that are at work. They run when the work is done, before any other call
+// of the peer.
 type visits struct {
 	mu sync.Mutex
 	of map[*Conn][]func(Peer) bool
@@ -192,7 +192,7 @@ func (e *Engine) abortLocked(c *Conn) {
 	}
 }
 
-// forget takes a connection that is gone out of everything.
+// forget removes a connection that is gone from the engine.
 func (e *Engine) forget(c *Conn) {
 	e.table.remove(c)
 	e.open.Add(-1)

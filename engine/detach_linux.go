@@ -96,8 +96,8 @@ func (c *Detacher) Write(p []byte) (int, error) {
 	return c.write(p)
 }
 
-// write writes all. Only if the client is slow it takes a deadline, which moves with each
-// byte that the client takes.
+// write writes everything. Only if the client is slow it sets a deadline, which moves with each
+// byte that the client accepts.
 func (c *Detacher) write(p []byte) (all int, err error) {
 	waits := false
 	for all < len(p) && err == nil {
@@ -136,7 +136,7 @@ func (c *Detacher) write(p []byte) (all int, err error) {
 	return all, err
 }
 
-// reason is what a net.OpError wraps.
+// reason returns the error that a net.OpError wraps.
 func reason(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -164,7 +164,7 @@ func (c *Detacher) SetDeadline(t time.Time) error {
 
 var headEnd = []byte("\r\n\r\n")
 
-// readOnce reads what is there. It excludes Detach, so that no byte is read and lost.
+// readOnce reads what is available. It excludes Detach, so that no byte is read and lost.
 func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,7 +220,7 @@ func (c *Detacher) Detach() (net.Conn, bool) {
 	if fd < 0 {
 		return nil, false
 	}
-	_ = c.TCPConn.Close() // waits for its reader, which may want mu
+	_ = c.TCPConn.Close() // waits for its reader, which may need mu
 	return &loose{fd: fd}, true
 }
 
@@ -244,9 +244,8 @@ type loose struct {
 
 func (l *loose) Close() error { return unix.Close(l.fd) }
 
-// lendingReader reads what TLS makes of a Detacher's bytes. TLS needs a buffer to read
-// into, which it is lent only when there is something; a record of which the rest has
-// not arrived yet it keeps itself.
+// lendingReader reads the bytes that TLS decrypts from a Detacher. TLS needs a buffer to read
+// into, and has one only while bytes are available; it keeps an incomplete record itself.
 func lendingReader(nc net.Conn) *reader {
 	l, ok := netConn(nc).(*Detacher)
 	if !ok {
@@ -277,7 +276,7 @@ func readOnce(nc net.Conn, take func([]byte)) error {
 	return err
 }
 
-// unwrap returns what a Detacher that stays one for net/http wraps.
+// unwrap returns the connection inside a Detacher that stays one for net/http.
 func unwrap(nc net.Conn) net.Conn {
 	if l, ok := nc.(*Detacher); ok {
 		return l.TCPConn

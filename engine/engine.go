@@ -123,8 +123,8 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	}
 }
 
-// enter takes one connection more, unless the engine is closed. c.mu is held, so that
-// it is complete for everybody who finds it in the table.
+// enter adds a connection, unless the engine is closed. c.mu is held, so that it is complete
+// for everyone who finds it in the table.
 func (e *Engine) enter(c *Conn, first time.Duration) bool {
 	if !e.table.add(c, first) {
 		return false

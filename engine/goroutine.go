@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// goroutine is what a connection has that is not parked: a goroutine reads while there
-// is something to read, another writes while there is something to write. Where nothing
-// else can tell that there is something, a third one waits for it.
+// goroutine is the state of a connection that is not parked: one goroutine reads while there
+// is something to read, another writes while there is something to write. Where no
+// loop can watch the socket, a third one waits for bytes.
 //
 //	        ┌──────── nothing more ────────┐
 //	        ▼                              │
@@ -24,9 +24,9 @@ type goroutine struct {
 
 	reading atomic.Int32  // as Conn.dirty: busy while a goroutine reads or waits
 	room    chan struct{} // guarded by the connection's mu: closed when the peer may have room again; nil if nobody waits
-	blocked atomic.Bool   // a write is under way
+	blocked atomic.Bool   // a write is in progress
 	dead    atomic.Bool   // the connection was closed; Gone follows
-	pieces  atomic.Uint32 // of a held stream: how many were written, as nobody else knows what its client takes
+	pieces  atomic.Uint32 // of a held stream: how many were written, the only measure of what its client reads
 }
 
 // goPark serves a socket with goroutines.
@@ -45,7 +45,7 @@ func (e *Engine) goStart(c *Conn, g *goroutine) {
 	go g.flush(c)
 }
 
-// makeRoom lets a reader go on that waits for the peer to have room.
+// makeRoom wakes a reader that waits for the peer to have room.
 func (g *goroutine) makeRoom(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (g *goroutine) makeRoom(c *Conn) {
 	}
 }
 
-// awaitRoomLocked waits for that; c.mu is released while it waits.
+// awaitRoomLocked waits for makeRoom; c.mu is released while it waits.
 func (g *goroutine) awaitRoomLocked(c *Conn) {
 	if g.room == nil {
 		g.room = make(chan struct{})
@@ -76,7 +76,7 @@ func (g *goroutine) hold(ctx context.Context, c *Conn) {
 	<-g.done
 }
 
-// abort closes the connection; its goroutines find out.
+// abort closes the connection; its goroutines notice.
 func (g *goroutine) abort(c *Conn) {
 	g.dead.Store(true)
 	g.out.Close()
@@ -87,7 +87,7 @@ func (g *goroutine) abort(c *Conn) {
 	}
 }
 
-// look says that there may be something to read, or the end. It never blocks.
+// look notes that there may be something to read, or the end. It never blocks.
 func (g *goroutine) look(c *Conn) {
 	for {
 		switch s := g.reading.Load(); {
@@ -102,7 +102,7 @@ func (g *goroutine) look(c *Conn) {
 	}
 }
 
-// flush writes what the peer has until it has nothing more.
+// flush writes the peer's output until there is none.
 func (g *goroutine) flush(c *Conn) {
 	for {
 		c.mu.Lock()
@@ -125,7 +125,7 @@ func (g *goroutine) flush(c *Conn) {
 			}
 			continue
 		}
-		if err == ErrReturn { // the reader can't be called off, so it ends instead
+		if err == ErrReturn { // the reader cannot be interrupted, so it ends instead
 			err = io.EOF
 		}
 		if err == io.EOF {
@@ -154,11 +154,11 @@ func (g *goroutine) flush(c *Conn) {
 	}
 }
 
-// piece is so little that a slow client takes it within a heartbeat timeout; it is a frame
-// of HTTP/2.
+// piece is so small that a slow client reads it within a heartbeat timeout; it is a frame of
+// HTTP/2.
 const piece = 16 << 10
 
-// write writes all, to a held stream in pieces, so that progress can be seen.
+// write writes everything, to a held stream in pieces, so that progress is visible.
 func (g *goroutine) write(b []byte) error {
 	for g.done != nil && len(b) > piece {
 		if _, err := g.out.Write(b[:piece]); err != nil {
@@ -172,7 +172,7 @@ func (g *goroutine) write(b []byte) error {
 	return err
 }
 
-// pause waits a second before the store is asked again.
+// pause waits a second before the store is tried again.
 func (g *goroutine) pause(c *Conn) {
 	select {
 	case <-time.After(time.Second):
@@ -199,7 +199,7 @@ func (g *goroutine) finish(c *Conn) {
 	g.makeRoom(c)
 }
 
-// settle ends what is left of a dead connection; for a held stream nobody else does.
+// settle ends a dead connection; for a held stream nothing else does.
 func (g *goroutine) settle(c *Conn) {
 	g.makeRoom(c)
 	if g.done != nil {
@@ -220,7 +220,7 @@ func (g *goroutine) end(c *Conn) {
 		g.out.Close()
 	}
 	c.peer.Gone()
-	c.dirty.Store(again) // later rings find it busy forever
+	c.dirty.Store(again) // later rings find it busy
 	c.mu.Unlock()
 	g.engine.forget(c)
 	if g.done != nil {
@@ -228,9 +228,9 @@ func (g *goroutine) end(c *Conn) {
 	}
 }
 
-// serve reads until there is nothing more. Waiting is left to a goroutine that is new:
-// its stack is as small as waiting allows, while this one's has grown, and the collector
-// makes no stack smaller than 4 KB.
+// serve reads until there is nothing more. A new goroutine does the waiting: its stack is as
+// small as waiting allows, while this one's has grown, and the collector shrinks no stack below
+// 4 KB.
 func (g *goroutine) serve(c *Conn, early []byte) {
 	if len(early) > 0 {
 		g.receive(c, early)
@@ -261,7 +261,7 @@ func (g *goroutine) wait(c *Conn) {
 	g.serve(c, nil)
 }
 
-// receive gives the peer bytes, and waits while it is full.
+// receive passes bytes to the peer, and waits while it is full.
 func (g *goroutine) receive(c *Conn, p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,7 +277,7 @@ func (g *goroutine) receive(c *Conn, p []byte) {
 		case work != nil:
 			work()
 		case isFull:
-			if p != nil { // with nil it would ring forever
+			if p != nil { // with nil it would ring endlessly
 				c.Ring()
 			}
 			g.awaitRoomLocked(c)

@@ -29,7 +29,7 @@ func (f *Feed) tell(channel parley.ChannelID, epoch string, entries []parley.Mes
 	f.post(e)
 }
 
-// post gives an envelope to the bus, soon and if it can be had. It does not block.
+// post queues an envelope for the bus, unless the queue is full. It does not block.
 func (f *Feed) post(e parley.Envelope) {
 	select {
 	case f.out[hashOf(e.Channel)%uint64(len(f.out))] <- e:
@@ -37,8 +37,8 @@ func (f *Feed) post(e parley.Envelope) {
 	}
 }
 
-// send publishes what waits in a queue until ctx ends. What fails is not tried again: it is a
-// hint.
+// send publishes the envelopes of a queue until ctx ends. It does not retry, because envelopes
+// are hints.
 func (f *Feed) send(ctx context.Context, out <-chan parley.Envelope) error {
 	for {
 		select {
@@ -50,7 +50,7 @@ func (f *Feed) send(ctx context.Context, out <-chan parley.Envelope) error {
 	}
 }
 
-// handler is the feed as its bus tells it.
+// handler is the feed as its bus calls it.
 type handler struct{ *Feed }
 
 var _ parley.BusHandler = handler{}
@@ -82,7 +82,7 @@ func (f handler) Lost() {
 	f.suspect(lostEvents)
 }
 
-// heard takes a head that another node or the log named.
+// heard notes a head that another node or the log named.
 func (f *Feed) heard(channel parley.ChannelID, head int64) {
 	if at, followed := f.hub.Head(channel); followed && at < head {
 		f.repairs.add(channel)

@@ -22,12 +22,12 @@ const (
 	peerForgot  = time.Minute // a node that was silent for so long is gone
 )
 
-// digest is what this node tells, and what it has heard from each other node.
+// digest is what this node announces, and what it has received from each other node.
 type digest struct {
 	mu    sync.Mutex
 	grown map[parley.ChannelID]int64
 	seq   uint64
-	own   time.Time // when the last one of this node came back
+	own   time.Time // when this node's last own digest came back
 	deaf  bool
 	peers map[string]*peer
 }
@@ -36,7 +36,7 @@ type peer struct {
 	seq      uint64
 	settings uint64
 	heard    time.Time
-	unheard  bool // it is only known from the store; heard says since when
+	unheard  bool // it is only known from the store, since heard
 	events   window
 }
 
@@ -93,7 +93,8 @@ func (f *Feed) announce(ctx context.Context) error {
 // channel its hash and its head, 0 for a topic in which nothing is stored.
 const digestVersion = 1
 
-// nextDigest encodes what grew since the last one; nothing if nothing did, unless it is asked for.
+// nextDigest encodes the heads that have moved since the last one. It returns nothing if none has,
+// unless forced.
 func (f *Feed) nextDigest(always bool) (pieces [][]byte) {
 	d := &f.digest
 	d.mu.Lock()
@@ -151,7 +152,7 @@ func parseDigest(b []byte) (settings, seq uint64, heads []headOf, err error) {
 	return settings, seq, heads, nil
 }
 
-// receive takes a piece of a node's digest.
+// receive processes a piece of a node's digest.
 func (f *Feed) receive(e *parley.Envelope) {
 	if e.Event == nil {
 		return
@@ -188,8 +189,9 @@ func (f *Feed) receive(e *parley.Envelope) {
 	}
 }
 
-// from notes a digest of a node. missed: one before it did not come, or came late, or the node is new;
-// changed: the node's settings are not those that it had, or at first this node's own.
+// from notes a digest of a node. missed reports whether an earlier one was lost or late, or the node
+// is new; changed whether the node's settings differ from those that it had, or at first from this
+// node's own.
 func (d *digest) from(node, self string, seq, settings, own uint64, now time.Time) (missed lost, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -200,7 +202,7 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 	p := d.peerLocked(node, own)
 	switch {
 	case seq == p.seq+1:
-	case p.seq == 0, seq <= p.seq: // the node is new here, or its envelopes come in another order
+	case p.seq == 0, seq <= p.seq: // the node is new here, or its envelopes arrive out of order
 		missed = lostHeads
 	default:
 		missed = lostEvents
@@ -210,8 +212,8 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 	return missed, changed
 }
 
-// isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets
-// nodes that were not heard of for long. While the bus delivers nothing, no node's silence counts.
+// isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets nodes
+// that were silent for long. While the bus delivers nothing, no node counts as silent.
 func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -228,7 +230,7 @@ func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	return deaf, changed
 }
 
-// named returns the channels that a hash may stand for.
+// named returns the channels that have a hash.
 func (js *joins) named(hash uint64) (all []parley.ChannelID) {
 	js.mu.Lock()
 	defer js.mu.Unlock()

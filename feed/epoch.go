@@ -11,11 +11,11 @@ import (
 // whole store.
 const epochOf parley.ChannelID = "$control"
 
-// retryEvery is how often what failed is tried again.
+// retryEvery is the delay between retries.
 const retryEvery = 200 * time.Millisecond
 
-// sawEpoch notices that something was of another epoch than the hub's. That is not believed
-// by itself, since what is late names an epoch that has ended: the log is asked.
+// sawEpoch notices that something belongs to another epoch than the hub's. It asks the log,
+// because a late envelope names an epoch that has ended.
 func (f *Feed) sawEpoch(epoch string) {
 	if current := f.hub.Epoch(); epoch == "" || current == "" || epoch == current {
 		return
@@ -23,7 +23,7 @@ func (f *Feed) sawEpoch(epoch string) {
 	f.epochChanged()
 }
 
-// epochChanged has the log asked for its epoch.
+// epochChanged makes followEpochs ask the log for its epoch.
 func (f *Feed) epochChanged() {
 	select {
 	case f.epochs <- struct{}{}:

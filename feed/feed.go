@@ -159,7 +159,7 @@ func (f *Feed) shard(channel parley.ChannelID) *shard {
 // scratch holds the entries of one batch, to be used again.
 var scratch = sync.Pool{New: func() any { return new([]parley.Message) }}
 
-// appended takes the results of an append.
+// appended processes the results of an append.
 func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 	kept := scratch.Get().(*[]parley.Message)
 	entries, epoch, derived := *kept, "", true

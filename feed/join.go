@@ -9,18 +9,18 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// joins are the channels of which this node wants to know when they grow: those that its
+// joins are the channels whose growth this node must learn: those that its
 // sessions follow, which are joined on the bus, and those that are watched, whose growth the
-// digest of heads tells.
+// digest of heads reports.
 //
 //	idle ──Join──▶ joining ──confirmed──▶ joined ──unfollowed for leaveAfter──▶ leaving ──▶ idle
 type joins struct {
 	mu     sync.Mutex
 	byHash map[uint64]*join
-	leaves map[*join]time.Time // of some that are joined: when to look whether they are still unfollowed
-	order  []parley.ChannelID  // of check, those that are still to be looked at
-	round  lost                // they are looked at soon, because this may have been lost
-	again  lost                // after them all are, because this may have been lost meanwhile
+	leaves map[*join]time.Time // of some that are joined: when to check whether they are still unfollowed
+	order  []parley.ChannelID  // of check, those that must still be checked
+	round  lost                // they are checked soon, because this may have been lost
+	again  lost                // afterwards all are checked again, because this may have been lost since
 	moves  uint64
 }
 
@@ -31,7 +31,7 @@ type join struct {
 	state   joinState
 	done    chan struct{} // while joining or leaving: closed after it
 	watched int
-	head    int64  // the newest that this node has heard of
+	head    int64  // the newest that this node knows of
 	moved   uint64 // when that was, in moves of all channels
 }
 
@@ -50,7 +50,7 @@ const (
 	leaveTime  = 5 * time.Second // bounds one call of Bus.Leave
 )
 
-// hashOf is the same on every node.
+// hashOf returns the same hash on every node.
 func hashOf(channel parley.ChannelID) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(channel))
@@ -133,7 +133,7 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 				return err
 			}
 			j.state = joined
-			if !s.hub.Follows(channel) { // the follower has left meanwhile
+			if !s.hub.Follows(channel) { // the follower has left in the meantime
 				js.leaves[j] = s.cfg.Clock().Add(leaveAfter)
 			}
 			return nil
@@ -141,8 +141,8 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 	}
 }
 
-// joinTime is how long a follower waits for the bus: one that is away must not keep clients from reading. Until it has
-// confirmed, what others append is found by looking at the heads of channels.
+// joinTime is how long a follower waits for the bus: a bus that is down must not keep clients from reading. Until it
+// has confirmed, other nodes' appends are found by reading the heads of channels.
 const joinTime = 2 * time.Second
 
 // joinSoon joins a channel, or has it joined later if the bus does not confirm in time. The error is ctx's.
@@ -159,7 +159,8 @@ func (f *Feed) joinSoon(ctx context.Context, channel parley.ChannelID) error {
 	return nil
 }
 
-// joinLate joins a channel that counts as joined, however long that takes, and looks for what came before.
+// joinLate joins a channel that counts as joined, however long that takes, and then reads what it may have
+// missed.
 func (f *Feed) joinLate(ctx context.Context, channel parley.ChannelID) {
 	for f.cfg.Bus.Join(ctx, channel) != nil {
 		if !pause(ctx, retryEvery) {
@@ -189,21 +190,22 @@ func (s source) Leave(channel parley.ChannelID) {
 	}
 }
 
-// leaveUnfollowed leaves channels that nobody here has followed for a while, until ctx ends.
+// leaveUnfollowed leaves channels that no session here has followed for leaveAfter, until ctx
+// ends.
 func (f *Feed) leaveUnfollowed(ctx context.Context) error {
 	for pause(ctx, leaveLooks) {
 		for _, j := range f.joins.unfollowed(f.cfg.Clock(), f.hub.Follows) {
 			until, cancel := context.WithTimeout(ctx, leaveTime)
 			err := f.cfg.Bus.Leave(until, j.channel)
 			cancel()
-			f.hub.ForgetPages(j.channel) // what changes from now on is not told
+			f.hub.ForgetPages(j.channel) // from now on this node does not learn of changes
 			f.joins.left(j, err, f.cfg.Clock())
 		}
 	}
 	return nil
 }
 
-// unfollowed marks as leaving, and returns, the channels that it is time to leave.
+// unfollowed marks as leaving, and returns, the channels that must be left now.
 func (js *joins) unfollowed(now time.Time, followed func(parley.ChannelID) bool) (all []*join) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
@@ -219,7 +221,7 @@ func (js *joins) unfollowed(now time.Time, followed func(parley.ChannelID) bool)
 	return all
 }
 
-// left ends a leaving. If the bus could not be reached, the channel is left later.
+// left completes a leave. If the bus could not be reached, the channel is left later.
 func (js *joins) left(j *join, err error, now time.Time) {
 	js.mu.Lock()
 	defer js.mu.Unlock()

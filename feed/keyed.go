@@ -7,11 +7,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// keyedWorkers is how many channels are worked on at a time.
+// keyedWorkers is how many channels are processed at a time.
 const keyedWorkers = 8
 
-// keyed does one kind of work for channels, each channel's at most once at a time. A channel
-// that is added while it is worked on is worked on once more.
+// keyed does one kind of work for channels, for each channel at most once at a time. A channel
+// that is added during its work is processed once more.
 type keyed struct {
 	do func(ctx context.Context, channel parley.ChannelID) // fixed
 
@@ -24,7 +24,7 @@ type keyed struct {
 
 type keyedState struct {
 	again bool
-	done  chan struct{} // closed when nothing of the channel is left to do; nil: nobody waits
+	done  chan struct{} // closed when nothing is left to do for the channel; nil: nobody waits
 }
 
 func newKeyed(do func(context.Context, parley.ChannelID)) *keyed {
@@ -33,7 +33,7 @@ func newKeyed(do func(context.Context, parley.ChannelID)) *keyed {
 	return k
 }
 
-// add has a channel worked on soon. It does not block.
+// add queues a channel. It does not block.
 func (k *keyed) add(channel parley.ChannelID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -46,7 +46,7 @@ func (k *keyed) add(channel parley.ChannelID) {
 	k.more.Signal()
 }
 
-// wait returns when what was added for a channel before is done, or ctx has ended.
+// wait returns when the earlier work for a channel is done, or ctx has ended.
 func (k *keyed) wait(ctx context.Context, channel parley.ChannelID) {
 	k.mu.Lock()
 	s := k.under[channel]

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// outbox is which channels this node has noted in the store as unfinished, where what follows
-// from entries is projected after the append. The log is the outbox; this says where to look.
+// outbox lists the channels that this node has noted in the store as unfinished, where
+// projections are written after the append. The log is the outbox; the notes say where to read it.
 //
 //	first draft ──PutUnfinished──▶ noted ──appended, projected, nothing in flight──▶ clean ──noteKeeps──▶ RemoveUnfinished
 //	                                 ▲                                                  │
@@ -24,8 +24,8 @@ type outbox struct {
 
 type unfinished struct {
 	inFlight int           // queues that append
-	until    time.Time     // an append of unknown outcome may come to be until then
-	clean    time.Time     // since then nothing is left to do; zero: something may be
+	until    time.Time     // until then an append of unknown outcome may still be stored
+	clean    time.Time     // since when nothing is left to do; zero: something may be
 	removing chan struct{} // closed when the note is removed; nil: it is not being removed
 }
 
@@ -64,7 +64,7 @@ func (f *Feed) begin(channel parley.ChannelID) error {
 				return errors.Join(errOutbox, err)
 			}
 			o.mu.Lock()
-			u = o.channels[channel] // not nil: somebody has noted it at the same time
+			u = o.channels[channel] // not nil: another append has noted it at the same time
 			if u == nil && o.removals == removals {
 				u = &unfinished{}
 				o.channels[channel] = u
@@ -102,8 +102,8 @@ func (f *Feed) end(channel parley.ChannelID, unknown bool) {
 	}
 }
 
-// finished says that the entries of a channel were projected, and nobody works on them. Unless more may come, its note is
-// removed after a while.
+// finished notes that the entries of a channel were projected, and that no work is left on them. Unless more may follow,
+// its note is removed after noteKeeps.
 func (f *Feed) finished(channel parley.ChannelID) {
 	o := &f.outbox
 	o.mu.Lock()
@@ -115,7 +115,7 @@ func (f *Feed) finished(channel parley.ChannelID) {
 	u.clean = f.cfg.Clock()
 }
 
-// removeClean removes the notes of channels that are quiet, and has those looked at again of which something may be left to do.
+// removeClean removes the notes of quiet channels, and rechecks those for which something may be left to do.
 func (f *Feed) removeClean(ctx context.Context) {
 	o := &f.outbox
 	now := f.cfg.Clock()
@@ -135,7 +135,7 @@ func (f *Feed) removeClean(ctx context.Context) {
 	o.mu.Unlock()
 	for some := range slices.Chunk(quiet, takeOverPage) {
 		until, cancel := context.WithTimeout(ctx, outboxTime)
-		_ = f.cfg.Outbox.RemoveUnfinished(until, f.cfg.Node, some...) // a note too many costs one look
+		_ = f.cfg.Outbox.RemoveUnfinished(until, f.cfg.Node, some...) // an unnecessary note costs one check
 		cancel()
 	}
 	o.mu.Lock()
@@ -149,10 +149,10 @@ func (f *Feed) removeClean(ctx context.Context) {
 	close(done)
 }
 
-// takeOver projects what nodes that have died left unfinished, and what this node could not be
-// sure of, until ctx ends.
+// takeOver projects what dead nodes left unfinished, and what this node could not be sure of,
+// until ctx ends.
 func (f *Feed) takeOver(ctx context.Context) error {
-	for first := f.cfg.Bus == nil; first || pause(ctx, takeOverLook); first = false { // alone, what this node's run before has left is at hand
+	for first := f.cfg.Bus == nil; first || pause(ctx, takeOverLook); first = false { // alone, it need not wait for other nodes
 		f.removeClean(ctx)
 		nodes, err := f.cfg.Outbox.UnfinishedNodes(ctx)
 		if err != nil {
@@ -165,7 +165,8 @@ func (f *Feed) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// finish announces and projects what a node has left. Two nodes doing so at once do no harm.
+// finish announces and projects what a node has left. If two nodes do so at once, it does no
+// harm.
 func (f *Feed) finish(ctx context.Context, node string) error {
 	for after := parley.ChannelID(""); ; {
 		channels, err := f.cfg.Outbox.Unfinished(ctx, node, after, takeOverPage)
@@ -197,7 +198,7 @@ func (f *Feed) finish(ctx context.Context, node string) error {
 	}
 }
 
-// gone returns those nodes that do not run any more.
+// gone returns those of the nodes that no longer run.
 func (f *Feed) gone(nodes []string) []string {
 	if f.cfg.Bus == nil {
 		return slices.DeleteFunc(nodes, func(node string) bool { return node == f.cfg.Node })
@@ -205,8 +206,8 @@ func (f *Feed) gone(nodes []string) []string {
 	return f.digest.silent(nodes, f.cfg.Node, f.cfg.Clock())
 }
 
-// silent returns those nodes that were not heard of for so long that they are gone. A node is
-// heard of when it is first seen in a list.
+// silent returns the nodes that have been silent for so long that they are gone. A node counts
+// as heard when it first appears in a list.
 func (d *digest) silent(nodes []string, self string, now time.Time) (gone []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 // projectRead is how many entries are projected at a time.
 const projectRead = 256
 
-// project has what follows from a channel's entries written, where the log does not do that
-// itself, and given to those who work on them.
+// project writes what is derived from a channel's entries, where the log does not do that
+// itself, and passes the channel to the Works.
 func (f *Feed) project(channel parley.ChannelID, derived bool) {
 	switch {
 	case f.cfg.Index != nil && !derived:
@@ -22,7 +22,7 @@ func (f *Feed) project(channel parley.ChannelID, derived bool) {
 	}
 }
 
-// projectedWithin bounds the wait for projections before a read: beyond it the read may trail.
+// projectedWithin limits the wait for projections before a read: after it the read may trail.
 const projectedWithin = 2 * time.Second
 
 // Projected waits, for a limited time, until what is derived from this node's appends to
@@ -66,7 +66,7 @@ func (f *Feed) projectSome(ctx context.Context, channel parley.ChannelID) (done 
 		return false, err
 	}
 	run, err := f.log.Read(ctx, channel, parley.Cursor{ID: at[0]}, projectRead)
-	if errors.Is(err, parley.ErrTrimmed) { // what is gone needs no projection
+	if errors.Is(err, parley.ErrTrimmed) { // entries that are gone need no projection
 		var bs []parley.Bounds
 		if bs, err = f.log.Bounds(ctx, channel); err == nil {
 			run, err = f.log.Read(ctx, channel, parley.Cursor{ID: bs[0].First - 1}, projectRead)

@@ -16,8 +16,8 @@ const (
 )
 
 // appendQueue is a channel's drafts on their way into the log. While one batch is being
-// appended the next collects, so that one channel has one append in flight, results
-// come in order, and load makes batches.
+// appended the next collects, so one channel has one append in flight, results arrive in order,
+// and load makes batches larger.
 type appendQueue struct {
 	mu      sync.Mutex
 	drafts  []parley.Draft
@@ -26,7 +26,7 @@ type appendQueue struct {
 	gone    bool // run has removed it from the feed
 }
 
-// settle is a wait for what was in the queue before it.
+// settle is a wait for the drafts that were in the queue before it.
 type settle struct {
 	left int           // drafts before it that are in no batch yet
 	done chan struct{} // closed when they are stored
@@ -78,8 +78,8 @@ func (f *Feed) enqueue(channel parley.ChannelID, drafts []parley.Draft, dones []
 	}
 }
 
-// settle waits until the drafts that were given to Publish before it have their results,
-// or until ctx ends.
+// settle waits until the drafts that were passed to Publish before it have their results, or
+// until ctx ends.
 func (f *Feed) settle(ctx context.Context, channel parley.ChannelID) {
 	s := f.shard(channel)
 	s.mu.Lock()
@@ -103,7 +103,7 @@ func (f *Feed) settle(ctx context.Context, channel parley.ChannelID) {
 	}
 }
 
-// settleLocked ends the waits for what the batches before have stored; the next batch has n
+// settleLocked ends the waits for drafts that earlier batches have stored; the next batch has n
 // drafts.
 func (q *appendQueue) settleLocked(n int) {
 	q.settles = slices.DeleteFunc(q.settles, func(w *settle) bool {
@@ -116,7 +116,7 @@ func (q *appendQueue) settleLocked(n int) {
 	})
 }
 
-// run appends what waits, batch by batch, until nothing does.
+// run appends the waiting drafts, batch by batch, until none waits.
 func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
 	for {
 		drafts, dones := f.nextBatch(channel, q)
@@ -148,7 +148,7 @@ func (f *Feed) append(channel parley.ChannelID, drafts []parley.Draft) []parley.
 	return results
 }
 
-// measured tells how long a batch took, and how much of it failed.
+// measured reports how long a batch took, and how many drafts of it failed.
 func (f *Feed) measured(results []parley.Result, took time.Duration) {
 	e := parley.AppendEvent{Drafts: len(results), Took: took}
 	for i := range results {
@@ -159,7 +159,7 @@ func (f *Feed) measured(results []parley.Result, took time.Duration) {
 	f.cfg.Events.Appended(e)
 }
 
-// nextBatch returns nothing if nothing waits, and then the queue is gone.
+// nextBatch returns nothing if no draft waits, and removes the queue then.
 func (f *Feed) nextBatch(channel parley.ChannelID, q *appendQueue) ([]parley.Draft, []func(parley.Result)) {
 	s := f.shard(channel)
 	s.mu.Lock()

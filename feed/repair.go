@@ -17,7 +17,7 @@ const (
 	repairMost = 4 * repairRead
 )
 
-// repairChannel reads what the channel's followers here have not been shown.
+// repairChannel reads the entries that the channel's followers here have not received.
 func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 	for read := 0; ; {
 		at, followed := f.hub.Head(channel)
@@ -48,7 +48,7 @@ func (f *Feed) repairChannel(ctx context.Context, channel parley.ChannelID) {
 			}
 		case errors.Is(err, parley.ErrEpoch):
 			f.epochChanged()
-			return // the hub is restarted, and every session reads on from the new epoch
+			return // the hub is being restarted, and every session resumes in the new epoch
 		}
 		if !pause(ctx, retryEvery) {
 			return
@@ -82,8 +82,9 @@ const (
 	lostEvents       // that, and events
 )
 
-// suspect has every channel checked soon. What is being checked for the same reason is checked to the
-// end, and then once more: else a bus that loses all the time would keep the last ones from it.
+// suspect has every channel checked soon. A check for the same reason that is already running is
+// completed first, and then repeated: otherwise a bus that keeps losing would keep the last channels
+// from being checked.
 func (f *Feed) suspect(what lost) {
 	js := &f.joins
 	js.mu.Lock()
@@ -117,7 +118,7 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 	return all
 }
 
-// nextToCheck returns the next channels in turn, and what of them may have been lost.
+// nextToCheck returns the next channels in turn, and what they may have missed.
 func (js *joins) nextToCheck() (some []parley.ChannelID, what lost) {
 	js.mu.Lock()
 	defer js.mu.Unlock()

@@ -2,11 +2,11 @@ package feed
 
 import "time"
 
-// windowSize is of how many numbers it is known whether they were seen. Envelopes of a node overtake each
-// other: they wait in several queues and travel by several ways.
+// windowSize is for how many numbers the window records whether they were seen. Envelopes of a node
+// overtake each other: they wait in several queues and travel on several connections.
 const windowSize = 4096
 
-// window knows which of the last numbers were seen; those that are too old to say were.
+// window records which of the last numbers were seen; older ones count as seen.
 type window struct {
 	top  uint64                  // the largest
 	seen [windowSize / 64]uint64 // a bit for each number, at its remainder
@@ -26,7 +26,7 @@ func (w *window) add(n uint64) bool {
 	return true
 }
 
-// isNew notes an event of a node and reports whether it did not come before.
+// isNew notes an event of a node and reports whether it was not received before.
 func (d *digest) isNew(node string, seq, own uint64, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

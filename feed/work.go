@@ -19,7 +19,7 @@ type Work interface {
 // AddWork adds work to be done on entries. It is called before Run, after OnGrown.
 func (f *Feed) AddWork(w Work) { f.works = append(f.works, w) }
 
-// giveChannel has somebody work on a channel. It gives up only when ctx ends. No reader waits for it.
+// giveChannel has a node work on a channel. It gives up only when ctx ends. No reader waits for it.
 func (f *Feed) giveChannel(ctx context.Context, channel parley.ChannelID) {
 	for _, w := range f.works {
 		for w.Take(ctx, channel) != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// changed makes every later read show messages as they are after these entries: pages
-// that have them are read again. It comes before deliver, which hides the recent bytes.
+// changed makes every later read show messages as they are after these entries: pages that
+// contain them are read again. It must be called before deliver, which hides the recent bytes.
 func (h *Hub) changed(channel parley.ChannelID, entries []parley.Message) {
 	for i := range entries {
 		if m := &entries[i]; m.Change != "" {

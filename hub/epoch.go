@@ -17,8 +17,8 @@ import (
 // Entries that are stored while channels are dropped are not taken: the bounds that every session then
 // reads include them.
 
-// mustReset is the position of a follow whose cursor is of another epoch. It is guarded by
-// the topic's mu, as every position is.
+// mustReset is the position of a follow whose cursor is of another epoch. It is guarded by the
+// topic's mu, like every position.
 const mustReset = math.MaxUint64
 
 // Epoch returns the epoch of the hub's channels, "" if the log has not named one.
@@ -29,7 +29,7 @@ func (h *Hub) Epoch() string {
 	return ""
 }
 
-// adopt reports whether an epoch is the hub's. The first one that it hears of is.
+// adopt reports whether an epoch is the hub's. The hub adopts the first one that it sees.
 func (h *Hub) adopt(epoch string) bool {
 	if e := h.epoch.Load(); e != nil {
 		return *e == epoch
@@ -43,7 +43,7 @@ func (h *Hub) Restart(epoch string) {
 	if h.adopt(epoch) {
 		return
 	}
-	h.epoch.Store(&between) // nothing is taken, and nobody begins, before every channel was forgotten
+	h.epoch.Store(&between) // nothing is taken, and no session begins, before every channel was dropped
 	h.pages.clear()
 	var all []*topic
 	for i := range h.shards {
@@ -81,7 +81,7 @@ const (
 )
 
 // join has the source show the channel to the hub, and returns its bounds, which are of the hub's
-// epoch: a follow that began before the hub has heard of a new one would be reset once more.
+// epoch: otherwise a follow that began before the hub knows a new epoch would be reset once more.
 func (h *Hub) join(ctx context.Context, channel parley.ChannelID) (parley.Bounds, error) {
 	if err := h.source.Join(ctx, channel); err != nil {
 		return parley.Bounds{}, err
@@ -104,9 +104,9 @@ func (h *Hub) join(ctx context.Context, channel parley.ChannelID) (parley.Bounds
 	}
 }
 
-// restart gives a follow whose cursor is of an epoch that has ended its place in the new one,
-// and tells the session. It does nothing to others. The error is the store's, or that the hub
-// does not know the epoch yet.
+// restart moves a follow whose cursor is of an ended epoch to its place in the new one, and
+// sends the session a reset. It ignores other follows. The error is the store's, or that the
+// hub does not know the epoch yet.
 func (s *Session) restart(ctx context.Context, f *follow) (done bool, err error) {
 	t := f.topic
 	t.mu.Lock()
@@ -126,7 +126,7 @@ func (s *Session) restart(ctx context.Context, f *follow) (done bool, err error)
 	return true, nil
 }
 
-// restartAt gives a follow its place in the new epoch, and tells the session.
+// restartAt moves a follow to its place in the new epoch, and sends the session a reset.
 func (s *Session) restartAt(f *follow, b parley.Bounds) {
 	t := f.topic
 	r := &parley.Reset{Reason: "epoch", First: b.First, Last: b.Last}
@@ -170,7 +170,7 @@ func (s *Session) Restart(ctx context.Context) (epoch string, err error) {
 	return epoch, nil
 }
 
-// clear drops every page. Whoever reads in one of them reads it again.
+// clear drops every page. Sessions that read in one of them read it again.
 func (p *pages) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

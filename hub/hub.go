@@ -97,7 +97,7 @@ func (h *Hub) grow(n int) {
 
 func (h *Hub) shard(hash uint64) *shard { return &h.shards[hash%uint64(len(h.shards))] }
 
-// topic returns the channel's topic, nil if nobody here follows it.
+// topic returns the channel's topic, nil if no session here follows it.
 func (h *Hub) topic(channel parley.ChannelID) *topic {
 	hash := h.hash(channel)
 	s := h.shard(hash)
@@ -106,7 +106,7 @@ func (h *Hub) topic(channel parley.ChannelID) *topic {
 	return s.topics.find(hash, channel)
 }
 
-// addFollower adds a follower to a channel's topic, making it if there is none.
+// addFollower adds a follower to a channel's topic, and creates the topic if there is none.
 func (h *Hub) addFollower(channel parley.ChannelID, f *follow) {
 	hash := h.hash(channel)
 	s := h.shard(hash)
@@ -122,7 +122,7 @@ func (h *Hub) addFollower(channel parley.ChannelID, f *follow) {
 	t.addLocked(f)
 }
 
-// removeFollower takes a follower out and, with the last, the topic.
+// removeFollower removes a follower and, with the last one, the topic.
 func (h *Hub) removeFollower(f *follow) {
 	if h.takeOut(f) {
 		h.source.Leave(f.topic.channel)

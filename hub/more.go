@@ -63,7 +63,7 @@ func (h *Hub) tellsMore(channel parley.ChannelID) bool {
 	return true
 }
 
-// tellMore tells what is pending and due.
+// tellMore sends the pending frames that are due.
 func (h *Hub) tellMore() {
 	now := h.clock()
 	var due []parley.ChannelID

@@ -63,7 +63,7 @@ func (s *Session) pendingLocked() *pendingOutput {
 	return s.pending
 }
 
-// ring says that a follow may have something.
+// ring notes that a follow may have something.
 func (s *Session) ring(f *follow) {
 	s.mu.Lock()
 	if !f.queued {
@@ -75,7 +75,7 @@ func (s *Session) ring(f *follow) {
 	s.ringLocked()
 }
 
-// ringLocked unlocks, and rings the bell if it has not.
+// ringLocked unlocks, and rings the bell unless it has been rung.
 func (s *Session) ringLocked() {
 	first := !s.rung
 	s.rung = true
@@ -85,7 +85,7 @@ func (s *Session) ringLocked() {
 	}
 }
 
-// popLocked takes the next follow that may have something, nil if there is none.
+// popLocked returns the next follow that may have something, nil if there is none.
 func (s *Session) popLocked() (f *follow) {
 	switch {
 	case s.many != nil:
@@ -180,8 +180,7 @@ func (s *Session) Unsent(b []byte, n int) {
 	s.ringLocked()
 }
 
-// read takes from the channel that has the turn; on a stream of many it writes the
-// id: lines.
+// read reads from the current follow; on a stream of many channels it writes the id: lines.
 func (s *Session) read(t *pendingOutput, self string, limit, count int) (b []byte, more, behind bool) {
 	f := t.at
 	if s.form != wire.FormSSEMulti {
@@ -203,7 +202,7 @@ func (s *Session) read(t *pendingOutput, self string, limit, count int) (b []byt
 		b = append(b, entry...)
 		count--
 	}
-	// What there is goes first; the page is asked for when the turn comes again.
+	// The available bytes go first; the page is requested at the next turn.
 	return b, more || behind, behind && len(b) == 0
 }
 
@@ -224,7 +223,7 @@ func (s *Session) readNext(t *pendingOutput, self string, limit, count int) (sp 
 	return sp, b, true, false
 }
 
-// setBehind notes whether a page must be read by Load. It belongs to the session's owner.
+// setBehind notes whether Load must read a page. It belongs to the session's owner.
 func (s *Session) setBehind(t *pendingOutput, behind bool) {
 	switch {
 	case behind == t.isBehind:

@@ -28,10 +28,10 @@ type page struct {
 	epoch   string
 	changes []int64 // the messages whose changes are in it
 
-	stale atomic.Bool // something in it has changed since
+	stale atomic.Bool // something in it has changed since it was read
 
 	mu    sync.Mutex
-	forms [wire.Forms]*chunk // made when the first reader of the form comes
+	forms [wire.Forms]*chunk // made for the first reader of the form
 }
 
 type pageKey struct {
@@ -39,7 +39,7 @@ type pageKey struct {
 	start   int64
 }
 
-// pages is the node's cache of pages, the least recently used leave first.
+// pages is the node's cache of pages; the least recently used are dropped first.
 type pages struct {
 	log    Source
 	limit  int                     // bytes
@@ -62,8 +62,8 @@ func newPages(log Source, limit int, adopt func(string) bool, missed func(parley
 	return &pages{log: log, limit: limit, adopt: adopt, missed: missed, byChannel: map[parley.ChannelID]map[int64]*list.Element{}}
 }
 
-// get returns a page that holds the message after the id, reading it at most once
-// however many ask. The error is ErrTrimmed or the log's.
+// get returns a page that holds the message after the id, and reads it at most once for any
+// number of callers. The error is ErrTrimmed or the log's.
 func (p *pages) get(ctx context.Context, channel parley.ChannelID, after int64) (*page, error) {
 	start := after/pageIDs*pageIDs + 1
 	for {
@@ -83,8 +83,8 @@ func (p *pages) get(ctx context.Context, channel parley.ChannelID, after int64) 
 	}
 }
 
-// at returns the page that begins at the key, reading it if there is none, or if
-// the one there ends before the message after the id and is worth growing.
+// at returns the page that begins at the key. It reads the page if there is none, or if the
+// cached one ends before the message after the id and is worth growing.
 func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error) {
 	p.mu.Lock()
 	if e := p.entry(key); e != nil {
@@ -101,7 +101,7 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 		}
 		p.mu.Lock()
 		p.drop(key, pg)
-		if p.entry(key) != nil { // somebody else began again already
+		if p.entry(key) != nil { // another caller has already begun again
 			p.mu.Unlock()
 			return p.at(ctx, key, after)
 		}
@@ -126,7 +126,7 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 		return nil, pg.err
 	}
 	if e := p.entry(key); e != nil && e.Value == entry {
-		entry.size = 3*len(pg.json.buf) + 512 // about what it becomes with two more forms
+		entry.size = 3*len(pg.json.buf) + 512 // about its size with two more forms
 		p.size += entry.size
 	}
 	for p.size > p.limit && p.lru.Len() > 1 {
@@ -136,10 +136,10 @@ func (p *pages) at(ctx context.Context, key pageKey, after int64) (*page, error)
 	return pg, nil
 }
 
-// entry is what is under a key, nil if there is nothing. p.mu is held.
+// entry returns the entry of a key, nil if there is none. p.mu is held.
 func (p *pages) entry(key pageKey) *list.Element { return p.byChannel[key.channel][key.start] }
 
-// drop takes a page out, if it is still the one under its key. p.mu is held.
+// drop removes a page, if it is still the one of its key. p.mu is held.
 func (p *pages) drop(key pageKey, pg *page) {
 	if e := p.entry(key); e != nil && e.Value.(*pageEntry).page == pg {
 		p.size -= e.Value.(*pageEntry).size
@@ -155,8 +155,8 @@ func (pg *page) load(ctx context.Context, log Source, key pageKey, after int64) 
 	limit := func() int { return int(pageIDs - pg.after%pageIDs) }
 	run, err := log.Read(ctx, key.channel, parley.Cursor{ID: pg.after}, limit())
 	for errors.Is(err, parley.ErrTrimmed) && after > pg.after {
-		// The page's beginning is gone, but perhaps not what is asked for. It may move on
-		// before it is read.
+		// The page's beginning is gone, but perhaps not the messages after the id. The
+		// beginning may move on before it is read.
 		var b []parley.Bounds
 		if b, err = log.Bounds(ctx, key.channel); err != nil {
 			break

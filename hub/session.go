@@ -33,30 +33,30 @@ type Session struct {
 	many    *many          // nil for none
 }
 
-// pendingOutput is what a session has while it has something to give.
+// pendingOutput is the state of a session that has output.
 type pendingOutput struct {
-	own []byte // guarded by mu: what is for this session alone, in its form
+	own []byte // guarded by mu: bytes for this session alone, in its form
 
 	// the owner's
-	at       *follow // whom Next was at last
-	page     *page   // of at, being read since it is behind; nil for none
-	isBehind bool    // such a page must be read by Load
-	taken    span    // what Next returned, if it was messages of at alone
+	at       *follow // the follow that Next read last
+	page     *page   // of at: the page that is being read; nil for none
+	isBehind bool    // Load must read such a page
+	taken    span    // the last result of Next, if it was messages of at alone
 }
 
 var pendingOutputs = sync.Pool{New: func() any { return new(pendingOutput) }}
 
-// many is what a session of more than one channel has.
+// many is the state of a session of more than one channel.
 type many struct {
-	follows []*follow                    // the owner's: after the first, in the order they were asked for
-	index   map[parley.ChannelID]*follow // the owner's: the same by channel, once they are too many to look through
+	follows []*follow                    // the owner's: after the first, in the order in which they were followed
+	index   map[parley.ChannelID]*follow // the owner's: the same by channel, once they are too many for a linear search
 	queue   queue                        // guarded by mu: those that may have something, in the order of their bells
 }
 
-// tooMany are so many that one is not looked for among all.
+// tooMany is the number of follows above which they have an index.
 const tooMany = 32
 
-// note puts a follow that has its topic into the index, if there is one or it is time for one.
+// note adds a follow that has its topic to the index, and creates the index when it is needed.
 func (m *many) note(f *follow) {
 	switch {
 	case m.index != nil:
@@ -69,10 +69,10 @@ func (m *many) note(f *follow) {
 	}
 }
 
-// queue is first in, first out, in an array that is used again.
+// queue is first in, first out, in a reused array.
 type queue struct {
 	follows []*follow
-	head    int // those before it have left
+	head    int // those before it have been removed
 }
 
 func (q *queue) push(f *follow) {
@@ -129,7 +129,7 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	f := s.newFollow()
 	f.presenceHidden = blind
 	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
-	// First register, then look: what is stored in between rings.
+	// First register, then read the bounds: an entry that is stored in between rings.
 	s.hub.addFollower(channel, f)
 	if f != &s.first {
 		s.many.note(f)
@@ -163,8 +163,8 @@ func (s *Session) See(sees func(parley.ChannelID) bool) {
 	}
 }
 
-// newFollow makes room for one channel more. The first one's room is not used again,
-// since somebody may yet ring for it.
+// newFollow makes room for one more channel. The room of the first one is not reused, since a
+// topic may still ring for it.
 func (s *Session) newFollow() *follow {
 	if s.first.session == nil {
 		s.first.session = s
@@ -183,7 +183,7 @@ func (s *Session) newFollow() *follow {
 	return f
 }
 
-// follows are those of all channels, in the order they were asked for.
+// follows are those of all channels, in the order in which they were followed.
 func (s *Session) follows() iter.Seq[*follow] {
 	return func(yield func(*follow) bool) {
 		if s.first.topic != nil && !s.first.left && !yield(&s.first) || s.many == nil {

@@ -72,8 +72,8 @@ func (h *Hub) Sweep() {
 	}
 }
 
-// sweep repairs what was not delivered in time and forgets bytes that nobody has
-// needed for a while. It returns the size and age of what is left.
+// sweep repairs what was not delivered in time and drops bytes that no reader has needed for
+// the time rest. It returns the size and age of the remaining bytes.
 func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touched time.Time) {
 	t.mu.Lock()
 	ahead, seen := t.head != unknown && t.seen > t.head, t.seen
@@ -82,7 +82,7 @@ func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touche
 		grown, size = -t.recent.drop(), 0
 	}
 	h.mu.Lock()
-	late := ahead && h.busy[t] == seen // and was so at the last sweep already
+	late := ahead && h.busy[t] == seen // and so at the last sweep already
 	if (!ahead || late) && t.recent.kept == nil {
 		delete(h.busy, t)
 	} else {

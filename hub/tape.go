@@ -8,14 +8,14 @@ import (
 )
 
 // The recent entries and events of a channel. All forms share the slots; each form
-// that somebody reads has the bytes.
+// that has a reader has the bytes.
 //
 //	slots      41  42  ev  43  44        position = base + index; an event has the
 //	             \   \   \   \   \       id of the message before it
 //	tape SSE   [ chunk 0 ][ chunk 1 …    bytes are appended and never rewritten, so a
 //	tape WS        [ chunk 0 ……… ]       slice that a reader holds stays valid
 //
-// Invariant: the ids of the messages among the slots have no hole. What would tear
+// Invariant: the ids of the messages among the slots have no gap. An entry that would cause
 // one cuts everything instead; readers behind the cut read pages.
 type recent struct {
 	base  uint64 // position of the first slot
@@ -25,7 +25,7 @@ type recent struct {
 type kept struct {
 	readers [wire.Forms]uint32 // followers of the channel by form
 	touched time.Time          // of the last append
-	from    uint64             // positions before it are not to be read any more
+	from    uint64             // positions before it must not be read any more
 	slots   []slot
 	tapes   [wire.Forms]tape
 }
@@ -77,8 +77,8 @@ func (r *recent) first(f wire.Form) uint64 {
 	return r.end()
 }
 
-// append adds one slot in every form that is read and returns by how many bytes
-// the tapes grew (less what left them). There is a kept that knows its readers.
+// append adds one slot in every form that has a reader and returns by how many bytes the tapes
+// grew (less the dropped bytes). kept must exist and know its readers.
 func (r *recent) append(s slot, event string, obj []byte) (grown int) {
 	pos := r.end()
 	r.slots = append(r.slots, s)
@@ -122,14 +122,14 @@ func (t *tape) dropFirst() {
 	t.chunks = t.chunks[1:]
 }
 
-// touch notes when something was appended.
+// touch notes the time of an append.
 func (r *recent) touch(now time.Time) {
 	if r.kept != nil {
 		r.touched = now
 	}
 }
 
-// size is how many bytes are kept, and since when no more came.
+// size returns how many bytes are kept, and since when none was added.
 func (r *recent) size() (size int, touched time.Time) {
 	if r.kept == nil {
 		return 0, time.Time{}
@@ -140,7 +140,7 @@ func (r *recent) size() (size int, touched time.Time) {
 	return size, r.touched
 }
 
-// trimSlots forgets the slots that no form has bytes of.
+// trimSlots drops the slots for which no form has bytes.
 func (r *recent) trimSlots() {
 	oldest := r.end()
 	for f := range r.tapes {
@@ -152,8 +152,8 @@ func (r *recent) trimSlots() {
 	}
 }
 
-// drop forgets everything and returns how many bytes it was. Followers at the end
-// stay there; others find out that they are behind.
+// drop drops everything and returns how many bytes it was. Followers at the end stay there;
+// others find that they are behind.
 func (r *recent) drop() (dropped int) {
 	dropped, _ = r.size()
 	r.base, r.kept = r.end(), nil
@@ -175,7 +175,7 @@ func (r *recent) addReader(f wire.Form) {
 	}
 }
 
-// removeReader takes one reader of a form away and, with the last, the form's bytes.
+// removeReader removes one reader of a form and, with the last one, the form's bytes.
 func (r *recent) removeReader(f wire.Form) (dropped int) {
 	if r.kept == nil {
 		return 0
@@ -196,7 +196,8 @@ func (r *recent) find(f wire.Form, id int64) (pos uint64, ok bool) {
 	}
 	from := int(r.first(f) - r.base)
 	i := from + sort.Search(len(r.slots)-from, func(i int) bool { return r.slots[from+i].id > id })
-	// An event may stand where its message does not: the bytes began in between.
+	// An event's slot may have the id of a message that is not kept: the bytes began in
+	// between.
 	if i == len(r.slots) || r.slots[i].id != id+1 || r.slots[i].skip != nil {
 		return 0, false
 	}
@@ -209,13 +210,13 @@ type span struct {
 	from, to int32 // indexes of slots in the chunk
 }
 
-// bytes are the span's; the slice stays valid also when the chunk grows.
+// bytes returns the span's bytes; the slice stays valid when the chunk grows.
 func (s span) bytes() []byte {
 	end := s.chunk.ends[s.to-1]
 	return s.chunk.buf[s.chunk.start(s.from):end:end]
 }
 
-// start is where a slot's bytes begin.
+// start returns where a slot's bytes begin.
 func (c *chunk) start(k int32) uint32 {
 	if k == 0 {
 		return 0

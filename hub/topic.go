@@ -52,8 +52,8 @@ func (t *topic) addLocked(f *follow) {
 	t.recent.addReader(f.session.form)
 }
 
-// removeLocked takes a follower out and tells by how many bytes less is kept, and
-// whether it was the last.
+// removeLocked removes a follower and returns by how many bytes less is kept, and whether it
+// was the last one.
 func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
 	if f.before != nil {
 		f.before.after = f.after
@@ -71,11 +71,11 @@ func (t *topic) removeLocked(f *follow) (dropped int, last bool) {
 	return dropped, last
 }
 
-// deliver takes entries that the log holds, in order, and rings. Those that are known are
-// ignored. See Grown for a hole before them.
+// deliver takes entries that the log holds, in order, and rings. It ignores known entries.
+// Grown describes gaps before them.
 func (h *Hub) deliver(t *topic, epoch string, entries []parley.Message, scratch *scratch) (after int64, contiguous bool) {
 	t.mu.Lock()
-	if !h.adopt(epoch) { // since it was asked, see Restart
+	if !h.adopt(epoch) { // the epoch may have changed since it was checked, see Restart
 		t.mu.Unlock()
 		return 0, true
 	}
@@ -107,7 +107,7 @@ func (h *Hub) deliver(t *topic, epoch string, entries []parley.Message, scratch 
 	return after, contiguous
 }
 
-// event gives an event to the streams that are at the head.
+// event delivers an event to the streams that are at the head.
 func (h *Hub) event(t *topic, e parley.Event, scratch *scratch) {
 	t.mu.Lock()
 	grown := h.appendLocked(t, slot{id: max(t.head, 0), skip: &e.Skip, who: e.Presence}, e.Name, e.Object)

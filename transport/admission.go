@@ -18,14 +18,14 @@ import (
 //
 //	admit(n channels) ──addChannel──▶ n+1 ──removeChannel──▶ n ──release──▶
 
-// newStream is a stream that nothing has admitted yet.
+// newStream initializes a stream that is not admitted yet.
 func (t *Transports) newStream(s *stream, via parley.Transport, c access.Caller, form wire.Form) {
 	s.t, s.via, s.who = t, via, t.keep(c)
 	t.chat.Hub().Open(&s.session, form, &s.conn)
 }
 
-// authorize asks whether the server can take one stream more, and whether the caller may read
-// all channels of the request. hidden are those whose presence it may not see.
+// authorize checks that the server can take one more stream, and that the caller may read all
+// channels of the request. hidden are those whose presence the caller may not see.
 func (t *Transports) authorize(r *http.Request, req *Request) (hidden []parley.ChannelID, err error) {
 	if t.cfg.Door != nil {
 		if e := t.cfg.Door.Refusal(t.Streams()); e != nil {
@@ -46,7 +46,8 @@ func (t *Transports) authorize(r *http.Request, req *Request) (hidden []parley.C
 }
 
 // admit lets a stream begin and follow the channels of its request, or refuses it. The others
-// learn of the caller before it follows, so that where there is nobody else nothing is kept.
+// are notified of the caller before the stream follows, so that a channel without other
+// followers keeps nothing.
 func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Start, error) {
 	hidden, err := t.authorize(r, req)
 	if err != nil {
@@ -72,7 +73,7 @@ func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Star
 	return starts, nil
 }
 
-// followAs is how a session follows a channel whose presence it may see, or not.
+// followAs returns how a session follows a channel whose presence it may see, or not.
 func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID, *parley.Cursor) (hub.Start, error) {
 	if sees {
 		return s.Follow
@@ -111,8 +112,8 @@ func (s *stream) welcome(start hub.Start, key string) {
 	}
 }
 
-// park takes the connection of a stream that was admitted out of net/http and gives it to the
-// engine. changes is how many rights changes there had been before it was admitted.
+// park takes the connection of an admitted stream out of net/http and passes it to the engine.
+// changes is the number of rights changes before it was admitted.
 func (t *Transports) park(w http.ResponseWriter, r *http.Request, p peer, first time.Duration, changes uint64) error {
 	nc, err := t.detach(w, r)
 	if err != nil {
@@ -132,7 +133,7 @@ func (t *Transports) park(w http.ResponseWriter, r *http.Request, p peer, first 
 	return nil
 }
 
-// appear tells the others that the caller is there.
+// appear notes the caller's presence.
 func (s *stream) appear(channels []parley.ChannelID) {
 	c, chat := s.who.caller(), s.t.chat
 	if s.via == parley.TransportLongPoll {
@@ -164,13 +165,13 @@ func (s *stream) giveBack(channels iter.Seq[parley.ChannelID], n int) {
 // release ends a stream that was admitted, with the channels that it follows now.
 func (s *stream) release() { s.giveBack(s.channels, s.session.Len()) }
 
-// channels are those that it follows.
+// channels yields the channels that the stream follows.
 func (s *stream) channels(yield func(parley.ChannelID) bool) {
 	more := true
 	s.session.Channels(func(channel parley.ChannelID, _ int64) { more = more && yield(channel) })
 }
 
-// addChannel lets a stream have one channel more, of which the others learn.
+// addChannel adds a channel to a stream, and the caller's presence there.
 func (s *stream) addChannel(channel parley.ChannelID) error {
 	c := s.who.caller()
 	if e := s.t.cfg.Policy.Acquire(c, 0, 1); e != nil {

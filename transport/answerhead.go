@@ -9,21 +9,21 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// answerHead is what answers of one kind begin with, but for the lines that differ.
+// answerHead is the common beginning of responses of one kind, without the lines that differ.
 type answerHead struct {
 	header http.Header
 	lines  []byte
 }
 
-// before returns the whole answer.
+// before returns the whole response.
 func (a *answerHead) before(body []byte) []byte {
 	return wire.AppendAnswerOf(make([]byte, 0, len(a.lines)+len(body)+128), http.StatusOK, a.lines, body)
 }
 
-// heads are those of the answers that wait: few kinds, shared by many.
+// heads are those of waiting responses: few kinds, shared by many.
 type heads struct {
 	mu    sync.Mutex
-	last  *answerHead // most are like the one before
+	last  *answerHead // most are equal to the previous one
 	kinds map[string]*answerHead
 }
 

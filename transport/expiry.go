@@ -10,7 +10,7 @@ import (
 )
 
 // warning is how long before its token expires a stream receives token-expiring: a fifth of the token's life if
-// that is less and known, so that a client that then asks for a new one does not ask all the time.
+// that is less and known, so that a client that then requests a new one does not do so all the time.
 const warning = time.Minute
 
 func (w who) warning() time.Duration {
@@ -24,7 +24,7 @@ func (w who) warning() time.Duration {
 // never is later than anything that a stream waits for.
 const never = time.Hour
 
-// left is how long a caller's credentials are still good, at most never.
+// left returns for how long a caller's credentials are still valid, at most never.
 func (w who) left(now time.Time) time.Duration {
 	if w.rest.As == nil || w.rest.As.Expires.IsZero() {
 		return never
@@ -32,14 +32,14 @@ func (w who) left(now time.Time) time.Duration {
 	return min(w.rest.As.Expires.Sub(now), never)
 }
 
-// untilLook is after how long the credentials of a stream that begins must be looked at: at once
-// if they expire soon, so that the client receives token-expiring.
+// untilLook returns after how long the credentials of a new stream must be checked: at once if
+// they expire soon, so that the client receives token-expiring.
 func (w who) untilLook(now time.Time) time.Duration {
 	return max(w.left(now)-w.warning(), 0)
 }
 
-// expire tells a stream once that its token expires and ends it when it has. It returns after
-// how long to look again.
+// expire warns a stream once that its token expires and ends the stream when it has. It returns
+// after how long to check again.
 func expire(p peer, now time.Time) time.Duration {
 	s := p.base()
 	switch left, warning := s.who.left(now), s.who.warning(); {
@@ -61,7 +61,7 @@ func expire(p peer, now time.Time) time.Duration {
 
 var errExpired = &parley.Error{Code: parley.CodeUnauthorized, Detail: "the token has expired", Hint: "get a new one"}
 
-// auth takes new credentials of the same user.
+// auth accepts new credentials of the same user.
 func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	if p.t.cfg.Credentials == nil {
 		return p.done(f, "", nil) // in development there is nothing to prove
@@ -93,7 +93,7 @@ func (p *wsPeer) auth(ctx context.Context, f *wire.Frame) error {
 	return p.done(f, "", nil)
 }
 
-// soon does something to a connection after a time, if that may be before its next tick.
+// soon calls a function on a connection after a time, if that may be before its next tick.
 func (p *wsPeer) soon(after time.Duration, do func()) {
 	if after < p.t.cfg.HeartbeatInterval {
 		time.AfterFunc(after, func() {

@@ -11,8 +11,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// object handles what a client sent in one frame. What goes wrong is answered; the
-// connection stays open.
+// object handles the content of one frame. Errors are answered; the connection stays open.
 func (p *wsPeer) object(payload []byte) {
 	f := new(wire.Frame)
 	channel := p.only()
@@ -51,8 +50,8 @@ func (p *wsPeer) refuse(err error, f *wire.Frame, channel parley.ChannelID) {
 	}
 }
 
-// charge counts what reading from the client costs by itself. If its user asks for too
-// much, it is not read from until more may be asked for.
+// charge counts what reading from the client costs by itself. If its user exceeds the limit,
+// nothing is read from the client until it may send again.
 func (p *wsPeer) charge(units int) {
 	if units == 0 {
 		return
@@ -62,7 +61,7 @@ func (p *wsPeer) charge(units int) {
 	}
 }
 
-// pause reads nothing from the client for a time.
+// pause stops reading from the client for a time.
 func (p *wsPeer) pause(d time.Duration) {
 	if d <= 0 {
 		return
@@ -74,7 +73,7 @@ func (p *wsPeer) pause(d time.Duration) {
 	time.AfterFunc(d, func() { paused.Store(false); p.conn.Ring() })
 }
 
-// channel is the one a frame is about. ping, pong and the like need none.
+// channel returns the channel of a frame. ping, pong and the like need none.
 func (p *wsPeer) channel(f *wire.Frame) (parley.ChannelID, error) {
 	if f.Channel == "" {
 		return p.only(), nil
@@ -96,7 +95,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		return err
 	}
 	switch f.Type {
-	case "ping", "pong", "unsubscribe", "visibility": // others have their price
+	case "ping", "pong", "unsubscribe", "visibility": // others have their own cost
 		p.charge(1)
 	}
 	switch f.Type {
@@ -134,7 +133,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf("unknown frame type %.40q", f.Type),
 			Hint: "see docs/api.md, WebSocket"}
 	}
-	// A frame belongs to no request; what it waits for is bounded by the store.
+	// A frame belongs to no request; the store limits how long it waits.
 	ctx := context.Background()
 	switch f.Type {
 	case "history", "subscribe":
@@ -165,11 +164,11 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 	if why == nil && p.t.chat.MayWrite(caller, channel) {
 		return p.say(ctx, f, caller, channel, d, why)
 	}
-	p.sayLater(ctx, f, caller, channel, d, why) // the store is asked for the right, or for a repeat
+	p.sayLater(ctx, f, caller, channel, d, why) // the store must be asked for the right, or for a repeat
 	return nil
 }
 
-// look notes whether somebody looks at the connection.
+// look notes whether the connection is visible.
 func (p *wsPeer) look(c access.Caller, hidden bool) {
 	if hidden == p.is(hides) {
 		return
@@ -214,7 +213,7 @@ func (p *wsPeer) done(f *wire.Frame, channel parley.ChannelID, err error) error 
 	return err
 }
 
-// later keeps for the engine what asks the store and so may block.
+// later passes to the engine what reads the store and so may block.
 func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error) {
 	p.deal().work = func() {
 		if err := do(); err != nil {
@@ -223,8 +222,8 @@ func (p *wsPeer) later(f *wire.Frame, channel parley.ChannelID, do func() error)
 	}
 }
 
-// speaker is whom a frame speaks for. A connection that was opened for nobody takes
-// the first user that it names.
+// speaker returns the user that a frame acts for. A connection that was opened without a user
+// adopts the first one that a frame names.
 func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	caller := p.who.caller()
 	if wire.Absent(f.User) || f.User == string(caller.User) {
@@ -254,8 +253,8 @@ func (p *wsPeer) speaker(f *wire.Frame) (access.Caller, error) {
 	return as, nil
 }
 
-// identity is whose sessions don't get the caller's events: the user's, or of a
-// guest this connection alone. NUL keeps it apart from names.
+// identity returns the identity whose sessions do not receive the caller's events: the user, or
+// for a guest this connection alone. NUL separates it from names.
 func (p *wsPeer) identity(c access.Caller) string {
 	if c.Named() || !p.is(spoke) {
 		return c.Identity()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// handshake checks a client's opening handshake and returns what to accept it with.
+// handshake checks a client's opening handshake and returns the key that accepts it.
 func handshake(w http.ResponseWriter, r *http.Request) (accept string, err error) {
 	bad := func(detail, hint string) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
@@ -42,7 +42,7 @@ func switching(h http.Header, accept string) []byte {
 	return wire.AppendHead(make([]byte, 0, 512), http.StatusSwitchingProtocols, h)
 }
 
-// hasToken looks for a token in a list header, whatever its case.
+// hasToken reports whether a list header contains a token, in any case.
 func hasToken(h http.Header, name, token string) bool {
 	for _, v := range h.Values(name) {
 		for t := range strings.SplitSeq(v, ",") {

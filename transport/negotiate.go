@@ -41,11 +41,10 @@ func offers(h http.Header, protocol string) bool {
 	return false
 }
 
-// deflateAnswer accepts the first offer of permessage-deflate that can be met, or
-// returns "" (RFC 7692, sections 5.1 and 7.1). The answer is always without context
-// takeover both ways. An offer that wants the server to use a smaller window is
-// declined, since what is sent is compressed once for all; that a client could use a
-// smaller one needs no answer.
+// deflateAnswer accepts the first acceptable offer of permessage-deflate, or returns "" (RFC
+// 7692, sections 5.1 and 7.1). The answer always excludes context takeover in both directions.
+// An offer that requires a smaller window of the server is declined, since messages are
+// compressed once for all readers; an offer of a smaller window of the client needs no answer.
 func deflateAnswer(offer http.Header) string {
 	for _, header := range offer.Values("Sec-WebSocket-Extensions") {
 		options, ok := httphead.ParseOptions([]byte(header), nil)

@@ -39,22 +39,22 @@ func ConnState(nc net.Conn, state http.ConnState) {
 	}
 }
 
-// consumed reports whether nothing of a request is left to be read, and its answer has a
-// body. Only then may its connection leave net/http: what is left would be taken for the
-// next request, or for frames, of a client that is not its author (request smuggling).
+// consumed reports whether nothing of a request remains to be read, and its response has a
+// body. Only then may its connection leave net/http: the remainder would be taken for the next
+// request, or for frames, from a client that did not write it (request smuggling).
 func consumed(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.ContentLength == 0 && len(r.TransferEncoding) == 0
 }
 
-// detach takes the connection out of net/http, with the bytes that it has read ahead.
-// The request must be consumed. The handler must not write any more.
+// detach takes the connection out of net/http, with the bytes that net/http has read ahead. The
+// request must be consumed. The handler must not write any more.
 func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, error) {
 	if !consumed(r) {
 		return hijacked{}, fmt.Errorf("take the connection of a %s out of net/http: its request is not consumed", r.Method)
 	}
 	if l, ok := r.Context().Value(connKey{}).(*engine.Detacher); ok && t.engine.Parks() {
 		if nc, ok := l.Detach(); ok {
-			clear(w.Header()) // net/http makes an answer of it for nobody
+			clear(w.Header()) // net/http composes a response that is never sent
 			return hijacked{Conn: nc}, nil
 		}
 	}

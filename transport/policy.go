@@ -55,7 +55,7 @@ func (AllowAll) Patience(access.Caller) time.Duration          { return 0 }
 func (AllowAll) Charge(access.Caller, int) *parley.Error       { return nil }
 func (AllowAll) Discharge(access.Caller, int)                  {}
 
-// valid asks whether credentials are still good; the refusal is CodeUnauthorized.
+// valid checks whether credentials are still valid; the refusal is CodeUnauthorized.
 func (t *Transports) valid(ctx context.Context, c access.Caller) (refused *parley.Error, err error) {
 	if t.cfg.Credentials == nil {
 		return nil, nil

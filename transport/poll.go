@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// answerBytes bounds the answer of one long poll.
+// answerBytes limits the size of one long poll's response.
 const answerBytes = 1 << 20
 
 // LongPoll answers at once if there are entries after the cursors, else with the next message,
@@ -27,7 +27,7 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	if r.Method == http.MethodHead { // an answer without a body is not worth waiting for
+	if r.Method == http.MethodHead { // a response without a body is not worth waiting for
 		_, err := t.authorize(r, req)
 		return err
 	}
@@ -62,12 +62,12 @@ func (t *Transports) LongPoll(w http.ResponseWriter, r *http.Request, req *Reque
 		p.head = t.heads.intern(h)
 		return t.park(w, r, p, first, changes)
 	}
-	p.set(stale) // it asks once more when the engine knows it, so that it misses no change
+	p.set(stale) // it rechecks when the engine knows it, so that it misses no change
 	t.engine.Hold(r.Context(), &p.conn, unwritten{}, p, first)
 	return p.finish(w, r)
 }
 
-// parks reports whether a request's connection can wait in the engine and come back.
+// parks reports whether a request's connection can wait in the engine and return.
 func (t *Transports) parks(r *http.Request) bool {
 	if !consumed(r) {
 		return false
@@ -84,19 +84,19 @@ func (t *Transports) parks(r *http.Request) bool {
 type pollPeer struct {
 	stream
 	left  int32       // entries that still fit
-	done  bool        // there is something to answer with, and nothing more now
+	done  bool        // there is something to respond with, and no more for now
 	epoch *string     // of its cursors; shared
 	got   *got        // nil for nothing
-	head  *answerHead // shared by all polls of its kind; nil: its handler waits and answers
+	head  *answerHead // shared by all polls of its kind; nil: its handler waits and responds
 }
 
-// got is what a poll has that it did not begin with.
+// got is what a poll has collected since it began.
 type got struct {
 	messages, resets []byte        // to answer with
-	refused          *parley.Error // why it ended, which is the answer
+	refused          *parley.Error // why it ended, which is the response
 	early            []byte        // what was read of the client's next request
-	rest             []byte        // what must still be written of the answer
-	charged          int           // bytes of the answer, on its way
+	rest             []byte        // what must still be written of the response
+	charged          int           // bytes of the response, in flight
 }
 
 var (
@@ -111,7 +111,7 @@ func (p *pollPeer) has() *got {
 	return p.got
 }
 
-// begin notes where the poll starts. Resets are something to answer with.
+// begin notes where the poll starts. A reset completes it.
 func (p *pollPeer) begin(starts []hub.Start, epoch *string) {
 	p.epoch = epoch
 	for _, start := range starts {
@@ -121,10 +121,10 @@ func (p *pollPeer) begin(starts []hub.Start, epoch *string) {
 	}
 }
 
-// collect takes what there is. The error is hub.ErrBehind: load, and collect again.
+// collect takes what is available. The error is hub.ErrBehind: load, and collect again.
 //
-// An answer names one epoch, and all in it is of that one: if another has begun since, loadPage
-// drops what was collected and begins again in that.
+// A response names one epoch, and everything in it belongs to that one: if another has begun
+// since, loadPage drops what was collected and starts over in the new one.
 func (p *pollPeer) collect() error {
 	err := p.collectNext()
 	if p.session.Epoch() != *p.epoch {
@@ -158,7 +158,7 @@ func (p *pollPeer) collectNext() error {
 	return nil
 }
 
-// loadPage does what collect asked for. It may block. The error is the store's, or ErrEpoch: it
+// loadPage loads what collect needs. It may block. The error is the store's, or ErrEpoch: it
 // can be done later.
 func (p *pollPeer) loadPage(ctx context.Context) error {
 	if p.session.Epoch() == *p.epoch {
@@ -175,7 +175,7 @@ func (p *pollPeer) loadPage(ctx context.Context) error {
 	return nil
 }
 
-// loadNow is loadPage before the engine has the poll, which would try again later.
+// loadNow is loadPage before the engine has the poll; the engine would retry later.
 func (p *pollPeer) loadNow(ctx context.Context) error {
 	for {
 		err := p.loadPage(ctx)
@@ -210,7 +210,7 @@ func (p *pollPeer) Output() ([]byte, error) {
 		}
 	}
 	p.set(given)
-	if p.head == nil { // the rest is its handler's
+	if p.head == nil { // the handler does the rest
 		if p.ended == open {
 			p.has().rest = p.answer()
 		}
@@ -240,8 +240,8 @@ func (p *pollPeer) problem(e *parley.Error) []byte {
 
 func (p *pollPeer) Unsent(b []byte, n int) { p.has().rest = b[n:] }
 
-// Load implements engine.Peer. A parked poll waits until the store answers; a handler tells its
-// client at once.
+// Load implements engine.Peer. A parked poll waits until the store responds; a handler returns
+// the error to its client at once.
 func (p *pollPeer) Load(ctx context.Context) error {
 	load := p.loadPage
 	switch {
@@ -298,7 +298,7 @@ func (p *pollPeer) Return(nc net.Conn) {
 	p.t.cfg.Door.GiveBack(nc, p.has().early)
 }
 
-// finish answers in the handler of a poll that the engine held.
+// finish responds in the handler of a poll that the engine held.
 func (p *pollPeer) finish(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case r.Context().Err() != nil: // the client has gone
@@ -318,13 +318,13 @@ func writeBody(w http.ResponseWriter, body []byte) error {
 	return nil
 }
 
-// unwritten is what the engine writes to for a poll whose handler answers.
+// unwritten is the engine's writer for a poll whose handler responds.
 type unwritten struct{}
 
 func (unwritten) Write(p []byte) (int, error) { return len(p), nil }
 func (unwritten) Close() error                { return nil }
 
-// answer is the body, one JSON object.
+// answer returns the body, one JSON object.
 func (p *pollPeer) answer() []byte {
 	var g got
 	if p.got != nil {

@@ -8,18 +8,18 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A stream was allowed when it began. When rights may have become fewer, the streams that this
-// may affect are marked as stale. They give nothing more until Load has asked for their rights
-// again, and then go on without the channels that they lost.
+// A stream was allowed when it began. When rights may have shrunk, the streams that this may
+// affect are marked as stale. They deliver nothing until Load has rechecked their rights, and then
+// continue without the channels that they lost.
 //
 // The same holds while this node cannot read which rights were taken away on other nodes: a stream
-// of a channel that is not known to be public gives nothing until it can.
+// of a channel that is not known to be public delivers nothing until it can.
 //
-// A stream that is just beginning compares the number of rights changes from before it asked
-// with that from after the engine knew it, so that it misses none.
+// A stream that is just beginning compares the number of rights changes before it was admitted
+// with the number after the engine knew it, so that it misses none.
 
-// rightsChange marks the streams that a change in chat may affect: those of a user, or of all if
-// it is "", which follow a channel, or any if it is "".
+// rightsChange marks the streams that a change in chat may affect: those of a user, or of all
+// users if it is "", that follow a channel, or any channel if it is "".
 func (t *Transports) rightsChange(channel parley.ChannelID, user parley.UserID) {
 	t.rightsChanges.Add(1)
 	t.engine.Visit(func(p engine.Peer) bool {
@@ -34,8 +34,8 @@ func (s *stream) affectedBy(channel parley.ChannelID, user parley.UserID) bool {
 
 func (s *stream) markStale() bool { s.set(stale); return true }
 
-// behind reports whether a stream must give nothing, as its rights may be fewer and this node would
-// not know.
+// behind reports whether a stream must deliver nothing, because its rights may have shrunk and this
+// node would not know.
 func (s *stream) behind() bool {
 	if !s.t.chat.Behind() {
 		return false
@@ -49,7 +49,7 @@ func (s *stream) behind() bool {
 }
 
 // settle marks a stream that the engine now knows as stale if rights have changed since it began
-// to ask for its own.
+// to be admitted.
 func (t *Transports) settle(c *engine.Conn, changes uint64) {
 	if t.rightsChanges.Load() != changes {
 		t.engine.VisitOne(c, func(p engine.Peer) bool { return p.(peer).base().markStale() })
@@ -59,9 +59,9 @@ func (t *Transports) settle(c *engine.Conn, changes uint64) {
 // Recheck has every stream recheck its credentials and rights, after some were removed.
 func (t *Transports) Recheck() { t.rightsChange("", "") }
 
-// resume has every stream ask again for its rights after the process did not run for a while,
-// when chat has read the rights changes that it missed: a token may have expired. What clients
-// sent in the meantime is still unread, so none of them counts as silent.
+// resume has every stream recheck its rights after a pause of the process, when chat has read
+// the rights changes that it missed: a token may have expired. What clients sent in the
+// meantime is still unread, so none of them counts as silent.
 func (t *Transports) resume(ctx context.Context) error {
 	if err := t.chat.CatchUp(ctx); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (t *Transports) resume(ctx context.Context) error {
 	return nil
 }
 
-// recheckRights asks again for the credentials of a stale stream and its rights to read. The
+// recheckRights checks the credentials of a stale stream and its rights to read again. The
 // error is the store's.
 func recheckRights(ctx context.Context, p peer) error {
 	s := p.base()
@@ -99,8 +99,8 @@ func recheckRights(ctx context.Context, p peer) error {
 	return nil
 }
 
-// lostChannels asks again for the rights to read and to see presence, and returns the
-// channels that may no longer be read. The error is the store's.
+// lostChannels checks the rights to read and to see presence again, and returns the channels
+// that may no longer be read. The error is the store's.
 func (s *stream) lostChannels(ctx context.Context) (lost []parley.ChannelID, err error) {
 	c, hidden := s.who.caller(), map[parley.ChannelID]bool{}
 	for channel := range s.channels {
@@ -119,7 +119,7 @@ func (s *stream) lostChannels(ctx context.Context) (lost []parley.ChannelID, err
 	return lost, nil
 }
 
-// drop ends what a stream has of channels, and tells it.
+// drop removes channels from a stream, and notifies it.
 func (s *stream) drop(channels []parley.ChannelID) {
 	for _, channel := range channels {
 		if s.session.Unfollow(channel) {

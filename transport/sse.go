@@ -45,13 +45,13 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 		return t.park(w, r, p, first, changes)
 	}
 
-	// One stream among others of a connection, or the request has a body, which nobody
-	// reads: it stays in the handler.
+	// The connection carries other streams too, or the request has a body, which is never read:
+	// the stream stays in the handler.
 	if r.ProtoMajor == 1 {
 		h.Set("Connection", "close")
 	}
 	p.session.Send([]byte(retryField))
-	p.set(stale) // it asks once more when the engine knows it, so that it misses no change
+	p.set(stale) // it rechecks when the engine knows it, so that it misses no change
 	if err := t.open(r, &p.stream, req); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (t *Transports) SSE(w http.ResponseWriter, r *http.Request, req *Request) e
 	return nil
 }
 
-// flusher writes through an http.ResponseWriter and lets each write go at once.
+// flusher writes through an http.ResponseWriter and flushes each write.
 type flusher struct {
 	w  io.Writer
 	rc *http.ResponseController
@@ -75,10 +75,10 @@ func (f *flusher) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close breaks off what waits for the client, and resets the stream.
+// Close interrupts a write that waits for the client, and resets the stream.
 func (f *flusher) Close() error { return f.rc.SetWriteDeadline(time.Unix(1, 0)) }
 
-// ssePeer is an event stream: what the client sends is nothing.
+// ssePeer is an event stream, whose client sends nothing.
 type ssePeer struct {
 	stream // quiet: since when no bytes were acknowledged, while some wait
 }
@@ -116,7 +116,7 @@ func (p *ssePeer) lost(channels []parley.ChannelID) {
 	}
 }
 
-// farewell tells only of a drain: a client whose credentials are refused learns that when it
+// farewell reports only a drain: a client whose credentials are refused learns that when it
 // reconnects.
 func (p *ssePeer) farewell(e *parley.Error) {
 	if p.ended == drained {

@@ -10,14 +10,14 @@ import (
 	"github.com/parley-server/parley/hub"
 )
 
-// stream is what waits for messages on a connection, whatever its transport: a WebSocket, an
+// stream waits for messages on a connection, whatever its transport: a WebSocket, an
 // event stream or a held poll. A peer embeds it and adds what its transport needs. The engine
 // owns it from Park or Hold to Gone and calls its peer one method at a time.
 //
 //		admit ──▶ served ──rights change──▶ stale ──Load: recheckRights──▶ served
 //	             └──────────────end(reason)──────────────┘──▶ farewell ──▶ Gone: release
 //
-// A server has many, most of them quiet, so that each byte counts (size_test.go).
+// A server has many, most of them quiet, so each byte counts (size_test.go).
 type stream struct {
 	t       *Transports
 	conn    engine.Conn
@@ -26,21 +26,21 @@ type stream struct {
 	via     parley.Transport
 	ended   reason
 	flags   flags
-	quiet   uint32 // since when the client gave no sign of life, in milliseconds
+	quiet   uint32 // since when the client was silent, in milliseconds
 }
 
 type flags uint16
 
 const (
-	stale  flags = 1 << iota // rights may be fewer: nothing more is given before recheckRights
-	warned                   // the client was told that its token expires
+	stale  flags = 1 << iota // rights may have shrunk: nothing more is delivered before recheckRights
+	warned                   // the client was warned that its token expires
 	many                     // cursors and frames name their channels
 	pings                    // of a WebSocket: pings are messages
-	spoke                    // of a WebSocket: its guest has sent events, which it does not get back
-	hides                    // of a WebSocket: its client said that nobody looks at it
+	spoke                    // of a WebSocket: its guest has sent events, which it does not receive itself
+	hides                    // of a WebSocket: its client is hidden
 	waits                    // of an event stream: bytes wait to be acknowledged
-	due                      // of a poll: its time is over
-	given                    // of a poll: the answer was given to be written
+	due                      // of a poll: its time has passed
+	given                    // of a poll: the response was passed to the engine
 )
 
 func (s *stream) is(f flags) bool { return s.flags&f != 0 }
@@ -51,10 +51,10 @@ func (s *stream) clear(f flags)   { s.flags &^= f }
 type peer interface {
 	engine.Peer
 	base() *stream
-	// lost tells the client of channels that it may no longer read, and ends the stream if
-	// nothing is left of it.
+	// lost notifies the client of channels that it may no longer read, and ends the stream if
+	// no channel is left.
 	lost(channels []parley.ChannelID)
-	// farewell gives the client the last that it receives, after end; e may be nil.
+	// farewell sends the client its last bytes, after end; e may be nil.
 	farewell(e *parley.Error)
 }
 
@@ -63,7 +63,7 @@ func (s *stream) base() *stream { return s }
 // reason is why a stream ended.
 type reason uint8
 
-// What each reason does on each transport. Held polls answer with a problem of the status, event
+// What each reason does on each transport. Held polls respond with a problem of the status, event
 // streams send the event before they end; a WebSocket closes with the code and the text.
 //
 //	reason        WebSocket                       event stream     held poll
@@ -80,16 +80,16 @@ const (
 	open         reason = iota
 	clientClosed        // the client's close frame
 	protocol            // the client broke the WebSocket protocol
-	refused             // a browser's handshake is accepted only to say why it is refused
+	refused             // a browser's handshake is accepted only to report why it is refused
 	rightsLost          // no channel is left that it may read
 	expired             // its token has expired
 	revoked             // its credentials were withdrawn
 	drained             // the server shuts down
-	silent              // the client gives no sign of life, or takes nothing
-	failed              // the store did not answer
+	silent              // the client is silent, or does not read
+	failed              // the store did not respond
 )
 
-// endings are the parts of the table that are the same whatever happened.
+// endings are the parts of the table that do not depend on the case.
 var endings = [...]struct {
 	dropped string // as parley.Events.Dropped counts it; "" if the server did not end it
 	denied  bool   // the caller may not read: polling does not keep it present
@@ -108,7 +108,7 @@ var endings = [...]struct {
 	failed:       {dropped: "unavailable", denied: true},
 }
 
-// end ends a stream, once. What it has of its own is still written, then its farewell.
+// end ends a stream, once. Its own bytes are still written, then its farewell.
 func end(p peer, why reason, e *parley.Error) {
 	s := p.base()
 	if s.ended != open {
@@ -122,8 +122,8 @@ func end(p peer, why reason, e *parley.Error) {
 	s.conn.Ring()
 }
 
-// output is what a WebSocket or event stream writes next: what it has of its own, then what is
-// shared; after its end only its own, then io.EOF. self is whose events it skips.
+// output returns what a WebSocket or event stream writes next: its own bytes, then shared ones;
+// after its end only its own, then io.EOF. It skips the events of the identity self.
 func (s *stream) output(self string) ([]byte, error) {
 	switch {
 	case s.ended != open:
@@ -146,7 +146,7 @@ const (
 	maxEntries = 1 << 30
 )
 
-// load does what Output must not: it asks the store.
+// load does what Output must not do: it reads the store.
 func load(ctx context.Context, p peer) error {
 	switch s := p.base(); {
 	case s.behind():
@@ -157,7 +157,7 @@ func load(ctx context.Context, p peer) error {
 	return recheckRights(ctx, p)
 }
 
-// tell gives the client one JSON object; name is that of the event on an event stream.
+// tell sends the client one JSON object; name is that of the event on an event stream.
 func (s *stream) tell(name string, obj []byte) {
 	s.session.Send(s.session.Form().AppendControl(nil, "", name, obj))
 }
@@ -168,12 +168,12 @@ func (s *stream) Unsent(b []byte, n int) { s.session.Unsent(b, n) }
 // Gone implements engine.Peer.
 func (s *stream) Gone() { s.release() }
 
-// millis is a moment in milliseconds, which no jump of the clock moves; two less than 24
-// days apart can be compared by their difference.
+// millis returns a time in milliseconds, which no jump of the clock affects; two that are less
+// than 24 days apart can be compared by their difference.
 func (t *Transports) millis(at time.Time) uint32 { return uint32(at.Sub(t.started).Milliseconds()) }
 
-// since is what has passed from then to now: nothing if then is later, as a tick that waited
-// for its connection has the older moment.
+// since returns the time from then to now: 0 if then is later, because a tick that waited for
+// its connection has an earlier now.
 func since(now, then uint32) time.Duration {
 	return time.Duration(max(int32(now-then), 0)) * time.Millisecond
 }

@@ -36,7 +36,7 @@ type Transports struct {
 	started time.Time // milliseconds count from here
 	heads   heads
 
-	callers       shared[access.Caller] // but for their users; see keep
+	callers       shared[access.Caller] // without their users; see keep
 	epochs        shared[string]
 	requests      sync.WaitGroup // in flight; none is added once draining
 	rightsChanges atomic.Uint64  // number of rights changes so far
@@ -56,7 +56,7 @@ func New(c *chat.Service, e *engine.Engine, cfg Config) *Transports {
 	}
 	def(&cfg.HeartbeatInterval, 30*time.Second)
 	def(&cfg.HeartbeatTimeout, 90*time.Second)
-	def(&cfg.Comment, min(20*time.Second, cfg.HeartbeatTimeout/3)) // with it a stalled stream is noticed
+	def(&cfg.Comment, min(20*time.Second, cfg.HeartbeatTimeout/3)) // so that it reveals a stalled stream
 	if cfg.MaxSubscriptions == 0 {
 		cfg.MaxSubscriptions = 10_000
 	}

@@ -34,7 +34,7 @@ func (t *Transports) WebSocket(w http.ResponseWriter, r *http.Request, req *Requ
 	return t.park(w, r, p, min(t.cfg.HeartbeatInterval, p.who.untilLook(t.engine.Now())), changes)
 }
 
-// newPeer makes the peer of a connection whose first bytes are head.
+// newPeer creates the peer of a connection whose first bytes are head.
 func (t *Transports) newPeer(c access.Caller, form wire.Form, head []byte) *wsPeer {
 	now := t.millis(t.engine.Now())
 	p := &wsPeer{lastPing: now - uint32(t.cfg.HeartbeatInterval.Milliseconds())}
@@ -79,26 +79,26 @@ const (
 type wsPeer struct {
 	stream                 // quiet: since when nothing was heard
 	undurable atomic.Int32 // messages that are not yet stored
-	lastPing  uint32       // when the client was asked for a sign of life
+	lastPing  uint32       // when the client was pinged
 	dealings  *dealings    // nil for none
 }
 
-// dealings are what a connection has once its client did more than listen.
+// dealings is the state of a connection whose client has done more than listen.
 type dealings struct {
 	frames  wire.FrameReader
 	read    int         // bytes that are not charged yet, fewer than frameUnit
 	closing []byte      // the close frame
-	closed  bool        // it was given to be written
-	work    func()      // what the last frame asks for and may block
+	closed  bool        // it was passed to the engine
+	work    func()      // the blocking part of the last frame
 	paused  atomic.Bool // it was refused too often, and is not read from for a time
 	events  *pace       // nil for none
 }
 
 // pace lets at most eventsPerSec events of a client pass in any second.
 type pace struct {
-	at   [eventsPerSec]uint32 // when the last ones did
+	at   [eventsPerSec]uint32 // the times of the last ones
 	next uint8                // the oldest of them
-	full bool                 // at holds eventsPerSec moments
+	full bool                 // at holds eventsPerSec times
 }
 
 func (p *pace) pass(now uint32) bool {
@@ -131,13 +131,13 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 		return nil, false
 	}
 	if p.full() {
-		return nil, true // it is asked only when it was full before: b is nil
+		return nil, true // it is called with nil only when it was full before
 	}
 	if len(b) > 0 {
 		p.quiet = p.t.millis(p.t.engine.Now())
 	}
 	var frames wire.FrameReader
-	if p.dealings != nil || len(b) > 1<<10 { // who only answers pings needs none
+	if p.dealings != nil || len(b) > 1<<10 { // a client that only answers pings needs none
 		d := p.deal()
 		frames = d.frames
 		d.read += len(b)
@@ -202,13 +202,13 @@ var misplaced = map[wire.Op]string{
 	wire.OpBinary: "binary frames are not understood without the sub-protocol parley.msgpack",
 }
 
-// full reports whether too much of what the client asked for is still under way.
+// full reports whether too much of what the client requested is still in flight.
 func (p *wsPeer) full() bool {
 	return !p.closing() && (p.undurable.Load() >= maxUndurable || p.session.Waiting() > maxAnswers || p.dealings != nil &&
 		p.dealings.paused.Load())
 }
 
-// close ends the connection with a close frame that is not that of the reason.
+// close ends the connection with a close frame other than that of the reason.
 func (p *wsPeer) close(why reason, code int, text string) {
 	if !p.closing() {
 		p.deal().closing = wire.AppendClose(nil, code, text)
@@ -255,7 +255,7 @@ func (p *wsPeer) Tick(now time.Time, s engine.Sending) time.Duration {
 	return min(next, expire(p, now))
 }
 
-// beat looks after signs of life.
+// beat pings a silent client.
 func (p *wsPeer) beat(now time.Time, s engine.Sending) time.Duration {
 	interval, timeout := p.t.cfg.HeartbeatInterval, p.t.cfg.HeartbeatTimeout
 	ms := p.t.millis(now)
@@ -292,7 +292,7 @@ var pingFrame = wire.AppendFrameHeader(nil, wire.OpPing, 0)
 
 func (p *wsPeer) Drain(retry time.Duration) { end(p, drained, goingDown(retry)) }
 
-// only is the one channel of a connection that is not for many.
+// only returns the one channel of a connection that is not for many.
 func (p *wsPeer) only() parley.ChannelID {
 	if p.is(many) {
 		return ""

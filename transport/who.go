@@ -7,11 +7,11 @@ import (
 	"github.com/parley-server/parley/access"
 )
 
-// who keeps the caller of a connection. Most callers differ in their users alone, so
-// that they share the rest.
+// who keeps the caller of a connection. Most callers differ only in their users, so they share
+// the rest.
 type who struct {
 	user parley.UserID
-	rest *access.Caller // without the user; not to be changed
+	rest *access.Caller // without the user; must not be changed
 }
 
 func (t *Transports) keep(c access.Caller) who {
@@ -26,10 +26,10 @@ func (w who) caller() access.Caller {
 	return c
 }
 
-// shared keeps one copy of a value that many have.
+// shared keeps one copy of a value that many connections have.
 type shared[T comparable] struct{ last atomic.Pointer[T] }
 
-// share returns the copy, which is not to be changed.
+// share returns the copy, which must not be changed.
 func (s *shared[T]) share(v T) *T {
 	if last := s.last.Load(); last != nil && *last == v {
 		return last

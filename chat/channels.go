@@ -54,7 +54,7 @@ func (s *Service) Configure(ctx context.Context, c access.Caller, channel parley
 	return retryChanged(func() error { return s.configure(ctx, c, channel, change) })
 }
 
-// errKind refuses a change of a channel's kind that no order announced.
+// errKind refuses a change of a channel's kind that no rights change has announced.
 var errKind = errors.New("the kind changes")
 
 func (s *Service) configure(ctx context.Context, c access.Caller, channel parley.ChannelID, change func(*parley.Settings)) error {
@@ -93,7 +93,7 @@ func (s *Service) configure(ctx context.Context, c access.Caller, channel parley
 	defer cancel()
 	_, _, err := s.store.SetChannel(own, channel, apply)
 	if errors.Is(err, errKind) {
-		// The owner first: nobody may be left outside of a channel that nobody can open again.
+		// The owner first: a channel must not become closed to everybody.
 		if err := s.own(own, c, channel, a, change); err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (s *Service) Remove(ctx context.Context, c access.Caller, channel parley.Ch
 	})
 }
 
-// mostPassed are the channels that a list of others passes over.
+// mostPassed is how many other channels a list skips.
 const mostPassed = 1000
 
 // Public lists the public channels that a caller may read or join, after the given name, at most

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/feed"
 )
 
-// controlChannel is where changes that take rights away are written down, in the log that
-// all nodes share. No client can name it.
+// controlChannel records changes that take rights away, in the log that all nodes share. No
+// client can name it.
 const controlChannel parley.ChannelID = "$control"
 
 const (
@@ -30,7 +30,7 @@ const (
 	controlBack = 64
 )
 
-// rightsChange says whose rights become fewer. An empty field means all. A change is announced
+// rightsChange says whose rights shrink. An empty field means all. A change is announced
 // before it is made, and the rightsChange is closed after it:
 //
 //	rightsChange ──▶ the change ──▶ rightsChange with Done ──▶ every node rechecks rights
@@ -75,7 +75,7 @@ func newControl(log parley.Log, f *feed.Feed) *control {
 		shared: f.Shared(), begin: time.Now()}
 }
 
-// append writes an order down and returns its id.
+// append stores a rights change and returns its id.
 func (c *control) append(ctx context.Context, o rightsChange) (id int64, err error) {
 	data, err := json.Marshal(o)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *control) append(ctx context.Context, o rightsChange) (id int64, err err
 	}
 }
 
-// kicked has the head looked at soon: there may be something new.
+// kicked makes run read the head soon, because there may be something new.
 func (c *control) kicked() {
 	select {
 	case c.kick <- struct{}{}:
@@ -102,13 +102,13 @@ func (c *control) kicked() {
 	}
 }
 
-// detached is a context for what must not end with its caller's connection.
+// detached returns a context for work that must not end with its caller's connection.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), orderTime)
 }
 
-// takeRights makes a change that takes rights away, and has every node follow it. The
-// error says what became of the change: if the order cannot be written, nothing was changed.
+// takeRights makes a change that takes rights away, and has every node apply it. The error is
+// the outcome of the change: if the rights change cannot be stored, nothing was changed.
 func (s *Service) takeRights(ctx context.Context, o rightsChange, change func(context.Context) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -135,13 +135,13 @@ func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID))
 	s.control.listeners = append(s.control.listeners, f)
 }
 
-// run follows the orders that come after its start: before it, there was no stream
-// that they could end, unless their change is still to come.
+// run applies the rights changes that come after its start: before it, there was no stream that
+// they could affect, unless their change is still to be made.
 func (c *control) run(ctx context.Context, do func(rightsChange)) {
 	tick := time.NewTicker(controlEvery)
 	defer tick.Stop()
 	for {
-		_ = c.read(ctx, do) // with the next tick again
+		_ = c.read(ctx, do) // retried with the next tick
 		select {
 		case <-ctx.Done():
 			return
@@ -154,12 +154,12 @@ func (c *control) run(ctx context.Context, do func(rightsChange)) {
 	}
 }
 
-// behind reports whether the orders of other nodes could not be read for controlLate.
+// behind reports whether the rights changes of other nodes could not be read for controlLate.
 func (c *control) behind() bool {
 	return c.shared && time.Since(c.begin)-time.Duration(c.readAt.Load()) > controlLate
 }
 
-// read follows the orders up to the head.
+// read applies the rights changes up to the head.
 func (c *control) read(ctx context.Context, do func(rightsChange)) error {
 	began := time.Since(c.begin)
 	err := c.readOrders(ctx, do)
@@ -181,7 +181,7 @@ func (c *control) readOrders(ctx context.Context, do func(rightsChange)) error {
 		run, err := c.log.Read(ctx, controlChannel, c.cursor, 1000)
 		if errors.Is(err, parley.ErrTrimmed) || errors.Is(err, parley.ErrEpoch) {
 			c.known = false
-			do(rightsChange{}) // what was missed may be about anybody
+			do(rightsChange{}) // the missed ones may concern anybody
 		}
 		ms := run.Entries
 		if err != nil || len(ms) == 0 {
@@ -218,7 +218,7 @@ func (s *Service) CatchUp(ctx context.Context) error {
 	}
 }
 
-// follow takes in one entry of the channel.
+// follow processes one entry of the channel.
 func (c *control) follow(m *parley.Message, do func(rightsChange)) {
 	var o rightsChange
 	switch err := json.Unmarshal(m.Data, &o); {
@@ -231,7 +231,7 @@ func (c *control) follow(m *parley.Message, do func(rightsChange)) {
 	}
 }
 
-// recheck does what open orders say, as their change may have been made meanwhile.
+// recheck applies the open rights changes again, since their change may have been made by now.
 func (c *control) recheck(do func(rightsChange)) {
 	for id, o := range c.open {
 		if time.Since(o.since) > orderTime+controlEvery {
@@ -241,11 +241,11 @@ func (c *control) recheck(do func(rightsChange)) {
 	}
 }
 
-// obey follows one order.
+// obey applies one rights change.
 func (s *Service) obey(o rightsChange) {
 	s.known.generation.Add(1)
 	if o.User != "" {
-		s.watches.Moved(o.User, false) // by another node; of its own it knows
+		s.watches.Moved(o.User, false) // by another node; this node knows its own changes
 	} else if o.Channel != "" {
 		s.feed.Hub().Forget(o.Channel) // another node may have removed it
 	}

@@ -29,7 +29,7 @@ type devices struct {
 	clock func() time.Time
 }
 
-// deviceRow is a device as it is stored, after a byte that names the form.
+// deviceRow is the stored form of a device, after a byte that names the form.
 type deviceRow struct {
 	Platform parley.Platform  `json:"p"`
 	App      string           `json:"a"`
@@ -58,7 +58,7 @@ func decodeDevice(user parley.UserID, id string, b []byte) (d parley.Device, err
 		return d, fmt.Errorf("device %s of %s: its row has another form", id, user)
 	}
 	if err := json.Unmarshal(b[1:], &r); err != nil {
-		return d, fmt.Errorf("device %s of %s: its row cannot be read", id, user) // err might show a part of a token
+		return d, fmt.Errorf("device %s of %s: its row cannot be read", id, user) // err might contain a part of a token
 	}
 	d = parley.Device{User: user, ID: id, Platform: r.Platform, App: r.App, Token: r.Token, Created: r.Created, Failed: r.Failed}
 	if r.Endpoint != "" {
@@ -69,7 +69,7 @@ func decodeDevice(user parley.UserID, id string, b []byte) (d parley.Device, err
 
 func devicesOf(user parley.UserID) string { return "devices/" + string(user) }
 
-// address is what no two devices have.
+// address identifies a device to its service; no two devices have the same.
 func address(d *parley.Device) string {
 	if d.Subscription != nil {
 		return string(d.Platform) + "\x00" + d.Subscription.Endpoint
@@ -77,7 +77,7 @@ func address(d *parley.Device) string {
 	return string(d.Platform) + "\x00" + d.Token
 }
 
-// tokenOf is the group of a device's token, which does not show the token.
+// tokenOf returns the group of a device's token, which does not reveal the token.
 func tokenOf(d *parley.Device) string {
 	sum := sha256.Sum256([]byte(address(d)))
 	return "token/" + hex.EncodeToString(sum[:])
@@ -127,7 +127,7 @@ func (s *devices) owns(ctx context.Context, d *parley.Device) (bool, error) {
 	return bytes.Equal(is, reference(d)), err
 }
 
-// of are a user's devices that have their tokens.
+// of returns a user's devices that have their tokens.
 func (s *devices) of(ctx context.Context, user parley.UserID) (all []parley.Device, err error) {
 	stored, err := s.stored(ctx, user)
 	for i := range stored {
@@ -162,7 +162,7 @@ func (s *devices) put(ctx context.Context, d parley.Device) error {
 	return nil
 }
 
-// tries is how often a row is swapped that others change at the same time.
+// tries is how often a swap is repeated for a row that others change at the same time.
 const tries = 100
 
 var errBusy = fmt.Errorf("%w: others change it all the time", parley.ErrUnavailable)
@@ -188,7 +188,7 @@ func (s *devices) store(ctx context.Context, d *parley.Device) (was *parley.Devi
 	return nil, errBusy
 }
 
-// own gives a device its token, and removes the device that had it.
+// own assigns a device its token, and removes the device that had it.
 func (s *devices) own(ctx context.Context, d *parley.Device) error {
 	group, mine := tokenOf(d), reference(d)
 	for range tries {
@@ -211,7 +211,7 @@ func (s *devices) own(ctx context.Context, d *parley.Device) error {
 	return errBusy
 }
 
-// disown takes a token from a device that has it.
+// disown removes a token from a device that has it.
 func (s *devices) disown(ctx context.Context, d *parley.Device) error {
 	swapped, err := s.table.Swap(ctx, tokenOf(d), reference(d), parley.Row{Key: ownerKey})
 	if err != nil || !swapped {
@@ -221,18 +221,18 @@ func (s *devices) disown(ctx context.Context, d *parley.Device) error {
 	if err != nil || now == nil {
 		return err
 	}
-	if is, err := decodeDevice(d.User, d.ID, now); err == nil && address(&is) == address(d) { // it was put again meanwhile
+	if is, err := decodeDevice(d.User, d.ID, now); err == nil && address(&is) == address(d) { // it was put again in the meantime
 		return s.own(ctx, &is)
 	}
 	return nil
 }
 
-// remove removes a device; with an address in but only while it has that.
+// remove removes a device; with an address in but, only while it has that address.
 func (s *devices) remove(ctx context.Context, user parley.UserID, id string, but *parley.Device) error {
 	for range tries {
 		old, err := s.get(ctx, devicesOf(user), id)
 		if err == nil && old == nil && but == nil {
-			err = s.leaveSeat(ctx, user, id) // which a call that ended in the middle may have left
+			err = s.leaveSeat(ctx, user, id) // which an interrupted call may have left
 		}
 		if err != nil || old == nil {
 			return err
@@ -258,7 +258,7 @@ func (s *devices) remove(ctx context.Context, user parley.UserID, id string, but
 	return fmt.Errorf("remove device %s of %s: %w", id, user, errBusy)
 }
 
-// failed notes when a try was refused.
+// failed records when an attempt was refused.
 func (s *devices) failed(ctx context.Context, d parley.Device, at parley.Timestamp) error {
 	for range tries {
 		old, err := s.get(ctx, devicesOf(d.User), d.ID)
@@ -271,7 +271,7 @@ func (s *devices) failed(ctx context.Context, d parley.Device, at parley.Timesta
 		}
 		is.Failed = at
 		swapped, err := s.table.Swap(ctx, devicesOf(d.User), old, parley.Row{Key: d.ID, Value: encodeDevice(&is)})
-		if errors.Is(err, parley.ErrUnknown) || swapped { // it says nothing that a later try does not
+		if errors.Is(err, parley.ErrUnknown) || swapped { // a later attempt reports the same
 			return nil
 		}
 		if err != nil {

@@ -56,7 +56,7 @@ func (s *Service) PutDevice(ctx context.Context, c access.Caller, d parley.Devic
 	}
 	d.User, d.Failed = c.User, 0
 	d.Created = parley.Timestamp(s.clock().UnixMicro())
-	ctx, cancel := detached(ctx) // half of it would be a device without pushes
+	ctx, cancel := detached(ctx) // a half stored device would receive no pushes
 	defer cancel()
 	return s.devices.put(ctx, d)
 }
@@ -123,7 +123,7 @@ func ownsDevices(c access.Caller) error {
 		Hint: "say who you are, with a token or, in development, ?user="}
 }
 
-// checkDevice is what is wrong with a device that a client names.
+// checkDevice returns what is wrong with a device from a client.
 func checkDevice(d *parley.Device) error {
 	bad := func(hint, format string, args ...any) error {
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf(format, args...), Hint: hint}

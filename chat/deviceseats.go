@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// seats are the ids of a user's devices, and when each was put: one row, so that there are never more than maxDevices.
+// seats are the ids of a user's devices, and when each was put: one row, so there are never more than maxDevices.
 type seats map[string]parley.Timestamp
 
 const seatsKey = "seats"
@@ -63,7 +63,7 @@ func (s *devices) takeSeat(ctx context.Context, d *parley.Device) error {
 	return errBusy
 }
 
-// freeSeats takes those seats whose device does not have its token, unless a call may still be about to complete it.
+// freeSeats frees the seats of devices without a token, unless a call may still be about to complete them.
 func (s *devices) freeSeats(ctx context.Context, user parley.UserID, is seats) error {
 	for id, at := range is {
 		if at >= parley.Timestamp(s.clock().Add(-2*orderTime).UnixMicro()) {
@@ -91,7 +91,7 @@ func (s *devices) freeSeats(ctx context.Context, user parley.UserID, is seats) e
 	return nil
 }
 
-// leaveSeat notes that a device is gone.
+// leaveSeat frees the seat of a removed device.
 func (s *devices) leaveSeat(ctx context.Context, user parley.UserID, id string) error {
 	for range tries {
 		is, old, err := s.seats(ctx, user)

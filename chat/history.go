@@ -51,7 +51,7 @@ func (s *Service) History(ctx context.Context, c access.Caller, channel parley.C
 			return Page{}, err
 		}
 		after = max(after, from.ID)
-	default: // backwards: the ids have no holes, so that a page's start is known
+	default: // backward: the ids have no gaps, so the start of a page is known
 		end := b.Last + 1
 		if q.Before != nil {
 			end = min(end, *q.Before)
@@ -63,12 +63,13 @@ func (s *Service) History(ctx context.Context, c access.Caller, channel parley.C
 		ms, err := s.run(ctx, channel, after, limit, most)
 		trimmed := errors.Is(err, parley.ErrTrimmed)
 		if trimmed && len(ms) > 0 {
-			return s.page(c, b, ms, nil) // whoever reads on from the last of them learns it
+			return s.page(c, b, ms, nil) // a client that reads on from the last of them finds out
 		}
 		if !trimmed {
 			return s.page(c, b, ms, err)
 		}
-		// Retention took away what follows since the bounds were read: a cursor is now gone.
+		// Retention has removed the next messages since the bounds were read: the cursor cannot
+		// be served now.
 		now, err := s.store.Bounds(ctx, channel)
 		if err == nil && now[0].First-1 <= after {
 			err = parley.ErrTrimmed
@@ -83,7 +84,7 @@ func (s *Service) History(ctx context.Context, c access.Caller, channel parley.C
 	}
 }
 
-// served refuses a cursor that the channel's bounds leave behind.
+// served refuses a cursor that is outside the channel's bounds.
 func served(c parley.Cursor, b parley.Bounds) error {
 	r := parley.CheckCursor(c, b)
 	if r == nil {
@@ -93,7 +94,7 @@ func served(c parley.Cursor, b parley.Bounds) error {
 		Detail: "the cursor can't be served: " + r.Reason, Hint: "resume from first_id - 1, or from last_id"}
 }
 
-// page counts what an answer costs.
+// page charges the cost of a response.
 func (s *Service) page(c access.Caller, b parley.Bounds, ms []parley.Message, err error) (Page, error) {
 	if err != nil {
 		return Page{}, err
@@ -127,12 +128,11 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 	return all, nil
 }
 
-// backwards is how many messages are read at a time towards older ones: few at first,
-// as nobody knows how large they are.
+// backwards is how many messages are read at a time toward older ones: few at first, because
+// their sizes are unknown.
 const backwards = 32
 
-// before reads the messages between two ids, from the newest on, and no more when it has
-// so many bytes.
+// before reads the messages between two ids, from the newest on, and stops at so many bytes.
 func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64, most int) (all []parley.Message, err error) {
 	step := int64(backwards)
 	for bytes := 0; end-1 > after && bytes < most; {
@@ -149,13 +149,13 @@ func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, e
 			if bs[0].First-1 <= from {
 				return nil, parley.ErrTrimmed
 			}
-			after = bs[0].First - 1 // older ones have gone since the bounds were read
+			after = bs[0].First - 1 // retention has removed older ones since the bounds were read
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed meanwhile
+		if n := len(ms); n == 0 || len(all) > 0 && ms[n-1].ID != end-1 { // the channel was removed in the meantime
 			break
 		}
 		fit, n := fittingLast(ms, most-bytes, len(all) == 0)

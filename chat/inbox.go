@@ -17,7 +17,7 @@ type Inbox struct {
 	Next     string // where the next page begins, "" at the end
 }
 
-// mostMemberships of a user are looked at.
+// mostMemberships is how many memberships of a user are read.
 const mostMemberships = 10_000
 
 // Inbox lists the caller's channels with their counts, in the order of their newest entries, the
@@ -66,7 +66,7 @@ func (s *Service) Inbox(ctx context.Context, c access.Caller, after string, limi
 			}
 			bytes += n
 		}
-		if in.Channels = append(in.Channels, all[:fit]...); fit < len(all) { // the rest has no room
+		if in.Channels = append(in.Channels, all[:fit]...); fit < len(all) { // the rest does not fit
 			cut := slices.IndexFunc(part, func(b parley.Bounds) bool { return b.Channel == all[fit].Channel })
 			page = page[:at+cut]
 		}
@@ -104,7 +104,7 @@ func (s *Service) inboxPart(ctx context.Context, c access.Caller, part []parley.
 	return readable, nil
 }
 
-// entries are how some channels stand for a user, in few calls however many they are.
+// entries returns a user's entries for some channels, in a fixed number of calls.
 func (s *Service) entries(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.InboxEntry, error) {
 	members, counts, err := s.counts(ctx, user, channels)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Service) entries(ctx context.Context, user parley.UserID, channels []pa
 	return all, nil
 }
 
-// counts are a user's places in some channels, and what is unread there.
+// counts returns a user's places in some channels, and the unread counts.
 func (s *Service) counts(ctx context.Context, user parley.UserID, channels []parley.ChannelID) ([]parley.Member, []parley.Count, error) {
 	s.feed.Projected(ctx, channels...)
 	members, err := s.store.Member(ctx, user, channels...)

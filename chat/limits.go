@@ -22,7 +22,7 @@ type Limiter interface {
 	AllowCreate(c access.Caller) *parley.Error
 }
 
-// unlimited limits nobody.
+// unlimited has no limits.
 type unlimited struct{}
 
 func (unlimited) AllowSend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
@@ -36,7 +36,7 @@ const (
 	channelsUnit = 8        // channels that are read
 )
 
-// allowSend counts what a caller sends, or refuses it.
+// allowSend counts a caller's messages, or refuses them.
 func (s *Service) allowSend(c access.Caller, channel parley.ChannelID) error {
 	return refusal(s.limits.AllowSend(c, channel, 1))
 }
@@ -77,7 +77,7 @@ func (s *Service) allowCreate(ctx context.Context, c access.Caller, channel parl
 	return refusal(s.limits.AllowCreate(c))
 }
 
-// refusal is an error without a type if there is none.
+// refusal converts a nil *parley.Error to a nil error.
 func refusal(e *parley.Error) error {
 	if e == nil {
 		return nil

@@ -77,7 +77,7 @@ func (s *Service) putMember(ctx context.Context, c access.Caller, channel parley
 	return s.setRole(ctx, channel, user, a.stored(), role)
 }
 
-// retryChanged repeats what was decided on something that changed meanwhile.
+// retryChanged repeats a decision whose basis has changed in the meantime.
 func retryChanged(do func() error) (err error) {
 	for range 10 {
 		if err = do(); !errors.Is(err, parley.ErrChanged) {
@@ -87,7 +87,7 @@ func retryChanged(do func() error) (err error) {
 	return &parley.Error{Code: parley.CodeConflict, Detail: "others change the same at the same time", Hint: "try again", Err: err}
 }
 
-// administer asks for the right to make a user of one role one of another.
+// administer checks the right to change a user's role from one to another.
 func (s *Service) administer(ctx context.Context, c access.Caller, channel parley.ChannelID, was, is parley.Role) error {
 	if _, own := channel.Owner(); own || channel.Internal() {
 		return &parley.Error{
@@ -170,9 +170,9 @@ func (s *Service) setBan(ctx context.Context, c access.Caller, channel parley.Ch
 	return err
 }
 
-// setRole changes the role that a user was found to have, has every node follow if that
-// takes rights away, and tells the user if it began or ended a membership. ErrChanged if the
-// user has another role by now.
+// setRole changes the role that a user was found to have, has every node apply it if that takes
+// rights away, and notifies the user if it began or ended a membership. ErrChanged if the user
+// has another role by now.
 func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user parley.UserID,
 	was, role parley.Role) (is parley.Member, err error) {
 	if was == role {
@@ -200,7 +200,7 @@ func (s *Service) setRole(ctx context.Context, channel parley.ChannelID, user pa
 	return is, err
 }
 
-// tellMembership tells a user's connections of a channel that was joined or left.
+// tellMembership notifies a user's connections of a channel that was joined or left.
 func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, is parley.Member) {
 	kind := "member-removed"
 	if is.Role.In() {
@@ -214,8 +214,8 @@ func (s *Service) tellMembership(channel parley.ChannelID, user parley.UserID, i
 	s.watches.Moved(user, is.Role.In())
 }
 
-// openDirect makes the two of a direct channel members, if they are not, the one named last:
-// until that one is, whoever sends as that user comes here again.
+// openDirect makes the two users of a direct channel members, if they are not, the sender last:
+// until the sender is one, each message of the sender repeats this.
 func (s *Service) openDirect(ctx context.Context, channel parley.ChannelID, last parley.UserID) error {
 	a, b, ok := channel.Direct()
 	if !ok {
@@ -280,10 +280,10 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Member{}, err
 	}
-	ctx, cancel := detached(ctx) // the others are told of what is stored
+	ctx, cancel := detached(ctx) // the others receive what is stored
 	defer cancel()
 	was, is, err := s.store.SetMember(ctx, channel, c.User, change)
-	if err == nil && !is.Role.In() { // a message that makes a member of the caller may be on its way
+	if err == nil && !is.Role.In() { // a message that makes the caller a member may be in flight
 		s.feed.Settle(ctx, channel)
 		was, is, err = s.store.SetMember(ctx, channel, c.User, change)
 	}

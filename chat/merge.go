@@ -32,13 +32,13 @@ func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley
 // merge collects pages, and drops at once the messages that cannot be in the answer: the
 // position beyond so many messages, or bytes, only moves back when more arrive.
 type merge struct {
-	newest bool // the newest are wanted, not the oldest
+	newest bool // the newest messages are requested, not the oldest
 	limit  int  // messages
 	bytes  int
 	all    []parley.Message // in the order of their timestamps
 }
 
-// add takes a channel's page in.
+// add adds a channel's page.
 func (m *merge) add(page []parley.Message) {
 	m.all = append(m.all, page...)
 	slices.SortStableFunc(m.all, func(a, b parley.Message) int { return int(min(max(a.Time-b.Time, -1), 1)) })

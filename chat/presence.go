@@ -197,7 +197,7 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 		}
 		if n.User == "" {
 			if n = s.keeper.Current(ctx, n); n.Joined != nil && len(n.Joined)+len(n.Left) == 0 {
-				continue // another node has told of it
+				continue // another node has sent it
 			}
 			s.tellPresence(n.Channel, "presence", wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count), "")
 			continue

@@ -27,7 +27,7 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 		if err := s.allowCreate(ctx, c, channel); err != nil {
 			return err
 		}
-		if a.made = true; !a.direct { // by the time that this is asked for again
+		if a.made = true; !a.direct { // by the next time
 			s.known.put(channel, c.User, a, generation)
 		}
 	}
@@ -42,9 +42,9 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 	return nil
 }
 
-// mayPost asks for the right to write to a channel and for what its namespace says of those who
-// post there: who they are, and the sizes of text and data, nil for none. Everything that reaches
-// other clients in a caller's name passes here, stored or not.
+// mayPost checks the right to write to a channel and the namespace's limits for posting: the
+// role, and the sizes of text and data, nil for none. Everything that reaches other clients in a
+// caller's name is checked here, stored or not.
 func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.ChannelID, text *string, data *json.RawMessage) (
 	facts, error) {
 	a, err := s.authorize(ctx, c, access.Write, channel)
@@ -58,7 +58,7 @@ func (s *Service) mayPost(ctx context.Context, c access.Caller, channel parley.C
 	return a, space.fits(text, data)
 }
 
-// grown notes that a channel has new entries, wherever they were stored.
+// grown notes that a channel has new entries, whichever node stored them.
 func (s *Service) grown(channel parley.ChannelID) {
 	inbox, isInbox := strings.CutPrefix(string(channel), inboxTopics)
 	user, isUser := strings.CutPrefix(string(channel), userTopics)
@@ -74,7 +74,7 @@ func (s *Service) grown(channel parley.ChannelID) {
 	}
 }
 
-// follows tells of what follows from new entries.
+// follows sends what is derived from new entries.
 func (s *Service) follows(channel parley.ChannelID, facts []parley.Fact) {
 	for _, f := range facts {
 		if f.Kind == parley.FactJoined {
@@ -148,7 +148,7 @@ func (s *Service) PostAll(ctx context.Context, items []Item) []parley.Result {
 		}
 	}
 	wait.Wait()
-	for i := range items { // by now the first message may be there, from this very batch
+	for i := range items { // by now the first message may be stored, from this very batch
 		it := &items[i]
 		if it.Err == nil && results[i].Err == nil && !s.shows(ctx, it.Caller, it.Channel) {
 			results[i].Message = results[i].Message.Receipt()

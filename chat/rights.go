@@ -21,7 +21,7 @@ type facts struct {
 	made   bool // the channel is known to be there
 }
 
-// stored is the role that the roster has.
+// stored returns the role in the roster.
 func (a facts) stored() parley.Role {
 	if a.direct {
 		return parley.RoleNone
@@ -50,7 +50,7 @@ func (s *Service) authorize(ctx context.Context, c access.Caller, want access.Ri
 	generation := s.known.generation.Load()
 	a, err := s.facts(ctx, c.User, channel)
 	if err == nil && access.Rights(c, channel, a.kind, a.role)&want == 0 && s.known.forgetPublic(channel) {
-		a, err = s.facts(ctx, c.User, channel) // what is known may allow, and never refuse
+		a, err = s.facts(ctx, c.User, channel) // remembered facts may allow, but never refuse
 	}
 	if err != nil {
 		return a, err
@@ -58,7 +58,7 @@ func (s *Service) authorize(ctx context.Context, c access.Caller, want access.Ri
 	if access.Rights(c, channel, a.kind, a.role)&want == 0 {
 		return a, forbidden(c, want, channel)
 	}
-	if want == access.Write && !a.direct { // who writes will do so again
+	if want == access.Write && !a.direct { // a user who writes will do so again
 		s.known.put(channel, c.User, a, generation)
 	}
 	return a, nil

@@ -62,7 +62,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 		cfg.Clock = time.Now
 	}
 	if cfg.Namespaces == nil {
-		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are good
+		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are valid
 	}
 	if cfg.Presence.Tiers == nil {
 		cfg.Presence.Tiers = cfg.Namespaces.Tiers
@@ -95,7 +95,7 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	f.OnGrown(s.grown, s.follows)
 	f.OnEvent(func(e parley.Event, followers int) {
 		if e.Presence {
-			s.presence.ChargeBudget(followers) // what others tell here is of this node's budget too
+			s.presence.ChargeBudget(followers) // events of other nodes use this node's budget too
 		}
 	})
 	f.OnMissed(s.presence.Missed)

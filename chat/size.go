@@ -2,8 +2,8 @@ package chat
 
 import "github.com/parley-server/parley"
 
-// size is how many bytes a message takes as JSON, or a little more. The same text may take
-// six times what it takes in memory.
+// size returns how many bytes a message takes as JSON, or slightly more. The same text may take
+// six times its size in memory.
 func size(m *parley.Message) int {
 	n := 400 + len(m.Channel) + len(m.User) + quoted(m.Name) + quoted(m.Text) + len(m.Data) + quoted(m.Key)
 	for i := range m.Reactions {
@@ -19,7 +19,7 @@ func size(m *parley.Message) int {
 	return n
 }
 
-// quoted is how many bytes a string takes in JSON, or a little more, without its quotes.
+// quoted returns how many bytes a string takes in JSON, or slightly more, without its quotes.
 func quoted(s string) int {
 	n := len(s)
 	for i := range len(s) {
@@ -35,7 +35,7 @@ func quoted(s string) int {
 	return n
 }
 
-// sizes is size of many.
+// sizes returns the sum of the sizes of messages.
 func sizes(ms []parley.Message) (n int) {
 	for i := range ms {
 		n += size(&ms[i])
@@ -43,8 +43,8 @@ func sizes(ms []parley.Message) (n int) {
 	return n
 }
 
-// fitting is how many of the first messages have at most so many bytes, and how many they
-// have; at least one if it would be the first of an answer.
+// fitting returns how many of the first messages fit into so many bytes, and their size; at
+// least one if it would be the first of a response.
 func fitting(ms []parley.Message, most int, first bool) (fit, bytes int) {
 	for ; fit < len(ms); fit++ {
 		n := size(&ms[fit])

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// inboxTopics begins the topics on which nodes tell each other that a user's memberships or
+// inboxTopics is the prefix of topics on which nodes announce that a user's memberships or
 // pointers have changed. No client can name one, and nothing is stored in them.
 const inboxTopics = "$inbox/"
 
@@ -16,7 +16,7 @@ func inboxTopic(user parley.UserID) parley.ChannelID {
 	return inboxTopics + parley.ChannelID(user)
 }
 
-// newInboxes count and tell what is unread, on users' own channels.
+// newInboxes creates the Inboxes that send unread counts on users' own channels.
 func (s *Service) newInboxes() *unread.Inboxes {
 	tell := func(user parley.UserID, name string, obj []byte) {
 		s.feed.Hub().Event(parley.ChannelID("@"+user), parley.Event{Name: name, Object: obj}) // each node counts for its own connections

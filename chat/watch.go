@@ -9,8 +9,9 @@ import (
 	"github.com/parley-server/parley/watch"
 )
 
-// userTopics begins the topics on which nodes tell each other that a user came, left or joined a
-// channel, for those who watch the user. No client can name one, and nothing is stored in them.
+// userTopics is the prefix of topics on which nodes announce that a user came, left or joined a
+// channel, for streams that watch the user. No client can name one, and nothing is stored in
+// them.
 const userTopics = "$user/"
 
 func userTopic(user parley.UserID) parley.ChannelID { return userTopics + parley.ChannelID(user) }

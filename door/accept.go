@@ -19,9 +19,9 @@ type accepted struct {
 	err  error
 }
 
-// accept takes connections from one socket until that is closed. A connection for which
-// there is no room, or that exceeds a limit of its address, is answered with an error. Other
-// errors of the socket are passed on to net/http, which waits a little after each.
+// accept accepts connections from one socket until that is closed. A connection for which there
+// is no room, or that exceeds a limit of its address, receives an error. Other errors of the
+// socket are passed to net/http, which waits after each.
 func (d *Door) accept(socket net.Listener) {
 	for {
 		conn, err := socket.Accept()
@@ -55,7 +55,7 @@ func (d *Door) accept(socket net.Listener) {
 	}
 }
 
-// apart turns a connection away without delaying the others. Only some are answered at a
+// apart turns a connection away without delaying the others. At most so many are answered at a
 // time; beyond that, connections are closed.
 func (d *Door) apart(conn net.Conn, e *parley.Error) {
 	select {
@@ -66,8 +66,8 @@ func (d *Door) apart(conn net.Conn, e *parley.Error) {
 	}
 }
 
-// leaving makes of a connection one that can leave net/http, and whose malformed requests
-// are answered like others.
+// leaving wraps a connection so that it can leave net/http, and so that malformed requests on
+// it receive a problem like others.
 func (d *Door) leaving(conn net.Conn) net.Conn {
 	conn = engine.Detaching(conn)
 	if own, ok := conn.(*engine.Detacher); ok {
@@ -76,7 +76,7 @@ func (d *Door) leaving(conn net.Conn) net.Conn {
 	return conn
 }
 
-// serveProxied hands on a proxy's connection once its PROXY header names the client.
+// serveProxied passes on a proxy's connection once its PROXY header names the client.
 func (d *Door) serveProxied(raw net.Conn) {
 	defer d.proxied.Add(-1) // by then it is served or closed
 	conn, err := d.cfg.Limiter.proxied(raw)
@@ -93,8 +93,8 @@ func (d *Door) serveProxied(raw net.Conn) {
 	d.hand(accepted{conn: &patient{conn, d.cfg.Patience}})
 }
 
-// patient is a proxy's connection whose writes fail if the proxy takes none of a part for
-// so long, as those of an engine.Detacher do.
+// patient is a proxy's connection whose writes fail if the proxy accepts nothing for so long,
+// like those of an engine.Detacher.
 type patient struct {
 	*proxyproto.Conn
 	patience time.Duration
@@ -123,8 +123,8 @@ func (c *patient) ReadFrom(r io.Reader) (int64, error) {
 var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the server has no descriptors left",
 	Hint: "retry after the time in Retry-After", RetryAfter: 5 * time.Second}
 
-// turnAway answers with an error whatever is asked. It waits a little for the request: a
-// client takes an answer that comes first for none.
+// turnAway answers any request with an error. It waits briefly for the request, because some
+// clients take an earlier response for a broken connection.
 func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 	if d.http1 != nil {
 		conn = tls.Server(conn, d.http1)
@@ -137,11 +137,11 @@ func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 	}
 	_, _ = conn.Write(wire.AppendProblem(nil, wire.Status(e), e))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = conn.Read(request) // closing with bytes unread would take the answer back
+		_, _ = conn.Read(request) // closing with unread bytes would discard the response
 	}
 }
 
-// hand gives one result to net/http; after Close it closes the connection instead.
+// hand passes one result to net/http; after Close it closes the connection instead.
 func (d *Door) hand(a accepted) bool {
 	select {
 	case d.accepted <- a:
@@ -154,8 +154,8 @@ func (d *Door) hand(a accepted) bool {
 	}
 }
 
-// listener is the door as net/http sees it: connections from all sockets, and those that
-// come back from the engine, so that one http.Server serves, limits and shuts down all.
+// listener is the door as net/http uses it: connections from all sockets, and those that return
+// from the engine, so that one http.Server serves, limits and shuts down all.
 type listener struct{ *Door }
 
 // Accept implements net.Listener.
@@ -185,7 +185,7 @@ func (d *Door) GiveBack(nc net.Conn, early []byte) {
 	d.hand(accepted{conn: nc})
 }
 
-// readAhead is a connection of which some bytes were read before.
+// readAhead is a connection of which some bytes were already read.
 type readAhead struct {
 	net.Conn
 	r io.Reader

@@ -21,7 +21,7 @@ type AdminConns struct {
 // Count tracks the connections; it is a http.Server's ConnState.
 func (a *AdminConns) Count(nc net.Conn, state http.ConnState) {
 	if close := a.follow(nc, state); close != nil {
-		close.Close() // net/http then says so, and it no longer counts
+		close.Close() // net/http then reports that, and it no longer counts
 	}
 }
 

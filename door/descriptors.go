@@ -9,8 +9,8 @@ type Descriptors struct{ store, admin, away, public int }
 // this process.
 func Share(files bool) Descriptors { return share(descriptors(), files) }
 
-// share divides a limit. A store with files gets an eighth, at most what it can use. Any store gets at
-// least 256; a process that may have few keeps half for it.
+// share divides a limit. A store with files gets an eighth, at most as many as it can use. Any store
+// gets at least 256; with a small limit it gets half.
 func share(limit int, files bool) (s Descriptors) {
 	s.store = min(limit/2, 256)
 	if files {

@@ -36,8 +36,8 @@ type Door struct {
 	engine  *engine.Engine
 	sockets []net.Listener
 	cfg     Config
-	away    chan struct{} // one for each connection that is being turned away
-	http1   *tls.Config   // for answering them; nil: without TLS
+	away    chan struct{} // holds a token for each connection that is being turned away
+	http1   *tls.Config   // for answering them; nil: no TLS
 
 	full    func() bool  // the descriptors for clients are used up
 	short   atomic.Bool  // of memory
@@ -110,7 +110,7 @@ func (d *Door) Close() (err error) {
 	return err
 }
 
-// open is how many connections there are.
+// open returns the number of connections.
 func (d *Door) open() int {
 	n := d.engine.Sockets() + int(d.served.Load()) + int(d.proxied.Load())
 	if d.handshakes != nil {
@@ -119,8 +119,7 @@ func (d *Door) open() int {
 	return n
 }
 
-// count follows the connections of net/http and of handshakes; it is a http.Server's
-// ConnState.
+// count tracks the connections of net/http and of handshakes; it is a http.Server's ConnState.
 func (d *Door) count(nc net.Conn, state http.ConnState) {
 	transport.ConnState(nc, state)
 	switch state {

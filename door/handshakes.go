@@ -18,10 +18,9 @@ import (
 )
 
 // handshakes serves requests that open a WebSocket or an event stream and arrive whole with
-// their connection, as nearly all do, without making a connection of net/http first: that
-// costs half as much as the handshake, and in a storm all come at once. The request is
-// parsed by net/http and goes through the same handler. What is in any way unusual is left
-// to net/http, unread.
+// their connection, as nearly all do, without creating a connection of net/http first: that
+// costs half as much as the handshake, and in a storm all arrive at once. net/http parses the
+// request, and it goes through the same handler. Anything unusual is left to net/http, unread.
 type handshakes struct {
 	// fixed after construction
 	handler http.Handler
@@ -29,7 +28,7 @@ type handshakes struct {
 	state   func(net.Conn, http.ConnState) // as of a http.Server
 	log     *slog.Logger
 
-	arrived atomic.Int64 // connections of which state does not know yet
+	arrived atomic.Int64 // connections that state does not know yet
 
 	mu      sync.Mutex
 	some    sync.Cond // an arrival waits for an idle worker
@@ -39,20 +38,20 @@ type handshakes struct {
 	closed  bool
 }
 
-// arrival is a new connection; where to it goes if it brings no handshake.
+// arrival is a new connection; otherwise receives it if it brings no handshake.
 type arrival struct {
 	conn      peeking
 	otherwise func()
 }
 
-// peeking is a connection of which can be seen, without waiting, what has arrived.
+// peeking is a connection whose arrived bytes can be seen without waiting.
 type peeking interface {
 	net.Conn
 	Peek(p []byte) int
 }
 
-// At most mostWorkers handshakes are served at a time. idleWorkers stay, since their stacks have
-// grown.
+// At most mostWorkers handshakes are served at a time. idleWorkers are kept, since their stacks
+// have grown.
 const (
 	mostWorkers = 1000
 	idleWorkers = 4
@@ -104,7 +103,7 @@ func (s *handshakes) work() {
 	}
 }
 
-// next waits for an arrival; nil if there are workers enough without this one.
+// next waits for an arrival; nil if there are enough workers without this one.
 func (s *handshakes) next() *arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +124,7 @@ func (s *handshakes) next() *arrival {
 	return a
 }
 
-// serve answers a handshake, or tells that there is none and leaves all unread.
+// serve answers a handshake, or reports that there is none and leaves everything unread.
 func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (served bool) {
 	if !plainHead(head) {
 		return false
@@ -157,8 +156,8 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 	return true
 }
 
-// plainHead reports whether p is the whole head of a GET request of HTTP/1.1, without
-// anything beyond it and without a byte that needs a second look.
+// plainHead reports whether p is the whole head of a GET request of HTTP/1.1, without anything
+// after it and without unusual bytes.
 func plainHead(p []byte) bool {
 	if !bytes.HasPrefix(p, []byte("GET /")) || bytes.Index(p, []byte("\r\n\r\n")) != len(p)-4 {
 		return false
@@ -174,7 +173,7 @@ func plainHead(p []byte) bool {
 			hosts++
 		}
 	}
-	for i, c := range p { // net/http takes a bare line feed for the end of a line
+	for i, c := range p { // net/http accepts a bare line feed as the end of a line
 		if (c < ' ' || c > '~') && (c != '\r' || p[i+1] != '\n') && (c != '\n' || p[i-1] != '\r') {
 			return false
 		}
@@ -190,8 +189,8 @@ func plainRequest(r *http.Request) bool {
 	return strings.Trim(r.Host, letters+"0123456789.-:[]") == ""
 }
 
-// answer is a response that is written when the handler is done, unless the connection
-// has left by then.
+// answer is a response that is written when the handler is done, unless the connection has left
+// by then.
 type answer struct {
 	conn   net.Conn
 	header http.Header
@@ -219,8 +218,7 @@ func (w *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.conn, bufio.NewReadWriter(bufio.NewReaderSize(w.conn, 16), bufio.NewWriterSize(w.conn, 16)), nil
 }
 
-// finish writes a refusal and closes the connection: its client asked for a stream and for
-// nothing else.
+// finish writes a refusal and closes the connection: its client wanted only a stream.
 func (w *answer) finish() {
 	if w.gone || w.status == 0 {
 		return

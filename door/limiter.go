@@ -76,7 +76,7 @@ func (l *Limiter) Client(r *http.Request) netip.Addr {
 	return limit.Group(l.proxies.Client(r.RemoteAddr, r.Header))
 }
 
-// hint says once what a refusal of a near address may mean.
+// hint logs once what a refusal of a local address may mean.
 func (l *Limiter) hint(e *parley.Error, ip netip.Addr) *parley.Error {
 	if e != nil && (ip.IsLoopback() || ip.IsPrivate()) && (strings.HasSuffix(e.Reason, "_ip") || e.Reason == "rate_handshakes") {
 		l.warned.Do(func() {
@@ -87,8 +87,8 @@ func (l *Limiter) hint(e *parley.Error, ip netip.Addr) *parley.Error {
 	return e
 }
 
-// end is the other end of a connection, the zero address if that is a proxy, which
-// many clients share.
+// end returns the peer of a connection, the zero address if that is a proxy, which many clients
+// share.
 func (l *Limiter) end(conn net.Conn) netip.Addr {
 	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil || l.proxies.Trust(at.Addr()) {
@@ -109,7 +109,7 @@ func (l *Limiter) admit(conn net.Conn) *parley.Error {
 	return l.hint(l.connections.Acquire("", ip), ip)
 }
 
-// back counts a connection that comes back, whatever there are.
+// back counts a connection that returns, regardless of the limit.
 func (l *Limiter) back(conn net.Conn) {
 	if ip := l.end(conn); ip.IsValid() {
 		l.connections.Add("", ip)
@@ -125,9 +125,9 @@ func (l *Limiter) gone(conn net.Conn) {
 // begins reports whether a connection begins with a PROXY header.
 func (l *Limiter) begins(conn net.Conn) bool { return l.header && !l.end(conn).IsValid() }
 
-// proxied reads the header of a proxy's connection, which takes time. A client that
-// reached the proxy by a Unix socket has no address there and counts as the proxy itself does:
-// without any address nothing would limit them.
+// proxied reads the header of a proxy's connection, which takes time. A client that reached the
+// proxy through a Unix socket has no address there and counts as the proxy: without any address
+// no limit would apply to it.
 func (l *Limiter) proxied(conn net.Conn) (*proxyproto.Conn, error) {
 	c := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(10*time.Second),
 		proxyproto.ValidateHeader(func(h *proxyproto.Header) error {

@@ -27,7 +27,8 @@ func Listen(address string) ([]net.Listener, error) {
 		return nil, err
 	}
 	all := []net.Listener{first}
-	// The first socket is bound alone, so that an address in use is noticed, and shared then.
+	// The first socket is bound alone, so that an address in use is noticed, and is shared
+	// afterwards.
 	if raw, err := first.(*net.TCPListener).SyscallConn(); err != nil || sharePort(raw) != nil {
 		return all, nil
 	}
@@ -37,7 +38,7 @@ func Listen(address string) ([]net.Listener, error) {
 	for len(all) < queues {
 		next, err := listening.Listen(context.Background(), "tcp", first.Addr().String())
 		if err != nil {
-			break // the queues that there are serve as well
+			break // the existing queues are sufficient
 		}
 		all = append(all, next)
 	}

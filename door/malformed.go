@@ -9,10 +9,10 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// unreadable is how net/http answers what it cannot read as a request, after the status line.
+// unreadable is net/http's response to what it cannot read as a request, after the status line.
 var unreadable = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
 
-// malformed renders such an answer as a problem; nil if it is another.
+// malformed converts such a response to a problem; nil if it is another one.
 func malformed(answer []byte) []byte {
 	const protocol = "HTTP/1.1 "
 	line, text, found := bytes.Cut(answer[:min(len(answer), 512)], unreadable)

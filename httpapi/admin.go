@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// healthz answers that the process lives.
+// healthz answers that the process is alive.
 func healthz(w http.ResponseWriter, _ *http.Request) error {
 	_, err := w.Write([]byte("ok\n"))
 	return err
@@ -68,7 +68,7 @@ func Admin(public http.Handler, cfg AdminConfig) http.Handler {
 	return guard(cfg.Hosts, cfg.Secret, false, own.Handler(bearer(cfg, mux)))
 }
 
-// bearer asks for the admin token, but not for health.
+// bearer requires the admin token, except for health.
 func bearer(cfg AdminConfig, next http.Handler) http.Handler {
 	if cfg.Token == "" {
 		return next

@@ -29,7 +29,7 @@ type AdminAction struct {
 
 type adminActionKey struct{}
 
-// adminAction reports a request that was served, and its caller, whom caller notes.
+// adminAction reports a request that was served, with the caller that the handler noted.
 func (a *API) adminAction(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		did := AdminAction{Request: r.Method + " " + r.URL.Path, Address: a.client(r)}

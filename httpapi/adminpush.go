@@ -92,7 +92,7 @@ func (cfg *AdminConfig) pushRoutes(route func(path string, m methods)) {
 // webhookCursors is how many channels of a webhook are listed.
 const webhookCursors = 1000
 
-// pushes refuses what needs push while it is not configured.
+// pushes refuses requests that need push while it is not configured.
 func (cfg *AdminConfig) pushes(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if cfg.Push == nil {

@@ -12,24 +12,24 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// answering is the account of an answer: it is built among few others, for which it reserves the
-// most that it may come to, its own bytes are charged before the first is written, and over HTTP/2 its client must take some of them
-// within each patience. A plain connection sees to that itself (engine.Detacher).
+// answering accounts for a response: few are built at the same time, the largest possible size is reserved during that, its
+// own bytes are charged before the first is written, and over HTTP/2 its client must read some of them within each
+// patience. On a plain connection engine.Detacher ensures that.
 type answering struct {
 	http.ResponseWriter
 	answers  *limit.Answers // nil: nothing is counted
 	patience time.Duration  // of an HTTP/2 stream; 0: any
 
 	user    parley.UserID // "" for back ends and nobody, who share what the node has
-	builds  bool          // it has a place to build in
+	builds  bool          // it occupies a place
 	charged int
-	refused bool // another answer was written instead
-	waits   bool // it takes no place, since it waits before it builds
+	refused bool // another response was written instead
+	waits   bool // it occupies no place, since it waits before it builds
 }
 
 type answeringKey struct{}
 
-// account counts the answers of a path. waits: its handler waits, but builds little.
+// account counts the responses of a path. waits: its handler waits, but builds little.
 func (a *API) account(waits bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		acc := &answering{ResponseWriter: w, answers: a.cfg.Answers, waits: waits}
@@ -41,7 +41,7 @@ func (a *API) account(waits bool, next http.Handler) http.Handler {
 	})
 }
 
-// begin waits for a place to build the answer to a caller in. Only what reads can be large.
+// begin waits for a place to build the response to a caller. Only reads can be large.
 func (acc *answering) begin(r *http.Request, c access.Caller) error {
 	if acc.answers == nil || acc.builds {
 		return nil
@@ -71,7 +71,8 @@ func (acc *answering) end() {
 	}
 }
 
-// WriteHeader charges a body whose length was set, or answers that it can't be taken now.
+// WriteHeader charges a body whose length was set, or responds that there is no capacity for
+// it.
 func (acc *answering) WriteHeader(status int) {
 	if acc.answers != nil && acc.charged == 0 && !acc.refused {
 		n, _ := strconv.Atoi(acc.Header().Get("Content-Length"))
@@ -93,14 +94,14 @@ func (acc *answering) WriteHeader(status int) {
 	acc.ResponseWriter.WriteHeader(status)
 }
 
-// extend gives the client of an HTTP/2 stream time for what is written next.
+// extend gives the client of an HTTP/2 stream time to read the next part.
 func (acc *answering) extend() {
 	if acc.patience > 0 {
 		_ = http.NewResponseController(acc.ResponseWriter).SetWriteDeadline(time.Now().Add(acc.patience))
 	}
 }
 
-// part is how much of an answer must be taken within a patience.
+// part is how much of a response must be read within a patience.
 const part = 64 << 10
 
 func (acc *answering) Write(p []byte) (n int, err error) {

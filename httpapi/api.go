@@ -83,14 +83,13 @@ func New(c *chat.Service, ways *transport.Transports, cfg Config) *API {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// handler is an http.Handler that returns what went wrong before it wrote anything.
+// handler is an http.Handler that returns errors from before it wrote anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 // methods are the handlers of one path.
 type methods map[string]handler
 
-// serve picks the handler by method. HEAD is GET without a body; OPTIONS is told
-// the methods.
+// serve picks the handler by method. HEAD is GET without a body; OPTIONS lists the methods.
 func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
 	method := r.Method
 	if method == http.MethodHead {
@@ -107,11 +106,11 @@ func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
 	return &parley.Error{Code: parley.CodeMethodNotAllowed, Detail: "this address does not take the method", Hint: "use " + m.allow()}
 }
 
-// answerTime is how long a request that is answered at once may take.
+// answerTime is how long a request may take that is answered at once.
 const answerTime = 30 * time.Second
 
-// atOnce is serve for requests that wait for the store alone. A client that has closed its
-// side of the connection still reads the answer, while net/http takes it for gone.
+// atOnce is serve for requests that wait only for the store. A client that has closed its side
+// of the connection still reads the response, although net/http considers it gone.
 func (m methods) atOnce(w http.ResponseWriter, r *http.Request) error {
 	fresh(w, r)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerTime)
@@ -119,16 +118,16 @@ func (m methods) atOnce(w http.ResponseWriter, r *http.Request) error {
 	return m.serve(w, r.WithContext(ctx))
 }
 
-// fresh forbids caches to keep the answer to a GET, unless its handler says otherwise: what it
-// shows depends on the caller's rights and may be deleted a moment later. An answer to any
-// other method is not kept anyway (RFC 9110, section 9.2.3).
+// fresh forbids caches to store the response to a GET, unless its handler sets another policy:
+// the content depends on the caller's rights and may be deleted at any time. A response to any
+// other method is not cached anyway (RFC 9110, section 9.2.3).
 func fresh(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		w.Header()["Cache-Control"] = noStore
 	}
 }
 
-var noStore = []string{"no-store"} // shared: a handler that wants another value sets another slice
+var noStore = []string{"no-store"} // shared: a handler that needs another value sets another slice
 
 func (m methods) allow() string {
 	names := []string{http.MethodOptions}

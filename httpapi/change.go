@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// edit changes text or data of a message, or both, and answers with it as it is now.
+// edit changes text or data of a message, or both, and returns its new state.
 func (a *API) edit(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		actor
@@ -66,7 +66,7 @@ func (a *API) reaction(w http.ResponseWriter, r *http.Request, remove bool) erro
 	return a.done(w, r, parley.Change{Kind: parley.ChangeReact, Emoji: emoji, Remove: remove})
 }
 
-// reactors lists who reacted with an emoji.
+// reactors lists the users who reacted with an emoji.
 func (a *API) reactors(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.callerAndChannel(r)
 	if err != nil {
@@ -126,8 +126,8 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// done answers a change with nothing, or if it has changed nothing with the message, unless
-// the caller may not read it.
+// done answers a change with an empty response or, if it has changed nothing, with the message,
+// unless the caller may not read it.
 func (a *API) done(w http.ResponseWriter, r *http.Request, c parley.Change) error {
 	caller, err := a.speaker(w, r, &actor{})
 	if err != nil {

@@ -94,11 +94,11 @@ func (a *API) publicChannels(w http.ResponseWriter, r *http.Request, caller acce
 	return writeBody(w, http.StatusOK, append(out, '}', '\n'))
 }
 
-// maxAnswer is how many bytes an answer has at most.
+// maxAnswer is the largest size of a response, in bytes.
 const maxAnswer = 8 << 20
 
-// view is what a caller sees of a channel; listed: by its place in a list of public ones,
-// which one need not be able to read to join it.
+// view returns a caller's view of a channel; listed: as an item of a list of public ones, which
+// need not be readable for a caller to join them.
 func (a *API) view(r *http.Request, c access.Caller, channel parley.ChannelID, listed bool) (*channelView, error) {
 	set, b, err := a.chat.Look(r.Context(), c, channel, listed)
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *API) view(r *http.Request, c access.Caller, channel parley.ChannelID, l
 		Retention: set.Retention, FirstID: b.First, LastID: b.Last}, nil
 }
 
-// channel shows one; one that does not exist yet is empty.
+// channel returns a channel; one that does not exist yet is empty.
 func (a *API) channel(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.callerAndChannel(r)
 	if err != nil {
@@ -181,7 +181,7 @@ func (a *API) putChannel(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, v)
 }
 
-// deleteChannel removes messages and settings; ids go on.
+// deleteChannel removes messages and settings; ids continue.
 func (a *API) deleteChannel(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.speakerAndChannel(w, r, &actor{})
 	if err != nil {

@@ -15,9 +15,9 @@ const (
 	corsExposed = "ETag, Parley-Last-Id, Parley-Epoch, Retry-After"
 )
 
-// cors lets the pages of allowed origins read answers. The library decides; but it
-// wants what a preflight asks for to be written as browsers write it, repeats that as
-// the answer, and spells ETag in its own way.
+// cors lets pages of allowed origins read responses. The library decides, but it requires the
+// preflight's header list in the form that browsers send, repeats that list as the answer, and
+// spells ETag in its own way.
 func (a *API) cors(next http.Handler) http.Handler {
 	library := cors.New(cors.Options{
 		AllowOriginFunc:    a.cfg.Origins,

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-server/parley/auth"
 )
 
-// ticket makes one for the caller, good for one connection.
+// ticket creates a ticket for the caller, valid for one connection.
 func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
-	if r.Header.Get("Authorization") == "" && query(r).Get("ticket") != "" { // it could renew itself forever
+	if r.Header.Get("Authorization") == "" && query(r).Get("ticket") != "" { // it could renew itself indefinitely
 		return &parley.Error{Code: parley.CodeForbidden, Detail: "a ticket cannot make another ticket",
 			Hint: "send the token that the ticket was made with"}
 	}
@@ -31,7 +31,7 @@ func (a *API) ticket(w http.ResponseWriter, r *http.Request) error {
 	}{ticket, int(auth.TicketLife.Seconds())})
 }
 
-// revoke makes a user's tokens void and cuts the user off.
+// revoke voids a user's tokens and ends the user's streams.
 func (a *API) revoke(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {

@@ -14,10 +14,10 @@ type deviceView struct {
 	Platform parley.Platform   `json:"platform"`
 	App      string            `json:"app"`
 	Created  parley.Timestamp  `json:"created"`
-	Failed   *parley.Timestamp `json:"failed"` // null: no try was refused since the last one that succeeded
+	Failed   *parley.Timestamp `json:"failed"` // null: no attempt was refused since the last success
 }
 
-// devices lists the caller's.
+// devices lists the caller's devices.
 func (a *API) devices(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {
@@ -67,7 +67,7 @@ func (a *API) putDevice(w http.ResponseWriter, r *http.Request) error {
 	return noContent(w, a.chat.PutDevice(r.Context(), caller, d))
 }
 
-// keyBytes are those of a key in base64url, with or without padding; none of what is something else.
+// keyBytes decodes a key in base64url, with or without padding; nil if it is invalid.
 func keyBytes(s string) []byte {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
@@ -88,7 +88,7 @@ func (a *API) deleteDevice(w http.ResponseWriter, r *http.Request) error {
 	return noContent(w, a.chat.DeleteDevice(r.Context(), caller, id))
 }
 
-// pushKey is what a browser subscribes with.
+// pushKey returns the key with which browsers subscribe.
 func (a *API) pushKey(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {

@@ -16,17 +16,17 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// guard refuses a foreign Host, if hosts is not nil, whatever was asked for: with DNS
-// rebinding a foreign page's requests are of its own origin. It gives each body its time.
+// guard refuses a foreign Host, if hosts is not nil, for every request: with DNS rebinding a
+// foreign page's requests have its own origin. It sets a time limit for each body.
 func guard(hosts func(string) bool, secret func() (string, error), hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer") // a token may stand in a URL
+		h.Set("Referrer-Policy", "no-referrer") // a token may be in a URL
 		if hsts {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if r.ContentLength != 0 { // whether or not somebody reads it: net/http does before it answers
+		if r.ContentLength != 0 { // whether or not a handler reads it: net/http does before it responds
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
 		if hosts != nil && !hosts(r.Host) {
@@ -39,7 +39,8 @@ func guard(hosts func(string) bool, secret func() (string, error), hsts bool, ne
 	})
 }
 
-// serveLine is the way on from a server for this machine alone, with the secret that is now there.
+// serveLine is the hint for a server that serves this machine alone, with the secret that exists
+// now.
 func serveLine(secret func() (string, error)) string {
 	file := "FILE"
 	if secret != nil {
@@ -51,7 +52,7 @@ func serveLine(secret func() (string, error)) string {
 		"and parley token --user NAME --auth-hmac-secret-file %[1]s makes a token", file)
 }
 
-// spelled writes the dots of names that are nothing else as no part of a path's grammar.
+// spelled encodes names that consist of dots, so that they are not part of a path's grammar.
 func spelled(path string) string {
 	names := strings.Split(path, "/")
 	for i, name := range names {
@@ -62,8 +63,8 @@ func spelled(path string) string {
 	return strings.Join(names, "/")
 }
 
-// plain keeps ServeMux from answering a path with dots or double slashes with a redirect.
-// Dots are a name that can't be, not the way to another address.
+// plain keeps ServeMux from answering a path with dots or double slashes with a redirect. Dots
+// are an invalid name, not a relative path.
 func plain(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.EscapedPath()
@@ -82,7 +83,7 @@ func plain(next http.Handler) http.Handler {
 	})
 }
 
-// foreign refuses a request of a foreign page that could change something.
+// foreign refuses a foreign page's request that could change something.
 func (a *API) foreign(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.refuse(r); err != nil {
@@ -94,7 +95,7 @@ func (a *API) foreign(next http.Handler) http.Handler {
 	})
 }
 
-// undrained refuses everything while the server drains.
+// undrained refuses every request while the server drains.
 func (a *API) undrained(k kind, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ways.Begin(r.Context()); err != nil {

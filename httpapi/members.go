@@ -17,7 +17,7 @@ type memberView struct {
 	Joined parley.Timestamp `json:"joined"`
 }
 
-// members lists them in the order of their names.
+// members lists a channel's members in the order of their names.
 func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.callerAndChannel(r)
 	if err != nil {
@@ -48,7 +48,8 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// memberParams returns the caller, whose body it reads into in, and the channel and user in the address.
+// memberParams returns the caller, and decodes the body into in, and the channel and user of the
+// address.
 func (a *API) memberParams(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (
 	c access.Caller, channel parley.ChannelID, user parley.UserID, err error) {
 	if c, channel, err = a.speakerAndChannel(w, r, in); err != nil {

@@ -59,7 +59,8 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, status, append(wire.AppendMessage(nil, &res.Message), '\n'))
 }
 
-// postBatch stores up to a thousand; one that can't be stored harms no other.
+// postBatch stores up to a thousand messages; one that cannot be stored does not affect the
+// others.
 func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {
@@ -114,7 +115,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, http.StatusOK, append(out, ']', '\n'))
 }
 
-// receipts is the room that an answer keeps for receipts and refusals of a whole batch.
+// receipts is the space that a response reserves for receipts and refusals of a whole batch.
 const receipts = maxBatch * 1536
 
 // item checks one message of a body.
@@ -129,8 +130,8 @@ func item(c access.Caller, post *wire.Post) (it chat.Item) {
 	return it
 }
 
-// body is readBody for a known caller. Nothing is read of an unknown one, or of one that has sent too much
-// already.
+// body is readBody for a known caller. It reads nothing of an unknown caller, or of one that has sent too
+// much already.
 func (a *API) body(w http.ResponseWriter, r *http.Request, c access.Caller, limit int64) ([]byte, error) {
 	if err := a.chat.Waste(c, 0); err != nil {
 		return nil, err
@@ -153,9 +154,9 @@ func (a *API) wasted(c access.Caller, size int, err error) error {
 	return err
 }
 
-// readBody reads a whole body, which guard gave its time, within a size, without the mark that some
-// editors put before UTF-8. With a cookie it has to say that it is JSON: a foreign page
-// can send that only after asking (CORS).
+// readBody reads a whole body up to a size; guard has set its time limit. It removes the byte order
+// mark that some editors write. With a cookie the body must be declared as JSON: a foreign page can
+// send that only after a preflight (CORS).
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
@@ -168,7 +169,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 	limited := http.MaxBytesReader(w, r.Body, limit)
 	var b []byte
 	var err error
-	if r.ContentLength > limit { // read all the same, since few clients read while they write
+	if r.ContentLength > limit { // read the body all the same, since few clients read while they write
 		_, err = io.Copy(io.Discard, limited)
 	} else {
 		b, err = io.ReadAll(limited)
@@ -193,20 +194,20 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 var errCookie = &parley.Error{Code: parley.CodeUnsupportedMedia, Detail: "with a cookie as the credential only JSON is taken",
 	Hint: "send Content-Type: application/json"}
 
-// byCookie reports whether a cookie is the credential: in development nothing is.
+// byCookie reports whether the credentials are a cookie: never in development.
 func (a *API) byCookie(r *http.Request) bool {
 	_, anybody := a.cfg.Auth.(Development)
 	return !anybody && auth.ByCookie(r)
 }
 
-// parsePost reads a message from a JSON body whatever its type says (curl -d says
-// form), from a form, or from the query, which also fills what the body leaves out.
+// parsePost reads a message from a JSON body whatever its type says (curl -d says form), from a
+// form, or from the query, which also supplies missing fields.
 func (a *API) parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 	post := &wire.Post{}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	kind, opts, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if a.byCookie(r) && kind != "application/json" {
-		return nil, errCookie // also without a body: the query may not post
+		return nil, errCookie // even without a body: the query must not post
 	}
 	switch {
 	case len(trimmed) == 0:
@@ -239,7 +240,7 @@ func (a *API) parsePost(r *http.Request, body []byte) (*wire.Post, error) {
 			Hint:   "send JSON or a form",
 		}
 	}
-	if !a.byCookie(r) { // a link that somebody was sent can't be made to post
+	if !a.byCookie(r) { // so that opening a link cannot post
 		if err := fill(post, r.URL.Query()); err != nil {
 			return nil, err
 		}
@@ -278,7 +279,7 @@ func fill(post *wire.Post, form url.Values) error {
 	return nil
 }
 
-// postEvent gives an application's event to a channel's streams.
+// postEvent sends an application's event to a channel's streams.
 func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	channel, err := pathChannel(r)
 	if err != nil {
@@ -310,7 +311,7 @@ func (a *API) postEvent(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// postTyping tells a channel's streams that the caller is typing.
+// postTyping notifies a channel's streams that the caller is typing.
 func (a *API) postTyping(w http.ResponseWriter, r *http.Request) error {
 	caller, channel, err := a.speakerAndChannel(w, r, &actor{})
 	if err != nil {

@@ -20,7 +20,7 @@ type stayView struct {
 type hereView struct {
 	Count     int        `json:"count"`
 	Users     []stayView `json:"users"`
-	Truncated bool       `json:"truncated"` // there are more than are listed
+	Truncated bool       `json:"truncated"` // more users than listed
 }
 
 type seenView struct {
@@ -49,7 +49,7 @@ func viewHere(here parley.Occupancy) hereView {
 	return v
 }
 
-// seen says whether a user is online, and when the last sign of them was.
+// seen reports whether a user is online, and when the user was last seen.
 func (a *API) seen(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {
@@ -70,8 +70,8 @@ func (a *API) seen(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, v)
 }
 
-// watch are the users whom a stream is to be told of: names with commas between, and
-// the parameter may be repeated.
+// watch returns the users whom a stream watches: names separated by commas; the parameter may
+// be repeated.
 func (p params) watch() (users []parley.UserID, err error) {
 	seen := map[parley.UserID]bool{}
 	for _, list := range p.Values["watch"] {

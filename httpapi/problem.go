@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// handle writes the error that a handler returned, in the way of its kind.
+// handle writes the error that a handler returned, in the format of its kind.
 func (a *API) handle(k kind, h handler) http.Handler {
 	return handle(a.cfg.Logger, func(w http.ResponseWriter, r *http.Request) error {
 		err := h(w, r)
@@ -48,7 +48,7 @@ func notFound(http.ResponseWriter, *http.Request) error {
 	return &parley.Error{Code: parley.CodeNotFound, Detail: "there is nothing at this address", Hint: "see docs/api.md"}
 }
 
-// writeJSON answers with a value.
+// writeJSON responds with a value.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -57,7 +57,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return writeBody(w, status, append(b, '\n'))
 }
 
-// writeBody answers with JSON that is already bytes.
+// writeBody responds with encoded JSON.
 func writeBody(w http.ResponseWriter, status int, b []byte) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))

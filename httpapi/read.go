@@ -38,9 +38,9 @@ func (a *API) poll(w http.ResponseWriter, r *http.Request) error {
 	return a.answerPoll(w, r, caller, channels, named, each)
 }
 
-// answerPoll answers with an array of messages, ascending. Several channels are merged by
-// timestamp. The caller counts as present in those that the request named, unless it reads
-// backwards.
+// answerPoll responds with an array of messages, ascending. Several channels are merged by
+// timestamp. The caller counts as present in the requested channels, unless the request reads
+// backward.
 func (a *API) answerPoll(w http.ResponseWriter, r *http.Request, c access.Caller, channels, named []parley.ChannelID,
 	each func(parley.ChannelID) chat.Query) error {
 	var ms []parley.Message
@@ -71,8 +71,8 @@ func (a *API) answerPoll(w http.ResponseWriter, r *http.Request, c access.Caller
 	return writeTagged(w, r, append(wire.AppendMessages(nil, ms), '\n'))
 }
 
-// query reads since, after, before and limit, of which the first three exclude
-// each other, and returns what they ask of each channel.
+// query reads since, after, before and limit, of which the first three exclude each other, and
+// returns the query for each channel.
 func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.Query, error) {
 	if err := p.oneStart(); err != nil {
 		return nil, err
@@ -124,8 +124,8 @@ func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.
 	}, nil
 }
 
-// visible are the channels of a caller who names none: those of a member, and in
-// development for who names nobody all public ones.
+// visible returns the channels of a request that names none: those of a member, and in
+// development, without a user, all public ones.
 func (a *API) visible(r *http.Request, c access.Caller) (all []parley.ChannelID, err error) {
 	if c.Named() || !c.Any() {
 		return a.chat.MineToRead(r.Context(), c)
@@ -142,10 +142,11 @@ func (a *API) visible(r *http.Request, c access.Caller) (all []parley.ChannelID,
 	return all, nil
 }
 
-// mostMerged channels are read for who names neither channels nor a user.
+// mostMerged is how many channels are read for a request that names neither channels nor a
+// user.
 const mostMerged = 10_000
 
-// thread answers with a message and a run of its replies.
+// thread responds with a message and a run of its replies.
 func (a *API) thread(w http.ResponseWriter, r *http.Request, c access.Caller, channels []parley.ChannelID) error {
 	p := query(r)
 	if len(channels) != 1 || p.get("since") != "" {
@@ -179,7 +180,7 @@ func (a *API) thread(w http.ResponseWriter, r *http.Request, c access.Caller, ch
 	return writeTagged(w, r, append(wire.AppendThread(nil, page.Messages, replies), '\n'))
 }
 
-// message answers with one message.
+// message responds with one message.
 func (a *API) message(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {
@@ -205,7 +206,7 @@ func (a *API) message(w http.ResponseWriter, r *http.Request) error {
 	return writeBody(w, http.StatusOK, append(wire.AppendMessage(nil, &page.Messages[0]), '\n'))
 }
 
-// longPoll holds a request until there is something.
+// longPoll holds a request until there is something to return.
 func (a *API) longPoll(w http.ResponseWriter, r *http.Request) error {
 	channels, err := query(r).channels()
 	if err != nil {
@@ -235,7 +236,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	return a.sse(w, r, []parley.ChannelID{channel})
 }
 
-// streamMany serves several.
+// streamMany serves several channels as server-sent events.
 func (a *API) streamMany(w http.ResponseWriter, r *http.Request) error {
 	channels, err := query(r).channels()
 	if err != nil {
@@ -259,8 +260,8 @@ func (a *API) sse(w http.ResponseWriter, r *http.Request, channels []parley.Chan
 	return a.ways.SSE(w, r, req)
 }
 
-// refuseStream tells an EventSource that it must reconnect later as an event, since it gives up
-// after a status.
+// refuseStream tells an EventSource by an event that it must reconnect later, since an
+// EventSource gives up after an error status.
 func refuseStream(w http.ResponseWriter, r *http.Request, e *parley.Error) (answered bool) {
 	if wire.Status(e) < http.StatusTooManyRequests || r.Method == http.MethodHead {
 		return false
@@ -295,7 +296,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) error {
 	return a.ways.WebSocket(w, r, req)
 }
 
-// socketMany serves any number.
+// socketMany serves any number of channels over a WebSocket.
 func (a *API) socketMany(w http.ResponseWriter, r *http.Request) error {
 	if err := a.opening(r); err != nil {
 		return err

@@ -21,7 +21,7 @@ type Readiness struct {
 type Part struct {
 	OK      bool   `json:"ok"`
 	Promise string `json:"promise,omitempty"` // what an acknowledgment of the store guarantees
-	Detail  string `json:"detail,omitempty"`  // what is wrong, or worth knowing
+	Detail  string `json:"detail,omitempty"`  // the error, or other information
 }
 
 // AllReady is the readiness of a node without dependencies.
@@ -30,7 +30,7 @@ func AllReady() Readiness {
 	return Readiness{Ready: true, Store: ok, Bus: ok, Presence: ok, Settings: ok}
 }
 
-// readyz answers whether the process should get requests.
+// readyz responds whether the process should receive requests.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	if e := a.ways.Draining(); e != nil {
 		return e

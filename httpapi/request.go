@@ -21,10 +21,10 @@ const (
 	maxChannelNames = 2 << 10 // bytes, together
 )
 
-// params are a request's query parameters; what counts as absent is not there.
+// params are a request's query parameters, without those that count as absent.
 type params struct{ url.Values }
 
-// query returns them; they are not to be changed.
+// query returns them; they must not be changed.
 func query(r *http.Request) params {
 	if r.Form != nil {
 		return params{r.Form}
@@ -43,7 +43,7 @@ func bad(format string, args ...any) error {
 	return &parley.Error{Code: parley.CodeBadRequest, Detail: fmt.Sprintf(format, args...), Hint: "see docs/api.md"}
 }
 
-// number reads a parameter that is clamped to its range.
+// number parses a parameter that is clamped to its range.
 func (p params) number(name string, otherwise, least, most float64) (float64, error) {
 	s := p.get(name)
 	if s == "" {
@@ -75,7 +75,7 @@ func (p params) limit() (int, error) {
 	return int(v), err
 }
 
-// channels are the values of channel_id, each once.
+// channels returns the values of channel_id, each once.
 func (p params) channels() ([]parley.ChannelID, error) {
 	var cs []parley.ChannelID
 	seen := map[string]bool{}
@@ -99,8 +99,8 @@ func (p params) channels() ([]parley.ChannelID, error) {
 	return cs, nil
 }
 
-// follows puts each channel together with its cursor. Cursors: a number for one
-// channel, A:42,B:7 for any.
+// follows combines each channel with its cursor. Cursors: a number for one channel, A:42,B:7
+// for any.
 func (p params) follows(channels []parley.ChannelID, name, cursor string) ([]transport.Follow, error) {
 	fs := make([]transport.Follow, len(channels))
 	for i, c := range channels {
@@ -129,7 +129,7 @@ func (p params) follows(channels []parley.ChannelID, name, cursor string) ([]tra
 	return fs, nil
 }
 
-// streamCursor is where a stream begins: Last-Event-ID, else last_event_id, else after.
+// streamCursor returns where a stream begins: Last-Event-ID, else last_event_id, else after.
 func streamCursor(r *http.Request) (name, cursor string) {
 	if id := r.Header.Get("Last-Event-ID"); !wire.Absent(id) {
 		return "Last-Event-ID", id
@@ -141,7 +141,7 @@ func streamCursor(r *http.Request) (name, cursor string) {
 	return "after", p.get("after")
 }
 
-// request reads what all streams and polls have in common.
+// request reads the parameters that all streams and polls share.
 func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, name, cursor string) (*transport.Request, error) {
 	caller, err := a.caller(r)
 	if err != nil {
@@ -171,7 +171,7 @@ func (a *API) request(r *http.Request, channels []parley.ChannelID, many bool, n
 		Timeout: time.Duration(timeout * float64(time.Second)), Pings: p.get("heartbeat") == "message", Watch: watch}, err
 }
 
-// pathChannel is the channel in the address.
+// pathChannel returns the channel in the address.
 func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))
 }

@@ -37,15 +37,16 @@ func New(store parley.Directory, to Publisher, logger *slog.Logger, events parle
 	return &Ingest{store: store, chat: to, logger: logger, events: events}
 }
 
-// caller speaks as any user, as a back end with an API key does.
+// caller acts as any user, like a back end with an API key.
 var caller = access.Caller{User: parley.Guest, As: &access.Credentials{Any: true, Service: true}}
 
-// position is kept as the data of a channel that no client can name. It has no entries.
+// The position is stored as the data of a channel that no client can name. The channel has no
+// entries.
 type position struct {
 	Next int64 `json:"next"`
 }
 
-// place names a partition in at most as many bytes as leave room for an offset in a key.
+// place names a partition in few enough bytes to leave room for an offset in a key.
 func place(topic string, partition int32) string {
 	const most = parley.MaxKey - len("/2147483647/9223372036854775807")
 	if len(topic) > most {
@@ -55,7 +56,7 @@ func place(topic string, partition int32) string {
 	return fmt.Sprintf("%s/%d", topic, partition)
 }
 
-// positionOf is the channel that keeps the position of a partition.
+// positionOf returns the channel that stores the position of a partition.
 func positionOf(topic string, partition int32) parley.ChannelID {
 	return parley.ChannelID("$ingest/" + place(topic, partition))
 }
@@ -117,7 +118,7 @@ func (i *Ingest) Take(ctx context.Context, records []parley.Record) error {
 	return i.move(ctx, &records[len(records)-1])
 }
 
-// move keeps the position after a record.
+// move stores the position after a record.
 func (i *Ingest) move(ctx context.Context, last *parley.Record) error {
 	for try := 0; ; try++ {
 		_, _, err := i.store.SetChannel(ctx, positionOf(last.Topic, last.Partition), func(s *parley.Settings) (err error) {
@@ -141,7 +142,7 @@ func (i *Ingest) move(ctx context.Context, last *parley.Record) error {
 	}
 }
 
-// skip reports a record that cannot be published, and never could be.
+// skip reports a record that can never be published.
 func (i *Ingest) skip(r *parley.Record, err error) {
 	e := parley.AsError(err)
 	i.events.Ingested("skipped")
@@ -172,7 +173,7 @@ func item(r *parley.Record) (it chat.Item) {
 	return it
 }
 
-// temporary reports whether a refusal heals by itself.
+// temporary reports whether a refusal may pass.
 func temporary(err error) bool {
 	switch parley.AsError(err).Code {
 	case parley.CodeUnavailable, parley.CodeOverloaded, parley.CodeRateLimited, parley.CodeDraining:

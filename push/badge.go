@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/worker"
 )
 
-// badges lower the number that devices show when messages are read elsewhere: at most once in a window for each user. What
-// a device shows is a row of the user, which is there while it is not 0.
+// badges lower the number that devices show when messages are read elsewhere: at most once in a window for each user. The
+// number that a user's devices show is a row, which exists while it is not 0.
 type badges struct {
 	p     *Pusher
 	mu    sync.Mutex
@@ -97,10 +97,10 @@ func (b *badges) takeDue(now time.Time) (due []parley.UserID) {
 	return due
 }
 
-// badgeGroup is one of few groups, so that many users are written in few calls.
+// badgeGroup returns one of few groups, so that many users are written in few calls.
 func badgeGroup(user parley.UserID) string { return worker.Group("push-badges", string(user), 16) }
 
-// badgeRow is what a user's devices show.
+// badgeRow is the number that a user's devices show.
 func badgeRow(user parley.UserID, n int64) (row parley.Row) {
 	if row.Key = string(user); n > 0 {
 		row.Value = strconv.AppendInt(nil, n, 10)
@@ -108,12 +108,12 @@ func badgeRow(user parley.UserID, n int64) (row parley.Row) {
 	return row
 }
 
-// update sends a user's devices what is unread now, if they show something else.
+// update sends a user's devices the current number, if they show another.
 func (b *badges) update(ctx context.Context, user parley.UserID) {
 	p := b.p
 	rows, err := p.cfg.Store.Get(ctx, badgeGroup(user), string(user))
 	if err != nil || rows[0] == nil {
-		return // the next notification has it right
+		return // the next notification has the right number
 	}
 	shows, err := strconv.ParseInt(string(rows[0]), 10, 64)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// service is what fails or not: a provider and app, and of Web Push each push service by itself, since users name them.
+// service is the unit that fails: a provider and app, and for Web Push each push service by itself, since users supply
+// them.
 type service struct {
 	Target
 	origin string // of Web Push
@@ -24,13 +25,14 @@ func serviceOf(d parley.Device) service {
 	return s
 }
 
-// breakers are of all services that have failed lately.
+// breakers are those of all services that have failed lately.
 type breakers struct {
 	mu  sync.Mutex
 	all map[service]*breaker
 }
 
-// maxBreakers bounds what users can make by naming ever more services; beyond it any one of those that are not open goes.
+// maxBreakers limits what users can create by supplying ever more services; beyond it any breaker that is not open is
+// dropped.
 const maxBreakers = 4096
 
 func (bs *breakers) of(s service) *breaker {
@@ -101,7 +103,7 @@ func (b *breaker) failed(now time.Time, credentials bool) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fails++; credentials {
-		b.fails = max(b.fails, breakAfter) // every try is refused
+		b.fails = max(b.fails, breakAfter) // every attempt is refused
 	}
 	if b.fails < breakAfter {
 		return 0
@@ -110,7 +112,7 @@ func (b *breaker) failed(now time.Time, credentials bool) time.Duration {
 	return b.until.Sub(now)
 }
 
-// open reports whether the provider is not asked now.
+// open reports whether the provider must not be called now.
 func (b *breaker) open() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// keptFor is how long a provider may keep a notification for a device that cannot be reached.
+// keptFor is how long a provider may keep a notification for a device that is offline.
 const keptFor = 24 * time.Hour
 
-// look is a channel as it is when notifications are sent.
+// look is the state of a channel when notifications are sent.
 type look struct {
 	channel  parley.ChannelID
 	title    string           // its title or name
-	messages []parley.Message // the newest, as they are now
+	messages []parley.Message // the newest, in their current state
 }
 
 // lookBack is how many of the newest entries may be shown.
@@ -55,7 +55,7 @@ func (p *Pusher) look(ctx context.Context, channel parley.ChannelID, due []*job)
 	return l, nil
 }
 
-// newest is the last message that a member must be shown, nil if there is none any more.
+// newest returns the last message that a member must be notified of, nil if there is none left.
 func (l *look) newest(m *parley.Member) *parley.Message {
 	for i := len(l.messages) - 1; i >= 0; i-- {
 		e := &l.messages[i]
@@ -72,7 +72,8 @@ func (l *look) newest(m *parley.Member) *parley.Message {
 	return nil
 }
 
-// shown is what a notification says of a message. ok is false for one that has no text and does not say.
+// shown returns the title and body for a message. ok is false for one without text that does not supply
+// them.
 func shown(m *parley.Message) (n struct{ Title, Body string }, ok bool) {
 	if m.Text != "" {
 		n.Body = m.Text
@@ -91,7 +92,7 @@ func shown(m *parley.Message) (n struct{ Title, Body string }, ok bool) {
 	return n, n.Title != "" || n.Body != ""
 }
 
-// compose says what a member is shown: m is the newest of count messages.
+// compose builds a member's notification: m is the newest of count messages.
 func (l *look) compose(m *parley.Message, user parley.UserID, count, badge int64) parley.Notification {
 	said, _ := shown(m)
 	author := m.Name

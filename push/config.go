@@ -105,8 +105,8 @@ type Pusher struct {
 	off   map[parley.UserID]struct{} // users for whom the webhook has answered 410
 }
 
-// senders at a time wait for a provider, which takes some tens of milliseconds for each. What comes before that takes this
-// machine's time, of which publishers must keep theirs: only half of its processors do that at once.
+// senders is how many notifications wait for a provider at a time, each some tens of milliseconds. The work before that
+// uses this machine's processors, of which publishers must keep their share: only half of them do it at once.
 const senders = 256
 
 // New creates a Pusher. It works once it has been passed to feed.Feed's AddWork.
@@ -145,8 +145,8 @@ const (
 	sinceKey  = "since"
 )
 
-// begin is the position in a channel in which nothing was pushed yet: messages from before push was turned on concern
-// nobody.
+// begin returns the position in a channel without pushes so far: messages from before push was turned on concern no
+// member.
 func (p *Pusher) begin(ctx context.Context, channel parley.ChannelID) (int64, error) {
 	since, err := p.sinceWhen(ctx)
 	if err != nil {
@@ -172,7 +172,7 @@ func (p *Pusher) sinceWhen(ctx context.Context) (parley.Timestamp, error) {
 	return since, err
 }
 
-// collapse names what a device replaces: of one channel and user always the same.
+// collapse names the notification that a later one replaces: the same for one channel and user.
 func collapse(channel parley.ChannelID, user parley.UserID) string {
 	sum := sha256.Sum256([]byte(string(channel) + "\x00" + string(user)))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])

@@ -7,20 +7,20 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// room is what the node that works on a channel knows of it. It belongs to work.
+// room is the state of a channel on the node that works on it. It belongs to work.
 type room struct {
 	scanned int64 // entries up to this one have become jobs
 	seen    parley.Timestamp
 	nextAt  time.Time // the next scan, so that a busy channel of many members does not cost a scan for each message
-	moved   time.Time // when the position was kept last
+	moved   time.Time // when the position was last stored
 	jobs    map[parley.UserID]*job
 	due     dueJobs
 }
 
-// job is what a member of a channel must be sent.
+// job is the notification that a member of a channel must receive.
 type job struct {
 	user   parley.UserID
-	since  int64     // the first entry that concerns the user and was not dealt with; 0: none
+	since  int64     // the first entry that concerns the user and is not handled; 0: none
 	newest int64     // the last one
 	due    time.Time // for the next try, or the end of the window
 	last   time.Time // when a notification was sent last; zero: not within the window
@@ -60,7 +60,7 @@ func (d *dueJobs) Pop() any {
 	return j
 }
 
-// concern notes that entries from first to newest concern a user. merged: they join others that wait.
+// concern notes that entries from first to newest concern a user. merged: they join waiting ones.
 func (r *room) concern(user parley.UserID, first, newest int64, due time.Time, window time.Duration) (merged bool) {
 	j := r.jobs[user]
 	switch {
@@ -78,13 +78,13 @@ func (r *room) concern(user parley.UserID, first, newest int64, due time.Time, w
 	return !j.last.IsZero()
 }
 
-// at has a job looked at at a time.
+// at schedules a job.
 func (r *room) at(j *job, due time.Time) {
 	j.due = due
 	heap.Fix(&r.due, j.index)
 }
 
-// done says that there is nothing left to send; the job stays for the rest of the window.
+// done notes that nothing is left to send; the job stays for the rest of the window.
 func (r *room) done(j *job, now time.Time, window time.Duration) {
 	j.since, j.tries, j.sent = 0, 0, nil
 	if end := j.last.Add(window); !j.last.IsZero() && end.After(now) {
@@ -95,7 +95,7 @@ func (r *room) done(j *job, now time.Time, window time.Duration) {
 	delete(r.jobs, j.user)
 }
 
-// position is the entry up to which nothing is left that is not stored elsewhere.
+// position returns the entry up to which everything is sent or stored elsewhere.
 func (r *room) position() int64 {
 	at := r.scanned
 	for _, j := range r.due {
@@ -106,7 +106,7 @@ func (r *room) position() int64 {
 	return at
 }
 
-// takeDue takes jobs that are due, at most limit. Those whose window is over are forgotten.
+// takeDue returns due jobs, at most limit. It drops those whose window has passed.
 func (r *room) takeDue(now time.Time, limit int) (due []*job) {
 	var kept []*job
 	for len(r.due) > 0 && len(due) < limit && !r.due[0].due.After(now) {

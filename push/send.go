@@ -18,7 +18,7 @@ const (
 	lastRetry  = 5 * time.Minute
 )
 
-// unreadOf is how a user stands in one channel, and in all of them.
+// unreadOf returns a user's state in one channel, and the total of all.
 func (p *Pusher) unreadOf(ctx context.Context, user parley.UserID, channel parley.ChannelID) (
 	m parley.Member, c parley.Count, total int64, err error) {
 	channels := []parley.ChannelID{channel}
@@ -60,7 +60,7 @@ func (p *Pusher) unreadOf(ctx context.Context, user parley.UserID, channel parle
 	return members[0], counts[0], total, nil
 }
 
-// send sends a member what is due, to each device.
+// send sends a member's due notification to each device.
 func (p *Pusher) send(ctx context.Context, l *look, j *job) outcome {
 	p.readers <- struct{}{}
 	devices, n, o := p.prepare(ctx, l, j)
@@ -71,7 +71,7 @@ func (p *Pusher) send(ctx context.Context, l *look, j *job) outcome {
 	return p.sendAll(ctx, devices, j, n)
 }
 
-// prepare says what a member is sent and to which devices; none: nothing, and why.
+// prepare returns a member's notification and its devices; without devices, the reason.
 func (p *Pusher) prepare(ctx context.Context, l *look, j *job) (devices []parley.Device, n parley.Notification, o outcome) {
 	devices, err := p.targets(ctx, j.user)
 	if err != nil {
@@ -131,7 +131,7 @@ func (p *Pusher) isOff(user parley.UserID) bool {
 	return off
 }
 
-// sendAll sends a notification to the devices that have not got it.
+// sendAll sends a notification to the devices that have not received it.
 func (p *Pusher) sendAll(ctx context.Context, devices []parley.Device, j *job, n parley.Notification) outcome {
 	outcomes := make([]outcome, len(devices))
 	var all sync.WaitGroup
@@ -164,7 +164,7 @@ func (p *Pusher) sendAll(ctx context.Context, devices []parley.Device, j *job, n
 	return total
 }
 
-// try sends to one device once.
+// try makes one attempt for one device.
 func (p *Pusher) try(ctx context.Context, d parley.Device, n parley.Notification, tries int) outcome {
 	t := Target{d.Platform, d.App}
 	said := Decision{User: n.User, Channel: n.Channel, ID: n.ID, Device: d.ID, platform: d.Platform}
@@ -243,7 +243,7 @@ func (p *Pusher) Test(ctx context.Context, user parley.UserID, device string) er
 		Hint: "GET /api/devices as that user lists them"}
 }
 
-// delay is how long to wait after so many refused tries, with jitter.
+// delay returns how long to wait after so many refused attempts, with jitter.
 func delay(tries int) time.Duration {
 	d := min(firstRetry<<min(tries, 16), lastRetry)
 	return d*3/4 + rand.N(d/2)

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/worker"
 )
 
-// storedJob is the row of a job whose try was refused, so that a position may pass it.
+// storedJob is the row of a job whose attempt was refused, so that a position may pass it.
 type storedJob struct {
 	Since  int64 `json:"since"`
 	Newest int64 `json:"newest"`
@@ -21,7 +21,7 @@ type storedJob struct {
 
 const jobVersion = 1
 
-// jobGroup is where the jobs of a channel are stored, among those of others.
+// jobGroup returns the group in which the jobs of a channel are stored, among others.
 func jobGroup(channel parley.ChannelID) string {
 	return worker.Group("push-jobs", string(channel), 256)
 }
@@ -50,7 +50,7 @@ func (p *Pusher) loadJobs(ctx context.Context, channel parley.ChannelID, r *room
 			}
 			var s storedJob
 			if row.Value[0] != jobVersion || json.Unmarshal(row.Value[1:], &s) != nil {
-				continue // of a later version, which will do it
+				continue // of a later version, which will process it
 			}
 			r.concern(parley.UserID(user), s.Since, s.Newest, time.UnixMilli(s.Due), p.cfg.Window)
 			j := r.jobs[parley.UserID(user)]
@@ -78,7 +78,7 @@ type Dead struct {
 	Tries   int              `json:"tries"`
 }
 
-// bury notes a job that was given up.
+// bury stores a job that was given up.
 func (p *Pusher) bury(ctx context.Context, channel parley.ChannelID, j *job, now time.Time) error {
 	value, err := json.Marshal(Dead{Time: parley.Timestamp(now.UnixMicro()), User: j.user, Channel: channel, ID: j.newest, Tries: j.tries})
 	if err != nil {

@@ -44,7 +44,7 @@ func (p *Pusher) work(ctx context.Context, c *worker.Claim[*room]) time.Duration
 	return p.next(ctx, c, r)
 }
 
-// trouble reports what the store or presence could not do, and when to try again.
+// trouble logs an error of the store or presence, and returns when to try again.
 func (p *Pusher) trouble(channel parley.ChannelID, err error) time.Duration {
 	if !errors.Is(err, context.Canceled) && !errors.Is(err, worker.ErrLost) {
 		p.cfg.Logger.Warn("push of a channel is delayed; it is tried again", "channel", string(channel), "error", err)
@@ -52,7 +52,7 @@ func (p *Pusher) trouble(channel parley.ChannelID, err error) time.Duration {
 	return retryStore
 }
 
-// next keeps the position, and says when there is more to do.
+// next stores the position, and returns when there is more to do.
 func (p *Pusher) next(ctx context.Context, c *worker.Claim[*room], r *room) time.Duration {
 	now := p.cfg.Clock()
 	position := r.position()
@@ -78,12 +78,12 @@ func (p *Pusher) next(ctx context.Context, c *worker.Claim[*room], r *room) time
 	return wait
 }
 
-// scan makes jobs of the entries that are new.
+// scan creates jobs for new entries.
 func (p *Pusher) scan(ctx context.Context, c *worker.Claim[*room], r *room) error {
 	for {
 		run, err := p.cfg.Store.Read(ctx, c.Channel, parley.Cursor{ID: r.scanned, Epoch: c.Epoch()}, scanPage)
 		switch {
-		case errors.Is(err, parley.ErrTrimmed): // what is gone concerns nobody
+		case errors.Is(err, parley.ErrTrimmed): // removed entries concern nobody
 			bs, err := p.cfg.Store.Bounds(ctx, c.Channel)
 			if err != nil {
 				return err
@@ -113,7 +113,7 @@ func (p *Pusher) scan(ctx context.Context, c *worker.Claim[*room], r *room) erro
 	}
 }
 
-// concerning is a message as far as it matters whom it concerns.
+// concerning is the part of a message that decides whom it concerns.
 type concerning struct {
 	id       int64
 	author   parley.UserID
@@ -154,7 +154,7 @@ func (p *Pusher) scanEntries(ctx context.Context, channel parley.ChannelID, r *r
 		if _, ok := shown(m); !ok || m.Change != "" {
 			continue
 		}
-		due := time.UnixMicro(int64(m.Time)).Add(p.cfg.Delay) // by another clock than this node's, maybe
+		due := time.UnixMicro(int64(m.Time)).Add(p.cfg.Delay) // possibly by another clock than this node's
 		if most := now.Add(p.cfg.Delay); due.After(most) {
 			due = most
 		}
@@ -204,7 +204,7 @@ func (p *Pusher) scanMembers(ctx context.Context, channel parley.ChannelID, r *r
 	return nil
 }
 
-// sendDue sends what is due to some members, several at a time.
+// sendDue sends the due notifications of some members, several at a time.
 func (p *Pusher) sendDue(ctx context.Context, c *worker.Claim[*room], r *room, due []*job) error {
 	users := make([]parley.UserID, len(due))
 	for i := range due {
@@ -237,18 +237,18 @@ func (p *Pusher) sendDue(ctx context.Context, c *worker.Claim[*room], r *room, d
 	return p.settleJobs(ctx, c, r, due, outcomes)
 }
 
-// outcome is what became of a job.
+// outcome is the outcome of a job.
 type outcome struct {
 	end     bool          // nothing is left to send
 	sent    bool          // at least one was sent
 	badge   int64         // that it shows
-	looked  bool          // there is no device; one look in a window is enough
-	again   time.Duration // else try again in this time
+	looked  bool          // there is no device; one check in a window is enough
+	again   time.Duration // else retry after this time
 	refused bool          // by a provider, for a reason that may pass
 	err     error         // of the store
 }
 
-// settleJobs writes down what became of jobs.
+// settleJobs stores the outcomes of jobs.
 func (p *Pusher) settleJobs(ctx context.Context, c *worker.Claim[*room], r *room, due []*job, outcomes []outcome) (err error) {
 	now := p.cfg.Clock()
 	var rows []parley.Row

@@ -106,7 +106,7 @@ func compare(a, b parley.ChannelID) int {
 	return 0
 }
 
-// exported is a channel to export.
+// exported is a channel that must be exported.
 type exported struct {
 	name   parley.ChannelID
 	exists bool
@@ -127,7 +127,7 @@ type writer struct {
 	total    int64
 	told     int64
 	progress Progress
-	each     func([]byte) // is given each line of a channel; nil: they are written
+	each     func([]byte) // receives each line of a channel; nil: they are written
 }
 
 func (w *writer) line(l line) {
@@ -158,7 +158,7 @@ func (w *writer) tell(last bool) {
 	}
 }
 
-// system writes what belongs to no channel.
+// system writes everything that belongs to no channel.
 func (w *writer) system(ctx context.Context, from System) error {
 	keys, err := from.Keys.ListKeys(ctx)
 	if err != nil {
@@ -198,7 +198,7 @@ func (w *writer) channel(ctx context.Context, from Store, c exported) error {
 	return w.err
 }
 
-// derive has what follows from a channel's entries derived, where nodes have not done so.
+// derive has a channel's projections completed, where nodes have not done so.
 func derive(ctx context.Context, from Store, channel parley.ChannelID) error {
 	for {
 		at, err := from.Position(ctx, channel)

@@ -126,7 +126,7 @@ func (r *reader) all(ctx context.Context) error {
 	}
 }
 
-// begin looks whether the file may be read into the system, and notes that it is.
+// begin checks that the file may be read into the system, and notes that it is being read.
 func (r *reader) begin(ctx context.Context) error {
 	all, err := r.to.Settings(ctx, marker)
 	if err != nil {
@@ -223,7 +223,7 @@ type part struct {
 	sums    *sums
 }
 
-// open begins a channel, when one of those before it is done.
+// open begins a channel when one of the earlier ones is done.
 func (r *reader) open(ctx context.Context, l *line) {
 	j := &job{reader: r, channel: *l, parts: make(chan part, 4), sums: newSums()}
 	r.job = j
@@ -236,7 +236,7 @@ func (r *reader) open(ctx context.Context, l *line) {
 	})
 }
 
-// add takes a line of the channel.
+// add processes a line of the channel.
 func (j *job) add(ctx context.Context, l *line, raw []byte) error {
 	j.sums.add(raw)
 	if l.Type == "place" {
@@ -261,7 +261,7 @@ func (j *job) send(ctx context.Context) error {
 	}
 }
 
-// finish ends the channel that is being read.
+// finish completes the channel that is being read.
 func (r *reader) finish(ctx context.Context) error {
 	j := r.job
 	if j == nil {
@@ -287,7 +287,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	for p := range j.parts {
 		n := int64(len(p.entries))
-		for len(p.entries) > 0 && p.entries[0].ID <= last { // stored when the file was read before
+		for len(p.entries) > 0 && p.entries[0].ID <= last { // stored by an earlier import of the file
 			p.entries = p.entries[1:]
 		}
 		if len(p.entries) > 0 {
@@ -333,7 +333,7 @@ func (r *reader) tell(n int64) {
 	}
 }
 
-// complete compares a channel with the file, and gives it its settings.
+// complete compares a channel with the file, and stores its settings.
 func (j *job) complete(ctx context.Context, want *sums) error {
 	c := &j.channel
 	if err := j.compare(ctx, want); err != nil {
@@ -353,7 +353,7 @@ func (j *job) complete(ctx context.Context, want *sums) error {
 	return err
 }
 
-// compare reads the channel as an export does.
+// compare reads the channel as an export would.
 func (j *job) compare(ctx context.Context, want *sums) error {
 	c := &j.channel
 	bounds, err := j.to.Bounds(ctx, c.Channel)

@@ -8,10 +8,10 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// version is that of the form. Readers refuse a later one.
+// version is that of the format. Readers refuse a later one.
 const version = 1
 
-// line is one line of a file, whatever its type. Entries are written by appendEntry, since data keeps its bytes.
+// line is one line of a file, of any type. appendEntry writes entries, since data keeps its bytes.
 type line struct {
 	Type string `json:"type"`
 

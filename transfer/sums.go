@@ -6,7 +6,7 @@ import (
 	"hash"
 )
 
-// sums are hashes of the lines of a channel: of each so many entries, and of all places.
+// sums are hashes of a channel's lines: one for so many entries each, and one for all places.
 type sums struct {
 	n       int // lines in running
 	running hash.Hash
@@ -21,7 +21,7 @@ func newSums() sums { return sums{running: sha256.New()} }
 
 var placeBegins = []byte(`{"type":"place"`)
 
-// add takes a line. Places come after all entries.
+// add adds a line. Places come after all entries.
 func (s *sums) add(raw []byte) {
 	if is := bytes.HasPrefix(raw, placeBegins); is != s.inPlace {
 		s.flush()

@@ -67,10 +67,10 @@ type Webhook struct {
 	last    parley.Timestamp // of the last delivery
 }
 
-// place is a channel as its node delivers it.
+// place is the delivery state of a channel on its node.
 type place struct {
 	tries int
-	upTo  int64 // the last entry of the delivery that was refused, which is tried again as it was
+	upTo  int64 // the last entry of the refused delivery, which is retried unchanged
 }
 
 // failure is why a channel waits.
@@ -99,7 +99,7 @@ func New(cfg Config) *Webhook {
 
 func (w *Webhook) group() string { return "webhook/" + w.cfg.Name }
 
-// wants leaves out the server's own channels, whatever the patterns say.
+// wants excludes the server's own channels, whatever the patterns say.
 func (w *Webhook) wants(channel parley.ChannelID) bool {
 	return !channel.Internal() && w.cfg.Matches(channel)
 }
@@ -123,7 +123,7 @@ const (
 	scannedKey = "scanned"
 )
 
-// begin is where the webhook begins in a channel.
+// begin returns where the webhook begins in a channel.
 func (w *Webhook) begin(ctx context.Context, channel parley.ChannelID) (int64, error) {
 	if !w.cfg.FromHead {
 		return 0, nil
@@ -154,7 +154,7 @@ func (w *Webhook) Run(ctx context.Context) error {
 	return w.channels.Run(ctx)
 }
 
-// scan takes, once for the store, the channels that were there before the webhook: those that do not grow would
+// scan takes, once per store, the channels that existed before the webhook: those that do not grow would
 // otherwise never be delivered.
 func (w *Webhook) scan(ctx context.Context) {
 	for try := 0; ; try++ {
@@ -231,7 +231,7 @@ func (w *Webhook) work(ctx context.Context, c *worker.Claim[*place]) time.Durati
 	return 0
 }
 
-// read returns the entries that are to be delivered together.
+// read returns the entries that must be delivered together.
 func (w *Webhook) read(ctx context.Context, c *worker.Claim[*place]) ([]parley.Message, error) {
 	for {
 		at := c.Position()
@@ -265,7 +265,7 @@ func (w *Webhook) read(ctx context.Context, c *worker.Claim[*place]) ([]parley.M
 	}
 }
 
-// fitting are the first entries that fit into one body, at least one.
+// fitting returns the first entries that fit into one body, at least one.
 func fitting(entries []parley.Message) []parley.Message {
 	size := 0
 	for i := range entries {
@@ -281,7 +281,7 @@ func fitting(entries []parley.Message) []parley.Message {
 	return entries
 }
 
-// body is one entry as it is, or several together.
+// body is one entry by itself, or several together.
 func body(channel parley.ChannelID, entries []parley.Message) []byte {
 	if len(entries) == 1 {
 		return wire.AppendMessage(nil, &entries[0])
@@ -336,7 +336,7 @@ func (w *Webhook) forget(channel parley.ChannelID) {
 	delete(w.failing, channel)
 }
 
-// delay is how long to wait after so many refused tries, with jitter.
+// delay returns how long to wait after so many refused attempts, with jitter.
 func delay(tries int) time.Duration {
 	d := min(firstRetry<<min(tries, 16), lastRetry)
 	return d*3/4 + rand.N(d/2)

@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// permessage-deflate (RFC 7692) without context takeover: each message is compressed
-// by itself, so that all readers can be given the same bytes.
+// permessage-deflate (RFC 7692) without context takeover: each message is compressed by itself,
+// so that all readers can receive the same bytes.
 
 const (
 	deflateFrom = 128  // bytes; shorter payloads hardly shrink
@@ -53,7 +53,7 @@ func (a *appender) Write(p []byte) (int, error) {
 
 var outs = sync.Pool{New: func() any { return new(appender) }}
 
-// inflater has what it takes to inflate one message.
+// inflater is the state needed to inflate one message.
 type inflater struct {
 	flate flateReader
 	src   bytes.Reader
@@ -71,15 +71,15 @@ var inflaters = sync.Pool{New: func() any {
 }}
 
 const (
-	inflateKept   = 64 << 10 // a buffer that has grown larger is not kept
+	inflateKept   = 64 << 10 // a larger buffer is not kept
 	inflateFirst  = 4 << 10
 	finalBlocks   = 64 // how many a message may have; each costs more than its bytes
 	deflateWindow = 32 << 10
 )
 
-// inflate gives the message that p is compressed from to use, for the time of the
-// call. One of more than most bytes is 1009, and costs no more memory than about
-// twice most; what is not DEFLATE is 1007.
+// inflate inflates p and passes the message to use, which may keep it only during the call. A
+// message of more than most bytes is 1009, and needs no more memory than about twice most;
+// invalid DEFLATE is 1007.
 func inflate(p []byte, most int, use func([]byte) error) error {
 	z := inflaters.Get().(*inflater)
 	defer func() {

@@ -49,7 +49,7 @@ func (f Form) AppendControl(dst []byte, id, event string, obj []byte) []byte {
 	switch f {
 	case FormSSE, FormSSEMulti:
 		return AppendSSE(dst, id, event, obj)
-	case FormWS, FormWSDeflate: // for one reader it is not worth compressing
+	case FormWS, FormWSDeflate: // not worth compressing for one reader
 		return append(AppendFrameHeader(dst, OpText, len(obj)), obj...)
 	case FormMsgpack:
 		return appendPacked(dst, obj)

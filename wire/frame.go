@@ -97,7 +97,7 @@ var ErrPause = errors.New("paused")
 // must not be used, with the exception of ErrPause: that frame was processed, the bytes after
 // it are kept, and the next Read, with nil or more bytes, continues.
 func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []byte) error) error {
-	var k kept // a copy, so that in the usual case nothing is allocated
+	var k kept // a copy, so that the usual case allocates nothing
 	if r.kept != nil {
 		k = *r.kept
 	}
@@ -119,7 +119,7 @@ func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []by
 		case len(p) == 0:
 			k.partial = nil
 		case old && err == ErrPause:
-			k.partial = p // they will be asked for soon
+			k.partial = p // they will be needed soon
 		case !old || len(p) < whole:
 			k.partial = append([]byte(nil), p...)
 		}
@@ -215,13 +215,13 @@ func (k *kept) next(p []byte, rules Rules, frame func(Op, []byte) error) (int, e
 	return head + 4 + int(size), k.whole(fin, op, body, frame)
 }
 
-// checkPartial looks for wrong UTF-8 in what has arrived of a text frame, so that
-// a client hears of it at once and not when the frame is complete.
+// checkPartial checks the UTF-8 of the arrived part of a text frame, so that an error is
+// reported at once and not when the frame is complete.
 func (k *kept) checkPartial(op Op, mask [4]byte, body []byte) error {
 	if op != OpText && (op != OpContinuation || k.op != OpText) {
 		return nil
 	}
-	const much = 4096 // a copy of more than this for each arriving piece would cost too much
+	const much = 4096 // copying more than this for each arriving piece would cost too much
 	if len(body) == 0 || len(body)+len(k.message) > much {
 		return nil
 	}
@@ -259,7 +259,7 @@ func (k *kept) whole(fin bool, op Op, body []byte, frame func(Op, []byte) error)
 	return frame(op, message)
 }
 
-// wholeDeflated takes a frame of a compressed message.
+// wholeDeflated processes a frame of a compressed message.
 func (k *kept) wholeDeflated(fin bool, op Op, body []byte, most int, frame func(Op, []byte) error) error {
 	if op != OpContinuation && !fin {
 		k.op, k.deflate = op, true
@@ -280,11 +280,12 @@ func (k *kept) wholeDeflated(fin bool, op Op, body []byte, most int, frame func(
 	})
 }
 
-// validSoFar reports whether b is UTF-8, but perhaps for a rune that is cut at the end.
+// validSoFar reports whether b is UTF-8, with the possible exception of an incomplete rune at
+// the end.
 func validSoFar(b []byte) bool { return utf8.Valid(b[:len(b)-tail(b)]) }
 
-// tail is how many bytes at the end of b begin a rune without finishing it.
-// utf8.FullRune is true also for what can't become a rune any more.
+// tail returns how many bytes at the end of b begin a rune without completing it. utf8.FullRune
+// is also true for bytes that cannot become a rune.
 func tail(b []byte) int {
 	for n := 1; n <= 3 && n <= len(b); n++ {
 		if c := b[len(b)-n]; c >= 0xC0 {

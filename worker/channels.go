@@ -119,7 +119,7 @@ func New[S any](cfg Config[S]) *Channels[S] {
 		cfg.Workers = 16 // they wait for the store and for others most of the time
 	}
 	if cfg.Idle == 0 {
-		cfg.Idle = 10 * time.Second // so that a channel with a message now and then is not taken for each
+		cfg.Idle = 10 * time.Second // so that a channel with occasional messages is not taken for each
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -129,7 +129,7 @@ func New[S any](cfg Config[S]) *Channels[S] {
 	return c
 }
 
-// groups is how many groups the rows are spread over, so that none grows without bounds.
+// groups is the number of groups that hold the rows, so that none grows without limit.
 const groups = 256
 
 func (c *Channels[S]) group(channel parley.ChannelID) string {
@@ -197,7 +197,7 @@ func (c *Channels[S]) Take(ctx context.Context, channel parley.ChannelID) error 
 	}
 }
 
-// take tries to take a channel once. done: somebody works on it.
+// take tries once to take a channel. done reports whether a node works on it.
 func (c *Channels[S]) take(ctx context.Context, cl *Claim[S]) (done bool, err error) {
 	taken := false
 	defer func() {
@@ -222,7 +222,7 @@ func (c *Channels[S]) take(ctx context.Context, cl *Claim[S]) (done bool, err er
 	return taken || done, err
 }
 
-// tryTake writes this node into a channel's row, unless a node that is alive is there.
+// tryTake writes this node into a channel's row, unless the row names a node that is alive.
 func (c *Channels[S]) tryTake(ctx context.Context, cl *Claim[S]) (taken, done bool, err error) {
 	rows, err := c.cfg.Table.Get(ctx, c.group(cl.Channel), string(cl.Channel))
 	if err != nil {
@@ -255,8 +255,8 @@ func (c *Channels[S]) tryTake(ctx context.Context, cl *Claim[S]) (taken, done bo
 	return err == nil, false, err
 }
 
-// inEpoch moves a position that belongs to another epoch to the last entry that is not later than it was, since ids
-// after what survived stand for other entries now. head is the channel's last entry.
+// inEpoch moves a position that belongs to another epoch to the last entry that is not later, since ids after the
+// surviving ones now name other entries. head is the channel's last entry.
 func (c *Channels[S]) inEpoch(ctx context.Context, channel parley.ChannelID, r record) (_ record, head int64, err error) {
 	bs, err := c.cfg.Log.Bounds(ctx, channel)
 	if err != nil {
@@ -298,7 +298,7 @@ func (cl *Claim[S]) Begun(ctx context.Context, epoch string) (begun bool, err er
 	return true, cl.store(ctx, next)
 }
 
-// store swaps the row. An unknown outcome is cleared up by reading it.
+// store swaps the row. It resolves an unknown outcome by reading the row.
 func (cl *Claim[S]) store(ctx context.Context, next record) error {
 	table, group, row := cl.channels.cfg.Table, cl.channels.group(cl.Channel), next.encode()
 	swapped, err := table.Swap(ctx, group, cl.row, parley.Row{Key: string(cl.Channel), Value: row})
@@ -322,7 +322,7 @@ func (cl *Claim[S]) store(ctx context.Context, next record) error {
 	return nil
 }
 
-// drop forgets a channel that another node has taken.
+// drop removes a channel that another node has taken.
 func (c *Channels[S]) drop(cl *Claim[S]) {
 	c.mu.Lock()
 	taking := cl.record == (record{})

@@ -67,7 +67,7 @@ func (c *Channels[S]) Rewind(ctx context.Context, channel parley.ChannelID, afte
 	}
 	c.mu.Unlock()
 	if cl != nil {
-		c.drop(cl) // its row is another now; a delivery under way comes to nothing when it moves
+		c.drop(cl) // its row has changed; a delivery in flight fails when it moves the position
 	}
 	return c.Take(ctx, channel)
 }

@@ -83,7 +83,7 @@ func (c *Channels[S]) Run(ctx context.Context) error {
 	return nil
 }
 
-// wakeDue makes claims ready when their time has come.
+// wakeDue makes claims ready when they are due.
 func (c *Channels[S]) wakeDue(ctx context.Context) {
 	t := time.NewTimer(time.Hour)
 	defer t.Stop()
@@ -154,7 +154,7 @@ func (c *Channels[S]) work(ctx context.Context) {
 	}
 }
 
-// release gives a channel back, and looks whether it has grown unnoticed.
+// release releases a channel, and checks whether it has grown unnoticed.
 func (c *Channels[S]) release(ctx context.Context, cl *Claim[S]) {
 	next := cl.record
 	next.Node = ""

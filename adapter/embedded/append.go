@@ -67,8 +67,8 @@ func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...pa
 	return r.results
 }
 
-// look looks for the keys of a request before it is queued, since callers have
-// more time than the one builder, which then looks only among what came since.
+// look looks up the keys of a request before it is queued, since callers have more time than
+// the single builder, which then searches only the keys that arrived since.
 func (l *Log) look(r *request) error {
 	if err := l.gate.acquire(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (l *Log) look(r *request) error {
 			if err == nil {
 				closer.Close()
 			}
-			d.absent = errors.Is(err, pebble.ErrNotFound) // another error comes again
+			d.absent = errors.Is(err, pebble.ErrNotFound) // another error occurs again
 		}
 	}
 	return nil
@@ -119,7 +119,8 @@ func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	}
 	id, err := decodeID(v)
 	closer.Close()
-	// What is in flight is beyond the bounds; what was trimmed, also meanwhile, is below.
+	// Entries in flight are beyond the bounds; trimmed ones, also those trimmed since, are
+	// below.
 	if b := h.bounds(); err != nil || id < b.first || id > b.last {
 		return m, false, err
 	}
@@ -130,7 +131,7 @@ func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	return m, err == nil, err
 }
 
-// submit hands a request to the builder and waits. ErrUnknown if ctx ends first.
+// submit passes a request to the builder and waits. ErrUnknown if ctx ends first.
 func (l *Log) submit(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
@@ -149,7 +150,7 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 		return r.err
 	case <-ctx.Done():
 	}
-	// Nobody waits for it any more: if it was not begun, it needn't be.
+	// No caller waits for it any longer: if it was not begun, it is dropped.
 	r.state.CompareAndSwap(waiting, abandoned)
 	return fmt.Errorf("%w: %w", parley.ErrUnknown, context.Cause(ctx))
 }

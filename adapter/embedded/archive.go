@@ -166,7 +166,8 @@ func (b *build) restoreEntry(h *head, m *parley.Message) error {
 	return b.restoreMessage(h, m)
 }
 
-// restoreMessage stores a message as it is after all its changes, but for its reactions, which the changes that follow hold.
+// restoreMessage stores a message as it is after all its changes, without its reactions, which the following changes
+// contain.
 func (b *build) restoreMessage(h *head, m *parley.Message) error {
 	tallied := counted(m, m.Mentions())
 	if m.Deleted {
@@ -200,7 +201,7 @@ func (b *build) restoreMessage(h *head, m *parley.Message) error {
 	return nil
 }
 
-// restoreChange stores a change by what it made of its message: what differs from the changes before it is its own.
+// restoreChange stores a change by its effect on the message: what differs from the changes before it is its own.
 func (b *build) restoreChange(h *head, m *parley.Message) error {
 	if m.Target == nil {
 		return errCodec
@@ -231,7 +232,7 @@ func (b *build) restoreChange(h *head, m *parley.Message) error {
 	return nil
 }
 
-// differ makes what differs between was and is the change's own.
+// differ makes the differences between was and is the change's own.
 func (d *delta) differ(id int64, was, is *parley.Message) error {
 	d.parts = 0
 	kinds := d.state.kinds

@@ -10,8 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// build is one batch and those who wait for it. The builder owns it, then the
-// completer.
+// build is one batch with its waiting callers. The builder owns it, then the completer.
 type build struct {
 	log      *Log
 	number   uint64
@@ -24,7 +23,7 @@ type build struct {
 	failed   error                      // of the batch's application
 }
 
-// newBuild makes a batch of requests. keys is empty, and is so again when it returns.
+// newBuild creates a batch of requests. keys must be empty, and is empty again when it returns.
 func (l *Log) newBuild(number uint64, requests []*request, keys map[string]*parley.Message) *build {
 	defer clear(keys)
 	size, reads := 0, false
@@ -68,7 +67,7 @@ func (b *build) head(ch parley.ChannelID) (*head, error) {
 	return h, nil
 }
 
-// append numbers the drafts of one call.
+// append assigns ids to the drafts of one call.
 func (b *build) append(r *request) {
 	if err := b.log.refusal(r.anyUrgent()); err != nil {
 		r.err = err
@@ -98,7 +97,7 @@ func (b *build) append(r *request) {
 	}
 }
 
-// one stores one draft of a call that had looked for its key after the batch seen.
+// one stores one draft of a call that had looked up its key after the batch seen.
 func (b *build) one(h *head, d *draft, seen uint64) (r parley.Result) {
 	if d.Change != nil {
 		return b.change(h, d)
@@ -137,7 +136,7 @@ func (b *build) store(h *head, d *draft) (m parley.Message, facts []parley.Fact)
 	return m, b.derive(h, d, &m)
 }
 
-// exist makes a channel with an entry one that is there.
+// exist makes a channel with an entry exist.
 func (b *build) exist(h *head) {
 	if !h.next.exists {
 		h.next.exists = true
@@ -148,8 +147,8 @@ func (b *build) exist(h *head) {
 	}
 }
 
-// get reads a row with everything that is in flight, if the batch is one of those
-// that read also with what was put into it.
+// get reads a row with everything that is in flight, if the batch is one of those whose reads
+// include its own writes.
 func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	if b.batch.Indexed() {
 		b.log.rowsRead.Add(1)
@@ -158,7 +157,7 @@ func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	return b.log.db.Get(key)
 }
 
-// keep remembers the message that was stored under a key.
+// keep remembers the message that was stored with a key.
 func (b *build) keep(key []byte, m *parley.Message) {
 	must(b.batch.Set(key, encodeID(m.ID), nil))
 	name := string(key)
@@ -166,10 +165,10 @@ func (b *build) keep(key []byte, m *parley.Message) {
 	b.log.recent.add(name, b.number)
 }
 
-// find looks for the message that was stored under the same key: in this batch,
-// then in the database, where the batches in flight are visible. The answer waits
-// for them, since batches complete in order. What was absent after the batch seen
-// needn't be looked for again if it did not come since.
+// find finds the message that was stored with the same key: in this batch, then in the
+// database, where the batches in flight are visible. The answer waits for them, since batches
+// complete in order. A key that was absent after the batch seen is searched only among those
+// that arrived since.
 func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, error) {
 	if kept, ok := b.keys[string(d.key)]; ok {
 		m := *kept
@@ -205,7 +204,7 @@ func (b *build) saveRecord(h *head) {
 	must(b.batch.Set(headKey(h.channel), h.next.encode(), nil))
 }
 
-// must holds for writing to a batch, which is memory.
+// must panics if writing to a batch, which is memory, fails.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// fold reads the rows of a channel with all that is in flight.
+// fold reads the rows of a channel, including everything in flight.
 func (b *build) fold(h *head) *fold {
 	return &fold{channel: h.channel, first: func() int64 { return h.next.first }, row: func(kind byte, id int64) ([]byte, error) {
 		v, closer, err := b.get(rowKey(kind, h.channel, id))
@@ -26,7 +26,7 @@ func (b *build) fold(h *head) *fold {
 	}}
 }
 
-// target is a message that is to be changed, with all that is in flight.
+// target is a message that must be changed, including everything in flight.
 type target struct {
 	parley.Message
 	state  refs
@@ -35,7 +35,7 @@ type target struct {
 	stated []byte // its f row, nil if there is none
 }
 
-// entry reads an entry of a channel with all that is in flight.
+// entry reads an entry of a channel, including everything in flight.
 func (b *build) entry(h *head, id int64) (t target, err error) {
 	f := b.fold(h)
 	if t.base, err = f.row('m', id); err == nil && t.base == nil {
@@ -63,7 +63,7 @@ func (b *build) entry(h *head, id int64) (t target, err error) {
 	return t, err
 }
 
-// target reads a message that is to be changed.
+// target reads a message that must be changed.
 func (b *build) target(h *head, id int64) (target, error) {
 	if id < h.next.first || id > h.next.last {
 		return target{}, parley.ErrNoMessage
@@ -75,8 +75,8 @@ func (b *build) target(h *head, id int64) (target, error) {
 	return t, err
 }
 
-// change stores a change as an entry, and the state of the message as it is then (algorithms.md,
-// "Folding": here both are one batch).
+// change stores a change as an entry, and the state of the message after it (algorithms.md,
+// "Folding": here both are in one batch).
 func (b *build) change(h *head, d *draft) parley.Result {
 	r, err := b.tryChange(h, d)
 	if err != nil && !isChangeError(err) {
@@ -142,8 +142,8 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	return parley.Result{Message: e, Facts: mentions(nil, e.ID, mentioned)}, nil
 }
 
-// restate stores a message's state, which was a row before, and has the message as it is for
-// a repeat of its key in this batch.
+// restate stores a message's new state; was is the row before it. A repeat of the message's key
+// in this batch then finds the new state.
 func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
 	h.cover('f', is.ID, was)
 	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.row(), nil))
@@ -157,15 +157,15 @@ func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
 	}
 }
 
-// rewrite puts another row of the log where one was.
+// rewrite replaces a row of the log.
 func (b *build) rewrite(h *head, id int64, was, is []byte) {
 	h.cover('m', id, was)
 	must(b.batch.Set(messageKey(h.channel, id), is, nil))
 }
 
-// bury takes the content of a message that is deleted out of everything that repeats
-// it: its own row, earlier changes of it that hold text or data, its reactions, the count of its
-// root's replies. What earlier changes tell of reactions is not read any more.
+// bury removes the content of a deleted message from everything that repeats it: its own row,
+// earlier changes of it that hold text or data, its reactions, the count of its root's replies.
+// What earlier changes say about reactions is no longer read.
 func (b *build) bury(h *head, t *target) error {
 	m := &t.Message
 	type row struct {
@@ -237,7 +237,7 @@ func (b *build) reply(h *head, d *draft) error {
 	return nil
 }
 
-// replies counts a reply more or less at the message it replies to, if that is kept.
+// replies adds to or subtracts from the reply count of the message replied to, if that is kept.
 func (b *build) replies(h *head, root int64, by int64) error {
 	t, err := b.target(h, root)
 	if errors.Is(err, parley.ErrNoMessage) {
@@ -251,7 +251,8 @@ func (b *build) replies(h *head, root int64, by int64) error {
 	return nil
 }
 
-// mention changes whom a message mentions, and returns who was not mentioned before.
+// mention changes the users that a message mentions, and returns those who were not mentioned
+// before.
 func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) (come []parley.UserID, err error) {
 	was, is = counted(m, was), counted(m, is)
 	gone := slices.DeleteFunc(slices.Clone(was), func(user parley.UserID) bool { return slices.Contains(is, user) })

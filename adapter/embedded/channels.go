@@ -62,7 +62,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 		if err != nil {
 			return err
 		}
-		// Another kind takes rights away; whoever adds nothing else to it may use the reserve.
+		// Another kind takes rights away; a change that adds nothing else may use the reserve.
 		if err := l.refusal(after.Kind != before.Kind && len(v) <= size+64); err != nil {
 			return err
 		}
@@ -90,8 +90,8 @@ func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error
 	return nil
 }
 
-// reclaim gives the space of a channel's removed messages back at once if it is
-// scarce. Left alone Pebble does that when it has more to do.
+// reclaim frees the space of a channel's removed messages at once if space is scarce. Otherwise
+// Pebble does that when it has more to do.
 func (l *Log) reclaim(ctx context.Context, channel parley.ChannelID) {
 	if !l.space.low.Load() || l.gate.acquire() != nil {
 		return

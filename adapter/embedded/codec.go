@@ -134,13 +134,13 @@ func (d *fields) string() string {
 	return s
 }
 
-// record is what is stored of a channel beside its messages.
+// record is what is stored of a channel in addition to its messages.
 type record struct {
 	first, last, count int64
 	time               parley.Timestamp // of message last
 	before             int64            // count of the entry before first
 	exists             bool             // has a message
-	more               string           // what later versions say of the channel
+	more               string           // what later versions store about the channel
 }
 
 const recordSize = 1 + 5*8 + 1

@@ -11,20 +11,20 @@ const (
 	deleted = 2
 )
 
-// refs are what became of a message after it was sent. They hold no content: they name the
-// changes that hold it, so what a change stores does not grow with the message. They are kept of
-// the message as it is now (an 'f' row), and in each change of the message as it was after it.
+// refs describe what happened to a message after it was sent. They hold no content: they name
+// the changes that hold it, so the size of a change does not grow with the message. They are
+// stored for the current message (an 'f' row), and in each change for the message after it.
 type refs struct {
 	flags   byte
 	replies int64
 	text    int64     // the change that set it last; 0: it is in the message's own row
 	data    int64     // the same
 	kinds   []kindRef // of reactions, in the order of their first use
-	more    string    // of an f row: what later versions say of the message
+	more    string    // of an f row: what later versions store about the message
 }
 
-// kindRef names the change after which a kind of reaction was as it is; at 0: it is the one
-// of an index in the message's own row (an older form).
+// kindRef names the change after which a kind of reaction has its current state; at 0: the
+// state is the one at an index in the message's own row (an older form).
 type kindRef struct{ at, index int64 }
 
 func (s *refs) encode(dst []byte) []byte {
@@ -65,7 +65,7 @@ func decodeState(b []byte) (refs, error) {
 	return s, nil
 }
 
-// stateOf is the state of a message that has none of its own: what its row says.
+// stateOf is the state of a message without an f row: what its own row says.
 func stateOf(m *parley.Message) (s refs) {
 	if m.Edited {
 		s.flags |= edited
@@ -79,8 +79,8 @@ func stateOf(m *parley.Message) (s refs) {
 	return s
 }
 
-// delta is what a change stores beside its author and its place in the log: of which message
-// it is, what it did, and the message's state after it.
+// delta is what a change stores in addition to its author and its place in the log: the message
+// that it changes, what it does, and the message's state after it.
 type delta struct {
 	of     int64
 	kind   parley.ChangeKind

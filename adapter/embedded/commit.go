@@ -23,7 +23,7 @@ func (l *Log) runBuilder(built chan<- *build) {
 	var number uint64
 	keys := map[string]*parley.Message{}
 	for l.queue.wait() {
-		l.slots <- struct{}{} // what comes while it waits joins the batch
+		l.slots <- struct{}{} // requests that arrive during the wait join the batch
 		if l.broken.Load() != nil {
 			l.queue.refuse(l.refusal(true))
 			<-l.slots
@@ -38,8 +38,8 @@ func (l *Log) runBuilder(built chan<- *build) {
 	}
 }
 
-// apply makes a batch visible to reads of the database and queues it for the
-// log. That the log can't be written is seen in broken alone; see fence.
+// apply makes a batch visible to reads of the database and queues it for the log. Only broken
+// reveals that the log cannot be written; see fence.
 func (l *Log) apply(batch *pebble.Batch, sync bool) (err error) {
 	if batch.Empty() {
 		return nil
@@ -55,7 +55,7 @@ func (l *Log) apply(batch *pebble.Batch, sync bool) (err error) {
 	return err
 }
 
-// runCompleter makes batches durable in their order, and answers.
+// runCompleter makes batches durable in their order, and answers their callers.
 func (l *Log) runCompleter(built <-chan *build) {
 	for b := range built {
 		l.complete(b)
@@ -71,7 +71,7 @@ func (l *Log) complete(b *build) {
 		}
 	}
 	if broken := l.broken.Load(); err == nil && broken != nil {
-		err = *broken // it may be durable, but nobody can tell
+		err = *broken // it may be durable, but that is unknown
 	}
 	for i, h := range b.touched {
 		if err == nil {
@@ -93,7 +93,7 @@ func (l *Log) complete(b *build) {
 	}
 }
 
-// runSync bounds what a power cut takes with FsyncInterval.
+// runSync limits what a power cut loses with FsyncInterval.
 func (l *Log) runSync(ctx context.Context) {
 	tick := time.NewTicker(l.cfg.Interval)
 	defer tick.Stop()

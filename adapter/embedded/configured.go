@@ -7,9 +7,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// configured knows of most channels without settings that they have none: whoever opens
-// a connection asks for them, and looking for a row that is not there is dear. It has a bit
-// for each hash, which is set before the row can be seen, and not cleared again.
+// configured knows that most channels without settings have none: each new connection reads
+// them, and looking up a row that does not exist is expensive. It has a bit for each hash,
+// which is set before the row becomes visible, and never cleared.
 type configured struct {
 	seed maphash.Seed
 	bits [1 << 14]atomic.Uint64 // a million, for some hundred thousand channels
@@ -42,7 +42,7 @@ func (c *configured) load(db *table) {
 		}
 		err = it.Close()
 	}
-	if err != nil { // damaged, which has been said: then every channel may have some
+	if err != nil { // damaged, which has been reported: then every channel may have some
 		for i := range c.bits {
 			c.bits[i].Store(^uint64(0))
 		}

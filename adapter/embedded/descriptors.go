@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// backingOff is a file system that, without descriptors left, waits for one a little and
-// ever longer before it fails. Pebble repeats what failed in the background at once.
+// backingOff is a file system that, when no descriptor is left, waits for one with growing
+// delays before it fails. Pebble would retry in the background at once.
 type backingOff struct {
 	vfs.FS
 	sleep func(time.Duration)

@@ -31,20 +31,20 @@ type directory struct {
 	was   state // as it was found
 }
 
-// state is the content of the state file. Without one the end is unknown.
+// state is the content of the state file. Without one it is unknown how the store was stopped.
 type state struct {
 	Running bool  `json:"running"`
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
 
-	// Aged is what ages were compared with at last, in microseconds since 1970; see ages.
+	// Aged is the last time that ages were compared with, in microseconds since 1970; see ages.
 	Aged int64 `json:"aged,omitempty"`
 
 	Format int    `json:"format,omitempty"` // of the directory; 0: 1
-	Epoch  string `json:"epoch,omitempty"`  // beside its row, which damage may make unreadable
+	Epoch  string `json:"epoch,omitempty"`  // a copy of its row, which damage may make unreadable
 }
 
-// openDirectory makes the directory if need be and locks it.
+// openDirectory creates the directory if it does not exist and locks it.
 func openDirectory(path string, cfg Config) (*directory, error) {
 	d := &directory{cfg: cfg, fs: cfg.FS, path: path, store: cfg.FS.PathJoin(path, "store")}
 	if err := makeDir(d.fs, d.store); err != nil {
@@ -57,7 +57,7 @@ func openDirectory(path string, cfg Config) (*directory, error) {
 	}
 	if d.lock, err = pebble.LockDirectory(d.store, d.fs); err != nil {
 		if _, isPath := errors.AsType[*fs.PathError](err); isPath {
-			return nil, err // it could not even be made
+			return nil, err // it could not even be created
 		}
 		return nil, fmt.Errorf("%w by process %d: %w", ErrInUse, d.was.PID, err)
 	}
@@ -82,7 +82,7 @@ func (d *directory) readState() (state, error) {
 	}
 	var s state
 	if json.Unmarshal(b, &s) != nil {
-		return unknown, nil // damaged: it was no clean stop
+		return unknown, nil // damaged: not a clean stop
 	}
 	if s.Format > format {
 		return unknown, newer(s.Format)
@@ -112,7 +112,7 @@ func (d *directory) writeState(s state) error {
 	return syncDir(d.fs, d.path)
 }
 
-// makeDir makes a directory whose name survives a power cut, with its parents.
+// makeDir creates a directory whose name survives a power cut, with its parents.
 func makeDir(fs vfs.FS, path string) error {
 	if _, err := fs.Stat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -142,14 +142,15 @@ func (d *directory) markRunning(f Fsync, epoch string, aged time.Time) error {
 	return d.writeState(state{Running: true, Fsync: f, PID: os.Getpid(), Epoch: epoch, Aged: aged.UnixMicro()})
 }
 
-// close marks a clean stop and lets others in.
+// close records a clean stop and releases the lock.
 func (d *directory) close(f Fsync, epoch string, aged time.Time) error {
 	return errors.Join(d.writeState(state{Fsync: f, Epoch: epoch, Aged: aged.UnixMicro()}), d.lock.Close())
 }
 
-// ages is the clock that ages of messages are compared with. A store that is opened by a clock
-// that is far ahead of it may have rested so long, or the clock may be wrong: until the clock has
-// been so for an hour, no message ages faster than time passes while the store is open.
+// ages returns the clock that ages of messages are compared with. If the system clock is far
+// ahead of it when the store is opened, the store may have been closed for so long, or the clock
+// may be wrong: until the clock has been ahead for an hour, no message ages faster than time
+// passes while the store is open.
 func (d *directory) ages(now func() time.Time) func() time.Time {
 	begin := time.Time{}
 	if d.was.Aged > 0 {
@@ -158,11 +159,11 @@ func (d *directory) ages(now func() time.Time) func() time.Time {
 	return clock.Patient(now, begin, time.Hour)
 }
 
-// abandon lets others in without a mark.
+// abandon releases the lock without recording a clean stop.
 func (d *directory) abandon() error { return d.lock.Close() }
 
-// openEpoch reads the epoch, and makes one if the store is new or a stop may have
-// taken messages that were already read.
+// openEpoch reads the epoch, and begins one if the store is new or a stop may have lost
+// messages that were already read.
 func (l *Log) openEpoch() (string, error) {
 	old, found, err := row(getterOf(l.db.Get), epochKey, func(v []byte) (string, error) { return string(untag(v, 0)), nil })
 	if err != nil && pebble.IsCorruptionError(err) {

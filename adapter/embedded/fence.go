@@ -31,7 +31,8 @@ type fence struct {
 
 func newFence(fs vfs.FS) *fence { return &fence{FS: fs} }
 
-// arm says whom to tell from now on. It returns why the fence is down already, or nil.
+// arm sets the function that is called from now on. It returns why the fence is already down,
+// or nil.
 func (f *fence) arm(fell func(error)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -45,7 +46,7 @@ func (f *fence) down() bool {
 	return f.why != nil
 }
 
-// journal does something to a journal, unless the fence is down, and takes it down if that fails.
+// journal changes a journal, unless the fence is down, and takes it down if that fails.
 func (f *fence) journal(do func() error) {
 	f.mu.RLock()
 	if f.why != nil {
@@ -67,13 +68,13 @@ func (f *fence) journal(do func() error) {
 	}
 }
 
-// isJournal reports whether Pebble can't go on without a file of this name.
+// isJournal reports whether Pebble cannot continue without a file of this name.
 func (f *fence) isJournal(path string) bool {
 	name := f.PathBase(path)
 	return strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "marker.")
 }
 
-// make makes a file.
+// make creates a file.
 func (f *fence) make(path string, do func() (vfs.File, error)) (vfs.File, error) {
 	if !f.isJournal(path) {
 		return do()
@@ -112,8 +113,8 @@ func (f *fence) Remove(path string) error {
 
 func (f *fence) Unwrap() vfs.FS { return f.FS }
 
-// journal is a journal, or the directory that names them. Without a File it is nothing but
-// Pebble's belief that it is there.
+// journal is a journal, or the directory that names them. Without a File it exists only for
+// Pebble.
 type journal struct {
 	vfs.File
 	fence *fence
@@ -157,13 +158,13 @@ func (j *journal) SyncTo(length int64) (full bool, _ error) {
 	return full, nil
 }
 
-// Close releases the file also when the fence is down.
+// Close releases the file even when the fence is down.
 func (j *journal) Close() error {
 	if j.File == nil {
 		return nil
 	}
 	if j.fence.down() {
-		_ = j.File.Close() // what it held is not trusted anyway
+		_ = j.File.Close() // its content is not trusted anyway
 		return nil
 	}
 	j.fence.journal(j.File.Close)
@@ -184,7 +185,7 @@ func (j *journal) Fd() uintptr {
 	return j.File.Fd()
 }
 
-// nowhere describes a file that is not there.
+// nowhere describes a file that does not exist.
 type nowhere string
 
 func (n nowhere) Name() string         { return string(n) }

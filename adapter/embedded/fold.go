@@ -34,7 +34,8 @@ type entry struct {
 	replies int64  // of a message in an older form that has no f row
 }
 
-// whole is an entry as the log returns it. state is the message's f row, nil if it has none.
+// whole returns an entry as the log returns it. state is the message's f row, nil if it has
+// none.
 func (f *fold) whole(e *entry, state []byte) (parley.Message, error) {
 	switch {
 	case e.delta != nil:
@@ -51,8 +52,8 @@ func (f *fold) whole(e *entry, state []byte) (parley.Message, error) {
 	return f.message(&e.Message, &s)
 }
 
-// change is a change with the message as it was after it, without content if it was deleted
-// since, or is no longer kept.
+// change returns a change with the message after it, without content if it was deleted since,
+// or is no longer kept.
 func (f *fold) change(e *entry) (parley.Message, error) {
 	d := e.delta
 	m := e.Message
@@ -71,7 +72,7 @@ func (f *fold) change(e *entry) (parley.Message, error) {
 	return m, err
 }
 
-// older is a change in the older form, whose message may have been deleted since.
+// older returns a change in the older form, whose message may have been deleted since.
 func (f *fold) older(e *entry) (parley.Message, error) {
 	m := e.Message
 	if base, err := f.base(m.Of); err != nil || base == nil || !base.Deleted {
@@ -82,7 +83,7 @@ func (f *fold) older(e *entry) (parley.Message, error) {
 	return m, nil
 }
 
-// message is a message in a state.
+// message returns a message in a state.
 func (f *fold) message(base *parley.Message, s *refs) (parley.Message, error) {
 	m := *base
 	m.Edited = s.flags&edited != 0
@@ -134,7 +135,8 @@ func (f *fold) message(base *parley.Message, s *refs) (parley.Message, error) {
 	return m, nil
 }
 
-// base is a message as its own row has it, and whether it was deleted; nil if it is not kept.
+// base returns a message as its own row has it, and whether it was deleted; nil if it is not
+// kept.
 func (f *fold) base(id int64) (*parley.Message, error) {
 	if m := f.bases[id]; m != nil {
 		return m, nil
@@ -175,7 +177,7 @@ func (f *fold) remember(id int64, d *delta) {
 	f.deltas[id] = d
 }
 
-// read reads an entry; nil if it was trimmed meanwhile.
+// read reads an entry; nil if it was trimmed in the meantime.
 func (f *fold) read(id int64) (*entry, error) {
 	b, err := f.row('m', id)
 	if err != nil {
@@ -194,7 +196,8 @@ func (f *fold) read(id int64) (*entry, error) {
 	return &e, nil
 }
 
-// changeOf is what a change by a draft does to a message: was it and is it, id is the change's.
+// changeOf returns what a change by a draft does to a message: was it and is it, id is the
+// change's.
 func changeOf(id int64, was, is *parley.Message, s refs, c *parley.Change) delta {
 	d := delta{of: was.ID, kind: c.Kind, author: was.User, sent: was.Time, state: s}
 	n := &d.state // of which encode leaves out what only its row says

@@ -27,10 +27,10 @@ func newer(found int) error {
 	return fmt.Errorf("%w: its format is %d, and this version reads up to %d", ErrNewer, found, format)
 }
 
-// formatKey is where the database says which format its rows have.
+// formatKey is the key of the row that stores the format of the rows.
 var formatKey = []byte{'i'}
 
-// format is that of the rows; 0: they are older than the row that says it.
+// format returns the format of the rows; 0: they are older than the row that stores it.
 func (l *Log) format() (int, error) {
 	found, _, err := row(getterOf(l.db.Get), formatKey, func(v []byte) (int, error) {
 		if len(v) != 1 {
@@ -44,7 +44,8 @@ func (l *Log) format() (int, error) {
 	return found, err
 }
 
-// begin reads the epoch, and makes what the rows lack; before it writes anything it refuses what it cannot read.
+// begin reads the epoch, and adds missing rows; before it writes anything it refuses a format that it cannot
+// read.
 func (l *Log) begin() error {
 	found, unreadable := l.format()
 	if unreadable != nil && !pebble.IsCorruptionError(unreadable) {
@@ -57,7 +58,7 @@ func (l *Log) begin() error {
 	return l.upgrade(found)
 }
 
-// upgrade makes what an earlier version did not have. After a crash it begins again.
+// upgrade adds the rows that an earlier version did not have. After a crash it starts over.
 func (l *Log) upgrade(found int) error {
 	if found == format {
 		return nil
@@ -73,8 +74,8 @@ func (l *Log) upgrade(found int) error {
 // tag begins a value.
 func tag(value []byte) []byte { return append([]byte{tagged}, value...) }
 
-// untag is a value without the byte that names its form. long is how long one of format 1 is that could be
-// taken for a tagged one; 0: none could.
+// untag returns a value without the byte that names its form. long is the length of a value of format 1
+// that could be taken for a tagged one; 0: none could.
 func untag(b []byte, long int) []byte {
 	if len(b) > 0 && b[0] == tagged && len(b) != long {
 		return b[1:]
@@ -118,7 +119,7 @@ func decodeCount(b []byte) (int64, error) {
 	return int64(n), nil
 }
 
-// encodeParts says in a c row what a change holds.
+// encodeParts encodes in a c row what a change holds.
 func encodeParts(parts byte) []byte { return []byte{tagged, parts} }
 
 // mayHold reports whether a change may hold text or data, by its c row.
@@ -127,9 +128,9 @@ func mayHold(b []byte) bool {
 	return len(b) == 0 || b[0]&(hasText|hasData) != 0 // the oldest ones do not say what they hold
 }
 
-// An entry may be followed by fields that this version does not know, each a tag (uvarint), its length and
-// bytes. They are kept when the entry is written again. Those with an odd tag are content, and go when it is deleted.
-// It returns those that are not.
+// An entry may be followed by fields that this version does not know, each a tag (uvarint), its length and bytes.
+// They are kept when the entry is rewritten. Those with an odd tag are content, and disappear when it is deleted.
+// entryFields returns the others.
 func entryFields(b string) (kept string, err error) {
 	d := fields{rest: b}
 	for d.rest != "" {

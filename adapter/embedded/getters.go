@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// getters are goroutines that look up rows. Pebble needs 8 KB of stack for it: the
-// goroutine of a new connection would have to grow for that alone, which takes several
-// times as long as the look-up, and theirs have grown.
+// getters are goroutines that look up rows. Pebble needs 8 KB of stack for that. The goroutine
+// of a new connection would have to grow for that alone, which takes several times as long as
+// the lookup; the stacks of getters have already grown.
 type getters struct {
 	db    *table
 	asked chan *lookUp
 }
 
-// lookUp is one row that is looked up.
+// lookUp is the lookup of one row.
 type lookUp struct {
 	key    []byte
 	value  []byte
@@ -24,7 +24,7 @@ type lookUp struct {
 
 var lookUps = sync.Pool{New: func() any { return &lookUp{done: make(chan struct{}, 1)} }}
 
-// idleGetters is how many wait; when all are busy everybody looks up for itself.
+// idleGetters is how many wait; when all are busy callers look up by themselves.
 const idleGetters = 4
 
 func startGetters(db *table) *getters {
@@ -59,5 +59,5 @@ func (g *getters) Get(key []byte) ([]byte, io.Closer, error) {
 	return value, closer, err
 }
 
-// stop ends the goroutines. Nobody may be looking up any more.
+// stop ends the goroutines. No lookup may be in progress.
 func (g *getters) stop() { close(g.asked) }

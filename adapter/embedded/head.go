@@ -11,10 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// head is a channel's place in memory. While somebody holds it (pins > 0) the
-// cache keeps it, so builder, completer and readers of one channel always
-// share one head, and a head that is loaded again has nothing in flight: what
-// the database shows of it then is durable.
+// head is a channel's place in memory. While it is pinned (pins > 0) the cache keeps it, so
+// builder, completer and readers of one channel always share one head, and a head that is
+// loaded again has nothing in flight: everything that the database then shows is durable.
 type head struct {
 	channel parley.ChannelID
 
@@ -30,7 +29,7 @@ type head struct {
 	shadows map[rowID][]shadow // of rows that are in flight again
 }
 
-// bounds of what readers may see.
+// bounds limit what readers may see.
 type bounds struct {
 	first, last int64
 	time        parley.Timestamp
@@ -44,8 +43,8 @@ type rowID struct {
 	id   int64
 }
 
-// shadow is what a row was before a batch in flight wrote it again, nil if there was none. Reads of the
-// database see the new row at once, readers of the log only when it is durable.
+// shadow is the content of a row before a batch in flight rewrote it, nil if there was none. Reads of
+// the database see the new row at once, readers of the log only when it is durable.
 type shadow struct {
 	batch uint64
 	value []byte
@@ -83,7 +82,7 @@ func (h *head) advance(batch uint64, r record) {
 	}
 }
 
-// cover keeps what a row is before the batch that is being built writes it again; nil if
+// cover keeps the content of a row before the batch that is being built rewrites it; nil if
 // there is none.
 func (h *head) cover(kind byte, id int64, value []byte) {
 	h.mu.Lock()
@@ -91,7 +90,7 @@ func (h *head) cover(kind byte, id int64, value []byte) {
 	at := rowID{kind, id}
 	s := h.shadows[at]
 	if n := len(s); n > 0 && s[n-1].batch == h.batch {
-		return // what it was before the batch is kept already
+		return // the content before the batch is already kept
 	}
 	if h.shadows == nil {
 		h.shadows = map[rowID][]shadow{}
@@ -118,7 +117,7 @@ func (h *head) covered(kind byte, id int64, value []byte) []byte {
 
 const headShards = 16
 
-// heads is a bounded cache: past its size it forgets channels that nobody holds.
+// heads is a bounded cache: above its size it drops channels that are not pinned.
 type heads struct {
 	seed   maphash.Seed
 	max    int // per shard
@@ -142,7 +141,7 @@ func (c *heads) shard(ch parley.ChannelID) *headShard {
 	return &c.shards[maphash.String(c.seed, string(ch))%headShards]
 }
 
-// pin returns the head of a channel, perhaps not loaded yet.
+// pin returns the head of a channel, which may not be loaded yet.
 func (c *heads) pin(ch parley.ChannelID) *head {
 	s := c.shard(ch)
 	s.mu.Lock()
@@ -163,13 +162,13 @@ func (c *heads) release(h *head) {
 	s := c.shard(h.channel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Asking for a channel that does not exist leaves nothing behind.
+	// Reading a channel that does not exist leaves nothing behind.
 	if h.pins--; h.pins == 0 && h.bounds().last == 0 {
 		delete(s.m, h.channel)
 	}
 }
 
-// evictLocked forgets idle heads in the map's random order, looking at few.
+// evictLocked drops idle heads in the map's random order, after checking few.
 func (s *headShard) evictLocked(limit int) {
 	looked := 0
 	for ch, h := range s.m {
@@ -209,7 +208,7 @@ func (l *Log) load(h *head) error {
 	return nil
 }
 
-// loadRecord reads a channel's record and moves it on to the last message.
+// loadRecord reads a channel's record and advances it to the last message.
 func (l *Log) loadRecord(ch parley.ChannelID) (record, error) {
 	v, closer, err := l.rows.Get(headKey(ch))
 	if errors.Is(err, pebble.ErrNotFound) {

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// What follows from entries is a part of the batch that stores them.
+// What is derived from entries is part of the batch that stores them.
 
 // Project implements parley.Index. Append has already derived everything.
 func (l *Log) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {

@@ -85,7 +85,7 @@ func (f *KeyFile) RemoveKey(ctx context.Context, name string) (removed bool, err
 	return removed && err == nil, err
 }
 
-// change replaces the keys by what do makes of them, nil for no change, while no other process changes them.
+// change replaces the keys by the result of do, nil for no change, while no other process changes them.
 func (f *KeyFile) change(ctx context.Context, do func([]parley.Key) []parley.Key) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,7 +125,7 @@ func (f *KeyFile) lock(ctx context.Context) (unlock func() error, err error) {
 	}
 }
 
-// write replaces the file, so that a reader sees all of it or what was before.
+// write replaces the file, so that a reader sees all of it or the previous content.
 func (f *KeyFile) write(keys []parley.Key) error {
 	entries := make([]keyEntry, len(keys))
 	for i, k := range keys {

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// No channel and no user has a NUL in its name, so NUL ends a name, and the keys
-// of "a" lie before those of "a-" and "a:b" without mixing.
+// No channel and no user has a NUL in its name, so NUL ends a name, and the keys of "a" come
+// before those of "a-" and "a:b" without mixing.
 
 var epochKey = []byte{'e'}
 
@@ -31,7 +31,7 @@ func messageID(key []byte) int64 {
 	return int64(binary.BigEndian.Uint64(key[len(key)-8:]))
 }
 
-// senderKey is where the id of a keyed message is kept.
+// senderKey is the key under which the id of a keyed message is stored.
 func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 	dst := make([]byte, 0, len(ch)+len(user)+len(key)+3)
 	dst = append(dst, 'k')
@@ -59,7 +59,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 //
 // Ids are 8 bytes, big-endian.
 
-// inChannel are the kinds of rows that go with their channel.
+// inChannel are the kinds of rows that are removed with their channel.
 var inChannel = []byte("mkcfprtxy")
 
 func named(kind byte, name, rest string) []byte {

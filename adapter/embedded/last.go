@@ -30,7 +30,7 @@ func (l *Log) Latest(ctx context.Context, channels ...parley.ChannelID) ([]*parl
 	return all, nil
 }
 
-// lastMessage is the newest that is not deleted, nil if there is none.
+// lastMessage returns the newest message that is not deleted, nil if there is none.
 func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
 	id := b.last
 	for range parley.LatestLooked {
@@ -46,8 +46,8 @@ func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
 	return nil, nil
 }
 
-// lastBefore is the newest message, and no change, up to an id. It is the first entry with
-// its count of messages, so however many changes lie between, it takes few reads.
+// lastBefore returns the newest message up to an id, skipping changes. It is the first entry
+// with its count of messages, so it takes few reads however many changes are in between.
 func (l *Log) lastBefore(h *head, b bounds, id int64) (*parley.Message, error) {
 	if id < b.first {
 		return nil, nil

@@ -37,13 +37,13 @@ type Log struct {
 	space      *space
 	trims      *trims
 	damage     *damage
-	rowsRead   atomic.Int64 // rows that were read
+	rowsRead   atomic.Int64 // number of rows read
 	gate       gate         // of calls that use db
 	unfinished unfinished
 
 	// of this opening of the files: replaced by reopen, which has closed the gate and holds all slots
 	db    *table   // nil between two openings, like the next one
-	rows  *getters // of db, for those who are not writing
+	rows  *getters // of db, for callers other than the builder
 	epoch string
 	heads *heads
 
@@ -56,7 +56,7 @@ type Log struct {
 	ran      chan struct{}             // closed by Run when it returns
 	broken   atomic.Pointer[error]     // why nothing is written now
 	failed   chan struct{}             // holds a token when broken was set
-	unknown  map[parley.ChannelID]bool // owned by the completer: channels with entries that may be there or not
+	unknown  map[parley.ChannelID]bool // owned by the completer: channels with entries of unknown outcome
 	reopened func(...parley.ChannelID) // fixed before Run
 
 	closing sync.Once
@@ -135,7 +135,7 @@ func (l *Log) openFiles() (err error) {
 	return nil
 }
 
-// closeFiles closes the database, of which nobody reads or writes anything any more.
+// closeFiles closes the database, which must not be in use.
 func (l *Log) closeFiles() error {
 	if l.db == nil {
 		return nil
@@ -210,8 +210,8 @@ func (l *Log) close() error {
 	return l.dir.close(l.cfg.Fsync, l.epoch, l.aged())
 }
 
-// fail makes the store read-only until it has been opened again: after a failed sync nobody
-// knows what is on the disk, and syncing again may lie. It neither blocks nor logs.
+// fail makes the store read-only until it has been reopened: after a failed sync the content of
+// the disk is unknown, and another sync may report a false success. It neither blocks nor logs.
 func (l *Log) fail(err error) {
 	if l.broken.CompareAndSwap(nil, &err) {
 		select {
@@ -225,8 +225,8 @@ func (l *Log) fail(err error) {
 // the store is read-only since a write failed, and will be reopened.
 func (l *Log) Ready() error { return l.refusal(false) }
 
-// refusal is why nothing can be appended now, or nil; reserve: nothing that may use the
-// reserve of disk.
+// refusal returns why nothing can be appended now, or nil; reserve: for a write that may use
+// the reserve of disk space.
 func (l *Log) refusal(reserve bool) error {
 	if err := l.broken.Load(); err != nil {
 		return fmt.Errorf("%w: the store is read-only since a write failed: %w", parley.ErrUnavailable, *err)
@@ -237,8 +237,9 @@ func (l *Log) refusal(reserve bool) error {
 	return nil
 }
 
-// gate lets calls in unless it is shut; shutting it waits for those inside. A call that waits
-// for a batch must not be inside: between two openings of the files it would wait for itself.
+// gate lets calls in unless it is shut; shutting it waits for the calls inside. A call that
+// waits for a batch must not be inside: between two openings of the files it would wait for
+// itself.
 type gate struct {
 	mu  sync.RWMutex // held for reading by callers inside
 	why error        // guarded by mu: why it is shut; nil: it is open

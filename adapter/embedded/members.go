@@ -12,11 +12,11 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// knownMembers are remembered by the builder, so that a message of one of them costs
-// no look at the store; at about 100 bytes each.
+// knownMembers are remembered by the builder, so that a message of one of them reads no row; at
+// about 100 bytes each.
 const knownMembers = 1 << 16
 
-// memberRecord is what is stored of a user in a channel, beside the read pointer.
+// memberRecord is what is stored of a user in a channel, in addition to the read pointer.
 type memberRecord struct {
 	role   parley.Role
 	joined parley.Timestamp
@@ -33,7 +33,7 @@ var roles = []parley.Role{
 	6: parley.RoleRestricted,
 }
 
-// mutes in the store. Earlier versions knew the first two.
+// mutes in the store. Earlier versions had only the first two.
 var mutes = []parley.Mute{parley.MuteNone, parley.MuteAll, parley.MuteButMentions}
 
 func (p memberRecord) encode() []byte {
@@ -97,7 +97,7 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 	return p.member(user, at), err
 }
 
-// post makes the author of a message a member, if it says so, and moves a member's
+// post makes the author of a message a member, if the message says so, and moves a member's
 // read pointer to it.
 func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
 	at := memberRef{h.channel, m.User}
@@ -118,7 +118,7 @@ func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err er
 	return joined, nil
 }
 
-// memberRef is a memberRef in a channel.
+// memberRef names a memberRecord.
 type memberRef struct {
 	channel parley.ChannelID
 	name    parley.UserID
@@ -136,7 +136,7 @@ func (b *build) admit(ch parley.ChannelID, user parley.UserID, p memberRecord) {
 	must(b.batch.Set(membershipKey(user, ch), nil, nil))
 }
 
-// savePointers moves the authors' pointers, each once however many messages.
+// savePointers moves the authors' pointers, each once for any number of messages.
 func (b *build) savePointers() {
 	for at, p := range b.posted {
 		must(b.batch.Set(pointerKey(at.channel, at.name), p.encode(), nil))
@@ -199,7 +199,7 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 	return was, is, nil
 }
 
-// expel takes a user out of a channel, and keeps what remains of a role.
+// expel removes a user from a channel, and keeps a remaining role.
 func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role) {
 	must(b.batch.Delete(membershipKey(name, ch), nil))
 	must(b.batch.Delete(pointerKey(ch, name), nil))
@@ -229,7 +229,7 @@ func rowPrefix(get getter, key []byte) (t parley.Timestamp, count int64, err err
 	return t, count, errors.Join(err, done())
 }
 
-// dismiss takes everybody out of a channel that is removed.
+// dismiss removes all members of a removed channel.
 func (b *build) dismiss(h *head) error {
 	from, to := span('p', h.channel)
 	it, err := b.batch.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// The open channels are listed by name (o rows): those that are there and that a user who
-// is not a member may find. Members-only channels, direct ones, users' own and the server's
-// are not, however many there are.
+// The open channels are listed by name (o rows): those that exist and that a user who is not a
+// member may find. Members-only channels, direct ones, users' own and the server's are not in
+// the list, however many there are.
 
 func openKey(ch parley.ChannelID) []byte { return append([]byte{'o'}, ch...) }
 
@@ -21,8 +21,8 @@ func mayOpen(ch parley.ChannelID) bool {
 	return !own && !strings.HasPrefix(string(ch), "dm:") && !ch.Internal()
 }
 
-// listed writes or removes a channel's place among the open ones, as it is after what the
-// batch has written.
+// listed writes or removes a channel's place among the open ones, according to what the batch
+// has written.
 func (b *build) listed(h *head) error {
 	if !mayOpen(h.channel) {
 		return nil
@@ -67,7 +67,7 @@ func (l *Log) OpenChannels(ctx context.Context, after parley.ChannelID, limit in
 	return names, nil
 }
 
-// listOlder lists the channels of a store that did not list them.
+// listOlder lists the channels of a store from before the list existed.
 func (l *Log) listOlder(put func(key, value []byte) error) error {
 	const page = 1000
 	for after := parley.ChannelID(""); ; {

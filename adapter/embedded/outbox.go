@@ -13,8 +13,8 @@ import (
 
 var _ parley.Outbox = (*Log)(nil)
 
-// Notes of what is not projected do not wait for a sync: they are in the write-ahead log before the append that follows, whose
-// sync covers them. When a write has failed, nobody knows whether they are there, and reopen writes them again.
+// Notes of unprojected channels do not wait for a sync: they are in the write-ahead log before the append that follows,
+// whose sync covers them. After a failed write it is unknown whether they are stored, and reopen writes them again.
 
 // unfinished are the notes that were made since the store was opened.
 type unfinished struct {
@@ -89,7 +89,7 @@ func (l *Log) RemoveUnfinished(ctx context.Context, node string, channels ...par
 	return nil
 }
 
-// note applies what do puts into a batch. Inside the gate the files stay open.
+// note applies a batch that do fills. Inside the gate the files stay open.
 func (l *Log) note(ctx context.Context, do func(*pebble.Batch)) error {
 	return l.inside(ctx, func() error {
 		if err := l.refusal(true); err != nil {

@@ -17,8 +17,8 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 	o := &pebble.Options{
 		FS:   fs,
 		Lock: lock,
-		// Write-ahead logs that say how far they were synced: damage before that
-		// point is refused at start, only what comes after it may be dropped.
+		// Write-ahead logs that record how far they were synced: damage before that point is
+		// refused at start, only data after it may be dropped.
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		CacheSize:          cfg.CacheBytes,
 		DisableWAL:         cfg.Fsync == FsyncMemory,
@@ -29,7 +29,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                cfg.MaxFiles,
-		// What was trimmed gives its space back soon, also if nothing else is written.
+		// Trimmed entries free their space soon, even if nothing else is written.
 		FlushDelayDeleteRange:      10 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		Logger:                     pebbleLogger{cfg.Logger},
@@ -41,7 +41,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 			},
 		},
 	}
-	// Looking for a key that is not there is the usual case of an append.
+	// Appends usually look up keys that do not exist.
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].FilterType = pebble.TableFilter
@@ -49,7 +49,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 	return o
 }
 
-// pebbleLogger tells of Pebble's doings at debug level.
+// pebbleLogger logs Pebble's events at debug level.
 type pebbleLogger struct{ log *slog.Logger }
 
 func (p pebbleLogger) Infof(format string, args ...any) {
@@ -62,8 +62,8 @@ func (p pebbleLogger) Errorf(format string, args ...any) {
 	p.log.Error("pebble", "says", fmt.Sprintf(format, args...))
 }
 
-// Fatalf ends the process: Pebble calls it when what it holds in memory and what
-// is on the disk may differ, and it must not return.
+// Fatalf ends the process: Pebble calls it when its memory and the disk may differ, and it must
+// not return.
 func (p pebbleLogger) Fatalf(format string, args ...any) {
 	p.log.Error("the store cannot go on", "says", fmt.Sprintf(format, args...))
 	os.Exit(1)

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// request is what a caller wants from the builder: drafts appended, or do called.
+// request is a caller's request to the builder: append drafts, or call do.
 type request struct {
 	channel parley.ChannelID
 	drafts  []draft
@@ -16,8 +16,8 @@ type request struct {
 	do      func(*build) error // instead of drafts
 
 	state   atomic.Int32    // waiting → taken or abandoned
-	done    chan struct{}   // closed when results and err are there, by who took it or refused it
-	results []parley.Result // owned by who took it until done
+	done    chan struct{}   // closed when results and err are set, by the goroutine that took or refused it
+	results []parley.Result // owned by the goroutine that took it until done
 	err     error           // of do, or of all drafts
 }
 
@@ -27,7 +27,7 @@ const (
 	abandoned
 )
 
-// reads reports whether the request looks at rows that its own batch may write.
+// reads reports whether the request reads rows that its own batch may write.
 func (r *request) reads() bool {
 	for i := range r.drafts {
 		if d := &r.drafts[i]; d.Change != nil || d.Thread != 0 || len(d.mentions) > 0 {
@@ -37,8 +37,8 @@ func (r *request) reads() bool {
 	return r.do != nil
 }
 
-// urgent reports whether a draft takes content away, or is of the server's own: such small writes
-// may use the reserve of disk.
+// urgent reports whether a draft removes content, or is the server's own: such small writes may
+// use the reserve of disk space.
 func (r *request) urgent(d *draft) bool {
 	return r.channel.Internal() || d.Change != nil && d.Change.Kind == parley.ChangeDelete
 }
@@ -53,7 +53,7 @@ func (r *request) anyUrgent() bool {
 	return false
 }
 
-// answer ends a request whose results were not filled in.
+// answer ends a request whose results were not set.
 func (r *request) answer(err error) {
 	r.err = err
 	close(r.done)
@@ -66,12 +66,12 @@ type queue struct {
 
 	mu       sync.Mutex // guards the rest
 	requests []*request
-	stopped  error // why nothing is taken any more
+	stopped  error // why no requests are taken any more
 }
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 
-// put adds a request, or says why not.
+// put adds a request, or returns why not.
 func (q *queue) put(r *request) error {
 	q.mu.Lock()
 	if err := q.stopped; err != nil {

@@ -91,7 +91,7 @@ func (h *Handle) Restore(ctx context.Context, channel parley.ChannelID, at parle
 	return nil
 }
 
-// restore puts an entry at the end as it is.
+// restore appends an entry unchanged.
 func (c *channel) restore(m parley.Message) {
 	r := row{Message: m, reactors: m.Reactions}
 	r.Reactions = slices.Clone(m.Reactions)

@@ -43,7 +43,7 @@ type Bus struct {
 
 var _ parley.Bus = (*Bus)(nil)
 
-// maxWaiting envelopes of a node that does not keep up; what comes then is lost.
+// maxWaiting is how many envelopes wait for a node that is too slow; further ones are lost.
 const maxWaiting = 4096
 
 // Open returns a node's connection.
@@ -122,7 +122,7 @@ func (b *Bus) put(e parley.Envelope) {
 	b.ring()
 }
 
-// lose forgets what waits, and says so.
+// lose drops the waiting envelopes, and reports it.
 func (b *Bus) lose() {
 	b.mu.Lock()
 	b.waiting, b.lost = nil, true
@@ -167,7 +167,7 @@ func (b *Broker) leaveLocked(bus *Bus, channel parley.ChannelID) {
 	}
 }
 
-// forget takes a node out of all channels.
+// forget removes a node from all channels.
 func (b *Broker) forget(bus *Bus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -48,21 +48,21 @@ type reaction struct {
 	user  parley.UserID
 }
 
-// member is a row of the roster. That of a user who was taken out remains, for messages that were
-// not yet taken in.
+// member is a row of the roster. The row of a removed user remains, for messages that were not
+// yet projected.
 type member struct {
 	parley.Member
-	left int64 // the head when the user was taken out: messages up to it make no member of them
+	left int64 // the head when the user was removed: messages up to it do not make the user a member
 }
 
-// forget empties what is made of rows.
+// forget clears everything that is derived from rows.
 func (c *channel) forget() {
 	c.now, c.keys, c.reactors = map[int64]parley.Message{}, map[sender]int64{}, map[reaction]struct{}{}
 }
 
 func (c *channel) row(id int64) *row { return &c.rows[id-c.first] }
 
-// message is a message as it is now, nil if the channel does not hold it.
+// message returns a message in its current state, nil if the channel does not hold it.
 func (c *channel) message(id int64) *parley.Message {
 	if id < c.first || id > c.last || c.row(id).Change != "" {
 		return nil
@@ -73,7 +73,7 @@ func (c *channel) message(id int64) *parley.Message {
 	return &c.row(id).Message
 }
 
-// entry is an entry as a reader sees it.
+// entry returns an entry as a reader sees it.
 func (c *channel) entry(id int64) parley.Message {
 	e := c.row(id).Message
 	if e.Change == "" {
@@ -101,7 +101,7 @@ func (c *channel) countAt(id int64) int64 {
 	}
 }
 
-// add puts a row at the end.
+// add appends a row.
 func (c *channel) add(r row) *row {
 	r.ID, r.Channel, r.Time = c.last+1, c.name, max(parley.Timestamp(c.store.clock().UnixMicro()), c.time+1)
 	if r.Change == "" {
@@ -113,7 +113,7 @@ func (c *channel) add(r row) *row {
 	return c.row(r.ID)
 }
 
-// take makes what is made of rows of one more.
+// take derives what follows from one more row.
 func (c *channel) take(r *row) {
 	switch {
 	case r.Change == "":
@@ -166,7 +166,7 @@ func (c *channel) trim(to int64) {
 	c.index.position = max(c.index.position, to-1)
 }
 
-// retain trims what the channel's settings do not keep (parley.Retention).
+// retain trims entries that the channel's settings do not keep (parley.Retention).
 func (c *channel) retain(now time.Time) {
 	keep := c.settings.Retention
 	if keep == nil {
@@ -184,7 +184,7 @@ func (c *channel) retain(now time.Time) {
 	c.trim(to)
 }
 
-// cut takes the entries after one away, in a new epoch.
+// cut removes the entries after one, in a new epoch.
 func (c *channel) cut(to int64) {
 	if to < c.first-1 {
 		c.rows, c.first, c.last, c.before, c.count = nil, 1, 0, 0, 0

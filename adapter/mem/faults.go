@@ -19,10 +19,10 @@ const (
 	Unanswered                // ErrUnknown: it is stored, and the response is lost
 )
 
-// errUnanswered: the call is made, and its outcome not told.
+// errUnanswered: the call is made, and its outcome not reported.
 var errUnanswered = errors.New("unanswered")
 
-// faults are what a test has commanded of a handle.
+// faults are those that a test has set on a handle.
 type faults struct {
 	mu      sync.Mutex
 	closed  bool
@@ -32,7 +32,7 @@ type faults struct {
 }
 
 // Stall makes the calls of the handle wait until resume is called. A call whose context ends first
-// was not made; of a write that is not told.
+// is not made; for a write the caller does not learn that.
 func (f *faults) Stall() (resume func()) {
 	stalled := make(chan struct{})
 	f.mu.Lock()
@@ -68,7 +68,7 @@ func (f *faults) close() {
 	f.closed = true
 }
 
-// admit waits while the handle is stalled, and says what is wrong with the call.
+// admit waits while the handle is stalled, and returns the fault of the call.
 func (f *faults) admit(ctx context.Context, write bool) error {
 	ended := func() error {
 		if write {

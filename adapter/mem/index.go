@@ -22,7 +22,7 @@ func (x *index) clear() {
 		threads: map[int64][]int64{}}
 }
 
-// drop forgets a message that is trimmed.
+// drop removes a trimmed message.
 func (x *index) drop(id int64) {
 	delete(x.deleted, id)
 	delete(x.mentioned, id)
@@ -30,7 +30,7 @@ func (x *index) drop(id int64) {
 	delete(x.threads, id)
 }
 
-// add takes an entry in and returns whom its message did not mention before.
+// add adds an entry and returns the users whom its message did not mention before.
 func (x *index) add(c *channel, e *parley.Message) (mentioned []parley.UserID) {
 	m := e
 	switch e.Change {
@@ -68,7 +68,7 @@ func (x *index) names(id int64, user parley.UserID) bool {
 	return x.authors[id] != user && (slices.Contains(users, user) || slices.Contains(users, parley.Everybody))
 }
 
-// project takes the entry after the position in.
+// project applies the entry after the position.
 func (c *channel) project(e *parley.Message) (facts []parley.Fact) {
 	if e.Change == "" {
 		c.listed = true
@@ -83,7 +83,8 @@ func (c *channel) project(e *parley.Message) (facts []parley.Fact) {
 	return facts
 }
 
-// posted makes the author of a message a member, if it says so, and moves a member's pointer.
+// posted makes the author of a message a member, if the message says so, and moves a member's
+// pointer.
 func (c *channel) posted(e *parley.Message) (joined bool) {
 	m := c.members[e.User]
 	if e.Join && (m == nil || m.Role == parley.RoleNone && e.ID > m.left) {

@@ -72,7 +72,7 @@ func (c *channel) change(d *parley.Draft) parley.Result {
 		row{Message: parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &is}, change: &change})
 }
 
-// stored adds a row, with what follows from it if that is not for Project to do.
+// stored adds a row, and derives what follows from it unless Project does that.
 func (c *channel) stored(r row) parley.Result {
 	e := c.add(r)
 	res := parley.Result{Message: clone(&e.Message)}

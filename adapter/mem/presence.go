@@ -203,7 +203,7 @@ func (p *Presence) expireLocked() (now time.Time) {
 	return now
 }
 
-// endLocked forgets a node; its last beat was the last sign of its users.
+// endLocked removes a node; its last beat was the last sighting of its users.
 func (p *Presence) endLocked(name string) {
 	n := p.nodes[name]
 	delete(p.nodes, name)

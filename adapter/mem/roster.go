@@ -21,7 +21,7 @@ func (c *channel) admit(m *member) {
 	c.store.lists[m.User][c.name] = struct{}{}
 }
 
-// expel takes a user out and keeps what remains of a role.
+// expel removes a user and keeps a remaining role.
 func (c *channel) expel(user parley.UserID, role parley.Role) {
 	if c.members == nil {
 		c.members = map[parley.UserID]*member{}

@@ -76,7 +76,8 @@ func (s *Store) Trim(channel parley.ChannelID, first int64) {
 
 func (s *Store) epochLocked() string { return fmt.Sprint("mem-", s.epoch) }
 
-// channelLocked is a channel, trimmed to what it keeps; nil if nothing was ever stored there.
+// channelLocked returns a channel, trimmed to what it keeps; nil if nothing was ever stored
+// there.
 func (s *Store) channelLocked(name parley.ChannelID) *channel {
 	c := s.channels[name]
 	if c != nil {
@@ -85,7 +86,7 @@ func (s *Store) channelLocked(name parley.ChannelID) *channel {
 	return c
 }
 
-// makeLocked is a channel, which it makes if there is none.
+// makeLocked returns a channel, and creates it if there is none.
 func (s *Store) makeLocked(name parley.ChannelID) *channel {
 	if c := s.channelLocked(name); c != nil {
 		return c
@@ -115,7 +116,7 @@ func (h *Handle) Close() error {
 	return nil
 }
 
-// read calls do under the store's mutex, if nothing is wrong with the handle.
+// read calls do under the store's mutex, unless the handle has a fault.
 func (h *Handle) read(ctx context.Context, do func(s *Store) error) error {
 	if err := h.admit(ctx, false); err != nil {
 		return err
@@ -125,7 +126,7 @@ func (h *Handle) read(ctx context.Context, do func(s *Store) error) error {
 	return do(h.store)
 }
 
-// write is read for what changes the store.
+// write is read for changes of the store.
 func (h *Handle) write(ctx context.Context, do func(s *Store) error) error {
 	err := h.admit(ctx, true)
 	if err != nil && err != errUnanswered {
@@ -139,7 +140,7 @@ func (h *Handle) write(ctx context.Context, do func(s *Store) error) error {
 	return fmt.Errorf("%w: the answer was lost", parley.ErrUnknown)
 }
 
-// clone is a message that shares nothing with another.
+// clone returns a copy of a message that shares nothing with it.
 func clone(m *parley.Message) parley.Message {
 	out := *m
 	out.Data = bytes.Clone(m.Data)

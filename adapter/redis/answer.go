@@ -7,10 +7,10 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// errAnswer: Redis answered with something that no script of this release returns.
+// errAnswer: Redis returned something that no script of this release returns.
 var errAnswer = errors.New("redis gave an answer that this version of parley does not know; is the prefix used by something else?")
 
-// unexpected is err, or errAnswer if there is none.
+// unexpected returns err, or errAnswer if there is none.
 func unexpected(err error) error {
 	if err == nil {
 		return errAnswer
@@ -18,7 +18,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// timestamp reads one that a script or the score of a sorted set returned.
+// timestamp parses one that a script or the score of a sorted set returned.
 func timestamp(s string) (parley.Timestamp, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {

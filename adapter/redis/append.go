@@ -21,8 +21,8 @@ const (
 	lanes       = 2         // calls in flight at a time
 )
 
-// appends are the batches that wait. While calls are under way the batches of all channels collect, and the next call brings
-// them: on one server a script may touch all slots. On a Cluster each batch is a call of its own.
+// appends are the waiting batches. While calls are in flight the batches of all channels collect, and the next call takes
+// them: on one server a script may use all slots. On a Cluster each batch is a call of its own.
 type appends struct {
 	alone bool // a Cluster: fixed
 
@@ -44,10 +44,10 @@ type batch struct {
 	err   error
 }
 
-// signals are channels for one token, in which there is none.
+// signals are channels for one token, without a token.
 var signals = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
-// put has a batch stored.
+// put queues a batch.
 func (s *Store) put(b *batch) {
 	a := &s.appends
 	a.mu.Lock()
@@ -59,7 +59,7 @@ func (s *Store) put(b *batch) {
 	}
 }
 
-// next returns what the next call brings, or nil: then it is not under way any more.
+// next returns the batches of the next call, or nil: then the lane ends.
 func (a *appends) next() []*batch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -160,7 +160,7 @@ func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, dr
 	return s.complete(ctx, b, &a, results)
 }
 
-// whoPosts is how lua/append.lua is given who posts a message.
+// whoPosts encodes the author of a message for lua/append.lua.
 func whoPosts(m *parley.Message) string {
 	switch {
 	case m.User == parley.Guest:
@@ -172,7 +172,7 @@ func whoPosts(m *parley.Message) string {
 	}
 }
 
-// moreOf is how lua/append.lua is given what else follows from a message.
+// moreOf encodes what else is derived from a message for lua/append.lua.
 func moreOf(m *parley.Message) string {
 	names := namesIn(m)
 	switch {
@@ -185,7 +185,7 @@ func moreOf(m *parley.Message) string {
 	}
 }
 
-// namesIn are the names that a message names.
+// namesIn returns the names that a message mentions.
 func namesIn(m *parley.Message) string {
 	var b strings.Builder
 	for _, u := range m.Mentions() {
@@ -197,7 +197,8 @@ func namesIn(m *parley.Message) string {
 	return b.String()
 }
 
-// mentioned are the facts of an entry: whom a message names that it did not name before.
+// mentioned returns the facts of an entry: users whom a message mentions now and did not
+// before.
 func mentioned(m *parley.Message, had []parley.UserID, id int64) (facts []parley.Fact) {
 	for _, u := range m.Mentions() {
 		if u != m.User && !slices.Contains(had, u) {
@@ -207,7 +208,7 @@ func mentioned(m *parley.Message, had []parley.UserID, id int64) (facts []parley
 	return facts
 }
 
-// complete fills in the results of a batch that was made.
+// complete sets the results of a batch that was stored.
 func (s *Store) complete(ctx context.Context, b *batch, a *answer, results []parley.Result) error {
 	exceptions := a.exceptions
 	var again []int
@@ -257,17 +258,18 @@ func (s *Store) complete(ctx context.Context, b *batch, a *answer, results []par
 	return s.duplicates(ctx, b.channel, ids, results, again)
 }
 
-// listedWithin bounds how long an append waits for lists in other slots.
+// listedWithin limits how long an append waits for lists in other slots.
 const listedWithin = time.Second
 
-// listed tells lists in other slots what follows from an append, and reports whether they say it.
+// listed updates lists in other slots after an append, and reports whether that succeeded.
 func (s *Store) listed(ctx context.Context, channel parley.ChannelID) bool {
 	ctx, cancel := context.WithTimeout(ctx, listedWithin)
 	defer cancel()
 	return s.settle(ctx, channel) == nil
 }
 
-// duplicates fills in the messages of results that were stored before. What cannot be found out is unknown.
+// duplicates sets the messages of results that were stored before. If one cannot be read its outcome is
+// unknown.
 func (s *Store) duplicates(ctx context.Context, channel parley.ChannelID, ids []int64, results []parley.Result, which []int) error {
 	if len(which) == 0 {
 		return nil

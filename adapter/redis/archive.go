@@ -128,7 +128,7 @@ func (s *Store) Restore(ctx context.Context, channel parley.ChannelID, at parley
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
-// appendRestored is an entry as lua/restore.lua is given it.
+// appendRestored encodes an entry for lua/restore.lua.
 func appendRestored(args []string, m *parley.Message) []string {
 	args = append(args, decimal(m.ID), decimal(int64(m.Time)), decimal(m.Count))
 	if m.Change != "" {

@@ -28,14 +28,14 @@ const (
 	excNoted // of the batch: lists in other slots must be updated
 )
 
-// answer is what a script says of a batch: the channel's head after it.
+// answer is a script's result for a batch: the channel's head after it.
 type answer struct {
 	last, count int64
 	time        parley.Timestamp // each entry's is a microsecond after that of the one before
 	exceptions  []exception      // in the order of the drafts
 }
 
-// exception is what became of a draft that was not simply stored.
+// exception is the outcome of a draft that was not simply stored.
 type exception struct {
 	draft  int
 	status byte
@@ -47,7 +47,7 @@ const (
 	exceptionSize = 2 + 1 + 8
 )
 
-// number reads one that a script has packed.
+// number decodes a number that a script has packed.
 func number(b string) int64 {
 	var bits uint64
 	for i := range 8 {
@@ -56,12 +56,12 @@ func number(b string) int64 {
 	return int64(math.Float64frombits(bits))
 }
 
-// appendNumber packs one for a script.
+// appendNumber packs a number for a script.
 func appendNumber(b []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(b, math.Float64bits(float64(n)))
 }
 
-// nextNumber is the number of a batch, whose order is that of its bytes.
+// nextNumber returns the number of a batch; numbers are ordered by their bytes.
 func (s *Store) nextNumber() string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(s.numbers.Add(1))))
 }
@@ -77,12 +77,12 @@ func answerOf(s string) (a answer, err error) {
 	return a, nil
 }
 
-// patience bounds a batch: so long one whose answer was lost is sent again.
+// patience is for how long a batch is sent again whose response was lost.
 const patience = 3 * time.Second
 
-// resend calls a script that appends until it has an answer. Redis keeps the number of a node's last batch in a channel, with
-// its answer, so that one whose answer is lost is sent again, and a copy that was under way does no harm.
-// Errors: ErrUnknown; else nothing is stored.
+// resend calls a script that appends until it has a response. Redis keeps the number of a node's last batch in a channel,
+// with its result, so a batch whose response is lost can be sent again, and a copy in flight does no harm. Errors:
+// ErrUnknown; else nothing is stored.
 func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -107,11 +107,11 @@ func (s *Store) resend(ctx context.Context, c call) (rueidis.RedisMessage, strin
 	}
 }
 
-// refusals begin the errors of a server that did not do what it was asked.
+// refusals are prefixes of the errors of a server that did not execute a call.
 var refusals = []string{"OOM", "LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "BUSY", "MISCONF", "NOAUTH", "NOPERM",
 	"WRONGPASS", "TRYAGAIN"}
 
-// unsent reports whether err says that nothing was done.
+// unsent reports whether err means that nothing was done.
 func unsent(err error) bool {
 	if e, ok := rueidis.IsRedisErr(err); ok {
 		return slices.ContainsFunc(refusals, func(r string) bool { return strings.HasPrefix(e.Error(), r) })

@@ -81,7 +81,7 @@ func (b *Bus) deliver(m rueidis.PubSubMessage, h parley.BusHandler) {
 	h.Deliver(e)
 }
 
-// name is what a channel is called in Pub/Sub.
+// name returns a channel's name in Pub/Sub.
 func (b *Bus) name(channel parley.ChannelID, sharded bool) string {
 	if !sharded {
 		return b.prefix + "chat:" + string(channel)
@@ -89,7 +89,7 @@ func (b *Bus) name(channel parley.ChannelID, sharded bool) string {
 	return b.prefix + "{chat" + strconv.Itoa(partitionOf(channel)) + "}:" + string(channel)
 }
 
-// channelOf is the channel that has a name.
+// channelOf returns the channel of a name.
 func (b *Bus) channelOf(name string) parley.ChannelID {
 	name = name[len(b.prefix):]
 	if name[0] == '{' {
@@ -99,7 +99,8 @@ func (b *Bus) channelOf(name string) parley.ChannelID {
 	return parley.ChannelID(strings.TrimPrefix(name, "chat:"))
 }
 
-// received puts what Redis delivers in the queue. It is called by the goroutine that reads the connection.
+// received puts a message from Redis in the queue. It is called by the goroutine that reads the
+// connection.
 func (b *Bus) received(m rueidis.PubSubMessage) { b.arrivals.Put(m, len(m.Message)) }
 
 // Publish implements parley.Bus. It waits until Redis has accepted the envelope, and at the beginning until Run has tried

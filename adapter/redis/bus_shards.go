@@ -40,7 +40,7 @@ type links struct {
 // place is where a partition is subscribed.
 type place struct {
 	at   *link // nil: nowhere
-	lost bool  // it was subscribed, and is no more
+	lost bool  // it was subscribed, and no longer is
 }
 
 type link struct {
@@ -50,8 +50,8 @@ type link struct {
 	ended   [partitions]atomic.Bool // the server has ended a subscription that was not given up
 }
 
-// subscribe makes joins and leaves, and subscribes again what is not where it belongs. It returns the calls that are not done, and then an
-// error.
+// subscribe makes joins and leaves, and subscribes partitions again that have moved. It returns the calls that are not
+// done, and then an error.
 func (l *links) subscribe(ctx context.Context, client rueidis.Client, calls []subscription) (left []subscription, err error) {
 	l.drop()
 	shards := sharded(client)
@@ -92,10 +92,10 @@ func (l *links) subscribe(ctx context.Context, client rueidis.Client, calls []su
 	return left, errors.Join(errs...)
 }
 
-// subscribePartition makes the calls of a partition, or joins all of it again.
+// subscribePartition makes the calls of a partition, or joins all of its channels again.
 func (l *links) subscribePartition(ctx context.Context, client rueidis.Client, owner string, p int, calls []subscription) error {
 	was := &l.of[p]
-	if was.at == nil { // all that is joined, calls among it
+	if was.at == nil { // all joined channels, including those of calls
 		var all []subscription
 		for _, channel := range l.bus.joins.in(p, sharded(client)) {
 			all = append(all, subscription{channel: channel, join: true})
@@ -127,7 +127,7 @@ func isMoved(err *rueidis.RedisError) bool {
 	return moved || err.IsClusterDown() || err.IsTryAgain()
 }
 
-// drop closes broken connections, and notes which partitions are subscribed no more.
+// drop closes broken connections, and notes which partitions are no longer subscribed.
 func (l *links) drop() {
 	for p := range l.of {
 		if at := l.of[p].at; at != nil && (at.broken.Load() || at.ended[p].Load()) {
@@ -153,7 +153,7 @@ func (at *link) close() {
 	at.release()
 }
 
-// link returns the connection to a server, which it makes if there is none.
+// link returns the connection to a server, and creates it if there is none.
 func (l *links) link(client rueidis.Client, owner string) (*link, error) {
 	if at := l.at[owner]; at != nil {
 		return at, nil
@@ -178,7 +178,7 @@ func (l *links) link(client rueidis.Client, owner string) (*link, error) {
 	}})
 	l.at[owner] = at
 	go func() {
-		<-broken // also when it is closed
+		<-broken // even when it is closed
 		at.broken.Store(true)
 		l.bus.change()
 	}()

@@ -30,7 +30,7 @@ func newSubscriptions() subscriptions {
 	return subscriptions{wake: make(chan struct{}, 1), joined: map[parley.ChannelID]struct{}{}}
 }
 
-// put has a call wait, and returns what is closed when it is done.
+// put queues a call, and returns a channel that is closed when it is done.
 func (s *subscriptions) put(channel parley.ChannelID, join bool) (done <-chan struct{}) {
 	d := make(chan struct{})
 	s.mu.Lock()
@@ -43,7 +43,7 @@ func (s *subscriptions) put(channel parley.ChannelID, join bool) (done <-chan st
 	return d
 }
 
-// take returns the calls that wait.
+// take returns the waiting calls.
 func (s *subscriptions) take() []subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,8 +79,8 @@ func (s *subscriptions) has(channel parley.ChannelID) bool {
 	return ok
 }
 
-// connect keeps the bus connected and subscribed until ctx ends. Where a connection broke or a slot has moved, all channels
-// are joined again, and then the bus has lost what came between.
+// connect keeps the bus connected and subscribed until ctx ends. After a connection broke or a slot has moved, all channels
+// are joined again, and the bus reports that it may have lost envelopes.
 func (b *Bus) connect(ctx context.Context) {
 	l := links{bus: b, at: map[string]*link{}}
 	defer func() {
@@ -117,7 +117,7 @@ func (b *Bus) connect(ctx context.Context) {
 	}
 }
 
-// dialed returns the client, which it dials unless that was done.
+// dialed returns the client, and dials it first if necessary.
 func (b *Bus) dialed(ctx context.Context) (rueidis.Client, error) {
 	b.mu.Lock()
 	c := b.client
@@ -135,7 +135,7 @@ func (b *Bus) dialed(ctx context.Context) (rueidis.Client, error) {
 	return c, nil
 }
 
-// anyNode is the client of one of the servers, by chance.
+// anyNode returns the client of a random server.
 func anyNode(c rueidis.Client) rueidis.Client {
 	for _, node := range c.Nodes() { // in random order
 		return node

@@ -13,11 +13,11 @@ import (
 	"github.com/parley-server/parley/internal/codec"
 )
 
-// maxRebuilt is how often a change is made again because its message has changed meanwhile.
+// maxRebuilt is how often a change is rebuilt because its message has changed in the meantime.
 const maxRebuilt = 50
 
-// change stores a change: it reads the message with the id of its last change, and the script refuses what is made from an
-// older one.
+// change stores a change: it reads the message with the id of its last change, and the script refuses a change of an older
+// state.
 func (s *Store) change(ctx context.Context, channel parley.ChannelID, d *parley.Draft) (parley.Result, error) {
 	for try := range maxRebuilt {
 		found, epoch, err := s.get(ctx, channel, d.Change.Of)
@@ -110,7 +110,7 @@ func nothingStored(err error) error {
 	return fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 }
 
-// reactions is the key of who reacted to a message.
+// reactions is the key of the users who reacted to a message.
 func (s *Store) reactions(channel parley.ChannelID, of int64) string {
 	return s.of(channel) + "r:" + strconv.FormatInt(of, 10)
 }

@@ -50,7 +50,7 @@ const (
 	bufferSize  = 64 << 10        // per connection and direction
 )
 
-// options are those of a client.
+// options returns the options of a client.
 func (c *Config) options() (rueidis.ClientOption, error) {
 	if err := c.ownOptions(); err != nil {
 		return rueidis.ClientOption{}, err
@@ -79,7 +79,7 @@ func (c *Config) options() (rueidis.ClientOption, error) {
 	return o, nil
 }
 
-// ownOptions reads those of the URL that the client does not know. Whether it is valid is for the client to say.
+// ownOptions parses the URL's options that the client library does not know. The library checks the rest.
 func (c *Config) ownOptions() error {
 	u, err := url.Parse(c.URL)
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *Config) ownOptions() error {
 	return nil
 }
 
-// where is the address that a client begins with, for errors.
+// where returns the address that a client connects to first, for errors.
 func where(o *rueidis.ClientOption) string { return strings.Join(o.InitAddress, ",") }
 
 // dial connects a client.

@@ -19,7 +19,7 @@ const (
 	entryHead    = 36 // bytes before the key
 )
 
-// senderKey is a key as it is kept, "" if there is none.
+// senderKey returns the stored form of a key, "" if there is none.
 func senderKey(user parley.UserID, key string) string {
 	if key == "" {
 		return ""
@@ -27,12 +27,12 @@ func senderKey(user parley.UserID, key string) string {
 	return string(user) + "\x00" + key
 }
 
-// bodyOf is the body of an entry that is a message or, with a target, a change.
+// bodyOf returns the body of an entry that is a message or, with a target, a change.
 func bodyOf(m *parley.Message) string {
 	return rueidis.BinaryString(codec.AppendMessage(make([]byte, 0, len(m.User)+len(m.Name)+len(m.Text)+len(m.Data)+64), m))
 }
 
-// draftOf is the entry of a message after its count, as lua/append.lua is given it.
+// draftOf encodes the part of a message's entry after its count, for lua/append.lua.
 func draftOf(m *parley.Message, root int64, key string) string {
 	b := make([]byte, 0, entryHead+len(key)+len(m.User)+len(m.Name)+len(m.Text)+len(m.Data)+64)
 	b = append(b, 0) // not deleted
@@ -43,7 +43,7 @@ func draftOf(m *parley.Message, root int64, key string) string {
 	return rueidis.BinaryString(codec.AppendMessage(b, m))
 }
 
-// entryOf reads an entry and its state. first is the first id that is kept.
+// entryOf decodes an entry and its state. first is the first kept id.
 func entryOf(channel parley.ChannelID, id, first int64, entry, state string) (m parley.Message, err error) {
 	if len(entry) < entryHead || entry[0] != entryVersion {
 		return m, errAnswer

@@ -27,7 +27,7 @@ type epoch struct {
 	is loaded
 }
 
-// loaded is an epoch and the SHA-1 of its scripts.
+// loaded is an epoch with the SHA-1s of its scripts.
 type loaded struct {
 	name       string
 	generation int // how often it was verified
@@ -41,7 +41,7 @@ func (e *epoch) loaded() loaded {
 	return e.is
 }
 
-// server is what a master says of itself.
+// server is what a master reports about itself.
 type server struct {
 	run      string
 	promoted bool
@@ -50,7 +50,8 @@ type server struct {
 	release  func()
 }
 
-// verify finds out which epoch is now, and loads its scripts, unless somebody did since a generation.
+// verify determines the current epoch, and loads its scripts, unless that was done since a
+// generation.
 func (s *Store) verify(ctx context.Context, generation int) error {
 	select {
 	case <-s.epoch.verifying:
@@ -120,7 +121,7 @@ func (s *Store) Promise() string {
 	return where + "; a failover to a replica that was behind may lose it"
 }
 
-// servers are the masters, each with a connection that is ours alone.
+// servers returns the masters, each with a connection of our own.
 func (s *Store) servers(ctx context.Context) (masters []server, err error) {
 	for addr, node := range s.client.Nodes() {
 		m, master, err := meet(ctx, node)
@@ -140,7 +141,8 @@ func (s *Store) servers(ctx context.Context) (masters []server, err error) {
 	return masters, nil
 }
 
-// meet asks a server over a connection of its own. One that was open before the server was restarted is broken: then another is made.
+// meet asks a server over a connection of its own. If the connection was open before the server restarted, it is broken,
+// and another is made.
 func meet(ctx context.Context, node rueidis.Client) (m server, master bool, err error) {
 	for try := 0; ; try++ {
 		m.c, m.release = node.Dedicate()
@@ -152,7 +154,7 @@ func meet(ctx context.Context, node rueidis.Client) (m server, master bool, err 
 	}
 }
 
-// ask fills in what a server says of itself, and reports whether it is a master.
+// ask stores what a server reports about itself, and reports whether it is a master.
 func (m *server) ask(ctx context.Context) (master bool, err error) {
 	s, err := m.c.Do(ctx, m.c.B().Info().Section("everything").Build()).ToString()
 	if err != nil {

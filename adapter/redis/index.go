@@ -16,7 +16,7 @@ func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parle
 	return nil, nil
 }
 
-// project tells lists in other slots what follows from entries: all else was written with them.
+// project updates lists in other slots; everything else was written with the entries.
 func (s *Store) project(ctx context.Context, channel parley.ChannelID, run parley.Run) error {
 	ms, epoch, err := s.runFor(ctx, run.Epoch, call{script: positionScript, channel: channel})
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Latest(ctx context.Context, channels ...parley.ChannelID) ([]*pa
 	return all, nil
 }
 
-// entriesOf reads messages of which each is an id, an entry and a state.
+// entriesOf decodes messages, each an id, an entry and a state.
 func entriesOf(channel parley.ChannelID, parts []string) (ms []parley.Message, err error) {
 	if len(parts)%3 != 0 {
 		return nil, errAnswer

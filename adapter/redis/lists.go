@@ -30,16 +30,17 @@ for list, is in pairs({list = ARGV[3], open = ARGV[4]}) do
 end
 return 1`)
 
-// allChannels begins the names of the list of channels.
+// allChannels is the prefix of the keys of the list of channels.
 func (s *Store) allChannels() string { return s.prefix + "{channels}:" }
 
-// channelsOfUser begins the names of a user's list of channels. No channel begins with a slash.
+// channelsOfUser is the prefix of the keys of a user's list of channels. No channel begins with
+// a slash.
 func (s *Store) channelsOfUser(user parley.UserID) string {
 	return s.prefix + "{/" + string(user) + "}:"
 }
 
-// settle tells the lists what they are to say of a channel. What a node that died did not tell, the next tells that
-// changes the channel or takes its entries in: until then its position trails (positionScript).
+// settle updates the lists for a channel. If a node died before its update, the next one that changes the channel
+// or projects its entries makes it: until then the position trails (positionScript).
 func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 	ms, _, err := s.run(ctx, call{script: todoScript, channel: channel})
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 	return err
 }
 
-// findable reports whether a channel's name lets anybody find it.
+// findable reports whether a channel may be found by everybody, by its name.
 func findable(channel parley.ChannelID) bool {
 	_, own := channel.Owner()
 	return !own && !channel.Internal() && !strings.HasPrefix(string(channel), "dm:")

@@ -46,13 +46,13 @@ func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...
 	return results
 }
 
-// kept is an entry as it is kept now, with the id of its last change.
+// kept is an entry in its current state, with the id of its last change.
 type kept struct {
 	*parley.Message // nil: the channel does not hold it
 	version         string
 }
 
-// get returns entries, in the order asked for.
+// get returns entries, in the order of the ids.
 func (s *Store) get(ctx context.Context, channel parley.ChannelID, ids ...int64) ([]kept, string, error) {
 	args := make([]string, len(ids))
 	for i, id := range ids {
@@ -163,7 +163,7 @@ func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]par
 	return bs, nil
 }
 
-// each calls a script without further arguments of each channel.
+// each calls a script without further arguments for each channel.
 func (s *Store) each(ctx context.Context, script *script, channels []parley.ChannelID, args ...string) (
 	parts [][]string, epoch string, err error) {
 	calls := make([]call, len(channels))

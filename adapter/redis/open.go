@@ -28,11 +28,11 @@ func open(ctx context.Context, cfg *Config) (rueidis.Client, error) {
 	return c, nil
 }
 
-// minVersion is the first that neither replicates nor keeps the scripts that it was given (epoch.go).
+// minVersion is the first version that neither replicates nor persists scripts (epoch.go).
 const minVersion = 7
 
-// check refuses a server of an earlier version, and one that removes keys when its memory is full: it would lose
-// entries in silence.
+// check refuses a server of an earlier version, and one that evicts keys when its memory is full: it would lose
+// entries silently.
 func check(ctx context.Context, node rueidis.Client) error {
 	s, err := node.Do(ctx, node.B().Info().Section("everything").Build()).ToString()
 	if err != nil {

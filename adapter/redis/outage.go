@@ -11,8 +11,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// outages are the servers that do not answer: of a Cluster the slots, else slot 0. A call that was not answered for so long that the
-// server must be away begins an outage, in which calls fail at once. One goroutine tries until the server answers.
+// outages are the servers that do not respond: on a Cluster the slots, else slot 0. A call without a response for so long
+// that the server must be down begins an outage, in which calls fail at once. One goroutine probes until the server
+// responds.
 type outages struct {
 	ending  chan struct{} // closed by Close
 	probing sync.WaitGroup
@@ -42,7 +43,7 @@ func (o *outages) any() bool {
 	return len(o.of) > 0
 }
 
-// refused is the error of a call of a server that is away, or nil.
+// refused returns the error for a call to a server that is down, or nil.
 func (s *Store) refused(key string) error {
 	s.outages.mu.Lock()
 	defer s.outages.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *Store) refused(key string) error {
 	return fmt.Errorf("%w: Redis has not answered since %s; it is asked all the time", parley.ErrUnavailable, since.Format(time.TimeOnly))
 }
 
-// answered notes how a call of a key that began at a time has ended.
+// answered notes the outcome of a call with a key that began at a time.
 func (s *Store) answered(key string, began time.Time, err error) {
 	if err == nil || time.Since(began) < awayAfter || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return
@@ -74,7 +75,7 @@ func (s *Store) answered(key string, began time.Time, err error) {
 	o.probing.Go(func() { s.probe(key, at) })
 }
 
-// probe tries until the server answers.
+// probe tries until the server responds.
 func (s *Store) probe(key string, at uint16) {
 	o := &s.outages
 	for answered := false; !answered; {
@@ -95,7 +96,7 @@ func (s *Store) probe(key string, at uint16) {
 	delete(o.of, at)
 }
 
-// end ends the tries.
+// end ends an outage.
 func (o *outages) end() {
 	o.mu.Lock()
 	close(o.ending)

@@ -75,7 +75,8 @@ func (s *Store) UnfinishedNodes(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// names are at most limit members of a sorted set of names, in their order, after one.
+// names returns at most limit members of a sorted set of names, in their order, after the given
+// one.
 func (s *Store) names(ctx context.Context, key, after string, limit int) ([]string, error) {
 	if limit <= 0 {
 		return nil, ctx.Err()

@@ -23,7 +23,7 @@ type Presence struct {
 
 var _ parley.Presence = (*Presence)(nil)
 
-// maxSeen is of how many users the last sign is kept when they are gone: some 10 MB.
+// maxSeen is for how many absent users the last sighting is kept: about 10 MB.
 const maxSeen = 100_000
 
 //go:embed lua/presence.lua

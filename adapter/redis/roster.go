@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// mutes as rows have them. Earlier versions knew the first two.
+// mutes in rows. Earlier versions had only the first two.
 var mutes = []parley.Mute{parley.MuteNone, parley.MuteAll, parley.MuteButMentions}
 
 // memberOf reads a row of members.
@@ -112,7 +112,8 @@ func (s *Store) setMember(ctx context.Context, channel parley.ChannelID, user pa
 	return was, is, nil
 }
 
-// written is the error of a write that was sent once: unless err says that nothing was done, that is unknown.
+// written returns the error of a write that was sent once: unless err means that nothing was done, the
+// outcome is unknown.
 func written(err error) error {
 	switch {
 	case errors.Is(err, parley.ErrClosed):

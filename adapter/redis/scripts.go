@@ -4,7 +4,7 @@ import (
 	_ "embed"
 )
 
-// script is the body of one that belongs to a channel. What is sent has the epoch before it (epoch.go).
+// script is the body of a channel's script. What is sent is the epoch, followed by the body (epoch.go).
 type script struct {
 	body  string
 	reads bool // calling it twice does no harm

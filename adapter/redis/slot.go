@@ -2,11 +2,11 @@ package redis
 
 import "strings"
 
-// slots is how many hash slots a Cluster has.
+// slots is the number of hash slots of a Cluster.
 const slots = 16384
 
-// slot is the hash slot of a key: the CRC-16 (XMODEM) of what is between its first braces, or of all of it
-// (Redis Cluster specification, "Keys distribution model").
+// slot returns the hash slot of a key: the CRC-16 (XMODEM) of the text between its first braces, or of the
+// whole key (Redis Cluster specification, "Keys distribution model").
 func slot(key string) uint16 {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {

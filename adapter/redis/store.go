@@ -91,7 +91,7 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// guarded makes a call of a key, unless the key's server is away.
+// guarded makes a call with a key, unless the key's server is down.
 func (s *Store) guarded(key string, make func() error) error {
 	if err := s.begin(); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (s *Store) guarded(key string, make func() error) error {
 	return err
 }
 
-// do makes a call that has nothing to do with entries.
+// do makes a call that does not concern entries.
 func (s *Store) do(ctx context.Context, c rueidis.Completed) (r rueidis.RedisResult) {
 	if err := s.guarded(c.Commands()[1], func() error {
 		r = s.client.Do(ctx, c)
@@ -117,7 +117,7 @@ func (s *Store) do(ctx context.Context, c rueidis.Completed) (r rueidis.RedisRes
 	return r
 }
 
-// exec calls a script that has nothing to do with entries.
+// exec calls a script that does not concern entries.
 func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args ...string) (r rueidis.RedisResult) {
 	made := false
 	err := s.guarded(key, retried(ctx, func() error {
@@ -131,7 +131,7 @@ func (s *Store) exec(ctx context.Context, script *rueidis.Lua, key string, args 
 	return r
 }
 
-// execAll is exec of one script several times.
+// execAll calls exec for one script several times.
 func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.LuaExec) error {
 	return s.guarded(all[0].Keys[0], retried(ctx, func() error {
 		for _, r := range script.ExecMulti(ctx, s.client, all...) {
@@ -146,7 +146,7 @@ func (s *Store) execAll(ctx context.Context, script *rueidis.Lua, all []rueidis.
 // scriptKeys are the keys of a script that is given what begins the names of its keys: see keysOf.
 func scriptKeys(key string) []string { return []string{key, key + "+"} }
 
-// retried makes a call again while a Cluster moves its slot: nothing was done.
+// retried repeats a call while a Cluster moves its slot: nothing was done.
 func retried(ctx context.Context, make func() error) func() error {
 	return func() error {
 		until := time.Now().Add(patience)
@@ -183,12 +183,12 @@ func (c *call) key(s *Store) string {
 	return s.of(c.channel)
 }
 
-// run calls scripts, and returns what they return in their order, with the epoch of all of them.
+// run calls scripts, and returns their results in order, with the epoch of all of them.
 func (s *Store) run(ctx context.Context, calls ...call) ([]rueidis.RedisMessage, string, error) {
 	return s.runFor(ctx, "", calls...)
 }
 
-// runFor is run for what belongs to an epoch, if that is not "". In another one nothing is called.
+// runFor is run within an epoch, unless that is "". In another epoch nothing is called.
 func (s *Store) runFor(ctx context.Context, epoch string, calls ...call) ([]rueidis.RedisMessage, string, error) {
 	if err := s.begin(); err != nil {
 		return nil, "", err
@@ -237,7 +237,7 @@ func (s *Store) runVerified(ctx context.Context, epoch string, calls []call) ([]
 	return nil, "", errors.New("redis forgets the scripts that it was given: does something call SCRIPT FLUSH?")
 }
 
-// broken reports whether a connection ended before it brought the answer, as after a restart of the server.
+// broken reports whether a connection ended before the response, as after a restart of the server.
 func broken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -290,17 +290,18 @@ func (s *Store) runIn(ctx context.Context, in loaded, calls []call) ([]rueidis.R
 
 var errReplicas = errors.New("too few replicas of Redis have the message in time")
 
-// of begins the names of what belongs to a channel.
+// of is the prefix of a channel's keys.
 func (s *Store) of(channel parley.ChannelID) string { return s.prefix + "{" + string(channel) + "}:" }
 
-// keysOf are the keys that a script of a channel is called with. There are two, of which one does not exist, so that a Cluster refuses
-// the call (TRYAGAIN) while it moves their slot: it looks only at these, and a script must not see some of a channel's keys.
+// keysOf returns the keys that a channel's script is called with. There are two, one of which does not exist, so that a
+// Cluster refuses the call (TRYAGAIN) while it moves their slot: it checks only these, and a script must not see only some
+// of a channel's keys.
 func (s *Store) keysOf(channel parley.ChannelID) []string {
 	of := s.of(channel)
 	return []string{of, of + "head"}
 }
 
-// keeps is how much of a channel without settings is kept.
+// keeps returns the retention of a channel without settings.
 func (s *Store) keeps(channel parley.ChannelID) parley.Retention {
 	if s.cfg.RetentionOf != nil {
 		if of := s.cfg.RetentionOf(channel); of != (parley.Retention{}) {

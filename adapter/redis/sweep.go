@@ -23,7 +23,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		// What fails now is done a minute later.
+		// A failed sweep is repeated a minute later.
 		if first, err := s.First(ctx, "sweep", sweepEvery-time.Second); err == nil && first {
 			_ = s.sweep(ctx)
 		}

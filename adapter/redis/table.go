@@ -82,7 +82,7 @@ func (s *Store) Rows(ctx context.Context, group, after string, limit int) ([]par
 	return rows, nil
 }
 
-// mostGot is how many rows one call asks for.
+// mostGot is how many rows one call reads.
 const mostGot = 1000
 
 // Get implements parley.Table.
@@ -109,7 +109,7 @@ func (s *Store) Get(ctx context.Context, group string, keys ...string) ([][]byte
 	return values, ctx.Err()
 }
 
-// mostPut is how many bytes one call puts, so that Redis serves others in between.
+// mostPut is how many bytes one call writes, so that Redis serves others in between.
 const mostPut = 1 << 20
 
 // Put implements parley.Table.

@@ -8,13 +8,13 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// turns let one batch of a channel be on its way at a time: a later number makes an earlier batch void.
+// turns let one batch of a channel be in flight at a time: a later number voids an earlier batch.
 type turns struct {
 	mu sync.Mutex
 	of map[parley.ChannelID][]chan struct{} // whose turn it is is in it, with those who wait
 }
 
-// take waits until it is the caller's turn, who ends it by give.
+// take waits for the caller's turn, which the caller ends with give.
 func (t *turns) take(ctx context.Context, channel parley.ChannelID) error {
 	t.mu.Lock()
 	waiting, taken := t.of[channel]

@@ -37,7 +37,8 @@ func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...
 		s.appendAll(channel, drafts, results)
 		return results
 	}
-	// What is under way goes on when nobody waits any more, with bytes of its own.
+	// An append in flight continues after its caller has stopped waiting, with bytes of its
+	// own.
 	own := slices.Clone(drafts)
 	for i := range own {
 		own[i].Data = bytes.Clone(own[i].Data)
@@ -86,7 +87,7 @@ func (s *Store) appendAll(channel parley.ChannelID, drafts []parley.Draft, resul
 	s.mu.Unlock()
 }
 
-// pending is a draft that has no result yet.
+// pending is a draft without a result so far.
 type pending struct {
 	result  *parley.Result
 	m       parley.Message
@@ -136,15 +137,15 @@ func (s *Store) appendMessages(channel parley.ChannelID, drafts []parley.Draft, 
 	}
 }
 
-// backOff waits so that two nodes do not go on losing to each other.
+// backOff waits, so that two nodes do not keep losing to each other.
 func backOff(conflicts int) {
 	if conflicts > 1 {
 		time.Sleep(time.Duration(mathrand.Int64N(int64(min(conflicts, 10)) * 20 * int64(time.Millisecond) / 4)))
 	}
 }
 
-// appendSome stores the first of all in one batch, or finds that some of them were stored before. It takes those that have
-// a result away. lost reports whether another node was faster.
+// appendSome stores the first drafts of all in one batch, or finds that some of them were stored before. It removes those
+// that have a result. lost reports whether another node was faster.
 func (s *Store) appendSome(ctx context.Context, channel parley.ChannelID, all *[]*pending) (lost bool, err error) {
 	h, ok := s.known(channel)
 	if !ok {
@@ -169,7 +170,7 @@ func (s *Store) appendSome(ctx context.Context, channel parley.ChannelID, all *[
 	}
 	applied, err := s.send(ctx, &b)
 	if err != nil {
-		// Those of later batches were not tried.
+		// Drafts of later batches were not tried.
 		for _, p := range some {
 			p.end(parley.Result{Err: err})
 		}
@@ -193,7 +194,7 @@ func (s *Store) appendSome(ctx context.Context, channel parley.ChannelID, all *[
 
 func ended(p *pending) bool { return p.result.Err != nil || p.result.Message.ID != 0 }
 
-// unavailable is the error of what failed before anything was stored.
+// unavailable returns the error of a failure before anything was stored.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, parley.ErrClosed) || errors.Is(err, parley.ErrUnavailable) {
 		return err
@@ -201,7 +202,8 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", parley.ErrUnavailable, err)
 }
 
-// nextBatch are the first of all that one batch can have. A key that is in it already waits for it.
+// nextBatch returns the first drafts of all that fit into one batch. A draft with the same key as
+// an earlier one waits for it.
 func (s *Store) nextBatch(all []*pending, room int64) []*pending {
 	n, size := 0, 0
 	for n < len(all) && n < maxBatch && int64(n) < room && (n == 0 || size+all[n].size <= maxBytes) {
@@ -214,7 +216,8 @@ func (s *Store) nextBatch(all []*pending, room int64) []*pending {
 	return all[:n]
 }
 
-// prepare notes keys, and finds what drafts reply to. again reports whether a draft has a result by that.
+// prepare notes keys, and finds the messages that drafts reply to. again reports whether a draft has a
+// result now.
 func (s *Store) prepare(ctx context.Context, channel parley.ChannelID, h head, bucket int64, some []*pending) (again bool, err error) {
 	if err := s.noteKeys(ctx, channel, bucket, some); err != nil {
 		return false, err
@@ -230,17 +233,18 @@ func (s *Store) prepare(ctx context.Context, channel parley.ChannelID, h head, b
 	return again, nil
 }
 
-// checkThread finds the root that a draft replies to. before are those of its batch before it.
+// checkThread finds the root that a draft replies to. before are the earlier drafts of its
+// batch.
 func (s *Store) checkThread(ctx context.Context, channel parley.ChannelID, h head, before []*pending, p *pending) error {
 	if slices.ContainsFunc(before, ended) {
-		return nil // the next try gives other ids
+		return nil // the next attempt assigns other ids
 	}
 	p.m.Thread = p.thread
 	if to := p.thread - h.id; to > 0 && to <= int64(len(before)) {
 		if root := before[to-1].m.Thread; root != 0 {
 			p.m.Thread = root
 		}
-		return nil // another head gives other ids: not checked
+		return nil // another head assigns other ids: not checked
 	}
 	root, err := s.entry(ctx, channel, p.thread)
 	if err != nil {
@@ -252,7 +256,7 @@ func (s *Store) checkThread(ctx context.Context, channel parley.ChannelID, h hea
 		}
 		return nil
 	}
-	if p.ukey != nil { // a repeat is answered whatever it replies to
+	if p.ukey != nil { // a repeat returns the stored message, whatever it replies to
 		if m, found, err := s.lookup(ctx, channel, p.m.User, p.m.Key); err != nil || found {
 			if err == nil {
 				p.end(parley.Result{Message: m, Duplicate: true})

@@ -145,7 +145,7 @@ func (s *Store) Restore(ctx context.Context, channel parley.ChannelID, at parley
 	}, "restore %s", channel)
 }
 
-// originate has a channel without entries begin after one.
+// originate makes a channel without entries begin after an id.
 func (s *Store) originate(ctx context.Context, channel parley.ChannelID, at parley.Origin) error {
 	bucket := s.bucketOf(at.ID)
 	if err := s.setFloor(ctx, channel, at.ID+1, at.Count); err != nil {
@@ -161,10 +161,11 @@ func (s *Store) originate(ctx context.Context, channel parley.ChannelID, at parl
 	return err
 }
 
-// restoredTogether is how many entries are restored in a batch: nobody waits for one of them.
+// restoredTogether is how many entries are restored in a batch: no caller waits for a single
+// one.
 const restoredTogether = 250
 
-// restoreSome stores the first of some entries in one batch, and what follows from them before it. It returns how many.
+// restoreSome stores the first entries in one batch, and before it what is derived from them. It returns how many.
 func (s *Store) restoreSome(ctx context.Context, channel parley.ChannelID, h head, floor int64, entries []parley.Message) (
 	n int, is head, err error) {
 	b := batch{channel: channel, bucket: s.bucketOf(h.id + 1), from: h, is: h}
@@ -198,7 +199,8 @@ func (s *Store) restoreSome(ctx context.Context, channel parley.ChannelID, h hea
 	return n, b.is, err
 }
 
-// restoredMessage is what follows from a message as it is now. It caps the users that the message names of each reaction.
+// restoredMessage writes what is derived from a message in its current state. It limits the users that the message names
+// for each reaction.
 func (s *Store) restoredMessage(b *batch, m *parley.Message) (follows []statement) {
 	channel := string(b.channel)
 	write := func(text string, args ...any) { follows = append(follows, statement{text, args}) }
@@ -237,7 +239,7 @@ func (s *Store) restoredMessage(b *batch, m *parley.Message) (follows []statemen
 	return follows
 }
 
-// statement is one that may be made twice.
+// statement is a statement that may be executed twice.
 type statement struct {
 	text string
 	args []any
@@ -246,7 +248,7 @@ type statement struct {
 // writtenTogether is how many statements of a restore are one request, which Cassandra refuses beyond 50 KiB.
 const writtenTogether = 25
 
-// writeTogether makes plain writes, several in a request: each is applied by itself.
+// writeTogether makes plain writes, several in a request: each is applied separately.
 func (s *Store) writeTogether(ctx context.Context, all []statement) error {
 	var some [][]statement
 	for part := range slices.Chunk(all, writtenTogether) {
@@ -264,7 +266,7 @@ func (s *Store) writeTogether(ctx context.Context, all []statement) error {
 	})
 }
 
-// changeBefore is the change of the same message before one, 0 if there is none.
+// changeBefore returns the previous change of the same message, 0 if there is none.
 func (s *Store) changeBefore(ctx context.Context, channel parley.ChannelID, m *parley.Message, floor int64, last map[int64]int64) (
 	prev int64, err error) {
 	if m.Target == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// batch is entries that are stored in one step, in one bucket.
+// batch holds entries that are stored in one step, in one bucket.
 type batch struct {
 	channel  parley.ChannelID
 	bucket   int64
@@ -48,8 +48,9 @@ const (
 	rekeyStatement  = `UPDATE log SET target = ? WHERE channel = ? AND bucket = ? AND kind = 1 AND id = 0 AND ukey = ? IF target = ?`
 )
 
-// send makes a batch under the condition that the head is where the batch begins. It is not applied if the head is elsewhere or a key
-// is taken; the head is known then. ErrUnknown: it may be stored, now or later. ErrUnavailable: it never will be.
+// send executes a batch under the condition that the head is where the batch begins. It is not applied if the head is
+// elsewhere or a key is taken; the head is known then. ErrUnknown: it may be stored, now or later. ErrUnavailable: it never
+// will be.
 func (s *Store) send(ctx context.Context, b *batch) (applied bool, err error) {
 	nonce := make([]byte, 16)
 	if _, err := rand.Read(nonce); err != nil {
@@ -102,7 +103,7 @@ func later(a, b head) head {
 	return b
 }
 
-// pause waits a little between two tries.
+// pause waits between two attempts.
 func pause(ctx context.Context) {
 	select {
 	case <-time.After(time.Duration(20+mathrand.Int64N(30)) * time.Millisecond):
@@ -110,10 +111,10 @@ func pause(ctx context.Context) {
 	}
 }
 
-// errNotSent is what a test makes happen.
+// errNotSent is an error that tests inject.
 var errNotSent = errors.New("the batch was not sent")
 
-// unsent reports whether an error says that no replica was given the batch.
+// unsent reports whether an error means that no replica received the batch.
 func unsent(err error) bool {
 	var few *gocql.RequestErrUnavailable
 	return errors.As(err, &few) || errors.Is(err, gocql.ErrNoConnections) || errors.Is(err, errNotSent)
@@ -161,8 +162,8 @@ func (s *Store) sendOnce(ctx context.Context, b *batch, nonce []byte) (applied b
 	return applied && err == nil, err
 }
 
-// isOwn reports whether the entry after a batch's beginning is the batch's own. The head is after it. One that was removed is
-// older than any batch under way (removedAfter).
+// isOwn reports whether the entry after a batch's beginning is the batch's own. The head is after it. An entry that was
+// removed is older than any batch in flight (removedAfter).
 func (s *Store) isOwn(ctx context.Context, b *batch, nonce []byte) (bool, error) {
 	var is []byte
 	_, err := one(ctx, s.linear(`SELECT nonce FROM log WHERE channel = ? AND bucket = ? AND kind = 0 AND id = ? AND ukey = 0x`,

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// appendChange stores a change, made from the message as all entries up to the head leave it: the batch is refused if the head
-// has moved, and then the change is made again.
+// appendChange stores a change, computed from the message as all entries up to the head leave it: the batch is refused if
+// the head has moved, and then the change is computed again.
 func (s *Store) appendChange(channel parley.ChannelID, d *parley.Draft) parley.Result {
 	for try := range maxConflict {
 		ctx, cancel := context.WithTimeout(context.Background(), batchTime)
@@ -25,7 +25,8 @@ func (s *Store) appendChange(channel parley.ChannelID, d *parley.Draft) parley.R
 	return parley.Result{Err: fmt.Errorf("%w: other nodes append to the channel all the time", parley.ErrUnavailable)}
 }
 
-// changeOnce tries to. What would store nothing is only certain with a fresh head: until then it is lost.
+// changeOnce makes one attempt. That nothing must be stored is only certain with a fresh head: until then
+// the attempt is lost.
 func (s *Store) changeOnce(ctx context.Context, channel parley.ChannelID, d *parley.Draft, fresh bool) (
 	r parley.Result, lost bool, err error) {
 	h, ok := s.known(channel)
@@ -50,14 +51,14 @@ func (s *Store) changeOnce(ctx context.Context, channel parley.ChannelID, d *par
 	if err != nil || !applied {
 		return r, true, err
 	}
-	// Until it is folded, readers do that.
+	// Until it is folded, readers fold it.
 	if s.foldChange(ctx, &row{m, made.extra}) == nil {
 		_ = s.raise(ctx, channel, "folded", m.ID)
 	}
 	return parley.Result{Message: m}, false, nil
 }
 
-// made is what a change makes of a message.
+// made is the result of a change to a message.
 type made struct {
 	target  parley.Message
 	changed bool
@@ -107,7 +108,7 @@ func (s *Store) make(ctx context.Context, channel parley.ChannelID, h head, d *p
 	return is, err
 }
 
-// fold writes what the changes among the entries from+1…to make of their messages.
+// fold writes the effects of the changes among the entries from+1…to on their messages.
 func (s *Store) fold(ctx context.Context, channel parley.ChannelID, from, to int64) error {
 	for from < to {
 		rs, err := s.rows(ctx, channel, from+1, to, maxRun)
@@ -131,7 +132,8 @@ func (s *Store) fold(ctx context.Context, channel parley.ChannelID, from, to int
 	return s.raise(ctx, channel, "folded", to)
 }
 
-// foldChange writes what a change makes of its message. The timestamps let the newest change win in any order.
+// foldChange writes the effect of a change on its message. The timestamps let the newest change win in any
+// order.
 func (s *Store) foldChange(ctx context.Context, r *row) error {
 	channel := string(r.Channel)
 	err := s.write(ctx, `INSERT INTO now (channel, bucket, target, v, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`, channel,

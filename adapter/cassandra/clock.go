@@ -14,11 +14,11 @@ import (
 // a server's clock has a timestamp that is later by it; each kind of write that must win over another by once more.
 const clockSkew = time.Minute
 
-// clockPatience bounds an answer by which the clocks are compared.
+// clockPatience is the longest response time with which the clocks are compared.
 const clockPatience = 5 * time.Second
 
-// compareClocks asks a server what time it is. If this node's clock differs by more than clockSkew, entries are stamped with the
-// server's from then on.
+// compareClocks asks a server for its time. If this node's clock differs by more than clockSkew, entries are stamped with
+// the server's from then on.
 func (s *Store) compareClocks(ctx context.Context) error {
 	if !s.compares {
 		return nil
@@ -54,12 +54,13 @@ func (s *Store) skewed() error {
 		-skew.Round(time.Second))
 }
 
-// now stamps and retires entries.
+// now is the clock that stamps and expires entries.
 func (s *Store) now() parley.Timestamp {
 	return parley.Timestamp(s.cfg.Clock().Add(s.Skew()).UnixMicro())
 }
 
-// clockOf is the timestamp of a plain write that must win over what servers have stamped.
+// clockOf returns the timestamp of a plain write that must win over writes that servers have
+// stamped.
 func (s *Store) clockOf(order int64) parley.Timestamp {
 	return parley.Timestamp(s.cfg.wall().Add(s.Skew()).UnixMicro() + order*clockSkew.Microseconds())
 }

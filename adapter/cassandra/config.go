@@ -52,7 +52,7 @@ const (
 	speculateAfter      = 300 * time.Millisecond // a read without a response is sent to another replica
 )
 
-// place is what a URL says.
+// place is a parsed URL.
 type place struct {
 	dsn.Address
 	keyspace      string
@@ -95,7 +95,7 @@ func CheckURL(url string) error {
 	return err
 }
 
-// connect opens a session without a keyspace, or with the one of the URL. A statement has so much time.
+// connect opens a session without a keyspace, or with that of the URL. timeout is for each statement.
 func (p *place) connect(keyspace string, timeout time.Duration) (*gocql.Session, error) {
 	cluster := gocql.NewCluster(p.Hosts...)
 	cluster.Keyspace = keyspace
@@ -122,8 +122,8 @@ func (p *place) connect(keyspace string, timeout time.Duration) (*gocql.Session,
 	return cluster.CreateSession()
 }
 
-// again is a policy that goes through the servers several times. Else a retry on the only server that is up, and a speculative
-// query while the first one is still under way, would find none, and fail at once.
+// again is a policy that tries the servers several times. Otherwise a retry on the only server that is up, or a speculative
+// query while the first one is still in flight, would find no server, and fail at once.
 type again struct{ gocql.HostSelectionPolicy }
 
 func (p again) Pick(q gocql.ExecutableStatement) gocql.NextHost {

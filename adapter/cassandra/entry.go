@@ -27,7 +27,7 @@ func messageOf(channel parley.ChannelID, body []byte) (m parley.Message, err err
 	return codec.DecodeMessage(channel, string(body[1:]))
 }
 
-// extra is what a change says besides the message as it is after it.
+// extra is what a change stores besides the message after it.
 type extra struct {
 	emoji  string // of a reaction
 	remove bool
@@ -75,7 +75,7 @@ type row struct {
 	extra
 }
 
-// rows reads the entries from…to as they were stored, without holes and at most about so many bytes of them.
+// rows reads the entries from…to as they were stored, without gaps and at most about so many bytes of them.
 func (s *Store) rows(ctx context.Context, channel parley.ChannelID, from, to int64, most int) (all []row, err error) {
 	for next := from; next <= to && most > 0; {
 		bucket := s.bucketOf(next)
@@ -126,13 +126,13 @@ func (s *Store) entry(ctx context.Context, channel parley.ChannelID, id int64) (
 	return &rs[0], nil
 }
 
-// state is a message after its last change.
+// state is the state of a message after its last change.
 type state struct {
 	v int64
 	m parley.Message
 }
 
-// states reads what messages from…to are, of those that were changed.
+// states reads the states of changed messages among from…to.
 func (s *Store) states(ctx context.Context, channel parley.ChannelID, from, to int64, into map[int64]state) error {
 	for bucket := s.bucketOf(from); bucket <= s.bucketOf(to); bucket++ {
 		rs := s.read(`SELECT target, v, state FROM now WHERE channel = ? AND bucket = ? AND target >= ? AND target <= ?`,
@@ -154,7 +154,7 @@ func (s *Store) states(ctx context.Context, channel parley.ChannelID, from, to i
 	return nil
 }
 
-// current is a message as it is now, nil if the channel does not hold it.
+// current returns a message in its current state, nil if the channel does not hold it.
 func (s *Store) current(ctx context.Context, channel parley.ChannelID, of int64) (*parley.Message, error) {
 	v, err := s.view(ctx, channel)
 	if err != nil || of < v.floor || of > v.id {

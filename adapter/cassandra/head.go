@@ -17,16 +17,17 @@ type head struct {
 	changed   int64 // the last entry that is a change
 }
 
-// maxHeads are how many channels' heads a node remembers.
+// maxHeads is how many channels' heads a node remembers.
 const maxHeads = 100_000
 
-// bucketOf is the bucket in which an id lies.
+// bucketOf returns the bucket of an id.
 func (s *Store) bucketOf(id int64) int64 { return (max(id, 1) - 1) / s.size }
 
-// spanOf is the part of an index in which an id lies: a hundred buckets.
+// spanOf returns the part of an index that contains an id: a hundred buckets.
 func (s *Store) spanOf(id int64) int64 { return s.bucketOf(id) / 100 }
 
-// known is the head that this node has from its own batch or a SERIAL read. Another node may have moved it since.
+// known returns the head that this node has from its own batch or a SERIAL read. Another node may have moved it
+// since.
 func (s *Store) known(channel parley.ChannelID) (h head, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +55,7 @@ func (s *Store) forget(channel parley.ChannelID) {
 
 const headStatement = `SELECT head, ts, count, changed FROM log WHERE channel = ? AND bucket = ? LIMIT 1`
 
-// headFrom reads the head, from a bucket on that is not after the last one.
+// headFrom reads the head, starting at a bucket that is not after the last one.
 func (s *Store) headFrom(ctx context.Context, channel parley.ChannelID, bucket int64, query func(string, ...any) *gocql.Query) (
 	h head, err error) {
 	for ; ; bucket++ {
@@ -64,7 +65,7 @@ func (s *Store) headFrom(ctx context.Context, channel parley.ChannelID, bucket i
 			return h, fmt.Errorf("read the head: %w", err)
 		}
 		if !found || is.id == 0 {
-			if bucket > 0 && h.id == 0 { // it cannot be that the hint is ahead
+			if bucket > 0 && h.id == 0 { // the hint cannot be ahead
 				return h, errors.New("read the head: the bucket that channels names is not there")
 			}
 			return h, nil
@@ -75,7 +76,7 @@ func (s *Store) headFrom(ctx context.Context, channel parley.ChannelID, bucket i
 	}
 }
 
-// freshHead reads the head as no batch can change it any more that another node began before.
+// freshHead reads the head after completing any batch that another node began before.
 func (s *Store) freshHead(ctx context.Context, channel parley.ChannelID) (h head, err error) {
 	h, ok := s.known(channel)
 	from := s.bucketOf(h.id)
@@ -96,13 +97,13 @@ func (s *Store) freshHead(ctx context.Context, channel parley.ChannelID) (h head
 	return h, nil
 }
 
-// channelRow is what is known of a channel besides its entries. Each number only rises.
+// channelRow is the stored state of a channel besides its entries. Each number only rises.
 type channelRow struct {
 	bucket        int64 // a hint: the last bucket, or one before it
 	floor, before int64 // the first id that is kept, and the count below it
 	folded        int64 // changes up to here are in now and reactors
 	position      int64 // entries up to here are projected
-	scrubbed      int64 // of so many buckets the deleted messages were overwritten when they were full
+	scrubbed      int64 // in so many buckets the deleted messages were overwritten once they were full
 	swept         int64 // so many buckets were emptied
 	cut           int64 // entries up to here were removed from a bucket that was not full
 }
@@ -122,13 +123,14 @@ func (s *Store) raise(ctx context.Context, channel parley.ChannelID, column stri
 	return s.write(ctx, `UPDATE channels USING TIMESTAMP ? SET `+column+` = ? WHERE channel = ?`, to, to, string(channel))
 }
 
-// view is a channel as a reader finds it: all changes up to the head are folded.
+// view is a channel as a reader sees it: all changes up to the head are folded.
 type view struct {
 	channelRow
 	head
 }
 
-// position is up to where entries are projected. What is no longer kept counts as projected.
+// position returns up to where entries are projected. Entries that are no longer kept count as
+// projected.
 func (v *view) done() int64 { return min(max(v.position, v.floor-1), v.id) }
 
 func (s *Store) view(ctx context.Context, channel parley.ChannelID) (v view, err error) {

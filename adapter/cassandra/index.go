@@ -83,7 +83,7 @@ func (s *Store) Latest(ctx context.Context, channels ...parley.ChannelID) (all [
 	return all, nil
 }
 
-// latest looks at ever more entries from the head backwards.
+// latest reads more and more entries from the head backward.
 func (s *Store) latest(ctx context.Context, channel parley.ChannelID) (*parley.Message, error) {
 	v, err := s.view(ctx, channel)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // ukey is a message's key as its bucket has it.
 func ukey(user parley.UserID, key string) []byte { return []byte(string(user) + "\x00" + key) }
 
-// noteKeys notes in which bucket keys are about to be used, and gives those that were used in an earlier one their result. A
-// bucket before this one is full: a key that is not there can never appear there.
+// noteKeys notes the bucket in which keys are about to be used, and sets the results of drafts whose keys were used in an
+// earlier bucket. A bucket before this one is full: a key that is not there can never appear there.
 func (s *Store) noteKeys(ctx context.Context, channel parley.ChannelID, bucket int64, some []*pending) error {
 	var keyed []*pending
 	for _, p := range some {
@@ -83,8 +83,8 @@ func deref(m *parley.Message) parley.Message {
 	return *m
 }
 
-// taken gives those of a refused batch whose key is taken their result. Those whose key a message has that is no longer
-// kept may take it over. any reports whether there was one of either.
+// taken sets the results of drafts of a refused batch whose keys are taken. If the message that has a key is no longer
+// kept, the draft may take the key over. any reports whether there was a draft of either kind.
 func (s *Store) taken(ctx context.Context, channel parley.ChannelID, bucket int64, some []*pending) (any bool, err error) {
 	found := make([]bool, len(some))
 	err = each(len(some), func(i int) error {

@@ -5,18 +5,19 @@ import (
 	"sync"
 )
 
-// locks let one call at a time of this node write under a condition: others of the same node would only lose to it.
+// locks let one conditional write of this node run at a time per name: concurrent ones of the same node would only
+// lose to each other.
 type locks struct {
 	mu sync.Mutex
 	of map[string]*lock
 }
 
 type lock struct {
-	users int           // who hold it or wait: guarded by locks.mu
-	token chan struct{} // holds one while it is free
+	users int           // the holder and the waiting callers; guarded by locks.mu
+	token chan struct{} // holds a token while it is free
 }
 
-// take waits for the lock of a name, and returns what gives it back.
+// take waits for the lock of a name, and returns the function that releases it.
 func (l *locks) take(ctx context.Context, name string) (give func(), err error) {
 	l.mu.Lock()
 	k := l.of[name]

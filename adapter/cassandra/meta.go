@@ -16,7 +16,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// meta is what is known of a channel beside its log. It is written under the condition of its version.
+// meta is the stored state of a channel besides its log. It is written under the condition of its
+// version.
 type meta struct {
 	version           int64 // 0: there is none
 	nonce             []byte
@@ -41,8 +42,8 @@ func (s *Store) meta(ctx context.Context, channel parley.ChannelID, query func(s
 	return m, nil
 }
 
-// conditional makes a write under a condition. again reads the nonce of what is there, as no write can change it any more
-// that was begun before: after a lost answer it says what became of the write. ErrUnknown: it may be made, now or later.
+// conditional makes a write under a condition. again reads the stored nonce after no earlier write can change it any
+// more: after a lost response it tells the outcome of the write. ErrUnknown: it may be made, now or later.
 func (s *Store) conditional(ctx context.Context, q *gocql.Query, nonce []byte, again func() ([]byte, error)) (applied bool, err error) {
 	applied, err = q.MapScanCASContext(ctx, map[string]any{})
 	if err == nil || unsent(err) {
@@ -52,13 +53,13 @@ func (s *Store) conditional(ctx context.Context, q *gocql.Query, nonce []byte, a
 	if rerr == nil && bytes.Equal(is, nonce) {
 		return true, nil
 	}
-	// It is not there, but it may still be on its way.
+	// The row does not have it, but the write may still be in flight.
 	return false, fmt.Errorf("%w: %w", parley.ErrUnknown, errors.Join(err, rerr))
 }
 
 func newNonce() []byte { return []byte(rand.Text()[:16]) }
 
-// setMeta writes meta if it has still the version was.
+// setMeta writes meta if it still has the version of was.
 func (s *Store) setMeta(ctx context.Context, channel parley.ChannelID, was int64, m meta) (applied bool, err error) {
 	m.version, m.nonce = was+1, newNonce()
 	statement := `UPDATE meta SET version = ?, nonce = ?, listed = ?, settings = ?, removals = ?, removed = ? WHERE channel = ? ` +
@@ -75,7 +76,7 @@ func (s *Store) setMeta(ctx context.Context, channel parley.ChannelID, was int64
 	})
 }
 
-// shards are how many partitions the list of channels has.
+// shards is the number of partitions of the list of channels.
 const shards = 16
 
 func shardOf(channel parley.ChannelID) int {
@@ -84,7 +85,8 @@ func shardOf(channel parley.ChannelID) int {
 	return int(h.Sum32() % shards)
 }
 
-// says has the lists say whether a channel exists and can be found, as of a version of its meta. At one version a removal wins.
+// says updates the lists: whether a channel exists and can be found, at a version of its meta. At the same version a
+// removal wins.
 func (s *Store) says(ctx context.Context, channel parley.ChannelID, version int64, listed, found bool) error {
 	for table, in := range map[string]bool{"listed": listed, "findable": found} {
 		statement := `DELETE FROM ` + table + ` USING TIMESTAMP ? WHERE shard = ? AND channel = ?`
@@ -100,14 +102,14 @@ func (s *Store) says(ctx context.Context, channel parley.ChannelID, version int6
 	return nil
 }
 
-// findable reports whether anybody may find a channel with these settings.
+// findable reports whether everybody may find a channel with these settings.
 func findable(channel parley.ChannelID, set *parley.Settings) bool {
 	_, own := channel.Owner()
 	return !own && !channel.Internal() && !strings.HasPrefix(string(channel), "dm:") && set.Kind != parley.KindMembers
 }
 
-// list makes a channel exist, if entry is 0 or after the last removal. The lists say it first: if this node ends in between, the
-// next one to list the channel takes the same version.
+// list makes a channel exist, if entry is 0 or after the last removal. The lists are written first: if this node dies in
+// between, the next one to list the channel uses the same version.
 func (s *Store) list(ctx context.Context, channel parley.ChannelID, entry int64) error {
 	for {
 		m, err := s.meta(ctx, channel, s.read)

@@ -9,7 +9,7 @@ import (
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 )
 
-// observer tells Config.Observe of each statement that was sent.
+// observer reports each statement to Config.Observe.
 type observer struct {
 	tell  func(kind string, took time.Duration, err error)
 	kinds sync.Map // of statements: there are few
@@ -36,7 +36,7 @@ func (o *observer) kind(statement string) string {
 	return is
 }
 
-// kindOf is what a statement does to which table, such as "select log" or "update meta if".
+// kindOf returns the kind of a statement, such as "select log" or "update meta if".
 func kindOf(statement string) string {
 	words := strings.Fields(statement)
 	table := ""

@@ -54,7 +54,7 @@ func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parle
 	return facts, nil
 }
 
-// projection is what follows from a run of entries.
+// projection is what is derived from a run of entries.
 type projection struct {
 	store   *Store
 	channel string
@@ -68,7 +68,8 @@ func (p *projection) write(statement string, args ...any) {
 	p.writes = append(p.writes, func(ctx context.Context) error { return p.store.write(ctx, statement, args...) })
 }
 
-// projectRows writes what follows from entries, each time the same. head is one that the channel has reached.
+// projectRows writes what is derived from entries, the same each time. head is an id that the channel has
+// reached.
 func (s *Store) projectRows(ctx context.Context, channel parley.ChannelID, rs []row, head int64) ([]parley.Fact, error) {
 	p := projection{store: s, channel: string(channel)}
 	posts := map[parley.UserID][]*parley.Message{}
@@ -111,7 +112,7 @@ func (s *Store) projectRows(ctx context.Context, channel parley.ChannelID, rs []
 	return p.facts, nil
 }
 
-// add notes what follows from an entry, but for its author.
+// add derives what follows from an entry, except for its author.
 func (p *projection) add(r *row) {
 	switch r.Change {
 	case "":
@@ -130,7 +131,8 @@ func (p *projection) add(r *row) {
 	}
 }
 
-// names notes whom a message names since an entry v, and whom no longer.
+// names notes the users whom a message mentions since an entry v, and those whom it no longer
+// mentions.
 func (p *projection) names(m *parley.Message, v int64, had []parley.UserID) {
 	is := m.Mentions()
 	span := p.store.spanOf(m.ID)

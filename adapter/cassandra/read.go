@@ -40,14 +40,14 @@ func (s *Store) Read(ctx context.Context, channel parley.ChannelID, after parley
 	return run, nil
 }
 
-// window reads entries as they are now: messages in their last state, and of changes those of deleted messages without content. All
-// changes up to the view's head are folded; later ones that lie between the entries count too.
+// window reads entries in their current state: messages after their last change, and changes of deleted messages without
+// content. All changes up to the view's head are folded; later ones among the entries count too.
 func (s *Store) window(ctx context.Context, channel parley.ChannelID, v *view, from, to int64, most int) ([]parley.Message, error) {
 	ms, _, err := s.windowStates(ctx, channel, v, from, to, most)
 	return ms, err
 }
 
-// windowStates is window with the states of the messages that were changed.
+// windowStates is window with the states of changed messages.
 func (s *Store) windowStates(ctx context.Context, channel parley.ChannelID, v *view, from, to int64, most int) (
 	ms []parley.Message, is map[int64]state, err error) {
 	is = map[int64]state{}
@@ -95,7 +95,7 @@ func (s *Store) windowStates(ctx context.Context, channel parley.ChannelID, v *v
 	return ms, is, nil
 }
 
-// statesOf is states for messages that do not lie together.
+// statesOf is states for messages that are not adjacent.
 func (s *Store) statesOf(ctx context.Context, channel parley.ChannelID, of []int64, into map[int64]state) error {
 	for len(of) > 0 {
 		bucket := s.bucketOf(of[0])

@@ -15,7 +15,7 @@ const (
 	sweepPage = 200 // channels at a time
 )
 
-// grow has the next pass trim a channel.
+// grow makes the next pass trim a channel.
 func (s *Store) grow(channel parley.ChannelID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,7 +33,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		_ = s.compareClocks(ctx) // the next pass does it
+		_ = s.compareClocks(ctx) // the next pass repeats it
 		s.mu.Lock()
 		grown := s.grown
 		s.grown = map[parley.ChannelID]bool{}
@@ -46,7 +46,7 @@ func (s *Store) Run(ctx context.Context) error {
 		if pass%sweepAll != 0 {
 			continue
 		}
-		// What fails now is done the next time.
+		// A failed step is repeated the next time.
 		ttl := max(time.Second, sweepAll*s.cfg.SweepEvery-s.cfg.SweepEvery/2)
 		if first, err := s.First(ctx, "sweep", ttl); err == nil && first {
 			_ = s.trimAll(ctx)
@@ -97,7 +97,7 @@ func (s *Store) Trim(ctx context.Context, channel parley.ChannelID) error {
 	}, "trim %s", channel)
 }
 
-// retain moves the floor up to what is kept (parley.Retention).
+// retain moves the floor to the first entry that must be kept (parley.Retention).
 func (s *Store) retain(ctx context.Context, channel parley.ChannelID, c *channelRow, keep parley.Retention) error {
 	h, err := s.headFrom(ctx, channel, c.bucket, s.read)
 	if err != nil || h.id < c.floor {
@@ -128,12 +128,13 @@ func (s *Store) retain(ctx context.Context, channel parley.ChannelID, c *channel
 	return s.setFloor(ctx, channel, to, last.Count)
 }
 
-// setFloor makes an entry the first that is kept. before is the count below it.
+// setFloor makes an entry the first kept one. before is the count below it.
 func (s *Store) setFloor(ctx context.Context, channel parley.ChannelID, to, before int64) error {
 	return s.write(ctx, `UPDATE channels USING TIMESTAMP ? SET floor = ?, before = ? WHERE channel = ?`, to, to, before, string(channel))
 }
 
-// sweep empties the full buckets below the floor, and what follows from their entries. Their heads remain.
+// sweep empties the full buckets below the floor, and removes what is derived from their entries. Their
+// heads remain.
 func (s *Store) sweep(ctx context.Context, channel parley.ChannelID, c *channelRow) error {
 	for bucket := c.swept; (bucket+1)*s.size < c.floor; bucket++ {
 		last, err := s.rows(ctx, channel, (bucket+1)*s.size, (bucket+1)*s.size, 1)
@@ -171,7 +172,7 @@ func (s *Store) sweep(ctx context.Context, channel parley.ChannelID, c *channelR
 	return s.sweepLast(ctx, channel, c)
 }
 
-// removedAfter is how old an entry is, at least, when it is removed: a batch that lost its answer looks for its own entry, for
+// removedAfter is the minimum age of a removed entry: a batch that lost its response searches for its own entry, for
 // batchTime at most, and clocks differ.
 const removedAfter = 2 * time.Minute
 
@@ -179,8 +180,8 @@ func (s *Store) young(r *row) bool {
 	return r.Time > s.now()-parley.Timestamp(removedAfter.Microseconds())
 }
 
-// sweepLast removes entries below the floor from the last bucket, under the condition that the head does not move meanwhile: a
-// channel that is as busy as that soon fills the bucket.
+// sweepLast removes entries below the floor from the last bucket, under the condition that the head does not move in the
+// meantime: a channel that is too busy for that soon fills the bucket.
 func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *channelRow) error {
 	h, err := s.headFrom(ctx, channel, c.bucket, s.read)
 	if err != nil {
@@ -192,7 +193,7 @@ func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *chan
 		if err != nil {
 			return err
 		}
-		if len(rs) == 0 { // another node has removed some, and did not say so
+		if len(rs) == 0 { // another node has removed some, without recording it
 			found, err := one(ctx, s.read(`SELECT id FROM log WHERE channel = ? AND bucket = ? AND kind = 0 AND id > ? LIMIT 1`,
 				string(channel), bucket, from), &from)
 			if err != nil || !found {
@@ -216,7 +217,7 @@ func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *chan
 		if more != nil {
 			err = errors.Join(err, more.Close())
 		}
-		if err != nil || !applied { // the next pass does it
+		if err != nil || !applied { // the next pass repeats it
 			return err
 		}
 		last := rs[len(rs)-1].ID
@@ -228,7 +229,7 @@ func (s *Store) sweepLast(ctx context.Context, channel parley.ChannelID, c *chan
 	return nil
 }
 
-// sweepEntry removes what follows from an entry.
+// sweepEntry removes what is derived from an entry.
 func (s *Store) sweepEntry(ctx context.Context, r *row) error {
 	channel := string(r.Channel)
 	m := &r.Message

@@ -43,7 +43,7 @@ func (m *memberRow) muting() parley.Mute {
 	}
 }
 
-// asOf is the row under a channel's meta.
+// asOf returns the row under a channel's meta.
 func (m memberRow) asOf(in *meta) memberRow {
 	if m.version == 0 || m.removals != in.removals {
 		return memberRow{version: m.version, nonce: m.nonce, left: in.removed, removals: in.removals}
@@ -62,7 +62,7 @@ func (m *memberRow) member(user parley.UserID, read, count int64) parley.Member 
 	return is
 }
 
-// place is a member's row, and the member it says.
+// place is a member's row with the member that it describes.
 func (s *Store) place(ctx context.Context, channel parley.ChannelID, user parley.UserID, query func(string, ...any) *gocql.Query) (
 	m memberRow, is parley.Member, err error) {
 	in, err := s.meta(ctx, channel, query)
@@ -99,7 +99,7 @@ func (s *Store) Member(ctx context.Context, user parley.UserID, channels ...parl
 	return all, nil
 }
 
-// setPlace writes a member's row if it has still its version, and has the user's list say it.
+// setPlace writes a member's row if it still has its version, and updates the user's list.
 func (s *Store) setPlace(ctx context.Context, channel parley.ChannelID, user parley.UserID, m memberRow) (applied bool, err error) {
 	was := m.version
 	m.version, m.nonce = was+1, newNonce()
@@ -125,7 +125,7 @@ func (s *Store) setPlace(ctx context.Context, channel parley.ChannelID, user par
 	return true, nil
 }
 
-// enlist has a user's list of channels say what a version of the member's row says.
+// enlist updates a user's list of channels to a version of the member's row.
 func (s *Store) enlist(ctx context.Context, channel parley.ChannelID, user parley.UserID, version int64, in bool) error {
 	if in {
 		return s.write(ctx, `INSERT INTO memberships (user, channel) VALUES (?, ?) USING TIMESTAMP ?`, string(user), string(channel), version)
@@ -289,8 +289,8 @@ func (s *Store) postedByMembers(ctx context.Context, channel parley.ChannelID, p
 	return others, nil
 }
 
-// posted makes a user a member by the first of their messages that does, and moves the pointer to the last. joined is that message,
-// also if it was projected before.
+// posted makes a user a member by the user's first message that does so, and moves the pointer to the last. joined is the
+// first, even if it was projected before.
 func (s *Store) posted(ctx context.Context, channel parley.ChannelID, user parley.UserID, ms []*parley.Message) (
 	joined *parley.Message, err error) {
 	last := ms[len(ms)-1]
@@ -343,7 +343,7 @@ func (s *Store) posted(ctx context.Context, channel parley.ChannelID, user parle
 	}
 }
 
-// passedOver is how many who are not members a page of members passes over.
+// passedOver is how many users who are not members a page of members skips.
 const passedOver = 1000
 
 // Members implements parley.Roster.
@@ -399,7 +399,7 @@ func (s *Store) Members(ctx context.Context, channel parley.ChannelID, after par
 	return ms, next, nil
 }
 
-// expelAll takes a channel that was removed out of the lists of those who were members before.
+// expelAll removes a removed channel from the lists of its former members.
 func (s *Store) expelAll(ctx context.Context, channel parley.ChannelID, removals int64) error {
 	for after := parley.UserID(""); ; {
 		rs := s.read(`SELECT user, `+memberColumns+` FROM members WHERE channel = ? AND user > ? LIMIT 1000`, string(channel), string(after)).

@@ -152,7 +152,8 @@ func Migrate(ctx context.Context, cfg Config) (Schema, error) {
 	return inspect(ctx, session, &p)
 }
 
-// added reports whether a statement adds a column that is there: somebody else has migrated, or this is the second try.
+// added reports whether a statement adds a column that exists: another node has migrated, or this is the second
+// attempt.
 func added(ctx context.Context, session *gocql.Session, keyspace, statement string) bool {
 	word := strings.Fields(statement)
 	if len(word) < 5 || word[0] != "ALTER" || word[3] != "ADD" {
@@ -258,14 +259,14 @@ func (s *Schema) load(ctx context.Context, session *gocql.Session, p *place) (er
 	return rows.Close()
 }
 
-// scylla reports whether the server is a ScyllaDB, which says that it is Cassandra 3.
+// scylla reports whether the server is a ScyllaDB, which claims to be Cassandra 3.
 func scylla(ctx context.Context, session *gocql.Session) bool {
 	var table string
 	return session.Query(`SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'system' AND table_name = 'scylla_local'`).
 		Consistency(gocql.One).ScanContext(ctx, &table) == nil
 }
 
-// createKeyspace creates it in the data center of the server that was asked.
+// createKeyspace creates the keyspace in the data center of the server that answered.
 func createKeyspace(ctx context.Context, session *gocql.Session, p *place) error {
 	var center string
 	if err := session.Query(`SELECT data_center FROM system.local`).Consistency(gocql.One).ScanContext(ctx, &center); err != nil {

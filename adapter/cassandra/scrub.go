@@ -7,11 +7,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A deleted message is shown without content at once. Its row and those of its changes are overwritten when their bucket is full:
-// until then conditional writes may come to the bucket, and plain ones must not be mixed with them.
+// A deleted message is shown without content at once. Its row and those of its changes are overwritten when their bucket is
+// full: until then conditional writes may use the bucket, and plain ones must not be mixed with them.
 
-// scrubMessage overwrites a message that an entry deletes, and what its changes say of it: at once in buckets before one that has
-// begun, in others when they are full.
+// scrubMessage overwrites a message that an entry deletes, and the content of its changes: at once in buckets before one
+// that has begun, in others when they are full.
 func (s *Store) scrubMessage(ctx context.Context, deletion *row, begun int64) error {
 	for id, next := deletion.Of, deletion.prev; id > 0; {
 		bucket := s.bucketOf(id)
@@ -26,7 +26,7 @@ func (s *Store) scrubMessage(ctx context.Context, deletion *row, begun int64) er
 		}
 		if id = next; id > 0 {
 			rs, err := s.rows(ctx, deletion.Channel, id, id, 1)
-			if err != nil || len(rs) == 0 { // retention took it away since, and all before it
+			if err != nil || len(rs) == 0 { // retention has removed it since, and all before it
 				return err
 			}
 			next = rs[0].prev
@@ -35,7 +35,7 @@ func (s *Store) scrubMessage(ctx context.Context, deletion *row, begun int64) er
 	return nil
 }
 
-// scrubBefore overwrites what waits for it in full buckets from one on, up to the one before end.
+// scrubBefore overwrites what is pending in full buckets from one on, up to the one before end.
 func (s *Store) scrubBefore(ctx context.Context, channel parley.ChannelID, from, end int64) error {
 	for bucket := from; bucket < end; bucket++ {
 		rs := s.read(`SELECT id FROM scrub WHERE channel = ? AND bucket = ?`, string(channel), bucket).IterContext(ctx)
@@ -56,10 +56,10 @@ func (s *Store) scrubBefore(ctx context.Context, channel parley.ChannelID, from,
 	return nil
 }
 
-// scrubEntry overwrites a message, or what a change says of one.
+// scrubEntry overwrites a message, or the content of a change of one.
 func (s *Store) scrubEntry(ctx context.Context, channel parley.ChannelID, id int64) error {
 	rs, err := s.rows(ctx, channel, id, id, 1)
-	if err != nil || len(rs) == 0 { // retention took it away since
+	if err != nil || len(rs) == 0 { // retention has removed it since
 		return err
 	}
 	r := &rs[0]

@@ -40,10 +40,10 @@ var (
 	_ parley.Outbox = (*Store)(nil)
 )
 
-// faults are what tests make happen around a conditional batch. The zero value does nothing.
+// faults are injected by tests around a conditional batch. The zero value does nothing.
 type faults struct {
 	before func(parley.ChannelID) error // an error: the batch is not sent
-	after  func(parley.ChannelID) error // an error takes the place of the answer
+	after  func(parley.ChannelID) error // an error replaces the response
 }
 
 // Open connects to a store that has a schema of this version.
@@ -135,7 +135,7 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// in calls do while the store is open, and wraps its error with what was tried.
+// in calls do while the store is open, and wraps its error with the operation.
 func (s *Store) in(ctx context.Context, do func() error, what string, args ...any) error {
 	err := s.begin(ctx)
 	if err == nil {
@@ -148,7 +148,7 @@ func (s *Store) in(ctx context.Context, do func() error, what string, args ...an
 	return nil
 }
 
-// retries of what may be done twice.
+// retries of statements that may be executed twice.
 var (
 	retries    gocql.RetryPolicy = &gocql.SimpleRetryPolicy{NumRetries: 2}
 	speculates                   = &gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: speculateAfter}
@@ -159,13 +159,14 @@ func (s *Store) read(statement string, args ...any) *gocql.Query {
 	return s.session.Query(statement, args...).Idempotent(true).RetryPolicy(retries).SetSpeculativeExecutionPolicy(speculates)
 }
 
-// linear is a read that sees every conditional write that may have been made, and ends those under way.
+// linear is a read that sees every conditional write that may have been made, and completes those in
+// flight.
 func (s *Store) linear(statement string, args ...any) *gocql.Query {
 	return s.session.Query(statement, args...).Idempotent(true).RetryPolicy(retries).SetSpeculativeExecutionPolicy(speculates).
 		Consistency(s.serial)
 }
 
-// write makes a plain write that may be made twice.
+// write makes a plain write that may be executed twice.
 func (s *Store) write(ctx context.Context, statement string, args ...any) error {
 	return s.session.Query(statement, args...).Idempotent(true).RetryPolicy(retries).ExecContext(ctx)
 }
@@ -179,7 +180,7 @@ func one(ctx context.Context, q *gocql.Query, into ...any) (found bool, err erro
 	return err == nil, err
 }
 
-// together is how many statements of one call are under way at a time.
+// together is how many statements of one call are in flight at a time.
 const together = 32
 
 // each calls do for 0…n-1, several at a time.
@@ -195,7 +196,7 @@ func each(n int, do func(i int) error) error {
 	return g.Wait()
 }
 
-// keeps is how much of a channel without settings is kept.
+// keeps returns the retention of a channel without settings.
 func (s *Store) keeps(channel parley.ChannelID) parley.Retention {
 	if s.cfg.RetentionOf != nil {
 		if of := s.cfg.RetentionOf(channel); of != (parley.Retention{}) {

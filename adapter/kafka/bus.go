@@ -47,7 +47,7 @@ type Bus struct {
 
 var _ parley.Bus = (*Bus)(nil)
 
-// headsChannel is the one that all nodes follow and of which nobody else wants to know.
+// headsChannel is the channel that all nodes follow and that other systems do not need.
 const headsChannel parley.ChannelID = "$heads"
 
 // header is the name of the header in which nodes find the envelope.
@@ -166,7 +166,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 			refused.Store(&err)
 		}
 	})
-	if err := refused.Load(); err != nil { // at once; what fails later is lost
+	if err := refused.Load(); err != nil { // at once; a later failure loses the envelope
 		return fmt.Errorf("publish to %s: %w", e.Channel, *err)
 	}
 	return nil
@@ -223,10 +223,10 @@ type session struct {
 	topics map[string]topic
 }
 
-// beginTime bounds a begin.
+// beginTime limits a begin.
 const beginTime = 15 * time.Second
 
-// begin makes what is missing and finds the ends of the partitions.
+// begin creates what is missing and finds the ends of the partitions.
 func (b *Bus) begin(ctx context.Context) (s *session, err error) {
 	ctx, cancel := context.WithTimeout(ctx, beginTime)
 	defer cancel()

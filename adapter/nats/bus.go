@@ -39,7 +39,8 @@ type Bus struct {
 
 var _ parley.Bus = (*Bus)(nil)
 
-// maxArrived messages are between the connection's reader and the goroutine that does nothing but empty the channel.
+// maxArrived is how many messages wait between the connection's reader and the goroutine that only empties the
+// channel.
 const maxArrived = 8192
 
 // NewBus returns the bus of one node, not connected yet.
@@ -66,7 +67,7 @@ func (b *Bus) Run(ctx context.Context, h parley.BusHandler) error {
 		return errors.New("a bus runs once")
 	}
 	defer close(b.ended)
-	conn, err := b.options.Connect() // goes on trying by itself
+	conn, err := b.options.Connect() // keeps trying by itself
 	if err != nil {
 		close(b.tried)
 		return fmt.Errorf("connect to NATS at %s: %w", where(&b.options), err)
@@ -109,7 +110,7 @@ func (b *Bus) deliver(m *nats.Msg, h parley.BusHandler) {
 
 func (b *Bus) subject(channel parley.ChannelID) string { return b.prefix + token(string(channel)) }
 
-// serve makes the calls that come until ctx ends.
+// serve makes the waiting calls until ctx ends.
 func (b *Bus) serve(ctx context.Context, conn *nats.Conn) {
 	joined := map[parley.ChannelID]*nats.Subscription{}
 	for {
@@ -126,7 +127,7 @@ func (b *Bus) serve(ctx context.Context, conn *nats.Conn) {
 					joined[c.Channel] = s
 				}
 			case !c.Join && s != nil:
-				_ = s.Unsubscribe() // fails only on a connection that is closed for good
+				_ = s.Unsubscribe() // fails only on a connection that is closed permanently
 				delete(joined, c.Channel)
 			}
 		}
@@ -139,8 +140,8 @@ func (b *Bus) serve(ctx context.Context, conn *nats.Conn) {
 	}
 }
 
-// confirmed returns when the server has answered a PING, and so has seen all that was sent before, also if the connection
-// was made again meanwhile; false: ctx has ended.
+// confirmed returns when the server has answered a PING, and so has processed everything that was sent before, even if
+// the connection was re-established in the meantime; false: ctx has ended.
 func confirmed(ctx context.Context, conn *nats.Conn) bool {
 	for try := 0; ; try++ {
 		soon, cancel := context.WithTimeout(ctx, dialTimeout)

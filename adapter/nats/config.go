@@ -37,7 +37,7 @@ const (
 	defaultPrefix = "parley"
 )
 
-// options are those of a connection, and the prefix of subjects.
+// options returns the options of a connection, and the prefix of subjects.
 func (c *Config) options() (o nats.Options, prefix string, err error) {
 	fail := func(err error) (nats.Options, string, error) {
 		return o, "", fmt.Errorf("the URL of NATS is not valid: %w; use nats://user:password@host:port", err)
@@ -74,11 +74,11 @@ func (c *Config) options() (o nats.Options, prefix string, err error) {
 	o.Timeout, o.PingInterval, o.MaxPingsOut, o.FlusherTimeout = dialTimeout, pingInterval, 2, writeTimeout
 	o.MaxReconnect, o.IgnoreAuthErrorAbort = -1, true
 	o.CustomReconnectDelayCB = func(round int) time.Duration { return backoff.Delay(round - 1) }
-	o.ReconnectBufSize = -1 // what is published while it is away is refused rather than sent late
+	o.ReconnectBufSize = -1 // what is published while disconnected is refused rather than sent late
 	return o, prefix, nil
 }
 
-// credentials says who connects.
+// credentials sets the credentials of the connection.
 func credentials(o *nats.Options, a *dsn.Address) error {
 	if a.Password != "" {
 		o.User, o.Password = a.User, a.Password
@@ -119,7 +119,7 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 	return d(ctx, network, address)
 }
 
-// where is what a connection begins with, for errors.
+// where returns the address that a connection tries first, for errors.
 func where(o *nats.Options) string {
 	return strings.ReplaceAll(strings.Join(o.Servers, ","), "nats://", "")
 }

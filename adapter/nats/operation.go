@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley/internal/codec"
 )
 
-// operation is one message of the stream of presence.
+// operation is one message of the presence stream.
 type operation struct {
 	author string // the handle that waits for the answer
 	number int64  // of the author
@@ -15,7 +15,7 @@ type operation struct {
 	node   string
 	ttl    int64 // of a beat, in microseconds
 	all    bool  // of a beat
-	more   bool  // the rest of the changes is in the author's next operation
+	more   bool  // the rest of the changes are in the author's next operation
 	list   []parley.PresenceChange
 }
 
@@ -32,7 +32,7 @@ const (
 	maxOperation     = 256 << 10 // bytes, about; a beat of more is several operations
 )
 
-// encode is one or more messages.
+// encode encodes an operation as one or more messages.
 func (o *operation) encode() (messages [][]byte) {
 	list := o.list
 	for {
@@ -116,7 +116,7 @@ func decodeChange(s string) (c parley.PresenceChange, err error) {
 	return c, err
 }
 
-// sign is that a user was seen.
+// sign says when a user was seen.
 type sign struct {
 	user parley.UserID
 	at   parley.Timestamp

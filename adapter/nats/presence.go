@@ -32,7 +32,7 @@ func (s *Store) do(ctx context.Context, subject string, o *operation) (answer, e
 	}
 }
 
-// now asks the roll as of now, with the store's time.
+// now asks the roll for its current state, with the store's time.
 func (s *Store) now(ctx context.Context, question func(r *roll, at parley.Timestamp)) error {
 	stream, err := s.js.Stream(ctx, s.streams[0].Name)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) now(ctx context.Context, question func(r *roll, at parley.Timest
 	return s.replica.ask(ctx, is, func(r *roll) { question(r, max(r.now, micros(is.TimeStamp))) })
 }
 
-// note keeps last signs for nodes that start later.
+// note stores last sightings for nodes that start later.
 func (s *Store) note(ctx context.Context, signs []sign) error {
 	for some := range slices.Chunk(signs, 4096) {
 		if _, err := s.publish(ctx, &nats.Msg{Subject: s.prefix + ".seen", Data: encodeSigns(some)}); err != nil {
@@ -81,8 +81,8 @@ func (s *Store) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error) {
 	return a.lease, nil
 }
 
-// compact replaces a node's operations by one that says what they say together. It is called by the node itself, which
-// beats once at a time. What fails is tried after a later beat.
+// compact replaces a node's operations by one with the same meaning. It is called by the node itself, which beats once
+// at a time. A failed attempt is repeated after a later beat.
 func (s *Store) compact(ctx context.Context, node string) {
 	o := operation{author: s.author, number: s.numbers.Add(1), node: node, all: true}
 	var last uint64
@@ -111,7 +111,8 @@ func (s *Store) compact(ctx context.Context, node string) {
 	s.purge(ctx, s.nodeSubject(node), jetstream.WithPurgeSequence(first))
 }
 
-// purge removes operations that nobody needs. What fails takes memory until a later purge of the subject.
+// purge removes operations that are not needed. After a failure they take memory until a later purge of
+// the subject.
 func (s *Store) purge(ctx context.Context, subject string, which jetstream.StreamPurgeOpt) {
 	if stream, err := s.js.Stream(ctx, s.streams[0].Name); err == nil {
 		_ = stream.Purge(ctx, jetstream.WithPurgeSubject(subject), which)

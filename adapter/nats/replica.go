@@ -24,7 +24,7 @@ type replica struct {
 
 	mu      sync.Mutex
 	roll    *roll
-	stream  time.Time // when the stream was made that it reads
+	stream  time.Time // when the stream that it reads was created
 	applied uint64    // the sequence of the last operation
 	moved   chan struct{}
 	waiting map[int64]chan answer // by the number of an operation; each takes one answer
@@ -35,7 +35,7 @@ func (r *replica) init() {
 	r.roll, r.waiting = newRoll(), map[int64]chan answer{}
 }
 
-// restart has the replica begin again.
+// restart makes the replica start over.
 func (r *replica) restart() {
 	select {
 	case r.again <- struct{}{}:
@@ -43,7 +43,7 @@ func (r *replica) restart() {
 	}
 }
 
-// begin forgets all. seen, the last signs, is what nodes that are gone have left.
+// begin clears the roll. seen are the last sightings that earlier nodes have left.
 func (r *replica) begin(stream time.Time, seen []sign) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +72,7 @@ func (r *replica) apply(author string, data []byte, seq uint64, at time.Time) {
 	r.moved = make(chan struct{})
 }
 
-// expect returns what will give the answer to an operation, which must be forgotten.
+// expect returns the channel of the answer to an operation, which must be forgotten afterwards.
 func (r *replica) expect(number int64) <-chan answer {
 	c := make(chan answer, 1)
 	r.mu.Lock()
@@ -87,7 +87,7 @@ func (r *replica) forget(number int64) {
 	delete(r.waiting, number)
 }
 
-// ask calls question with the roll once it has come as far as a stream was.
+// ask calls question with the roll once it has applied what the stream had.
 func (r *replica) ask(ctx context.Context, was *jetstream.StreamInfo, question func(*roll)) error {
 	for {
 		r.mu.Lock()
@@ -111,10 +111,10 @@ func (r *replica) ask(ctx context.Context, was *jetstream.StreamInfo, question f
 	}
 }
 
-// sameAgain is how soon a question looks again whether the replica reads the stream that there is now.
+// sameAgain is how often a question checks whether the replica reads the current stream.
 const sameAgain = 50 * time.Millisecond
 
-// follow keeps the replica as far as the stream until ctx ends.
+// follow keeps the replica up to date until ctx ends.
 func (s *Store) follow(ctx context.Context) {
 	for try := 0; ctx.Err() == nil; try++ {
 		if try > 0 && !backoff.Wait(ctx, try-1) {
@@ -127,10 +127,11 @@ func (s *Store) follow(ctx context.Context) {
 	}
 }
 
-// heartbeat is how often the server says that it has nothing.
+// heartbeat is how often the server reports that it has nothing.
 const heartbeat = 2 * time.Second
 
-// read reads the stream from its first message until something goes wrong. some: it has come as far as the stream.
+// read reads the stream from its first message until an error. some reports whether it has caught up with the
+// stream.
 func (s *Store) read(ctx context.Context) (some bool, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -147,7 +148,7 @@ func (s *Store) read(ctx context.Context) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	select { // what asked for it before is done
+	select { // earlier requests to start over are done
 	case <-s.replica.again:
 	default:
 	}
@@ -187,7 +188,7 @@ func (s *Store) read(ctx context.Context) (some bool, err error) {
 	}
 }
 
-// signs reads the last signs of users that nodes have left.
+// signs reads the last sightings that nodes have left.
 func (s *Store) signs(ctx context.Context) (all []sign, err error) {
 	stream, err := s.js.Stream(ctx, s.streams[1].Name)
 	if err != nil || stream.CachedInfo().State.Msgs == 0 {

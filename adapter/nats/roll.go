@@ -29,12 +29,12 @@ type part struct {
 	size   int
 }
 
-// lease is a node's.
+// lease is a node's lease.
 type lease struct {
 	name        string
 	beat, until parley.Timestamp
 	last        uint64 // the sequence of its last operation
-	base        int    // bytes of the operation that said all
+	base        int    // bytes of the operation that stated everything
 	logged      int    // and of those after it
 	ttl         int64
 }
@@ -45,7 +45,7 @@ type spent struct {
 	until uint64 // the sequence after its last one
 }
 
-// maxSeen is of how many users the last sign is kept when they are gone: some 10 MB.
+// maxSeen is for how many absent users the last sighting is kept: about 10 MB.
 const maxSeen = 100_000
 
 func newRoll() *roll {
@@ -53,15 +53,16 @@ func newRoll() *roll {
 		seen: lastseen.Memory{Most: maxSeen}}
 }
 
-// answer is what an operation's author learns.
+// answer is the answer to an operation, for its author.
 type answer struct {
 	lease parley.Lease
 	gone  []parley.Gone
 	spent []spent
-	heavy bool // the node's operations are many more than what they say
+	heavy bool // the node's operations are much larger than what they state
 }
 
-// apply applies an operation of a number of bytes with its sequence and time. own: the answer is wanted.
+// apply applies an operation of a number of bytes with its sequence and time. own reports whether the
+// answer is needed.
 func (r *roll) apply(o *operation, size int, seq uint64, at parley.Timestamp, own bool) (a answer) {
 	r.now = max(r.now, at)
 	r.expire()
@@ -117,7 +118,7 @@ func (r *roll) beat(o *operation, list []parley.PresenceChange, size int, seq ui
 	return a
 }
 
-// minHeavy is how many bytes of operations a node may have that say little.
+// minHeavy is how many bytes of redundant operations a node may have.
 const minHeavy = 64 << 10
 
 func (r *roll) change(n *lease, c *parley.PresenceChange) {
@@ -143,7 +144,7 @@ func (r *roll) remove(n *lease, user parley.UserID, channel parley.ChannelID) {
 	}
 }
 
-// expire ends the leases whose time is over.
+// expire ends expired leases.
 func (r *roll) expire() {
 	for _, n := range r.nodes {
 		if n.until <= r.now {
@@ -152,7 +153,7 @@ func (r *roll) expire() {
 	}
 }
 
-// end ends a lease; its last beat was the last sign of its users.
+// end ends a lease; its last beat was the last sighting of its users.
 func (r *roll) end(n *lease) {
 	for _, g := range r.clear(n) {
 		if g.Channel == "" {
@@ -178,7 +179,7 @@ func (r *roll) clear(n *lease) (held []parley.Gone) {
 	return held
 }
 
-// unique is each place once in which nobody is now.
+// unique returns each place once, without those that have a user now.
 func (r *roll) unique(ended []parley.Gone) (gone []parley.Gone) {
 	once := map[parley.Gone]bool{}
 	for _, g := range ended {
@@ -190,7 +191,7 @@ func (r *roll) unique(ended []parley.Gone) (gone []parley.Gone) {
 	return gone
 }
 
-// all is what a node holds, as changes that say it.
+// all returns what a node holds, as changes.
 func (r *roll) all(n *lease) (list []parley.PresenceChange) {
 	for channel, in := range r.rooms {
 		in.each(func(user parley.UserID, s stay) {
@@ -203,13 +204,14 @@ func (r *roll) all(n *lease) (list []parley.PresenceChange) {
 	return list
 }
 
-// elsewhere reports whether a node other than but, whose lease runs at a moment, has a user in a place.
+// elsewhere reports whether a node other than but, with a running lease at a time, has a user in a
+// place.
 func (r *roll) elsewhere(user parley.UserID, channel parley.ChannelID, but *lease, at parley.Timestamp) bool {
 	in := r.rooms[channel]
 	return in != nil && slices.ContainsFunc(in.stays(user), func(s stay) bool { return s.node != but && s.node.until > at })
 }
 
-// lapsed reports whether there is something to reap at a moment.
+// lapsed reports whether there is something to reap at a time.
 func (r *roll) lapsed(at parley.Timestamp) bool {
 	for _, n := range r.nodes {
 		if n.until <= at {
@@ -219,7 +221,7 @@ func (r *roll) lapsed(at parley.Timestamp) bool {
 	return len(r.ended)+len(r.spent) > 0
 }
 
-// online says whether a user is online at a moment, and if not when they were last seen.
+// online reports whether a user is online at a time, and if not when the user was last seen.
 func (r *roll) online(user parley.UserID, at parley.Timestamp) parley.OnlineStatus {
 	is := parley.OnlineStatus{User: user}
 	ended := parley.Timestamp(0) // a lease has ended since the last operation
@@ -264,5 +266,5 @@ func (r *roll) here(channel parley.ChannelID, limit int, at parley.Timestamp) (o
 	return o
 }
 
-// micros is a moment as the roll counts it.
+// micros returns a time as the roll counts it.
 func micros(t time.Time) parley.Timestamp { return parley.Timestamp(t.UnixMicro()) }

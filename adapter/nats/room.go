@@ -2,7 +2,8 @@ package nats
 
 import "github.com/parley-server/parley"
 
-// room is who is in a channel, on which nodes: a list of few, and by name if there are many.
+// room lists the users in a channel, and their nodes: a list while there are few, and by name
+// if there are many.
 type room struct {
 	few  []member
 	many map[parley.UserID][]stay // nil: all are in few
@@ -13,7 +14,7 @@ type member struct {
 	stay
 }
 
-// stay is that a node has a user in a channel.
+// stay says that a node has a user in a channel.
 type stay struct {
 	node       *lease
 	since      parley.Timestamp
@@ -21,7 +22,7 @@ type stay struct {
 	hidden     bool
 }
 
-// maxFew stays are looked through.
+// maxFew stays are searched linearly.
 const maxFew = 8
 
 func (r *room) put(user parley.UserID, s stay) {
@@ -62,7 +63,7 @@ func (r *room) remove(user parley.UserID, n *lease) bool {
 	return false
 }
 
-// stays are those of a user.
+// stays returns those of a user.
 func (r *room) stays(user parley.UserID) (all []stay) {
 	if r.many != nil {
 		return r.many[user]
@@ -86,7 +87,7 @@ func (r *room) each(do func(parley.UserID, stay)) {
 	}
 }
 
-// of are the users whom a node has here.
+// of returns the users whom a node has here.
 func (r *room) of(n *lease) (users []parley.UserID) {
 	r.each(func(user parley.UserID, s stay) {
 		if s.node == n {

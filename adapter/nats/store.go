@@ -42,10 +42,10 @@ var (
 	_ parley.Once     = (*Store)(nil)
 )
 
-// callTime bounds a call, whatever its context says.
+// callTime limits a call, whatever its context.
 const callTime = 5 * time.Second
 
-// maxSigns are the bytes of last signs that are kept for nodes that start.
+// maxSigns is how many bytes of last sightings are kept for nodes that start.
 const maxSigns = 16 << 20
 
 // Open connects to JetStream and creates the missing streams.
@@ -89,7 +89,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// make makes the streams that are missing, on three servers of a cluster, else on one.
+// make creates the missing streams, on three servers of a cluster, else on one.
 func (s *Store) make(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -110,7 +110,7 @@ func (s *Store) make(ctx context.Context) error {
 	return nil
 }
 
-// begin bounds a call and refuses it at once while NATS is away.
+// begin limits a call and refuses it at once while NATS is down.
 func (s *Store) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -122,14 +122,14 @@ func (s *Store) begin(ctx context.Context) (context.Context, context.CancelFunc,
 	return ctx, cancel, nil
 }
 
-// publish stores a message, and makes the streams first if NATS has lost them.
+// publish stores a message, and creates the streams first if NATS has lost them.
 func (s *Store) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (seq uint64, err error) {
 	for try := 0; ; try++ {
 		ack, err := s.js.PublishMsg(ctx, m, append(opts, jetstream.WithRetryAttempts(0))...)
 		if err == nil {
 			return ack.Sequence, nil
 		}
-		// Without a stream, or while a cluster chooses who leads it, nobody answers.
+		// Without a stream, or while a cluster elects its leader, there is no response.
 		if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, nats.ErrNoResponders) {
 			return 0, err
 		}

@@ -7,7 +7,7 @@ import (
 
 const hexDigits = "0123456789ABCDEF"
 
-// plain reports whether a byte stands for itself in a token.
+// plain reports whether a byte needs no escape in a token.
 func plain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_:@$/", c) >= 0
 }
@@ -35,7 +35,8 @@ func token(name string) string {
 	return string(b)
 }
 
-// nameOf is the name that a token stands for. What token does not write yields any name.
+// nameOf returns the name of a token. For a token that token did not produce, it returns any
+// name.
 func nameOf(token string) string {
 	if strings.IndexByte(token, '=') < 0 {
 		return token

@@ -54,7 +54,8 @@ export interface Channel<D extends object = Data, E extends object = EventData> 
    */
   messages(options?: CallOptions): AsyncGenerator<Message<D>, void, undefined>
   /**
-   * Sends a message, now or as soon as there is a connection. Resolves when it is durable. A signal that is aborted
+   * Sends a message, now or as soon as there is a connection; if the channel is followed, not before it is known from where, for
+   * at most 15 s, so that its listeners get it. Resolves when it is durable. A signal that is aborted
    * takes the message back if it is queued; one that was sent goes on, and the outbox tells what becomes of it.
    */
   publish(draft: Draft<D>, options?: CallOptions): Promise<Ack>
@@ -87,6 +88,8 @@ export interface Channel<D extends object = Data, E extends object = EventData> 
   readonly wanted_: boolean
   /** @internal */
   readonly position_: Position
+  /** @internal Whether it is followed, and not yet known from where: a message that is stored now could be before that. */
+  readonly unplaced_: boolean
   /** @internal Whether something came that does not follow from the cursor. */
   readonly ahead_: boolean
   /** @internal */
@@ -166,6 +169,7 @@ export function createChannel(name: string, { env, http_: http, tell_: tell, out
     get outbox() { return outbox.list_(name) },
     get wanted_() { return listeners > 0 },
     get position_() { return { name, cursor, epoch } },
+    get unplaced_() { return listeners > 0 && cursor === undefined && !refused },
     get ahead_() { return ahead > (cursor ?? 0) },
     subscribe(listener, from) {
       self.start_(from)
@@ -182,6 +186,7 @@ export function createChannel(name: string, { env, http_: http, tell_: tell, out
         off = undefined
         listeners--
         listens()
+        outbox.release_(name)
       }
     },
     messages: ({ signal } = {}) => iterate(self, signal),
@@ -242,6 +247,7 @@ export function createChannel(name: string, { env, http_: http, tell_: tell, out
       if (cursor !== undefined || from?.after === undefined) return
       cursor = origin = from.after
       epoch = from.epoch
+      outbox.release_(name)
     },
     forget_() {
       cursor = epoch = welcomed = refused = undefined
@@ -250,6 +256,7 @@ export function createChannel(name: string, { env, http_: http, tell_: tell, out
     },
     refuse_(why) {
       refused = why
+      outbox.release_(name)
       emit("refused", why)
     },
     accept_(frame, sure = false) {

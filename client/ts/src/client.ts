@@ -8,7 +8,7 @@ import { guard, type Part } from "./guard.js"
 import { createHttp } from "./http.js"
 import { createLink } from "./link.js"
 import { within } from "./limit.js"
-import { createOutbox } from "./outbox.js"
+import { createOutbox, type OutboxConfig } from "./outbox.js"
 import { openLongPoll, openPoll } from "./polls.js"
 import { openSSE } from "./sse.js"
 import type { Store } from "./store.js"
@@ -42,7 +42,8 @@ export interface ClientEvents {
   lost: { part: Part; why: unknown }
 }
 
-const all: readonly TransportName[] = ["websocket", "sse", "long-poll", "poll"]
+/** The transports, best first. */
+const ways = { websocket: openWebSocket, sse: openSSE, "long-poll": openLongPoll, poll: openPoll }
 
 /**
  * A client of one parley server, for one user. It connects when a channel is listened to,
@@ -73,7 +74,7 @@ export interface Client {
   close(): void
 }
 
-function createClient(url: string, { env: given, transports = all, shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
+function createClient(url: string, { env: given, transports = Object.keys(ways) as TransportName[], shareTabs, storage, maxRetries = Infinity, ...who }: ClientOptions): Client {
   const env: Env = { ...hostEnv(), ...given }
   const { on, emit_: emit } = emitter<ClientEvents>()
   const credentials = createCredentials(env, who)
@@ -83,8 +84,9 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
   const life = new AbortController()
   const changed = timer(env)
   const memory = `parley ${http_.base_}`
-  const sharable = shareTabs && env.locks && env.BroadcastChannel
-  const factory = storage === "indexeddb" ? env.indexedDB : undefined
+  const lost = (part: Part, why: unknown): undefined => void queueMicrotask(() => emit("lost", { part, why }))
+  const sharable = shareTabs && (env.locks && env.BroadcastChannel || lost("tabs", "missing"))
+  const factory = storage === "indexeddb" ? env.indexedDB || lost("storage", "missing") : undefined
   let shown: ConnectionState = { status: "idle" }
   let forced: TransportName | undefined // by use
   let tabs: Tabs | undefined
@@ -93,11 +95,8 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
   let extras: Promise<typeof Extras> | undefined
   let user = credentials.user // whose channels these are
 
-  const lost = (part: Part, why: unknown): void => queueMicrotask(() => emit("lost", { part, why }))
   const safe = guard(lost)
   const load = (): Promise<typeof Extras> => extras ??= within(env, env.extras as () => Promise<typeof Extras>)
-  if (shareTabs && !sharable) lost("tabs", "missing")
-  if (storage === "indexeddb" && !factory) lost("storage", "missing")
 
   /** Uses the transports that there are now. */
   const use = (): void => link.use(tabs && !tabs.leads_ ? ["tab"] : (forced ? [forced] : transports).filter(w => w !== "websocket" || env.WebSocket))
@@ -106,7 +105,7 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
   const update = (): void => {
     if (!life.signal.aborted) changed(0, () => {
       const others = tabs?.names_ ?? new Set()
-      for (const name of others) followed.add(client.channel(name))
+      for (const name of others) client.channel(name)
       for (const c of channels.values()) c.wanted_ || others.has(c.name) ? followed.add(c) : followed.delete(c)
       link.update_()
     })
@@ -114,10 +113,8 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
 
   const told = (state: ConnectionState): void => {
     tabs?.tell_({ state })
-    if (state.status === "connected") {
-      restore()
-      outbox.flush_()
-    }
+    if (state.status === "connected") restore()
+    outbox.flush_()
     shown = tabs ? { ...state, leader: tabs.leads_ } : state
     emit("state", shown)
     for (const c of channels.values()) c.emit_("state", shown)
@@ -161,15 +158,16 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
   const behind = (channel: Channel): void => catchUp(env, http_, channel, life.signal)
 
   /** How to send a message: over the WebSocket of this tab, else by POST, but not while there is no connection. */
-  const way_ = (): ((frame: object) => void) | "post" | undefined => {
+  const way_: OutboxConfig["way_"] = name => {
     const { status, transport } = link.state
     if (/ing|closed/.test(status)) return undefined // connecting, waiting
+    if (status !== "refused" && channels.get(name)?.unplaced_) return "hold"
     return status === "connected" && transport === "websocket" && tabs?.leads_ !== false ? link.send : "post"
   }
 
   /** Takes up what an earlier page left, once it is known for whom. */
   const restore = (): void => {
-    void (credentials.user || !credentials.tokens_ ? Promise.resolve() : credentials.token()).then(outbox.restore_, () => {})
+    void (credentials.user ? Promise.resolve() : credentials.token()).then(outbox.restore_, () => {})
   }
 
   /** Shares a connection with the tabs of the same user, once it is sure who that is. Reports whether that changed. */
@@ -227,13 +225,7 @@ function createClient(url: string, { env: given, transports = all, shareTabs, st
     http_: createHttp(url, env, credentials), // what it asks says nothing about a return of the network
     take_: take_,
     who_: credentials,
-    ways_: {
-      websocket: openWebSocket,
-      sse: openSSE,
-      "long-poll": openLongPoll,
-      poll: openPoll,
-      tab: host => tabs!.follow_(host),
-    },
+    ways_: { ...ways, tab: host => tabs!.follow_(host) },
     recall_: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
     remember_: way => void safe("session", () => env.session?.setItem(memory, way)),
     wanted_: () => joining ? [] : [...followed].filter(c => !c.refused).map(c => c.position_),

@@ -1,6 +1,6 @@
 import { backoff } from "./backoff.js"
 import type { Env } from "./env.js"
-import { failure, ParleyError } from "./error.js"
+import { caught, failure, ParleyError } from "./error.js"
 import { within } from "./limit.js"
 import { timer } from "./timer.js"
 
@@ -67,7 +67,7 @@ export function createCredentials(env: Env, { token, getToken, user = "", name: 
     wait()
     if (ms) await new Promise<void>(resolve => wait(ms, go = resolve))
     const token = closed || getToken && await within(env, getToken).catch(e => {
-      throw e instanceof ParleyError ? e : new ParleyError("network", `getToken: ${e}`)
+      throw caught(e, "network", "getToken: ")
     })
     if (closed || token === true) throw failure("closed")
     if (!token) throw denied("there is no new token")

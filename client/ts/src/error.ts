@@ -43,5 +43,10 @@ export function failure(code: keyof typeof words): ParleyError {
   return new ParleyError(code, words[code])
 }
 
+/** What was caught: a ParleyError as it is, anything else as one with this code. */
+export function caught(e: unknown, code: string, where = ""): ParleyError {
+  return e instanceof ParleyError ? e : new ParleyError(code, `${where}${e}`)
+}
+
 /** Codes of what may go better next time. */
 const passing = /^(network|timeout|bad_answer|gone|rate_limited|overloaded|draining|unavailable|user_changed)$/

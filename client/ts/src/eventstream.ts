@@ -12,12 +12,11 @@ export function eventStream(event: (name: string, data: string, retry: number) =
     const lines = (rest + decoder.decode(bytes, { stream: true })).split(/\r?\n/)
     rest = lines.pop()!
     for (const line of lines) {
-      const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!
+      const [field, value = ""] = line.split(/: ?(.*)/s)
       if (line === "") {
-        const whole = data, type = name
+        if (data !== undefined) event(name || "message", data, retry)
         name = ""
         data = undefined
-        if (whole !== undefined) event(type || "message", whole, retry)
       } else if (field === "event") name = value
       else if (field === "data") data = data === undefined ? value : `${data}\n${value}`
       else if (field === "retry" && /^\d+$/.test(value)) retry = +value

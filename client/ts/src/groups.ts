@@ -1,4 +1,4 @@
-import { ParleyError } from "./error.js"
+import { caught } from "./error.js"
 import type { Host, Stream } from "./stream.js"
 import type { Position } from "./types.js"
 
@@ -19,7 +19,7 @@ export function groups(host: Host, run: Run): Stream {
     const stop = new AbortController()
     const { signal } = stop
     run(host, names, signal).catch(e => {
-      const why = e instanceof ParleyError ? e : new ParleyError("bad_answer", `${e}`) // JSON, but not parley's
+      const why = caught(e, "bad_answer") // JSON, but not parley's
       if (signal.aborted) return
       const channel = names[1] ? why.body["channel"] as string : names[0]! // because of which all are refused
       if (!why.terminal || why.code === "unauthorized" || !names.includes(channel)) return host.lost_(why)
@@ -45,16 +45,16 @@ export function groups(host: Host, run: Run): Stream {
 /** Parts channels into what one request can follow. One of no known epoch goes with any. */
 function split(all: Position[]): string[][] {
   const groups: string[][] = []
-  const open = new Map<string, { names_: string[]; size: number }>() // by epoch
+  const open = new Map<string, { names_: string[]; size_: number }>() // by epoch
   const known = all.find(p => p.epoch)?.epoch
   for (const { name, epoch = known ?? "" } of all) {
     let g = open.get(epoch)
-    if (!g || g.names_.length === maxChannels || g.size + name.length > maxNames) {
-      open.set(epoch, g = { names_: [], size: 0 })
+    if (!g || g.names_.length === maxChannels || g.size_ + name.length > maxNames) {
+      open.set(epoch, g = { names_: [], size_: 0 })
       groups.push(g.names_)
     }
     g.names_.push(name)
-    g.size += name.length
+    g.size_ += name.length
   }
   return groups
 }

@@ -1,6 +1,6 @@
 import type { Credentials } from "./credentials.js"
 import type { Env, FetchAnswer } from "./env.js"
-import { failure, ParleyError } from "./error.js"
+import { caught, failure, ParleyError } from "./error.js"
 import { serialize, until, within } from "./limit.js"
 
 type Value = string | number | boolean | undefined | readonly string[]
@@ -20,7 +20,7 @@ export interface Ask {
 }
 
 export interface Answer {
-  status: number
+  status_: number
   header_(name: string): string
   json_: unknown
   body: FetchAnswer["body"]
@@ -59,18 +59,18 @@ export function createHttp(url: string, env: Env, credentials: Credentials, back
           credentials: token ? "same-origin" : "include",
         })
         const { status } = answer
-        const ok = status >= 200 && status < 300
+        const ok = status < 300
         const text = ok && held ? "" : await answer.text()
         if (!ok) throw problem(answer, text, env.now())
         credentials.accepted_(token)
         if (away) back?.()
         away = false
-        return { status, header_: name => answer.headers.get(name) ?? "", json_: text ? JSON.parse(text) : undefined, body: answer.body }
+        return { status_: status, header_: name => answer.headers.get(name) ?? "", json_: text ? JSON.parse(text) : undefined, body: answer.body }
       }, most), abort)
     } catch (e) {
       abort()
       signal?.throwIfAborted()
-      const why = e instanceof ParleyError ? e : new ParleyError(e instanceof SyntaxError ? "bad_answer" : "network", `${path}: ${e}`)
+      const why = caught(e, e instanceof SyntaxError ? "bad_answer" : "network", `${path}: `)
       away ||= !why.status
       throw why
     }
@@ -104,11 +104,8 @@ export function createHttp(url: string, env: Env, credentials: Credentials, back
     },
     url_(path, query = {}) {
       const q = new URLSearchParams()
-      if (!credentials.tokens_ && credentials.user) {
-        q.set("user", credentials.user)
-        if (credentials.name_) q.set("name", credentials.name_)
-      }
-      for (const [name, value] of Object.entries(query))
+      const { tokens_: tokens, user, name_: called } = credentials
+      for (const [name, value] of Object.entries({ ...!tokens && user && { user, name: called || undefined }, ...query }))
         for (const v of [value].flat()) if (v !== undefined) q.append(name, `${v}`)
       const text = `${q}`
       return http.base_ + path + (text && (path.includes("?") ? "&" : "?") + text)

@@ -20,7 +20,7 @@ export function iterate(channel: Channel, signal?: AbortSignal): AsyncGenerator<
     }),
     channel.on("refused", end),
     channel.on("state", s => {
-      if (s.status === "closed" || s.status === "refused") end(s.error)
+      if (/closed|refused/.test(s.status)) end(s.error)
     }),
   ]
   const all = async function* (): AsyncGenerator<Message, void, undefined> {

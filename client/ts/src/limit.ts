@@ -24,7 +24,7 @@ export function until<T>(signal: AbortSignal | undefined, work: () => Promise<T>
       undo?.()
       reject(signal.reason)
     }
-    if (signal.aborted) return reject(signal.reason)
+    signal.throwIfAborted()
     signal.addEventListener("abort", abort)
     work().then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
   }) : work()

@@ -40,8 +40,8 @@ interface Attempt {
   over_?: boolean
   calm_?: boolean
   timer_: Timer // the probe's, then that of calm
-  roundTrip?: number
-  token?: string // the last one that it showed to the server
+  trip_?: number // its round trip
+  token_?: string // the last one that it showed to the server
 }
 
 /**
@@ -98,15 +98,17 @@ export function createLink(cfg: LinkConfig): Link {
     cfg.changed_(state)
   }
 
-  const end = (a: Attempt): void => {
+  const end = (a?: Attempt): void => {
+    if (!a) return
     a.over_ = true
     a.timer_()
     a.stream_?.close()
   }
 
   const stop = (state: ConnectionState): void => {
-    for (const a of [current, rival]) if (a) end(a)
-    if (current) cfg.dropped_()
+    end(current)
+    end(rival)
+    cfg.dropped_()
     current = rival = undefined
     for (const plan of [next, pulse, better]) plan()
     set(state)
@@ -124,16 +126,12 @@ export function createLink(cfg: LinkConfig): Link {
 
   const begin = (way: Way): Attempt => {
     const a: Attempt = { way_: way, timer_: timer(env) }
-    const fail = (why: ParleyError): void => {
-      if (!a.over_) lost(a, why)
-    }
-    const alive_ = (): void => {
-      if (!a.over_ && !a.live_) live(a)
-    }
+    const fail = (why: ParleyError): void => lost(a, why)
+    const alive_ = (): void => live(a)
     const hope_ = (): void => {
       if (!a.over_ && !a.live_) a.timer_(probe, () => fail(failure("timeout")))
     }
-    who.token().catch(() => {}).then(hope_) // the application's time is not the transport's
+    who.token().then(hope_, hope_) // the application's time is not the transport's
     const host: Host = {
       ...cfg, alive_: alive_, hope_: hope_,
       take_: f => {
@@ -141,7 +139,7 @@ export function createLink(cfg: LinkConfig): Link {
         if (!a.over_) cfg.take_(f)
       },
       trip_: roundTrip => {
-        a.roundTrip = roundTrip
+        a.trip_ = roundTrip
         if (a === current && a.live_) set({ ...link.state, roundTrip })
       },
       shared_: state => {
@@ -154,9 +152,10 @@ export function createLink(cfg: LinkConfig): Link {
   }
 
   const live = (a: Attempt): void => {
-    const { way_: way, roundTrip } = a
+    if (a.over_ || a.live_) return
+    const { way_: way, trip_: roundTrip } = a
     a.live_ = true
-    a.token ??= who.current_
+    a.token_ ??= who.current_
     doubtful = false
     a.timer_(calm, () => {
       a.calm_ = true
@@ -175,7 +174,7 @@ export function createLink(cfg: LinkConfig): Link {
       proven.add(way)
       if (order.length > 1) cfg.remember_(way)
     }
-    who.accepted_(a.token)
+    who.accepted_(a.token_)
     set({ status: "connected", transport: way, roundTrip })
     watch()
     planBetter()
@@ -204,6 +203,7 @@ export function createLink(cfg: LinkConfig): Link {
   }
 
   const lost = (a: Attempt, why: ParleyError): void => {
+    if (a.over_) return
     end(a)
     if (a === rival) {
       rival = undefined
@@ -238,7 +238,7 @@ export function createLink(cfg: LinkConfig): Link {
   }
 
   /** The token was refused: goes on with another, if there is one. */
-  const renew = ({ token }: Attempt, why: ParleyError): void => {
+  const renew = ({ token_: token }: Attempt, why: ParleyError): void => {
     set({ ...link.state, status: "connecting", error: why })
     const renewing = link.state
     who.renew_(token ?? who.current_ ?? "", why.retryAfter).then(
@@ -288,7 +288,7 @@ export function createLink(cfg: LinkConfig): Link {
       return !!stream?.send
     },
     renewed_(token) {
-      if (link.send({ type: "auth", token })) current!.token = token
+      if (link.send({ type: "auth", token })) current!.token_ = token
       else if (current?.live_) compete(at)
     },
     close: () => stop({ status: "closed" }),

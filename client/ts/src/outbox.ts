@@ -19,8 +19,8 @@ export interface OutboxConfig {
   user(): string
   /** Calls something that may fail; what is lost by that is reported once. */
   guard_: Guard
-  /** How to send now: as a frame, by POST, or not at all. */
-  way_(): ((frame: object) => void) | "post" | undefined
+  /** How to send now: as a frame, by POST, or not at all. `hold`: not before it is known from where the channel is followed. */
+  way_(channel: string): ((frame: object) => void) | "post" | "hold" | undefined
   changed_(message: Outgoing): void
 }
 
@@ -31,14 +31,17 @@ interface Item {
   message_: Outgoing // replaced when its state changes
   seq?: number // once the store was read
   framed_?: boolean // it is under way as a frame, whose fate is the connection's
-  post?: boolean // a frame may be too small for it
-  done?: Promise<Ack>
-  resolve?: (ack: Ack) => void
-  reject?: (why: ParleyError) => void
+  post_?: boolean // a frame may be too small for it
+  done_?: Promise<Ack>
+  resolve_?: (ack: Ack) => void
+  reject_?: (why: ParleyError) => void
 }
 
-/** The messages of one channel, in their order. `timer`: when the first may be tried again, or must be answered. */
-interface Lane { items_: Item[]; waits_: Backoff; timer_: Timer; paused_: boolean }
+/**
+ * The messages of one channel, in their order. `timer`: when the first may be tried again, or must be answered.
+ * `paused`: until the timer, or with `hold` until it is known from where the channel is followed; `late`: that took too long, and they go by POST.
+ */
+interface Lane { items_: Item[]; waits_: Backoff; timer_: Timer; paused_?: boolean | "hold"; late_?: boolean }
 
 /**
  * Messages on their way out. In each channel one is under way at a time, so that they are
@@ -57,7 +60,7 @@ export interface Outbox {
   /** Takes up what an earlier page left of the user's messages. Nothing is sent before. */
   restore_(): Promise<void>
   /** Sends a message. Resolves when it is durable, rejects when it is refused for good or discarded. */
-  publish(channel: string, draft: Draft): Promise<Ack>
+  publish(channel: string, draft: Draft & { key: string }): Promise<Ack>
   /** What the user has in a channel that is not yet acknowledged, in order. */
   list_(channel: string): Outgoing[]
   /** Forgets a message that is not under way. Reports whether it did. */
@@ -70,6 +73,8 @@ export interface Outbox {
   dropped_(why?: ParleyError): void
   /** There is a connection, or a reason to hope: tries at once. */
   flush_(): void
+  /** It may be known from where the channel is followed: its messages need not wait for that. */
+  release_(channel: string): void
   /** Ends. What a store keeps is sent by the next client. */
   close(): void
 }
@@ -89,7 +94,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
 
   const laneOf = (channel: string): Lane => {
     let lane = lanes.get(channel)
-    if (!lane) lanes.set(channel, lane = { items_: [], waits_: backoff(env.random), timer_: timer(env), paused_: false })
+    if (!lane) lanes.set(channel, lane = { items_: [], waits_: backoff(env.random), timer_: timer(env) })
     return lane
   }
 
@@ -116,24 +121,30 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
   const pump = (lane: Lane): void => {
     const item = lane.items_.find(i => own(i) && i.message_.state !== "failed")
     if (store && !restored.has(user()) || lane.paused_ || item?.message_.state !== "queued") return
-    const way = wayNow()
-    if (!way) return
     const { channel, key, text, data, thread } = item.message_
+    const way = wayNow(channel)
+    if (!way) return
+    if (way === "hold" && !lane.late_) {
+      lane.paused_ = way
+      return lane.timer_(patience, () => {
+        lane.late_ = true
+        resume(lane)
+      })
+    }
     set(item, { state: "sent" })
-    if (way !== "post" && !item.post) try {
-      const frame = { type: "message", channel, text, data, thread, key }
-      fits(JSON.stringify(frame))
+    if (typeof way === "function" && !item.post_) try {
       item.framed_ = true
       lane.timer_(patience, () => {
         set(item, { state: "queued" })
         pump(lane)
       })
-      return way(frame)
+      return way({ type: "message", channel, text, data, thread, key })
     } catch { /* by POST, which may be larger */ }
     item.framed_ = false
+    lane.timer_()
     const still = (): boolean => lane.items_.includes(item) // it may have come by, and its key be used again
     http.ask_("POST", "/api/messages", { user: item.message_.user, body: { channel_id: channel, text, data, thread, key } }).then(
-      ({ status, json_: json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
+      ({ status_: status, json_: json }) => still() && acked(item, { ...json as Ack, duplicate: status === 200 }),
       (e: ParleyError) => still() && refused(item, e))
   }
 
@@ -143,7 +154,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     remove(item)
     item.message_ = { ...item.message_, state: "acknowledged", id, timestamp, error: undefined }
     changed(item.message_)
-    item.resolve?.({ id, timestamp, duplicate })
+    item.resolve_?.({ id, timestamp, duplicate })
     lane.waits_.tries_ = 0
     pump(lane)
   }
@@ -153,7 +164,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     lane.timer_()
     if (why.terminal) {
       set(item, { state: "failed", error: { code: why.code, message: why.message } })
-      item.reject?.(why)
+      item.reject_?.(why)
       return pump(lane)
     }
     set(item, { state: "queued" })
@@ -173,6 +184,10 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
 
   return {
     flush_: flush,
+    release_(channel) {
+      const lane = laneOf(channel)
+      if (lane.paused_ === "hold") resume(lane)
+    },
     async restore_() {
       const who = user()
       if (restored.has(who)) return
@@ -188,13 +203,13 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
       for (const { items_: items } of lanes.values()) for (const item of items) if (own(item)) set(item, { user: who })
       flush()
     },
-    publish(channel, { key = env.unique(), text, data, thread }) {
+    publish(channel, { key, text, data, thread }) {
       const lane = laneOf(channel)
       const known = find(channel, key)
-      if (known?.done && known.message_.state !== "failed") return known.done
+      if (known?.done_ && known.message_.state !== "failed") return known.done_
       if (known) remove(known)
       const item: Item = { message_: { channel, key, user: user(), text, thread, state: "queued" } }
-      const done = item.done = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }))
+      const done = item.done_ = new Promise((resolve_, reject_) => Object.assign(item, { resolve_, reject_ }))
       done.catch(() => {}) // who does not ask hears it from the outbox event
       lane.items_.push(item)
       try {
@@ -213,7 +228,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
       const item = find(channel, key)
       if (!item || item.message_.state === "sent") return false
       remove(item)
-      item.reject?.(failure("closed"))
+      item.reject_?.(failure("closed"))
       return true
     },
     ack_(channel, key, ack) {
@@ -228,7 +243,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     },
     dropped_(why) {
       for (const { items_: items, timer_: timer } of lanes.values()) for (const item of items) if (item.framed_) {
-        item.post ||= why?.status === 1009
+        item.post_ ||= why?.status === 1009
         timer()
         set(item, { state: "queued" })
       }
@@ -236,7 +251,7 @@ export function createOutbox({ env, http_: http, store_: store, user, guard_: gu
     close() {
       for (const { items_: items, timer_: timer } of lanes.values()) {
         timer()
-        for (const item of items) item.reject?.(failure("closed"))
+        for (const item of items) item.reject_?.(failure("closed"))
       }
       lanes.clear()
     },

@@ -37,8 +37,7 @@ export function openPoll(host: Host): Stream {
 function run(most: number): Run {
   return async (host, names, signal) => {
     const { env } = host
-    const next = timer(env)
-    signal.addEventListener("abort", () => next())
+    const next = timer(env, signal)
     for (let hold = 0, first = true; !signal.aborted; first = false) {
       const began = env.now()
       try {

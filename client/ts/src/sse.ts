@@ -25,11 +25,10 @@ async function run(host: Host, names: string[], signal: AbortSignal): Promise<vo
     if (!signal.aborted) host.take_({ ...frame, type: frame.type ?? name })
   })
   const reader = answer.body!.getReader()
-  const idle = timer(env)
-  signal.addEventListener("abort", () => idle())
+  const idle = timer(env, signal)
   for (;;) {
     idle(patience, () => host.lost_(failure("timeout")))
-    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
+    const { done, value }: { done: boolean; value?: Uint8Array } = await reader.read().catch(() => ({ done: true }))
     if (done) throw failure("gone")
     push(value)
   }

@@ -1,4 +1,4 @@
-import { failure, ParleyError } from "./error.js"
+import { caught, failure, ParleyError } from "./error.js"
 import type { Socket } from "./env.js"
 import { fits, serialize } from "./limit.js"
 import type { Host, Stream } from "./stream.js"
@@ -22,9 +22,7 @@ export function openWebSocket(host: Host): Stream {
   let pinged = 0 // when, in milliseconds; 0: not
   let said: ParleyError | undefined // the last frame, if it may explain the close that follows
 
-  const lost = (why: unknown): void => {
-    if (!closed) host.lost_(why instanceof ParleyError ? why : new ParleyError("gone", `${why}`))
-  }
+  const lost = (why: unknown): void => host.lost_(caught(why, "gone"))
 
   const send = (frame: object): void => {
     const text = fits(serialize(frame)) // else the server closes the connection of all channels
@@ -115,7 +113,6 @@ export function openWebSocket(host: Host): Stream {
       closed = true
       open = false
       limit()
-      if (socket) socket.onopen = socket.onmessage = socket.onclose = null
       socket?.close(1000)
     },
   }

@@ -113,6 +113,20 @@ for (const way of ways) {
       await late.upTo(6, 6)
     })
 
+    test("what is published right after subscribing is shown, also in a channel that joins later", async t => {
+      const { server, read } = await serve(t)
+      await server.post("general", "old")
+      await server.post("late", "old")
+      const r = read({ transports: [way] }, "general", "head")
+      await r.client.channel("general").publish({ text: "first" })
+      await r.upTo(2, 2)
+      const got: string[] = []
+      r.client.channel("late").subscribe(m => got.push(m.text!))
+      await r.client.channel("late").publish({ text: "second" })
+      await r.until("a message of the late channel", () => got.length > 0)
+      assert.deepEqual(got, ["second"])
+    })
+
     test("many channels over one connection, and more of them later", async t => {
       const { server, read } = await serve(t)
       const r = read({ transports: [way] })
@@ -221,6 +235,20 @@ describe("all transports", { skip, concurrency: false }, () => {
       assert.equal(r.client.state.transport, way)
     })
   }
+
+  test("what is published while a proxy is in the way of the better transports is shown", async t => {
+    const { server, read } = await serve(t)
+    await server.post("general", "old")
+    for (const [n, temper] of (["blocks upgrades", "swallows streams", "cuts what waits"] as const).entries()) {
+      const proxy = new Proxy(server.url, temper)
+      await proxy.start()
+      t.after(() => proxy.stop())
+      const r = read({}, "general", "head", proxy.url)
+      await r.client.channel("general").publish({ text: temper })
+      await r.upTo(n + 2, n + 2)
+      r.client.close()
+    }
+  })
 
   test("when a proxy stops blocking, the better transport takes over", async t => {
     const { server, read } = await serve(t)

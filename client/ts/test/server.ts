@@ -53,7 +53,8 @@ export class Server {
 
   /** Publishes without the client under test. */
   async post(channel: string, text: string, user = "poster"): Promise<number> {
-    const answer = await fetch(`${this.url}/api/messages`, { method: "POST", body: JSON.stringify({ channel_id: channel, user, text }) })
+    const headers = { Connection: "close" } // one that is kept may be closed by the server in the moment when it is used again
+    const answer = await fetch(`${this.url}/api/messages`, { method: "POST", headers, body: JSON.stringify({ channel_id: channel, user, text }) })
     if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
     return ((await answer.json()) as { id: number }).id
   }

@@ -228,6 +228,7 @@ function createClient(url: string, { env: given, transports = Object.keys(ways) 
     ways_: { ...ways, tab: host => tabs!.follow_(host) },
     recall_: () => safe("session", () => env.session?.getItem(memory)) as Way | undefined,
     remember_: way => void safe("session", () => env.session?.setItem(memory, way)),
+    seen_: () => tabs?.seen_ ?? env.visible(),
     wanted_: () => joining ? [] : [...followed].filter(c => !c.refused).map(c => c.position_),
     changed_: told,
     dropped_: outbox.dropped_,
@@ -280,7 +281,7 @@ function createClient(url: string, { env: given, transports = Object.keys(ways) 
   use()
   const unlisten = env.listen(what => {
     if (what === "pagehide") return tabs?.leave_()
-    if (what === "visible" || what === "hidden") link.send({ type: "visibility", state: what })
+    if (what === "visible" || what === "hidden") tabs ? tabs.look_() : link.send({ type: "visibility", state: what })
     if (what === "hidden") return
     link.wake_(what !== "visible")
     outbox.flush_()

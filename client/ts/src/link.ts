@@ -25,6 +25,8 @@ export interface LinkConfig {
   recall_(): Way | null | undefined
   remember_(way: Way): void
   maxRetries: number
+  /** Does somebody look at what this is the connection of? */
+  seen_(): boolean
   wanted_(): Position[]
   take_(frame: Frame): void
   /** The state has changed. */

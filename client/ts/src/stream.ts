@@ -23,6 +23,8 @@ export interface Host {
   readonly env: Env
   readonly http_: Http
   readonly who_: Credentials
+  /** Does somebody look? */
+  seen_(): boolean
   /** What to follow, from where. A channel without a cursor begins at its head. */
   wanted_(): Position[]
   /** A frame came. The first one proves that the transport works here. */

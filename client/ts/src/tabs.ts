@@ -14,7 +14,7 @@ const answerLimit = 3_000
 
 /** What tabs tell each other. */
 type Note =
-  | { hi: string; want: string[] } // a tab is there and wants these channels
+  | { hi: string; want: string[]; seen: boolean } // a tab is there, wants these channels, and somebody looks at it or not
   | { bye: string }
   | { send: object } // to the server, please
   | { lead: true } // this tab has the connection now
@@ -46,11 +46,18 @@ export interface TabsConfig {
  * Lets the tabs of a site share one connection. Who gets the lock leads: it connects for all
  * and passes on every frame. The others' channels keep cursors of their own, so that when the
  * leader dies the next one, and everybody after it, goes on where it was.
+ *
+ * Each tab holds a lock of its own as long as it lives. The leader asks for those of the others: if it
+ * gets one, that tab has ended, also if it crashed, and what it wanted and whether it was looked at no longer counts.
  */
 export interface Tabs {
   readonly leads_: boolean
   /** The channels that other tabs want. */
   readonly names_: Set<string>
+  /** Whether somebody looks at one of the tabs that this one connects for, or at this one. */
+  readonly seen_: boolean
+  /** This tab is shown now, or hidden. */
+  look_(): void
   /** Passes on what the leader learned. */
   tell_(note: { frame: Frame } | { state: ConnectionState }): void
   /** Passes on that a message of the user's is durable. */
@@ -63,14 +70,18 @@ export interface Tabs {
 }
 
 export function createTabs(cfg: TabsConfig): Tabs {
-  const { env, name } = cfg
+  const { env } = cfg
+  const name = `${cfg.name} 2` // tabs that run an older version, whose notes are others, share without this one
   const id = env.unique()
-  const wants = new Map<string, string[]>() // by tab
+  const others = new Map<string, { want: string[]; seen: boolean }>() // by tab
+  const watched = new Set<string>() // tabs whose locks this one waits for
+  const releases: (() => void)[] = []
   const over = new AbortController()
   const { signal } = over
   const air = new env.BroadcastChannel!(name)
   let leads = false
-  let release = (): void => {}
+  let looked = true // what the server knows
+  let hello = (): void => {} // tells the leader of this tab
   let follower: ((note: Note) => void) | undefined
   let steals = 0 // since the last word
   const timeout = (): ParleyError => new cfg.error("timeout", "the tab with the connection did not respond")
@@ -92,22 +103,56 @@ export function createTabs(cfg: TabsConfig): Tabs {
     cfg.fail(why)
   }
 
+  /** Holds a lock from when it gets it until the tab closes. */
+  const hold = async (lock: string, options: { signal?: AbortSignal; steal?: boolean }, held: () => void): Promise<void> => {
+    await undefined // held is not called before createTabs returns
+    return env.locks!.request(lock, options, () => new Promise(resolve => {
+      releases.push(resolve)
+      signal.aborted ? resolve() : held()
+    }))
+  }
+
   const elect = (options: { signal?: AbortSignal; steal?: boolean }): void => {
-    if (signal.aborted) return
-    Promise.resolve().then(() => env.locks!.request(name, options, () => new Promise(resolve => {
-      release = resolve
-      signal.aborted ? resolve() : lead(true)
-    }))).catch(e => {
+    if (!signal.aborted) hold(name, options, () => lead(true)).catch(e => {
       if (!leads) return fail(e)
       lead(false) // another tab has stolen the lock
       elect({ signal })
     })
   }
 
+  const lockOf = (tab: string): string => `${name} ${tab}`
+  const lives = new Promise<void>(held => void hold(lockOf(id), { signal }, held).catch(fail))
+
+  /** Forgets another tab when its lock is free. */
+  const watch = async (tab: string): Promise<void> => {
+    if (watched.has(tab)) return
+    watched.add(tab)
+    await env.locks!.request(lockOf(tab), { signal }, async () => {})
+    watched.delete(tab)
+    gone(tab)
+  }
+
+  const gone = (tab: string): void => {
+    if (others.delete(tab)) changed()
+  }
+
+  /** What the others want, or who is looked at, has changed. */
+  const changed = (): void => {
+    look()
+    cfg.wanted_()
+  }
+
+  /** Tells the server whether somebody looks, if that has changed. A connection that opens says it itself. */
+  const look = (): void => {
+    if (looked !== tabs.seen_) cfg.send({ type: "visibility", state: tabs.seen_ ? "visible" : "hidden" })
+    looked = tabs.seen_
+  }
+
   const lead = (now: boolean): void => {
     if (leads === now || signal.aborted) return
     leads = now
-    wants.clear()
+    others.clear()
+    looked = tabs.seen_
     cfg.lead()
     if (now) post({ lead: true })
   }
@@ -118,29 +163,32 @@ export function createTabs(cfg: TabsConfig): Tabs {
     if ("acked" in note) return cfg.outbox_.ack_(note.acked.channel, note.acked.key, note.acked as unknown as Ack)
     if (!leads) return follower?.(note)
     if ("send" in note) return cfg.send(note.send)
-    if ("bye" in note) wants.delete(note.bye)
-    else if ("hi" in note) {
-      wants.set(note.hi, note.want)
-      post({
-        state: cfg.link_.state,
-        at: [...cfg.followed_].filter(c => note.want.includes(c.name) && c.cursor !== undefined).map(c => c.position_),
-      })
-    } else return
-    cfg.wanted_()
+    if ("bye" in note) return gone(note.bye)
+    if (!("hi" in note)) return
+    others.set(note.hi, note)
+    watch(note.hi).catch(fail)
+    post({
+      state: cfg.link_.state,
+      at: [...cfg.followed_].filter(c => note.want.includes(c.name) && c.cursor !== undefined).map(c => c.position_),
+    })
+    changed()
   }
   elect({ signal })
 
   const tabs: Tabs = {
     get leads_() { return leads },
-    get names_() { return new Set([...wants.values()].flat()) },
+    get names_() { return new Set([...others.values()].flatMap(tab => tab.want)) },
+    get seen_() { return env.visible() || [...others.values()].some(tab => tab.seen) },
+    look_() {
+      leads ? look() : hello()
+    },
     tell_(note) {
       if (leads) post(note)
     },
     acked: acked => post({ acked }),
     follow_(host) {
       const limit = timer(env)
-      let was = "" // the status of the leader's connection
-      const hi = (): void => post({ hi: id, want: host.wanted_().map(p => p.name) })
+      const hi = hello = (): void => void lives.then(() => post({ hi: id, want: host.wanted_().map(p => p.name), seen: env.visible() }))
       const check = (): void => {
         limit(answerLimit, () => {
           if (env.visible()) { // the other's page is frozen: nobody looks at it
@@ -158,8 +206,6 @@ export function createTabs(cfg: TabsConfig): Tabs {
         if (!("state" in note)) return
         host.alive_()
         const { status, error } = note.state // a leader without a connection is about to have one
-        if (status === "connected" && was !== status && env.visible()) post({ send: { type: "visibility", state: "visible" } }) // the leader's page may be hidden
-        was = status
         host.shared_({
           ...note.state, leader: false,
           status: status === "idle" || status === "closed" ? "connecting" : status,
@@ -175,6 +221,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
         close() {
           limit()
           follower = undefined
+          hello = () => {}
         },
       }
     },
@@ -185,7 +232,7 @@ export function createTabs(cfg: TabsConfig): Tabs {
       tabs.leave_()
       leads = false
       over.abort()
-      release()
+      for (const release of releases) release()
       air.close()
     },
   }

@@ -96,7 +96,7 @@ export function openWebSocket(host: Host): Stream {
     const ws = socket = new env.WebSocket!(http.url_("/ws", { ticket }).replace(/^http/, "ws"))
     ws.onopen = () => {
       open = true
-      if (!env.visible()) send({ type: "visibility", state: "hidden" })
+      if (!host.seen_()) send({ type: "visibility", state: "hidden" })
       check()
       update()
     }

@@ -195,3 +195,126 @@ test("tabs of different users share nothing, and without locks each tab has its 
   assert.equal(other.channel("general").cursor, undefined)
   for (const { client } of [one, two, { client: other }]) client.close()
 })
+
+const visibility = (env: FakeEnv): unknown[] => env.sockets.flatMap(s => s.of("visibility")).map(f => f["state"])
+
+/** Shows or hides a tab. */
+async function look(env: FakeEnv, what: "visible" | "hidden"): Promise<void> {
+  env.seen = what === "visible"
+  env.sign(what)
+  await settle()
+}
+
+test("the connection says hidden only when all tabs are hidden, visible when any is visible", async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b), three = open(c)
+  await b.advance(0)
+  await c.advance(0)
+  await look(a, "hidden")
+  await look(b, "hidden")
+  assert.deepEqual(visibility(a), [])
+  await look(c, "hidden")
+  assert.deepEqual(visibility(a), ["hidden"])
+  await look(b, "visible")
+  assert.deepEqual(visibility(a), ["hidden", "visible"])
+  await look(a, "visible")
+  await look(b, "hidden")
+  assert.deepEqual(visibility(a), ["hidden", "visible"])
+  await look(a, "hidden")
+  assert.deepEqual(visibility(a), ["hidden", "visible", "hidden"])
+  for (const { client } of [one, two, three]) client.close()
+})
+
+test("a tab that is opened hidden hides no other, and one that is looked at shows a hidden connection", async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  a.seen = b.seen = false
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  assert.deepEqual(visibility(a), ["hidden"])
+  const two = open(b)
+  await b.advance(0)
+  const three = open(c)
+  await c.advance(0)
+  assert.deepEqual(visibility(a), ["hidden", "visible"])
+  for (const { client } of [one, two, three]) client.close()
+})
+
+for (const [how, end] of [
+  ["closes", (_: Browser, { client }: ReturnType<typeof open>): void => client.close()],
+  ["goes away", (_: Browser, __: unknown, env: FakeEnv): void => env.sign("pagehide")],
+  ["crashes", (browser: Browser, _: unknown, env: ReturnType<Browser["tab"]>): void => browser.crash(env)],
+] as const) test(`a visible tab that ${how} no longer counts, nor what it wanted`, async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b)
+  two.client.channel("random").subscribe(() => {})
+  await b.advance(0)
+  await a.advance(0)
+  await look(a, "hidden")
+  assert.deepEqual(visibility(a), [])
+  end(browser, two, b)
+  await settle()
+  await a.advance(0)
+  assert.deepEqual(visibility(a), ["hidden"])
+  assert.deepEqual(a.socket.of("unsubscribe").map(f => f["channel"]), ["random"])
+  one.client.close()
+  two.client.close()
+})
+
+test("a page that comes back from where it went counts again", async () => {
+  const browser = new Browser()
+  const a = browser.tab("a"), b = browser.tab("b")
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  const two = open(b)
+  await b.advance(0)
+  await look(a, "hidden")
+  b.sign("pagehide")
+  await settle()
+  b.sign("pageshow")
+  await settle()
+  assert.deepEqual(visibility(a), ["hidden", "visible"])
+  browser.crash(b)
+  await settle()
+  assert.deepEqual(visibility(a), ["hidden", "visible", "hidden"])
+  one.client.close()
+  two.client.close()
+})
+
+for (const how of ["closes", "crashes"]) test(`when the leader ${how} the next connection says what is so`, async () => {
+  const browser = new Browser()
+  const [a, b, c] = [browser.tab("a"), browser.tab("b"), browser.tab("c")]
+  const one = open(a)
+  await a.advance(0)
+  a.socket.welcome()
+  b.seen = c.seen = false
+  const two = open(b), three = open(c)
+  await b.advance(0)
+  await c.advance(0)
+  how === "closes" ? one.client.close() : browser.crash(a)
+  await b.advance(0)
+  await c.advance(0)
+  assert.equal(two.client.state.leader, true)
+  b.socket.welcome()
+  assert.deepEqual(visibility(b), ["hidden"])
+  await look(c, "visible")
+  assert.deepEqual(visibility(b), ["hidden", "visible"])
+  b.socket.end()
+  await b.advance(1_000)
+  b.socket.welcome()
+  await look(c, "hidden")
+  assert.deepEqual(visibility(b), ["hidden", "visible", "hidden"])
+  one.client.close()
+  two.client.close()
+  three.client.close()
+})

@@ -307,6 +307,11 @@ func TestTheChatPageShowsListsQuotesAndEmoji(t *testing.T) {
 	testenv.Browser(t, "clients/text.cjs", testenv.Server(t).URL).Rest()
 }
 
+func TestTheChatPageShowsCodeInColorsAndStandsEndlessRules(t *testing.T) {
+	t.Parallel()
+	testenv.Browser(t, "clients/code.cjs", testenv.Server(t).URL).Rest()
+}
+
 func TestTheChatPageSearchesTheHistoryOfAChannel(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/search.cjs", testenv.Server(t).URL).Rest()

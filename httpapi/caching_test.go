@@ -34,7 +34,7 @@ var caching = map[string]string{
 
 // pageRoutes are answered by Config.Pages, which says itself how long a page may be kept.
 var pageRoutes = map[string]bool{"GET /": true, "GET /parley.js": true, "GET /parley-extras.js": true, "GET /chat.js": true,
-	"GET /emoji.js": true, "GET /sw.js": true,
+	"GET /emoji.js": true, "GET /code.js": true, "GET /sw.js": true,
 	"GET /examples": true, "GET /examples/": true, "GET /examples/{name}": true}
 
 func TestWhatCachesMayKeep(t *testing.T) {

@@ -67,6 +67,7 @@ func (a *API) routes() []route {
 		{"/parley-extras.js", page, methods{"GET": a.page}},
 		{"/chat.js", page, methods{"GET": a.page}},
 		{"/emoji.js", page, methods{"GET": a.page}},
+		{"/code.js", page, methods{"GET": a.page}},
 		{"/sw.js", page, methods{"GET": a.page}},
 		{"/examples", page, methods{"GET": a.page}},
 		{"/examples/{$}", page, methods{"GET": a.page}},

@@ -32,6 +32,7 @@ var rowsPerRequest = []struct {
 	{"GET /parley-extras.js", "/parley-extras.js", "", 0},
 	{"GET /chat.js", "/chat.js", "", 0},
 	{"GET /emoji.js", "/emoji.js", "", 0},
+	{"GET /code.js", "/code.js", "", 0},
 	{"GET /sw.js", "/sw.js", "", 0},
 	{"GET /examples", "/examples", "", 0},
 	{"GET /examples/", "/examples/", "", 0},

@@ -19,7 +19,7 @@ var files embed.FS
 
 // Script returns an ES module as it is and compressed, and an entity tag for either;
 // nothing if there is none of that name. Scripts are parley.js, the TypeScript client,
-// parley-extras.js, which it loads on demand, chat.js, what the chat page runs, emoji.js, which that loads on demand,
+// parley-extras.js, which it loads on demand, chat.js, what the chat page runs, emoji.js and code.js, which that loads on demand,
 // and sw.js, its service worker. They are made by go generate.
 func Script(name string) (plain, zipped []byte, tag string) {
 	plain, err := files.ReadFile(name)

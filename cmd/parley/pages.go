@@ -11,11 +11,11 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// pages serves the chat page at /, what it runs at /chat.js, /emoji.js and /sw.js, the client at /parley.js and /parley-extras.js, and
-// the examples below /examples/.
+// pages serves the chat page at /, what it runs at /chat.js, /emoji.js, /code.js and /sw.js, the client at /parley.js and
+// /parley-extras.js, and the examples below /examples/.
 func pages() http.Handler {
 	scripts := map[string]http.HandlerFunc{}
-	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js", "emoji.js", "sw.js"} {
+	for _, name := range []string{"parley.js", "parley-extras.js", "chat.js", "emoji.js", "code.js", "sw.js"} {
 		scripts["/"+name] = script(name)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

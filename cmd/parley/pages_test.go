@@ -12,8 +12,8 @@ import (
 )
 
 func TestTheScriptsAreServedAsModulesThatCachesAskFor(t *testing.T) {
-	for path, holds := range map[string]string{"/parley.js": "as " +
-		"Client", "/parley-extras.js": "as createTabs", "/chat.js": `from"/parley.js"`, "/emoji.js": "tada", "/sw.js": "showNotification"} {
+	for path, holds := range map[string]string{"/parley.js": "as Client", "/parley-extras.js": "as createTabs",
+		"/chat.js": `from"/parley.js"`, "/emoji.js": "tada", "/code.js": "fallthrough", "/sw.js": "showNotification"} {
 		t.Run(path, func(t *testing.T) { servesModule(t, path, holds) })
 	}
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // most are the bytes that each file may have gzipped.
-var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000, "sw.js": 1_000, "emoji.js": 24_000}
+var most = map[string]int{"parley.js": 10_240, "parley-extras.js": 3_000, "chat.js": 40_000, "sw.js": 1_000, "emoji.js": 24_000,
+	"code.js": 10_000}
 
 // internal are the members that only the client itself uses, not its users, the server or another
 // tab (which may run an older bundle): their names end in an underscore in the sources, and
@@ -22,11 +23,14 @@ const internal = "^[a-z][A-Za-z0-9]*_$"
 // extras is what the client loads on demand, as it names it.
 const extras = "./extras.js"
 
-// emoji is what the chat page loads on demand, as it names it.
-const emoji = "/emoji.js"
+// emoji and colors are what the chat page loads on demand, as it names them.
+const (
+	emoji  = "/emoji.js"
+	colors = "/code.js"
+)
 
 // Bundle makes the files of which the sources are in a folder: the client in two parts, of which the first
-// loads the second on demand, the chat page, the emoji that it loads on demand, and its service worker. The bytes
+// loads the second on demand, the chat page, the emoji and the colors of code that it loads on demand, and its service worker. The bytes
 // depend on nothing but the sources and esbuild's version.
 func Bundle(folder string) (map[string][]byte, error) {
 	short := map[string]any{} // the names of both parts of the client are the same
@@ -59,13 +63,22 @@ func Bundle(folder string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page = bytes.Replace(page, []byte(`"`+emoji+`"`), []byte(`"`+emoji+`?v=`+version(faces)+`"`), 1) // as above
+	code, err := build(filepath.Join(folder, "code/main.ts"),
+		"// the colors of code on the chat page, Apache-2.0, made of web/code; languages: @speed-highlight/core, CC0-1.0",
+		func(*api.BuildOptions) {})
+	if err != nil {
+		return nil, err
+	}
+	for name, part := range map[string][]byte{emoji: faces, colors: code} { // as above
+		page = bytes.Replace(page, []byte(`"`+name+`"`), []byte(`"`+name+`?v=`+version(part)+`"`), 1)
+	}
 	worker, err := build(filepath.Join(folder, "sw/main.ts"), "// parley's service worker, Apache-2.0, made of web/sw",
 		func(*api.BuildOptions) {})
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page, "sw.js": worker, "emoji.js": faces}, nil
+	return map[string][]byte{"parley.js": core, "parley-extras.js": more, "chat.js": page, "sw.js": worker, "emoji.js": faces,
+		"code.js": code}, nil
 }
 
 // version is the entity tag of a script (web.Script), by which the server knows whether it is the one that is asked for.

@@ -1,6 +1,6 @@
 // Command bundle writes what the pages run: web/parley.js, the TypeScript client as one
 // file for browsers, web/parley-extras.js, which that loads on demand, web/chat.js, the chat page, which imports the
-// client, web/emoji.js, which that loads on demand, and web/sw.js, its service worker.
+// client, web/emoji.js and web/code.js, which that loads on demand, and web/sw.js, its service worker.
 //
 //	go run ./web/bundle
 package main

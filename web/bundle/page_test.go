@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,4 +55,38 @@ func TestTheEmojiAreThoseOfThePackage(t *testing.T) {
 	if got, err := os.ReadFile("../emoji/data.txt"); err != nil || string(got) != string(made) {
 		t.Errorf("web/emoji/data.txt is not what web/emoji/make.mjs makes of gemoji (%v)", err)
 	}
+}
+
+// The languages of code, their tokenizer and its license are those of the package.
+func TestTheLanguagesAreThoseOfThePackage(t *testing.T) {
+	node := testenv.Need(t, "node")
+	made := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), node, "../code/make.mjs", made)
+	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(testenv.Root(), "testenv/.cache/clients/node_modules"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want, got := filesOf(t, made), filesOf(t, "../code/speed-highlight")
+	if len(want) < 20 || !maps.Equal(want, got) {
+		t.Errorf("web/code/speed-highlight is not what web/code/make.mjs copies of @speed-highlight/core: %d files, %d there",
+			len(want), len(got))
+	}
+}
+
+// filesOf are the files below a folder, by name.
+func filesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(dir, path))
+		files[path] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

@@ -3,7 +3,8 @@ import { inName, validName } from "./names.js"
 // What others wrote is read in one pass: each character is looked at a bounded number of
 // times, whatever the text, so that no message can hold up the page.
 
-export type Part = ({ kind: "text" | "code" | "block"; text: string }
+export type Part = ({ kind: "text" | "code"; text: string }
+  | { kind: "block"; text: string; language: string } // "": not named
   | { kind: "link"; text: string; href: string }
   | { kind: "mention"; text: string; user: string }
   | { kind: "channel"; text: string; channel: string }
@@ -56,11 +57,13 @@ export function parts(text: string): Part[] {
   const code = (i: number): number => {
     if (text.startsWith("```", i)) {
       let start = i + 3
-      while (inWord(text.charCodeAt(start))) start++ // the language
-      start = text.charCodeAt(start) === newline ? start + 1 : i + 3
+      while (inLanguage(text.charCodeAt(start))) start++
+      let language = ""
+      if (text.charCodeAt(start) === newline) language = text.slice(i + 3, start++)
+      else start = i + 3
       let end = fence(start + 1)
-      if (end < 0 && start > i + 3 && text.startsWith("```", start)) [start, end] = [i + 3, start]
-      if (end > 0) return take({ kind: "block", text: text.slice(start, end) }, i, text.charCodeAt(end + 3) === newline ? end + 4 : end + 3)
+      if (end < 0 && start > i + 3 && text.startsWith("```", start)) [language, start, end] = ["", i + 3, start]
+      if (end > 0) return take({ kind: "block", text: text.slice(start, end), language }, i, text.charCodeAt(end + 3) === newline ? end + 4 : end + 3)
     }
     let end = i + 1
     while (end < text.length && text.charCodeAt(end) !== backtick && text.charCodeAt(end) !== newline) end++
@@ -267,9 +270,9 @@ function goesOn(c: number): boolean {
   return c === 0xfffd || is(/[\p{L}\p{N}\p{M}\p{Cs}]/u, c)
 }
 
-/** \w, without the end of the text. */
-function inWord(c: number): boolean {
-  return c !== 0x40 && c !== 0x2d && c !== 0x2e && c !== 0x3a && inName(c)
+/** Whether a character may be in the name of a language, such as `c++`. */
+function inLanguage(c: number): boolean {
+  return c === 0x2b || c === 0x23 || c !== 0x40 && c !== 0x2e && c !== 0x3a && inName(c)
 }
 
 function endsLink(c: number): boolean {

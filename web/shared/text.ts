@@ -1,4 +1,5 @@
 import { blocks, type Block } from "./blocks.js"
+import { color } from "./code.js"
 import { h } from "./dom.js"
 import { emoji } from "./emoji.js"
 import { parts, type Part } from "./parse.js"
@@ -31,7 +32,7 @@ function bare(part: Part, me: string, resized: () => void): Node {
   switch (part.kind) {
     case "text": return document.createTextNode(part.text)
     case "code": return h("code", {}, part.text)
-    case "block": return block(part.text.replace(/\n$/, ""))
+    case "block": return block(part.text.replace(/\n$/, ""), part.language)
     case "link": return h("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, part.text)
     case "channel": return h("a", { class: "mention", href: `/?channel=${encodeURIComponent(part.channel)}`, "data-open": part.channel }, part.text)
     case "emoji": return face(part.text, part.name, resized)
@@ -52,9 +53,10 @@ function face(text: string, name: string, resized: () => void): HTMLElement {
   return node
 }
 
-/** Code with a button that copies it, where the browser lets pages do that. */
-function block(code: string): HTMLElement {
+/** Code, in colors if its language is known, with a button that copies it, where the browser lets pages do that. */
+function block(code: string, language: string): HTMLElement {
   const pre = h("pre", { tabindex: 0 }, code)
+  if (language) color(pre, code, language)
   const button = h("button", { class: "copy", onclick: () => void navigator.clipboard.writeText(code).then(() => { button.textContent = "Copied" }, () => {}) }, "Copy")
   return navigator.clipboard ? h("div", { class: "block" }, pre, button) : pre
 }

@@ -26,6 +26,13 @@ test("a text is read as code, links and mentions", () => {
   ] as const) assert.equal(shown(text), want, JSON.stringify(text))
 })
 
+test("the language of a block is what its fence names", () => {
+  for (const [text, want] of [
+    ["```go\nx\n```", "go"], ["```C++\nx\n```", "C++"], ["```c#\nx\n```", "c#"], ["```objective-c\nx\n```", "objective-c"], ["```\nx\n```", ""], ["```go x\n```", ""],
+    ["```go```", ""], ["```go\n```", ""], ["``` go\nx\n```", ""], ["```go.mod\nx\n```", ""],
+  ] as const) assert.deepEqual(parts(text).map(p => p.kind === "block" && p.language), [want], JSON.stringify(text))
+})
+
 test("marks around words are looks, those inside words and without an end are not", () => {
   for (const [text, want] of [
     ["**a**", "[b a]"], ["*a*", "[i a]"], ["_a b_", "[i a b]"], ["~~a~~ ~b~", "[s a] [s b]"], ["**a *b* c**", "[b a ][bi b][b  c]"], ["*a **b***", "*a **b***"],

@@ -66,6 +66,9 @@ func (t *table) at(number int32) **Conn { return &t.chunks[number/chunkSize][num
 func (t *table) remove(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.hasLocked(c) {
+		return
+	}
 	t.takeLocked(c)
 	*t.at(c.number) = nil
 	t.free = append(t.free, c.number)
@@ -107,13 +110,19 @@ func (t *table) close() []*Conn {
 	return t.allLocked()
 }
 
-// put gives a connection another deadline.
+// put gives a connection another deadline, if it is there: one that is off the wheel for its tick may have been removed
+// since, and its number may be another's.
 func (t *table) put(c *Conn, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.hasLocked(c) {
+		return
+	}
 	t.takeLocked(c)
 	t.putLocked(c, after)
 }
+
+func (t *table) hasLocked(c *Conn) bool { return *t.at(c.number) == c }
 
 func (t *table) putLocked(c *Conn, after time.Duration) {
 	at := int64((t.clock().Sub(t.begin)+after)/t.grain) + 1

@@ -1,14 +1,20 @@
 // Command summary reads what go test -json writes and shows what go test would: a
 // line for each package, and all of what failed. It appends the reasons of skipped
-// tests to a file, so that make test can repeat them at its end.
+// tests to a file, so that make test can repeat them at its end, and the tests that failed
+// to another, as a package and a test in each line, so that make test can run them again.
 //
-//	go test -json ./... | go run ./testenv/summary SKIPPED-FILE
+// A failure that no second run excuses is written as the word "final" alone: a data race, a panic,
+// a broken promise (something lost, repeated, out of order or altered), a package that did not
+// build or did not end.
+//
+//	go test -json ./... | go run ./testenv/summary SKIPPED-FILE FAILED-FILE
 package main
 
 import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -27,39 +33,51 @@ type event struct {
 type test struct{ pkg, name string }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: summary SKIPPED-FILE")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: summary SKIPPED-FILE FAILED-FILE")
 		os.Exit(2)
 	}
-	skipped, err := os.OpenFile(os.Args[1], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
+	skipped, failed := appendTo(os.Args[1]), appendTo(os.Args[2])
 	defer skipped.Close()
+	defer failed.Close()
 
+	summarize(os.Stdin, os.Stdout, skipped, failed)
+}
+
+func summarize(from io.Reader, out, skipped, failed io.Writer) {
 	output := map[test][]string{}
-	in := bufio.NewScanner(os.Stdin)
+	failures := map[string]bool{} // packages in which a test has failed
+	in := bufio.NewScanner(from)
 	in.Buffer(nil, 16<<20)
 	for in.Scan() {
 		var e event
 		if json.Unmarshal(in.Bytes(), &e) != nil {
-			fmt.Println(in.Text()) // not go test's: show it
+			fmt.Fprintln(out, in.Text()) // not go test's: show it
 			continue
 		}
 		t := test{e.Package, e.Test}
 		switch {
 		case e.Action == "build-output":
-			fmt.Print(e.Output)
+			fmt.Fprint(out, e.Output)
 		case e.Action == "output" && e.Test == "":
 			if !slices.Contains([]string{"PASS\n", "FAIL\n"}, e.Output) {
-				fmt.Print(e.Output)
+				fmt.Fprint(out, e.Output)
 			}
 		case e.Action == "output":
 			output[t] = append(output[t], e.Output)
 		case e.Action == "fail" && e.Test != "":
-			fmt.Print(strings.Join(quiet(output[t]), ""))
+			said := strings.Join(quiet(output[t]), "")
+			fmt.Fprint(out, said)
+			if final.MatchString(said) {
+				fmt.Fprintln(failed, "final")
+			}
+			if !strings.Contains(e.Test, "/") {
+				fmt.Fprintln(failed, e.Package, e.Test)
+			}
+			failures[e.Package] = true
 			delete(output, t)
+		case e.Action == "fail" && !failures[e.Package]:
+			fmt.Fprintln(failed, "final")
 		case e.Action == "skip" && e.Test != "":
 			fmt.Fprintf(skipped, "SKIPPED: %s %s: %s\n", e.Package, e.Test, reason(output[t]))
 			delete(output, t)
@@ -69,9 +87,21 @@ func main() {
 	}
 	// A test that never ended (a panic, a time-out) has neither failed nor passed.
 	for _, lines := range output {
-		fmt.Print(strings.Join(quiet(lines), ""))
+		fmt.Fprint(out, strings.Join(quiet(lines), ""))
+		fmt.Fprintln(failed, "final")
 	}
 }
+
+func appendTo(name string) *os.File {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	return f
+}
+
+var final = regexp.MustCompile(`DATA RACE|panic: |\b[1-9]\d* (were )?(lost|repeated|out of order|altered)\b|(lost|repeated|out of order|altered):? +[1-9]`)
 
 var progress = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME) `)
 

@@ -240,6 +240,19 @@ func (js *joins) named(hash uint64) (all []parley.ChannelID) {
 	return all
 }
 
+// nodes is the number of nodes that this one has heard of, itself included.
+func (d *digest) nodes() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 1
+	for _, p := range d.peers {
+		if !p.unheard {
+			n++
+		}
+	}
+	return n
+}
+
 // Peers reports whether the bus fails to deliver, and the other nodes whose settings differ
 // from this node's.
 func (f *Feed) Peers() (deaf bool, differing []string) {

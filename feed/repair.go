@@ -66,11 +66,16 @@ func (f *Feed) Recheck(channels ...parley.ChannelID) {
 	}
 }
 
-// How many heads of quiet channels are read at a time, and how often.
+// How many heads of quiet channels are read at a time, and how often. All nodes read from one store, so more than checkNodes nodes
+// share the budget of checkNodes. After each read a node waits checkRest times as long as the read took, so that checks do not keep
+// a busy store or machine busy.
 const (
 	checkEvery   = 100 * time.Millisecond
 	checkBudget  = 20  // 200 a second
 	checkSuspect = 200 // 2,000 a second, while something may have been lost
+	checkNodes   = 10
+	checkRest    = 9
+	checkLate    = 5 * time.Second // at most so long
 )
 
 // lost says what the bus may have lost.
@@ -118,8 +123,8 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 	return all
 }
 
-// nextToCheck returns the next channels in turn, and what they may have missed.
-func (js *joins) nextToCheck() (some []parley.ChannelID, what lost) {
+// nextToCheck returns the next channels in turn, and what they may have missed. nodes is the number of nodes.
+func (js *joins) nextToCheck(nodes int) (some []parley.ChannelID, what lost) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if len(js.order) == 0 {
@@ -128,6 +133,9 @@ func (js *joins) nextToCheck() (some []parley.ChannelID, what lost) {
 	n := checkBudget
 	if js.round != lostNothing {
 		n = checkSuspect
+	}
+	if nodes > checkNodes {
+		n = max(1, n*checkNodes/nodes)
 	}
 	n = min(n, len(js.order))
 	some, what = js.order[:n:n], js.round
@@ -140,12 +148,15 @@ func (js *joins) nextToCheck() (some []parley.ChannelID, what lost) {
 // check compares the heads of channels with what is known here, in turn and within a budget,
 // until ctx ends: it finds what the bus lost without noticing.
 func (f *Feed) check(ctx context.Context) error {
-	for pause(ctx, checkEvery) {
-		channels, what := f.joins.nextToCheck()
+	for rest := checkEvery; pause(ctx, rest); {
+		rest = checkEvery
+		channels, what := f.joins.nextToCheck(f.digest.nodes())
 		if len(channels) == 0 {
 			continue
 		}
+		began := f.cfg.Clock()
 		bs, err := f.log.Bounds(ctx, channels...)
+		rest = max(rest, min(checkRest*f.cfg.Clock().Sub(began), checkLate))
 		if err != nil {
 			f.suspect(max(what, lostHeads)) // nothing was checked
 			continue

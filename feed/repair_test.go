@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/parley-server/parley"
 )
@@ -22,7 +23,7 @@ func TestABusThatLosesAllTheTimeKeepsNoChannelFromBeingChecked(t *testing.T) {
 	seen := map[parley.ChannelID]bool{}
 	for range channels / checkSuspect {
 		f.suspect(lostHeads)
-		some, what := f.joins.nextToCheck()
+		some, what := f.joins.nextToCheck(checkNodes)
 		if what == lostNothing {
 			t.Fatal("channels are not checked in a hurry")
 		}
@@ -42,7 +43,7 @@ func TestWhatIsLostWhileChannelsAreCheckedIsLookedForOnceMore(t *testing.T) {
 	f.suspect(lostHeads)
 	var rounds []lost
 	next := func() {
-		_, what := f.joins.nextToCheck()
+		_, what := f.joins.nextToCheck(checkNodes)
 		rounds = append(rounds, what)
 	}
 	next()
@@ -54,5 +55,26 @@ func TestWhatIsLostWhileChannelsAreCheckedIsLookedForOnceMore(t *testing.T) {
 	want := []lost{lostHeads, lostHeads, lostEvents, lostEvents, lostNothing}
 	if fmt.Sprint(rounds) != fmt.Sprint(want) {
 		t.Fatalf("rounds %v, want %v", rounds, want)
+	}
+}
+
+func TestManyNodesShareWhatTheStoreIsAsked(t *testing.T) {
+	f := &Feed{joins: joins{byHash: map[uint64]*join{}}, digest: digest{peers: map[string]*peer{}}}
+	f.joins.add(10 * checkSuspect)
+	asked := func() int {
+		some, _ := f.joins.nextToCheck(f.digest.nodes())
+		return len(some)
+	}
+	for n := 1; n <= 5*checkNodes; n++ {
+		if n > 1 {
+			f.digest.from(fmt.Sprint("n", n), "self", 1, 0, 0, time.Now())
+		}
+		if got, most := n*asked(), checkNodes*checkBudget; got > most || got < min(n*checkBudget, most-n) {
+			t.Errorf("%d nodes ask for %d heads at a time, want at most %d and nearly so many", n, got, most)
+		}
+	}
+	f.suspect(lostHeads)
+	if got := 5 * checkNodes * asked(); got != checkNodes*checkSuspect {
+		t.Errorf("suspicious, they ask for %d", got)
 	}
 }

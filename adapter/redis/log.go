@@ -3,7 +3,10 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+
+	"github.com/redis/rueidis"
 
 	"github.com/parley-server/parley"
 )
@@ -146,21 +149,48 @@ func (s *Store) Lookup(ctx context.Context, channel parley.ChannelID, user parle
 	return m, len(parts) == 3, nil
 }
 
-// Bounds implements parley.Log.
+// maxBounds is how many channels one call looks at: nothing else is served meanwhile.
+const maxBounds = 100
+
+const boundsSize = 4 * 8 // of each channel
+
+// Bounds implements parley.Log. Of a Cluster a call looks at one channel, since they lie in different slots.
 func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
-	all, epoch, err := s.numbersOf(ctx, boundsScript, channels)
+	most := maxBounds
+	if s.appends.alone {
+		most = 1
+	}
+	var calls []call
+	for some := range slices.Chunk(channels, most) {
+		calls = append(calls, s.boundsOf(some...))
+	}
+	ms, epoch, err := s.run(ctx, calls...)
 	if err != nil {
 		return nil, fmt.Errorf("bounds: %w", err)
 	}
-	bs := make([]parley.Bounds, len(channels))
-	for i, ns := range all {
-		if len(ns) != 4 {
-			return nil, fmt.Errorf("bounds of %s: %w", channels[i], errAnswer)
+	bs := make([]parley.Bounds, 0, len(channels))
+	for i := range ms {
+		packed, err := ms[i].ToString()
+		if want := boundsSize * len(calls[i].keys) / 2; err != nil || len(packed) != want {
+			return nil, fmt.Errorf("bounds of %s: %w", channels[len(bs)], unexpected(err))
 		}
-		bs[i] = parley.Bounds{Channel: channels[i], Epoch: epoch, First: ns[0], Last: ns[1], Time: parley.Timestamp(ns[2]),
-			Before: ns[3]}
+		for ; packed != ""; packed = packed[boundsSize:] {
+			bs = append(bs, parley.Bounds{Channel: channels[len(bs)], Epoch: epoch, First: number(packed), Last: number(packed[8:]),
+				Time: parley.Timestamp(number(packed[16:])), Before: number(packed[24:])})
+		}
 	}
 	return bs, nil
+}
+
+// boundsOf is a call that reads the bounds of channels in one slot.
+func (s *Store) boundsOf(channels ...parley.ChannelID) call {
+	c := call{script: boundsScript, keys: make([]string, 0, 2*len(channels)), args: make([]string, 0, len(channels))}
+	for _, channel := range channels {
+		keep := s.keeps(channel)
+		c.keys = append(c.keys, s.keysOf(channel)...)
+		c.args = append(c.args, rueidis.BinaryString(appendNumber(appendNumber(make([]byte, 0, 16), keep.Messages), keep.Seconds)))
+	}
+	return c
 }
 
 // each calls a script without further arguments for each channel.
@@ -181,21 +211,6 @@ func (s *Store) each(ctx context.Context, script *script, channels []parley.Chan
 		}
 	}
 	return parts, epoch, nil
-}
-
-// numbersOf is each for scripts that answer with numbers.
-func (s *Store) numbersOf(ctx context.Context, script *script, channels []parley.ChannelID) (all [][]int64, epoch string, err error) {
-	parts, epoch, err := s.each(ctx, script, channels)
-	if err != nil {
-		return nil, "", err
-	}
-	all = make([][]int64, len(parts))
-	for i, p := range parts {
-		if all[i], err = integers(p); err != nil {
-			return nil, "", err
-		}
-	}
-	return all, epoch, nil
 }
 
 func integers(parts []string) (ns []int64, err error) {

@@ -46,9 +46,13 @@ var setMemberLua string
 //go:embed lua/restore.lua
 var restoreLua string
 
+//go:embed lua/bounds.lua
+var boundsLua string
+
 var (
 	appendScript    = &script{body: channels + batchLua + appendLua}
 	changeScript    = &script{body: channels + oneLua + "retain(2)\n" + batchLua + changeLua}
+	boundsScript    = &script{body: channels + boundsLua, reads: true}
 	unreadScript    = &script{body: other + unreadLua, reads: true}
 	threadScript    = &script{body: other + threadLua, reads: true}
 	setMemberScript = &script{body: other + setMemberLua}
@@ -66,8 +70,6 @@ if not outside[role] and list() then
   save()
 end
 return 0`}
-
-	boundsScript = &script{body: other + `return {text(first), text(last), text(time), text(before)}`, reads: true}
 
 	// ARGV[2…]: after, limit, bytes. The answer: first, then of each entry itself and its state.
 	readScript = &script{body: other + `

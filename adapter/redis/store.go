@@ -220,7 +220,7 @@ func (s *Store) runVerified(ctx context.Context, epoch string, calls []call) ([]
 		loaded := s.epoch.loaded()
 		now := calls
 		if epoch != "" && epoch != loaded.name {
-			now = []call{{script: boundsScript, channel: calls[0].channel}} // or is it this node that is behind?
+			now = []call{s.boundsOf(calls[0].channel)} // or is it this node that is behind?
 		}
 		rs, err := s.runIn(ctx, loaded, now)
 		if !again && ctx.Err() == nil && broken(err) && !slices.ContainsFunc(now, func(c call) bool { return !c.script.reads }) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/access"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 const keyPrefix = "key_"
@@ -60,15 +61,10 @@ func (k *Keys) Has(c *access.Credentials) bool {
 
 // Watch calls removed after a key was removed, within a second, until ctx ends.
 func (k *Keys) Watch(ctx context.Context, removed func()) error {
-	tick := time.NewTicker(lookEvery / 2)
+	tick := clock.NewPulse(lookEvery / 2)
 	defer tick.Stop()
 	last := k.all()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for tick.Wait(ctx) {
 		now := k.all()
 		for h := range last {
 			if now[h] == nil {
@@ -78,6 +74,7 @@ func (k *Keys) Watch(ctx context.Context, removed func()) error {
 		}
 		last = now
 	}
+	return nil
 }
 
 // all are the keys as they are now. The map is not changed again.

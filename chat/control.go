@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/feed"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // controlChannel records changes that take rights away, in the log that all nodes share. No
@@ -138,7 +139,7 @@ func (s *Service) OnRights(f func(channel parley.ChannelID, user parley.UserID))
 // run applies the rights changes that come after its start: before it, there was no stream that
 // they could affect, unless their change is still to be made.
 func (c *control) run(ctx context.Context, do func(rightsChange)) {
-	tick := time.NewTicker(controlEvery)
+	tick := clock.NewPulse(controlEvery)
 	defer tick.Stop()
 	for {
 		_ = c.read(ctx, do) // retried with the next tick
@@ -146,6 +147,7 @@ func (c *control) run(ctx context.Context, do func(rightsChange)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			tick.Again()
 			c.recheck(do)
 		case <-c.kick:
 		case answer := <-c.asked:

@@ -113,18 +113,14 @@ func (s *Service) Run(ctx context.Context) error {
 	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	others.Go(func() { s.tellMissed(ctx) })
-	t := time.NewTicker(50 * time.Millisecond)
+	t := clock.NewPulse(50 * time.Millisecond)
 	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			now := s.clock()
-			s.tellNews(ctx, now)
-			s.typing.forget(now)
-		}
+	for t.Wait(ctx) {
+		now := s.clock()
+		s.tellNews(ctx, now)
+		s.typing.forget(now)
 	}
+	return nil
 }
 
 // OnRead sets the function that is called when a user has moved a read pointer on this node. It must not block, and is

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // shedAt is the part of the memory limit above which no new streams are accepted.
@@ -33,7 +34,7 @@ func (d *Door) Run(ctx context.Context) error {
 		return nil
 	}
 	sample := []samples.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := clock.NewPulse(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		samples.Read(sample)
@@ -43,6 +44,7 @@ func (d *Door) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			tick.Again()
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Config of an Engine. The zero value works.
@@ -52,25 +54,21 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	e.loops.run(ctx, &running)
-	t := time.NewTicker(e.table.grain)
+	t := clock.NewPulse(e.table.grain)
 	defer t.Stop()
 	var due []*Conn
 	defer e.serveAgain(0)
 	e.begun(ctx)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			e.begun(ctx)
-			now := e.Now()
-			due = e.table.advance(now, due[:0])
-			for _, c := range due {
-				e.tick(c, now)
-			}
-			clear(due)
+	for t.Wait(ctx) {
+		e.begun(ctx)
+		now := e.Now()
+		due = e.table.advance(now, due[:0])
+		for _, c := range due {
+			e.tick(c, now)
 		}
+		clear(due)
 	}
+	return nil
 }
 
 // Len returns the number of connections.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // headsChannel is the topic on which nodes tell each other which channels grew by their
@@ -70,7 +71,8 @@ func (f *Feed) announce(ctx context.Context) error {
 	f.digest.mu.Lock()
 	f.digest.own = f.cfg.Clock()
 	f.digest.mu.Unlock()
-	for last := (time.Time{}); pause(ctx, digestEvery); {
+	var last time.Time
+	for digests := clock.NewPulse(digestEvery); digests.Wait(ctx); {
 		now := f.cfg.Clock()
 		pieces := f.nextDigest(now.Sub(last) >= digestQuiet)
 		for _, piece := range pieces {

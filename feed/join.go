@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // joins are the channels whose growth this node must learn: those that its
@@ -21,6 +22,7 @@ type joins struct {
 	order  []parley.ChannelID  // of check, those that must still be checked
 	round  lost                // they are checked soon, because this may have been lost
 	again  lost                // afterwards all are checked again, because this may have been lost since
+	began  time.Time           // when the last round over all of them began
 	moves  uint64
 }
 
@@ -193,7 +195,7 @@ func (s source) Leave(channel parley.ChannelID) {
 // leaveUnfollowed leaves channels that no session here has followed for leaveAfter, until ctx
 // ends.
 func (f *Feed) leaveUnfollowed(ctx context.Context) error {
-	for pause(ctx, leaveLooks) {
+	for looks := clock.NewPulse(leaveLooks); looks.Wait(ctx); {
 		for _, j := range f.joins.unfollowed(f.cfg.Clock(), f.hub.Follows) {
 			until, cancel := context.WithTimeout(ctx, leaveTime)
 			err := f.cfg.Bus.Leave(until, j.channel)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // A gap of at most so many entries is read and delivered like any others; beyond that sessions
@@ -71,8 +72,9 @@ func (f *Feed) Recheck(channels ...parley.ChannelID) {
 // a busy store or machine busy.
 const (
 	checkEvery   = 100 * time.Millisecond
-	checkBudget  = 20  // 200 a second
-	checkSuspect = 200 // 2,000 a second, while something may have been lost
+	checkRound   = time.Second // the shortest round over all channels, unless something may have been lost
+	checkBudget  = 20          // 200 a second
+	checkSuspect = 200         // 2,000 a second, while something may have been lost
 	checkNodes   = 10
 	checkRest    = 9
 	checkLate    = 5 * time.Second // at most so long
@@ -124,11 +126,15 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 }
 
 // nextToCheck returns the next channels in turn, and what they may have missed. nodes is the number of nodes.
-func (js *joins) nextToCheck(nodes int) (some []parley.ChannelID, what lost) {
+func (js *joins) nextToCheck(nodes int, now time.Time) (some []parley.ChannelID, what lost) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if len(js.order) == 0 {
+		if js.again == lostNothing && now.Sub(js.began).Abs() < checkRound {
+			return nil, lostNothing
+		}
 		js.beginLocked()
+		js.began = now
 	}
 	n := checkBudget
 	if js.round != lostNothing {
@@ -148,30 +154,38 @@ func (js *joins) nextToCheck(nodes int) (some []parley.ChannelID, what lost) {
 // check compares the heads of channels with what is known here, in turn and within a budget,
 // until ctx ends: it finds what the bus lost without noticing.
 func (f *Feed) check(ctx context.Context) error {
-	for rest := checkEvery; pause(ctx, rest); {
-		rest = checkEvery
-		channels, what := f.joins.nextToCheck(f.digest.nodes())
+	looks := clock.NewPulse(checkEvery)
+	defer looks.Stop()
+	for looks.Wait(ctx) {
+		channels, what := f.joins.nextToCheck(f.digest.nodes(), f.cfg.Clock())
 		if len(channels) == 0 {
 			continue
 		}
 		began := f.cfg.Clock()
 		bs, err := f.log.Bounds(ctx, channels...)
-		rest = max(rest, min(checkRest*f.cfg.Clock().Sub(began), checkLate))
+		took := f.cfg.Clock().Sub(began)
 		if err != nil {
 			f.suspect(max(what, lostHeads)) // nothing was checked
-			continue
 		}
 		for _, b := range bs {
-			switch f.sawEpoch(b.Epoch); {
-			case b.Last > 0:
-				f.heard(b.Channel, b.Last)
-			case what != lostNothing && b.Channel.Internal(): // a nudge may have been lost
-				f.grown(b.Channel)
-			}
-			if what == lostEvents && !b.Channel.Internal() && f.hub.Follows(b.Channel) {
-				f.missed(b.Channel)
-			}
+			f.checked(b, what)
+		}
+		if rest := min(checkRest*took, checkLate); rest > checkEvery && !pause(ctx, rest) {
+			return nil
 		}
 	}
 	return nil
+}
+
+// checked takes in what the store says of a channel.
+func (f *Feed) checked(b parley.Bounds, what lost) {
+	switch f.sawEpoch(b.Epoch); {
+	case b.Last > 0:
+		f.heard(b.Channel, b.Last)
+	case what != lostNothing && b.Channel.Internal(): // a nudge may have been lost
+		f.grown(b.Channel)
+	}
+	if what == lostEvents && !b.Channel.Internal() && f.hub.Follows(b.Channel) {
+		f.missed(b.Channel)
+	}
 }

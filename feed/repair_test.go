@@ -23,7 +23,7 @@ func TestABusThatLosesAllTheTimeKeepsNoChannelFromBeingChecked(t *testing.T) {
 	seen := map[parley.ChannelID]bool{}
 	for range channels / checkSuspect {
 		f.suspect(lostHeads)
-		some, what := f.joins.nextToCheck(checkNodes)
+		some, what := f.joins.nextToCheck(checkNodes, time.Now())
 		if what == lostNothing {
 			t.Fatal("channels are not checked in a hurry")
 		}
@@ -43,7 +43,7 @@ func TestWhatIsLostWhileChannelsAreCheckedIsLookedForOnceMore(t *testing.T) {
 	f.suspect(lostHeads)
 	var rounds []lost
 	next := func() {
-		_, what := f.joins.nextToCheck(checkNodes)
+		_, what := f.joins.nextToCheck(checkNodes, time.Now())
 		rounds = append(rounds, what)
 	}
 	next()
@@ -62,7 +62,7 @@ func TestManyNodesShareWhatTheStoreIsAsked(t *testing.T) {
 	f := &Feed{joins: joins{byHash: map[uint64]*join{}}, digest: digest{peers: map[string]*peer{}}}
 	f.joins.add(10 * checkSuspect)
 	asked := func() int {
-		some, _ := f.joins.nextToCheck(f.digest.nodes())
+		some, _ := f.joins.nextToCheck(f.digest.nodes(), time.Now())
 		return len(some)
 	}
 	for n := 1; n <= 5*checkNodes; n++ {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // rest is how long recent bytes are kept after the last was added.
@@ -13,7 +15,7 @@ const rest = time.Minute
 
 // Run keeps the recent bytes within their limits, and sends due notifications, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
-	tick, soon := time.NewTicker(time.Second), time.NewTicker(moreEvery/10)
+	tick, soon := clock.NewPulse(time.Second), clock.NewPulse(moreEvery/10)
 	defer tick.Stop()
 	defer soon.Stop()
 	for {
@@ -21,8 +23,10 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			tick.Again()
 			h.Sweep()
 		case <-soon.C:
+			soon.Again()
 			h.tellMore()
 		}
 	}

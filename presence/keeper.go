@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // changes must be written to the store. While this node is alone that is only when each absent
@@ -135,7 +136,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if k.store == nil {
 		return nil
 	}
-	tick := time.NewTicker(min(flushEvery, k.ttl/4))
+	tick := clock.NewPulse(min(flushEvery, k.ttl/4))
 	defer tick.Stop()
 	var last, looked time.Time
 	for {
@@ -151,6 +152,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
+			tick.Again()
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()

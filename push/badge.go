@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 	"github.com/parley-server/parley/worker"
 )
 
@@ -59,14 +60,9 @@ func (b *badges) read(user parley.UserID) {
 
 // run sends badges until ctx ends.
 func (b *badges) run(ctx context.Context) {
-	t := time.NewTicker(badgeLook)
+	t := clock.NewPulse(badgeLook)
 	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
+	for t.Wait(ctx) {
 		due := b.takeDue(b.p.cfg.Clock())
 		var all sync.WaitGroup
 		for i := range min(badgeWorkers, len(due)) {

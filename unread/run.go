@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 const (
@@ -14,15 +15,10 @@ const (
 
 // Run computes and sends counts until ctx ends.
 func (in *Inboxes) Run(ctx context.Context) {
-	tick := time.NewTicker(every)
+	tick := clock.NewPulse(every)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			in.step(ctx)
-		}
+	for tick.Wait(ctx) {
+		in.step(ctx)
 	}
 }
 

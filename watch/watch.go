@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 	"github.com/parley-server/parley/presence"
 	"github.com/parley-server/parley/wire"
 )
@@ -131,15 +132,10 @@ const every = 100 * time.Millisecond
 
 // Run sends changes to streams until ctx ends.
 func (s *Streams) Run(ctx context.Context) {
-	t := time.NewTicker(every)
+	t := clock.NewPulse(every)
 	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.tellAll(ctx)
-		}
+	for t.Wait(ctx) {
+		s.tellAll(ctx)
 	}
 }
 

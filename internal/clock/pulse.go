@@ -1,0 +1,47 @@
+package clock
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Pulse is a ticker for what a process does again and again. All pulses of a process tick at whole multiples of their periods,
+// counted from one moment, so that a process at rest is woken once for many of them: being woken costs more than what there is to
+// do. The moment is another one in each process, so that many processes do not wake together.
+type Pulse struct {
+	C <-chan time.Time // its receiver calls Again
+
+	timer  *time.Timer
+	period time.Duration
+}
+
+var phase = time.Duration(rand.Int64N(int64(time.Minute)))
+
+// NewPulse returns a pulse whose first tick comes within a period.
+func NewPulse(period time.Duration) *Pulse {
+	t := time.NewTimer(untilNext(period))
+	return &Pulse{C: t.C, timer: t, period: period}
+}
+
+func untilNext(period time.Duration) time.Duration {
+	since := (time.Duration(time.Now().UnixNano()) + phase) % period
+	return period - since
+}
+
+// Again has the next tick come. Ticks that would have come since the last one are left out.
+func (p *Pulse) Again() { p.timer.Reset(untilNext(p.period)) }
+
+// Wait waits for a tick, and reports whether one came before ctx ended.
+func (p *Pulse) Wait(ctx context.Context) bool {
+	select {
+	case <-p.C:
+		p.Again()
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Stop ends the ticks.
+func (p *Pulse) Stop() { p.timer.Stop() }

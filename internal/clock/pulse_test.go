@@ -1,0 +1,50 @@
+package clock_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-server/parley/internal/clock"
+)
+
+func TestPulsesTickTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(123456789)
+		short := clock.NewPulse(50 * time.Millisecond)
+		time.Sleep(7 * time.Millisecond)
+		long := clock.NewPulse(200 * time.Millisecond)
+		defer short.Stop()
+		defer long.Stop()
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 3 {
+			if !long.Wait(ctx) {
+				t.Fatal("no tick")
+			}
+			at := time.Now()
+			last := at
+			for range 4 { // the one of the same moment is the last of those that are left out
+				if !short.Wait(ctx) {
+					t.Fatal("no tick")
+				}
+				last = time.Now()
+			}
+			if d := last.Sub(at) % (50 * time.Millisecond); d != 0 {
+				t.Errorf("they are %v apart", d)
+			}
+		}
+		begin := time.Now()
+		time.Sleep(time.Second) // work that takes long
+		if short.Wait(ctx); time.Now() != begin.Add(time.Second) {
+			t.Error("a tick that was due waits")
+		}
+		if short.Wait(ctx); time.Since(begin) > time.Second+50*time.Millisecond {
+			t.Errorf("the next comes after %v", time.Since(begin))
+		}
+		cancel()
+		if long.Wait(ctx) && long.Wait(ctx) {
+			t.Error("ticks after the end")
+		}
+	})
+}

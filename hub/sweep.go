@@ -46,19 +46,19 @@ func (h *Hub) markBusy(t *topic) {
 func (h *Hub) Sweep() {
 	type aged struct {
 		topic   *topic
-		size    int
 		touched time.Time
 	}
 	var all []aged
+	full := h.recent.Load() > h.limit
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	now := h.clock()
 	h.mu.Lock()
-	busy := slices.Collect(maps.Keys(h.busy))
+	busy := slices.AppendSeq(make([]*topic, 0, len(h.busy)), maps.Keys(h.busy))
 	h.mu.Unlock()
 	for _, t := range busy {
-		if size, touched := h.sweep(t, now, sc); size > 0 {
-			all = append(all, aged{t, size, touched})
+		if size, touched := h.sweep(t, now, sc); size > 0 && full {
+			all = append(all, aged{t, touched})
 		}
 	}
 	if h.recent.Load() <= h.limit {

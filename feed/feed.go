@@ -95,8 +95,8 @@ func New(log parley.Log, cfg Config) *Feed {
 			f.out = append(f.out, make(chan parley.Envelope, outWaits))
 		}
 	}
-	f.repairs, f.projects, f.late = newKeyed(f.repairChannel), newKeyed(f.projectChannel), newKeyed(f.joinLate)
-	f.gives = newKeyed(f.giveChannel)
+	f.repairs, f.projects, f.late = newKeyed(f.repairChannel, 0), newKeyed(f.projectChannel, projectRest), newKeyed(f.joinLate, 0)
+	f.gives = newKeyed(f.giveChannel, 0)
 	f.hub = hub.New(source{f}, cfg.Hub)
 	return f
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/parley-server/parley"
 )
@@ -11,9 +12,10 @@ import (
 const keyedWorkers = 8
 
 // keyed does one kind of work for channels, for each channel at most once at a time. A channel
-// that is added during its work is processed once more.
+// that is added during its work is processed once more, after a rest unless somebody waits for it.
 type keyed struct {
-	do func(ctx context.Context, channel parley.ChannelID) // fixed
+	do   func(ctx context.Context, channel parley.ChannelID) // fixed
+	rest time.Duration                                       // fixed
 
 	mu      sync.Mutex
 	more    sync.Cond // there is something for an idle worker
@@ -23,12 +25,13 @@ type keyed struct {
 }
 
 type keyedState struct {
-	again bool
-	done  chan struct{} // closed when nothing is left to do for the channel; nil: nobody waits
+	again   bool
+	done    chan struct{} // closed when nothing is left to do for the channel; nil: nobody waits
+	resting *time.Timer   // nil: it does not rest
 }
 
-func newKeyed(do func(context.Context, parley.ChannelID)) *keyed {
-	k := &keyed{do: do, under: map[parley.ChannelID]*keyedState{}}
+func newKeyed(do func(context.Context, parley.ChannelID), rest time.Duration) *keyed {
+	k := &keyed{do: do, rest: rest, under: map[parley.ChannelID]*keyedState{}}
 	k.more.L = &k.mu
 	return k
 }
@@ -58,11 +61,23 @@ func (k *keyed) wait(ctx context.Context, channel parley.ChannelID) {
 		s.done = make(chan struct{})
 	}
 	done := s.done
+	k.rousedLocked(channel, s)
 	k.mu.Unlock()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	}
+}
+
+// rousedLocked ends a channel's rest.
+func (k *keyed) rousedLocked(channel parley.ChannelID, s *keyedState) {
+	if s.resting == nil {
+		return
+	}
+	s.resting.Stop()
+	s.resting = nil
+	k.waiting = append(k.waiting, channel)
+	k.more.Signal()
 }
 
 // run works until ctx ends.
@@ -99,8 +114,16 @@ func (k *keyed) work(ctx context.Context) {
 		k.mu.Unlock()
 		k.do(ctx, channel)
 		k.mu.Lock()
-		if s.again {
+		switch {
+		case s.again && (k.rest == 0 || s.done != nil):
 			k.waiting = append(k.waiting, channel)
+			continue
+		case s.again:
+			s.resting = time.AfterFunc(k.rest, func() {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				k.rousedLocked(channel, s)
+			})
 			continue
 		}
 		delete(k.under, channel)

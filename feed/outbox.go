@@ -24,10 +24,19 @@ type outbox struct {
 
 type unfinished struct {
 	inFlight int           // queues that append
+	left     step          // what was not begun for entries that were appended
 	until    time.Time     // until then an append of unknown outcome may still be stored
 	clean    time.Time     // since when nothing is left to do; zero: something may be
 	removing chan struct{} // closed when the note is removed; nil: it is not being removed
 }
+
+// step is a set of what is done after an append.
+type step uint8
+
+const (
+	toProject step = 1 << iota
+	toGive
+)
 
 const (
 	outboxTime   = 5 * time.Second  // bounds one call to the store
@@ -102,6 +111,25 @@ func (f *Feed) end(channel parley.ChannelID, unknown bool) {
 	}
 }
 
+// left notes that a step must be done for a channel.
+func (o *outbox) left(channel parley.ChannelID, s step) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if u := o.channels[channel]; u != nil {
+		u.left |= s
+		u.clean = time.Time{}
+	}
+}
+
+// begun notes that a step begins, for all that was appended so far.
+func (o *outbox) begun(channel parley.ChannelID, s step) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if u := o.channels[channel]; u != nil {
+		u.left &^= s
+	}
+}
+
 // finished notes that the entries of a channel were projected, and that no work is left on them. Unless more may follow,
 // its note is removed after noteKeeps.
 func (f *Feed) finished(channel parley.ChannelID) {
@@ -109,7 +137,7 @@ func (f *Feed) finished(channel parley.ChannelID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	u := o.channels[channel]
-	if u == nil || u.inFlight > 0 || f.cfg.Clock().Before(u.until) || f.worksOn(channel) {
+	if u == nil || u.inFlight > 0 || u.left != 0 || f.cfg.Clock().Before(u.until) || f.worksOn(channel) {
 		return
 	}
 	u.clean = f.cfg.Clock()

@@ -8,16 +8,21 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// projectRead is how many entries are projected at a time.
-const projectRead = 256
+const (
+	projectRead  = 256                    // entries that are projected at a time
+	projectBytes = 512 << 10              // a run below both ends at the head
+	projectRest  = 100 * time.Millisecond // so that a busy channel is projected in large runs
+)
 
 // project writes what is derived from a channel's entries, where the log does not do that
 // itself, and passes the channel to the Works.
 func (f *Feed) project(channel parley.ChannelID, derived bool) {
 	switch {
 	case f.cfg.Index != nil && !derived:
+		f.outbox.left(channel, toProject)
 		f.projects.add(channel)
 	case len(f.works) > 0:
+		f.outbox.left(channel, toGive)
 		f.gives.add(channel)
 	}
 }
@@ -42,21 +47,24 @@ func (f *Feed) Projected(ctx context.Context, channels ...parley.ChannelID) {
 // only when ctx ends.
 func (f *Feed) projectChannel(ctx context.Context, channel parley.ChannelID) {
 	for {
+		f.outbox.begun(channel, toProject)
 		done, err := f.projectSome(ctx, channel)
 		switch {
 		case err == nil && done && len(f.works) > 0:
+			f.outbox.left(channel, toGive)
 			f.gives.add(channel)
 			return
 		case err == nil && done:
 			f.finished(channel)
 			return
 		}
-		if err != nil && !pause(ctx, retryEvery) {
+		if f.outbox.left(channel, toProject); err != nil && !pause(ctx, retryEvery) {
 			return
 		}
 	}
 }
 
+// projectSome projects entries after the channel's position, and reports whether these were all.
 func (f *Feed) projectSome(ctx context.Context, channel parley.ChannelID) (done bool, err error) {
 	if f.cfg.Index == nil {
 		return true, nil
@@ -85,5 +93,9 @@ func (f *Feed) projectSome(ctx context.Context, channel parley.ChannelID) (done 
 	if err == nil {
 		f.grown(channel) // counts may have changed with it
 	}
-	return false, err
+	size := 0
+	for i := range run.Entries {
+		size += len(run.Entries[i].Text) + len(run.Entries[i].Data)
+	}
+	return len(run.Entries) < projectRead && size < projectBytes, err
 }

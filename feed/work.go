@@ -21,9 +21,11 @@ func (f *Feed) AddWork(w Work) { f.works = append(f.works, w) }
 
 // giveChannel has a node work on a channel. It gives up only when ctx ends. No reader waits for it.
 func (f *Feed) giveChannel(ctx context.Context, channel parley.ChannelID) {
+	f.outbox.begun(channel, toGive)
 	for _, w := range f.works {
 		for w.Take(ctx, channel) != nil {
 			if !pause(ctx, retryEvery) {
+				f.outbox.left(channel, toGive)
 				return
 			}
 		}

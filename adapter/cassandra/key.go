@@ -27,11 +27,15 @@ func (s *Store) noteKeys(ctx context.Context, channel parley.ChannelID, bucket i
 			bucket, int(s.cfg.KeyRetention.Seconds())); err != nil {
 			return fmt.Errorf("note a key: %w", err)
 		}
+		if p.intent = bucket; bucket == 0 {
+			return nil // none is before it
+		}
 		m, found, err := s.lookupBefore(ctx, channel, p.m.User, p.m.Key, bucket)
 		if err != nil {
+			p.intent = -1
 			return err
 		}
-		if p.intent = bucket; found {
+		if found {
 			p.end(parley.Result{Message: m, Duplicate: true})
 		}
 		return nil

@@ -29,9 +29,11 @@ func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parle
 			return nil
 		}
 		for at < to {
-			rs, err := s.rows(ctx, channel, at+1, to, maxRun)
-			if err != nil {
-				return err
+			rs := stored(&run, &v, at+1, to)
+			if rs == nil {
+				if rs, err = s.rows(ctx, channel, at+1, to, maxRun); err != nil {
+					return err
+				}
 			}
 			if len(rs) == 0 { // retention took them away since
 				return parley.ErrGap
@@ -52,6 +54,19 @@ func (s *Store) Project(ctx context.Context, channel parley.ChannelID, run parle
 		return nil, err
 	}
 	return facts, nil
+}
+
+// stored returns entries of a run as they were stored, if they are known to be so: none of the channel's changes follows the first of
+// them.
+func stored(run *parley.Run, v *view, from, to int64) (rs []row) {
+	first := run.Entries[0].ID
+	if v.changed >= first {
+		return nil
+	}
+	for _, m := range run.Entries[from-first : to-first+1] {
+		rs = append(rs, row{Message: m})
+	}
+	return rs
 }
 
 // projection is what is derived from a run of entries.
@@ -87,12 +102,18 @@ func (s *Store) projectRows(ctx context.Context, channel parley.ChannelID, rs []
 			p.writes = append(p.writes, func(ctx context.Context) error { return s.scrubMessage(ctx, r, s.bucketOf(head+1)) })
 		}
 	}
+	var others []parley.UserID
 	if last > 0 {
-		p.writes = append(p.writes, func(ctx context.Context) error { return s.list(ctx, channel, last) })
-	}
-	others, err := s.postedByMembers(ctx, channel, posts)
-	if err != nil {
-		return nil, fmt.Errorf("entries from %d on: %w", rs[0].ID, err)
+		is, err := s.meta(ctx, channel, s.read)
+		if err == nil {
+			others, err = s.postedByMembers(ctx, channel, &is, posts)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("entries from %d on: %w", rs[0].ID, err)
+		}
+		if !is.listed {
+			p.writes = append(p.writes, func(ctx context.Context) error { return s.list(ctx, channel, last) })
+		}
 	}
 	for _, user := range others {
 		p.writes = append(p.writes, func(ctx context.Context) error {

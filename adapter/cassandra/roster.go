@@ -241,14 +241,10 @@ func (s *Store) countAt(ctx context.Context, channel parley.ChannelID, v *view, 
 
 // postedByMembers moves the pointers of those authors who were members before their messages, all in one batch, since the rows of
 // a channel's members are one partition, as are its pointers. It returns the others.
-func (s *Store) postedByMembers(ctx context.Context, channel parley.ChannelID, posts map[parley.UserID][]*parley.Message) (
+func (s *Store) postedByMembers(ctx context.Context, channel parley.ChannelID, in *meta, posts map[parley.UserID][]*parley.Message) (
 	others []parley.UserID, err error) {
 	if len(posts) == 0 {
 		return nil, nil
-	}
-	in, err := s.meta(ctx, channel, s.read)
-	if err != nil {
-		return nil, err
 	}
 	names := make([]string, 0, len(posts))
 	for user := range posts {
@@ -259,7 +255,7 @@ func (s *Store) postedByMembers(ctx context.Context, channel parley.ChannelID, p
 	var m memberRow
 	var user parley.UserID
 	for rs.Scan(append([]any{(*string)(&user)}, m.into()...)...) {
-		members[user] = m.asOf(&in)
+		members[user] = m.asOf(in)
 		m = memberRow{}
 	}
 	if err := rs.Close(); err != nil {

@@ -44,6 +44,9 @@ func TestStatementsAreObserved(t *testing.T) {
 	}
 	s := open(t, cfg, 1)[0]
 	stored(t, s.Append(t.Context(), room, keyed("k", "secret")))
+	if _, found, err := s.Lookup(t.Context(), room, "u", "k"); err != nil || !found {
+		t.Errorf("looked up: %v, %v", found, err)
+	}
 	texts(t, s)
 	mu.Lock()
 	defer mu.Unlock()

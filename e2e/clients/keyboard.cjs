@@ -112,4 +112,22 @@ run(async ({ browser, args: [base] }) => {
     await calm(w)
     await w.page.context().close()
   }
+
+  // At 200% zoom all of what opens lies on the screen, or is reached by scrolling.
+  const z = await visit({ user: 'alice', channel: 'general' }, { viewport: { width: 640, height: 400 } })
+  await z.connected()
+  for (const [what, ...clicks] of [['#account', '#menu', '#my-name'], ['#keys', '#account button:has-text("Keyboard shortcuts")'], ['#details', '#info'], ['#panel', '#link'], ['#search', '#seek'],
+    ['#jump', '#menu', '#find'], ['#create', '#menu', '#new']]) {
+    if (what !== '#keys') for (let i = 0; i < 3; i++) await z.page.keyboard.press('Escape')
+    for (const selector of clicks) if (selector !== '#menu' || !await z.page.isVisible('#list')) await z.page.click(selector)
+    await z.page.waitForSelector(what, { state: 'visible' })
+    if (what === '#details') await z.page.waitForSelector('#details .users li')
+    const [top, bottom, last] = await z.page.$eval(what, pop => {
+      pop.scrollTop = pop.scrollHeight
+      const { top, bottom } = pop.getBoundingClientRect()
+      return [top, bottom, pop.lastElementChild.getBoundingClientRect().bottom]
+    })
+    assert.ok(top >= 0 && bottom <= 400 && last <= bottom, `${what}: from ${top} to ${bottom}, its last part ends at ${last}`)
+  }
+  await calm(z)
 })

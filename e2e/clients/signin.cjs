@@ -46,7 +46,7 @@ run(async ({ browser, args: [base, token, expired] }) => {
     await v.write(token, '#name')
     await v.connected()
     assert.ok(!await v.page.isVisible('#welcome'))
-    if (look === 'phone') await v.page.tap('#menu')
+    if (look === 'phone') await v.page.click('#menu')
     assert.equal(await v.text('#my-name'), 'Zoë Ray')
     await v.page.click('#my-name')
     assert.match(await v.text('#account'), /^Zoë Ray @zoe.*Signed in until .*\d.*Sign out$/)

@@ -38,7 +38,7 @@ export class Connection {
       h("dl", {}, h("dt", {}, "Transport"), v.transport, h("dt", {}, "Round trip"), v.trip, h("dt", {}, "Cursor"), v.cursor, h("dt", {}, "Active tab"), v.tab),
       this.#ways,
       h("div", { class: "row" },
-        h("button", { class: "push", id: "cut", onclick: () => client.cut() }, "Cut the connection"),
+        h("button", { class: "push", id: "cut", onclick: () => client.cut() }, "Drop connection"),
         h("button", { class: "push", onclick: () => client.reconnect() }, "Reconnect")),
       this.#log)
     the("now").onclick = () => client.reconnect()

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
-	"github.com/parley-server/parley/internal/clock"
 )
 
 // changes must be written to the store. While this node is alone that is only when each absent
@@ -136,7 +135,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if k.store == nil {
 		return nil
 	}
-	tick := clock.NewPulse(min(flushEvery, k.ttl/4))
+	tick := time.NewTicker(min(flushEvery, k.ttl/4)) // not a pulse: several nodes should not beat at once
 	defer tick.Stop()
 	var last, looked time.Time
 	for {
@@ -152,7 +151,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
-			tick.Again()
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()

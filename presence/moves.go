@@ -18,7 +18,7 @@ import (
 //
 // Others may receive an arrival on another node before the earlier departure here. So the store is
 // asked again some time after a departure was sent, and if the user is there again an arrival is
-// sent.
+// sent. A user who comes back to this node before that is sent as an arrival in any case.
 // If the store does not respond, moves are sent later. The places of a node whose lease has ended go
 // to the node that reaps them: a user who was seen within the grace is in the grace there, as if the
 // user had been on that node.
@@ -28,6 +28,7 @@ type move struct {
 	came bool
 	name string
 	ask  time.Duration // the departure was sent: when to ask whether it is still true; else 0
+	left time.Duration // of an arrival after a departure that was sent: the ask of that; else 0
 }
 
 // moved is a move that must be sent.
@@ -38,14 +39,28 @@ type moved struct {
 }
 
 func (l *changes) moveLocked(at presenceKey, came bool, name string) {
-	if was, waits := l.moves[at]; waits && was.came != came && was.ask == 0 {
-		delete(l.moves, at) // nobody knows of the first
-		return
+	is := move{came: came, name: name}
+	if was, waits := l.moves[at]; waits {
+		if is, waits = was.followedBy(is); !waits {
+			delete(l.moves, at)
+			return
+		}
 	}
 	if l.moves == nil {
 		l.moves = map[presenceKey]move{}
 	}
-	l.moves[at] = move{came: came, name: name}
+	l.moves[at] = is
+}
+
+// followedBy returns what is left of a move and a newer one, if anything is.
+func (m move) followedBy(newer move) (move, bool) {
+	switch {
+	case newer.came && (m.ask != 0 || m.came):
+		newer.left = max(m.ask, m.left)
+	case m.ask == 0 && m.came != newer.came && newer.ask == 0: // nobody knows of the first
+		return move{ask: m.left}, m.left != 0
+	}
+	return newer, true
 }
 
 // movedLocked decides how the next move is sent.
@@ -91,15 +106,16 @@ func (t *Tracker) returnMoves(all map[presenceKey]move) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at, m := range all {
-		switch newer, both := t.log.moves[at]; {
-		case both && newer.came != m.came && m.ask == 0:
-			delete(t.log.moves, at)
-		case !both:
-			if t.log.moves == nil {
-				t.log.moves = map[presenceKey]move{}
+		if newer, both := t.log.moves[at]; both {
+			if m, both = m.followedBy(newer); !both {
+				delete(t.log.moves, at)
+				continue
 			}
-			t.log.moves[at] = m
 		}
+		if t.log.moves == nil {
+			t.log.moves = map[presenceKey]move{}
+		}
+		t.log.moves[at] = m
 	}
 }
 
@@ -133,7 +149,7 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 		switch m, moves := t.log.moves[at]; {
 		case t.usesLocked(at) != nil:
 			kept[at] = true
-			if moves && m.came {
+			if moves && m.came && m.left == 0 {
 				delete(t.log.moves, at)
 			}
 		case moves && m.ask == 0: // has left here too, which must still be sent
@@ -300,7 +316,7 @@ func (k *Keeper) settle(ctx context.Context, moves map[presenceKey]move, answers
 	counts := map[parley.ChannelID]int{}
 	for at, m := range moves {
 		i := answers[at]
-		if elsewhere := i < len(elsewhere) && elsewhere[i]; elsewhere != (m.ask != 0) {
+		if elsewhere := i < len(elsewhere) && elsewhere[i]; elsewhere != (m.ask != 0) && m.left == 0 {
 			continue
 		}
 		if m.ask != 0 {

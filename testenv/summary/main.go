@@ -101,7 +101,8 @@ func appendTo(name string) *os.File {
 	return f
 }
 
-var final = regexp.MustCompile(`DATA RACE|panic: |\b[1-9]\d* (were )?(lost|repeated|out of order|altered)\b|(lost|repeated|out of order|altered):? +[1-9]`)
+var final = regexp.MustCompile(`DATA RACE|panic: ` +
+	`|\b[1-9]\d* (were )?(lost|repeated|out of order|altered)\b|(lost|repeated|out of order|altered):? +[1-9]`)
 
 var progress = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME) `)
 

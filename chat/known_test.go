@@ -1,35 +1,42 @@
-package chat_test
+package chat
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/parley-server/parley"
-	"github.com/parley-server/parley/access"
-	"github.com/parley-server/parley/chat"
 )
 
-// That a channel is public is remembered, and must not keep members out of it when it is
-// no longer: on another node the change shows later.
-func TestWhatIsKnownOfAChannelNeverRefuses(t *testing.T) {
-	s, _, store := real(t, chat.Config{})
-	if err := s.Authorize(t.Context(), dev("bob"), access.Read, "room"); err != nil { // it is public
-		t.Fatal(err)
-	}
-	if _, err := s.PutMember(t.Context(), dev("root"), "room", "bob", ""); err != nil {
-		t.Fatal(err)
-	}
-	token := access.Caller{User: "bob", As: &access.Credentials{Listed: true}}
-	if err := s.Authorize(t.Context(), token, access.Read, "room"); err == nil {
-		t.Fatal("a token without channels reads a public one")
-	}
-	if err := s.Authorize(t.Context(), dev("bob"), access.Read, "room"); err != nil { // it is remembered
-		t.Fatal(err)
-	}
-	if _, _, err := store.SetChannel(t.Context(), "room",
-		parley.Settings{Kind: parley.KindMembers}.Replace); err != nil { // as another node does
-		t.Fatal(err)
-	}
-	if err := s.Authorize(t.Context(), token, access.Read, "room"); err != nil {
-		t.Errorf("a member of a members-only channel: %v", err)
-	}
+// A node that cannot follow the changes of rights uses what it has read for a second, in which all streams share it.
+func TestWhatIsKnownHoldsForASecondWhileChangesOfRightsCannotBeFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		behind := false
+		k := newKnown(func() bool { return behind })
+		read := func() {
+			k.putPublic("room", k.now())
+			k.put("room", "alice", facts{role: parley.RoleMember, reading: k.now()})
+		}
+		is := func(when string, want bool) {
+			t.Helper()
+			if _, known := k.get("room", "alice"); k.public("room") != want || known != want {
+				t.Errorf("%s: public %v, known %v, want %v", when, k.public("room"), known, want)
+			}
+		}
+		is("at first", false)
+		read()
+		time.Sleep(time.Hour)
+		is("an hour later", true)
+		behind = true
+		is("behind", false)
+		read()
+		time.Sleep(controlLate - time.Millisecond)
+		is("read again, within the second", true)
+		time.Sleep(time.Millisecond)
+		is("after the second", false)
+		behind = false
+		is("caught up", true)
+		k.generation.Add(1)
+		is("when rights have changed", false)
+	})
 }

@@ -23,12 +23,11 @@ func (s *Service) Publish(ctx context.Context, c access.Caller, channel parley.C
 		return err
 	}
 	if !a.made {
-		generation := s.known.generation.Load()
 		if err := s.allowCreate(ctx, c, channel); err != nil {
 			return err
 		}
 		if a.made = true; !a.direct { // by the next time
-			s.known.put(channel, c.User, a, generation)
+			s.known.put(channel, c.User, a)
 		}
 	}
 	d.User, d.Name = c.User, c.Name

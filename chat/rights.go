@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync/atomic"
+	"time"
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/access"
@@ -19,6 +20,13 @@ type facts struct {
 	role   parley.Role
 	direct bool // the role is only in the channel's name, not yet in the roster
 	made   bool // the channel is known to be there
+	reading
+}
+
+// reading says when facts were read: before the store was asked.
+type reading struct {
+	generation uint64
+	at         time.Duration
 }
 
 // stored returns the role in the roster.
@@ -47,7 +55,6 @@ func (s *Service) authorize(ctx context.Context, c access.Caller, want access.Ri
 	if a, ok := s.known.get(channel, c.User); ok && access.Rights(c, channel, a.kind, a.role)&want != 0 {
 		return a, nil
 	}
-	generation := s.known.generation.Load()
 	a, err := s.facts(ctx, c.User, channel)
 	if err == nil && access.Rights(c, channel, a.kind, a.role)&want == 0 && s.known.forgetPublic(channel) {
 		a, err = s.facts(ctx, c.User, channel) // remembered facts may allow, but never refuse
@@ -59,7 +66,7 @@ func (s *Service) authorize(ctx context.Context, c access.Caller, want access.Ri
 		return a, forbidden(c, want, channel)
 	}
 	if want == access.Write && !a.direct { // a user who writes will do so again
-		s.known.put(channel, c.User, a, generation)
+		s.known.put(channel, c.User, a)
 	}
 	return a, nil
 }
@@ -82,11 +89,11 @@ func forbidden(c access.Caller, want access.Right, channel parley.ChannelID) *pa
 
 // facts reads what decides about a user in a channel.
 func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.ChannelID) (a facts, err error) {
+	a.reading = s.known.now()
 	if channel[0] == '@' || channel.Internal() {
 		return a, nil
 	}
 	if a.kind = parley.KindPublic; !s.known.public(channel) {
-		generation := s.known.generation.Load()
 		set, err := s.settings(ctx, channel)
 		if err != nil {
 			return a, err
@@ -95,7 +102,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 			a.kind = s.kind(channel)
 		}
 		if a.kind == parley.KindPublic {
-			s.known.putPublic(channel, generation)
+			s.known.putPublic(channel, a.reading)
 		}
 	}
 	if user == parley.Guest {
@@ -122,17 +129,26 @@ func (s *Service) kind(channel parley.ChannelID) parley.ChannelKind {
 // known remembers a few thousand answers of facts that allowed something. Whatever
 // may take a right away begins a new generation.
 type known struct {
-	behind     func() bool // what is known may no longer be so, and is not used
+	behind     func() bool // what is known may no longer be so, and is used only for controlLate after it was read
+	begin      time.Time   // of at
 	generation atomic.Uint64
 	seed       maphash.Seed
 	slots      [4096]atomic.Pointer[knownAccess]
 	publics    [4096]atomic.Pointer[knownPublic]
 }
 
-// knownPublic is a channel that was public in a generation.
+func (k *known) now() reading { return reading{k.generation.Load(), time.Since(k.begin)} }
+
+// holds reports whether what was read then may still be used. A node that cannot follow the changes of rights reads
+// again after controlLate, and until then all streams share what one of them has read.
+func (k *known) holds(r reading) bool {
+	return r.generation == k.generation.Load() && (!k.behind() || time.Since(k.begin)-r.at < controlLate)
+}
+
+// knownPublic is a channel that was public when it was read.
 type knownPublic struct {
-	channel    parley.ChannelID
-	generation uint64
+	channel parley.ChannelID
+	reading
 }
 
 func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic] {
@@ -141,7 +157,8 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 
 // public reports whether a channel is known to be public.
 func (k *known) public(channel parley.ChannelID) bool {
-	return !k.behind() && k.isPublic(channel)
+	p := k.publicSlot(channel).Load()
+	return p != nil && p.channel == channel && k.holds(p.reading)
 }
 
 func (k *known) isPublic(channel parley.ChannelID) bool {
@@ -156,18 +173,19 @@ func (k *known) forgetPublic(channel parley.ChannelID) bool {
 	return p != nil && p.channel == channel && slot.CompareAndSwap(p, nil)
 }
 
-func (k *known) putPublic(channel parley.ChannelID, generation uint64) {
-	k.publicSlot(channel).Store(&knownPublic{channel, generation})
+func (k *known) putPublic(channel parley.ChannelID, r reading) {
+	k.publicSlot(channel).Store(&knownPublic{channel, r})
 }
 
 type knownAccess struct {
-	channel    parley.ChannelID
-	user       parley.UserID
-	generation uint64
+	channel parley.ChannelID
+	user    parley.UserID
 	facts
 }
 
-func newKnown(behind func() bool) *known { return &known{behind: behind, seed: maphash.MakeSeed()} }
+func newKnown(behind func() bool) *known {
+	return &known{behind: behind, begin: time.Now(), seed: maphash.MakeSeed()}
+}
 
 func (k *known) slot(channel parley.ChannelID, user parley.UserID) *atomic.Pointer[knownAccess] {
 	h := maphash.String(k.seed, string(channel)) ^ 31*maphash.String(k.seed, string(user))
@@ -176,12 +194,12 @@ func (k *known) slot(channel parley.ChannelID, user parley.UserID) *atomic.Point
 
 func (k *known) get(channel parley.ChannelID, user parley.UserID) (facts, bool) {
 	a := k.slot(channel, user).Load()
-	if a == nil || k.behind() || a.channel != channel || a.user != user || a.generation != k.generation.Load() {
+	if a == nil || a.channel != channel || a.user != user || !k.holds(a.reading) {
 		return facts{}, false
 	}
 	return a.facts, true
 }
 
-func (k *known) put(channel parley.ChannelID, user parley.UserID, a facts, generation uint64) {
-	k.slot(channel, user).Store(&knownAccess{channel, user, generation, a})
+func (k *known) put(channel parley.ChannelID, user parley.UserID, a facts) {
+	k.slot(channel, user).Store(&knownAccess{channel, user, a})
 }

@@ -69,7 +69,7 @@ func (s *Sending) Heads() []int64 {
 }
 
 // errUnacknowledged: the run ended before the server answered all.
-var errUnacknowledged = errors.New("not every message was acknowledged within 30 s")
+var errUnacknowledged = errors.New("not every message was acknowledged within 2 min")
 
 // publisher is one connection.
 type publisher struct {
@@ -165,7 +165,7 @@ func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 			p.over = true
 			complete := p.acked == len(p.intended)
 			p.mu.Unlock()
-			_ = p.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+			_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
 			if complete || err != nil { // the listener waits for an answer that won't come
 				_ = p.conn.SetReadDeadline(time.Now())
 			}

@@ -313,7 +313,7 @@ func (r *run) writing(b *bare) feed {
 }
 
 // patience is how long deliveries may take after the last message was acknowledged.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // measure sends by the plan and waits until all has arrived; what is wrong goes into
 // the report.

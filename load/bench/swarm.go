@@ -101,7 +101,7 @@ func (s *Swarm) turn() bool {
 			s.loop.flush(r)
 		}
 	}
-	return s.opening != nil || len(s.waiting) > 0
+	return s.opening != nil && s.opening.args.Rate > 0 || len(s.waiting) > 0 // else what arrives has the next ones dialed
 }
 
 // later lets a short poll be followed by the next.

@@ -72,7 +72,9 @@ func (f *Feed) announce(ctx context.Context) error {
 	f.digest.own = f.cfg.Clock()
 	f.digest.mu.Unlock()
 	var last time.Time
-	for digests := clock.NewPulse(digestEvery); digests.Wait(ctx); {
+	digests := clock.NewPulse(digestEvery)
+	defer digests.Stop()
+	for digests.Wait(ctx) {
 		now := f.cfg.Clock()
 		pieces := f.nextDigest(now.Sub(last) >= digestQuiet)
 		for _, piece := range pieces {

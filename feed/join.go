@@ -195,7 +195,9 @@ func (s source) Leave(channel parley.ChannelID) {
 // leaveUnfollowed leaves channels that no session here has followed for leaveAfter, until ctx
 // ends.
 func (f *Feed) leaveUnfollowed(ctx context.Context) error {
-	for looks := clock.NewPulse(leaveLooks); looks.Wait(ctx); {
+	looks := clock.NewPulse(leaveLooks)
+	defer looks.Stop()
+	for looks.Wait(ctx) {
 		for _, j := range f.joins.unfollowed(f.cfg.Clock(), f.hub.Follows) {
 			until, cancel := context.WithTimeout(ctx, leaveTime)
 			err := f.cfg.Bus.Leave(until, j.channel)

@@ -242,7 +242,7 @@ type outcome struct {
 	end     bool          // nothing is left to send
 	sent    bool          // at least one was sent
 	badge   int64         // that it shows
-	looked  bool          // there is no device; one check in a window is enough
+	looked  bool          // the user has no device; checked once in a window
 	again   time.Duration // else retry after this time
 	refused bool          // by a provider, for a reason that may pass
 	err     error         // of the store

@@ -129,7 +129,7 @@ func (s *Store) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publ
 		if err == nil {
 			return ack.Sequence, nil
 		}
-		// Without a stream, or while a cluster elects its leader, there is no response.
+		// A missing stream, or a cluster that is electing its leader, does not respond.
 		if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, nats.ErrNoResponders) {
 			return 0, err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxBatch    = 100             // entries that are stored together
+	maxBatch    = 256             // entries that are stored together
 	maxBytes    = 256 << 10       // of them
 	batchTime   = 5 * time.Second // the time limit of a batch
 	maxConflict = 50              // how often a batch may lose to other nodes

@@ -245,7 +245,7 @@ type statement struct {
 	args []any
 }
 
-// writtenTogether is how many statements of a restore are one request, which Cassandra refuses beyond 50 KiB.
+// writtenTogether is how many plain writes are one request, which Cassandra refuses beyond 50 KiB.
 const writtenTogether = 25
 
 // writeTogether makes plain writes, several in a request: each is applied separately.
@@ -255,6 +255,9 @@ func (s *Store) writeTogether(ctx context.Context, all []statement) error {
 		some = append(some, part)
 	}
 	return each(len(some), func(i int) error {
+		if is := some[i][0]; len(some[i]) == 1 {
+			return s.write(ctx, is.text, is.args...)
+		}
 		q := s.session.Batch(gocql.UnloggedBatch).RetryPolicy(retries)
 		for _, one := range some[i] {
 			q.Query(one.text, one.args...)

@@ -31,9 +31,12 @@ var benchText = strings.Repeat("x", 200)
 
 // benchConfig is that of a store with partitions of the usual size.
 func benchConfig(b *testing.B) cassandra.Config {
-	cfg := config(b)
-	cfg.Bucket = 10_000
-	empty(b, server.URL(b), cfg.URL[strings.LastIndexByte(cfg.URL, '/')+1:])
+	const usual = 10_000
+	cfg := configOf(b, usual)
+	is, err := cassandra.Inspect(b.Context(), cfg)
+	if err != nil || is.Bucket != usual {
+		b.Fatalf("the buckets have %d ids, want %d (%v)", is.Bucket, usual, err)
+	}
 	return cfg
 }
 
@@ -115,7 +118,7 @@ func BenchmarkCassandra(b *testing.B) {
 		run("insert", false, func(r *rig) func(p, i int) error { return r.insert })
 		for _, channels := range []int{1, 1000} {
 			for _, keyed := range []bool{false, true} {
-				run(fmt.Sprintf("channels=%d/key=%v", channels, keyed), keyed, func(r *rig) func(p, i int) error {
+				run(fmt.Sprintf("channels=%d,key=%v", channels, keyed), keyed, func(r *rig) func(p, i int) error {
 					return func(p, i int) error { return r.publish(p, i, channels) }
 				})
 			}
@@ -181,7 +184,7 @@ func BenchmarkCassandraHalfRate(b *testing.B) {
 // BenchmarkCassandraNewest reads the newest messages of a channel of a million.
 func BenchmarkCassandraNewest(b *testing.B) {
 	r := newRig(b, benchConfig(b))
-	const size, some = 1_000_000, 5000
+	const size, some = 1_002_000, 2000 // at a border of buckets it would read one more
 	for at := int64(0); at < size; at += some {
 		ms := make([]parley.Message, some)
 		for i := range ms {

@@ -31,25 +31,28 @@ func TestMain(m *testing.M) {
 // keyspaces are those that no test uses, empty. A table takes Cassandra long to create, and memory.
 var keyspaces struct {
 	mu   sync.Mutex
-	free []string
+	free map[int64][]string // by the size of their buckets
 	made int
 }
 
 // config is that of a system that nobody has used. Its buckets are small, so that every suite crosses borders.
-func config(t testing.TB) cassandra.Config {
+func config(t testing.TB) cassandra.Config { return configOf(t, testBucket) }
+
+// configOf is config with buckets of a size, which a keyspace keeps for good.
+func configOf(t testing.TB, bucket int64) cassandra.Config {
 	t.Helper()
 	at := server.URL(t)
 	k := &keyspaces
 	k.mu.Lock()
 	name := ""
-	if n := len(k.free); n > 0 {
-		name, k.free = k.free[n-1], k.free[:n-1]
+	if free := k.free[bucket]; len(free) > 0 {
+		name, k.free[bucket] = free[len(free)-1], free[:len(free)-1]
 	} else {
 		k.made++
 		name = fmt.Sprintf("t%d", k.made)
 	}
 	k.mu.Unlock()
-	cfg := cassandra.Config{URL: "cassandra://" + at + "/" + name, Bucket: 64}
+	cfg := cassandra.Config{URL: "cassandra://" + at + "/" + name, Bucket: bucket}
 	if _, err := cassandra.Init(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,10 @@ func config(t testing.TB) cassandra.Config {
 		empty(t, at, name)
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.free = append(k.free, name)
+		if k.free == nil {
+			k.free = map[int64][]string{}
+		}
+		k.free[bucket] = append(k.free[bucket], name)
 	})
 	return cfg
 }

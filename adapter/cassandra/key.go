@@ -20,24 +20,26 @@ func (s *Store) noteKeys(ctx context.Context, channel parley.ChannelID, bucket i
 			keyed = append(keyed, p)
 		}
 	}
+	intents := make([]statement, len(keyed))
+	for i, p := range keyed {
+		intents[i] = statement{`INSERT INTO keys (channel, user, key, bucket) VALUES (?, ?, ?, ?) USING TTL ?`,
+			[]any{string(channel), string(p.m.User), []byte(p.m.Key), bucket, int(s.cfg.KeyRetention.Seconds())}}
+	}
+	if err := s.writeTogether(ctx, intents); err != nil {
+		return fmt.Errorf("note keys: %w", err)
+	}
 	return each(len(keyed), func(i int) error {
 		p := keyed[i]
-		user, key := string(p.m.User), []byte(p.m.Key)
-		if err := s.write(ctx, `INSERT INTO keys (channel, user, key, bucket) VALUES (?, ?, ?, ?) USING TTL ?`, string(channel), user, key,
-			bucket, int(s.cfg.KeyRetention.Seconds())); err != nil {
-			return fmt.Errorf("note a key: %w", err)
+		if bucket > 0 { // else none is before it
+			m, found, err := s.lookupBefore(ctx, channel, p.m.User, p.m.Key, bucket)
+			if err != nil {
+				return err
+			}
+			if found {
+				p.end(parley.Result{Message: m, Duplicate: true})
+			}
 		}
-		if p.intent = bucket; bucket == 0 {
-			return nil // none is before it
-		}
-		m, found, err := s.lookupBefore(ctx, channel, p.m.User, p.m.Key, bucket)
-		if err != nil {
-			p.intent = -1
-			return err
-		}
-		if found {
-			p.end(parley.Result{Message: m, Duplicate: true})
-		}
+		p.intent = bucket
 		return nil
 	})
 }

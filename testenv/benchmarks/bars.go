@@ -74,18 +74,18 @@ var parts = []struct {
 		{
 			what: "through a feed into Cassandra, in one channel, 200 publishers",
 			run:  "go",
-			key:  "BenchmarkCassandra/channels=1/key=false/publishers=200",
+			key:  "BenchmarkCassandra/channels=1,key=false/publishers=200",
 			unit: "msgs/s",
 			than: 10000,
 		},
 		{
 			what: "the same with a key on each message",
 			run:  "go",
-			key:  "BenchmarkCassandra/channels=1/key=true/publishers=200",
+			key:  "BenchmarkCassandra/channels=1,key=true/publishers=200",
 			unit: "msgs/s",
 			than: 2500,
 		},
-		{what: "and in 1,000 channels", run: "go", key: "BenchmarkCassandra/channels=1000/key=false/publishers=200", unit: "msgs/s"},
+		{what: "and in 1,000 channels", run: "go", key: "BenchmarkCassandra/channels=1000,key=false/publishers=200", unit: "msgs/s"},
 		{
 			what: "an idle channel in Cassandra against a plain insert, p50",
 			run:  "go",

@@ -23,7 +23,7 @@ const (
 	every = 2 * time.Second
 	least = 2  // percent: the smallest GOGC
 	most  = 50 // and the largest, but that
-	grown = 4  // percent per MiB allocated a second: about a fortieth of a core goes into collecting
+	grown = 32 // percent per MiB allocated a second: about a three-hundredth of a core goes into collecting
 
 	// So many bytes are always to be had under load: a collection costs something however
 	// little lives.

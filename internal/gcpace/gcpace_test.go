@@ -12,10 +12,10 @@ func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
 		rate, large, live, others float64
 		want                      int
 	}{
-		{0, 0, 0, 0, 2}, {mib / 10, 0, 100 * mib, 0, 2}, {mib, 0, 100 * mib, 0, 4}, {10 * mib, 0, mib, 0, 40}, {50 * mib, 0, 100 * mib, 0, 50},
-		{500 * mib, 0, 2 * mib, 0, 200}, {500 * mib, 0, 0, 0, 400}, {30 * mib, 0, 0, 0, 120},
+		{0, 0, 0, 0, 2}, {mib / 20, 0, 100 * mib, 0, 2}, {mib, 0, 100 * mib, 0, 32}, {10 * mib, 0, mib, 0, 320}, {50 * mib, 0, 100 * mib, 0, 50},
+		{500 * mib, 0, 2 * mib, 0, 200}, {500 * mib, 0, 0, 0, 400}, {5 * mib, 0, 0, 0, 160},
 		{500 * mib, 40 * mib, 2 * mib, 0, 700}, {500 * mib, 500 * mib, 8 * mib, 0, 800}, {500 * mib, 500 * mib, 100 * mib, 0,
-			64}, {10 * mib, 10 * mib, mib, 0, 40},
+			64}, {10 * mib, 10 * mib, mib, 0, 320},
 		{500 * mib, 0, 20 * mib, 30 * mib, 20}, {500 * mib, 0, 2 * mib, 2 * mib, 100}, {500 * mib, 0, mib, 1000 * mib, 2},
 	} {
 		if got := pace(rates{c.rate, c.large}, marked{c.live, c.others}); got != c.want {

@@ -91,7 +91,7 @@ func Scenarios() []Scenario {
 			func(c *Config) {
 				c.set(1_000_000, 300, "rooms")
 				orDefault(&c.For, time.Minute)
-				orDefault(&c.Dials, 1024)
+				orDefault(&c.Dials, 4096)
 			},
 		},
 		{"catchup", "readers that are all far behind at once", (*run).catchup, func(c *Config) { c.set(10000, 0, "rooms") }},

@@ -15,7 +15,7 @@ const codes: Record<number, string> = { 4401: "unauthorized", 4403: "forbidden",
 export function openWebSocket(host: Host): Stream {
   const { env, http_: http, who_: who } = host
   const subscribed = new Set<string>()
-  const asked: string[] = [] // the channels of the subscribe frames; their keys are their places
+  const asked = [""] // the channels of the subscribe frames; their keys are their places, and that of a ping is 0
   const limit = timer(env) // of the answer to a ping
   let socket: Socket | undefined
   let open = false, closed = false

@@ -57,6 +57,17 @@ test("a subscription that is refused for good is told; one that is refused for n
   client.close()
 })
 
+test("a refused ping is not taken for a refused subscription", async () => {
+  const env = new FakeEnv()
+  const { client, told } = follow(env)
+  await env.advance(0)
+  env.socket.open()
+  env.socket.receive({ type: "error", code: "forbidden", detail: "no", key: env.socket.of("ping")[0]!["key"] })
+  await env.advance(0)
+  assert.deepEqual(told, [])
+  client.close()
+})
+
 test("a right that is lost silences its channel only", async () => {
   const env = new FakeEnv()
   const { client, told } = follow(env)

@@ -113,7 +113,7 @@ func (s *Service) Run(ctx context.Context) error {
 	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	others.Go(func() { s.tellMissed(ctx) })
-	t := clock.NewPulse(50 * time.Millisecond)
+	t := clock.NewPulse(100 * time.Millisecond)
 	defer t.Stop()
 	for t.Wait(ctx) {
 		now := s.clock()

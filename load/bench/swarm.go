@@ -16,19 +16,32 @@ type SwarmArgs struct {
 	Transport string
 	Worker    int    // which of the workers it is; chooses its address
 	Prefix    string // of the channels' names
-	First     int    // index of its first reader among all
+	First     int    // place of its first reader among all
 	Count     int
 	Channels  int  // the reader i follows channel i modulo this
 	Named     bool // each reader is a user of its own, else all are guests
 	Stalled   bool // after the welcome nothing is read
 	Many      bool // WebSockets of any number of channels, which begin with none
 	Common    bool // each WebSocket follows its channel and the one that has the number Channels
-	Readers   int  // with Common: of all workers together; those of a worker begin on a few servers, those of a channel on several
+	Readers   int  // with Common: of all workers together; those of a channel are in one worker and begin on several servers
 	PollEvery time.Duration
 	Peer      string // another server's dialect; empty: parley's
 }
 
 func (a *SwarmArgs) channel(i int) string { return channelName(a.Prefix, i%a.Channels) }
+
+// indexOf is the index of the reader in a place. With Common the readers of a channel have adjacent places, so that a message
+// concerns few workers.
+func (a *SwarmArgs) indexOf(place int) int {
+	if !a.Common {
+		return place
+	}
+	each, more := a.Readers/a.Channels, a.Readers%a.Channels // the first channels have one more
+	if full := more * (each + 1); place >= full {
+		return (place-full)%each*a.Channels + more + (place-full)/each
+	}
+	return place%(each+1)*a.Channels + place/(each+1)
+}
 
 func (a *SwarmArgs) polls() bool { return a.Transport == "long-poll" || a.Transport == "poll" }
 
@@ -81,8 +94,10 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 		s.common = fmt.Appendf(nil, `"channel":%q`, args.common())
 		s.readers = make([]*reader, args.Count)
 		for i := range s.readers {
-			s.readers[i] = &reader{swarm: s, index: args.First + i, fd: -1}
+			s.readers[i] = &reader{swarm: s, index: args.indexOf(args.First + i), fd: -1}
 		}
+		// In this order those that connect at a time do so to few servers.
+		slices.SortFunc(s.readers, func(a, b *reader) int { return a.index - b.index })
 	})
 	return nil
 }

@@ -51,6 +51,26 @@ func swarm(t *testing.T, url string, count int) *Swarm {
 	return s
 }
 
+func TestReadersOfAChannelHaveAdjacentPlaces(t *testing.T) {
+	for _, c := range []struct{ readers, channels int }{{100, 10}, {103, 10}, {7, 10}, {10, 1}, {1, 1}} {
+		a := SwarmArgs{Common: true, Readers: c.readers, Channels: c.channels}
+		seen := map[int]bool{}
+		last := 0
+		for place := range c.readers {
+			i := a.indexOf(place)
+			if channel := i % c.channels; channel < last || i < 0 || i >= c.readers || seen[i] {
+				t.Fatalf("%d readers of %d channels: place %d has the reader %d after channel %d", c.readers, c.channels, place, i, last)
+			} else {
+				last = channel
+			}
+			seen[i] = true
+		}
+	}
+	if a := (SwarmArgs{Channels: 10}); a.indexOf(17) != 17 {
+		t.Error("without a common channel a place is not the index")
+	}
+}
+
 func TestSwarmFindsALiar(t *testing.T) {
 	s := swarm(t, liar(t, 1, 2, 2, 5, 4), 2)
 	var opened OpenReply

@@ -59,7 +59,9 @@ type Subscription struct {
 	err       error              // why it is over
 }
 
-// Subscribe begins to read a channel. It does no I/O; the first Next connects.
+// Subscribe begins to read a channel. It does no I/O; the first Next connects. Without a position in
+// Options.From the subscription begins there, and misses what is published between Subscribe and
+// Next: to receive that, pass At(head.Last) with the head from Client.Head.
 func (c *Client) Subscribe(channel string, o Options) *Subscription {
 	if o.Transport == "" {
 		o.Transport = WebSocket

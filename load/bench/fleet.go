@@ -102,13 +102,13 @@ func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 }
 
 // OpenInTurn is Open, of so many workers at a time.
-func (f *Fleet) OpenInTurn(resume bool, abreast, dials int) (all Opened, err error) {
+func (f *Fleet) OpenInTurn(abreast, dials int) (all Opened, err error) {
 	all.Latency = newHistogram()
 	begin := time.Now()
 	for i := 0; i < len(f.workers); i += abreast {
 		to := min(i+abreast, len(f.workers))
 		some := &Fleet{workers: f.workers[i:to], args: f.args[i:to]}
-		o, err := some.Open(resume, dials, 0)
+		o, err := some.Open(false, dials, 0)
 		if err != nil {
 			return all, err
 		}

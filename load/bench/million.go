@@ -86,19 +86,15 @@ func (r *run) million() error {
 		r.report.add(step.key+"_cpu", "server CPU per delivery", o.perDelivery(), "µs")
 		r.report.add(step.key+"_deliveries", "deliveries", float64(o.deliveries), "")
 	}
-	drop := func() (int, error) { return (r.Connections + 9) / 10, f.Drop(10) }
-	fewer := inRooms
-	fewer.Rate /= 10
-	for _, l := range []struct {
+	losses := []struct {
 		key, name string
-		plan      Plan
 		lose      func() (clients int, err error)
 	}{
-		{"dropped", "a tenth that dropped at once", inRooms, drop},
-		{"dropped_quiet", "a tenth that dropped at once, while a tenth of the messages are sent", fewer, drop},
-		{"killed", "the clients of a node that was killed", inRooms, func() (int, error) { return r.killNode(f) }},
-	} {
-		if err := r.lose(f, l.plan, send, l.key, l.name, l.lose); err != nil {
+		{"dropped", "a tenth that dropped at once", func() (int, error) { return (r.Connections + 9) / 10, f.Drop(10) }},
+		{"killed", "the clients of a node that was killed", func() (int, error) { return r.killNode(f) }},
+	}
+	for _, l := range losses {
+		if err := r.lose(f, inRooms, send, l.key, l.name, l.lose); err != nil {
 			return err
 		}
 	}
@@ -136,7 +132,7 @@ func (r *run) opens(f *Fleet) (o Opened, err error) {
 			}
 		}
 	})
-	o, err = f.OpenInTurn(false, abreast, r.Dials)
+	o, err = f.OpenInTurn(abreast, r.Dials)
 	stop()
 	telling.Wait()
 	return o, err
@@ -156,7 +152,7 @@ func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func()
 		n, e := lose()
 		if e == nil {
 			r.Progress(fmt.Sprintf("%s: %d reconnect", name, n))
-			_, e = f.OpenInTurn(true, abreast, r.Dials)
+			_, e = f.Open(true, r.Dials, 0)
 		}
 		if clients, took = n, time.Since(begin); e == nil {
 			e = r.caughtUp(f, n)

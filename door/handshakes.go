@@ -93,10 +93,19 @@ func (s *handshakes) close() {
 	s.some.Broadcast()
 }
 
+// headBuffer is where a worker reads heads. In a storm most workers serve a single handshake.
+type headBuffer struct {
+	head   []byte
+	reader *bufio.Reader
+}
+
+var headBuffers = sync.Pool{New: func() any { return &headBuffer{make([]byte, headRoom), bufio.NewReaderSize(nil, headRoom)} }}
+
 func (s *handshakes) work() {
-	head, reader := make([]byte, headRoom), bufio.NewReaderSize(nil, headRoom)
+	in := headBuffers.Get().(*headBuffer)
+	defer headBuffers.Put(in)
 	for a := s.next(); a != nil; a = s.next() {
-		if n := a.conn.Peek(head); !s.serve(a.conn, head[:n], reader) {
+		if n := a.conn.Peek(in.head); !s.serve(a.conn, in.head[:n], in.reader) {
 			a.otherwise()
 			s.arrived.Add(-1)
 		}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +53,48 @@ func TestWhatIsTakenForAHandshake(t *testing.T) {
 			t.Errorf("%q: taken %v with %d of %d bytes left, want %v", head, got, conn.Len(), len(head), want)
 		}
 	}
+}
+
+// In a storm each handshake has a worker of its own, which leaves its buffers to a later one.
+func TestWorkersShareTheirBuffers(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pool
+	const storm = 100
+	served, release := make(chan struct{}, storm), make(chan struct{})
+	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served <- struct{}{}; <-release }), opens,
+		func(net.Conn, http.ConnState) {}, slog.New(slog.DiscardHandler))
+	defer s.close()
+	allocated := func() uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range storm {
+			s.accept(&arriving{recorded{Reader: strings.NewReader("GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade)}}, func() { t.Error("left to net/http") })
+		}
+		for range storm {
+			<-served
+		}
+		for range storm {
+			release <- struct{}{}
+		}
+		for done := false; !done; runtime.Gosched() {
+			s.mu.Lock()
+			done = s.workers == s.idle
+			s.mu.Unlock()
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / storm
+	}
+	allocated()
+	if each := allocated(); each > headRoom*3/2 { // two buffers are more
+		t.Errorf("%d bytes are allocated for each handshake of the second storm", each)
+	}
+}
+
+// arriving has a whole handshake.
+type arriving struct{ recorded }
+
+func (c *arriving) Peek(p []byte) int {
+	n, _ := c.ReadAt(p, 0)
+	return n
 }
 
 // opens stands in for the table of routes.

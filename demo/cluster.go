@@ -11,15 +11,15 @@ import (
 	"path/filepath"
 )
 
-// Cluster is several nodes over one store, behind a balancer that the demo does not start: the page's second tab.
+// Cluster is several nodes with one store, behind a balancer that the demo does not start: the page's second tab.
 type Cluster struct {
-	Nodes    []string // addresses on which the nodes listen, where the balancer looks for them
-	Store    string   // URL of what they share, such as redis://127.0.0.1:6379
-	Bus      string   // URL of their bus and their store of presence; "": the store
+	Nodes    []string // listen addresses of the nodes, as configured in the balancer
+	Store    string   // URL of the shared store, such as redis://127.0.0.1:6379
+	Bus      string   // URL of the bus and the presence store; "": the same as Store
 	Balancer string   // URL of the balancer
 }
 
-// scene is what one tab shows: servers that may be killed, a writer, and where readers connect.
+// scene is what one tab shows: servers that can be killed, a writer, and where readers connect.
 type scene struct {
 	url     string
 	servers []*server
@@ -36,7 +36,7 @@ func (s *scene) kill(n int) error {
 	return s.servers[n].kill()
 }
 
-// scene makes the nodes, whose files are in a directory, without starting them.
+// scene creates the nodes, whose files are in dir, without starting them.
 func (c *Cluster) scene(binary, dir string, stderr io.Writer) (*scene, error) {
 	secret := make([]byte, 48)
 	_, _ = rand.Read(secret)

@@ -1,7 +1,6 @@
-// Package demo shows that readers go on after the server was killed: it keeps a
-// parley dev process running, writes to it steadily, and serves a page that reads
-// it in four ways and has a button to kill it. In a second tab it does the same with several nodes behind a balancer. It uses
-// servers only as anybody could, over HTTP and with signals.
+// Package demo shows that readers resume after the server was killed: it keeps a parley dev process running, writes to it
+// steadily, and serves a page that reads from it in four ways and has a button to kill it. In a second tab it does the same
+// with several nodes behind a balancer. It uses servers only through public interfaces, HTTP and signals.
 package demo
 
 import (
@@ -20,16 +19,16 @@ import (
 // Channel is the channel that the demo writes to and reads.
 const Channel = "demo"
 
-// Config of a demo. Binary is required.
+// Config configures a demo. Binary is required.
 type Config struct {
 	Binary string        // the parley executable
-	Args   []string      // more flags for its dev command; --data among them keeps the messages
-	Listen string        // where the page is served; "127.0.0.1:8090", since 8080 is dev's own
+	Args   []string      // additional flags for its dev command; with --data among them, messages are kept
+	Listen string        // listen address of the page; "127.0.0.1:8090", since 8080 is dev's own
 	Every  time.Duration // the writer's pace; 200 ms
-	// Cluster is shown in a second tab. nil: there is only the one server.
+	// Cluster is shown in a second tab. If nil, there is only the single server.
 	Cluster *Cluster
-	Stdout  io.Writer // gets one line when all is ready; discarded if nil
-	Stderr  io.Writer // gets what the server writes to stderr; discarded if nil
+	Stdout  io.Writer // receives one line when everything is ready; discarded if nil
+	Stderr  io.Writer // receives what the server writes to stderr; discarded if nil
 }
 
 func (c Config) withDefaults() Config {
@@ -48,9 +47,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Run runs the demo until ctx ends, then stops the server and returns nil. It
-// returns an error if the page's address can't be listened on, or if the server
-// does not get ready the first time.
+// Run runs the demo until ctx ends, then stops the server and returns nil. It returns an error if
+// it cannot listen on the page's address, or if the server does not become ready the first time.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
 	data, err := os.MkdirTemp("", "parley-demo-")
@@ -70,7 +68,7 @@ func Run(ctx context.Context, c Config) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	// flags that stand later win, so Args may name another data directory
+	// later flags win, so Args may name another data directory
 	one := newServer("the server", c.Binary, c.Stderr, append([]string{"--listen", addr, "--data", data}, c.Args...)...)
 	scenes := []*scene{{url: "http://" + addr, servers: []*server{one}}}
 	if c.Cluster != nil {
@@ -137,9 +135,9 @@ func Run(ctx context.Context, c Config) error {
 	return nil
 }
 
-// freePort returns a loopback address for the server, the same for all its lives.
-// It lies below the ports that systems give to outgoing connections: while the
-// server is dead, a reader that dials it could be given that very port.
+// freePort returns a loopback address for the server, kept over restarts. Its port is below the
+// range for outgoing connections: otherwise a reader that dials the dead server could be assigned
+// that very port.
 func freePort() (string, error) {
 	for range 100 {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))

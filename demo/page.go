@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/web"
 )
 
-// newHandler serves the page, what it needs to know, and the buttons.
+// newHandler serves the page, its data, and the buttons.
 func newHandler(scenes []*scene) http.Handler {
 	mux := http.NewServeMux()
 	body, csp, _ := web.Page("demo.html")
@@ -18,14 +18,14 @@ func newHandler(scenes []*scene) http.Handler {
 		out.Header().Set("Content-Security-Policy", csp)
 		out.Write(body)
 	})
-	// of is the tab that a page shows.
+	// of returns the tab that a page shows.
 	of := func(r *http.Request) *scene {
 		if r.URL.Query().Has("cluster") && len(scenes) > 1 {
 			return scenes[1]
 		}
 		return scenes[0]
 	}
-	// from is where a page that opens now begins to read; all four panes alike.
+	// from is where a newly opened page starts reading, the same for all four panes.
 	mux.HandleFunc("GET /demo/info", func(out http.ResponseWriter, r *http.Request) {
 		s := of(r)
 		type state struct {
@@ -64,8 +64,8 @@ func answer(out http.ResponseWriter, status int, body map[string]any) {
 	json.NewEncoder(out).Encode(body)
 }
 
-// loopbackOnly refuses other Hosts: a page elsewhere whose name was made to point
-// here (DNS rebinding) must not find the button.
+// loopbackOnly refuses other Hosts: a page on another site whose name was made to resolve to this
+// address (DNS rebinding) must not reach the buttons.
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("X-Content-Type-Options", "nosniff")

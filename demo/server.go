@@ -19,22 +19,22 @@ type server struct {
 	binary string
 	args   []string
 	stderr io.Writer
-	first  chan struct{} // closed by run when the server was ready for the first time
+	first  chan struct{} // closed by run when the server is ready for the first time
 
 	mu    sync.Mutex
-	cmd   *exec.Cmd // the process that runs, or nil
-	up    bool      // it has said that it is ready
+	cmd   *exec.Cmd // the running process, or nil
+	up    bool      // it has reported that it is ready
 	kills int
 }
 
-// newServer is a server that is not started yet.
+// newServer returns a server that is not started yet.
 func newServer(name, binary string, stderr io.Writer, args ...string) *server {
 	return &server{name: name, binary: binary, args: append([]string{"dev", "--admin-listen", "127.0.0.1:0"}, args...), stderr: stderr,
 		first: make(chan struct{})}
 }
 
-// run starts the process, and again each time it ends, until ctx ends. A server
-// that does not get ready the first time is an error: its flags are wrong.
+// run starts the process and restarts it each time it ends, until ctx ends. If the server does not
+// become ready the first time, run returns an error: its flags are wrong.
 func (s *server) run(ctx context.Context) error {
 	for lives := 0; ; lives++ {
 		wasReady, err := s.live(ctx)
@@ -43,7 +43,7 @@ func (s *server) run(ctx context.Context) error {
 			return nil
 		case !wasReady && lives == 0:
 			return fmt.Errorf("%s did not start: %w", s.name, err)
-		case !wasReady: // it will not like the next start any better
+		case !wasReady: // the next start would fail too
 			select {
 			case <-ctx.Done():
 				return nil
@@ -57,7 +57,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) live(ctx context.Context) (wasReady bool, err error) {
 	cmd := exec.CommandContext(ctx, s.binary, s.args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 15 * time.Second // longer than the server's own limit for a drain
+	cmd.WaitDelay = 15 * time.Second // longer than the server's drain timeout
 	cmd.Stderr = s.stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *server) state() (up bool, kills int) {
 
 var errDead = errors.New("the server is not running; it is being brought back")
 
-// kill ends the process with SIGKILL. run brings it back.
+// kill ends the process with SIGKILL. run restarts it.
 func (s *server) kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

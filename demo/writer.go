@@ -12,15 +12,14 @@ import (
 	"time"
 )
 
-// writer posts one message after the other, each with a key and again and again
-// until it is acknowledged: nothing is lost and nothing stored twice, however
-// often the server dies.
+// writer posts one message after the other, each with a key, and retries until it is acknowledged:
+// nothing is lost or stored twice, however often the server dies.
 type writer struct {
 	url   string
 	every time.Duration
 
 	last atomic.Int64 // the id of the newest acknowledged message
-	sent atomic.Int64 // how many were acknowledged
+	sent atomic.Int64 // number of acknowledged messages
 }
 
 func (w *writer) run(ctx context.Context) error {
@@ -54,7 +53,7 @@ func (w *writer) run(ctx context.Context) error {
 	}
 }
 
-// post returns the message's id; an error means that it may or may not be there.
+// post returns the message's id. After an error the message may or may not have been stored.
 func (w *writer) post(ctx context.Context, body []byte) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -9,14 +9,14 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// End is the publisher of the last message in a channel: a Reader ends there.
+// End is the publisher of the last message in a channel, at which a Reader stops.
 const End = "end"
 
-// Stamp tells a message of this package from any other: the nth of a publisher.
-// It travels as the message's data.
+// Stamp identifies a message of this package: the nth of a publisher. It is sent as the message's
+// data.
 type Stamp struct {
 	Publisher string `json:"p"`
-	N         int64  `json:"n"` // from 1
+	N         int64  `json:"n"` // starts at 1
 }
 
 // Key is the stamp's idempotency key.
@@ -26,13 +26,13 @@ func (s Stamp) draft() client.Draft {
 	return client.Draft{Text: s.Key(), Data: s, Key: s.Key()}
 }
 
-// Entry is a stamp and the id that its message has in the channel.
+// Entry is a stamp and the id of its message in the channel.
 type Entry struct {
 	ID int64
 	Stamp
 }
 
-// EntryOf reads a message; one that is not of this package has a zero Stamp.
+// EntryOf reads a message. A message that is not of this package has a zero Stamp.
 func EntryOf(m *client.Message) Entry {
 	e := Entry{ID: m.ID}
 	if json.Unmarshal(m.Data, &e.Stamp) != nil || m.Key != e.Key() {
@@ -41,45 +41,44 @@ func EntryOf(m *client.Message) Entry {
 	return e
 }
 
-// Ledger is what publishers know of one channel. Its methods may be called by
-// many goroutines.
+// Ledger is what publishers know about one channel. Its methods may be called concurrently.
 type Ledger struct {
 	mu       sync.Mutex
 	sent     map[Stamp]bool
 	acks     map[Stamp]ack
-	excused  map[Stamp]bool // refused for a while and sent again after its successors: no order is promised
+	excused  map[Stamp]bool // temporarily refused and sent again after its successors: no order is promised
 	findings []string
 }
 
-// ack is the id that a stamp was given, and when its acknowledgement came.
+// ack is the id that a stamp got, and when it was acknowledged.
 type ack struct {
 	id int64
 	at time.Time
 }
 
-// NewLedger returns an empty one.
+// NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
 	return &Ledger{sent: map[Stamp]bool{}, acks: map[Stamp]ack{}, excused: map[Stamp]bool{}}
 }
 
-// Len is how many messages were sent, and how many of them acknowledged.
+// Len returns how many messages were sent and how many of them were acknowledged.
 func (l *Ledger) Len() (sent, acknowledged int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.sent), len(l.acks)
 }
 
-// Sent notes a message before it leaves. It may be stored from now on.
+// Sent records a message before it is sent. From now on it may be stored.
 func (l *Ledger) Sent(s Stamp) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[s] = true
 }
 
-// Acked notes an acknowledgement. Two for one stamp must name the same id.
+// Acked records an acknowledgement. Two for one stamp must name the same id.
 func (l *Ledger) Acked(s Stamp, id int64) { l.AckedAt(s, id, time.Now()) }
 
-// AckedAt notes an acknowledgement that came a moment ago.
+// AckedAt records an acknowledgement that was received at the given time.
 func (l *Ledger) AckedAt(s Stamp, id int64, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,8 +88,8 @@ func (l *Ledger) AckedAt(s Stamp, id int64, at time.Time) {
 	l.acks[s] = ack{id, at}
 }
 
-// Excuse notes that the server refused a message that was sent ahead of others,
-// so that it may come after them.
+// Excuse records that the server refused a message while later ones were under way, so that it may
+// be stored after them.
 func (l *Ledger) Excuse(s Stamp) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

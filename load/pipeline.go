@@ -9,20 +9,20 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// Pipeline publishes over a WebSocket with many messages under way. After a
-// broken connection it sends again, in order, what was not acknowledged.
+// Pipeline publishes over a WebSocket with many messages under way. After a broken connection it
+// resends, in order, everything that was not acknowledged.
 type Pipeline struct {
 	Publisher
-	Window int // messages under way at a time. Default 16; the server reads no further than 64
+	Window int // messages under way at a time; default 16. The server reads no more than 64 ahead
 }
 
-// Run publishes until stop is closed, and waits for the last acknowledgement.
-// ctx ends it at once. Errors: a refusal that trying again can't heal, or ctx's.
+// Run publishes until stop is closed, and waits for the last acknowledgement. It stops immediately
+// when ctx ends. It returns a refusal that retrying cannot fix, or ctx's error.
 func (p *Pipeline) Run(ctx context.Context, stop <-chan struct{}) error {
 	if p.Window <= 0 {
 		p.Window = 16
 	}
-	var flight []Stamp // sent and not acknowledged, in order
+	var flight []Stamp // sent but not acknowledged, in order
 	last := int64(0)
 	for tries := 0; ; tries++ {
 		done, err := p.connection(ctx, stop, &flight, &last)
@@ -41,8 +41,7 @@ func (p *Pipeline) Run(ctx context.Context, stop <-chan struct{}) error {
 	}
 }
 
-// connection publishes over one socket. done: stop was closed and nothing is
-// under way.
+// connection publishes over one socket. done reports that stop was closed and nothing is under way.
 func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight *[]Stamp, last *int64) (done bool, err error) {
 	s, err := p.Client.Dial(ctx, p.Channel, client.Position{})
 	if err != nil {
@@ -59,7 +58,7 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 	answers := make(chan answer, p.Window)
 	go receive(ctx, s, answers)
 	again := map[Stamp]bool{} // refused
-	var refused error         // the first refusal: from then on nothing is sent, and the answers to what is under way are read
+	var refused error         // the first refusal: after it nothing is sent, but answers to messages under way are read
 	broken := false
 	pace := time.NewTimer(0)
 	defer pace.Stop()
@@ -83,12 +82,12 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 			*flight = append(*flight, f)
 			p.Ledger.Sent(f)
 			if _, err := s.SendDraft(ctx, f.draft()); err != nil {
-				broken = true // which ends receive too, after the answers that came before
+				broken = true // this also ends receive, after the answers already received
 			}
 			pace.Reset(p.Pace)
 		case a := <-answers:
 			if a.err != nil {
-				if refused != nil { // others may have been refused too
+				if refused != nil { // other messages may have been refused too
 					p.excuse(*flight)
 				}
 				return false, a.err
@@ -98,7 +97,7 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 			case a.event.Ack != nil:
 				p.Ledger.AckedAt((*flight)[i], a.event.Ack.ID, a.at)
 				*flight = append((*flight)[:i:i], (*flight)[i+1:]...)
-			default: // for now; its successors may be stored before it
+			default: // refused for now; its successors may be stored before it
 				again[(*flight)[i]] = true
 				p.excuse((*flight)[i : i+1])
 				if refused == nil || terminal(a.event.Err) != nil {
@@ -109,14 +108,14 @@ func (p *Pipeline) connection(ctx context.Context, stop <-chan struct{}, flight 
 	}
 }
 
-// answer is what came over a socket, and when; or why nothing more will.
+// answer is an event from a socket with its time, or the reason why no more will follow.
 type answer struct {
 	event client.Event
 	at    time.Time
 	err   error
 }
 
-// receive hands on what comes, until the socket or ctx ends.
+// receive passes on events until the socket or ctx ends.
 func receive(ctx context.Context, s *client.Socket, answers chan<- answer) {
 	for {
 		e, err := s.Receive(ctx)
@@ -137,7 +136,7 @@ func (p *Pipeline) excuse(flight []Stamp) {
 	}
 }
 
-// index finds whose answer an event is, or -1.
+// index returns the position in flight of the message that an event answers, or -1.
 func index(flight []Stamp, e client.Event) int {
 	key := ""
 	switch {

@@ -8,7 +8,7 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// Publisher sends stamped messages to one channel, one after the other.
+// Publisher sends stamped messages to one channel, one at a time.
 type Publisher struct {
 	Name    string
 	Client  *client.Client
@@ -17,8 +17,8 @@ type Publisher struct {
 	Pace    time.Duration // between messages; 0: as fast as they are acknowledged
 }
 
-// Run publishes over HTTP until stop is closed, and waits for the last
-// acknowledgement. ctx ends it at once. Errors: a refusal, or ctx's.
+// Run publishes over HTTP until stop is closed, and waits for the last acknowledgement. It stops
+// immediately when ctx ends. It returns a refusal, or ctx's error.
 func (p *Publisher) Run(ctx context.Context, stop <-chan struct{}) error {
 	for n := int64(1); ; n++ {
 		select {
@@ -58,13 +58,13 @@ func (p *Publisher) publish(ctx context.Context, n int64) error {
 	return nil
 }
 
-// Finish writes the message at which readers end. All publishers must have ended.
+// Finish sends the message at which readers stop. All publishers must have ended.
 func Finish(ctx context.Context, c *client.Client, channel string, l *Ledger) error {
 	p := Publisher{Name: End, Client: c, Channel: channel, Ledger: l}
 	return p.publish(ctx, 1)
 }
 
-// ReadLog reads what a channel keeps, by short polls.
+// ReadLog reads all entries that a channel keeps, by short polls.
 func ReadLog(ctx context.Context, c *client.Client, channel string) ([]Entry, error) {
 	head, err := c.Head(ctx, channel)
 	if err != nil {

@@ -9,19 +9,19 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// Reader follows one channel to its End over the transports it is given.
+// Reader follows one channel up to its End over the given transports.
 type Reader struct {
 	Client     *client.Client
 	Channel    string
-	Transports []client.Transport // the first is where it begins; more than one: it hops after each trouble
-	After      *int64             // nil: from now on
-	DropOdds   int                // one connection in so many entries is dropped by the reader; 0: none
-	Rand       *rand.Rand         // for hops and drops
+	Transports []client.Transport // it starts with the first; with more than one it switches after each problem
+	After      *int64             // nil: start at the head
+	DropOdds   int                // the reader drops its connection once in DropOdds entries; 0: never
+	Rand       *rand.Rand         // for switches and drops
 	View       View
 }
 
-// Run reads until it has seen the End. It may be called again after ctx's end, and
-// then goes on as a new connection from its view's cursor.
+// Run reads until it has seen the End. It may be called again after ctx has ended; a new connection
+// then resumes from its view's cursor.
 func (r *Reader) Run(ctx context.Context) error {
 	after := r.After
 	if r.View.Begun() {
@@ -61,7 +61,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// pick chooses the next transport: another one if there is a choice.
+// pick chooses the next transport: a different one if possible.
 func (r *Reader) pick() client.Transport {
 	if len(r.Transports) == 1 {
 		return r.Transports[0]

@@ -12,25 +12,25 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// Config of a run against a server. The zero value of a field is its default.
+// Config configures a run against a server. Zero values are replaced by defaults.
 type Config struct {
 	Servers    []string // URLs of the nodes of one system: each request and stream goes to one of them
-	Token      string   // a JWT or an API key; empty: development, each publisher is a user of its own
+	Token      string   // a JWT or an API key; empty: a development server, where each publisher is a separate user
 	Channels   int      // 4
-	Publishers int      // in all, over HTTP and WebSocket in turns; 8
-	Readers    int      // in all, each begins with another transport; 16
+	Publishers int      // in total, alternating between HTTP and WebSocket; 8
+	Readers    int      // in total, starting with different transports; 16
 	For        time.Duration
-	Until      <-chan struct{} // publishing ends when it is closed, if that is earlier; nil: never
+	Until      <-chan struct{} // if not nil, closing it ends publishing early
 	Pace       time.Duration   // between a publisher's messages; 10 ms
-	DropOdds   int             // a reader drops its connection once in so many messages; 50
+	DropOdds   int             // a reader drops its connection once in so many entries on average; 50
 	Patience   time.Duration   // how long the last messages may take to arrive; 60 s
-	Seed       uint64          // of the readers' choices
-	Progress   func(Progress)  // called every second; nil: nobody
+	Seed       uint64          // for the readers' random choices
+	Progress   func(Progress)  // called every second; may be nil
 
-	HTTP *http.Client // nil: the default. With several servers its Transport carries what goes to each
+	HTTP *http.Client // nil: the default client. With several servers its Transport carries the requests to each
 }
 
-// Progress is how far a run is.
+// Progress is the progress of a run.
 type Progress struct {
 	Sent, Acknowledged int
 	Left               time.Duration
@@ -71,9 +71,8 @@ func (r *room) views() (all []*View) {
 	return all
 }
 
-// Run publishes and reads for a while, waits until all has arrived, and returns what
-// became of it. The error is why the run could not be made, such as a server that is
-// not there.
+// Run publishes and reads for a while, waits until everything has arrived, and returns the result.
+// The error says why the run was not possible, for example because the server was unreachable.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	cfg.defaults()
 	if len(cfg.Servers) > 1 {
@@ -116,7 +115,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	publishing.Go(func() { failed(shredder.run(ctx, stop)) })
 	cfg.wait(ctx, rooms)
 	close(stop)
-	late := time.AfterFunc(cfg.Patience, cancel) // who has not seen the end by then has lost it
+	late := time.AfterFunc(cfg.Patience, cancel) // readers that have not seen the end by then have lost it
 	defer late.Stop()
 	publishing.Wait()
 	for _, r := range rooms {
@@ -130,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	return report, err
 }
 
-// shredder makes the one that deletes, in a channel of its own.
+// shredder creates the shredder, in a channel of its own.
 func (cfg *Config) shredder(beside string) *shredder {
 	s := &shredder{server: cfg.Servers[0], token: cfg.Token, user: "verify-shredder", http: cfg.HTTP, channel: beside + ".deleted",
 		rand: rand.New(rand.NewPCG(cfg.Seed, 3))}
@@ -140,10 +139,10 @@ func (cfg *Config) shredder(beside string) *shredder {
 	return s
 }
 
-// rooms makes the channels with their publishers and readers.
+// rooms creates the channels with their publishers and readers.
 func (cfg *Config) rooms() []*room {
 	rooms := make([]*room, cfg.Channels)
-	run := rand.Uint32() // names are new each time: keys of an older run would be repetitions
+	run := rand.Uint32() // names are new in each run: reused keys would count as repetitions
 	for i := range rooms {
 		rooms[i] = &room{name: fmt.Sprintf("verify-%08x.%d", run, i), ledger: NewLedger()}
 	}
@@ -176,7 +175,7 @@ func (cfg *Config) client(user string) *client.Client {
 		FirstWait: 50 * time.Millisecond, MaxWait: 2 * time.Second, PollInterval: 100 * time.Millisecond})
 }
 
-// wait lets the run go on for its time.
+// wait waits for the duration of the run.
 func (cfg *Config) wait(ctx context.Context, rooms []*room) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -205,8 +204,8 @@ func (cfg *Config) wait(ctx context.Context, rooms []*room) {
 	}
 }
 
-// report holds every channel's log against what is known of it. The run's context may
-// have ended by then.
+// report checks every channel's log against the ledgers and views. The run's context may have ended
+// by then.
 func (cfg *Config) report(rooms []*room, failures []error) (*Report, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.Patience)
 	defer cancel()

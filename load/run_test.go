@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-func TestRunFindsNothingWrongInARightServer(t *testing.T) {
+func TestRunPassesACorrectServer(t *testing.T) {
 	server := testenv.Server(t)
 	r, err := load.Run(t.Context(), load.Config{Servers: []string{server.URL}, For: 2 * time.Second, DropOdds: 20, Seed: 1})
 	if err != nil {
@@ -31,8 +31,8 @@ func TestRunFindsNothingWrongInARightServer(t *testing.T) {
 	}
 }
 
-// A server that acknowledges what it does not store is found out.
-func TestRunFindsALiar(t *testing.T) {
+// A server that acknowledges messages it does not store is detected.
+func TestRunDetectsMessagesThatAreNotStored(t *testing.T) {
 	server := testenv.Server(t)
 	target, err := url.Parse(server.URL)
 	if err != nil {
@@ -61,8 +61,8 @@ func TestRunFindsALiar(t *testing.T) {
 	}
 }
 
-// A server that shows what was deleted is found out.
-func TestRunFindsAServerThatShowsDeletedText(t *testing.T) {
+// A server that serves deleted text is detected.
+func TestRunDetectsDeletedText(t *testing.T) {
 	server := testenv.Server(t)
 	target, err := url.Parse(server.URL)
 	if err != nil {
@@ -88,8 +88,8 @@ func TestRunFindsAServerThatShowsDeletedText(t *testing.T) {
 	}
 }
 
-// A publisher that is refused for good is told of.
-func TestRunTellsWhoGaveUp(t *testing.T) {
+// A publisher that is permanently refused is reported.
+func TestRunReportsAPublisherThatGaveUp(t *testing.T) {
 	server := testenv.Server(t)
 	target, err := url.Parse(server.URL)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// shredder posts texts, deletes each, and reads the channel again and again, over each transport in turn: a read that begins a while
-// after the deletion was acknowledged must not show the text, on whichever node.
+// shredder posts texts, deletes each, and reads the channel repeatedly over each transport in turn: a read that starts a while after
+// the deletion was acknowledged must not return the text, on any node.
 type shredder struct {
 	server  string
 	token   string
@@ -26,19 +26,19 @@ type shredder struct {
 	rand    *rand.Rand
 
 	epoch   string
-	deleted map[string]time.Time // texts, and when their deletion was acknowledged
-	shown   []string             // what was found
+	deleted map[string]time.Time // texts with the times at which their deletion was acknowledged
+	shown   []string             // deleted texts that were served
 }
 
 const (
 	shredPause  = 100 * time.Millisecond
-	shredGrace  = time.Second // in which other nodes learn of a deletion
-	shredWindow = 40          // entries that are read again each time
+	shredGrace  = time.Second // time for other nodes to learn of a deletion
+	shredWindow = 40          // entries read each time
 )
 
 var shreddedText = regexp.MustCompile(`shred-[0-9a-f]+-[0-9]+`)
 
-// run goes on until stop is closed. Errors: a refusal, or ctx's.
+// run works until stop is closed. It returns a refusal, or ctx's error.
 func (s *shredder) run(ctx context.Context, stop <-chan struct{}) error {
 	s.deleted = map[string]time.Time{}
 	series := s.rand.Uint32()
@@ -65,7 +65,7 @@ func (s *shredder) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 }
 
-// remove deletes a message, and tries until the server has or refuses for good.
+// remove deletes a message, retrying until the server has deleted it or refuses permanently.
 func (s *shredder) remove(ctx context.Context, text string, id int64) error {
 	at := fmt.Sprintf("%s/api/messages/%s/%d", s.server, url.PathEscape(s.channel), id)
 	if s.token == "" {
@@ -78,10 +78,10 @@ func (s *shredder) remove(ctx context.Context, text string, id int64) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && (status == http.StatusNoContent || status == http.StatusOK): // 200: an earlier try has deleted it
+		case err == nil && (status == http.StatusNoContent || status == http.StatusOK): // 200: an earlier attempt has deleted it
 			s.deleted[text] = time.Now()
 			return nil
-		case err == nil && status == http.StatusNotFound: // gone with the epoch, or the log is a lie, which others find out
+		case err == nil && status == http.StatusNotFound: // gone with the epoch; if the log is wrong, other checks find that
 			return nil
 		case err == nil && status < 500 && status != http.StatusTooManyRequests:
 			return fmt.Errorf("delete %d: %d %s", id, status, detail)
@@ -111,7 +111,7 @@ func (s *shredder) delete(ctx context.Context, at string) (status int, detail st
 	return res.StatusCode, string(b), err
 }
 
-// read reads the newest entries once. What fails is tried again with the next text.
+// read reads the newest entries once. A failed read is retried with the next text.
 func (s *shredder) read(ctx context.Context, via client.Transport) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -119,7 +119,7 @@ func (s *shredder) read(ctx context.Context, via client.Transport) error {
 	if err != nil {
 		return terminal(err)
 	}
-	if head.Epoch != s.epoch { // what was deleted in the old one may be back: the store lost the deletion
+	if head.Epoch != s.epoch { // deleted text may be back: the store may have lost the deletion with the old epoch
 		s.epoch = head.Epoch
 		clear(s.deleted)
 	}
@@ -154,7 +154,7 @@ func (s *shredder) read(ctx context.Context, via client.Transport) error {
 	return nil
 }
 
-// terminal is err if trying again cannot heal it.
+// terminal returns err if retrying cannot fix it.
 func terminal(err error) error {
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Terminal() && e.Code != "cursor_gone" {
 		return err

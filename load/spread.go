@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// spread is an http.RoundTripper that gives each request, and so each stream, to one of several
-// nodes by chance: clients hop between them.
+// spread is an http.RoundTripper that sends each request, and so each stream, to one of several
+// nodes at random: clients move between nodes.
 type spread struct {
 	nodes []*url.URL
 	way   http.RoundTripper
@@ -29,8 +29,8 @@ func newSpread(servers []string, seed uint64) (*spread, error) {
 	return s, nil
 }
 
-// RoundTrip implements http.RoundTripper. A request without a body that a node does not answer, as it
-// may just be down, goes to the others too.
+// RoundTrip implements http.RoundTripper. If a node does not answer, it may be down; a request
+// without a body is then tried on the other nodes.
 func (s *spread) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	s.mu.Lock()
 	order := s.rnd.Perm(len(s.nodes))

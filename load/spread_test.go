@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A node that is down is not the end of a read: another one answers. What has a body is the
-// caller's to repeat.
+// A read continues if a node is down: another one answers. A request with a body must be repeated
+// by the caller.
 func TestReadsGoToNodesThatAnswer(t *testing.T) {
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	defer up.Close()

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// Report is what became of the messages of one channel.
+// Report says what became of the messages of one channel.
 type Report struct {
 	Sent         int      `json:"sent"` // messages that publishers tried to store
 	Acknowledged int      `json:"acknowledged"`
 	Stored       int      `json:"stored"`       // entries in the log
-	Received     int      `json:"received"`     // entries seen, by all readers together
-	Lost         int      `json:"lost"`         // acknowledged and not in the log, or in the log and not seen by a reader
+	Received     int      `json:"received"`     // entries seen by all readers together
+	Lost         int      `json:"lost"`         // acknowledged but not in the log, or in the log but not seen by a reader
 	Repeated     int      `json:"repeated"`     // stored or received more than once
-	OutOfOrder   int      `json:"out_of_order"` // a publisher's messages in another order than sent, or ids that do not rise
-	Altered      int      `json:"altered"`      // stored under another id than acknowledged, received otherwise than stored, or never sent
-	Shown        int      `json:"shown"`        // deleted texts that were served; for Run to fill in
-	Forgotten    int      `json:"forgotten"`    // acknowledged before the store began an epoch, and gone with the old one
-	Resets       int      `json:"resets"`       // gaps that the server reported; for Run to fill in
-	Failures     int      `json:"failures"`     // publishers and readers that gave up; for Run to fill in
+	OutOfOrder   int      `json:"out_of_order"` // a publisher's messages not in the order sent, or ids that do not increase
+	Altered      int      `json:"altered"`      // stored under another id than acknowledged, received other than stored, or never sent
+	Shown        int      `json:"shown"`        // deleted texts that were served; set by Run
+	Forgotten    int      `json:"forgotten"`    // acknowledged before the store started an epoch, and lost with the old one
+	Resets       int      `json:"resets"`       // gaps that the server reported; set by Run
+	Failures     int      `json:"failures"`     // publishers and readers that gave up; set by Run
 	Findings     []string `json:"findings,omitempty"`
 }
 
-// Add takes over what another report found.
+// Add adds the findings of another report.
 func (r *Report) Add(o *Report) {
 	r.Sent += o.Sent
 	r.Acknowledged += o.Acknowledged
@@ -40,7 +40,7 @@ func (r *Report) Add(o *Report) {
 	r.Findings = append(r.Findings, o.Findings[:min(len(o.Findings), max(0, maxFindings-len(r.Findings)))]...)
 }
 
-// maxFindings is how many a report tells in words; it counts all.
+// maxFindings is how many findings a report describes in words; it counts all.
 const maxFindings = 20
 
 func (r *Report) found(n *int, format string, args ...any) {
@@ -50,8 +50,8 @@ func (r *Report) found(n *int, format string, args ...any) {
 	}
 }
 
-// OK reports whether nothing was lost, repeated, out of order or altered, no deleted text was served, and nobody
-// gave up.
+// OK reports whether nothing was lost, repeated, out of order or altered, no deleted text was served, and no
+// publisher or reader gave up.
 func (r *Report) OK() bool {
 	return r.Lost+r.Repeated+r.OutOfOrder+r.Altered+r.Shown+r.Failures == 0
 }
@@ -63,16 +63,16 @@ func (r *Report) String() string {
 	return strings.Join(append([]string{s}, r.Findings...), "\n  ")
 }
 
-// Verify compares the log, as it was read at the end, with what publishers know
-// and what each reader saw. Readers must have been given the time to reach the
-// log's end. What retention took from the log's beginning is not looked at. If the store began an epoch, the log is that of
-// the newest one: what was acknowledged before the first reader was told of it may be gone, and of what readers saw before it
-// only that it had no holes and no repetitions is known.
+// Verify compares the log, as read at the end, with what publishers know and what each reader saw. Readers must have had time
+// to reach the log's end. Entries that retention removed from the log's beginning are not checked. If the store started an
+// epoch, the log is that of the newest one: messages acknowledged before the first reader learned of it may be gone, and what
+// readers saw before it is only checked for holes and repetitions.
 func Verify(log []Entry, l *Ledger, views ...*View) *Report {
 	return verify(log, l, renewed(views), views)
 }
 
-// verify is Verify of one channel of several: another's reader may have learned of the newest epoch.
+// verify is Verify for one of several channels: a reader of another channel may have learned of the
+// newest epoch.
 func verify(log []Entry, l *Ledger, renewed time.Time, views []*View) *Report {
 	r := &Report{Stored: len(log)}
 	first, prefix := r.checkLog(log, l)
@@ -94,8 +94,8 @@ func renewed(views []*View) (at time.Time) {
 	return at
 }
 
-// checkLog looks at the log by itself: dense ids, each stamp once, each
-// publisher's in order. prefix[i] is the sum of the first i entries.
+// checkLog checks the log by itself: ids are dense, each stamp occurs once, each publisher's
+// messages are in order. prefix[i] is the sum of the first i entries.
 func (r *Report) checkLog(log []Entry, l *Ledger) (first int64, prefix []uint64) {
 	first, prefix = 1, make([]uint64, 1, len(log)+1)
 	if len(log) > 0 {
@@ -126,7 +126,7 @@ func (r *Report) checkLog(log []Entry, l *Ledger) (first int64, prefix []uint64)
 	return first, prefix
 }
 
-// checkAcks looks for each acknowledged message under its id. What was acknowledged before an epoch began may be gone.
+// checkAcks looks for each acknowledged message under its id. Messages acknowledged before an epoch began may be gone.
 func (r *Report) checkAcks(log []Entry, first int64, l *Ledger, renewed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +150,7 @@ func (r *Report) checkAcks(log []Entry, first int64, l *Ledger, renewed time.Tim
 	}
 }
 
-// checkView holds a reader's view against the log.
+// checkView checks a reader's view against the log.
 func (r *Report) checkView(v *View, first int64, prefix []uint64) {
 	last := first + int64(len(prefix)-1) - 1
 	if !v.Begun() {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// history is a log of n entries by two publishers, all acknowledged, and a view
-// of all of it.
+// history returns a log of n entries by two publishers, all acknowledged, and a view of the whole
+// log.
 func history(n int) ([]Entry, *Ledger, *View) {
 	l, v := NewLedger(), &View{Name: "r"}
 	v.Begin(0)
@@ -22,9 +22,9 @@ func history(n int) ([]Entry, *Ledger, *View) {
 	return log, l, v
 }
 
-func TestVerifyFindsNothingWrongInARightHistory(t *testing.T) {
+func TestVerifyPassesACorrectHistory(t *testing.T) {
 	log, l, v := history(10)
-	l.Sent(Stamp{"p0", 6}) // its outcome is unknown
+	l.Sent(Stamp{"p0", 6}) // not known whether it was stored
 	late := &View{Name: "late"}
 	late.Begin(4)
 	for _, e := range log[4:] {
@@ -46,7 +46,7 @@ func TestVerifyFindsNothingWrongInARightHistory(t *testing.T) {
 	}
 }
 
-func TestVerifyFindsEachFault(t *testing.T) {
+func TestVerifyDetectsEachFault(t *testing.T) {
 	swap := func(log []Entry, i, j int) { log[i].Stamp, log[j].Stamp = log[j].Stamp, log[i].Stamp }
 	for name, c := range map[string]struct {
 		break_ func(log []Entry, l *Ledger, v *View) []Entry
@@ -118,11 +118,12 @@ func TestVerifyFindsEachFault(t *testing.T) {
 	}
 }
 
-// What a store lost with an epoch is not held against the server; what it acknowledged in the new one is.
-func TestVerifyForgivesWhatWentWithAnEpoch(t *testing.T) {
+// Messages that a store lost with an epoch do not count as lost; those it acknowledged in the new epoch
+// do.
+func TestVerifyForgivesMessagesLostWithAnEpoch(t *testing.T) {
 	_, l, v := history(10)
 	v.Renew(0, time.Now())
-	late := &View{Name: "late"} // began in the new epoch
+	late := &View{Name: "late"} // started in the new epoch
 	late.Begin(0)
 	var log []Entry
 	for i := range 4 {
@@ -150,7 +151,7 @@ func TestVerifyForgivesWhatWentWithAnEpoch(t *testing.T) {
 	if r := verify(nil, gone, time.Now(), []*View{nobody}); !r.OK() || r.Forgotten != 1 {
 		t.Error("no reader of this channel learned of the epoch:", r)
 	}
-	v.Renew(0, time.Now()) // another one, in which a hole is
+	v.Renew(0, time.Now()) // another epoch, with a hole
 	v.See(log[0])
 	v.See(log[2])
 	v.Renew(0, time.Now())
@@ -162,7 +163,7 @@ func TestVerifyForgivesWhatWentWithAnEpoch(t *testing.T) {
 	}
 }
 
-func TestAReaderThatNeverBeganHasLostAll(t *testing.T) {
+func TestReaderThatNeverStartedLostEverything(t *testing.T) {
 	log, l, _ := history(3)
 	if r := Verify(log, l, &View{Name: "r"}); r.OK() {
 		t.Fatal(r)

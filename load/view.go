@@ -5,51 +5,50 @@ import (
 	"time"
 )
 
-// View is what one reader saw of a channel, checked as it comes, in constant
-// memory: ids must follow one another, and what they carried is summed up for the
-// comparison with the log.
+// View is what one reader saw of a channel, checked on arrival, in constant memory: ids must be
+// consecutive, and the contents are summed up for comparison with the log.
 //
 //	runs:   (from … to]   reset   (from … to]   …      each with the sum of its entries
 //
-// A reset may begin an epoch, whose ids have nothing to do with those before it.
+// A reset may start an epoch, whose ids are unrelated to the earlier ones.
 type View struct {
 	Name   string
 	Resets int
-	Epochs int // of them, those that began an epoch
+	Epochs int // resets that started an epoch
 
 	runs     []run
 	renewed  time.Time      // when the newest epoch began for this reader
-	old      int            // of the runs, those of earlier epochs
-	missing  map[int64]bool // of this epoch: skipped and not yet seen late
-	skipped  int            // of earlier ones
+	old      int            // number of runs that belong to earlier epochs
+	missing  map[int64]bool // in this epoch: skipped and not seen since
+	skipped  int            // skipped in earlier epochs
 	repeated int
 	late     int // seen after a larger id
 }
 
-// run is an unbroken stretch of the log.
+// run is a range of the log without gaps.
 type run struct {
 	from, to int64
 	sum      uint64
 }
 
-// seed is the process's; sums are compared within it.
+// seed is chosen once per process; sums are only comparable within it.
 var seed = maphash.MakeSeed()
 
 func sum(e Entry) uint64 { return maphash.Comparable(seed, e) }
 
-// Begin says where the reader starts: after this id.
+// Begin sets where the reader starts: after this id.
 func (v *View) Begin(after int64) {
 	v.missing = map[int64]bool{}
 	v.runs = []run{{from: after, to: after}}
 }
 
-// Begun says whether Begin was called.
+// Begun reports whether Begin was called.
 func (v *View) Begun() bool { return v.runs != nil }
 
 // Last is the largest id seen since the last reset.
 func (v *View) Last() int64 { return v.runs[len(v.runs)-1].to }
 
-// See notes an entry.
+// See records an entry.
 func (v *View) See(e Entry) {
 	r := &v.runs[len(v.runs)-1]
 	switch {
@@ -68,13 +67,14 @@ func (v *View) See(e Entry) {
 	r.sum += sum(e)
 }
 
-// Reset notes that the server reported a gap: reading continues after this id.
+// Reset records that the server reported a gap: reading continues after this id.
 func (v *View) Reset(after int64) {
 	v.Resets++
 	v.runs = append(v.runs, run{from: after, to: after})
 }
 
-// Renew notes a reset that began an epoch: the store may have lost what it had acknowledged.
+// Renew records a reset that started an epoch: the store may have lost messages it had
+// acknowledged.
 func (v *View) Renew(after int64, at time.Time) {
 	v.Epochs++
 	v.renewed, v.old = at, len(v.runs)

@@ -16,9 +16,8 @@ var binary struct {
 	err  error
 }
 
-// Binary builds cmd/parley, once per test process, and returns its path. Tests
-// under the race detector get a server under the race detector. PARLEY_BINARY
-// names one that is built already.
+// Binary builds cmd/parley, once per test process, and returns its path. Under the race detector
+// the server is built with it too. PARLEY_BINARY names an existing binary to use instead.
 func Binary(t testing.TB) string {
 	t.Helper()
 	binary.once.Do(func() {
@@ -37,7 +36,7 @@ func Binary(t testing.TB) string {
 	return binary.path
 }
 
-// Build compiles a command of this module to a file.
+// Build compiles a command of this module into a file.
 func Build(file, pkg string) error {
 	args := []string{"build", "-o", file}
 	if race {

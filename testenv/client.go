@@ -13,33 +13,33 @@ import (
 	"time"
 )
 
-// Client is a program that talks to the server and tells the test, line by line
-// on stdout, what it sees. Its methods are for one goroutine.
+// Client is a program that talks to the server and reports what it sees, line by line, on stdout.
+// Its methods are for one goroutine.
 type Client struct {
 	t     testing.TB
 	name  string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	lines chan string // closed by its reader when the program has ended
-	err   error       // of Wait; set before lines is closed
+	lines chan string // closed by the reading goroutine when the program has ended
+	err   error       // from Wait; set before lines is closed
 	log   *tail
 }
 
-// Node runs a script with npm's ws, eventsource and playwright-core in reach.
+// Node runs a script that can import npm's ws, eventsource and playwright-core.
 func Node(t testing.TB, script string, args ...string) *Client {
 	t.Helper()
 	return start(t, []string{"NODE_PATH=" + filepath.Join(Root(), "testenv/.cache/clients/node_modules")},
 		Need(t, "node"), append([]string{script}, args...)...)
 }
 
-// Python runs a script with websockets, httpx and httpx-sse in reach.
+// Python runs a script that can import websockets, httpx and httpx-sse.
 func Python(t testing.TB, script string, args ...string) *Client {
 	t.Helper()
 	return start(t, []string{"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"}, Need(t, "python"), append([]string{script}, args...)...)
 }
 
-// Browser runs a Node script that drives headless Chromium through
-// testenv/clients/browser.cjs. Two run at a time; a browser is heavy.
+// Browser runs a Node script that drives headless Chromium through testenv/clients/browser.cjs. At
+// most two run at a time, since a browser is heavy.
 func Browser(t testing.TB, script string, args ...string) *Client {
 	t.Helper()
 	chromium := Need(t, "chromium")
@@ -106,7 +106,7 @@ func (c *Client) Line() string {
 	return ""
 }
 
-// LineWithin is Line for what may not happen: ok is false if nothing came in time.
+// LineWithin is Line for output that is optional: ok is false if no line came in time.
 func (c *Client) LineWithin(d time.Duration) (line string, ok bool) {
 	c.t.Helper()
 	select {
@@ -129,7 +129,7 @@ func (c *Client) JSON(v any) {
 	}
 }
 
-// Expect reads one line, which must be the one given.
+// Expect reads one line, which must be want.
 func (c *Client) Expect(want string) {
 	c.t.Helper()
 	if line := c.Line(); line != want {
@@ -145,8 +145,8 @@ func (c *Client) Say(line string) {
 	}
 }
 
-// Rest closes stdin and returns the lines until the program ends, which it must
-// do with exit code 0. It has twice the patience: all of a browser's script may be left.
+// Rest closes stdin and returns all lines until the program ends, which it must do with exit code
+// 0. It waits up to twice Patience, since a browser may still have its whole script to run.
 func (c *Client) Rest() []string {
 	c.t.Helper()
 	c.stdin.Close()
@@ -168,7 +168,7 @@ func (c *Client) Rest() []string {
 	}
 }
 
-// cleanup asks the program to go (its stdin ends), then tells it to.
+// cleanup asks the program to exit by closing its stdin, and kills it if it does not.
 func (c *Client) cleanup() {
 	c.stdin.Close()
 	for _, sig := range []syscall.Signal{0, syscall.SIGTERM, syscall.SIGKILL} {

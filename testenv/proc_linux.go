@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// leash ends the process with this one, also when the tests die of a time-out.
+// leash makes the process end with this one, even if the tests are killed by a timeout.
 func leash(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
 
-// RSS is how many bytes of a process are resident.
+// RSS is a process's resident memory in bytes.
 func RSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {

@@ -9,5 +9,5 @@ import (
 
 func leash(*exec.Cmd) {}
 
-// RSS is not known here.
+// RSS is not supported on this system.
 func RSS(int) (int64, error) { return 0, errors.ErrUnsupported }

@@ -18,33 +18,32 @@ import (
 	"time"
 )
 
-// Proc is one parley process, and the ones that replace it on the same port and
-// data. Its methods are for one goroutine; they fail the test instead of
-// returning errors.
+// Proc is a parley process, and its replacements on the same port and data. Its methods are for one
+// goroutine; they fail the test instead of returning errors.
 type Proc struct {
 	URL      string // http://127.0.0.1:PORT, the same after a restart
 	AdminURL string // changes with each start
 	Node     string
 	Data     string    // its data directory
-	Cmd      *exec.Cmd // the process that runs now
+	Cmd      *exec.Cmd // the current process
 
 	t    testing.TB
 	args []string
-	env  []string   // besides the test's own
-	done chan error // what Wait returned; closed by its goroutine
+	env  []string   // in addition to the test's environment
+	done chan error // the result of Wait; closed by its goroutine
 	log  *tail
 }
 
 var readyLine = regexp.MustCompile(`^parley ready http=(\S+) admin=(\S+) node=(\S+)`)
 
-// Server starts parley and waits until it is ready. args are flags for dev, or a
-// verb and its flags; addresses and the data directory are given by Server.
+// Server starts parley and waits until it is ready. args are flags for dev, or a verb and its
+// flags; Server adds the addresses and the data directory.
 func Server(t testing.TB, args ...string) *Proc {
 	t.Helper()
 	return ServerIn(t, nil, args...)
 }
 
-// ServerIn is Server with more variables, NAME=VALUE, in the environment.
+// ServerIn is Server with additional environment variables, each NAME=VALUE.
 func ServerIn(t testing.TB, env []string, args ...string) *Proc {
 	t.Helper()
 	verb := "dev"
@@ -66,9 +65,9 @@ func ServerIn(t testing.TB, env []string, args ...string) *Proc {
 	return s
 }
 
-// FreePort returns a loopback address that nobody listens on. It is below the
-// ports that systems hand to outgoing connections: on one of those, a client that
-// dials a dead server's port again and again may be given that very port.
+// FreePort returns an unused loopback address. Its port is below the range for outgoing
+// connections: a client that repeatedly dials a dead server's port in that range may be assigned
+// that very port.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	addr, err := freePort()
@@ -165,7 +164,7 @@ func (s *Proc) Stop() int {
 	}
 }
 
-// Log returns the end of what all processes so far wrote to stderr.
+// Log returns the end of what all processes so far have written to stderr.
 func (s *Proc) Log() string { return s.log.String() }
 
 func (s *Proc) cleanup() {

@@ -17,9 +17,9 @@ import (
 
 var serviceReady = regexp.MustCompile(`(?m)^READY \S+ (?:urls?|addr|hosts|cluster|brokers)=(\S+)`)
 
-// Service starts one of testenv/services on a free port, stops it when the test ends, and
-// returns its address as the script prints it. The script installs the server first if it
-// has to; where that fails the test is skipped.
+// Service starts one of testenv/services on a free port, stops it when the test ends, and returns
+// its address as printed by the script. The script installs the server first if necessary; if that
+// fails, the test is skipped.
 func Service(t testing.TB, name string, args ...string) (url string) {
 	t.Helper()
 	s := NewService(name, args...)
@@ -40,7 +40,7 @@ func NeedService(t testing.TB, name string) {
 	}
 }
 
-// absent installs a service, and is why it cannot be.
+// absent installs a service and returns the reason if that is not possible.
 func absent(script string) (why string) {
 	if out, err := exec.Command(script, "install").CombinedOutput(); err != nil {
 		return filepath.Base(script) + ": " + lastLine(string(out))
@@ -48,15 +48,15 @@ func absent(script string) (why string) {
 	return ""
 }
 
-// SharedService is one of testenv/services that all tests of a package share: the first that asks for its
-// address starts it, and TestMain stops it.
+// SharedService is one of testenv/services, shared by all tests of a package: the first test that asks
+// for its address starts it, and TestMain stops it.
 type SharedService struct {
 	script, dir string
 	args        []string
 	start       func() (url string)
 
 	// set by start
-	where  []string // in which port and folder; nil: not started
+	where  []string // arguments for the port and directory; nil: not started
 	absent string   // why it cannot be installed
 	err    error
 }
@@ -68,7 +68,8 @@ func NewService(name string, args ...string) *SharedService {
 	return s
 }
 
-// URL is the address of the service as its script prints it. The test is skipped if the service cannot be installed.
+// URL returns the address of the service as printed by its script. The test is skipped if the service cannot be
+// installed.
 func (s *SharedService) URL(t testing.TB) string {
 	t.Helper()
 	url := s.start()
@@ -87,7 +88,7 @@ func (s *SharedService) up() (url string) {
 		return ""
 	}
 	out, err := s.upSomewhere(name)
-	for range 4 { // a service of several nodes takes ports beside the one that was free
+	for range 4 { // a service with several nodes also takes the following ports
 		if err == nil || !strings.Contains(err.Error(), "in use") && !strings.Contains(err.Error(), "is taken by") {
 			break
 		}
@@ -107,7 +108,7 @@ func (s *SharedService) up() (url string) {
 	return ready[1]
 }
 
-// upSomewhere starts the service on a port that is free.
+// upSomewhere starts the service on a free port.
 func (s *SharedService) upSomewhere(name string) (out string, err error) {
 	addr, err := freePort()
 	if err == nil {
@@ -120,7 +121,7 @@ func (s *SharedService) upSomewhere(name string) (out string, err error) {
 	return s.Control("up")
 }
 
-// Control calls the script of a service that was started with another verb, such as kill or up.
+// Control calls the script of a started service with another verb, such as kill or up.
 func (s *SharedService) Control(verb string, args ...string) (out string, err error) {
 	args = append(append(append([]string{verb}, s.where...), s.args...), args...)
 	b, err := exec.Command(s.script, args...).CombinedOutput()
@@ -130,10 +131,11 @@ func (s *SharedService) Control(verb string, args ...string) (out string, err er
 	return string(b), nil
 }
 
-// Dir is the folder in which a service that was started keeps its files.
+// Dir is the directory in which a started service keeps its files.
 func (s *SharedService) Dir() string { return s.dir }
 
-// Signal sends a signal to the process of a service that was started: SIGSTOP freezes it. node counts from 1, of one that has several.
+// Signal sends a signal to the process of a started service: SIGSTOP freezes it. If the service has several nodes, node selects one,
+// counted from 1.
 func (s *SharedService) Signal(node int, sig syscall.Signal) error {
 	file := filepath.Join(s.dir, fmt.Sprint("n", node), "pid")
 	b, err := os.ReadFile(file)

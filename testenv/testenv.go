@@ -1,7 +1,7 @@
-// Package testenv starts what end-to-end tests need: the real binary, and clients
-// that others wrote, which its install script fetches from the ordinary package
-// registries. It ends only processes that it started, and never fakes one: what
-// cannot be installed skips the test, loudly.
+// Package testenv starts what end-to-end tests need: the real binary, and third-party clients,
+// which its install script fetches from the ordinary package registries. It ends only processes
+// that it started, and never fakes one: if something cannot be installed, the test is skipped
+// visibly.
 package testenv
 
 import (
@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// Patience bounds every wait for something that will happen. It is long because
-// it only matters when a test fails.
+// Patience limits every wait for something that must happen. It is long because it only matters
+// when a test fails.
 const Patience = 3 * time.Minute
 
-// Root is the folder of the module.
+// Root is the module's directory.
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(file))
@@ -42,8 +42,8 @@ func Skip(t testing.TB, why string) {
 	t.Skip("SKIPPED: " + strings.TrimPrefix(why, "SKIPPED: "))
 }
 
-// Need returns the path of something that testenv/install knows, installing it
-// first if it has to. The test is skipped if it cannot be installed.
+// Need returns the path of something that testenv/install provides, and installs it first if
+// necessary. The test is skipped if it cannot be installed.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	v, _ := needs.LoadOrStore(name, sync.OnceValues(func() (string, string) { return install(name) }))
@@ -54,7 +54,7 @@ func Need(t testing.TB, name string) string {
 	return path
 }
 
-var needs sync.Map // name → func() (path, why not)
+var needs sync.Map // name → func() (path, reason why not)
 
 func install(name string) (path, why string) {
 	cmd := exec.Command("bash", filepath.Join(Root(), "testenv", "install"), name)

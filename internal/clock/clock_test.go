@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-func TestJumpMovesTheTimeButNotWhatPassed(t *testing.T) {
+func TestJumpMovesTheTimeButNotDurations(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		j := clock.NewJumping()
 		before := j.Now()
@@ -30,11 +30,11 @@ func TestJumpMovesTheTimeButNotWhatPassed(t *testing.T) {
 	}
 }
 
-// A clock that is ahead is believed after it was so for long enough, and not before; one that is
-// behind at once.
+// A clock that is ahead is trusted only after it has been ahead for long enough; one that is
+// behind, immediately.
 func TestPatient(t *testing.T) {
 	j := clock.NewJumping()
-	begin := j.Now().Add(-2 * time.Hour) // nobody measured for two hours
+	begin := j.Now().Add(-2 * time.Hour) // no clock ran for two hours
 	patient := clock.Patient(j.Now, begin, time.Hour)
 	expect := func(want time.Duration, when string) {
 		t.Helper()
@@ -50,7 +50,7 @@ func TestPatient(t *testing.T) {
 	j.Advance(59 * time.Minute)
 	expect(118*time.Minute, "an hour after the first")
 	j.Jump(-4 * time.Hour)
-	expect(58*time.Minute, "set back") // -4 h +1 h +2 h and what passed
+	expect(58*time.Minute, "set back") // -4 h +1 h +2 h and the time passed
 	j.Jump(3 * time.Hour)
 	expect(118*time.Minute, "set right")
 	j.Advance(59 * time.Minute)

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// Jumping is a clock for tests. Its times have monotonic readings like those of
-// time.Now, so that a jump moves what they say and not what lies between them.
+// Jumping is a clock for tests. Its times have monotonic readings like those of time.Now, so a jump
+// changes the times it shows but not the durations between them.
 type Jumping struct {
 	mu     sync.Mutex
 	begin  time.Time
@@ -15,7 +15,7 @@ type Jumping struct {
 	jumped time.Duration // whole seconds
 }
 
-// NewJumping makes a clock that stands still until it is advanced.
+// NewJumping returns a clock that stands still until Advance is called.
 func NewJumping() *Jumping { return &Jumping{begin: time.Now()} }
 
 // Now is like time.Now.
@@ -23,7 +23,7 @@ func (j *Jumping) Now() time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	t := j.begin.Add(j.passed)
-	// The wall seconds stand above 30 bits of nanoseconds (package time, type Time).
+	// The wall seconds are stored above 30 bits of nanoseconds (package time, type Time).
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(j.jumped/time.Second) << 30
 	return t
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Pulse is a ticker for what a process does again and again. All pulses of a process tick at whole multiples of their periods,
-// counted from one moment, so that a process at rest is woken once for many of them: being woken costs more than what there is to
-// do. The moment is another one in each process, so that many processes do not wake together.
+// Pulse is a ticker for periodic work. All pulses of a process tick at whole multiples of their periods, counted from the same
+// moment, so that an idle process wakes up once for many of them: waking up costs more than the work. The moment differs between
+// processes, so that many processes do not wake up together.
 type Pulse struct {
 	C <-chan time.Time // its receiver calls Again
 
@@ -18,7 +18,7 @@ type Pulse struct {
 
 var phase = time.Duration(rand.Int64N(int64(time.Minute)))
 
-// NewPulse returns a pulse whose first tick comes within a period.
+// NewPulse returns a pulse whose first tick comes within one period.
 func NewPulse(period time.Duration) *Pulse {
 	t := time.NewTimer(untilNext(period))
 	return &Pulse{C: t.C, timer: t, period: period}
@@ -29,10 +29,10 @@ func untilNext(period time.Duration) time.Duration {
 	return period - since
 }
 
-// Again has the next tick come. Ticks that would have come since the last one are left out.
+// Again schedules the next tick. Ticks missed since the last one are skipped.
 func (p *Pulse) Again() { p.timer.Reset(untilNext(p.period)) }
 
-// Wait waits for a tick, and reports whether one came before ctx ended.
+// Wait waits for a tick and reports whether one came before ctx ended.
 func (p *Pulse) Wait(ctx context.Context) bool {
 	select {
 	case <-p.C:

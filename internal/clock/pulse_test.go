@@ -24,7 +24,7 @@ func TestPulsesTickTogether(t *testing.T) {
 			}
 			at := time.Now()
 			last := at
-			for range 4 { // the one of the same moment is the last of those that are left out
+			for range 4 { // the tick due at the same moment is the last one skipped
 				if !short.Wait(ctx) {
 					t.Fatal("no tick")
 				}
@@ -35,7 +35,7 @@ func TestPulsesTickTogether(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		time.Sleep(time.Second) // work that takes long
+		time.Sleep(time.Second) // slow work
 		if short.Wait(ctx); time.Now() != begin.Add(time.Second) {
 			t.Error("a tick that was due waits")
 		}

@@ -1,3 +1,3 @@
-// Package codec is the form in which nodes of one system keep and exchange messages and envelopes, in every store and on
-// every bus. It is not a form for clients: package wire has those.
+// Package codec is the form in which the nodes of a system store and exchange messages and envelopes, in every store and
+// on every bus. Forms for clients are in package wire.
 package codec

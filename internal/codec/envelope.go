@@ -7,10 +7,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// An envelope is a byte for the version of the form, and fields. A change that skipping does not bear takes another version.
+// An envelope is a version byte followed by fields. A change that older nodes cannot handle by skipping fields needs a new
+// version.
 const envelopeVersion = 1
 
-// maxNested is how deep messages can be within each other: a change and its target.
+// maxNested is how deeply messages can be nested: a change and its target.
 const maxNested = 2
 
 // AppendEnvelope appends an envelope without its channel, which every bus delivers next to it.

@@ -19,7 +19,7 @@ func someEnvelope() parley.Envelope {
 		Event: &parley.Event{Name: "typing", Object: []byte(`{"type":"typing"}`), Skip: "bob", Presence: true}, Seq: 1 << 63}
 }
 
-func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
+func TestEnvelopeRoundTrip(t *testing.T) {
 	for _, want := range []parley.Envelope{someEnvelope(), {Channel: "c"}, {Channel: "c", Event: &parley.Event{}}} {
 		got, err := DecodeEnvelope(want.Channel, string(AppendEnvelope(nil, &want)))
 		if err != nil || !reflect.DeepEqual(got, want) {

@@ -7,13 +7,13 @@ import (
 )
 
 // A field is a tag and its value: the tag is a varint of number<<1 | kind, the value a varint (kind 0) or a length and
-// that many bytes (kind 1). A field that is zero is left out; one that repeats is a list; one that is not known is
-// skipped, so that nodes of two releases understand each other.
+// that many bytes (kind 1). A zero field is omitted, a repeated one is a list, and an unknown one is skipped, so that
+// nodes of two releases understand each other.
 
 var (
-	// ErrNewer is the error for a form of a later release.
+	// ErrNewer means that the bytes have a form of a later release.
 	ErrNewer = errors.New("the form is of a later version")
-	// ErrDamaged is the error for bytes that no release has written.
+	// ErrDamaged means that no release has written these bytes.
 	ErrDamaged = errors.New("the bytes are damaged")
 )
 
@@ -44,7 +44,7 @@ func (e *Encoder) Text(field int, v string) {
 	}
 }
 
-// Nested appends a field whose bytes are fields. It is there also when they are empty.
+// Nested appends a field whose value is fields. It is present even if they are empty.
 func (e *Encoder) Nested(field int, fields func(*Encoder)) {
 	e.B = binary.AppendUvarint(e.B, uint64(field)<<1|1)
 	at := len(e.B)
@@ -54,14 +54,14 @@ func (e *Encoder) Nested(field int, fields func(*Encoder)) {
 	e.B = slices.Insert(e.B, at, size[:n]...)
 }
 
-// Field is one that was read.
+// Field is a decoded field.
 type Field struct {
 	Number uint64
-	N      int64  // of kind 0
-	Bytes  string // of kind 1
+	N      int64  // value of kind 0
+	Bytes  string // value of kind 1
 }
 
-// Decode calls each with the fields in s, in their order.
+// Decode calls each with the fields in s, in order.
 func Decode(s string, each func(f Field) error) error {
 	for s != "" {
 		tag, rest, ok := cutUvarint(s)
@@ -75,7 +75,7 @@ func Decode(s string, each func(f Field) error) error {
 		f := Field{Number: tag >> 1}
 		switch {
 		case tag&1 == 0:
-			f.N = int64(v>>1) ^ -int64(v&1) // as binary.AppendVarint writes it
+			f.N = int64(v>>1) ^ -int64(v&1) // as written by binary.AppendVarint
 		case v > uint64(len(rest)):
 			return ErrDamaged
 		default:
@@ -89,7 +89,7 @@ func Decode(s string, each func(f Field) error) error {
 	return nil
 }
 
-// cutUvarint reads what binary.AppendUvarint writes.
+// cutUvarint reads a number written by binary.AppendUvarint.
 func cutUvarint(s string) (v uint64, rest string, ok bool) {
 	for i := 0; i < len(s) && i < binary.MaxVarintLen64; i++ {
 		v |= uint64(s[i]&0x7f) << (7 * i)

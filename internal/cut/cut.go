@@ -1,5 +1,5 @@
-// Package cut shortens the text of a notification until its payload fits into a service's limit, between graphemes: what a
-// reader takes for one character is kept or left out as a whole.
+// Package cut shortens the text of a notification until its payload fits a service's limit. It cuts between graphemes:
+// what a reader sees as one character is kept or removed as a whole.
 package cut
 
 import (
@@ -8,9 +8,9 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// Fit returns the payload that encode makes of title and body, of at most limit bytes. What does not fit is cut from the end
-// of body, which then ends with "…", and if that is not enough from title too. encode must return more bytes for more text.
-// The result is longer than limit only if encode exceeds it without any text.
+// Fit returns the payload that encode produces for title and body, of at most limit bytes. If it is too long, body is cut
+// from its end and then ends with "…"; if that is not enough, title is cut too. encode must return more bytes for more text.
+// The result exceeds limit only if encode exceeds it without any text.
 func Fit(limit int, title, body string, encode func(title, body string) []byte) []byte {
 	if b := encode(title, body); len(b) <= limit {
 		return b
@@ -24,7 +24,7 @@ func Fit(limit int, title, body string, encode func(title, body string) []byte) 
 	return longest(limit, title, func(s string) []byte { return encode(s, body) })
 }
 
-// longest encodes as many graphemes of s as fit, and "…".
+// longest encodes as many graphemes of s as fit, followed by "…".
 func longest(limit int, s string, encode func(string) []byte) []byte {
 	ends := []int{0}
 	for g := graphemes.FromString(s); g.Next() && g.End() <= limit; {

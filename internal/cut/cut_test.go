@@ -25,7 +25,7 @@ func decode(t *testing.T, b []byte) (p payload) {
 	return p
 }
 
-// Of each text every length of a payload is tried: it is full up to one grapheme, and no grapheme is taken apart.
+// For each text every limit is tried: less than one grapheme of space is left unused, and no grapheme is split.
 func TestTextIsCutBetweenGraphemes(t *testing.T) {
 	for name, graphemes := range map[string][]string{
 		"letters":         {"a", "b", "c", " ", "d"},
@@ -76,7 +76,7 @@ func TestTextIsCutBetweenGraphemes(t *testing.T) {
 	}
 }
 
-func TestATitleIsCutOnlyIfNoBodyFits(t *testing.T) {
+func TestTitleIsCutOnlyIfNoBodyFits(t *testing.T) {
 	title, body := strings.Repeat("👨‍👩‍👧‍👦", 50), strings.Repeat("b", 50)
 	p := decode(t, Fit(300, title, body, encode))
 	if kept, cut := strings.CutSuffix(p.Title, "…"); !cut || kept == "" || strings.ReplaceAll(kept, "👨‍👩‍👧‍👦", "") != "" || p.Body != "…" {
@@ -104,7 +104,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// The work is bounded by the limit, not by the text.
+// The cost depends on the limit, not on the length of the text.
 func BenchmarkFit(b *testing.B) {
 	body := strings.Repeat("Grüße 👨‍👩‍👧‍👦 ", 700)
 	for b.Loop() {

@@ -1,4 +1,4 @@
-// Package dsn reads the URLs by which settings name servers of which there may be several. It knows no server.
+// Package dsn parses the URLs in settings that name one or more servers. It knows no particular server.
 package dsn
 
 import (
@@ -14,19 +14,19 @@ import (
 )
 
 // Address is scheme://[user[:password]@]host[:port][,host[:port]…][/path][?option=value…]. Each host may repeat the scheme,
-// as some clients of the servers write it. In a user and a password, characters that end them are written as %40.
+// as some clients of the servers write it. In a user and a password, reserved characters are percent-encoded, such as %40.
 type Address struct {
 	User, Password string
 	Hosts          []string // with ports
-	Path           string   // without slashes around it
+	Path           string   // without leading and trailing slashes
 	Options        url.Values
 }
 
-// tlsOptions may be given for every server.
+// tlsOptions are allowed for every server.
 var tlsOptions = []string{"tls", "ca", "cert", "key"}
 
-// Parse reads an address of a scheme. A host without a port has the given one. Of the options, those of TLS and the named
-// ones are known; another is an error. Errors show no password.
+// Parse parses an address with the given scheme. A host without a port gets the given one. The options are those of TLS
+// and the named ones; any other is an error. Errors do not show the password.
 func Parse(s, scheme, port string, options ...string) (a Address, err error) {
 	rest, ok := strings.CutPrefix(s, scheme+"://")
 	if !ok {
@@ -49,7 +49,7 @@ func Parse(s, scheme, port string, options ...string) (a Address, err error) {
 	return a, nil
 }
 
-// add reads one host, and what may stand before and after it.
+// add parses one host, with what may precede and follow it.
 func (a *Address) add(part, port string) (err error) {
 	if at := strings.LastIndexByte(part, '@'); at >= 0 {
 		user, password, _ := strings.Cut(part[:at], ":")
@@ -82,8 +82,8 @@ func (a *Address) add(part, port string) (err error) {
 	return nil
 }
 
-// TLS is what the options tls=true, ca=FILE, cert=FILE and key=FILE say: nil without one of them. roots sign the
-// server's certificate if ca does not say so; nil: the system's.
+// TLS returns the configuration for the options tls=true, ca=FILE, cert=FILE and key=FILE, or nil without any of
+// them. Without ca, roots verify the server's certificate; nil: the system's roots.
 func (a *Address) TLS(roots *x509.CertPool) (*tls.Config, error) {
 	o := a.Options
 	if o.Get("tls") != "true" && o.Get("ca") == "" && o.Get("cert") == "" && roots == nil {

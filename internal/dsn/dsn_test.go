@@ -25,7 +25,7 @@ func TestAddressesAreRead(t *testing.T) {
 	}
 }
 
-func TestBadAddressesAreRefusedWithoutTheirPassword(t *testing.T) {
+func TestErrorsOfBadAddressesHideThePassword(t *testing.T) {
 	for _, s := range []string{"", "x://", "y://a", "x://a,", "x://u:hidden@a:port", "x://u:hidden%@a", "x://u:hidden@a?later=1",
 		"x://u:hidden@a?o=%zz", "x://u:hidden@a:b:c"} {
 		if a, err := Parse(s, "x", "7", "o"); err == nil {
@@ -36,7 +36,7 @@ func TestBadAddressesAreRefusedWithoutTheirPassword(t *testing.T) {
 	}
 }
 
-func TestTLSIsUsedWhereAnOptionSaysSo(t *testing.T) {
+func TestTLSIsUsedIfAnOptionSaysSo(t *testing.T) {
 	for s, want := range map[string]bool{"x://a": false, "x://a?tls=false": false, "x://a?tls=true": true} {
 		a, err := Parse(s, "x", "7")
 		if err != nil {

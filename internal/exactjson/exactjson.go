@@ -1,6 +1,6 @@
-// Package exactjson reads JSON objects by the exact names of their fields. encoding/json
-// alone also takes "User" for user, and the last of two; a signed claim or a sender could
-// so be overruled by a field that others did not look at.
+// Package exactjson reads JSON objects by the exact names of their fields. encoding/json alone also
+// accepts "User" for user, and the last of two duplicates; so a signed claim or a sender could be
+// overridden by a field that other code did not check.
 package exactjson
 
 import (
@@ -13,14 +13,14 @@ import (
 	"sync"
 )
 
-// ErrDuplicate is the error for an object that has one of the fields of its struct twice.
+// ErrDuplicate is the error for an object that contains a field of its struct twice.
 type ErrDuplicate struct{ Name string }
 
 func (e *ErrDuplicate) Error() string { return fmt.Sprintf("the field %q stands there twice", e.Name) }
 
-// Unmarshal is json.Unmarshal for a pointer to a struct, but a field matches its exact
-// name only: its tag's, or the field's in lower case. Fields that the struct does not have
-// are ignored, however often they are there. For other values it is json.Unmarshal.
+// Unmarshal is json.Unmarshal for a pointer to a struct, except that a field matches only its exact
+// name: the name in its tag, or its own name in lower case. Fields that the struct does not have
+// are ignored, even if duplicated. For other values it is json.Unmarshal.
 func Unmarshal(b []byte, v any) error {
 	names := namesOf(reflect.TypeOf(v))
 	if len(names) == 0 {
@@ -44,13 +44,13 @@ func Unmarshal(b []byte, v any) error {
 	return double
 }
 
-// Without returns an object without the fields of a name, as far as any struct can see.
+// Without returns an object without the fields of that name, as any struct would match them.
 func Without(b []byte, name string) []byte {
 	return blank(b, func(n string) bool { return n == name })
 }
 
-// blank returns b with the names of some fields overwritten. b itself is not changed. In
-// what is not JSON it may stop early: json.Unmarshal finds the same fault.
+// blank returns b with the names of some fields overwritten. b itself is not changed. On invalid
+// JSON it may stop early: json.Unmarshal finds the same error.
 func blank(b []byte, gone func(name string) bool) []byte {
 	original, level, key := true, 0, false
 	for i := 0; i < len(b); i++ {
@@ -91,14 +91,13 @@ func unquote(quoted []byte) (s string) {
 	if !bytes.ContainsRune(quoted, '\\') {
 		return string(quoted[1 : len(quoted)-1])
 	}
-	_ = json.Unmarshal(quoted, &s) // whatever is wrong with it is found again
+	_ = json.Unmarshal(quoted, &s) // any error is found again later
 	return s
 }
 
 var known sync.Map // reflect.Type → []string
 
-// namesOf are the names of a struct's fields, those of embedded structs among them; at
-// most 64.
+// namesOf returns the names of a struct's fields, including those of embedded structs; at most 64.
 func namesOf(t reflect.Type) []string {
 	if t == nil || t.Kind() != reflect.Pointer {
 		return nil

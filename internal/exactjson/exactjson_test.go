@@ -38,14 +38,14 @@ func TestOnlyExactNamesCount(t *testing.T) {
 	}
 }
 
-func TestAFieldWithoutATagHasItsNameInLowerCase(t *testing.T) {
+func TestFieldWithoutATagHasItsNameInLowerCase(t *testing.T) {
 	var o object
 	if err := exactjson.Unmarshal([]byte(`{"title":"a","Title":"b"}`), &o); err != nil || o.Title == nil || *o.Title != "a" {
 		t.Errorf("the title is %v (%v)", o.Title, err)
 	}
 }
 
-func TestADuplicateIsRefused(t *testing.T) {
+func TestDuplicateIsRefused(t *testing.T) {
 	for _, text := range []string{`{"user":"a","user":"b"}`, `{"user":null,"kind":"x",` +
 		`"user":"b"}`, `{"user":"a","\u0075ser":"b"}`, `{"title":"a","title":"a"}`} {
 		var o object
@@ -55,7 +55,7 @@ func TestADuplicateIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheBytesOfTheCallerStay(t *testing.T) {
+func TestInputIsNotChanged(t *testing.T) {
 	b := []byte(`{"User":"a"}`)
 	if err := exactjson.Unmarshal(b, new(object)); err != nil || string(b) != `{"User":"a"}` {
 		t.Errorf("%s, %v", b, err)
@@ -69,8 +69,8 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// What Unmarshal reads, json.Unmarshal reads too, and what it refuses is a duplicate or
-// not JSON of that shape.
+// Whatever Unmarshal accepts, json.Unmarshal accepts too, and whatever it rejects is a duplicate or
+// is not JSON of that shape.
 func FuzzUnmarshal(f *testing.F) {
 	for _, seed := range []string{`{"user":"a","User":"b"}`, `{"user":`, `{"\u00`, `[{"user":1}]`, `{"a":{"b":[1,"}"]},` +
 		`"user":"\\"}`, `"`, `{"user":"a"}}`} {

@@ -1,12 +1,12 @@
-// Package gcpace makes an idle process small. The collector lets the heap grow to
-// twice what lives in it, which is right under load and wasteful for a hundred
-// thousand quiet connections. What collecting costs follows from the rate at which
-// memory is allocated and from how much it may grow in between, and hardly from how
-// much lives; so the less is allocated, the less it may grow.
+// Package gcpace keeps an idle process small. By default the heap may grow to twice its live size
+// before a collection, which is right under load but wasteful for a hundred thousand quiet
+// connections. The cost of collecting depends on the allocation rate and on the growth allowed
+// between collections, and hardly on the live size; so the lower the rate, the less growth is
+// allowed.
 //
-// Under load it is the number of collections that hurts: all wait for them a little. What
-// was allocated in large pieces leaves no holes behind when it is collected, so while much
-// is, the heap may grow by more.
+// Under load the number of collections matters: each delays everything a little. Large allocations
+// leave no fragmentation behind when they are collected, so the heap may grow more while there are
+// many of them.
 package gcpace
 
 import (
@@ -22,18 +22,17 @@ import (
 const (
 	every = 2 * time.Second
 	least = 2  // percent: the smallest GOGC
-	most  = 50 // and the largest, but that
-	grown = 32 // percent per MiB allocated a second: about a three-hundredth of a core goes into collecting
+	most  = 50 // percent: the largest GOGC, unless room or largest allow more
+	grown = 32 // percent per MiB/s allocated: about 1/300 of a core goes into collecting
 
-	// So many bytes are always to be had under load: a collection costs something however
-	// little lives.
+	// The heap may always grow by this many bytes under load: each collection has a fixed cost,
+	// even if little is live.
 	room     = 4 << 20
-	largest  = 64 << 20 // with large pieces
-	perPiece = 4        // so often a second it is the large pieces that make it collect
+	largest  = 64 << 20 // with large allocations
+	perPiece = 4        // collections per second that large allocations may cause
 )
 
-// Run follows the process until ctx ends. With GOGC in the environment it leaves the
-// pace to whoever set it.
+// Run adjusts GOGC until ctx ends. If GOGC is set in the environment, it changes nothing.
 func Run(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		return nil
@@ -49,7 +48,7 @@ func Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-collections: // a burst may have begun, and is not to wait for the tick
+		case <-collections: // a burst may have begun; do not wait for the tick
 			if r, ok := justNow.rates(); ok {
 				scanned := scanned()
 				want = max(pace(r, scanned), min(percent, limit(r, scanned)))
@@ -66,32 +65,31 @@ func Run(ctx context.Context) error {
 	}
 }
 
-// rates are in bytes a second.
+// rates are in bytes per second.
 type rates struct {
-	all   float64 // that was allocated
-	large float64 // of it, in pieces of more than 32 KiB
+	all   float64 // all allocations
+	large float64 // allocations of more than 32 KiB
 }
 
-// marked is what the last collection looked at, in bytes. GOGC is a part of all of it, also
-// of what does not grow by it.
+// marked is what the last collection scanned, in bytes: the live heap, and stacks and globals. GOGC
+// is a percentage of both, although only the heap grows.
 type marked struct{ live, others float64 }
 
-// pace is what GOGC should be while so much is allocated.
+// pace returns the GOGC for a rate of allocation.
 func pace(r rates, m marked) int {
 	return min(max(int(grown*r.all/(1<<20)), least), limit(r, m))
 }
 
-// limit is the largest pace.
+// limit returns the largest GOGC that pace may choose.
 func limit(r rates, m marked) int {
 	growth := max(most*m.live, 100*min(room+r.large/perPiece, largest))
 	return max(int(growth/max(m.live+m.others, 1<<20)), least)
 }
 
-// differ reports whether two paces are so different that a change is worth stopping the
-// process for a moment.
+// differ reports whether a change from a to b is worth stopping the process for a moment.
 func differ(a, b int) bool { return 3*a <= 2*b || 2*a >= 3*b }
 
-// meter measures the rates of allocation from one look to the next.
+// meter measures the rates of allocation between two calls of look.
 type meter struct {
 	sample     [2]metrics.Sample
 	all, small float64
@@ -110,13 +108,13 @@ func (m *meter) look() {
 	m.all, m.small = float64(m.sample[0].Value.Uint64()), 0
 	sizes := m.sample[1].Value.Float64Histogram()
 	for i, count := range sizes.Counts {
-		if above := sizes.Buckets[i+1]; !math.IsInf(above, 1) { // one more than the size of the pieces
+		if above := sizes.Buckets[i+1]; !math.IsInf(above, 1) { // one more than the largest allocation counted here
 			m.small += float64(count) * (above - 1)
 		}
 	}
 }
 
-// rates are not ok if the last look was just now.
+// rates returns the rates since the last look; ok is false if that was just now.
 func (m *meter) rates() (r rates, ok bool) {
 	passed := time.Since(m.at).Seconds()
 	if passed < 0.01 {
@@ -129,15 +127,15 @@ func (m *meter) rates() (r rates, ok bool) {
 	return r, true
 }
 
-// scanned is what the last collection found alive, and the stacks and globals.
+// scanned returns the live heap found by the last collection, and the size of stacks and globals.
 func scanned() marked {
 	sample := [...]metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
 	metrics.Read(sample[:])
 	return marked{float64(sample[0].Value.Uint64()), float64(sample[1].Value.Uint64() + sample[2].Value.Uint64())}
 }
 
-// watch tells of collections until ctx ends: each finds an object that nobody needs,
-// whose finalizer puts it back for the next.
+// watch reports collections until ctx ends: each finds an unreachable object, whose finalizer
+// re-arms itself for the next collection.
 func watch(ctx context.Context) <-chan struct{} {
 	collections := make(chan struct{}, 1)
 	var again func(*[]byte)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestThePaceFollowsTheRateOfAllocation(t *testing.T) {
+func TestPaceFollowsTheAllocationRate(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
 		rate, large, live, others float64
@@ -40,7 +40,7 @@ func TestEachCollectionIsNoticed(t *testing.T) {
 	}
 }
 
-func TestLargePiecesAreToldFromSmallOnes(t *testing.T) {
+func TestLargeAllocationsAreCountedSeparately(t *testing.T) {
 	m := newMeter()
 	m.at = m.at.Add(-time.Second)
 	keep := make([][]byte, 0, 1100)

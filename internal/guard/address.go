@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// special are the addresses that are not public (IANA's registries of special-purpose addresses), and two that are but lead
-// to a machine's own cloud. The first line that contains an address names its kind.
+// special are the addresses that are not public (IANA's registries of special-purpose addresses), and two that are public
+// but lead to a machine's own cloud. The first matching line names the kind of an address.
 var special = []struct {
 	prefix netip.Prefix
 	kind   string
@@ -21,7 +21,7 @@ var special = []struct {
 
 	{netip.MustParsePrefix("0.0.0.0/8"), "an unspecified address"},
 	{netip.MustParsePrefix("10.0.0.0/8"), "a private address"},
-	{netip.MustParsePrefix("100.64.0.0/10"), "a private address"}, // carriers' NAT
+	{netip.MustParsePrefix("100.64.0.0/10"), "a private address"}, // carrier-grade NAT
 	{netip.MustParsePrefix("127.0.0.0/8"), "a loopback address"},
 	{netip.MustParsePrefix("169.254.0.0/16"), "a link-local address"},
 	{netip.MustParsePrefix("172.16.0.0/12"), "a private address"},
@@ -33,7 +33,7 @@ var special = []struct {
 	{netip.MustParsePrefix("198.51.100.0/24"), "an address of documentation"},
 	{netip.MustParsePrefix("203.0.113.0/24"), "an address of documentation"},
 	{netip.MustParsePrefix("224.0.0.0/4"), "a multicast address"},
-	{netip.MustParsePrefix("240.0.0.0/4"), "a reserved address"}, // broadcast too
+	{netip.MustParsePrefix("240.0.0.0/4"), "a reserved address"}, // includes broadcast
 
 	{netip.MustParsePrefix("::/128"), "an unspecified address"},
 	{netip.MustParsePrefix("::1/128"), "a loopback address"},
@@ -41,12 +41,12 @@ var special = []struct {
 	{netip.MustParsePrefix("fe80::/10"), "a link-local address"},
 	{netip.MustParsePrefix("fec0::/10"), "a private address"},
 	{netip.MustParsePrefix("ff00::/8"), "a multicast address"},
-	{netip.MustParsePrefix("2001::/23"), "a reserved address"}, // Teredo too
+	{netip.MustParsePrefix("2001::/23"), "a reserved address"}, // includes Teredo
 	{netip.MustParsePrefix("2001:db8::/32"), "an address of documentation"},
 	{netip.MustParsePrefix("3fff::/20"), "an address of documentation"},
 }
 
-// embedded are the forms of IPv6 addresses that hold an IPv4 address, and where.
+// embedded are the forms of IPv6 addresses that contain an IPv4 address, and its position.
 var embedded = []struct {
 	prefix netip.Prefix
 	at     int
@@ -57,7 +57,8 @@ var embedded = []struct {
 
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// Check returns an error that wraps ErrRefused and names the kind of an address, unless it is public.
+// Check returns an error that wraps ErrRefused and names the kind of the address, unless the address
+// is public.
 func Check(a netip.Addr) error {
 	a = a.WithZone("").Unmap()
 	for _, s := range special {

@@ -1,5 +1,5 @@
 // Package guard has the HTTP client for addresses that users name, such as Web Push endpoints and webhooks. It connects only
-// to public addresses, whatever a name resolves to at that moment, follows no redirects, and bounds time and size.
+// to public addresses, whatever a name resolves to at that moment, follows no redirects, and limits time and size.
 package guard
 
 import (
@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// ErrRefused means that a URL leads to an address that is not public. Nothing was connected to.
+// ErrRefused means that a URL leads to an address that is not public. No connection was made.
 var ErrRefused = errors.New("the address is not public")
 
-// Config is for Client.
+// Config configures Client.
 type Config struct {
-	AllowPrivate bool          // connect to every address: for tests and closed networks
-	Timeout      time.Duration // of a whole request, its answer included; 10 s
+	AllowPrivate bool          // allow connections to all addresses: for tests and closed networks
+	Timeout      time.Duration // for a whole request including its answer; default 10 s
 }
 
 const (
@@ -31,10 +31,11 @@ const (
 	maxBody   = 8 << 10  // of an answer; the rest is not read
 )
 
-// Client returns a client of its own pool of connections. It uses no proxy, since a proxy would look up the names.
+// Client returns a client with its own pool of connections. It uses no proxy, since a proxy would resolve names
+// itself.
 func Client(cfg Config) *http.Client {
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 10 * time.Second // push services answer within a second; a caller's worker must not wait for long
+		cfg.Timeout = 10 * time.Second // push services answer within a second, and a caller's worker must not wait long
 	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	if !cfg.AllowPrivate {
@@ -54,12 +55,12 @@ func Client(cfg Config) *http.Client {
 			MaxIdleConns:           256,
 			IdleConnTimeout:        time.Minute,
 			MaxResponseHeaderBytes: maxHeader,
-			DisableCompression:     true, // nothing is inflated
+			DisableCompression:     true, // nothing is decompressed
 		}},
 	}
 }
 
-// control refuses an address after its name was resolved and before the socket connects, for every address that is tried.
+// control checks each address after its name was resolved and before the socket connects.
 func control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || network != "tcp4" && network != "tcp6" {
@@ -68,7 +69,7 @@ func control(_ context.Context, network, address string, _ syscall.RawConn) erro
 	return Check(to.Addr())
 }
 
-// bounded lets nobody read more than maxBody of an answer.
+// bounded limits the body of an answer to maxBody.
 type bounded struct{ *http.Transport }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,8 +85,8 @@ type body struct {
 	io.Closer
 }
 
-// CheckURL reports as an error what is known to be wrong with a URL before its name is resolved: it is not http or https, or
-// it names an address that is not public (ErrRefused). The error does not show the URL.
+// CheckURL returns an error if a URL is known to be invalid before its name is resolved: it is not http or https, or it
+// names an address that is not public (ErrRefused). The error does not show the URL.
 func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

@@ -80,7 +80,7 @@ func TestURLsThatNameRefusedAddresses(t *testing.T) {
 	}
 }
 
-// server counts its connections.
+// server starts a server that counts its connections.
 func server(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, connections *atomic.Int64) {
 	connections = new(atomic.Int64)
 	s = httptest.NewUnstartedServer(handler)
@@ -94,7 +94,7 @@ func server(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, connect
 	return s, connections
 }
 
-// A name is refused by what it resolves to, and nothing is connected to.
+// A name is refused because of the address it resolves to, before connecting.
 func TestNamesAreRefusedWhenTheyAreDialed(t *testing.T) {
 	s, connections := server(t, func(http.ResponseWriter, *http.Request) {})
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
@@ -118,7 +118,8 @@ func TestNamesAreRefusedWhenTheyAreDialed(t *testing.T) {
 	res.Body.Close()
 }
 
-// A proxy would connect to what the guard refuses. (The environment is read once in a process, so no test can set it.)
+// A proxy would connect to addresses that the guard refuses. (The environment is read once per process, so no test can
+// set it.)
 func TestNoProxyIsUsed(t *testing.T) {
 	if Client(Config{}).Transport.(bounded).Proxy != nil {
 		t.Error("there is a proxy")

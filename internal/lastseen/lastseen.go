@@ -1,4 +1,4 @@
-// Package lastseen remembers when users who are gone were last seen, of a bounded number of them.
+// Package lastseen remembers when offline users were last seen, for a limited number of them.
 package lastseen
 
 import (
@@ -7,12 +7,12 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Memory keeps Most moments, the latest noted. It is for one goroutine at a time.
+// Memory keeps the Most times noted last. It is for one goroutine at a time.
 type Memory struct {
 	Most int
 
 	of    map[parley.UserID]parley.Timestamp
-	order []note // as they were noted, also those that a later one made void
+	order []note // in the order noted, including notes that a later one replaced
 }
 
 type note struct {
@@ -20,10 +20,10 @@ type note struct {
 	at   parley.Timestamp
 }
 
-// Of is when a user was last seen; 0 if that is not known.
+// Of returns when a user was last seen; 0 if unknown.
 func (m *Memory) Of(user parley.UserID) parley.Timestamp { return m.of[user] }
 
-// Note notes a moment, unless a later one of the user is known.
+// Note records when a user was seen, unless a later time is known.
 func (m *Memory) Note(user parley.UserID, at parley.Timestamp) {
 	if at <= m.of[user] {
 		return

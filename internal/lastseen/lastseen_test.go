@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-func TestTheLatestMomentsAreKept(t *testing.T) {
+func TestLatestTimesAreKept(t *testing.T) {
 	m := Memory{Most: 10}
 	for round := range 50 {
 		for i := range 20 {

@@ -1,5 +1,5 @@
-// Package outgoing sends one request to a push service or a webhook and says what its answer means. It tries once, and none of
-// its errors names an address, a header or what was sent.
+// Package outgoing sends one request to a push service or a webhook and interprets the answer. It does not retry, and none of
+// its errors contains an address, a header or the content of the request.
 package outgoing
 
 import (
@@ -22,17 +22,16 @@ import (
 )
 
 const (
-	// A push service answers within a second; whoever waits ten times as long holds up others.
+	// A push service answers within a second; a worker that waits ten times as long delays others.
 	timeout = 10 * time.Second
-	// A service may say why it refuses; what it says beyond that is not read.
+	// A service may give a reason for a refusal; the rest of its answer is not read.
 	maxAnswer = 8 << 10
-	// Nobody's clock is off by so much, and nothing is worth sending later.
+	// No clock is off by this much, and nothing is worth sending later.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Client returns a client for the servers that the operator names, with a pool of connections of its own. It trusts the
-// system's roots, or those of SSL_CERT_FILE, and uses the proxies of the environment. A connection that died without a word
-// is noticed by a ping.
+// Client returns a client for servers that the operator names, with its own pool of connections. It trusts the system's
+// roots, or those of SSL_CERT_FILE, and uses the proxies of the environment. A dead connection is detected by a ping.
 func Client() *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
@@ -46,20 +45,20 @@ func Client() *http.Client {
 			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
 			MaxConnsPerHost:        maxConns,
 			MaxIdleConnsPerHost:    maxConns,
-			IdleConnTimeout:        10 * time.Minute, // Apple takes connections that come and go for an attack
+			IdleConnTimeout:        10 * time.Minute, // Apple regards frequent new connections as an attack
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
 }
 
-// maxConns bounds the connections to one service. Over HTTP/2 one carries hundreds of requests at a time; net/http opens more
-// where a server allows so few that requests would wait.
+// maxConns limits the connections to one service. Over HTTP/2 one connection carries hundreds of concurrent requests;
+// net/http opens more if a server allows so few that requests would wait.
 const maxConns = 8
 
-// Answer is what a server said.
+// Answer is a server's answer.
 type Answer struct {
 	Status     int
-	RetryAfter time.Duration // 0: it did not say
+	RetryAfter time.Duration // 0: not given
 	Body       []byte        // at most 8 KiB
 }
 
@@ -85,8 +84,8 @@ func Post(ctx context.Context, client *http.Client, url string, header http.Head
 	return a, nil
 }
 
-// Err is nil for 2xx, a *parley.RetryError for a status that says that a later try may succeed, and else an error that will be
-// the same at every try. reason may be empty; see Reason.
+// Err returns nil for 2xx, a *parley.RetryError for a status that means that a retry may succeed, and otherwise a permanent
+// error. reason may be empty; see Reason.
 func (a Answer) Err(service, reason string) error {
 	if a.Status/100 == 2 {
 		return nil
@@ -102,7 +101,7 @@ func (a Answer) Err(service, reason string) error {
 	return err
 }
 
-// As is the error that wraps kind, such as parley.ErrGone, and says what the service answered.
+// As returns an error that wraps kind, such as parley.ErrGone, and contains the service's answer.
 func (a Answer) As(kind error, service, reason string) error {
 	if reason != "" {
 		reason = " " + reason
@@ -110,8 +109,8 @@ func (a Answer) As(kind error, service, reason string) error {
 	return fmt.Errorf("%w: %s answered %d%s", kind, service, a.Status, reason)
 }
 
-// Reason returns what a service names as its reason if it is one word of letters and underscores, as all that are documented
-// are. Anything else may be what was sent.
+// Reason returns the reason that a service gives if it is one word of letters and underscores, as all documented ones are.
+// Anything else may repeat the content of the request.
 func Reason(s string) string {
 	if len(s) > 40 {
 		return ""
@@ -124,7 +123,7 @@ func Reason(s string) string {
 	return s
 }
 
-// retryAfter reads the header of that name: seconds, or a date.
+// retryAfter parses the Retry-After header: seconds, or a date.
 func retryAfter(s string, now time.Time) (d time.Duration) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		d = time.Duration(min(n, int64(maxRetryAfter/time.Second))) * time.Second
@@ -134,12 +133,13 @@ func retryAfter(s string, now time.Time) (d time.Duration) {
 	return min(max(d, 0), maxRetryAfter)
 }
 
-// failure is why there is no answer. The text of err itself may show the URL, and with it a token.
+// failure returns an error that says why there is no answer. The text of err itself may contain the
+// URL, and with it a token.
 func failure(ctx context.Context, err error) error {
 	if errors.Is(err, guard.ErrRefused) {
 		for next := err; next != nil; next = errors.Unwrap(next) {
 			if errors.Is(errors.Unwrap(next), guard.ErrRefused) {
-				err = next // the last one that wraps it is the guard's own
+				err = next // the innermost error is the guard's own
 			}
 		}
 		return err
@@ -180,13 +180,13 @@ func cause(ctx context.Context, err error) error {
 	return fmt.Errorf("no answer (%T)", err)
 }
 
-// JSON encodes what a payload holds. Characters of HTML stay as they are: they would take six bytes each.
+// JSON encodes a payload. HTML characters are not escaped: that would take six bytes each.
 func JSON(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // payloads are structs of strings and numbers
+		panic(err) // payloads contain only strings and numbers
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -69,7 +69,7 @@ func TestReasonsThatMayRepeatWhatWasSentAreNotShown(t *testing.T) {
 	}
 }
 
-// However a request fails, its error can be shown to everybody.
+// However a request fails, its error contains nothing confidential.
 func TestErrorsShowNothingOfTheRequest(t *testing.T) {
 	hang := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -90,7 +90,7 @@ func TestErrorsShowNothingOfTheRequest(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	encrypted := httptest.NewUnstartedServer(http.NotFoundHandler())
-	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of intended handshake failures
 	encrypted.StartTLS()
 	t.Cleanup(encrypted.Close)
 	guarded, ended := guard.Client(guard.Config{}), func() context.Context {

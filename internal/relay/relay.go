@@ -1,5 +1,6 @@
-// Package relay has the two queues of a node's connection to a bus, between goroutines that must not block: what arrived
-// and the handler has not taken yet, and the joins and leaves that wait for the broker. It speaks to no broker.
+// Package relay has the two queues of a node's connection to a bus, between goroutines that must not block: arrivals
+// that the handler has not taken yet, and joins and leaves that wait for the broker. It does not communicate with a
+// broker itself.
 package relay
 
 import (
@@ -10,13 +11,13 @@ import (
 )
 
 const (
-	maxWaiting     = 8192 // arrivals of a node that does not keep up; what comes then is lost
+	maxWaiting     = 8192 // arrivals at a node that cannot keep up; further ones are lost
 	maxWaitingSize = 32 << 20
 )
 
-// Arrivals are what a bus has received and its handler has not taken.
+// Arrivals are what a bus has received and its handler has not taken yet.
 type Arrivals[T any] struct {
-	wake chan struct{} // holds a token if something waits
+	wake chan struct{} // holds a token if something is waiting
 
 	mu      sync.Mutex
 	waiting []T
@@ -24,10 +25,11 @@ type Arrivals[T any] struct {
 	lost    bool
 }
 
-// NewArrivals returns a queue in which nothing waits.
+// NewArrivals returns an empty queue.
 func NewArrivals[T any]() *Arrivals[T] { return &Arrivals[T]{wake: make(chan struct{}, 1)} }
 
-// Put adds what arrived, of a size in bytes. It does not block: where the queue is full, v is lost.
+// Put adds an arrival of the given size in bytes. It does not block: if the queue is full, v is
+// lost.
 func (a *Arrivals[T]) Put(v T, size int) {
 	a.mu.Lock()
 	if len(a.waiting) < maxWaiting && a.size < maxWaitingSize {
@@ -40,7 +42,7 @@ func (a *Arrivals[T]) Put(v T, size int) {
 	a.ring()
 }
 
-// Lose notes that something was lost.
+// Lose records that something was lost.
 func (a *Arrivals[T]) Lose() {
 	a.mu.Lock()
 	a.lost = true
@@ -55,7 +57,7 @@ func (a *Arrivals[T]) ring() {
 	}
 }
 
-// Run gives what arrives to deliver, in order, and calls lost first if something was lost, until ctx ends.
+// Run passes arrivals to deliver, in order, until ctx ends. It first calls lost if something was lost.
 func (a *Arrivals[T]) Run(ctx context.Context, lost func(), deliver func(T)) {
 	for {
 		select {
@@ -83,10 +85,10 @@ type Call struct {
 	done    chan struct{}
 }
 
-// Done says that the broker has confirmed the call.
+// Done reports that the broker has confirmed the call.
 func (c *Call) Done() { close(c.done) }
 
-// Calls are the joins and leaves that wait.
+// Calls are the waiting joins and leaves.
 type Calls struct {
 	wake chan struct{}
 
@@ -94,10 +96,10 @@ type Calls struct {
 	waiting []Call
 }
 
-// NewCalls returns a queue in which nothing waits.
+// NewCalls returns an empty queue.
 func NewCalls() *Calls { return &Calls{wake: make(chan struct{}, 1)} }
 
-// Put has a call wait, and returns what is closed when it is done.
+// Put adds a call and returns a channel that is closed when the call is done.
 func (c *Calls) Put(channel parley.ChannelID, join bool) (done <-chan struct{}) {
 	d := make(chan struct{})
 	c.mu.Lock()
@@ -110,10 +112,10 @@ func (c *Calls) Put(channel parley.ChannelID, join bool) (done <-chan struct{}) 
 	return d
 }
 
-// Wake has a token if something waits.
+// Wake has a token if something is waiting.
 func (c *Calls) Wake() <-chan struct{} { return c.wake }
 
-// Take returns the calls that wait, in their order.
+// Take returns the waiting calls, in order.
 func (c *Calls) Take() (calls []Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-func TestArrivalsAreDeliveredInOrderAndLossesSaid(t *testing.T) {
+func TestArrivalsAreDeliveredInOrderAndLossesReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewArrivals[int]()
 		for i := range maxWaiting + 5 {

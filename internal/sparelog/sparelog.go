@@ -1,5 +1,5 @@
-// Package sparelog keeps a log readable while one cause repeats itself: a full disk refuses every
-// message, and whoever sends them decides how many lines that makes. It writes nothing itself.
+// Package sparelog keeps a log readable while one problem repeats itself: a full disk refuses every
+// message, so whoever sends messages controls the number of lines. The package logs nothing itself.
 package sparelog
 
 import (
@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// handler passes on the first warning or error of each cause at once. Those that follow within
-// an interval are counted, and the last of them is written when the interval ends, with how many
-// there were:
+// handler passes on the first warning or error of each cause immediately. Further ones within an
+// interval are counted; at the end of the interval the last of them is written with the count:
 //
 //	first ──▶ written    second, third, … ──▶ counted    end ──▶ the last is written, repeated=n
 //
-// While the cause goes on, the next interval begins. Lines below a warning are passed on.
+// The next interval begins if there were any. Lines below a warning are passed on.
 type handler struct {
 	slog.Handler
 	causes *causes
 }
 
-// causes are shared by all handlers that stem from one.
+// causes are shared by all handlers derived from one.
 type causes struct {
 	every time.Duration // fixed
 
@@ -29,21 +28,21 @@ type causes struct {
 	recent map[cause]*repeats
 }
 
-// cause is what lines have in common that say the same. Others of their attributes, such as a
-// path, are what clients choose.
+// cause identifies lines that report the same problem. Other attributes, such as a path, are chosen
+// by clients.
 type cause struct{ message, code, file string }
 
-// repeats are the lines of a cause since the last one that was written.
+// repeats are the lines of a cause since the last one written.
 type repeats struct {
 	n    int
 	last slog.Record
 	to   slog.Handler
 }
 
-// mostCauses are told apart; what comes beyond them is one cause for each message.
+// mostCauses limits the distinct causes; beyond it, all lines with the same message are one cause.
 const mostCauses = 1000
 
-// New makes a handler that writes to another: of each cause a line at once, and then one per
+// New returns a handler that writes to h: for each cause one line immediately, and then one per
 // interval.
 func New(h slog.Handler, every time.Duration) slog.Handler {
 	return &handler{h, &causes{every: every, recent: map[cause]*repeats{}}}
@@ -65,7 +64,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// first reports whether a line is to be written now; else it is counted.
+// first reports whether a line must be written now; otherwise it is counted.
 func (c *causes) first(r slog.Record, to slog.Handler) bool {
 	key := causeOf(r)
 	c.mu.Lock()
@@ -83,7 +82,7 @@ func (c *causes) first(r slog.Record, to slog.Handler) bool {
 	return true
 }
 
-// end writes what an interval has counted, and begins the next one if there was anything.
+// end writes the line that an interval has counted, and begins the next interval if there was one.
 func (c *causes) end(key cause) {
 	c.mu.Lock()
 	again := *c.recent[key]
@@ -96,7 +95,7 @@ func (c *causes) end(key cause) {
 	c.mu.Unlock()
 	if again.n > 0 {
 		again.last.AddAttrs(slog.Int("repeated", again.n))
-		_ = again.to.Handle(context.Background(), again.last) // there is nobody to tell
+		_ = again.to.Handle(context.Background(), again.last) // nowhere to report an error
 	}
 }
 

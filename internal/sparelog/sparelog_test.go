@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/internal/sparelog"
 )
 
-// sink is a buffer that timers write to, too.
+// sink is a buffer that timers can write to.
 type sink struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -25,7 +25,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	return s.buf.Write(p)
 }
 
-// logger writes to a sink, without times.
+// logger returns a logger that writes to a sink, without times.
 func logger(out *sink) *slog.Logger {
 	text := slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -73,7 +73,7 @@ func TestACauseThatRepeatsIsCounted(t *testing.T) {
 		pass(10 * time.Second)
 		expect("")
 		log.Warn("request failed", "path", "z", "code", "unavailable")
-		expect(`level=WARN msg="request failed" path=z code=unavailable`) // it had ended
+		expect(`level=WARN msg="request failed" path=z code=unavailable`) // the interval had ended
 		for range 3 {
 			log.Info("said")
 		}
@@ -82,7 +82,7 @@ func TestACauseThatRepeatsIsCounted(t *testing.T) {
 	})
 }
 
-// However many causes somebody finds, what is kept and written of them is bounded.
+// The causes that are kept and written are limited, however many occur.
 func TestCausesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out sink

@@ -27,7 +27,7 @@ func bareWelcome(request []byte) []byte {
 	return append(wire.AppendFrameHeader(b, wire.OpText, len(welcome)), welcome...)
 }
 
-// bare is a process with the bare loop, seen from its coordinator.
+// bare is a process with the bare loop, as its coordinator sees it.
 type bare struct {
 	Server
 	in    io.WriteCloser
@@ -49,7 +49,7 @@ func startBare(ctx context.Context, binary string) (*bare, error) {
 	return &bare{Server: Server{URLs: []string{url}, PIDs: []int{cmd.Process.Pid}, cmd: cmd}, in: in}, nil
 }
 
-// run sends by a plan as publishers would. Its messages are never acknowledged.
+// run sends according to plan, as publishers would. Its messages are never acknowledged.
 func (b *bare) run(ctx context.Context, plan Plan) error {
 	if b.heads == nil {
 		b.heads = make([]int64, plan.Channel)

@@ -13,14 +13,15 @@ import (
 	"unsafe"
 )
 
-// ServeBare accepts, upgrades, and writes each frame that in names to every socket of a
-// room, one write(2) for each: a room and a length, 32 bits each, then the frame.
+// ServeBare accepts and upgrades connections, and writes each frame it reads from in to every
+// socket of a room, with one write(2) per socket. A frame is preceded by its room and its length,
+// 32 bits each.
 func ServeBare(in io.Reader, out io.Writer) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	f, err := l.(*net.TCPListener).File() // one that blocks, and of which Go's poller knows nothing
+	f, err := l.(*net.TCPListener).File() // a blocking one that Go's poller does not know about
 	if err != nil {
 		return err
 	}

@@ -4,5 +4,5 @@ package bench
 
 import "io"
 
-// ServeBare is Linux's only, like the loop.
+// ServeBare works only on Linux, like the loop.
 func ServeBare(io.Reader, io.Writer) error { return errNoLoop }

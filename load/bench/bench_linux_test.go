@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// small is a run that is over soon.
+// small configures a short run.
 func small(t *testing.T, scenario string) bench.Config {
 	return bench.Config{Scenario: scenario, Command: "parley bench " + scenario, Binary: testenv.Binary(t), Fsync: "memory",
 		TempDir: t.TempDir(), Connections: 20, Rate: -1, For: 500 * time.Millisecond, Settle: time.Second,
@@ -38,7 +38,7 @@ func check(t *testing.T, cfg bench.Config, expected int64, keys ...string) *benc
 	return r
 }
 
-func TestScenariosDeliverAllAndReportIt(t *testing.T) {
+func TestScenariosDeliverAndReportEverything(t *testing.T) {
 	for _, c := range []struct {
 		scenario string
 		expected int64
@@ -86,7 +86,7 @@ func TestBaselines(t *testing.T) {
 	}
 }
 
-func TestAServerThatDiesIsToldOf(t *testing.T) {
+func TestDeadServerIsReported(t *testing.T) {
 	server := testenv.Server(t)
 	cfg := small(t, "fanout")
 	cfg.Servers, cfg.PIDs, cfg.For, cfg.Rate = []string{server.URL}, []int{server.Cmd.Process.Pid}, 2*time.Second, 20
@@ -100,7 +100,7 @@ func TestAServerThatDiesIsToldOf(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
+func TestUnreachableServerIsReported(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
 	}
 }
 
-// Readers and publishers of several nodes are on all of them, and whoever reconnects is on another one.
+// Readers and publishers are spread over all nodes, and a reader that reconnects goes to another node.
 func TestSeveralNodesAreMeasured(t *testing.T) {
 	redis := testenv.Service(t, "redis")
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -144,7 +144,8 @@ func TestSeveralNodesAreMeasured(t *testing.T) {
 	})
 }
 
-// Clients of several nodes, each in a room and in a channel of all, come back after a drop and after a node's death.
+// Clients of several nodes, each in a room and in a channel that all follow, resume after a drop and after a node's
+// death.
 func TestClientsOfManyNodesResume(t *testing.T) {
 	redis := testenv.Service(t, "redis")
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -163,7 +164,7 @@ func TestClientsOfManyNodesResume(t *testing.T) {
 	}
 }
 
-func TestAMillionIsNotBegunWithoutTheMemory(t *testing.T) {
+func TestMillionRefusesTooLittleMemory(t *testing.T) {
 	cfg := small(t, "million")
 	cfg.Connections, cfg.Flags = 1_000_000_000, []string{"--store=redis://127.0.0.1:1"}
 	if _, err := bench.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "GiB of memory") {

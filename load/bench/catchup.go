@@ -1,7 +1,7 @@
 package bench
 
-// catchup puts messages into every room while one reader in each keeps the room's
-// recent bytes, then lets all readers begin at once from the beginning.
+// catchup puts messages into every room while one reader in each keeps the room's recent bytes in
+// memory, then lets all readers start at once from the beginning.
 func (r *run) catchup() error {
 	args := r.args()
 	keepers, err := r.fleet(args, args.Channels, 1)

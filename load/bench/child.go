@@ -15,20 +15,21 @@ import (
 	"time"
 )
 
-// Server is the server under test: one that this process started, or another's, which may have several nodes.
+// Server is the server under test: either started by this process, or an existing one, which may have several
+// nodes.
 type Server struct {
 	URLs []string
-	PIDs []int  // none: unknown, its CPU and memory are not measured
-	Data string // where it keeps messages, if this process started it
+	PIDs []int  // empty: unknown, CPU and memory are not measured
+	Data string // data directory, if this process started it
 
 	cmd  *exec.Cmd
-	log  *head         // what it said on stderr, the beginning
-	done chan struct{} // closed when it has ended
+	log  *head         // the beginning of its stderr
+	done chan struct{} // closed when the process has ended
 
-	nodes []*Server // of which it consists, if this process started several
+	nodes []*Server // its nodes, if this process started several
 }
 
-// head keeps the first few KiB that are written to it.
+// head keeps the first 2 KiB written to it.
 type head struct {
 	mu sync.Mutex
 	b  []byte
@@ -47,7 +48,7 @@ func (h *head) String() string {
 	return string(h.b)
 }
 
-// Died tells what a server that this process started said before it ended by itself.
+// Died reports whether a server started by this process has ended by itself, and returns its log.
 func (s *Server) Died() (log string, died bool) {
 	for _, node := range s.nodes {
 		if log, died = node.Died(); died {
@@ -55,7 +56,7 @@ func (s *Server) Died() (log string, died bool) {
 		}
 	}
 	select {
-	case <-s.done: // nil for a server of others
+	case <-s.done: // nil if this process did not start it
 		return s.log.String(), true
 	default:
 		return "", false
@@ -93,7 +94,7 @@ func StartServer(ctx context.Context, binary, dir string, flags ...string) (*Ser
 	return s, nil
 }
 
-// Stop ends a server that this process started, and removes its data.
+// Stop ends a server that this process started and removes its data.
 func (s *Server) Stop() {
 	for _, node := range s.nodes {
 		node.Stop()
@@ -114,8 +115,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// startChild starts a process and returns the first line that it prints. The rest is
-// thrown away.
+// startChild starts a process and returns the first line it prints. The rest is discarded.
 func startChild(cmd *exec.Cmd) (line string, err error) {
 	leash(cmd)
 	stdout, err := cmd.StdoutPipe()
@@ -135,7 +135,7 @@ func startChild(cmd *exec.Cmd) (line string, err error) {
 	return line, nil
 }
 
-// worker is another process of this program with a Swarm in it.
+// worker is another process of this program, which runs a Swarm.
 type worker struct {
 	cmd    *exec.Cmd
 	client *rpc.Client
@@ -177,7 +177,7 @@ type pipes struct {
 	io.WriteCloser
 }
 
-// ServeWorker is a worker process: it does what in asks for until in ends.
+// ServeWorker runs a worker process: it serves requests from in until in ends.
 func ServeWorker(in io.Reader, out io.WriteCloser) error {
 	s, err := NewSwarm()
 	if err != nil {

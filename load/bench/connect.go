@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// connect opens all connections, closes them, and so on, in turns with the bare loop
-// if that is wanted.
+// connect repeatedly opens and closes all connections, alternating with the bare loop if there is a
+// baseline.
 func (r *run) connect() error {
 	rounds := 1
 	if r.Baseline || r.For > 10*time.Second {
@@ -71,11 +71,11 @@ func (r *run) connectOnce(s *Server, nth int) (o Opened, used time.Duration, err
 	used = cpu(s) - before
 	seen, err := f.Count()
 	r.tally(Seen{}, seen)
-	time.Sleep(100 * time.Millisecond) // a connection that is cut at once would show now
+	time.Sleep(100 * time.Millisecond) // a connection that is cut immediately shows by now
 	return o, used, err
 }
 
-// pairs plots what was measured in turns.
+// pairs plots alternating measurements of the server and the bare loop.
 func (r *Report) pairs(name string, own, bare []float64) {
 	points := func(v []float64) (ps [][2]float64) {
 		for i := range v {

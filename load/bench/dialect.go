@@ -6,10 +6,10 @@ import (
 	"net/url"
 )
 
-// dialect is how another server is spoken to. The programs in load/peers deliver
-// objects of parley's shape inside their own, and publish at /ws as parley does.
+// dialect is the protocol of another server. The programs in load/peers wrap objects of parley's
+// shape in their own messages, and accept publishing at /ws as parley does.
 type dialect struct {
-	path       string // %s is the channel
+	path       string // %s: the channel
 	hello      string // the first frame of a client
 	ping, pong string // a frame and its answer
 }

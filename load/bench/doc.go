@@ -1,7 +1,7 @@
-// Package bench measures a parley server from outside: it opens connections from as
-// many processes as their descriptors ask for, sends at times that were fixed before
-// (so that a slow server is not asked less), and counts whether each delivery came,
-// once and in order. It never decides what a good number is.
+// Package bench measures a parley server from outside: it opens connections from as many processes
+// as the limit on descriptors requires, sends at times fixed in advance (so that a slow server does
+// not get less to do), and checks that each delivery arrives once and in order. It never decides
+// what a good number is.
 //
 //	coordinator ── publishers ──────────────▶ server ◀──┐ /proc: CPU, memory
 //	     │                                      │       │

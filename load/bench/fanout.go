@@ -7,12 +7,12 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// fanout and rooms differ in their layout and in what is compared: with a rate the
-// CPU per delivery, flooded the deliveries per second.
+// fanout and rooms differ in their layout. With a rate, the CPU per delivery is compared; without
+// one, the deliveries per second.
 func (r *run) fanout() error { return r.spread(orOne(r.Publishers, 1)) }
 
-// Flooded rooms need more messages under way than there are rooms, or there is never
-// more than one to write.
+// Without a rate there must be more messages under way than rooms; otherwise each write has only
+// one message.
 func (r *run) rooms() error {
 	if r.Rate > 0 {
 		return r.spread(orOne(r.Publishers, 16))
@@ -32,7 +32,7 @@ type contender struct {
 	server *Server
 	fleet  *Fleet
 	feed   feed
-	cpus   []float64 // µs per delivery, of each round
+	cpus   []float64 // µs per delivery in each round
 	rates  []float64
 	all    round
 	hist   *hdrhistogram.Histogram
@@ -112,7 +112,7 @@ func (r *run) spread(publishers int) error {
 	return nil
 }
 
-// warm sends a little, uncounted in times but not in what arrives.
+// warm sends a little. Its times do not count, but its deliveries are checked.
 func (r *run) warm(both []*contender, plan Plan) error {
 	if plan.For = 300 * time.Millisecond; plan.Rate > 0 {
 		plan.For = max(plan.For, time.Duration(float64(plan.Burst)/plan.Rate*float64(time.Second)))

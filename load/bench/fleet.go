@@ -10,19 +10,18 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Fleet is the readers of a run, in as many processes as their descriptors need.
+// Fleet is the readers of a run, in as many processes as the limit on descriptors requires.
 type Fleet struct {
 	workers []*worker
 	args    []SwarmArgs
 	count   int
 }
 
-// perWorker bounds the readers of one process, below the 20,000 descriptors that
-// systems often give and the 28,000 ports of a source address.
+// perWorker limits the readers of one process. It is below the 20,000 descriptors that many systems
+// allow and the 28,000 ports of a source address.
 const perWorker = 15000
 
-// StartFleet starts workers for count readers. nth keeps the addresses of several
-// fleets apart.
+// StartFleet starts workers for count readers. nth keeps the addresses of several fleets distinct.
 func StartFleet(ctx context.Context, binary string, args SwarmArgs, count, nth int) (*Fleet, error) {
 	each := max(1, min(perWorker, descriptors()-200))
 	f := &Fleet{count: count}
@@ -45,7 +44,7 @@ func StartFleet(ctx context.Context, binary string, args SwarmArgs, count, nth i
 	return f, nil
 }
 
-// Stop ends the workers and with them the connections.
+// Stop ends the workers and thereby their connections.
 func (f *Fleet) Stop() {
 	for _, w := range f.workers {
 		w.stop()
@@ -70,7 +69,7 @@ func each[R any](f *Fleet, method string, args func(i int) any) ([]R, error) {
 
 func nothing(int) any { return struct{}{} }
 
-// Opened is how connecting went, for all.
+// Opened is the result of connecting, over all workers.
 type Opened struct {
 	Opened, Failed int
 	Took           time.Duration
@@ -101,7 +100,7 @@ func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 	return o, err
 }
 
-// OpenInTurn is Open, of so many workers at a time.
+// OpenInTurn is Open for abreast workers at a time.
 func (f *Fleet) OpenInTurn(abreast, dials int) (all Opened, err error) {
 	all.Latency = newHistogram()
 	begin := time.Now()
@@ -119,26 +118,26 @@ func (f *Fleet) OpenInTurn(abreast, dials int) (all Opened, err error) {
 	return all, nil
 }
 
-// Drop closes the connection of one reader in so many at once.
+// Drop closes the connection of every one-th reader at the same time.
 func (f *Fleet) Drop(one int) error {
 	_, err := each[struct{}](f, "Drop", func(int) any { return one })
 	return err
 }
 
-// Expect has the connections of a server end without that being wrong.
+// Expect lets the connections to a server end without counting that as a problem.
 func (f *Fleet) Expect(server string) error {
 	_, err := each[struct{}](f, "Expect", func(int) any { return server })
 	return err
 }
 
-// Subscribe lets readers of many channels follow theirs from the beginning.
+// Subscribe lets readers of several channels follow theirs from the beginning.
 func (f *Fleet) Subscribe() error {
 	_, err := each[struct{}](f, "Subscribe", nothing)
 	return err
 }
 
-// Await waits until every reader is at its channel's head, and returns how many
-// entries did not come and when the last one came.
+// Await waits until every reader is at its channel's head, and returns how many entries did not
+// arrive and when the last one arrived.
 func (f *Fleet) Await(heads []int64, timeout time.Duration) (missing int64, ended time.Time, err error) {
 	replies, err := each[AwaitReply](f, "Await", func(int) any { return AwaitArgs{heads, timeout} })
 	var last int64
@@ -155,10 +154,10 @@ type Seen struct {
 	Latency *hdrhistogram.Histogram
 }
 
-// Take gives the tally, and the latencies since the last Take.
+// Take returns the tally, and the latencies since the last Take.
 func (f *Fleet) Take() (Seen, error) { return f.tally("Take") }
 
-// Count gives the tally without latencies.
+// Count returns the tally without latencies.
 func (f *Fleet) Count() (Seen, error) { return f.tally("Count") }
 
 func (f *Fleet) tally(method string) (Seen, error) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// HTML writes the report as one page with plots in SVG; it loads nothing.
+// HTML writes the report as one page with SVG plots and no external resources.
 func (r *Report) HTML(w io.Writer) error { return page.Execute(w, r) }
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
@@ -106,7 +106,7 @@ func (p Plot) bounds() (minX, maxX, minY, maxY float64) {
 	return minX, maxX, minY, maxY
 }
 
-// tick labels the x axis: nines are percentiles.
+// tick labels the x axis; on a latency axis, v is the number of nines of a percentile.
 func (p Plot) tick(v float64) string {
 	if p.X != latencyAxis {
 		return Number(v)

@@ -7,9 +7,8 @@ import (
 	"github.com/parley-server/parley/load/bench"
 )
 
-// The page is read on a phone and in the dark too, and names each line of a plot,
-// however long its name is.
-func TestThePageFitsItsReader(t *testing.T) {
+// The page suits phones and dark mode, and names each line of a plot, however long its name is.
+func TestPageSuitsPhonesAndDarkMode(t *testing.T) {
 	long := "from intended sending to delivery, storms included"
 	r := bench.Report{Scenario: "storm", Plots: []bench.Plot{{Name: "Latency", Y: "ms", Series: []bench.PlotSeries{
 		{Name: long, Points: [][2]float64{{0, 1}, {1, 2}}}, {Name: "a <second>", Points: [][2]float64{{0, 1}, {1, 3}}}}}}}

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// warming is how many connections have come and gone before the empty server is measured.
+// warming is how many connections are opened and closed before the empty server is measured.
 const warming = 100
 
-// idle holds connections that say nothing and asks what the server's memory is.
+// idle opens connections that send nothing and measures the server's memory.
 func (r *run) idle() error {
 	if !r.server.measured() {
 		return errNoPID
 	}
 	args := r.args()
 	args.Named = r.Layout == "own"
-	// What is read of the program's file when it is first needed is not the connections'.
+	// Pages of the program's file that are read on first use do not count as memory of the
+	// connections.
 	first, err := r.fleet(args, warming, 0)
 	if err != nil {
 		return err

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is the one goroutine of a worker: an epoll set, what others ask it to do, and
-// a turn of its owner every few milliseconds. It is not the server's engine, so that
-// a mistake there can't hide itself here.
+// loop is the one goroutine of a worker: it serves an epoll set and functions posted by others, and
+// calls its owner's turn every few milliseconds. It does not share code with the server's engine,
+// so that a bug there cannot hide itself here.
 type loop struct {
 	epoll, bell int
 	readers     []*reader // by descriptor
@@ -25,8 +25,8 @@ type loop struct {
 	posts []func()
 }
 
-// turnEvery is how often the loop's owner has its turn while it has something to do, idleTurn else: many processes
-// that wake up for nothing take a machine's time from those that work.
+// turnEvery is how often the loop calls turn while there is something to do, idleTurn how often otherwise: many
+// processes that wake up for nothing take CPU time from those that work.
 const (
 	turnEvery = 5 * time.Millisecond
 	idleTurn  = time.Second
@@ -46,7 +46,7 @@ func newLoop() (*loop, error) {
 	return l, l.watch(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN)
 }
 
-// do lets the loop call f, and waits until it has.
+// do makes the loop call f and waits until it has.
 func (l *loop) do(f func()) {
 	done := make(chan struct{})
 	l.mu.Lock()
@@ -56,7 +56,8 @@ func (l *loop) do(f func()) {
 	<-done
 }
 
-// run serves until the process ends. turn may open and close connections, and reports whether it has more to do soon.
+// run serves until the process ends. turn may open and close connections; it reports whether it will soon have more
+// to do.
 func (l *loop) run(turn func() bool) error {
 	events := make([]unix.EpollEvent, 256)
 	next, every := time.Now(), turnEvery
@@ -103,7 +104,7 @@ func (l *loop) ready(e *unix.EpollEvent) {
 	}
 }
 
-// read takes what has arrived. Level-triggered: what is left comes again.
+// read passes on what has arrived. The set is level-triggered, so the rest is reported again.
 func (l *loop) read(r *reader) {
 	n, err := unix.Read(r.fd, l.buf[:])
 	switch {
@@ -124,7 +125,7 @@ func (l *loop) read(r *reader) {
 	r.swarm.broken(r, err)
 }
 
-// flush writes what waits, and asks for the rest of it later.
+// flush writes pending output. If some remains, it watches for the socket to be writable.
 func (l *loop) flush(r *reader) {
 	before := len(r.out)
 	n, err := unix.Write(r.fd, r.out)
@@ -150,11 +151,11 @@ func (l *loop) watch(op, fd int, events uint32) error {
 	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// ignore reads nothing any more; the connection's end is noticed all the same.
+// ignore stops reading. The end of the connection is still noticed.
 func (l *loop) ignore(r *reader) { _ = l.watch(unix.EPOLL_CTL_MOD, r.fd, 0) }
 
-// dial begins a connection and writes the request as soon as it stands; on loopback
-// that is at once.
+// dial starts a connection and writes the request as soon as it is established; on loopback that is
+// immediately.
 func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
 	family, addr := socketAddress(to)
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -168,7 +169,7 @@ func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byt
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
 	}
 	if from.IsValid() {
-		// connect chooses the port, when the destination is known.
+		// connect chooses the port, once the destination is known.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		_, source := socketAddress(netip.AddrPortFrom(from, 0))
 		err = errors.Join(err, unix.Bind(fd, source))
@@ -185,7 +186,7 @@ func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byt
 	switch n, err := unix.Write(fd, request); err {
 	case nil:
 		request = request[n:]
-	case unix.EAGAIN, unix.ENOTCONN: // it does not stand yet
+	case unix.EAGAIN, unix.ENOTCONN: // not established yet
 	default:
 		unix.Close(fd)
 		return fmt.Errorf("connect: %w", err)

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// loop is Linux's; there is none here.
+// loop exists only on Linux.
 type loop struct{}
 
 var errNoLoop = errors.New("parley bench runs on Linux; parley verify runs everywhere")

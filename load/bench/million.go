@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// perNode is how many connections a node is given when one of the nodes has died, below its descriptors.
+// perNode is how many connections a node gets when one of the nodes has died. It is below the limit on
+// descriptors.
 func perNode() int { return max(1, min(19_300, descriptors()-700)) }
 
-// startNodes starts the nodes of one system, all with the same flags, which name their store and bus.
+// startNodes starts the nodes of one system, all with the same flags, which must name their store and
+// bus.
 func (r *run) startNodes() (*Server, error) {
 	if len(r.Flags) == 0 {
 		return nil, errors.New("nodes share a store and a bus: name them with --with=--store=redis://…,--bus=…,--cluster-secret-file=…")
@@ -34,12 +36,13 @@ func (r *run) startNodes() (*Server, error) {
 	return all, nil
 }
 
-// connectionCosts is what one connection costs the machine, both of its ends, the nodes and the bus, at most: a
-// million are not begun below 20 GiB.
+// connectionCosts is an upper bound on the memory that one connection takes on this machine: both ends, the
+// nodes and the bus. A million needs 20 GiB.
 const connectionCosts = 20 << 30 / 1_000_000
 
 // million opens connections to many nodes, each in a room of ten whose members are on ten nodes, and in one
-// channel that all follow. Messages to rooms, then to all; a tenth drops at once and resumes; a node is killed.
+// channel that all follow. It sends messages to rooms, then to all; then a tenth of the clients drop at once
+// and resume; then a node is killed.
 func (r *run) million() error {
 	before, empty := usedNow(), rss(r.server)
 	args := r.args()
@@ -108,14 +111,13 @@ func (r *run) million() error {
 	return nil
 }
 
-// commonSends is how many messages the channel of all is sent, each a delivery to everybody.
+// commonSends is how many messages are sent to the channel that all follow.
 const commonSends = 3
 
-// abreast is how many workers connect at a time: with more, a machine of few cores does little but change from one process to
-// another.
+// abreast is how many workers connect at a time: with more, a machine with few cores mostly switches between processes.
 const abreast = 2
 
-// opens connects all, and tells of it.
+// opens connects all readers and reports progress.
 func (r *run) opens(f *Fleet) (o Opened, err error) {
 	ctx, stop := context.WithCancel(r.ctx)
 	var telling sync.WaitGroup
@@ -138,7 +140,7 @@ func (r *run) opens(f *Fleet) (o Opened, err error) {
 	return o, err
 }
 
-// lose ends connections while messages to rooms continue, and lets the clients resume.
+// lose ends connections while messages to rooms continue and lets the clients resume.
 func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func() (int, error)) error {
 	var clients int
 	var took time.Duration
@@ -170,7 +172,7 @@ func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func()
 	return nil
 }
 
-// caughtUp waits until so many readers that connected have what was sent before.
+// caughtUp waits until n readers that reconnected have received what was sent before.
 func (r *run) caughtUp(f *Fleet, n int) error {
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		s, err := f.Count()
@@ -185,7 +187,7 @@ func (r *run) caughtUp(f *Fleet, n int) error {
 	}
 }
 
-// killNode kills the last node and waits until its clients know.
+// killNode kills the last node and waits until its clients have noticed.
 func (r *run) killNode(f *Fleet) (clients int, err error) {
 	last := len(r.server.nodes) - 1
 	node := r.server.nodes[last]
@@ -202,7 +204,7 @@ func (r *run) killNode(f *Fleet) (clients int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if n := int(s.Left); n == clients && n > 0 { // no more since the last look
+		if n := int(s.Left); n == clients && n > 0 { // no more than 20 ms ago
 			return n, nil
 		}
 		clients = int(s.Left)
@@ -210,12 +212,12 @@ func (r *run) killNode(f *Fleet) (clients int, err error) {
 	return clients, errors.New("the clients of a node that was killed did not notice")
 }
 
-// used is the machine's memory, and the kernel's part of it.
+// used is the memory in use on the machine, and the kernel's part of it.
 type used struct{ all, kernel int64 }
 
 func usedNow() used { return used{memoryUsed(), kernelMemory()} }
 
-// remember notes what the connections cost.
+// remember reports the memory that the connections take.
 func (r *run) remember(before used, empty int64) {
 	gib := func(n int64) float64 { return float64(n) / (1 << 30) }
 	now, nodes := usedNow(), rss(r.server)

@@ -1,6 +1,6 @@
 package bench
 
-// mixed has subscribers on each streaming transport, on one channel.
+// mixed has subscribers to one channel over each streaming transport.
 func (r *run) mixed() error {
 	var fleets []*Fleet
 	transports := []string{"websocket", "sse"}

@@ -10,20 +10,20 @@ import (
 
 // OpenArgs says how to connect.
 type OpenArgs struct {
-	Resume bool    // go on after each reader's cursor, else from now on
-	Dials  int     // connections under way at a time
-	Rate   float64 // connections a second; 0: as fast as they go
+	Resume bool    // resume from each reader's cursor, else start at the head
+	Dials  int     // dials in progress at a time
+	Rate   float64 // connections per second; 0: as fast as possible
 }
 
-// OpenReply is how connecting went.
+// OpenReply is the result of an Open.
 type OpenReply struct {
 	Opened, Failed int
 	Began, Ended   int64                  // nanoseconds since 1970
-	Latency        *hdrhistogram.Snapshot // from when it was due until it was welcomed
+	Latency        *hdrhistogram.Snapshot // from the time a connection was due until its welcome
 	Err            string                 // the first failure
 }
 
-// opening is an Open under way; it belongs to the loop.
+// opening is an Open in progress; it belongs to the loop.
 type opening struct {
 	args  OpenArgs
 	reply *OpenReply
@@ -31,18 +31,19 @@ type opening struct {
 	begin time.Time
 
 	readers []*reader
-	next    int // the one to dial next
-	under   int // dials under way
+	next    int // index of the next reader to dial
+	under   int // dials in progress
 	done    chan struct{}
 }
 
-// openWithin bounds an Open, openEach what each connection adds to that.
+// An Open takes at most openWithin, plus openEach per connection.
 const (
 	openWithin = 3 * time.Minute
 	openEach   = 20 * time.Millisecond
 )
 
-// Open connects every reader that has no connection, once, and returns when each is welcomed or failed.
+// Open connects every reader that has no connection, once, and returns when each has been welcomed or
+// has failed.
 func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 	args.Dials = max(args.Dials, 1)
 	o := &opening{args: args, reply: reply, hist: newHistogram(), done: make(chan struct{})}
@@ -60,7 +61,7 @@ func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 	return nil
 }
 
-// turn dials as many as are due and may be under way.
+// turn dials the readers that are due, up to the limit on concurrent dials.
 func (o *opening) turn(s *Swarm, now time.Time) {
 	for o.next < len(o.readers) && o.under < o.args.Dials {
 		due := now

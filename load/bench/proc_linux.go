@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of CPU times in /proc (proc(5)): a hundredth of a second on every
-// Linux that Go knows.
+// tick is the unit of CPU times in /proc (proc(5)): 1/100 s on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
 // cpuOf is the CPU time that a process has used, in all its threads.
@@ -24,7 +23,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:]) // the name may hold blanks
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:]) // the name may contain spaces
 	var sum int64
 	for _, i := range []int{11, 12} { // utime, stime
 		n, err := strconv.ParseInt(string(f[i]), 10, 64)
@@ -36,7 +35,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(sum) * tick, nil
 }
 
-// rssOf is how much memory of a process is resident, in bytes.
+// rssOf is a process's resident memory, in bytes.
 func rssOf(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -57,7 +56,7 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// childrenCPU is that of children that have ended.
+// childrenCPU is the CPU time of children that have ended.
 func childrenCPU() time.Duration {
 	var u unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_CHILDREN, &u)
@@ -81,8 +80,8 @@ func machineCPU() (used time.Duration) {
 	return used
 }
 
-// listenOverflows is how many connections found the accept queue of a listening socket full
-// since the machine started (TcpExtListenOverflows of netstat(8)), 0 if that is not known.
+// listenOverflows is how many connections have found the accept queue of a listening socket full
+// since the machine started (TcpExtListenOverflows of netstat(8)), 0 if unknown.
 func listenOverflows() int64 {
 	b, err := os.ReadFile("/proc/net/netstat")
 	if err != nil {
@@ -105,7 +104,7 @@ func listenOverflows() int64 {
 	return 0
 }
 
-// memory is the machine's, in bytes.
+// memory is the machine's total memory, in bytes.
 func memory() int64 {
 	var i unix.Sysinfo_t
 	_ = unix.Sysinfo(&i)
@@ -119,10 +118,10 @@ func kernelMemory() int64 {
 	return m["SUnreclaim"] + m["KernelStack"] + m["PageTables"]
 }
 
-// meminfo are the bytes that /proc/meminfo tells of.
+// meminfo returns the values of /proc/meminfo, in bytes.
 func meminfo() map[string]int64 {
 	all := map[string]int64{}
-	b, _ := os.ReadFile("/proc/meminfo") // without it all are 0
+	b, _ := os.ReadFile("/proc/meminfo") // without it all values are 0
 	for line := range strings.Lines(string(b)) {
 		name, v, _ := strings.Cut(line, ":")
 		if f := strings.Fields(v); len(f) > 0 {
@@ -139,7 +138,7 @@ func system() string {
 	return "Linux " + unix.ByteSliceToString(u.Release[:])
 }
 
-// leash ends a child with this process, however that ends.
+// leash makes a child end with this process, however this process ends.
 func leash(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 // descriptors is how many files a process may have open.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// publish lets publishers keep many messages under way, each acknowledged when it is
-// durable, and shows what the disk can do in the same minute.
+// publish keeps many messages of each publisher under way, each acknowledged when it is durable,
+// and shows what the disk can do at the same time.
 func (r *run) publish() error {
 	n := orOne(r.Publishers, 100)
 	ps, err := openPublishers(r.ctx, r.publishTo(), n)
@@ -56,7 +56,7 @@ func (r *run) publish() error {
 	return nil
 }
 
-// syncRate is how often 32 KiB can be overwritten and synced in a second.
+// syncRate is how many times per second 32 KiB can be overwritten and synced.
 func syncRate(dir string) (float64, error) {
 	f, err := os.CreateTemp(dir, "syncs-")
 	if err != nil {

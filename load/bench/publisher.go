@@ -17,19 +17,19 @@ import (
 
 // Plan is what publishers do.
 type Plan struct {
-	Rate    float64       // messages a second, all publishers together; 0: as fast as they are acknowledged
-	Burst   int           // so many at a time, in one write
-	Window  int           // unacknowledged messages of a publisher, with Rate 0
-	For     time.Duration // how long
-	Each    int           // with For 0: so many messages for each channel
-	Size    int           // of a message as it is delivered
-	Prefix  string        // of channels
-	First   int           // the number of the first channel that messages go to
-	Channel int           // how many there are; messages take turns
+	Rate    float64       // messages per second, all publishers together; 0: as fast as they are acknowledged
+	Burst   int           // messages in one write
+	Window  int           // unacknowledged messages per publisher, with Rate 0
+	For     time.Duration // duration
+	Each    int           // with For 0: messages for each channel
+	Size    int           // bytes of a delivered message
+	Prefix  string        // of the channels' names
+	First   int           // number of the first channel to send to
+	Channel int           // number of channels; messages go to them in turn
 }
 
-// Sending is the publishers of a run and what they know: what was sent, what was
-// acknowledged and where each channel's head is.
+// Sending is the publishers of a run and what they know: what was sent and acknowledged, and where
+// each channel's head is.
 type Sending struct {
 	plan  Plan
 	heads []atomic.Int64 // of each channel, as acknowledged
@@ -38,7 +38,7 @@ type Sending struct {
 	acked atomic.Int64
 
 	mu         sync.Mutex
-	hist       *hdrhistogram.Histogram // from intended to acknowledged
+	hist       *hdrhistogram.Histogram // from the intended time to the acknowledgement
 	duplicates int64
 	refused    int64
 	firstError string
@@ -46,7 +46,7 @@ type Sending struct {
 	lastAck    time.Time
 }
 
-// NewSending makes it; heads go on from before, if there is one.
+// NewSending creates a Sending; its heads continue from before, if that is not nil.
 func NewSending(p Plan, before *Sending) *Sending {
 	known := 0
 	if before != nil {
@@ -59,7 +59,7 @@ func NewSending(p Plan, before *Sending) *Sending {
 	return s
 }
 
-// Heads are the channels' newest ids, as far as they were acknowledged.
+// Heads returns the newest acknowledged id of each channel.
 func (s *Sending) Heads() []int64 {
 	h := make([]int64, len(s.heads))
 	for i := range h {
@@ -68,7 +68,7 @@ func (s *Sending) Heads() []int64 {
 	return h
 }
 
-// errUnacknowledged: the run ended before the server answered all.
+// errUnacknowledged means that the run ended before the server had answered all messages.
 var errUnacknowledged = errors.New("not every message was acknowledged within 2 min")
 
 // publisher is one connection.
@@ -77,21 +77,21 @@ type publisher struct {
 	index int
 	of    int // publishers
 	conn  net.Conn
-	free  chan struct{} // a token for each message that may be under way
+	free  chan struct{} // one token per message that may still be sent
 
-	sent int // in this run; the sender's own
+	sent int // in this run; used by the sender only
 
 	mu       sync.Mutex
-	intended []int64 // of each message
+	intended []int64 // time of each message
 	acked    int
-	over     bool // nothing more is sent
+	over     bool // nothing more will be sent
 }
 
-// channelOf is the channel of a publisher's nth message: publishers have disjoint
-// ones as long as there are enough.
+// channelOf is the channel of a publisher's nth message: publishers use disjoint channels as long
+// as there are enough.
 func (p *publisher) channelOf(n int) int { return p.to.plan.First + (p.index+n*p.of)%p.to.plan.Channel }
 
-// openPublishers connects n publishers, to one server after the other.
+// openPublishers connects n publishers, distributing them over the servers in turn.
 func openPublishers(ctx context.Context, servers []string, n int) (ps []*publisher, err error) {
 	targets, err := parseTargets(servers)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *publisher) upgrade(t target) error {
 		return err
 	}
 	for head := []byte(nil); ; {
-		var b [1]byte // what follows belongs to the reader of acknowledgements
+		var b [1]byte // byte by byte: the rest belongs to the reader of acknowledgements
 		if _, err := io.ReadFull(p.conn, b[:]); err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ func (p *publisher) upgrade(t target) error {
 	}
 }
 
-// Run sends by the plan and returns when all is acknowledged. numbers go on from run
-// to run on the same publishers.
+// Run sends according to the plan and returns when everything is acknowledged. Message numbers
+// continue from run to run on the same publishers.
 func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(ps))
@@ -154,7 +154,7 @@ func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 			p.free = make(chan struct{}, max(s.plan.Window, 1))
 		}
 		done := make(chan error, 1)
-		answered, stop := context.WithCancel(ctx) // until no answer comes any more
+		answered, stop := context.WithCancel(ctx) // ends when no further answer will come
 		go func() {
 			defer stop()
 			done <- p.listen()
@@ -166,7 +166,7 @@ func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 			complete := p.acked == len(p.intended)
 			p.mu.Unlock()
 			_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
-			if complete || err != nil { // the listener waits for an answer that won't come
+			if complete || err != nil { // the listener is waiting for an answer that will not come
 				_ = p.conn.SetReadDeadline(time.Now())
 			}
 			errs[i] = errors.Join(err, <-done)
@@ -177,7 +177,7 @@ func (s *Sending) Run(ctx context.Context, ps []*publisher) error {
 	return errors.Join(errs...)
 }
 
-// send writes messages at the times that were fixed before, or as tokens come.
+// send writes messages at times fixed in advance, or as tokens arrive.
 func (p *publisher) send(ctx context.Context) error {
 	plan := &p.to.plan
 	var buf []byte
@@ -217,7 +217,7 @@ func (p *publisher) send(ctx context.Context) error {
 	}
 }
 
-// next says how many messages the next batch has, and when it is due.
+// next returns how many messages the next batch has and when it is due.
 func (p *publisher) next(batch int) (n int, due time.Time) {
 	plan := &p.to.plan
 	n = max(plan.Burst, 1)
@@ -238,7 +238,7 @@ func (p *publisher) next(batch int) (n int, due time.Time) {
 	return n, p.to.began.Add(at)
 }
 
-// tokens waits for one and takes up to n.
+// tokens waits for one token and takes up to n.
 func (p *publisher) tokens(ctx context.Context, n int) (got int) {
 	select {
 	case p.free <- struct{}{}:
@@ -293,7 +293,7 @@ func (p *publisher) listen() error {
 	}
 }
 
-// answer takes an ack or an error; anything else is not for a publisher.
+// answer handles an ack or an error; other frames do not concern a publisher.
 func (p *publisher) answer(obj []byte, now time.Time, own *hdrhistogram.Histogram) {
 	s := p.to
 	isAck := bytes.HasPrefix(obj, ackPrefix)

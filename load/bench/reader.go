@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Transports lists the ways to read, as flags name them.
+// Transports lists the ways to read, by the names that flags use.
 var Transports = []string{"websocket", "sse", "long-poll", "poll"}
 
-// reader is one client: a place in a channel that lives on over its connections, of
-// which it has one at a time. It belongs to its swarm's loop.
+// reader is one client: a position in a channel that outlives its connections, of which it has one
+// at a time. It belongs to its swarm's loop.
 //
 //	closed ─dial─▶ head of the answer ─▶ welcome ─▶ reading ─▶ closed
 type reader struct {
@@ -25,22 +25,22 @@ type reader struct {
 	common     Track // of the common channel
 	commonHead int64
 
-	dials int // so far
+	dials int // connections dialed so far
 
-	// of the connection
+	// per connection
 	target   target
 	fd       int // -1: none
 	due      time.Time
 	resume   bool
 	scanner  scanner
-	partial  []byte // what arrived of an object that is not complete
-	out      []byte // what could not be written yet
+	partial  []byte // the beginning of an incomplete object
+	out      []byte // output that could not be written yet
 	headed   bool   // the head of the answer has been read
 	welcomed bool
-	welcomes int8  // of the channels of a reader that follows two
-	caught   bool  // it has seen what its welcome named as the head
+	welcomes int8  // received so far, for a reader that follows two channels
+	caught   bool  // it has seen the head named in its welcome
 	head     int64 // that head
-	fresh    int   // messages in the answer that is being read
+	fresh    int   // messages in the answer being read
 }
 
 // pollLimit is how many messages a poll asks for.
@@ -64,8 +64,8 @@ func (r *reader) begin(due time.Time, resume bool) []byte {
 	return r.target.request(nil, r.path(resume), headers)
 }
 
-// next is the server that the reader connects to now. The readers of each channel begin on different ones, and
-// those of each server go on to different ones.
+// next is the server that the reader connects to now. The readers of each channel start on different servers,
+// and the readers of each server then move to different ones.
 func (r *reader) next() target {
 	a, all := &r.swarm.args, r.swarm.targets
 	n := r.index/a.Channels + r.index%a.Channels
@@ -79,7 +79,7 @@ func (r *reader) next() target {
 	return all[n%len(all)]
 }
 
-// path is what the reader asks for, with its cursor if it is to go on from one.
+// path is what the reader requests, with its cursor if it resumes.
 func (r *reader) path(resume bool) string {
 	a, q := &r.swarm.args, url.Values{}
 	if a.Named {
@@ -97,8 +97,8 @@ func (r *reader) path(resume bool) string {
 		path = "/api/stream/" + channel
 	case a.Transport == "long-poll":
 		path, resume = "/api/messages/poll", true
-		q.Set("timeout", fmt.Sprint(15+r.index%31)) // as many begin in one second as in another
-		if !r.welcomed {                            // the first is answered at once
+		q.Set("timeout", fmt.Sprint(15+r.index%31)) // spreads the polls evenly over time
+		if !r.welcomed {                            // the first one is answered immediately
 			q.Set("timeout", "0")
 		}
 	case a.Transport == "poll":
@@ -117,7 +117,7 @@ func (r *reader) path(resume bool) string {
 	return path
 }
 
-// take gives the reader bytes of the server. An error ends the connection.
+// take processes bytes from the server. An error ends the connection.
 func (r *reader) take(p []byte, now int64) error {
 	kept := len(r.partial) > 0
 	if kept {
@@ -165,7 +165,7 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 	return n + m, errors.Join(failed, err)
 }
 
-// see takes what a frame, an event or an answer carries.
+// see processes the content of a frame, an event or an answer.
 func (r *reader) see(obj []byte, now int64) error {
 	d := dialects[r.swarm.args.Peer]
 	if d == nil {
@@ -179,7 +179,7 @@ func (r *reader) see(obj []byte, now int64) error {
 	return nil
 }
 
-// object takes one of parley's objects.
+// object processes one of parley's objects.
 func (r *reader) object(obj []byte, now int64) error {
 	switch {
 	case bytes.HasPrefix(obj, messagePrefix):
@@ -214,7 +214,7 @@ func (r *reader) object(obj []byte, now int64) error {
 	return nil
 }
 
-// trackOf is that of the channel of a message or a welcome.
+// trackOf is the track of the channel that a message or welcome belongs to.
 func (r *reader) trackOf(obj []byte) *Track {
 	if r.swarm.args.Common && bytes.Contains(obj[:min(len(obj), 160)], r.swarm.common) {
 		return &r.common
@@ -222,7 +222,7 @@ func (r *reader) trackOf(obj []byte) *Track {
 	return &r.track
 }
 
-// follow subscribes to a channel, from where the reader is if it resumes.
+// follow subscribes to a channel, from the reader's position if it resumes.
 func (r *reader) follow(channel string, at *Track) {
 	if r.resume {
 		r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"after":%d}`, channel, at.last.Load()))
@@ -231,7 +231,7 @@ func (r *reader) follow(channel string, at *Track) {
 	}
 }
 
-// arrived notes the welcome, or what comes nearest to it.
+// arrived notes the welcome, or the nearest equivalent.
 func (r *reader) arrived(now int64) {
 	if !r.welcomed {
 		r.welcomed = true
@@ -240,7 +240,7 @@ func (r *reader) arrived(now int64) {
 	r.catch(now)
 }
 
-// catch notes when the reader has all that its welcome spoke of.
+// catch notes when the reader has received everything up to the head in its welcome.
 func (r *reader) catch(now int64) {
 	if r.welcomed && !r.caught && r.track.last.Load() >= r.head && r.common.last.Load() >= r.commonHead {
 		r.caught = true
@@ -249,8 +249,8 @@ func (r *reader) catch(now int64) {
 	}
 }
 
-// answered is called after each answer to a poll: a full one is followed by another
-// at once, a short poll otherwise by a wait.
+// answered is called after each answer to a poll. A full answer is followed by another poll
+// immediately; otherwise a short poll waits first.
 func (r *reader) answered() error {
 	full := r.fresh >= pollLimit
 	r.fresh = 0

@@ -25,13 +25,13 @@ type Report struct {
 	Acknowledged int64 `json:"acknowledged"`
 	Expected     int64 `json:"expected"` // deliveries
 	Counts
-	Cut int64 `json:"cut"` // connections that ended and should not have
+	Cut int64 `json:"cut"` // connections that ended unexpectedly
 
 	Problems []string `json:"problems,omitempty"`
 	OK       bool     `json:"ok"` // all connected, all acknowledged, every delivery once and in order
 }
 
-// Row is one number.
+// Row is one measured number.
 type Row struct {
 	Key   string  `json:"key"`  // for programs
 	Name  string  `json:"name"` // for people
@@ -39,7 +39,7 @@ type Row struct {
 	Unit  string  `json:"unit,omitempty"`
 }
 
-// Plot is points that belong together; X may be a percentile, a second, a pair.
+// Plot is a set of series; X may be a percentile, a second or a pair.
 type Plot struct {
 	Name   string       `json:"name"`
 	X      string       `json:"x"`
@@ -73,7 +73,7 @@ func (r *Report) problem(format string, args ...any) {
 	}
 }
 
-// latency adds percentiles and their plot.
+// latency adds rows with percentiles, and their plot.
 func (r *Report) latency(key, name string, h *hdrhistogram.Histogram) {
 	if h.TotalCount() == 0 {
 		return
@@ -115,7 +115,7 @@ func (r *Report) settle() {
 	r.OK = len(r.Problems) == 0
 }
 
-// Print writes a table for people.
+// Print writes a human-readable table.
 func (r *Report) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s\n%s, %s\n\n", r.Command, r.Date.Format("2006-01-02 15:04 MST"), r.Machine)
@@ -130,7 +130,7 @@ func (r *Report) Print(w io.Writer) error {
 	return t.Flush()
 }
 
-// Number shows three significant digits, with a comma after thousands.
+// Number formats v with three significant digits and commas between thousands.
 func Number(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 1000:
@@ -149,7 +149,7 @@ func Number(v float64) string {
 	return fmt.Sprintf("%.3f", v)
 }
 
-// Machine describes this one in words.
+// Machine describes this machine in words.
 func Machine() string {
 	words := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if m := memory(); m > 0 {

@@ -12,28 +12,28 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Config of a run. Zero values become the scenario's own (see Scenario).
+// Config configures a run. Zero values are replaced by the scenario's own (see Scenario).
 type Config struct {
 	Scenario string
-	Command  string   // what was typed, for the report
-	Binary   string   // this program, which is started again as server, worker and bare loop
-	Servers  []string // URLs of the nodes of one system; none: a server of its own with temporary data
-	Nodes    int      // million: servers of its own; 0: as many as their descriptors need, at least 3
-	PIDs     []int    // of these, to measure their CPU and memory together; none: not measured
-	Publish  []string // URLs that publishers use; none: those of Servers
-	Fsync    string   // of a server of its own
+	Command  string   // the command line, for the report
+	Binary   string   // this program; it is also started as server, worker and bare loop
+	Servers  []string // URLs of the nodes of one system; empty: starts a server with temporary data
+	Nodes    int      // million: nodes to start; 0: as many as their descriptors require, at least 3
+	PIDs     []int    // processes of Servers, to measure their CPU and memory together; empty: not measured
+	Publish  []string // URLs that publishers use; empty: those of Servers
+	Fsync    string   // of a server that the run starts
 	Flags    []string
 	TempDir  string
-	Progress func(string) // told what is going on; nil: nobody
+	Progress func(string) // receives progress messages; may be nil
 
 	Transport   string
 	Connections int
-	Rate        float64 // messages (connect: connections) a second; 0: as fast as it goes
+	Rate        float64 // messages (connect: connections) per second; 0: as fast as possible
 	Size        int
 	For         time.Duration
 	Burst       int
 	Layout      string // own, one, rooms
-	Rooms       int    // of layout rooms; 0: ten connections each
+	Rooms       int    // with layout rooms; 0: ten connections each
 	Settle      time.Duration
 	Dials       int
 	Publishers  int
@@ -50,10 +50,10 @@ type Scenario struct {
 	Name string
 	Help string
 	run  func(*run) error
-	base func(*Config) // fills what was left open
+	base func(*Config) // fills in unset values
 }
 
-// Scenarios lists all.
+// Scenarios lists all scenarios.
 func Scenarios() []Scenario {
 	return []Scenario{
 		{"connect", "handshakes with welcome per second", (*run).connect, func(c *Config) { c.set(5000, 0, "own") }},
@@ -98,8 +98,7 @@ func Scenarios() []Scenario {
 	}
 }
 
-// set fills the numbers in which scenarios differ. A negative rate is one that was
-// left open.
+// set fills in the numbers in which scenarios differ. A negative rate means unset.
 func (c *Config) set(connections int, rate float64, layout string) {
 	if c.Connections == 0 {
 		c.Connections = connections
@@ -119,18 +118,18 @@ func orDefault[T comparable](v *T, d T) {
 	}
 }
 
-// run is a run under way.
+// run is a run in progress.
 type run struct {
 	*Config
 	ctx    context.Context
 	server *Server
 	prefix string
 	report *Report
-	own    time.Duration // CPU of this process at the beginning
+	own    time.Duration // CPU time of this process at the beginning
 }
 
-// Run measures. The report is nil only with an error: nothing could be measured. A
-// report that is not OK says that the server did something wrong.
+// Run runs a scenario and measures it. The report is nil only with an error, when nothing could be
+// measured. A report that is not OK means that the server did something wrong.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	i := slices.IndexFunc(Scenarios(), func(s Scenario) bool { return s.Name == cfg.Scenario })
 	if i < 0 {
@@ -183,14 +182,14 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if log, died := r.server.Died(); died {
 		r.report.problem("the server ended: %s", log)
 	}
-	r.server.Stop() // what children used is known when they have ended
+	r.server.Stop() // the CPU time of children is known once they have ended
 	others()
 	r.report.settle()
 	return r.report, nil
 }
 
-// others returns a function that reports what the machine did meanwhile that was not
-// this run: a number from a busy machine is not worth much.
+// others returns a function that reports what the rest of the machine did during the run: a number
+// from a busy machine is not worth much.
 func (r *run) others() (report func()) {
 	known := func() time.Duration { return ownCPU() + childrenCPU() }
 	if r.server.cmd == nil && r.server.nodes == nil {
@@ -259,7 +258,7 @@ func (r *run) publishTo() []string {
 // cpu is the CPU time of a server's processes, 0 if it is unknown.
 func cpu(s *Server) (sum time.Duration) {
 	for _, pid := range s.PIDs {
-		d, _ := cpuOf(pid) // a server that is gone shows by its connections
+		d, _ := cpuOf(pid) // a server that is gone is noticed by its connections
 		sum += d
 	}
 	return sum
@@ -273,11 +272,11 @@ func rss(s *Server) (sum int64) {
 	return sum
 }
 
-// round is one stretch of sending and what came of it.
+// round is one period of sending and its result.
 type round struct {
 	deliveries int64
 	took       time.Duration // from the first message to the last delivery
-	cpu        time.Duration // of the server
+	cpu        time.Duration // CPU time of the server
 	load       time.Duration // CPU of the readers' processes
 	latency    *hdrhistogram.Histogram
 	each       []*hdrhistogram.Histogram // the latency of each fleet
@@ -285,15 +284,15 @@ type round struct {
 	sent       int64
 }
 
-// perDelivery is the server's CPU in microseconds.
+// perDelivery is the server's CPU time per delivery in microseconds.
 func (o round) perDelivery() float64 {
 	return float64(o.cpu.Microseconds()) / float64(max(o.deliveries, 1))
 }
 
-// feed sends by a plan and returns the channels' heads.
+// feed sends according to a plan and returns the channels' heads.
 type feed func(Plan) (heads []int64, s *Sending, err error)
 
-// publishing is the feed of a real server.
+// publishing is the feed for a real server.
 func (r *run) publishing(ps []*publisher) feed {
 	var before *Sending
 	return func(p Plan) ([]int64, *Sending, error) {
@@ -304,7 +303,7 @@ func (r *run) publishing(ps []*publisher) feed {
 	}
 }
 
-// writing is the feed of the bare loop.
+// writing is the feed for the bare loop.
 func (r *run) writing(b *bare) feed {
 	return func(p Plan) ([]int64, *Sending, error) {
 		err := b.run(r.ctx, p)
@@ -315,8 +314,8 @@ func (r *run) writing(b *bare) feed {
 // patience is how long deliveries may take after the last message was acknowledged.
 const patience = 2 * time.Minute
 
-// measure sends by the plan and waits until all has arrived; what is wrong goes into
-// the report.
+// measure sends according to the plan and waits until everything has arrived; problems go into the
+// report.
 func (r *run) measure(s *Server, fleets []*Fleet, plan Plan, send feed) (o round, err error) {
 	before := make([]Seen, len(fleets))
 	for i, f := range fleets {
@@ -365,7 +364,7 @@ func (r *run) measure(s *Server, fleets []*Fleet, plan Plan, send feed) (o round
 	return o, nil
 }
 
-// note takes over what publishers know.
+// note adds the publishers' results to the report.
 func (r *run) note(s *Sending) {
 	r.report.Sent += s.sent.Load()
 	r.report.Acknowledged += s.acked.Load()
@@ -377,7 +376,7 @@ func (r *run) note(s *Sending) {
 	}
 }
 
-// tally takes over what readers saw between two looks.
+// tally adds to the report what readers saw from before to after.
 func (r *run) tally(before, after Seen) {
 	d := after.Counts.sub(before.Counts)
 	r.report.Counts.add(d)
@@ -388,7 +387,7 @@ func (r *run) tally(before, after Seen) {
 	}
 }
 
-// watch tells of progress until stop is called.
+// watch reports progress until stop is called.
 func (r *run) watch(fleets []*Fleet) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -418,7 +417,7 @@ func (r *run) watch(fleets []*Fleet) (stop func()) {
 	return func() { close(done); <-ended }
 }
 
-// costs adds what the round cost.
+// costs adds the CPU and memory that the round took.
 func (r *run) costs(s *Server, o round) {
 	seconds := o.took.Seconds()
 	r.report.add("deliveries_per_s", "deliveries per second", float64(o.deliveries)/seconds, "")
@@ -431,7 +430,7 @@ func (r *run) costs(s *Server, o round) {
 	r.report.add("publisher_cpu", "publishers' CPU", (ownCPU() - r.own).Seconds(), "s")
 }
 
-// median of some numbers.
+// median returns the median of v.
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	if len(s) == 0 {
@@ -440,7 +439,7 @@ func median(v []float64) float64 {
 	return (s[len(s)/2] + s[(len(s)-1)/2]) / 2
 }
 
-// dataDir is where the disk is measured: the server's own directory if it is known.
+// dataDir is where the disk is measured: the server's own directory if known.
 func (r *run) dataDir() string {
 	if r.server.Data != "" {
 		return r.server.Data

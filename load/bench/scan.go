@@ -8,15 +8,15 @@ import (
 	"strconv"
 )
 
-// A scanner takes a server's bytes in pieces of any size. It calls see for each JSON
-// object, which is valid during the call only, and returns how much of p it is done
-// with; the caller gives the rest again with what follows.
+// A scanner receives a server's bytes in pieces of any size. It calls see for each JSON object,
+// which is valid only during the call, and returns how many bytes of p it has consumed; the caller
+// passes the rest again, followed by new bytes.
 type scanner interface {
 	scan(p []byte, see func(object []byte)) (n int, err error)
 }
 
-// frames are a WebSocket's (RFC 6455, section 5.2), as a server sends them: whole and
-// not masked. ping is called for ping frames.
+// frames scans a WebSocket (RFC 6455, section 5.2) as sent by a server: frames are complete and not
+// masked. ping is called for ping frames.
 type frames struct{ ping func(payload []byte) }
 
 var (
@@ -45,7 +45,7 @@ func (f *frames) scan(p []byte, see func([]byte)) (n int, err error) {
 	}
 }
 
-// nextFrame reads one frame; size is 0 if it is not complete.
+// nextFrame reads one frame; size is 0 if it is incomplete.
 func nextFrame(p []byte) (op byte, payload []byte, size int, err error) {
 	if len(p) < 2 {
 		return 0, nil, 0, nil
@@ -69,7 +69,7 @@ func nextFrame(p []byte) (op byte, payload []byte, size int, err error) {
 	return p[0] & 0x0F, p[head:size], size, nil
 }
 
-// eventStream is server-sent events: the data lines of parley are one object each.
+// eventStream scans server-sent events: each data line of parley is one object.
 type eventStream struct{}
 
 var (
@@ -93,8 +93,8 @@ func (eventStream) scan(p []byte, see func([]byte)) (n int, err error) {
 	}
 }
 
-// answers are the responses of polls on a connection that is kept. done is called
-// after the objects of each.
+// answers scans the responses to polls on a persistent connection. done is called after the objects
+// of each response.
 type answers struct{ done func() error }
 
 var (
@@ -119,7 +119,7 @@ func (a *answers) scan(p []byte, see func([]byte)) (n int, err error) {
 	}
 }
 
-// nextAnswer reads one response with a Content-Length; size is 0 if it is not complete.
+// nextAnswer reads one response with a Content-Length; size is 0 if it is incomplete.
 func nextAnswer(p []byte) (head, body []byte, size int) {
 	end := bytes.Index(p, headEnd)
 	if end < 0 {
@@ -137,7 +137,7 @@ func nextAnswer(p []byte) (head, body []byte, size int) {
 	return head, p[end+len(headEnd) : size], size
 }
 
-// eachMessage finds the messages in an array; the texts of this package hold no quotes.
+// eachMessage calls see for the messages in an array; the texts of this package contain no quotes.
 func eachMessage(body []byte, see func([]byte)) {
 	for {
 		i := bytes.Index(body, messagePrefix)

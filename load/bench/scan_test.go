@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// pieces scans a stream cut into pieces of every size, as a reader does.
+// pieces scans a stream cut into pieces of every size, as it may reach a reader.
 func pieces(t *testing.T, stream string, s scanner) (objects []string, last error) {
 	t.Helper()
 	var first []string

@@ -2,8 +2,8 @@ package bench
 
 import "fmt"
 
-// stalled asks whether readers that stop reading cost the others anything: rounds of
-// sending with and without as many stalled readers in the same rooms, in turns.
+// stalled measures whether readers that stop reading cost the others anything: rounds with and
+// without as many stalled readers in the same rooms alternate.
 func (r *run) stalled() error {
 	live, err := r.fleet(r.args(), r.Connections, 0)
 	if err != nil {

@@ -5,20 +5,21 @@ import (
 	"strconv"
 )
 
-// A message of this package has the text "T P-N xxx…": the time at which it was meant
-// to be sent, in nanoseconds since 1970 and to the base 36, its publisher and its
-// number there. The rest fills it up to the size that was asked for.
+// A message of this package has the text "T P-N xxx…": T is the intended sending time, in
+// nanoseconds since 1970 in base 36, P its publisher and N its number there. The x's fill it up to
+// the requested size.
 
-// envelope is what a server's JSON has besides the text, for a size in bytes.
+// envelope is the size in bytes of what a server's JSON contains besides the text.
 const envelope = len(`{"type":"message","id":1000,"channel":"","user":"guest","text":"","timestamp":1774684800.123456,"key":""}`)
 
-// appendKey makes the idempotency key, which also finds the acknowledgement's sender.
+// appendKey appends the idempotency key, which also identifies the sender of an acknowledged
+// message.
 func appendKey(b []byte, publisher, n int) []byte {
 	b = strconv.AppendInt(b, int64(publisher), 36)
 	return strconv.AppendInt(append(b, '-'), int64(n), 36)
 }
 
-// appendText makes the text of a message whose JSON shall have size bytes.
+// appendText appends the text of a message whose JSON will have size bytes.
 func appendText(b []byte, intended int64, key, channel string, size int) []byte {
 	before := len(b)
 	b = strconv.AppendInt(b, intended, 36)
@@ -29,7 +30,7 @@ func appendText(b []byte, intended int64, key, channel string, size int) []byte 
 	return b
 }
 
-// appendDraft makes the frame's JSON that publishes a message.
+// appendDraft appends the JSON of the frame that publishes a message.
 func appendDraft(b []byte, intended int64, publisher, n int, channel string, size int) []byte {
 	var room [24]byte
 	key := string(appendKey(room[:0], publisher, n))
@@ -39,7 +40,7 @@ func appendDraft(b []byte, intended int64, publisher, n int, channel string, siz
 	return append(b, `"}`...)
 }
 
-// appendMessage makes what a server would deliver, for servers that keep nothing.
+// appendMessage appends the message that a server would deliver, for servers that store nothing.
 func appendMessage(b []byte, id, intended int64, publisher, n int, channel string, size int) []byte {
 	var room [24]byte
 	key := string(appendKey(room[:0], publisher, n))
@@ -69,7 +70,7 @@ func parseMessage(p []byte) (id, intended int64) {
 	return id, intended
 }
 
-// intField reads a number that stands in an object of the server, such as `"id":`.
+// intField reads a number from an object of the server, after a field such as `"id":`.
 func intField(p []byte, field string) (int64, bool) {
 	i := bytes.Index(p, []byte(field))
 	if i < 0 {

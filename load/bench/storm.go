@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// storm drops every connection at once while messages continue, and lets all reconnect at
-// once with their cursors, several times: what clients do when a node dies.
+// storm drops every connection at once while messages continue, and lets all clients reconnect at
+// once with their cursors, several times: this is what happens when a node dies.
 func (r *run) storm() error {
 	f, err := r.fleet(r.args(), r.Connections, 0)
 	if err != nil {
@@ -47,7 +47,7 @@ func (r *run) storm() error {
 	}
 	r.report.add("caught_up", fmt.Sprintf("until all were caught up, median of %d storms", r.Pairs), median(caught), "s")
 	r.report.add("caught_up_slowest", "the slowest of them", slices.Max(caught), "s")
-	if r.server.measured() { // of this machine
+	if r.server.measured() { // the server runs on this machine
 		r.report.add("overflows", "connections that a full accept queue delayed", float64(listenOverflows()-overflows), "")
 	}
 	r.report.add("reconnected", "until all were connected again", median(back), "s")
@@ -58,7 +58,7 @@ func (r *run) storm() error {
 	return nil
 }
 
-// storms is one of them.
+// storms runs one storm.
 func (r *run) storms(f *Fleet) (opened, all time.Duration, err error) {
 	begin := time.Now()
 	if err := f.Drop(1); err != nil {

@@ -10,33 +10,33 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// SwarmArgs says what a worker's readers are.
+// SwarmArgs describes a worker's readers.
 type SwarmArgs struct {
-	Servers   []string // each reader uses one after the other, from one connection to the next
+	Servers   []string // each reader uses them in turn, one per connection
 	Transport string
-	Worker    int    // which of the workers it is; chooses its address
+	Worker    int    // number of the worker; chooses its source address
 	Prefix    string // of the channels' names
-	First     int    // place of its first reader among all
+	First     int    // place of its first reader among all readers
 	Count     int
-	Channels  int  // the reader i follows channel i modulo this
-	Named     bool // each reader is a user of its own, else all are guests
-	Stalled   bool // after the welcome nothing is read
-	Many      bool // WebSockets of any number of channels, which begin with none
-	Common    bool // each WebSocket follows its channel and the one that has the number Channels
-	Readers   int  // with Common: of all workers together; those of a channel are in one worker and begin on several servers
+	Channels  int  // reader i follows channel i modulo this
+	Named     bool // each reader is a separate user; otherwise all are guests
+	Stalled   bool // nothing is read after the welcome
+	Many      bool // WebSockets that follow any number of channels, at first none
+	Common    bool // each WebSocket follows its channel and the channel with the number Channels
+	Readers   int  // with Common: readers of all workers; those of a channel are in one worker and start on several servers
 	PollEvery time.Duration
 	Peer      string // another server's dialect; empty: parley's
 }
 
 func (a *SwarmArgs) channel(i int) string { return channelName(a.Prefix, i%a.Channels) }
 
-// indexOf is the index of the reader in a place. With Common the readers of a channel have adjacent places, so that a message
-// concerns few workers.
+// indexOf is the index of the reader in a place. With Common, the readers of a channel have adjacent places, so that a
+// message concerns few workers.
 func (a *SwarmArgs) indexOf(place int) int {
 	if !a.Common {
 		return place
 	}
-	each, more := a.Readers/a.Channels, a.Readers%a.Channels // the first channels have one more
+	each, more := a.Readers/a.Channels, a.Readers%a.Channels // the first channels have one more reader
 	if full := more * (each + 1); place >= full {
 		return (place-full)%each*a.Channels + more + (place-full)/each
 	}
@@ -45,45 +45,45 @@ func (a *SwarmArgs) indexOf(place int) int {
 
 func (a *SwarmArgs) polls() bool { return a.Transport == "long-poll" || a.Transport == "poll" }
 
-// common is the channel that all follow besides their own.
+// common is the channel that all follow in addition to their own.
 func (a *SwarmArgs) common() string { return channelName(a.Prefix, a.Channels) }
 
 func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", prefix, n) }
 
-// Swarm is the readers of one worker process. All its state belongs to its loop; the
-// methods with an args and a reply are called by net/rpc and ask the loop.
+// Swarm is the readers of one worker process. All its state belongs to its loop; the methods with
+// args and a reply are called by net/rpc and run on the loop.
 type Swarm struct {
 	loop    *loop
 	args    SwarmArgs
-	common  []byte // the field of a frame that is of the common channel
+	common  []byte // the channel field in frames of the common channel
 	targets []target
 	source  netip.Addr
 	readers []*reader
 
 	tally   Tally
-	hist    *hdrhistogram.Histogram // from intended to seen
-	opening *opening                // nil: none under way
+	hist    *hdrhistogram.Histogram // from the intended time to the delivery
+	opening *opening                // none in progress
 	dying   target                  // connections to it may end
-	waiting []*reader               // short polls, in the order in which they are due
+	waiting []*reader               // short polls, in the order of their due times
 }
 
-// newHistogram takes nanoseconds from 1 µs to 5 minutes with two digits.
+// newHistogram records nanoseconds from 1 µs to 5 minutes with two digits.
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1000, int64(5*time.Minute), 2)
 }
 
-// record takes also what is beyond the histogram's ends.
+// record also accepts values outside the histogram's range.
 func record(h *hdrhistogram.Histogram, ns int64) {
 	_ = h.RecordValue(min(max(ns, h.LowestTrackableValue()), h.HighestTrackableValue()))
 }
 
-// NewSwarm makes one without readers.
+// NewSwarm creates a Swarm without readers.
 func NewSwarm() (*Swarm, error) {
 	l, err := newLoop()
 	return &Swarm{loop: l, hist: newHistogram()}, err
 }
 
-// Start makes the readers, without connections.
+// Start creates the readers, without connections.
 func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 	targets, err := parseTargets(args.Servers)
 	if err != nil {
@@ -96,13 +96,13 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 		for i := range s.readers {
 			s.readers[i] = &reader{swarm: s, index: args.indexOf(args.First + i), fd: -1}
 		}
-		// In this order those that connect at a time do so to few servers.
+		// In this order, readers that connect at the same time connect to few servers.
 		slices.SortFunc(s.readers, func(a, b *reader) int { return a.index - b.index })
 	})
 	return nil
 }
 
-// turn does what is due, and reports whether more will be soon.
+// turn does what is due and reports whether more will be due soon.
 func (s *Swarm) turn() bool {
 	now := time.Now()
 	if s.opening != nil {
@@ -116,16 +116,16 @@ func (s *Swarm) turn() bool {
 			s.loop.flush(r)
 		}
 	}
-	return s.opening != nil && s.opening.args.Rate > 0 || len(s.waiting) > 0 // else what arrives has the next ones dialed
+	return s.opening != nil && s.opening.args.Rate > 0 || len(s.waiting) > 0 // otherwise arriving welcomes trigger the next dials
 }
 
-// later lets a short poll be followed by the next.
+// later schedules a reader's next short poll.
 func (s *Swarm) later(r *reader) {
 	r.due = time.Now().Add(s.args.PollEvery)
 	s.waiting = append(s.waiting, r)
 }
 
-// arrived is told that a reader has been welcomed.
+// arrived notes that a reader has been welcomed.
 func (s *Swarm) arrived(r *reader) {
 	s.tally.Live++
 	if s.args.Stalled {
@@ -136,7 +136,7 @@ func (s *Swarm) arrived(r *reader) {
 	}
 }
 
-// broken is told that a connection ended which should not have.
+// broken notes that a connection ended unexpectedly.
 func (s *Swarm) broken(r *reader, err error) {
 	if r.fd < 0 {
 		return
@@ -163,7 +163,7 @@ func (s *Swarm) trouble(err error) {
 	}
 }
 
-// Drop closes the connection of every reader, or of one in so many, at once.
+// Drop closes the connection of every reader, or of every each-th one, at once.
 func (s *Swarm) Drop(each int, _ *struct{}) error {
 	s.loop.do(func() {
 		for _, r := range s.readers {
@@ -177,7 +177,7 @@ func (s *Swarm) Drop(each int, _ *struct{}) error {
 	return nil
 }
 
-// Expect has connections to a server end without that being wrong.
+// Expect lets connections to a server end without counting that as a problem.
 func (s *Swarm) Expect(server string, _ *struct{}) error {
 	dying, err := parseTarget(server)
 	s.loop.do(func() { s.dying = dying })

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// liar is a server that welcomes WebSockets and then delivers what the test says.
+// liar is a server that welcomes WebSockets and then delivers whatever ids the test specifies.
 func liar(t *testing.T, ids ...int64) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,7 +71,7 @@ func TestReadersOfAChannelHaveAdjacentPlaces(t *testing.T) {
 	}
 }
 
-func TestSwarmFindsALiar(t *testing.T) {
+func TestSwarmReportsBadDeliveries(t *testing.T) {
 	s := swarm(t, liar(t, 1, 2, 2, 5, 4), 2)
 	var opened OpenReply
 	if err := s.Open(OpenArgs{Dials: 2}, &opened); err != nil || opened.Opened != 2 {
@@ -90,7 +90,7 @@ func TestSwarmFindsALiar(t *testing.T) {
 	}
 }
 
-func TestSwarmTellsOfConnectionsThatAreCutOrRefused(t *testing.T) {
+func TestSwarmReportsCutAndRefusedConnections(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

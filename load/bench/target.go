@@ -7,7 +7,7 @@ import (
 	"net/url"
 )
 
-// target is a server's address, taken apart.
+// target is a server's address, parsed.
 type target struct {
 	addr netip.AddrPort
 	host string // for the Host header
@@ -41,8 +41,8 @@ func parseTargets(servers []string) (all []target, err error) {
 	return all, nil
 }
 
-// source is the address that the nth worker connects from: on loopback each has its
-// own, so that ports suffice.
+// source is the address that the nth worker connects from: on loopback each worker has its own, so
+// that there are enough ports.
 func (t target) source(n int) netip.Addr {
 	if !t.addr.Addr().Is4() || !t.addr.Addr().IsLoopback() {
 		return netip.Addr{}
@@ -52,16 +52,16 @@ func (t target) source(n int) netip.Addr {
 
 const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGFybGV5IGJlbmNoIGtleQ==\r\n"
 
-// request appends a GET with further header lines.
+// request appends a GET request with additional header lines.
 func (t target) request(b []byte, path, headers string) []byte {
 	b = append(append(append(b, "GET "...), path...), " HTTP/1.1\r\nHost: "...)
 	b = append(append(b, t.host...), "\r\n"...)
 	return append(append(b, headers...), "\r\n"...)
 }
 
-// appendClientFrame appends the header of a frame whose mask is zero, so that the
-// payload stays as it is (RFC 6455, section 5.3 wants a random one against proxies
-// that misread it; there are none here).
+// appendClientFrame appends the header of a frame whose mask is zero, so that the payload stays as
+// it is (RFC 6455, section 5.3 requires a random mask because of proxies that misread frames; there
+// are none here).
 func appendClientFrame(b []byte, op byte, n int) []byte {
 	b = append(b, 0x80|op)
 	switch {

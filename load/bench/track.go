@@ -2,12 +2,12 @@ package bench
 
 import "sync/atomic"
 
-// Counts is what became of deliveries.
+// Counts counts deliveries by outcome.
 type Counts struct {
 	Received   int64 `json:"received"`
-	Lost       int64 `json:"lost"`       // skipped, or never came
-	Repeated   int64 `json:"repeated"`   // came again
-	Disordered int64 `json:"disordered"` // came after a later one
+	Lost       int64 `json:"lost"`       // skipped, or never delivered
+	Repeated   int64 `json:"repeated"`   // delivered again
+	Disordered int64 `json:"disordered"` // delivered after a later one
 }
 
 func (c *Counts) add(o Counts) {
@@ -21,21 +21,21 @@ func (c Counts) sub(o Counts) Counts {
 	return Counts{c.Received - o.Received, c.Lost - o.Lost, c.Repeated - o.Repeated, c.Disordered - o.Disordered}
 }
 
-// OK says that nothing was lost, repeated or out of order.
+// OK reports whether nothing was lost, repeated or out of order.
 func (c Counts) OK() bool { return c.Lost+c.Repeated+c.Disordered == 0 }
 
-// Track is what one reader has seen of its channel, in constant memory as long as
-// nothing is wrong: ids must follow one another. One goroutine calls See.
+// Track is what one reader has seen of its channel. It needs constant memory as long as nothing is
+// wrong: ids must be consecutive. See is called by one goroutine.
 type Track struct {
-	last  atomic.Int64       // the largest id, or where the reader began; others may look
-	holes map[int64]struct{} // skipped and not seen late
+	last  atomic.Int64       // the largest id, or where the reader started; other goroutines may read it
+	holes map[int64]struct{} // skipped and not seen since
 }
 
-// maxHoles bounds what a reader remembers of what it missed; beyond it a late entry
-// counts as repeated.
+// maxHoles limits how many missed entries a reader remembers; beyond it, a late entry counts as
+// repeated.
 const maxHoles = 4096
 
-// See notes an entry and returns what it changes.
+// See records an entry and returns how it changes the counts.
 func (t *Track) See(id int64) (c Counts) {
 	last := t.last.Load()
 	switch {

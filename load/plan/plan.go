@@ -1,4 +1,4 @@
-// Package plan says what a system of a size needs, from what was measured on this build.
+// Package plan computes what a system of a given size needs, from measurements of this build.
 package plan
 
 import (
@@ -9,46 +9,46 @@ import (
 	"strings"
 )
 
-// Constants are what make bench has measured; a figure of one core or one connection.
+// Constants are the results of make bench, each for one core or one connection.
 type Constants struct {
 	Date    string `json:"date"`
 	Machine string `json:"machine"`
 
-	ConnectionBytes float64 `json:"connection_bytes"` // of a node's memory: a WebSocket in two channels
-	NodeBytes       float64 `json:"node_bytes"`       // of a node without connections
-	KernelBytes     float64 `json:"kernel_bytes"`     // of the node's end of a connection
-	IdleCPU         float64 `json:"idle_cpu"`         // cores that a silent connection takes
-	ConnectCPU      float64 `json:"connect_cpu_us"`   // µs of a handshake and two subscriptions
-	DeliveryCPU     float64 `json:"delivery_cpu_us"`  // µs of one delivery in rooms
-	PublishCPU      float64 `json:"publish_cpu_us"`   // µs of one message until it is acknowledged
-	EnvelopeCPU     float64 `json:"envelope_cpu_us"`  // µs of a node for one message of another node
-	BusCPU          float64 `json:"bus_cpu_us"`       // µs of the broker for one announcement to one node
-	RedisAppends    float64 `json:"redis_appends"`    // messages a second that one Redis stores
+	ConnectionBytes float64 `json:"connection_bytes"` // node memory for a WebSocket in two channels
+	NodeBytes       float64 `json:"node_bytes"`       // memory of a node without connections
+	KernelBytes     float64 `json:"kernel_bytes"`     // kernel memory for the node's end of a connection
+	IdleCPU         float64 `json:"idle_cpu"`         // cores per idle connection
+	ConnectCPU      float64 `json:"connect_cpu_us"`   // µs per handshake with two subscriptions
+	DeliveryCPU     float64 `json:"delivery_cpu_us"`  // µs per delivery in rooms
+	PublishCPU      float64 `json:"publish_cpu_us"`   // µs per message until it is acknowledged
+	EnvelopeCPU     float64 `json:"envelope_cpu_us"`  // µs of a node per message from another node
+	BusCPU          float64 `json:"bus_cpu_us"`       // µs of the broker per announcement to one node
+	RedisAppends    float64 `json:"redis_appends"`    // messages per second that one Redis server stores
 }
 
 //go:embed constants.json
 var measured []byte
 
-// Measured are the constants of this build.
+// Measured returns the constants of this build.
 func Measured() (c Constants) {
 	if err := json.Unmarshal(measured, &c); err != nil {
-		panic(err) // it is a file of this package, which a test reads
+		panic(err) // the file is embedded and checked by a test
 	}
 	return c
 }
 
-// Wants is what the system must do, and the machines that it may use.
+// Wants is what the system must handle, and the machines available to it.
 type Wants struct {
 	Users    float64 // connected at the same time
 	Channels float64 // with readers
-	Rate     float64 // messages a second, in all channels
+	Rate     float64 // messages per second, in all channels
 	Size     float64 // bytes of a message
 	Cores    float64 // of a machine that runs a node
-	Memory   float64 // bytes of it
-	Files    float64 // descriptors of a process
+	Memory   float64 // bytes of such a machine
+	Files    float64 // file descriptors of a process
 }
 
-// Plan is what that takes.
+// Plan is what the system needs.
 type Plan struct {
 	Wants
 	Members    float64 // connections in a channel, on average
@@ -57,12 +57,12 @@ type Plan struct {
 	Parts      []Part  // of Cores
 	Nodes      float64
 	First      string  // the limit that a node reaches first
-	NodeMemory float64 // bytes of one
-	Envelopes  float64 // that the bus brings to nodes, a second
-	Digest     float64 // bytes a second into each node
+	NodeMemory float64 // bytes per node
+	Envelopes  float64 // that the bus delivers to nodes, per second
+	Digest     float64 // bytes per second into each node
 	BusCores   float64
-	Stores     float64 // Redis servers that the appends need
-	PerDay     float64 // bytes that are stored
+	Stores     float64 // Redis servers needed for the appends
+	PerDay     float64 // bytes stored per day
 }
 
 // Part is a share of the CPU.
@@ -71,18 +71,19 @@ type Part struct {
 	Cores float64
 }
 
-// What a node is not loaded beyond: the rest is for the moment when another one dies, and for what is not constant.
+// Load limits of a node: the rest is reserved for when another node dies, and for variation.
 const (
 	loadCPU    = 0.6
 	loadMemory = 0.7
 	spareFiles = 700
-	reconnects = 0.1 // of the connections
-	reconnect  = 60  // s, in which they come back
-	rowBytes   = 120 // beside a message's own, in the store
+	reconnects = 0.1 // fraction of the connections
+	reconnect  = 60  // s, in which they reconnect
+	rowBytes   = 120 // overhead per message in the store
 	digests    = 5   // a second
 )
 
-// Make plans. What the bus brings depends on the number of nodes, and that on what the bus brings, so it is reckoned until it stays.
+// Make computes a plan. The bus traffic depends on the number of nodes, and vice versa, so it iterates until the number stays the
+// same.
 func Make(c Constants, w Wants) Plan {
 	p := Plan{Wants: w, Members: w.Users / w.Channels, Nodes: 1}
 	p.Deliveries = w.Rate * p.Members
@@ -103,11 +104,12 @@ func Make(c Constants, w Wants) Plan {
 
 const micro = 1e-6
 
-// size finds the number of nodes for what so many as it has now bring to each other.
+// size returns the number of nodes needed for the traffic between the current number of nodes.
 func (p *Plan) size(c Constants) (nodes float64) {
 	w := p.Wants
 	if p.Envelopes = 0; p.Nodes > 1 {
-		// A channel's readers are spread: of so many nodes, this many have at least one of them.
+		// A channel's readers are spread over the nodes; this is how many nodes have at least one
+		// of them.
 		p.Envelopes = w.Rate * p.Nodes * (1 - math.Pow(1-1/p.Nodes, p.Members))
 	}
 	p.Parts = []Part{
@@ -141,7 +143,7 @@ func (p *Plan) size(c Constants) (nodes float64) {
 	return p.Nodes
 }
 
-// String is the plan for people.
+// String formats the plan for people.
 func (p Plan) String() string {
 	var b strings.Builder
 	row := func(what, format string, a ...any) { fmt.Fprintf(&b, "  %-48s %s\n", what, fmt.Sprintf(format, a...)) }

@@ -10,7 +10,7 @@ func sample() Constants {
 		PublishCPU: 30, EnvelopeCPU: 0, BusCPU: 10, RedisAppends: 10_000}
 }
 
-func TestTheLimitThatIsReachedFirstDecides(t *testing.T) {
+func TestFirstLimitReachedDecides(t *testing.T) {
 	small := Wants{Users: 1000, Channels: 100, Rate: 10, Size: 200, Cores: 2, Memory: 4 << 30, Files: 20_000}
 	for name, c := range map[string]struct {
 		change func(*Wants)
@@ -20,7 +20,7 @@ func TestTheLimitThatIsReachedFirstDecides(t *testing.T) {
 		"one node":    {func(*Wants) {}, "none: one node would do", 1},
 		"descriptors": {func(w *Wants) { w.Users, w.Channels = 193_000, 193_000 }, "descriptors", 10 + 1},
 		"memory":      {func(w *Wants) { w.Users, w.Channels, w.Files, w.Memory = 1e6, 1e6, 1e7, 1<<30 }, "memory", 8 + 1},
-		"CPU":         {func(w *Wants) { w.Rate = 100_000 }, "CPU", 11 + 1}, // 1,000,000 deliveries/s are 10 cores, messages 3
+		"CPU":         {func(w *Wants) { w.Rate = 100_000 }, "CPU", 11 + 1}, // 1,000,000 deliveries/s take 10 cores, messages 3
 	} {
 		w := small
 		c.change(&w)
@@ -30,7 +30,7 @@ func TestTheLimitThatIsReachedFirstDecides(t *testing.T) {
 	}
 }
 
-func TestTheBusBringsAMessageOnlyToNodesWithReaders(t *testing.T) {
+func TestBusSendsMessagesOnlyToNodesWithReaders(t *testing.T) {
 	w := Wants{Users: 190_000, Channels: 190_000, Rate: 1000, Size: 200, Cores: 64, Memory: 64 << 30, Files: 20_000}
 	if p := Make(sample(), w); p.Envelopes < 999 || p.Envelopes > 1001 {
 		t.Errorf("channels with one reader: %g envelopes a second", p.Envelopes)
@@ -41,7 +41,7 @@ func TestTheBusBringsAMessageOnlyToNodesWithReaders(t *testing.T) {
 	}
 }
 
-func TestWhatNodesTellEachOtherIsReckonedToo(t *testing.T) {
+func TestTrafficBetweenNodesIsCounted(t *testing.T) {
 	w := Wants{Users: 1e6, Channels: 1e5, Rate: 20_000, Size: 200, Cores: 4, Memory: 64 << 30, Files: 2e6}
 	c := sample()
 	alone := Make(c, w)
@@ -55,7 +55,7 @@ func TestWhatNodesTellEachOtherIsReckonedToo(t *testing.T) {
 	}
 }
 
-func TestTheConstantsOfThisBuildAreAllThere(t *testing.T) {
+func TestConstantsOfThisBuildAreComplete(t *testing.T) {
 	c := Measured()
 	for _, v := range []float64{c.ConnectionBytes, c.NodeBytes, c.KernelBytes, c.IdleCPU, c.ConnectCPU, c.DeliveryCPU, c.PublishCPU,
 		c.EnvelopeCPU, c.BusCPU,

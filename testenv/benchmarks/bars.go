@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// bar is one promise about speed and what was measured for it.
+// bar is one promise about speed, with how it is measured.
 type bar struct {
 	what string
-	run  string // of testenv/bench; "go" for a Go benchmark
-	key  string // the row; for go the benchmark's name
+	run  string // name in testenv/bench; "go" for a Go benchmark
+	key  string // the row; for go, the benchmark's name
 	unit string
-	most bool // at most, else at least
+	most bool // the value must be at most the limit; otherwise at least
 	than float64
-	note func(*report) string // shown beside it
+	note func(*report) string // shown next to it
 }
 
-// order is that of the runs in the document.
+// order is the order of the runs in the document.
 var order = []string{"publish", "publish-redis", "mixed", "mixed-memory",
 	"connect", "fanout", "fanout-burst", "fanout-sse", "rooms", "rooms-memory",
 	"rooms-flood", "storm", "stalled", "catchup", "idle", "idle-one", "idle-rooms", "idle-sse", "idle-long-poll",
@@ -240,7 +240,7 @@ var parts = []struct {
 	}},
 }
 
-// peers are compared row by row with what parley reached in the run of the same kind.
+// peers are compared row by row with parley's result in the corresponding run.
 var peers = []struct {
 	what, run, key, unit string
 }{
@@ -291,7 +291,7 @@ func beside(key, format string) func(*report) string {
 
 func lost(r *report) string { return fmt.Sprintf("lost %d, repeated %d", r.Lost, r.Repeated) }
 
-// line is the bar's row in the table.
+// line returns the bar's row in the table.
 func (b bar) line(reports map[string]*report, tests goOutput) string {
 	want := ""
 	switch {

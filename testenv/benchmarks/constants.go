@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// constants are what `parley plan` reckons with, and where each is measured. One that was not measured stays as it was.
+// constants are the inputs of `parley plan`, and where each is measured. One that was not measured keeps its value.
 var constants = []struct {
 	name, run, key string
 	times          float64
@@ -21,7 +21,7 @@ var constants = []struct {
 	{"redis_appends", "publish-redis", "acked_per_s", 1},
 }
 
-// writeConstants puts what was measured into the file of package plan.
+// writeConstants writes the measured values into the file of package plan.
 func writeConstants(file string, reports map[string]*report) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command benchmarks writes the numbers of docs/benchmarks.md, between its markers,
-// from what testenv/bench left in a directory.
+// Command benchmarks writes the numbers in docs/benchmarks.md, between its markers, from the
+// results that testenv/bench left in a directory.
 //
 //	go run ./testenv/benchmarks DIR docs/benchmarks.md load/plan/constants.json
 package main
@@ -21,7 +21,7 @@ const (
 	endMark   = "<!-- numbers: end -->\n"
 )
 
-// report is what of "parley bench --json" is used here.
+// report is the part of "parley bench --json" that is used here.
 type report struct {
 	Command string
 	Date    time.Time
@@ -62,7 +62,7 @@ func main() {
 	}
 }
 
-// rewrite replaces what is between the markers.
+// rewrite replaces the text between the markers.
 func rewrite(dir, file string, reports map[string]*report) error {
 	doc, err := os.ReadFile(file)
 	if err != nil {
@@ -130,7 +130,7 @@ func load(dir string) (map[string]*report, error) {
 	return reports, nil
 }
 
-// details is a run with all its numbers.
+// details formats a run with all its numbers.
 func (r *report) details() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "`%s`  \n%s, %s\n\n| | |\n| --- | ---: |\n", r.Command, r.Date.UTC().Format("2006-01-02 15:04 MST"), r.Machine)
@@ -147,7 +147,7 @@ func (r *report) details() string {
 	return b.String() + "\n"
 }
 
-// goOutput is what go test -bench printed.
+// goOutput is the output of go test -bench.
 type goOutput struct {
 	head  string
 	lines []string
@@ -172,7 +172,7 @@ func goNumbers(file string) (o goOutput, err error) {
 	return o, err
 }
 
-// value finds a metric, such as msgs/s, of the benchmark whose name begins so.
+// value finds a metric, such as msgs/s, of the benchmark whose name begins with name.
 func (o goOutput) value(name, unit string) (float64, bool) {
 	for _, line := range o.lines {
 		f := strings.Fields(line)

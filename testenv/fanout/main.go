@@ -1,10 +1,10 @@
-// Command fanout measures what a message costs the server in each of the three
-// fan-outs, at 10, 1,000 and 10,000 readers (docs/fanout.md):
+// Command fanout measures the cost of a message on the server in each of the three fan-outs, at 10,
+// 1,000 and 10,000 readers (docs/fanout.md):
 //
 //	go build -o parley ./cmd/parley && go run ./testenv/fanout ./parley
 //
-// A quarter of the readers follow the channel; all are members and follow their own
-// channel, as an app does that shows a list of chats. Linux only: it reads /proc.
+// A quarter of the readers follow the channel; all are members and follow their own channel, as an
+// app with a list of chats does. Linux only: it reads /proc.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 const (
 	messages = 100
 	every    = 100 * time.Millisecond
-	tick     = 10 * time.Millisecond // of the times in /proc
+	tick     = 10 * time.Millisecond // unit of times in /proc
 )
 
 func main() {
@@ -74,7 +74,7 @@ func measure(parley, mode string, readers int) (err error) {
 	addr := regexp.MustCompile(`http=http://(\S+)`).FindStringSubmatch(line)[1]
 
 	var batch []string
-	for i := range readers { // posting makes a member
+	for i := range readers { // posting adds the user as a member
 		batch = append(batch, fmt.Sprintf(`{"channel_id":"x:1","user":"u%d","text":"here"}`, i))
 		if len(batch) == 1000 || i == readers-1 {
 			if err := post(addr, "/api/messages/batch", "["+strings.Join(batch, ",")+"]"); err != nil {
@@ -100,7 +100,7 @@ func measure(parley, mode string, readers int) (err error) {
 			open.Go(func() { count(c, &frames) })
 		}
 	}
-	time.Sleep(5 * time.Second) // who came is told, and counted
+	time.Sleep(5 * time.Second) // joins are announced and counted
 
 	idle, err := spend(cmd.Process.Pid, &frames, func() error { time.Sleep(messages * every); return nil })
 	if err != nil {
@@ -129,7 +129,7 @@ type spent struct {
 	frames int64
 }
 
-// spend is what a process used, and readers got, while do ran.
+// spend measures what a process used, and readers received, while do ran.
 func spend(pid int, frames *atomic.Int64, do func() error) (spent, error) {
 	before, err := cpu(pid)
 	if err != nil {
@@ -168,7 +168,7 @@ func post(addr, path, body string) error {
 	return nil
 }
 
-// follow opens a WebSocket that only reads.
+// follow opens a WebSocket that only receives.
 func follow(addr, path string) (net.Conn, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -184,7 +184,7 @@ func follow(addr, path string) (net.Conn, error) {
 	return c, err
 }
 
-// count counts what looks like frames with messages, pointers or counts.
+// count counts what looks like frames of messages, pointers or counts.
 func count(c net.Conn, frames *atomic.Int64) {
 	buf := make([]byte, 4096)
 	for {

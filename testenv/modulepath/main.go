@@ -1,6 +1,5 @@
-// Command modulepath moves this module to another path: in go.mod, in the imports, and
-// wherever else the path stands. It changes nothing else and may be run again.
-// testenv/rename calls it.
+// Command modulepath moves this module to another path: in go.mod, in the imports, and wherever
+// else the path occurs. It changes nothing else and may be repeated. testenv/rename calls it.
 package main
 
 import (
@@ -9,7 +8,7 @@ import (
 	"regexp"
 )
 
-// validPath is a module path that go get can fetch: a host with a dot, an owner, a name.
+// validPath matches module paths that go get can fetch: a host with a dot, an owner, a name.
 var validPath = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9][A-Za-z0-9._~-]*)+$`)
 
 func main() {

@@ -16,11 +16,11 @@ import (
 	"strings"
 )
 
-// moduleLine is where go.mod names the module.
+// moduleLine matches the line of go.mod that names the module.
 var moduleLine = regexp.MustCompile(`(?m)^module[ \t]+(\S+)[ \t]*$`)
 
-// rename moves the module at root to a path and returns how many files it changed.
-// go.mod comes last, so a run that was interrupted can be repeated.
+// rename moves the module at root to a path and returns how many files it changed. It changes
+// go.mod last, so that an interrupted run can be repeated.
 func rename(root, path string) (changed int, err error) {
 	mod := filepath.Join(root, "go.mod")
 	text, err := os.ReadFile(mod)
@@ -59,10 +59,10 @@ func rename(root, path string) (changed int, err error) {
 	return changed + 1, nil
 }
 
-// skipped are folders that hold nothing of the module's own.
+// skipped are directories without files of the module.
 var skipped = []string{".git", ".cache", "node_modules", "parley-data"}
 
-// filesBelow lists the files of a tree by their paths from its root.
+// filesBelow lists the files of a tree by their paths relative to its root.
 func filesBelow(root string) (files []string, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -83,8 +83,8 @@ func filesBelow(root string) (files []string, err error) {
 // move is a change of one path to another.
 type move struct {
 	old, path string
-	packages  map[string]bool // folders with Go files, by their paths from the root
-	whole     *regexp.Regexp  // the old path with what follows it up to the end of a path
+	packages  map[string]bool // directories with Go files, by their paths relative to the root
+	whole     *regexp.Regexp  // the old path and everything up to the end of the path
 }
 
 func newMove(old, path string, files []string) *move {
@@ -98,8 +98,8 @@ func newMove(old, path string, files []string) *move {
 	return m
 }
 
-// file moves the path in a file and reports whether that changed it. What is not text
-// is left alone.
+// file moves the path in a file and reports whether the file changed. Files that are not text are
+// left alone.
 func (m *move) file(name string) (changed bool, err error) {
 	was, err := os.ReadFile(name)
 	if err != nil || !bytes.Contains(was, []byte(m.old)) || bytes.IndexByte(was, 0) >= 0 {
@@ -116,7 +116,7 @@ func (m *move) file(name string) (changed bool, err error) {
 		return false, nil
 	}
 	if strings.HasSuffix(name, ".go") {
-		if is, err = format.Source(is); err != nil { // imports are sorted
+		if is, err = format.Source(is); err != nil { // sorts imports
 			return false, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -152,15 +152,15 @@ func (m *move) imports(name string, text []byte) ([]byte, error) {
 	return append(out, text[end:]...), nil
 }
 
-// words moves the path where else it stands: in documents, scripts, comments, strings. A
-// path without a dot is also a word, and is moved only before the name of a package.
+// words moves the path everywhere else: in documents, scripts, comments, strings. A path without a
+// dot is also a word, and is moved only before the name of a package.
 func (m *move) words(text []byte) []byte {
 	var out []byte
 	end := 0
 	for _, at := range m.whole.FindAllSubmatchIndex(text, -1) {
 		begin, rest := at[3], strings.TrimRight(string(text[at[4]:at[5]]), ".")
 		switch {
-		case rest == "" && at[5] < len(text) && inWord(text[at[5]]): // another path that begins alike
+		case rest == "" && at[5] < len(text) && inWord(text[at[5]]): // another path with the same prefix
 		case !strings.Contains(m.old, ".") && !m.packages[strings.TrimPrefix(rest, "/")]:
 		case m.moved(m.old + rest):
 		default:
@@ -171,7 +171,7 @@ func (m *move) words(text []byte) []byte {
 	return append(out, text[end:]...)
 }
 
-// moved reports whether a path has been moved already, where the new one begins with the old one.
+// moved reports whether a path has been moved already, if the new path begins with the old one.
 func (m *move) moved(path string) bool {
 	return strings.HasPrefix(m.path, m.old+"/") && (path == m.path || strings.HasPrefix(path, m.path+"/"))
 }

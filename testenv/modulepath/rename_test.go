@@ -13,9 +13,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-const elsewhere = "example.org/team" + "/parley" // in two parts, so that this file is the same after a move there and back
+const elsewhere = "example.org/team" + "/parley" // in two parts, so that moving this module there and back restores this file
 
-// tree writes files to a new folder.
+// tree writes files to a new directory.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	return treeIn(t, t.TempDir(), files)
@@ -107,7 +107,7 @@ func TestRenameIsExact(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRenameIsFinished(t *testing.T) {
+func TestInterruptedRenameIsFinished(t *testing.T) {
 	const path = "a.org/b/boat/v2"
 	dir := tree(t, map[string]string{"go.mod": "module a.org/b/boat\n",
 		"x/x.go": "package x\n\nimport _ \"a.org/b/boat/v2/wire\"\n",
@@ -131,7 +131,7 @@ func TestOnlyTextIsMoved(t *testing.T) {
 	}
 }
 
-func TestPathsThatGoGetCanFetch(t *testing.T) {
+func TestValidPath(t *testing.T) {
 	for path, want := range map[string]bool{"a.org/b/boat": true, "boat.example.org/boat": true, "a.org/b/boat/v2": true,
 		"boat": false, "boat/x": false, "example.org": false, "https://example.org/boat": false, "example.org/": false, "x.org/ a": false,
 		"": false} {
@@ -141,7 +141,7 @@ func TestPathsThatGoGetCanFetch(t *testing.T) {
 	}
 }
 
-// program is one of another module, which uses the client.
+// program belongs to another module, which uses the client.
 const program = `package main
 
 import (
@@ -171,11 +171,11 @@ func main() {
 }
 `
 
-// This module, moved: it compiles, a program of another module builds with its client
-// and talks to a server, and moved back it is what it was.
+// After a move, this module compiles, and a program of another module builds with its client and
+// talks to a server. Moved back, the module is unchanged.
 func TestThisModuleCanBeMoved(t *testing.T) {
 	was := read(t, testenv.Root())
-	// always the same folder: what was compiled there once need not be compiled again
+	// always the same directory, so that later runs can reuse compiled packages
 	dir := filepath.Join(testenv.Root(), "testenv/.cache/moved")
 	clear := func() {
 		if err := os.RemoveAll(dir); err != nil {

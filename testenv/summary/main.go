@@ -1,11 +1,11 @@
-// Command summary reads what go test -json writes and shows what go test would: a
-// line for each package, and all of what failed. It appends the reasons of skipped
-// tests to a file, so that make test can repeat them at its end, and the tests that failed
-// to another, as a package and a test in each line, so that make test can run them again.
+// Command summary reads the output of go test -json and shows what go test would: a line for each
+// package, and the output of all failed tests. It appends the reasons for skipped tests to a file,
+// so that make test can repeat them at its end, and the failed tests to another, as a package and a
+// test per line, so that make test can run them again.
 //
-// A failure that no second run excuses is written as the word "final" alone: a data race, a panic,
-// a broken promise (something lost, repeated, out of order or altered), a package that did not
-// build or did not end.
+// A failure that a second run cannot excuse is written only as the word "final": a data race, a
+// panic, a broken promise (something lost, repeated, out of order or altered), a package that did
+// not build or did not end.
 //
 //	go test -json ./... | go run ./testenv/summary SKIPPED-FILE FAILED-FILE
 package main
@@ -24,7 +24,7 @@ import (
 type event struct {
 	Action      string
 	Package     string
-	ImportPath  string // of build output, instead of Package
+	ImportPath  string // for build output, instead of Package
 	Test        string
 	Output      string
 	FailedBuild string
@@ -52,7 +52,7 @@ func summarize(from io.Reader, out, skipped, failed io.Writer) {
 	for in.Scan() {
 		var e event
 		if json.Unmarshal(in.Bytes(), &e) != nil {
-			fmt.Fprintln(out, in.Text()) // not go test's: show it
+			fmt.Fprintln(out, in.Text()) // not from go test: show it
 			continue
 		}
 		t := test{e.Package, e.Test}
@@ -85,7 +85,7 @@ func summarize(from io.Reader, out, skipped, failed io.Writer) {
 			delete(output, t)
 		}
 	}
-	// A test that never ended (a panic, a time-out) has neither failed nor passed.
+	// A test that never ended (after a panic or a timeout) has neither failed nor passed.
 	for _, lines := range output {
 		fmt.Fprint(out, strings.Join(quiet(lines), ""))
 		fmt.Fprintln(failed, "final")
@@ -115,7 +115,7 @@ var (
 	prefix = "SKIPPED: "
 )
 
-// reason is the last thing that a test said before it was skipped.
+// reason returns the last line that a test printed before it was skipped.
 func reason(lines []string) string {
 	for _, line := range slices.Backward(quiet(lines)) {
 		line = strings.TrimSpace(line)

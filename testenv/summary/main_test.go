@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestFailuresAreListedToRunAgain(t *testing.T) {
+func TestFailuresAreListedForRerun(t *testing.T) {
 	const fails = `{"Action":"fail","Package":"p","Test":"TestA"}` + "\n"
 	for name, c := range map[string]struct{ events, failed, shown string }{
 		"one that passes": {`{"Action":"output","Package":"p","Test":"TestA","Output":"fine\n"}

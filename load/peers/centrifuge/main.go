@@ -1,6 +1,6 @@
-// Command peer is a minimal server on the centrifuge library, to stand beside parley
-// in "parley bench --peer centrifuge". It keeps nothing on a disk. Publishers speak
-// parley's frames at /ws; readers speak centrifuge's protocol.
+// Command peer is a minimal server on the centrifuge library, for comparison with parley in "parley
+// bench --peer centrifuge". It stores nothing on disk. Publishers speak parley's frames at /ws;
+// readers speak centrifuge's protocol.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 
 type channelKey struct{}
 
-// heads gives ids; a channel's publications leave in their order.
+// heads assigns ids; a channel's publications are sent in their order.
 type heads struct {
 	mu sync.Mutex
 	of map[string]int64

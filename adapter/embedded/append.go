@@ -16,7 +16,7 @@ type draft struct {
 	parley.Draft
 	body []byte // encoded; Data is a part of it
 	key  []byte // under which the id is kept, nil if the draft has no Key
-	// absent: the key was not there after the batches up to request.seen.
+	// absent means that the key was not stored in the batches up to request.seen.
 	absent   bool
 	mentions []parley.UserID
 }
@@ -43,7 +43,7 @@ func newDraft(ch parley.ChannelID, d parley.Draft) draft {
 	return out
 }
 
-// Append implements parley.Log. Callers that append at the same time share a sync.
+// Append implements parley.Log. Concurrent callers share a sync.
 func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
 	if len(drafts) == 0 {
 		return nil
@@ -67,8 +67,8 @@ func (l *Log) Append(ctx context.Context, channel parley.ChannelID, drafts ...pa
 	return r.results
 }
 
-// look looks up the keys of a request before it is queued, since callers have more time than
-// the single builder, which then searches only the keys that arrived since.
+// look looks up the keys of a request before it is queued, since callers have more time than the
+// single builder, which then searches only the keys stored since.
 func (l *Log) look(r *request) error {
 	if err := l.gate.acquire(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (l *Log) look(r *request) error {
 			if err == nil {
 				closer.Close()
 			}
-			d.absent = errors.Is(err, pebble.ErrNotFound) // another error occurs again
+			d.absent = errors.Is(err, pebble.ErrNotFound) // other errors recur in the builder
 		}
 	}
 	return nil
@@ -119,8 +119,7 @@ func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	}
 	id, err := decodeID(v)
 	closer.Close()
-	// Entries in flight are beyond the bounds; trimmed ones, also those trimmed since, are
-	// below.
+	// Entries in flight are above the bounds; trimmed ones, even if trimmed just now, are below.
 	if b := h.bounds(); err != nil || id < b.first || id > b.last {
 		return m, false, err
 	}
@@ -131,7 +130,7 @@ func (l *Log) lookup(ctx context.Context, channel parley.ChannelID, user parley.
 	return m, err == nil, err
 }
 
-// submit passes a request to the builder and waits. ErrUnknown if ctx ends first.
+// submit passes a request to the builder and waits. It returns ErrUnknown if ctx ends first.
 func (l *Log) submit(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
@@ -150,7 +149,7 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 		return r.err
 	case <-ctx.Done():
 	}
-	// No caller waits for it any longer: if it was not begun, it is dropped.
+	// No caller waits for it any longer: it is dropped unless the builder has taken it.
 	r.state.CompareAndSwap(waiting, abandoned)
 	return fmt.Errorf("%w: %w", parley.ErrUnknown, context.Cause(ctx))
 }

@@ -11,7 +11,7 @@ import (
 
 var _ parley.Archive = (*Log)(nil)
 
-// EachChannel implements parley.Archive. A channel that was removed keeps its record.
+// EachChannel implements parley.Archive. The record of a removed channel remains.
 func (l *Log) EachChannel(ctx context.Context, do func(parley.ChannelID, bool) error) error {
 	exists := map[parley.ChannelID]bool{}
 	var names []parley.ChannelID
@@ -166,8 +166,8 @@ func (b *build) restoreEntry(h *head, m *parley.Message) error {
 	return b.restoreMessage(h, m)
 }
 
-// restoreMessage stores a message as it is after all its changes, without its reactions, which the following changes
-// contain.
+// restoreMessage stores a message in its final state, after all changes, but without its reactions, which are in the
+// changes that follow.
 func (b *build) restoreMessage(h *head, m *parley.Message) error {
 	tallied := counted(m, m.Mentions())
 	if m.Deleted {
@@ -201,7 +201,8 @@ func (b *build) restoreMessage(h *head, m *parley.Message) error {
 	return nil
 }
 
-// restoreChange stores a change by its effect on the message: what differs from the changes before it is its own.
+// restoreChange stores a change by its effect on the message: it consists of the differences from the state
+// before it.
 func (b *build) restoreChange(h *head, m *parley.Message) error {
 	if m.Target == nil {
 		return errCodec
@@ -209,7 +210,7 @@ func (b *build) restoreChange(h *head, m *parley.Message) error {
 	d := delta{of: m.Of, kind: m.Change, author: m.Target.User, sent: m.Target.Time, parts: wiped}
 	t, err := b.target(h, m.Of)
 	switch {
-	case errors.Is(err, parley.ErrNoMessage): // it is no longer kept
+	case errors.Is(err, parley.ErrNoMessage): // the message is no longer kept
 	case err != nil:
 		return err
 	default:
@@ -232,7 +233,7 @@ func (b *build) restoreChange(h *head, m *parley.Message) error {
 	return nil
 }
 
-// differ makes the differences between was and is the change's own.
+// differ stores in the change the differences between was and is.
 func (d *delta) differ(id int64, was, is *parley.Message) error {
 	d.parts = 0
 	kinds := d.state.kinds

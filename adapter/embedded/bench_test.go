@@ -14,9 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// BenchmarkAppend100Publishers: each waits until its message is on the disk
-// before it appends the next. Compare with the fdatasync/s of the same run, since
-// disks differ by a factor of ten from minute to minute.
+// BenchmarkAppend100Publishers appends from 100 publishers, each of which waits until its message
+// is on disk before the next. Compare with the fdatasync/s of the same run, since disks vary by a
+// factor of ten from minute to minute.
 func BenchmarkAppend100Publishers(b *testing.B) {
 	for _, keys := range []bool{false, true} {
 		b.Run(fmt.Sprintf("keys=%v", keys), func(b *testing.B) {
@@ -60,7 +60,7 @@ func publish(b *testing.B, log parley.Log, keys bool) {
 	b.StopTimer()
 }
 
-// syncRate is how often 32 KiB can be overwritten and synced in a second.
+// syncRate is how many times per second 32 KiB can be overwritten and synced.
 func syncRate(b *testing.B, dir string) float64 {
 	f, err := vfs.Default.OpenReadWrite(vfs.Default.PathJoin(dir, "syncs"), vfs.WriteCategoryUnspecified)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// build is one batch with its waiting callers. The builder owns it, then the completer.
+// build is one batch and its waiting callers. It is owned by the builder, then by the completer.
 type build struct {
 	log      *Log
 	number   uint64
@@ -18,9 +18,9 @@ type build struct {
 	requests []*request
 	touched  []*head                    // pinned once each
 	ends     []record                   // of touched, after this batch
-	keys     map[string]*parley.Message // stored in this batch, by sender's key
+	keys     map[string]*parley.Message // messages stored in this batch, by sender's key
 	posted   map[memberRef]pointer      // authors' read pointers after this batch
-	failed   error                      // of the batch's application
+	failed   error                      // error of applying the batch
 }
 
 // newBuild creates a batch of requests. keys must be empty, and is empty again when it returns.
@@ -97,7 +97,7 @@ func (b *build) append(r *request) {
 	}
 }
 
-// one stores one draft of a call that had looked up its key after the batch seen.
+// one stores one draft of a call that looked up its key after batch seen.
 func (b *build) one(h *head, d *draft, seen uint64) (r parley.Result) {
 	if d.Change != nil {
 		return b.change(h, d)
@@ -136,7 +136,7 @@ func (b *build) store(h *head, d *draft) (m parley.Message, facts []parley.Fact)
 	return m, b.derive(h, d, &m)
 }
 
-// exist makes a channel with an entry exist.
+// exist marks a channel that has an entry as existing.
 func (b *build) exist(h *head) {
 	if !h.next.exists {
 		h.next.exists = true
@@ -147,8 +147,7 @@ func (b *build) exist(h *head) {
 	}
 }
 
-// get reads a row with everything that is in flight, if the batch is one of those whose reads
-// include its own writes.
+// get reads a row, including everything in flight if the batch's own writes must be visible to it.
 func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	if b.batch.Indexed() {
 		b.log.rowsRead.Add(1)
@@ -157,7 +156,7 @@ func (b *build) get(key []byte) ([]byte, io.Closer, error) {
 	return b.log.db.Get(key)
 }
 
-// keep remembers the message that was stored with a key.
+// keep remembers the message stored with a key.
 func (b *build) keep(key []byte, m *parley.Message) {
 	must(b.batch.Set(key, encodeID(m.ID), nil))
 	name := string(key)
@@ -165,10 +164,9 @@ func (b *build) keep(key []byte, m *parley.Message) {
 	b.log.recent.add(name, b.number)
 }
 
-// find finds the message that was stored with the same key: in this batch, then in the
-// database, where the batches in flight are visible. The answer waits for them, since batches
-// complete in order. A key that was absent after the batch seen is searched only among those
-// that arrived since.
+// find finds the message stored with the same key: in this batch, then in the database, where
+// batches in flight are visible. The answer waits for them, since batches complete in order. A key
+// that was absent after batch seen is searched for only among the keys stored since.
 func (b *build) find(h *head, d *draft, seen uint64) (parley.Message, bool, error) {
 	if kept, ok := b.keys[string(d.key)]; ok {
 		m := *kept
@@ -204,7 +202,7 @@ func (b *build) saveRecord(h *head) {
 	must(b.batch.Set(headKey(h.channel), h.next.encode(), nil))
 }
 
-// must panics if writing to a batch, which is memory, fails.
+// must panics if writing to a batch fails, which is impossible, as a batch is in memory.
 func must(err error) {
 	if err != nil {
 		panic(err)

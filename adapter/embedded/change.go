@@ -31,7 +31,7 @@ type target struct {
 	parley.Message
 	state  refs
 	base   []byte // its own row
-	kept   string // of its fields, those that are not content
+	kept   string // fields of a later version that are not content
 	stated []byte // its f row, nil if there is none
 }
 
@@ -142,8 +142,8 @@ func (b *build) tryChange(h *head, d *draft) (parley.Result, error) {
 	return parley.Result{Message: e, Facts: mentions(nil, e.ID, mentioned)}, nil
 }
 
-// restate stores a message's new state; was is the row before it. A repeat of the message's key
-// in this batch then finds the new state.
+// restate stores a message's new state; was is the row before it. If the message's key is repeated
+// in this batch, the new state is found.
 func (b *build) restate(h *head, is *parley.Message, s *refs, was []byte) {
 	h.cover('f', is.ID, was)
 	must(b.batch.Set(rowKey('f', h.channel, is.ID), s.row(), nil))
@@ -164,7 +164,7 @@ func (b *build) rewrite(h *head, id int64, was, is []byte) {
 }
 
 // bury removes the content of a deleted message from everything that repeats it: its own row,
-// earlier changes of it that hold text or data, its reactions, the count of its root's replies.
+// earlier changes of it that hold text or data, its reactions, and its root's count of replies.
 // What earlier changes say about reactions is no longer read.
 func (b *build) bury(h *head, t *target) error {
 	m := &t.Message
@@ -197,7 +197,7 @@ func (b *build) bury(h *head, t *target) error {
 			return fmt.Errorf("change %d: %w", id, err)
 		}
 		d := e.delta
-		if d == nil { // of an older form
+		if d == nil { // in the older form
 			d = &delta{of: e.Of, kind: e.Change, author: m.User, sent: m.Time, state: refs{flags: stateOf(e.Target).flags}}
 		}
 		d.parts, d.text, d.data, d.reaction = wiped, "", "", parley.Reaction{}
@@ -219,7 +219,7 @@ func (b *build) bury(h *head, t *target) error {
 	return nil
 }
 
-// reply finds the message to which a draft replies, and makes it the root of that thread.
+// reply finds the message that a draft replies to, and sets the draft's thread to its root.
 func (b *build) reply(h *head, d *draft) error {
 	if d.Thread == 0 {
 		return nil
@@ -237,7 +237,7 @@ func (b *build) reply(h *head, d *draft) error {
 	return nil
 }
 
-// replies adds to or subtracts from the reply count of the message replied to, if that is kept.
+// replies changes the reply count of the message replied to, if it is kept.
 func (b *build) replies(h *head, root int64, by int64) error {
 	t, err := b.target(h, root)
 	if errors.Is(err, parley.ErrNoMessage) {
@@ -251,7 +251,7 @@ func (b *build) replies(h *head, root int64, by int64) error {
 	return nil
 }
 
-// mention changes the users that a message mentions, and returns those who were not mentioned
+// mention updates the tallies of mentioned users, and returns the users who were not mentioned
 // before.
 func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) (come []parley.UserID, err error) {
 	was, is = counted(m, was), counted(m, is)
@@ -263,8 +263,8 @@ func (b *build) mention(h *head, m *parley.Message, was, is []parley.UserID) (co
 	return come, b.count(h, m.ID, gone, -1)
 }
 
-// derive writes what follows from a new message: mentions, its place in a thread, and
-// its author's membership and read pointer.
+// derive writes what is derived from a new message: mentions, its place in a thread, and its
+// author's membership and read pointer.
 func (b *build) derive(h *head, d *draft, m *parley.Message) (facts []parley.Fact) {
 	mentioned, err := b.mention(h, m, nil, d.mentions)
 	if err != nil {
@@ -290,7 +290,7 @@ func (b *build) derive(h *head, d *draft, m *parley.Message) (facts []parley.Fac
 	return mentions(facts, m.ID, mentioned)
 }
 
-// mentions appends that an entry mentions users.
+// mentions appends the facts that an entry mentions users.
 func mentions(facts []parley.Fact, id int64, users []parley.UserID) []parley.Fact {
 	for _, user := range users {
 		facts = append(facts, parley.Fact{Kind: parley.FactMentioned, User: user, ID: id})

@@ -23,7 +23,7 @@ func changing(t *testing.T, log parley.Log, user parley.UserID, c parley.Change)
 	return r.Message
 }
 
-// A change stores what it changes, and not the message once more.
+// A change stores only what it changes, not the whole message again.
 func TestAChangeStoresTheDifference(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 	large := parley.Draft{User: "eve", Text: strings.Repeat("x", parley.MaxText),
@@ -76,7 +76,7 @@ func TestAChangeStoresTheDifference(t *testing.T) {
 	}
 }
 
-// What earlier versions stored is read as it was, and can be changed.
+// Changes stored by earlier versions can be read and changed.
 func TestChangesInTheOlderForm(t *testing.T) {
 	cfg := embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour}
 	log := start(t, "data", cfg)
@@ -148,7 +148,7 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	if again := entries(t, log); !reflect.DeepEqual(again, all) {
 		t.Errorf("after a restart %+v, want %+v", again, all)
 	}
-	age() // the newer ones too, beside older ones
+	age() // also converts the newer ones, next to older ones
 	if again := entries(t, log); !reflect.DeepEqual(again, all) {
 		t.Errorf("in the older form %+v, want %+v", again, all)
 	}
@@ -170,8 +170,8 @@ func TestChangesInTheOlderForm(t *testing.T) {
 	}
 }
 
-// A change outlives its message, and then says no more than that it was.
-func TestAChangeOfATrimmedMessage(t *testing.T) {
+// A change outlives its message; afterwards it only says that there was a change.
+func TestChangeOfATrimmedMessage(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 	for _, user := range []parley.UserID{"alice", "bob"} {
 		log.Append(t.Context(), "room", parley.Draft{User: user, Text: "secret @carol"})

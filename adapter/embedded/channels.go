@@ -22,7 +22,7 @@ func (l *Log) Settings(ctx context.Context, channels ...parley.ChannelID) ([]par
 	return all, nil
 }
 
-// settings reads a channel's settings, and whether it has any.
+// settings reads a channel's settings and reports whether it has any.
 func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool, err error) {
 	if !l.configured.may(channel) {
 		return s, false, nil
@@ -44,7 +44,7 @@ func (l *Log) settings(channel parley.ChannelID) (s parley.Settings, found bool,
 // SetChannel implements parley.Directory. It shares its sync with appends.
 func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change func(*parley.Settings) error) (
 	was, is parley.Settings, err error) {
-	var before, after parley.Settings // the builder's until it has answered
+	var before, after parley.Settings // owned by the builder until it has answered
 	err = l.submit(ctx, &request{size: 128, do: func(b *build) (err error) {
 		size := 0
 		before, _, err = row(b.getter(), settingsKey(channel), func(v []byte) (s parley.Settings, err error) {
@@ -62,7 +62,7 @@ func (l *Log) SetChannel(ctx context.Context, channel parley.ChannelID, change f
 		if err != nil {
 			return err
 		}
-		// Another kind takes rights away; a change that adds nothing else may use the reserve.
+		// A new kind may take rights away; a change that adds little else may use the reserve.
 		if err := l.refusal(after.Kind != before.Kind && len(v) <= size+64); err != nil {
 			return err
 		}
@@ -90,8 +90,8 @@ func (l *Log) RemoveChannel(ctx context.Context, channel parley.ChannelID) error
 	return nil
 }
 
-// reclaim frees the space of a channel's removed messages at once if space is scarce. Otherwise
-// Pebble does that when it has more to do.
+// reclaim frees the space of a channel's removed messages immediately if space is scarce. Otherwise
+// Pebble frees it when it has more to do.
 func (l *Log) reclaim(ctx context.Context, channel parley.ChannelID) {
 	if !l.space.low.Load() || l.gate.acquire() != nil {
 		return
@@ -187,6 +187,6 @@ func (l *Log) channels(ctx context.Context, after parley.ChannelID, limit int) (
 
 // names iterates over the keys of one kind that end in a channel's name.
 func (l *Log) names(kind byte, after parley.ChannelID) (*iterator, error) {
-	from := append(append([]byte{kind}, after...), 0) // no name has a NUL
+	from := append(append([]byte{kind}, after...), 0) // no name contains a NUL
 	return l.db.rowsOf(from, []byte{kind + 1})
 }

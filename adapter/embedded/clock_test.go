@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// A clock that is set forward makes no message older; one that is set back makes times
-// rise all the same.
+// Setting the clock forward does not make messages older; when it is set back, times still
+// increase.
 func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		now := clock.NewJumping()
@@ -47,7 +47,7 @@ func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 			}
 			return b[0].First
 		}
-		passes := func() { // of retention, which trims the other channel too
+		passes := func() { // of retention, which also trims the other channel
 			for range 2 {
 				before := first("few")
 				for range 30 {
@@ -70,8 +70,8 @@ func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 	}
 }
 
-// A store that is opened by a clock that is already ahead deletes nothing early; when the clock has
-// been so for an hour it is right, and what is old goes. So it does if the last stop was a crash.
+// A store opened while the clock is ahead deletes nothing early; once the clock has been ahead for
+// an hour it is trusted, and old messages are deleted. The same holds if the last stop was a crash.
 func TestAClockThatIsAheadAtTheStartDeletesNothingEarly(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		fs := vfs.NewCrashableMem()
@@ -87,7 +87,7 @@ func TestAClockThatIsAheadAtTheStartDeletesNothingEarly(t *testing.T) {
 			before.stop(t)
 		}
 		cfg.FS = fs.CrashClone(vfs.CrashCloneCfg{})
-		now.Jump(24 * time.Hour) // the machine's clock, while it was down
+		now.Jump(24 * time.Hour) // the machine's clock while it was down
 		cfg.Clock = now.Now
 		log := start(t, "data", cfg)
 		kept := func(want bool, when string) {

@@ -16,12 +16,12 @@ import (
 // The part before the bar is filled in by the builder, the rest is encoded
 // by the caller of Append, whose core is idle anyway. The version says what follows:
 //
-//	plain    nothing: the message is as it was sent
+//	plain    nothing: the message is unchanged
 //	folded   its state: see appendState. Such messages are deleted, or in an older form
 //	whole    it is a change in an older form: see wholeChange
 //	changed  it is a change: see delta
 //
-// With the bit extended fields of a later version follow: see entryFields.
+// If the bit extended is set, fields of a later version follow: see entryFields.
 const (
 	plain   = 1
 	folded  = 2
@@ -36,7 +36,7 @@ const (
 
 var errCodec = errors.New("a stored record is damaged or of a newer version")
 
-// appendBody appends what does not depend on the message's place in the log.
+// appendBody appends the part of a message that does not depend on its place in the log.
 func appendBody(dst []byte, d *parley.Draft) []byte {
 	dst = binary.AppendUvarint(dst, uint64(d.Thread))
 	dst = appendString(dst, string(d.User))
@@ -58,7 +58,7 @@ func putPrefix(dst []byte, t parley.Timestamp, count int64) {
 	binary.BigEndian.PutUint64(dst[9:], uint64(count))
 }
 
-// decodePrefix reads what the head of a channel needs.
+// decodePrefix reads what a channel's head needs.
 func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
 	if len(b) < prefixSize || b[0]&^extended < plain || b[0]&^extended > changed {
 		return 0, 0, errCodec
@@ -66,7 +66,7 @@ func decodePrefix(b []byte) (t parley.Timestamp, count int64, err error) {
 	return parley.Timestamp(binary.BigEndian.Uint64(b[1:])), int64(binary.BigEndian.Uint64(b[9:])), nil
 }
 
-// decodeMessage copies what it keeps, so b may be reused.
+// decodeMessage copies what it returns, so b may be reused.
 func decodeMessage(ch parley.ChannelID, id int64, b []byte) (e entry, err error) {
 	m := &e.Message
 	m.ID, m.Channel = id, ch
@@ -134,13 +134,13 @@ func (d *fields) string() string {
 	return s
 }
 
-// record is what is stored of a channel in addition to its messages.
+// record is what is stored about a channel in addition to its messages.
 type record struct {
 	first, last, count int64
 	time               parley.Timestamp // of message last
 	before             int64            // count of the entry before first
 	exists             bool             // has a message
-	more               string           // what later versions store about the channel
+	more               string           // fields about the channel from later versions
 }
 
 const recordSize = 1 + 5*8 + 1

@@ -11,20 +11,20 @@ const (
 	deleted = 2
 )
 
-// refs describe what happened to a message after it was sent. They hold no content: they name
-// the changes that hold it, so the size of a change does not grow with the message. They are
-// stored for the current message (an 'f' row), and in each change for the message after it.
+// refs describes the state of a message after changes. It holds no content but refers to the
+// changes that do, so the size of a change does not grow with the message. It is stored for the
+// current message (an 'f' row), and in each change for the message after it.
 type refs struct {
 	flags   byte
 	replies int64
-	text    int64     // the change that set it last; 0: it is in the message's own row
+	text    int64     // the last change that set it; 0: it is in the message's own row
 	data    int64     // the same
-	kinds   []kindRef // of reactions, in the order of their first use
-	more    string    // of an f row: what later versions store about the message
+	kinds   []kindRef // kinds of reactions, in order of first use
+	more    string    // in an f row: fields about the message from later versions
 }
 
-// kindRef names the change after which a kind of reaction has its current state; at 0: the
-// state is the one at an index in the message's own row (an older form).
+// kindRef names the change that has the current state of a kind of reaction; if at is 0, the state
+// is the one at an index in the message's own row (an older form).
 type kindRef struct{ at, index int64 }
 
 func (s *refs) encode(dst []byte) []byte {
@@ -53,7 +53,7 @@ func (d *fields) stateRefs() (s refs) {
 	return s
 }
 
-// row is an f row.
+// row encodes an f row.
 func (s *refs) row() []byte { return append(s.encode([]byte{tagged}), s.more...) }
 
 func decodeState(b []byte) (refs, error) {
@@ -65,7 +65,7 @@ func decodeState(b []byte) (refs, error) {
 	return s, nil
 }
 
-// stateOf is the state of a message without an f row: what its own row says.
+// stateOf is the state of a message without an f row, from its own row.
 func stateOf(m *parley.Message) (s refs) {
 	if m.Edited {
 		s.flags |= edited
@@ -80,25 +80,25 @@ func stateOf(m *parley.Message) (s refs) {
 }
 
 // delta is what a change stores in addition to its author and its place in the log: the message
-// that it changes, what it does, and the message's state after it.
+// that it changes, the kind of change, and the message's state after it.
 type delta struct {
 	of     int64
 	kind   parley.ChangeKind
-	author parley.UserID    // of the message, for when that is no longer kept
+	author parley.UserID    // of the message, needed when that is no longer kept
 	sent   parley.Timestamp // the same
 	state  refs
 
-	parts    byte            // which of the following it set
+	parts    byte            // which of the following the change set
 	text     string          // hasText
 	data     string          // hasData
-	reaction parley.Reaction // hasReaction: as it was after the change
+	reaction parley.Reaction // hasReaction: the reaction after the change
 }
 
 const (
 	hasText     = 1
 	hasData     = 2
 	hasReaction = 4
-	wiped       = 8 // its content went with the message's
+	wiped       = 8 // its content was removed with the message's
 )
 
 func (d *delta) encode(dst []byte) []byte {
@@ -144,7 +144,7 @@ func encodeChange(m *parley.Message, d *delta, more string) []byte {
 	return withFields(d.encode(appendBody(b, &parley.Draft{User: m.User, Name: m.Name})), more)
 }
 
-// encodeDeleted encodes a message whose content is gone.
+// encodeDeleted encodes a message whose content was removed.
 func encodeDeleted(m *parley.Message, more string) []byte {
 	gone := m.Tombstone()
 	b := make([]byte, prefixSize, prefixSize+256)
@@ -153,7 +153,7 @@ func encodeDeleted(m *parley.Message, more string) []byte {
 	return withFields(appendState(appendBody(b, messageBody(&gone)), &gone, 0), more) // its f row counts replies
 }
 
-// appendState appends what became of a message to its own row.
+// appendState appends a message's state to its own row (older form).
 func appendState(dst []byte, m *parley.Message, replies int64) []byte {
 	s := stateOf(m)
 	dst = append(dst, s.flags)
@@ -193,7 +193,7 @@ func (d *fields) reaction() parley.Reaction {
 	return r
 }
 
-// wholeChange reads the older form of a change, which has the message as it was after it.
+// wholeChange reads the older form of a change, which contains the whole message after it.
 func (d *fields) wholeChange(m *parley.Message) {
 	m.Change = parley.ChangeKind(d.string())
 	t := &parley.Message{Channel: m.Channel, ID: int64(d.uvarint()), Time: parley.Timestamp(d.uvarint()), Count: int64(d.uvarint())}
@@ -216,7 +216,7 @@ func (d *fields) byte() byte {
 	return b
 }
 
-// count reads how many of something follow; no more than there are bytes.
+// count reads a number of items; it is at most the number of bytes left.
 func (d *fields) count() int {
 	n := d.uvarint()
 	if n > uint64(len(d.rest)) {

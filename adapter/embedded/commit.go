@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxBatch bytes of drafts go into one batch: a few milliseconds of writing.
+	// maxBatch limits the bytes of drafts in one batch: a few milliseconds of writing.
 	maxBatch = 4 << 20
-	// inFlight batches: one syncs while the next is built.
+	// inFlight limits the batches in flight: one syncs while the next is built.
 	inFlight = 2
 )
 
@@ -38,8 +38,8 @@ func (l *Log) runBuilder(built chan<- *build) {
 	}
 }
 
-// apply makes a batch visible to reads of the database and queues it for the log. Only broken
-// reveals that the log cannot be written; see fence.
+// apply makes a batch visible to reads of the database and queues it for the write-ahead log. Only
+// broken shows that the log cannot be written; see fence.
 func (l *Log) apply(batch *pebble.Batch, sync bool) (err error) {
 	if batch.Empty() {
 		return nil

@@ -15,29 +15,30 @@ import (
 type Fsync string
 
 const (
-	// FsyncCommit acknowledges when the message is on the disk. The default.
+	// FsyncCommit acknowledges when the message is on disk. This is the default.
 	FsyncCommit Fsync = "commit"
-	// FsyncInterval acknowledges at once and syncs every Config.Interval. A power cut or a
-	// killed process loses messages since the last sync; either begins a new epoch.
+	// FsyncInterval acknowledges immediately and syncs every Config.Interval. After a power cut or
+	// a killed process, messages since the last sync are lost and a new epoch begins.
 	FsyncInterval Fsync = "interval"
-	// FsyncMemory writes no write-ahead log: a killed process loses messages that were not yet
-	// flushed, and begins a new epoch.
+	// FsyncMemory writes no write-ahead log: if the process is killed, messages not yet flushed are
+	// lost and a new epoch begins.
 	FsyncMemory Fsync = "memory"
 )
 
-// ErrInUse says that another process has the data directory open. The error that
-// wraps it names the process.
+// ErrInUse means that another process has the data directory open. The error that wraps it names
+// the process.
 var ErrInUse = errors.New("the data directory is in use")
 
-// Config of a Log. The zero value works.
+// Config configures a Log. The zero value works.
 type Config struct {
 	FS       vfs.FS           // nil: the disk
 	Fsync    Fsync            // "": FsyncCommit
 	Interval time.Duration    // of syncs with FsyncInterval; 0: 100 ms
 	Clock    func() time.Time // nil: time.Now
-	// Retention of channels whose settings have none. The zero value keeps everything.
+	// Retention is for channels without retention in their settings. The zero value keeps
+	// everything.
 	Retention parley.Retention
-	// RetentionOf returns the retention of a channel whose settings have none, zero for
+	// RetentionOf returns the retention of a channel without one in its settings, or zero for
 	// Retention. nil: zero for all.
 	RetentionOf func(parley.ChannelID) parley.Retention
 	// TrimEvery is how often channels that changed are trimmed. 0: 2 s, well within
@@ -49,14 +50,14 @@ type Config struct {
 	FreeFloor int64
 	FreeSpace func() (uint64, error) // returns the bytes free for the store; nil: asks the file system
 	Logger    *slog.Logger           // nil: slog.Default
-	// CacheBytes of uncompressed blocks. 0: 128 MiB. The hub serves recent messages from
-	// memory; the cache is for looking up keys and for readers that reconnect. Memtables (64
-	// MiB at most) are part of it.
+	// CacheBytes is the size of the cache for uncompressed blocks. 0: 128 MiB. The hub serves
+	// recent messages from memory; the cache is for looking up keys and for readers that reconnect.
+	// It includes memtables (at most 64 MiB).
 	CacheBytes int64
 	// MaxHeads is the number of channels whose head is kept in memory. 0: 100,000,
 	// at about 200 bytes each.
 	MaxHeads int
-	// MaxFiles is how many files are kept open, at least about 64. 0: 1000.
+	// MaxFiles is how many files may be open, at least about 64. 0: 1000.
 	MaxFiles int
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// configured knows that most channels without settings have none: each new connection reads
-// them, and looking up a row that does not exist is expensive. It has a bit for each hash,
-// which is set before the row becomes visible, and never cleared.
+// configured knows which channels may have settings: each new connection reads them, and looking up
+// a row that does not exist is expensive. It has one bit per hash of a name, which is set before
+// the row becomes visible, and never cleared.
 type configured struct {
 	seed maphash.Seed
 	bits [1 << 14]atomic.Uint64 // a million, for some hundred thousand channels
@@ -33,7 +33,7 @@ func (c *configured) may(channel parley.ChannelID) bool {
 	return word.Load()&mask != 0
 }
 
-// load reads which channels have settings now.
+// load marks the channels that have settings now.
 func (c *configured) load(db *table) {
 	it, err := db.rowsOf([]byte{'s'}, []byte{'s' + 1})
 	if err == nil {
@@ -42,7 +42,7 @@ func (c *configured) load(db *table) {
 		}
 		err = it.Close()
 	}
-	if err != nil { // damaged, which has been reported: then every channel may have some
+	if err != nil { // damaged, which has been reported: then every channel may have settings
 		for i := range c.bits {
 			c.bits[i].Store(^uint64(0))
 		}

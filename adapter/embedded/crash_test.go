@@ -80,7 +80,7 @@ func TestPowerCut(t *testing.T) {
 			}
 		})
 	}
-	for c := range channels { // readers, which are always at the head
+	for c := range channels { // readers that are always at the head
 		wg.Go(func() {
 			ch, after := parley.ChannelID(fmt.Sprint("c", c)), int64(0)
 			for ctx.Err() == nil {
@@ -107,7 +107,7 @@ func TestPowerCut(t *testing.T) {
 	wg.Wait()
 }
 
-// testSeed varies the moments of the cuts; set it to repeat them.
+// testSeed determines the moments of the cuts; set it to repeat a run.
 const testSeed = 7
 
 func checkAfterCut(t *testing.T, fs *vfs.MemFS, seen map[string]parley.Message, channels int) {
@@ -138,7 +138,7 @@ func checkAfterCut(t *testing.T, fs *vfs.MemFS, seen map[string]parley.Message, 
 	}
 }
 
-// readChannel reads a channel that was never trimmed and checks that it is whole.
+// readChannel reads a channel that was never trimmed and checks that it is complete.
 func readChannel(t testing.TB, log parley.Log, ch parley.ChannelID) (all []parley.Message) {
 	t.Helper()
 	for {

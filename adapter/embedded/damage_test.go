@@ -15,7 +15,7 @@ import (
 	"github.com/parley-server/parley/adapter/embedded"
 )
 
-// noise does not compress, so that it stands in a file as it is.
+// noise returns incompressible text, so that it is in a file unchanged.
 func noise(r *rand.Rand, n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -24,8 +24,8 @@ func noise(r *rand.Rand, n int) string {
 	return string(b)
 }
 
-// A block of a file that is damaged makes what needs it unavailable. The process, the other
-// channels and the channel's new messages are served as ever, and the file is named.
+// A damaged block of a file makes only the data in it unavailable. The process, the other channels
+// and the channel's new messages are served as usual, and the file is named.
 func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	cfg := embedded.Config{TrimEvery: time.Hour, FreeFloor: -1, Logger: slog.New(slog.NewTextHandler(&lines, nil))}
 	log := start(t, dir, cfg)
 	texts := map[parley.ChannelID]string{"bad": noise(r, 15_000), "good": noise(r, 15_000)}
-	// A long message ends a block, so that what every channel needs lies in one of its own.
+	// A long message ends a block, so that what every channel needs is in a block of its own.
 	log.Append(t.Context(), "another", parley.Draft{User: "alice", Text: noise(r, 15_000)})
 	for _, ch := range []parley.ChannelID{"bad", "good"} {
 		for range 3 {
@@ -57,7 +57,7 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	damaged := flip(t, filepath.Join(dir, "store"), bad[0].Text[5000:5100])
 
 	log = start(t, dir, cfg)
-	for range 3 { // a compaction may have found the damage already
+	for range 3 { // a compaction may already have found the damage
 		_, err := runOf(t.Context(), log, "bad", parley.Cursor{}, 1)
 		if e := parley.AsError(err); err == nil || e.Code != parley.CodeUnavailable {
 			t.Fatalf("a read of a damaged block gives %v", err)
@@ -91,13 +91,13 @@ func TestADamagedBlockIsUnavailableAndNamed(t *testing.T) {
 	if err := log.Ready(); err != nil {
 		t.Fatalf("messages are not taken: %v", err)
 	}
-	log.stop(t) // and the log is complete
+	log.stop(t) // after this the log is complete
 	if n := strings.Count(lines.String(), damaged); n < 1 || strings.Count(lines.String(), "file of the store is damaged") != 1 {
 		t.Fatalf("the log names %s %d times:\n%s", damaged, n, lines.String())
 	}
 }
 
-// flip changes a bit of what one of the files contains, and names the file.
+// flip changes a bit of a text that one of the files contains, and names the file.
 func flip(t *testing.T, dir, what string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
@@ -121,7 +121,7 @@ func flip(t *testing.T, dir, what string) string {
 	return ""
 }
 
-// A damaged block of settings does not keep the store from opening.
+// A damaged block of settings does not prevent the store from opening.
 func TestDamagedSettingsDoNotStopTheStore(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	dir := t.TempDir()
@@ -162,7 +162,7 @@ func TestDamagedSettingsDoNotStopTheStore(t *testing.T) {
 	}
 }
 
-// The epoch stands in the state file too: damage of its row makes no cursor void.
+// The epoch is also in the state file: damage to its row does not invalidate cursors.
 func TestADamagedEpochIsKept(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	dir := t.TempDir()

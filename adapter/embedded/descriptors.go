@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// backingOff is a file system that, when no descriptor is left, waits for one with growing
-// delays before it fails. Pebble would retry in the background at once.
+// backingOff is a file system that, when no descriptor is available, waits for one with growing
+// delays before it fails. Pebble would retry in the background immediately.
 type backingOff struct {
 	vfs.FS
 	sleep func(time.Duration)
@@ -17,7 +17,7 @@ type backingOff struct {
 
 const (
 	firstWait = 10 * time.Millisecond
-	lastWait  = 640 * time.Millisecond // 1.27 s in all
+	lastWait  = 640 * time.Millisecond // 1.27 s in total
 )
 
 func (fs backingOff) again(open func() error) error {
@@ -29,7 +29,7 @@ func (fs backingOff) again(open func() error) error {
 	return err
 }
 
-// Create implements vfs.FS, as do the next ones.
+// Create implements vfs.FS, as do the following methods.
 func (fs backingOff) Create(name string, category vfs.DiskWriteCategory) (f vfs.File, err error) {
 	err = fs.again(func() (err error) { f, err = fs.FS.Create(name, category); return err })
 	return f, err

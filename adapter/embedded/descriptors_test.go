@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// scarce is a file system in which the next opens find no descriptor.
+// scarce is a file system in which the next few opens find no descriptor.
 type scarce struct {
 	vfs.FS
 	fail *int

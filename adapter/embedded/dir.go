@@ -19,8 +19,8 @@ import (
 
 // directory is the data directory:
 //
-//	state    who runs it, or that it was stopped cleanly
-//	ballast  space that is given back when the disk is full
+//	state    the process that runs it, or a clean stop
+//	ballast  space that is freed when the disk is full
 //	store/   Pebble's files and its lock
 type directory struct {
 	cfg   Config
@@ -31,13 +31,14 @@ type directory struct {
 	was   state // as it was found
 }
 
-// state is the content of the state file. Without one it is unknown how the store was stopped.
+// state is the content of the state file. Without the file it is unknown how the store was stopped.
 type state struct {
 	Running bool  `json:"running"`
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
 
-	// Aged is the last time that ages were compared with, in microseconds since 1970; see ages.
+	// Aged is the last time that messages' ages were compared with, in microseconds since 1970; see
+	// ages.
 	Aged int64 `json:"aged,omitempty"`
 
 	Format int    `json:"format,omitempty"` // of the directory; 0: 1
@@ -147,10 +148,10 @@ func (d *directory) close(f Fsync, epoch string, aged time.Time) error {
 	return errors.Join(d.writeState(state{Fsync: f, Epoch: epoch, Aged: aged.UnixMicro()}), d.lock.Close())
 }
 
-// ages returns the clock that ages of messages are compared with. If the system clock is far
-// ahead of it when the store is opened, the store may have been closed for so long, or the clock
-// may be wrong: until the clock has been ahead for an hour, no message ages faster than time
-// passes while the store is open.
+// ages returns the clock that ages of messages are compared with. If the system clock is far ahead
+// of it when the store is opened, the store may have been closed for that long, or the clock may be
+// wrong: until the clock has been ahead for an hour, messages age only as fast as time passes while
+// the store is open.
 func (d *directory) ages(now func() time.Time) func() time.Time {
 	begin := time.Time{}
 	if d.was.Aged > 0 {

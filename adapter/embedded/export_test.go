@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Retain does at once what Run does every TrimEvery.
+// Retain does immediately what Run does every TrimEvery.
 func (l *Log) Retain(ctx context.Context) error { return l.retain(ctx) }
 
 // Stored counts the messages and senders' keys of a channel on the disk.
@@ -37,11 +37,11 @@ func (l *Log) Damage(ch parley.ChannelID) error {
 	return l.db.Set(headKey(ch), []byte{0xFF}, pebble.Sync)
 }
 
-// Written is how many bytes were given to the write-ahead log so far.
+// Written is the number of bytes written to the write-ahead log so far.
 func (l *Log) Written() uint64 { return l.db.Metrics().WAL.BytesIn }
 
-// Age puts what was changed in a channel into the form that earlier versions stored, and
-// forgets what is in memory.
+// Age converts the changes in a channel to the form of earlier versions, and clears what is in
+// memory.
 func (l *Log) Age(ch parley.ChannelID) error {
 	h, err := l.hold(ch)
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *Log) Age(ch parley.ChannelID) error {
 	return b.Commit(pebble.Sync)
 }
 
-// Holds counts the rows of a channel that contain some bytes.
+// Holds counts the rows of a channel that contain certain bytes.
 func (l *Log) Holds(ch parley.ChannelID, what string) (rows int, err error) {
 	for _, kind := range inChannel {
 		from, to := span(kind, ch)
@@ -106,8 +106,8 @@ func (l *Log) Holds(ch parley.ChannelID, what string) (rows int, err error) {
 	return rows, nil
 }
 
-// AgeIndexes puts what a channel's tallies count into the form that earlier versions stored, and
-// takes away what they did not have.
+// AgeIndexes converts a channel's tallies to the form of earlier versions, and removes the rows
+// those did not have.
 func (l *Log) AgeIndexes(ch parley.ChannelID) error {
 	h, err := l.hold(ch)
 	if err != nil {
@@ -142,10 +142,10 @@ func (l *Log) Flush() error {
 	return l.inside(context.Background(), func() error { return l.db.Flush() })
 }
 
-// SetFormat has the database say that it has another format.
+// SetFormat marks the database as being of another format.
 func (l *Log) SetFormat(n byte) error { return l.db.Set(formatKey, []byte{n}, pebble.Sync) }
 
-// Format is that of this version.
+// Format is the format of this version.
 const Format = format
 
 // Extend appends fields of a later version to an entry, its f row and the channel's record.
@@ -170,12 +170,12 @@ func (l *Log) Extend(ch parley.ChannelID, id int64, fields string) error {
 	return nil
 }
 
-// Field is one of them.
+// Field encodes one such field.
 func Field(tag uint64, value string) string {
 	return string(appendString(binary.AppendUvarint(nil, tag), value))
 }
 
-// Untagged counts the rows with a value that does not begin with a byte that names its form.
+// Untagged counts the rows whose value does not begin with a format byte.
 func (l *Log) Untagged() (n int, err error) {
 	it, err := l.db.NewIter(nil)
 	if err != nil {
@@ -192,7 +192,7 @@ func (l *Log) Untagged() (n int, err error) {
 	return n, it.Close()
 }
 
-// BeginFlush lets it be written, and begins a new log.
+// BeginFlush starts writing the memtable to a file, and begins a new log.
 func (l *Log) BeginFlush() error {
 	return l.inside(context.Background(), func() error {
 		_, err := l.db.AsyncFlush()

@@ -9,18 +9,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fence is the file system of one opening of the store. Pebble ends the process, or hangs
+// fence is the file system for one opening of the store. Pebble ends the process, or hangs
 // permanently, when it cannot write its journals (the write-ahead log and the manifest), and what a
-// failed sync has left on the disk is unknown. So with the first failure of a journal the
-// fence goes down permanently:
+// failed sync has left on disk is unknown. So at the first failure of a journal the fence goes down
+// permanently:
 //
-//	up ──a journal fails──▶ down: journals stay as they are, though Pebble believes that they are
+//	up ──a journal fails──▶ down: journals stay as they are, although Pebble believes they are
 //	                              written, and no file is removed
 //
 // fell is called before Pebble learns of the failed call; from then on the log considers nothing that Pebble
-// reports as durable. Tables that are written later are in no manifest, and the next opening removes
-// them. So the next opening finds what the disk had at the failure; until then Pebble can be read,
-// and closed.
+// reports to be durable. Tables written later are in no manifest, and the next opening removes them. So the
+// next opening finds what was on disk at the failure; until then Pebble can be read, and closed.
 type fence struct {
 	vfs.FS
 
@@ -31,8 +30,8 @@ type fence struct {
 
 func newFence(fs vfs.FS) *fence { return &fence{FS: fs} }
 
-// arm sets the function that is called from now on. It returns why the fence is already down,
-// or nil.
+// arm sets the function to call from now on. It returns the reason if the fence is already down, or
+// nil.
 func (f *fence) arm(fell func(error)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -46,7 +45,7 @@ func (f *fence) down() bool {
 	return f.why != nil
 }
 
-// journal changes a journal, unless the fence is down, and takes it down if that fails.
+// journal changes a journal unless the fence is down, and takes it down if the change fails.
 func (f *fence) journal(do func() error) {
 	f.mu.RLock()
 	if f.why != nil {
@@ -68,7 +67,7 @@ func (f *fence) journal(do func() error) {
 	}
 }
 
-// isJournal reports whether Pebble cannot continue without a file of this name.
+// isJournal reports whether Pebble cannot continue without the file.
 func (f *fence) isJournal(path string) bool {
 	name := f.PathBase(path)
 	return strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "marker.")
@@ -87,7 +86,7 @@ func (f *fence) make(path string, do func() (vfs.File, error)) (vfs.File, error)
 	return j, nil
 }
 
-// Create implements vfs.FS, as do the next ones.
+// Create implements vfs.FS, as do the following methods.
 func (f *fence) Create(path string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.make(path, func() (vfs.File, error) { return f.FS.Create(path, c) })
 }
@@ -113,15 +112,14 @@ func (f *fence) Remove(path string) error {
 
 func (f *fence) Unwrap() vfs.FS { return f.FS }
 
-// journal is a journal, or the directory that names them. Without a File it exists only for
-// Pebble.
+// journal is a journal, or the directory that lists them. Without a File it exists only for Pebble.
 type journal struct {
 	vfs.File
 	fence *fence
 	name  string
 }
 
-// Write implements vfs.File, as do the next ones.
+// Write implements vfs.File, as do the following methods.
 func (j *journal) Write(b []byte) (int, error) {
 	j.fence.journal(func() error { _, err := j.File.Write(b); return err })
 	return len(b), nil

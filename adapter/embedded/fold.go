@@ -8,34 +8,33 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// fold puts messages together from the rows that hold their parts (algorithms.md, "Folding"):
+// fold assembles messages from the rows that hold their parts (algorithms.md, "Folding"):
 //
 //	m row of the message   as it was sent
 //	f row of the message   its state now ──names──▶ m rows of changes, each with the part it set
 //	m row of a change      its own part, and the message's state after it ──names──▶ the same
 //
-// So a message is read as it is now, and each change with the message as it was after it, by a
-// bounded number of rows, however often the message was changed. A fold belongs to one
-// call and remembers what it has read.
+// So the current message, and each change with the message after it, is read from a bounded number
+// of rows, however often the message was changed. A fold is for one call and remembers what it has
+// read.
 type fold struct {
 	channel parley.ChannelID
-	first   func() int64                              // below it nothing is kept
+	first   func() int64                              // the first id that is kept
 	row     func(kind byte, id int64) ([]byte, error) // a copy; nil if there is none
 
 	bases  map[int64]*parley.Message
 	deltas map[int64]*delta
 }
 
-// entry is a row of the log, decoded: a message as it was sent or in an older form, or a change.
+// entry is a decoded row of the log: a message as sent or in an older form, or a change.
 type entry struct {
 	parley.Message
 	kept    string // fields of a later version that are not content: see entryFields
-	delta   *delta // of a change that is not in the older form
-	replies int64  // of a message in an older form that has no f row
+	delta   *delta // for a change that is not in the older form
+	replies int64  // for a message in an older form without an f row
 }
 
-// whole returns an entry as the log returns it. state is the message's f row, nil if it has
-// none.
+// whole returns an entry as the log returns it. state is the message's f row, or nil.
 func (f *fold) whole(e *entry, state []byte) (parley.Message, error) {
 	switch {
 	case e.delta != nil:
@@ -52,8 +51,8 @@ func (f *fold) whole(e *entry, state []byte) (parley.Message, error) {
 	return f.message(&e.Message, &s)
 }
 
-// change returns a change with the message after it, without content if it was deleted since,
-// or is no longer kept.
+// change returns a change with the message after it, without content if the message was deleted
+// since or is no longer kept.
 func (f *fold) change(e *entry) (parley.Message, error) {
 	d := e.delta
 	m := e.Message
@@ -135,8 +134,8 @@ func (f *fold) message(base *parley.Message, s *refs) (parley.Message, error) {
 	return m, nil
 }
 
-// base returns a message as its own row has it, and whether it was deleted; nil if it is not
-// kept.
+// base returns a message as stored in its own row, including whether it was deleted; nil if it is
+// not kept.
 func (f *fold) base(id int64) (*parley.Message, error) {
 	if m := f.bases[id]; m != nil {
 		return m, nil
@@ -196,11 +195,11 @@ func (f *fold) read(id int64) (*entry, error) {
 	return &e, nil
 }
 
-// changeOf returns what a change by a draft does to a message: was it and is it, id is the
-// change's.
+// changeOf returns the effect of a draft's change on a message, from was to is; id is the id of the
+// change.
 func changeOf(id int64, was, is *parley.Message, s refs, c *parley.Change) delta {
 	d := delta{of: was.ID, kind: c.Kind, author: was.User, sent: was.Time, state: s}
-	n := &d.state // of which encode leaves out what only its row says
+	n := &d.state // encode omits what only the message's own row says
 	n.kinds = slices.Clone(s.kinds)
 	switch c.Kind {
 	case parley.ChangeDelete:

@@ -8,16 +8,17 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Every value in the database begins with a byte that names its form; rows that are nothing but their key
-// have no value. Rows of format 1, which have no such byte, are read as they are:
+// Every value in the database begins with a byte that identifies its format; rows that consist only of
+// their key have no value. Rows of format 1, which have no such byte, are read as they are:
 //
 //	m   the kind of the entry, with the bit extended if fields follow it: see codec.go
 //	h p version
 //	i   the format of the directory
-//	all others: tagged, with which no value of format 1 of the same length begins
+//	all others: tagged; no value of format 1 of the same length begins with it
 const tagged = 0x10
 
-// format is that of the directory: 1 had no tagged rows, and nothing in the state file.
+// format is the format of the directory: format 1 had no tagged rows, and nothing in the state
+// file.
 const format = 2
 
 // ErrNewer means that a later version of parley has written the data directory.
@@ -44,7 +45,7 @@ func (l *Log) format() (int, error) {
 	return found, err
 }
 
-// begin reads the epoch, and adds missing rows; before it writes anything it refuses a format that it cannot
+// begin reads the epoch and adds missing rows; before it writes anything it refuses a format that it cannot
 // read.
 func (l *Log) begin() error {
 	found, unreadable := l.format()
@@ -68,14 +69,14 @@ func (l *Log) upgrade(found int) error {
 			return err
 		}
 	}
-	return l.db.Set(formatKey, []byte{format}, pebble.NoSync) // the write-ahead log has it before all rows that need it
+	return l.db.Set(formatKey, []byte{format}, pebble.NoSync) // the write-ahead log contains it before all rows that need it
 }
 
-// tag begins a value.
+// tag returns a value with the format byte in front.
 func tag(value []byte) []byte { return append([]byte{tagged}, value...) }
 
-// untag returns a value without the byte that names its form. long is the length of a value of format 1
-// that could be taken for a tagged one; 0: none could.
+// untag returns a value without its format byte. long is the length of a value of format 1 that could
+// be mistaken for a tagged one; 0: there is none.
 func untag(b []byte, long int) []byte {
 	if len(b) > 0 && b[0] == tagged && len(b) != long {
 		return b[1:]
@@ -94,7 +95,7 @@ func decodeID(b []byte) (int64, error) {
 	return int64(binary.BigEndian.Uint64(b)), nil
 }
 
-// pointer is a read pointer: an id and the count of the entry there, which never changes.
+// pointer is a read pointer: an id and the count of the entry with that id, which never changes.
 type pointer struct{ id, count int64 }
 
 func (p pointer) encode() []byte {
@@ -119,13 +120,13 @@ func decodeCount(b []byte) (int64, error) {
 	return int64(n), nil
 }
 
-// encodeParts encodes in a c row what a change holds.
+// encodeParts encodes the parts of a change for its c row.
 func encodeParts(parts byte) []byte { return []byte{tagged, parts} }
 
-// mayHold reports whether a change may hold text or data, by its c row.
+// mayHold reports whether a change may hold text or data, according to its c row.
 func mayHold(b []byte) bool {
 	b = untag(b, 0)
-	return len(b) == 0 || b[0]&(hasText|hasData) != 0 // the oldest ones do not say what they hold
+	return len(b) == 0 || b[0]&(hasText|hasData) != 0 // the oldest rows do not say what they hold
 }
 
 // An entry may be followed by fields that this version does not know, each a tag (uvarint), its length and bytes.

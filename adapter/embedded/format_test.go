@@ -21,7 +21,8 @@ import (
 	"github.com/parley-server/parley/adapter/embedded"
 )
 
-// content is what a store answers, as the version that made testdata/format1.zip wrote it down there.
+// content is what a store returns, as recorded in testdata/format1.zip by the version that created
+// it.
 type content struct {
 	Epoch    string
 	Channels []parley.ChannelID
@@ -45,7 +46,7 @@ type roomContent struct {
 	Reactors    map[string][]parley.UserID
 }
 
-// answers asks a store for all that is written down.
+// answers asks a store for everything that was recorded.
 func answers(t *testing.T, l *embedded.Log, of *content) *content {
 	t.Helper()
 	ctx := t.Context()
@@ -81,7 +82,7 @@ func answers(t *testing.T, l *embedded.Log, of *content) *content {
 		r.Members, _, err = l.Members(ctx, ch, "", 100)
 		add(err)
 		for i := range r.Members {
-			r.Members[i].ReadCount = 0 // it was not told
+			r.Members[i].ReadCount = 0 // it was not recorded
 		}
 		for user := range of.Lists {
 			ms, err := l.Member(ctx, user, ch)
@@ -116,7 +117,7 @@ func answers(t *testing.T, l *embedded.Log, of *content) *content {
 	return is
 }
 
-// unzip puts a data directory that another version made on the disk, and returns what it said it holds.
+// unzip unpacks a data directory of another version, and returns its recorded content.
 func unzip(t *testing.T, file string) (dir string, holds *content) {
 	t.Helper()
 	dir = t.TempDir()
@@ -130,7 +131,7 @@ func unzip(t *testing.T, file string) (dir string, holds *content) {
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "want.json"))
 	if err == nil {
-		b = bytes.ReplaceAll(b, []byte(`"Muted": true`), []byte(`"Mute": "all"`)) // as it was called then
+		b = bytes.ReplaceAll(b, []byte(`"Muted": true`), []byte(`"Mute": "all"`)) // its name then
 		err = json.Unmarshal(b, &holds)
 	}
 	if err != nil {
@@ -139,7 +140,7 @@ func unzip(t *testing.T, file string) (dir string, holds *content) {
 	return dir, holds
 }
 
-// same compares as JSON, in which nothing and an empty list of other versions are the same.
+// same compares as JSON, where a missing list and an empty list of another version are equal.
 func same(t *testing.T, when string, got, want *content) {
 	t.Helper()
 	for ch := range want.Rooms {
@@ -161,8 +162,8 @@ func asJSON(t *testing.T, v any) string {
 	return strings.NewReplacer("null", "[]").Replace(string(b))
 }
 
-// A data directory of the previous format is read as it was, also behind changes that this version makes.
-func TestTheDirectoryOfThePreviousFormatOpens(t *testing.T) {
+// A data directory of the previous format is read unchanged, also after changes by this version.
+func TestDirectoryOfPreviousFormatOpens(t *testing.T) {
 	dir, want := unzip(t, "testdata/format1.zip")
 	cfg := embedded.Config{FreeFloor: -1, TrimEvery: time.Hour}
 	log := start(t, dir, cfg)
@@ -175,7 +176,7 @@ func TestTheDirectoryOfThePreviousFormatOpens(t *testing.T) {
 	log = start(t, dir, cfg)
 	same(t, "opened again", answers(t, log.Log, want), want)
 
-	// What is written now is of this format, next to what is not.
+	// What is written now is in this format, next to rows in the previous one.
 	for _, d := range []parley.Draft{{User: "alice", Key: "k1", Text: "again"}, {User: "bob", Key: "k\x00", Text: "again"}} {
 		if r := log.Append(t.Context(), "room", d)[0]; r.Err != nil || !r.Duplicate {
 			t.Errorf("a repeat: %+v", r)
@@ -228,7 +229,7 @@ func TestTheDirectoryOfThePreviousFormatOpens(t *testing.T) {
 	}
 }
 
-// Every value that this version writes begins with a byte that names its form.
+// Every value that this version writes begins with a format byte.
 func TestEveryValueNamesItsForm(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 	fillAll(t, log)
@@ -237,7 +238,7 @@ func TestEveryValueNamesItsForm(t *testing.T) {
 	}
 }
 
-// fillAll makes a row of each kind.
+// fillAll writes a row of each kind.
 func fillAll(t *testing.T, log *running) {
 	t.Helper()
 	for i := range 20 {
@@ -264,7 +265,8 @@ func fillAll(t *testing.T, log *running) {
 	}
 }
 
-// What a later version says of an entry is kept as long as this one knows that it is not content.
+// Fields of a later version in an entry are kept as long as this version knows that they are not
+// content.
 func TestUnknownFieldsAreKept(t *testing.T) {
 	fs := vfs.NewMem()
 	log := start(t, "data", embedded.Config{FS: fs, TrimEvery: time.Hour})
@@ -317,7 +319,7 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 	}
 }
 
-func TestTheDirectoryOfALaterVersionIsRefused(t *testing.T) {
+func TestDirectoryOfLaterVersionIsRefused(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	later := func(t *testing.T, dir string) {
 		t.Helper()
@@ -368,7 +370,7 @@ func TestTheDirectoryOfALaterVersionIsRefused(t *testing.T) {
 	})
 }
 
-// listing names the files of a directory with their sizes, but for the lock.
+// listing lists the files of a directory with their sizes, except the lock.
 func listing(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// getters are goroutines that look up rows. Pebble needs 8 KB of stack for that. The goroutine
-// of a new connection would have to grow for that alone, which takes several times as long as
-// the lookup; the stacks of getters have already grown.
+// getters are goroutines that look up rows. Pebble needs 8 KB of stack for a lookup. The goroutine
+// of a new connection would have to grow just for that, which takes several times as long as the
+// lookup; the stacks of getters have already grown.
 type getters struct {
 	db    *table
 	asked chan *lookUp
@@ -24,7 +24,7 @@ type lookUp struct {
 
 var lookUps = sync.Pool{New: func() any { return &lookUp{done: make(chan struct{}, 1)} }}
 
-// idleGetters is how many wait; when all are busy callers look up by themselves.
+// idleGetters is the number of getters; when all are busy, callers do the lookup themselves.
 const idleGetters = 4
 
 func startGetters(db *table) *getters {
@@ -42,7 +42,7 @@ func (g *getters) run() {
 	}
 }
 
-// Get is that of the database.
+// Get is the database's Get.
 func (g *getters) Get(key []byte) ([]byte, io.Closer, error) {
 	l := lookUps.Get().(*lookUp)
 	l.key = key

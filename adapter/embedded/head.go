@@ -11,40 +11,40 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// head is a channel's place in memory. While it is pinned (pins > 0) the cache keeps it, so
-// builder, completer and readers of one channel always share one head, and a head that is
-// loaded again has nothing in flight: everything that the database then shows is durable.
+// head is a channel's state in memory. While it is pinned (pins > 0) the cache keeps it, so the
+// builder, the completer and all readers of a channel always share one head. A newly loaded head
+// has nothing in flight: everything that the database then shows is durable.
 type head struct {
 	channel parley.ChannelID
 
 	pins int // guarded by the shard's mu
 
 	// owned by the builder
-	next  record // with everything that is in flight
+	next  record // including everything in flight
 	batch uint64 // the last batch that touched it
 
 	mu      sync.Mutex // guards the rest
 	loaded  bool
 	durable bounds
-	shadows map[rowID][]shadow // of rows that are in flight again
+	shadows map[rowID][]shadow // the durable content of rows in flight
 }
 
 // bounds limit what readers may see.
 type bounds struct {
 	first, last int64
 	time        parley.Timestamp
-	count       int64 // of the entry last
-	before      int64 // of the entry before first
+	count       int64 // count of entry last
+	before      int64 // count of the entry before first
 }
 
-// rowID is a row of the channel: 'm' or 'f', and an entry's id.
+// rowID identifies a row of the channel: 'm' or 'f', and an entry's id.
 type rowID struct {
 	kind byte
 	id   int64
 }
 
 // shadow is the content of a row before a batch in flight rewrote it, nil if there was none. Reads of
-// the database see the new row at once, readers of the log only when it is durable.
+// the database see the new row immediately, readers of the log only when it is durable.
 type shadow struct {
 	batch uint64
 	value []byte
@@ -56,7 +56,7 @@ func (h *head) bounds() bounds {
 	return h.durable
 }
 
-// raise moves the first kept id up, before the deletion is visible.
+// raise moves the first kept id up, before the deletion becomes visible.
 func (h *head) raise(first, before int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,7 +65,7 @@ func (h *head) raise(first, before int64) {
 	}
 }
 
-// advance moves the durable head up to where a batch has brought it.
+// advance moves the durable head to where a batch has brought it.
 func (h *head) advance(batch uint64, r record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -82,8 +82,7 @@ func (h *head) advance(batch uint64, r record) {
 	}
 }
 
-// cover keeps the content of a row before the batch that is being built rewrites it; nil if
-// there is none.
+// cover keeps the content of a row before the batch being built rewrites it; nil if there is none.
 func (h *head) cover(kind byte, id int64, value []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,7 +116,7 @@ func (h *head) covered(kind byte, id int64, value []byte) []byte {
 
 const headShards = 16
 
-// heads is a bounded cache: above its size it drops channels that are not pinned.
+// heads is a bounded cache: when it is full it drops channels that are not pinned.
 type heads struct {
 	seed   maphash.Seed
 	max    int // per shard
@@ -191,7 +190,7 @@ func (l *Log) hold(ch parley.ChannelID) (*head, error) {
 	return h, nil
 }
 
-// load reads a head's record, once: mu is held over it.
+// load reads a head's record once; mu is held during the read.
 func (l *Log) load(h *head) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// What is derived from entries is part of the batch that stores them.
+// Everything derived from entries is in the batch that stores them.
 
 // Project implements parley.Index. Append has already derived everything.
 func (l *Log) Project(ctx context.Context, channel parley.ChannelID, run parley.Run) (facts []parley.Fact, err error) {
@@ -75,7 +75,7 @@ func (l *Log) unread(user parley.UserID, p *parley.Place) (c parley.Count, err e
 			return c, err
 		}
 	}
-	c.Unread = max(b.count-at.count-n[0], 0) // a deletion may be seen before the message that it is about is durable
+	c.Unread = max(b.count-at.count-n[0], 0) // a deletion may be visible before its message is durable
 	c.Mentions = min(n[1]+n[2], c.Unread)    // and so may a mention
 	return c, nil
 }

@@ -23,7 +23,7 @@ import (
 // that the command parley keys can change them while a server has the database open.
 type KeyFile struct {
 	path string
-	mu   sync.Mutex // held over a change: the file's lock is the process's
+	mu   sync.Mutex // held during a change: the file's lock belongs to the process
 }
 
 var _ parley.Keys = (*KeyFile)(nil)
@@ -85,7 +85,7 @@ func (f *KeyFile) RemoveKey(ctx context.Context, name string) (removed bool, err
 	return removed && err == nil, err
 }
 
-// change replaces the keys by the result of do, nil for no change, while no other process changes them.
+// change replaces the keys by the result of do (nil: no change) while holding the lock against other processes.
 func (f *KeyFile) change(ctx context.Context, do func([]parley.Key) []parley.Key) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,7 +125,7 @@ func (f *KeyFile) lock(ctx context.Context) (unlock func() error, err error) {
 	}
 }
 
-// write replaces the file, so that a reader sees all of it or the previous content.
+// write replaces the file atomically: a reader sees either the new or the previous content.
 func (f *KeyFile) write(keys []parley.Key) error {
 	entries := make([]keyEntry, len(keys))
 	for i, k := range keys {

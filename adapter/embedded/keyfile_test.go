@@ -19,7 +19,7 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-func TestTheFileOfKeysIsItsOwnersAndIsCheckedWhole(t *testing.T) {
+func TestKeyFileIsPrivateAndFullyChecked(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "keys.json")
 	keys := embedded.OpenKeys(dir)
@@ -29,7 +29,7 @@ func TestTheFileOfKeysIsItsOwnersAndIsCheckedWhole(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	// As parley wrote it before it had a contract for keys.
+	// As parley wrote it before the contract for keys existed.
 	older := fmt.Sprintf(`[{"name": "b", "sha256": "%064x", "made": "2026-03-28T08:00:00Z"}]`, 255)
 	if err := os.WriteFile(path, []byte(older), 0o600); err != nil {
 		t.Fatal(err)

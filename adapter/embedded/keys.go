@@ -6,8 +6,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// No channel and no user has a NUL in its name, so NUL ends a name, and the keys of "a" come
-// before those of "a-" and "a:b" without mixing.
+// No name of a channel or user contains a NUL, so NUL ends a name, and the keys of "a" come before
+// those of "a-" and "a:b" without mixing.
 
 var epochKey = []byte{'e'}
 
@@ -42,7 +42,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 	return append(dst, key...)
 }
 
-// The rows that are derived from entries, or belong to members or to other parts of the server, beside 'm' and 'k':
+// The rows that are derived from entries, or belong to members or to other parts of the server, in addition to 'm' and 'k':
 //
 //	c channel NUL of id            the change id of message of; the value says what it holds
 //	d length group key             a row of a group (parley.Table); the length is a byte
@@ -51,11 +51,11 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 //	p channel NUL user             the user's place in the channel
 //	r channel NUL user             the user's read pointer
 //	t channel NUL root id          message id replies to root
-//	v user                         the user's tokens of until then are void
+//	v user                         the time until which the user's tokens are revoked
 //	u user NUL channel             the user is a member of the channel
-//	w length node channel          the node has appended to the channel without having projected that (parley.Outbox)
+//	w length node channel          the node has unprojected appends to the channel (parley.Outbox)
 //	x channel NUL of emoji NUL user    the user reacted to message of
-//	y channel NUL user NUL level run   how many messages of a run mention the user, or, of no user, are deleted: see tally.go
+//	y channel NUL user NUL level run   how many messages of a run mention the user, or (with no user) are deleted: see tally.go
 //
 // Ids are 8 bytes, big-endian.
 
@@ -91,7 +91,7 @@ func reactorKey(ch parley.ChannelID, of int64, emoji string, user parley.UserID)
 	return append(append(append(rowKey('x', ch, of), emoji...), 0), user...)
 }
 
-// span returns the borders of all keys of one kind in a channel.
+// span returns the bounds of all keys of one kind in a channel.
 func span(kind byte, ch parley.ChannelID) (from, to []byte) {
 	from = append(append([]byte{kind}, ch...), 0)
 	to = append(append([]byte{kind}, ch...), 1)

@@ -36,7 +36,7 @@ func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
 	for range parley.LatestLooked {
 		m, err := l.lastBefore(h, b, id)
 		if errors.Is(err, pebble.ErrNotFound) {
-			return nil, nil // trimmed meanwhile
+			return nil, nil // trimmed in the meantime
 		}
 		if m == nil || err != nil || !m.Deleted {
 			return m, err
@@ -46,8 +46,8 @@ func (l *Log) lastMessage(h *head, b bounds) (*parley.Message, error) {
 	return nil, nil
 }
 
-// lastBefore returns the newest message up to an id, skipping changes. It is the first entry
-// with its count of messages, so it takes few reads however many changes are in between.
+// lastBefore returns the newest message up to an id, skipping changes. The message is the first
+// entry with its count, so few reads are needed however many changes follow it.
 func (l *Log) lastBefore(h *head, b bounds, id int64) (*parley.Message, error) {
 	if id < b.first {
 		return nil, nil
@@ -59,7 +59,7 @@ func (l *Log) lastBefore(h *head, b bounds, id int64) (*parley.Message, error) {
 	if m.Count == b.before {
 		return nil, nil
 	}
-	low, high := b.first-1, id // an entry before the message; a change after it
+	low, high := b.first-1, id // low: an entry before the message; high: a change after it
 	for step := int64(1); ; step *= 2 {
 		at := max(high-step, low)
 		if at == low {

@@ -40,7 +40,7 @@ func TestEpoch(t *testing.T) {
 			if c.clean {
 				log.stop(t)
 			}
-			// The mode it runs in next makes no difference.
+			// The mode of the next run makes no difference.
 			next := start(t, "data", embedded.Config{FS: fs.CrashClone(vfs.CrashCloneCfg{})})
 			if (next.Epoch() == old) != c.keeps {
 				t.Fatalf("epoch %s, before %s", next.Epoch(), old)
@@ -97,7 +97,7 @@ func TestAppendAfterRun(t *testing.T) {
 	}
 }
 
-// A failed sync is never tried again on its file: the pages may be clean now, and not on the disk.
+// A failed sync is never retried on the same file: its pages may be marked clean although they are not on disk.
 func TestFailedSyncMakesReadOnly(t *testing.T) {
 	var failed atomic.Int64
 	disk := newFailingDisk(func(op errorfs.Op) bool {
@@ -127,7 +127,7 @@ func TestFailedSyncMakesReadOnly(t *testing.T) {
 	}
 }
 
-// TestKill kills a real process that appends, and looks at what it left behind.
+// TestKill kills a real process that appends, and checks what it left behind.
 func TestKill(t *testing.T) {
 	if dir := os.Getenv("PARLEY_TEST_CHILD"); dir != "" {
 		childAppends(t, dir)
@@ -184,8 +184,8 @@ func TestInUse(t *testing.T) {
 	}
 }
 
-// A channel whose record can't be read harms no other.
-func TestADamagedRecordIsAnErrorOfItsChannel(t *testing.T) {
+// A channel whose record cannot be read does not affect others.
+func TestDamagedRecordAffectsOnlyItsChannel(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem()})
 	if err := log.Damage("broken"); err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestADamagedRecordIsAnErrorOfItsChannel(t *testing.T) {
 			t.Fatalf("a damaged record was read as %+v", b)
 		}
 	}
-	for i := range 100 { // so many that some share the broken one's lock
+	for i := range 100 { // enough that some share the damaged one's lock
 		channel := parley.ChannelID(fmt.Sprint("room", i))
 		if r := log.Append(t.Context(), channel, parley.Draft{User: "u", Text: "x"})[0]; r.Err != nil {
 			t.Fatal(r.Err)

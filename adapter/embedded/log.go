@@ -29,7 +29,7 @@ var (
 type Log struct {
 	// fixed after construction
 	cfg  Config
-	aged func() time.Time // what ages are compared with
+	aged func() time.Time // the clock that ages are compared with
 	dir  *directory
 
 	configured *configured
@@ -41,26 +41,26 @@ type Log struct {
 	gate       gate         // of calls that use db
 	unfinished unfinished
 
-	// of this opening of the files: replaced by reopen, which has closed the gate and holds all slots
-	db    *table   // nil between two openings, like the next one
+	// of the current opening of the files: replaced by reopen, which has closed the gate and holds all slots
+	db    *table   // nil between two openings, like rows
 	rows  *getters // of db, for callers other than the builder
 	epoch string
 	heads *heads
 
-	slots   chan struct{}             // of batches in flight, inFlight in all; whoever writes to db holds one, or is inside the gate
+	slots   chan struct{}             // one per batch in flight, at most inFlight; writers to db hold one or are inside the gate
 	applied atomic.Uint64             // number of the last batch that reads of db see
 	recent  recent                    // owned by the builder, like
-	members map[memberRef]parley.Role // of some who posted
+	members map[memberRef]parley.Role // of some authors
 
 	running  atomic.Bool
 	ran      chan struct{}             // closed by Run when it returns
-	broken   atomic.Pointer[error]     // why nothing is written now
-	failed   chan struct{}             // holds a token when broken was set
+	broken   atomic.Pointer[error]     // why nothing can be written now
+	failed   chan struct{}             // holds a token once broken is set
 	unknown  map[parley.ChannelID]bool // owned by the completer: channels with entries of unknown outcome
 	reopened func(...parley.ChannelID) // fixed before Run
 
 	closing sync.Once
-	closed  error // of Close; read after closing
+	closed  error // result of Close; read after closing
 }
 
 // Open opens the store in dir, and creates it if there is none. It repairs what a crash has
@@ -153,9 +153,8 @@ func (l *Log) Epoch() string {
 	return l.epoch
 }
 
-// Run assigns ids to appends, syncs, trims and watches the disk, until ctx ends or Close is
-// called. It returns nil then. It can run once; later appends fail with ErrUnavailable, or
-// ErrClosed after Close.
+// Run assigns ids to appends, syncs, trims and watches the disk, until ctx ends or Close is called; then
+// it returns nil. It can run only once; later appends fail with ErrUnavailable, or ErrClosed after Close.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
 		if l.queue.closed() {
@@ -179,7 +178,7 @@ func (l *Log) Run(ctx context.Context) error {
 	if l.cfg.Fsync == FsyncInterval {
 		others.Go(func() { l.runSync(ctx) })
 	}
-	committing.Wait() // the queue was stopped, and is empty
+	committing.Wait() // the queue has been stopped and is empty
 	cancel()
 	others.Wait()
 	return nil
@@ -197,7 +196,7 @@ func (l *Log) close() error {
 	if l.running.Swap(true) { // Run runs or ran
 		<-l.ran
 	}
-	l.queue.refuse(parley.ErrClosed) // what no Run will take
+	l.queue.refuse(parley.ErrClosed) // requests that no Run will take
 	l.gate.shut(parley.ErrClosed)
 	var err error
 	if l.cfg.Fsync == FsyncMemory && l.broken.Load() == nil {
@@ -237,9 +236,8 @@ func (l *Log) refusal(reserve bool) error {
 	return nil
 }
 
-// gate lets calls in unless it is shut; shutting it waits for the calls inside. A call that
-// waits for a batch must not be inside: between two openings of the files it would wait for
-// itself.
+// gate lets calls in unless it is shut; shutting it waits for the calls inside. A call that waits
+// for a batch must not be inside: between two openings of the files this would be a deadlock.
 type gate struct {
 	mu  sync.RWMutex // held for reading by callers inside
 	why error        // guarded by mu: why it is shut; nil: it is open
@@ -256,7 +254,7 @@ func (g *gate) acquire() error {
 
 func (g *gate) release() { g.mu.RUnlock() }
 
-// shut shuts it, or opens it for a nil reason. ErrClosed is final.
+// shut shuts the gate, or opens it if why is nil. ErrClosed is final.
 func (g *gate) shut(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -53,13 +53,13 @@ func (r *running) stop(t testing.TB) {
 	r.ran.Wait()
 }
 
-// runOf is Read for those who look at the entries alone.
+// runOf is Read for callers that need only the entries.
 func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
 	run, err := log.Read(ctx, ch, after, limit)
 	return run.Entries, err
 }
 
-// harness opens stores of which all nodes have the one handle that there can be.
+// harness opens stores whose nodes all share the single possible handle.
 func harness(fsync embedded.Fsync, trimEvery time.Duration) parleytest.StoreHarness {
 	three := func(r *running) []parleytest.Store { return []parleytest.Store{r, r, r} }
 	return parleytest.StoreHarness{
@@ -105,7 +105,7 @@ func TestRestore(t *testing.T) {
 	parleytest.RunRestore(t, harness(embedded.FsyncInterval, 50*time.Millisecond))
 }
 
-// settingsOf are those of one channel.
+// settingsOf returns the settings of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
 	all, err := d.Settings(ctx, ch)
 	if err != nil {

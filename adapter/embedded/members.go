@@ -12,18 +12,18 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// knownMembers are remembered by the builder, so that a message of one of them reads no row; at
-// about 100 bytes each.
+// knownMembers is how many members the builder remembers, at about 100 bytes each, so that their
+// messages need no read of a row.
 const knownMembers = 1 << 16
 
-// memberRecord is what is stored of a user in a channel, in addition to the read pointer.
+// memberRecord is what is stored about a user in a channel, in addition to the read pointer.
 type memberRecord struct {
 	role   parley.Role
 	joined parley.Timestamp
 	mute   parley.Mute
 }
 
-// roles in the store; 0 is damaged.
+// roles in the store; 0 means damaged.
 var roles = []parley.Role{
 	1: parley.RoleOwner,
 	2: parley.RoleAdmin,
@@ -58,7 +58,7 @@ func (p memberRecord) member(user parley.UserID, at pointer) parley.Member {
 	return parley.Member{User: user, Role: p.role, ReadID: at.id, ReadCount: at.count, Joined: p.joined, Mute: p.mute}
 }
 
-// getter reads rows: of the database, or of a batch over it.
+// getter reads rows from the database, or from a batch on top of it.
 type getter func(key []byte) ([]byte, func() error, error)
 
 func (l *Log) getter() getter { return getterOf(l.rows.Get) }
@@ -97,8 +97,7 @@ func member(get getter, ch parley.ChannelID, user parley.UserID) (parley.Member,
 	return p.member(user, at), err
 }
 
-// post makes the author of a message a member, if the message says so, and moves a member's
-// read pointer to it.
+// post makes the author of a message a member, if join is set, and moves a member's read pointer to it.
 func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err error) {
 	at := memberRef{h.channel, m.User}
 	if role, known := b.log.members[at]; !known || role == parley.RoleNone && join {
@@ -118,7 +117,7 @@ func (b *build) post(h *head, m *parley.Message, join bool) (joined bool, err er
 	return joined, nil
 }
 
-// memberRef names a memberRecord.
+// memberRef identifies a memberRecord.
 type memberRef struct {
 	channel parley.ChannelID
 	name    parley.UserID
@@ -143,7 +142,7 @@ func (b *build) savePointers() {
 	}
 }
 
-// setMember changes a user's place in a channel.
+// setMember changes a user's membership of a channel.
 func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (was, is parley.Member, err error) {
 	ch := h.channel
 	was, err = member(b.getter(), ch, name)
@@ -199,7 +198,7 @@ func (b *build) setMember(h *head, name parley.UserID, c parley.MemberChange) (w
 	return was, is, nil
 }
 
-// expel removes a user from a channel, and keeps a remaining role.
+// expel removes a user from a channel, but keeps a role that remains.
 func (b *build) expel(ch parley.ChannelID, name parley.UserID, role parley.Role) {
 	must(b.batch.Delete(membershipKey(name, ch), nil))
 	must(b.batch.Delete(pointerKey(ch, name), nil))

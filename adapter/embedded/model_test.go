@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is a log that is simple enough to be right.
+// model is a log that is simple enough to be obviously right.
 type model struct {
 	channels map[parley.ChannelID]*modelChannel
 
@@ -28,7 +28,7 @@ type model struct {
 
 type modelChannel struct {
 	first    int64
-	all      []parley.Message // from id 1 on, also what is gone
+	all      []parley.Message // from id 1 on, including removed entries
 	keys     map[string]int64
 	settings parley.Settings
 	set      bool

@@ -9,20 +9,19 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// The open channels are listed by name (o rows): those that exist and that a user who is not a
-// member may find. Members-only channels, direct ones, users' own and the server's are not in
-// the list, however many there are.
+// The open channels are listed by name (o rows): those that exist and that users who are not
+// members can find. Members-only channels, direct ones, users' own and the server's are not in the
+// list, so their number does not slow it down.
 
 func openKey(ch parley.ChannelID) []byte { return append([]byte{'o'}, ch...) }
 
-// mayOpen reports whether a channel of this name may be open.
+// mayOpen reports whether a channel of this name can be open.
 func mayOpen(ch parley.ChannelID) bool {
 	_, own := ch.Owner()
 	return !own && !strings.HasPrefix(string(ch), "dm:") && !ch.Internal()
 }
 
-// listed writes or removes a channel's place among the open ones, according to what the batch
-// has written.
+// listed adds a channel to the open ones or removes it, according to what the batch has written.
 func (b *build) listed(h *head) error {
 	if !mayOpen(h.channel) {
 		return nil
@@ -67,7 +66,7 @@ func (l *Log) OpenChannels(ctx context.Context, after parley.ChannelID, limit in
 	return names, nil
 }
 
-// listOlder lists the channels of a store from before the list existed.
+// listOlder writes the list for a store from before the list existed.
 func (l *Log) listOlder(put func(key, value []byte) error) error {
 	const page = 1000
 	for after := parley.ChannelID(""); ; {

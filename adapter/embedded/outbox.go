@@ -14,9 +14,9 @@ import (
 var _ parley.Outbox = (*Log)(nil)
 
 // Notes of unprojected channels do not wait for a sync: they are in the write-ahead log before the append that follows,
-// whose sync covers them. After a failed write it is unknown whether they are stored, and reopen writes them again.
+// whose sync covers them. After a failed write it is unknown whether they are stored, so reopen writes them again.
 
-// unfinished are the notes that were made since the store was opened.
+// unfinished are the notes made since the store was opened.
 type unfinished struct {
 	mu sync.Mutex // guards of
 	of map[string]map[parley.ChannelID]struct{}
@@ -89,7 +89,7 @@ func (l *Log) RemoveUnfinished(ctx context.Context, node string, channels ...par
 	return nil
 }
 
-// note applies a batch that do fills. Inside the gate the files stay open.
+// note applies a batch filled by do. Inside the gate the files stay open.
 func (l *Log) note(ctx context.Context, do func(*pebble.Batch)) error {
 	return l.inside(ctx, func() error {
 		if err := l.refusal(true); err != nil {

@@ -23,7 +23,7 @@ func TestOutbox(t *testing.T) {
 	})
 }
 
-// notes are a node's channels.
+// notes returns a node's channels.
 func notes(t *testing.T, l parley.Outbox, node string) []parley.ChannelID {
 	t.Helper()
 	all, err := l.Unfinished(t.Context(), node, "", 1000)
@@ -33,7 +33,7 @@ func notes(t *testing.T, l parley.Outbox, node string) []parley.ChannelID {
 	return all
 }
 
-// TestNotesSurviveWithTheAppendAfterThem: a note is not synced by itself, and whenever an append after it is there, so is the note.
+// TestNotesSurviveWithTheAppendAfterThem checks that a note, which is not synced by itself, is present whenever an append after it is.
 func TestNotesSurviveWithTheAppendAfterThem(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	l := start(t, "data", embedded.Config{FS: fs})
@@ -64,7 +64,7 @@ func TestNotesSurviveWithTheAppendAfterThem(t *testing.T) {
 	}
 }
 
-// TestNotesSurviveAReopen: a note whose write failed without anybody seeing it is written again before appends are taken.
+// TestNotesSurviveAReopen checks that a note whose write failed unnoticed is written again before appends are accepted.
 func TestNotesSurviveAReopen(t *testing.T) {
 	disk := newFailingDisk(of(".log", func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite || isSync(op) }))
 	opened := make(chan struct{}, 1)

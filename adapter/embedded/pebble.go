@@ -12,7 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// options for a database of small, mostly appended values.
+// options returns the options for a database of small, mostly appended values.
 func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataCorruptionInfo)) *pebble.Options {
 	o := &pebble.Options{
 		FS:   fs,
@@ -22,8 +22,8 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		CacheSize:          cfg.CacheBytes,
 		DisableWAL:         cfg.Fsync == FsyncMemory,
-		MemTableSize:       16 << 20, // taken out of the cache; a batch of 4 MiB stays below half
-		// Four memtables of back-pressure, then writers wait for the disk.
+		MemTableSize:       16 << 20, // counted in the cache; a batch of 4 MiB stays below half
+		// Four memtables before back-pressure: then writers wait for the disk.
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,

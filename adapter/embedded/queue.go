@@ -11,7 +11,7 @@ import (
 type request struct {
 	channel parley.ChannelID
 	drafts  []draft
-	seen    uint64 // the last batch that look saw
+	seen    uint64 // the last batch visible to look
 	size    int
 	do      func(*build) error // instead of drafts
 
@@ -37,13 +37,13 @@ func (r *request) reads() bool {
 	return r.do != nil
 }
 
-// urgent reports whether a draft removes content, or is the server's own: such small writes may
-// use the reserve of disk space.
+// urgent reports whether a draft removes content or comes from the server itself: such small writes
+// may use the reserve of disk space.
 func (r *request) urgent(d *draft) bool {
 	return r.channel.Internal() || d.Change != nil && d.Change.Kind == parley.ChangeDelete
 }
 
-// anyUrgent reports whether one of the drafts is.
+// anyUrgent reports whether any of the drafts is urgent.
 func (r *request) anyUrgent() bool {
 	for i := range r.drafts {
 		if r.urgent(&r.drafts[i]) {
@@ -53,25 +53,25 @@ func (r *request) anyUrgent() bool {
 	return false
 }
 
-// answer ends a request whose results were not set.
+// answer completes a request whose results are not set.
 func (r *request) answer(err error) {
 	r.err = err
 	close(r.done)
 }
 
-// queue of requests for the one builder. It is bounded by its callers: each waits
-// for its request or has abandoned it.
+// queue holds requests for the single builder. It is bounded by its callers: each waits for its
+// request or has abandoned it.
 type queue struct {
-	ready chan struct{} // holds a token if there may be something to take
+	ready chan struct{} // holds a token if there may be requests
 
 	mu       sync.Mutex // guards the rest
 	requests []*request
-	stopped  error // why no requests are taken any more
+	stopped  error // why no more requests are accepted
 }
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 
-// put adds a request, or returns why not.
+// put adds a request, or returns the reason why it cannot.
 func (q *queue) put(r *request) error {
 	q.mu.Lock()
 	if err := q.stopped; err != nil {
@@ -94,7 +94,7 @@ func (q *queue) wake() {
 	}
 }
 
-// wait returns when there is something to take; false when there never will be.
+// wait returns true when there are requests, and false when there will be no more.
 func (q *queue) wait() bool {
 	for {
 		q.mu.Lock()
@@ -110,7 +110,7 @@ func (q *queue) wait() bool {
 	}
 }
 
-// dequeue returns what waits, oldest first, up to about limit bytes.
+// dequeue returns waiting requests, oldest first, up to about limit bytes.
 func (q *queue) dequeue(limit int) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -133,7 +133,7 @@ func (q *queue) dequeue(limit int) []*request {
 	return taking
 }
 
-// stop refuses new requests; those that wait are still taken. ErrClosed is final.
+// stop refuses new requests; waiting ones are still taken. ErrClosed is final.
 func (q *queue) stop(why error) {
 	q.mu.Lock()
 	if q.stopped != parley.ErrClosed {
@@ -149,7 +149,7 @@ func (q *queue) closed() bool {
 	return q.stopped == parley.ErrClosed
 }
 
-// refuse answers those that nobody will take.
+// refuse answers requests that will not be taken.
 func (q *queue) refuse(why error) {
 	for _, r := range q.dequeue(int(^uint(0) >> 1)) {
 		r.answer(why)

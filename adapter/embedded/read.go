@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// maxRun is the size, in bytes, at which a run that is read ends.
+// maxRun is the size, in bytes, at which a run that is being read ends.
 const maxRun = 1 << 20
 
 // Read implements parley.Log. It costs one seek, and one step per message.
@@ -44,7 +44,7 @@ func (l *Log) read(channel parley.ChannelID, after parley.Cursor, limit int) ([]
 	}
 	to := min(end.last, from+int64(limit)-1)
 	run, err := l.scan(h, from, to)
-	// A trim raises first before it deletes, so a hole in what was read shows here.
+	// A trim raises first before it deletes, so any gap in the run is detected here.
 	if from < h.bounds().first {
 		return nil, parley.ErrTrimmed
 	}
@@ -81,8 +81,8 @@ func (l *Log) scan(h *head, from, to int64) ([]parley.Message, error) {
 	return run, nil
 }
 
-// each calls do with the entries from…to that are there, as they durably are, and the size of
-// their rows, until it returns false.
+// each calls do with the existing entries from…to, in their durable state, and the size of their
+// rows, until do returns false.
 func (l *Log) each(h *head, from, to int64, do func(m parley.Message, size int) bool) error {
 	it, err := l.db.rowsOf(messageKey(h.channel, from), messageKey(h.channel, to+1))
 	if err != nil {
@@ -124,7 +124,7 @@ func (l *Log) each(h *head, from, to int64, do func(m parley.Message, size int) 
 	return errors.Join(it.Error(), states.Error())
 }
 
-// fold reads the rows of a channel as they durably are.
+// fold reads the rows of a channel in their durable state.
 func (l *Log) fold(h *head) *fold {
 	return &fold{channel: h.channel, first: func() int64 { return h.bounds().first }, row: func(kind byte, id int64) ([]byte, error) {
 		v, closer, err := l.db.Get(rowKey(kind, h.channel, id))
@@ -142,7 +142,7 @@ func (l *Log) fold(h *head) *fold {
 	}}
 }
 
-// get reads one entry as it durably is.
+// get reads one entry in its durable state.
 func (l *Log) get(h *head, id int64) (parley.Message, error) {
 	v, closer, err := l.db.Get(messageKey(h.channel, id))
 	if err != nil {
@@ -167,7 +167,7 @@ func (l *Log) get(h *head, id int64) (parley.Message, error) {
 	return m, err
 }
 
-// Bounds implements parley.Log. It reads only memory, if the channels are in use.
+// Bounds implements parley.Log. For channels in use it reads only memory.
 func (l *Log) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
 	if err := l.gate.acquire(); err != nil {
 		return nil, fmt.Errorf("bounds: %w", err)

@@ -1,6 +1,6 @@
 package embedded
 
-// recent knows the senders' keys of the last batches:
+// recent knows the senders' keys in the last batches:
 //
 //	… | older: batches olderFrom… | newer: batches newerFrom…now
 //
@@ -11,12 +11,12 @@ type recent struct {
 	last                 uint64 // the batch of the last key
 }
 
-// recentKeys is far more than come in while an append waits.
+// recentKeys is far more than the number of keys that arrive while an append waits.
 const recentKeys = 8192
 
-// add notes a key of the batch that is being built.
+// add records a key of the batch being built.
 func (r *recent) add(key string, batch uint64) {
-	// Only between batches, so that each is wholly in one of them.
+	// Swap only between batches, so that all keys of a batch are in one of the sets.
 	if r.newer == nil || (len(r.newer) >= recentKeys && batch > r.last) {
 		if r.newer == nil {
 			r.olderFrom = batch

@@ -13,31 +13,31 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// After a write of the log or the manifest has failed, the store is read-only until its files
-// have been closed and opened again, which replays the log: a failed sync is never tried again.
+// After a write to the log or the manifest has failed, the store is read-only until its files have
+// been closed and opened again, which replays the log: a failed sync is never retried.
 //
 //	written ──a journal fails──▶ read-only ──a probe can be written──▶ shut: readers get ErrUnavailable
 //	   ▲                            │  ▲                                  │ closed, opened
 //	   │                            └──┘ the disk still fails: 0.1 s,     │
 //	   └──────────────────────────────── 0.2 s … 30 s later again ◀───────┘
 //
-// What was in flight is answered ErrUnknown; it may be there afterwards. In modes other than
-// FsyncCommit acknowledged messages may be gone, and a new epoch begins, as after a crash.
+// Requests in flight are answered ErrUnknown; their entries may be present afterwards. In modes other
+// than FsyncCommit acknowledged messages may be lost, and a new epoch begins, as after a crash.
 
 const (
 	firstReopen = 100 * time.Millisecond
 	lastReopen  = 30 * time.Second
 )
 
-// OnReopened sets the function that is called each time the files were reopened after a failure,
-// with the channels that have entries of unknown outcome; the epoch may be a new one. f may use the
-// store. It is set before Run.
+// OnReopened sets the function that is called each time the files have been reopened after a
+// failure, with the channels that have entries of unknown outcome; the epoch may be new. f may use
+// the store. It must be set before Run.
 func (l *Log) OnReopened(f func(channels ...parley.ChannelID)) { l.reopened = f }
 
-// errBetween is what readers get while the files are closed.
+// errBetween is the error for readers while the files are closed.
 var errBetween = fmt.Errorf("%w: the store is being opened again", parley.ErrUnavailable)
 
-// runReopen opens the files again after a failure, until ctx ends.
+// runReopen reopens the files after a failure, until ctx ends.
 func (l *Log) runReopen(ctx context.Context) {
 	for {
 		select {
@@ -63,8 +63,8 @@ func (l *Log) runReopen(ctx context.Context) {
 	}
 }
 
-// reopen closes and opens the files, once the disk takes a probe, and returns the channels of
-// which some entries had an unknown outcome.
+// reopen closes and opens the files once a probe can be written to the disk, and returns the
+// channels that have entries of unknown outcome.
 func (l *Log) reopen() (unknown []parley.ChannelID, err error) {
 	if err := l.probe(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (l *Log) reopen() (unknown []parley.ChannelID, err error) {
 		}
 	}()
 	l.gate.shut(errBetween)
-	if err := l.closeFiles(); err != nil { // which tells no more than that it failed before
+	if err := l.closeFiles(); err != nil { // this only repeats that a write failed before
 		l.cfg.Logger.Debug("the store's files were closed", "err", err)
 	}
 	before := l.epoch
@@ -94,8 +94,8 @@ func (l *Log) reopen() (unknown []parley.ChannelID, err error) {
 	return unknown, nil
 }
 
-// probe writes to the disk as the store would, in a file of its own, so that the files stay open
-// for reading as long as that fails.
+// probe writes to the disk as the store would, but to a separate file, so that the files stay open
+// for reading as long as writes fail.
 func (l *Log) probe() error {
 	if l.space.low.Load() {
 		return errors.New("the disk is almost full")

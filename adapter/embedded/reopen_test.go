@@ -21,7 +21,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// failingDisk is a file system of which some operations fail while the test says so.
+// failingDisk is a file system where some operations fail while failing is set.
 type failingDisk struct {
 	vfs.FS
 	failing atomic.Bool
@@ -44,13 +44,13 @@ func isSync(op errorfs.Op) bool {
 	return op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
 }
 
-// of narrows operations to files whose names contain something.
+// of restricts operations to files whose names contain name.
 func of(name string, which func(op errorfs.Op) bool) func(op errorfs.Op) bool {
 	return func(op errorfs.Op) bool { return which(op) && strings.Contains(filepath.Base(op.Path), name) }
 }
 
-// The store is read-only after a failed write of its log or manifest, readers go on, and when the
-// disk takes writes again so does the store, without a restart and with all that was acknowledged.
+// The store is read-only after a failed write to its log or manifest, but still serves readers. When the
+// disk accepts writes again the store resumes, without a restart and with everything that was acknowledged.
 func TestAStoreWhoseWriteFailedIsOpenedAgain(t *testing.T) {
 	write := func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite }
 	made := func(op errorfs.Op) bool { return op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite }
@@ -64,7 +64,7 @@ func TestAStoreWhoseWriteFailedIsOpenedAgain(t *testing.T) {
 		"every write":          write,
 		"every new file":       made,
 	} {
-		for _, probed := range []bool{true, false} { // false: the disk takes a probe, and fails when the files are opened
+		for _, probed := range []bool{true, false} { // false: the disk accepts a probe, and fails when the files are opened
 			t.Run(fmt.Sprint(name, ", probed ", probed), func(t *testing.T) { failAndRecover(t, which, probed) })
 		}
 	}
@@ -94,7 +94,7 @@ func failAndRecover(t *testing.T, which func(op errorfs.Op) bool, probed bool) {
 			}
 		})
 	}
-	busy.Go(func() { // one that reads what is new, and one from the start
+	busy.Go(func() { // one reads new entries, one starts from the beginning
 		for after := int64(0); ctx.Err() == nil; {
 			run, err := runOf(ctx, log, "room", parley.Cursor{ID: after}, 100)
 			if err != nil && !errors.Is(err, parley.ErrUnavailable) && ctx.Err() == nil {
@@ -117,14 +117,14 @@ func failAndRecover(t *testing.T, which func(op errorfs.Op) bool, probed bool) {
 			_ = log.Append(ctx, "room", parley.Draft{User: "u", Text: strings.Repeat("y", 1<<16)})
 		}
 		if probed {
-			readChannel(t, log, "room") // as ever
+			readChannel(t, log, "room") // as usual
 		}
 		disk.failing.Store(false)
-		seen := w.after(50) // it takes messages again
+		seen := w.after(50) // it accepts messages again
 		if log.Epoch() != epoch {
 			t.Fatal("a new epoch, though what was acknowledged was synced")
 		}
-		all := readChannel(t, log, "room") // whole: ids without gap or repetition
+		all := readChannel(t, log, "room") // complete: ids without gaps or repetitions
 		for _, m := range all {
 			name := fmt.Sprint("room ", m.ID)
 			if want, ok := seen[name]; ok && fmt.Sprint(want) != fmt.Sprint(m) {
@@ -138,8 +138,8 @@ func failAndRecover(t *testing.T, which func(op errorfs.Op) bool, probed bool) {
 	}
 }
 
-// What was in flight may be there afterwards, which is told; in modes that acknowledge before a
-// sync a new epoch begins, as after a crash.
+// Entries that were in flight may be present afterwards, which is reported; in modes that
+// acknowledge before a sync a new epoch begins, as after a crash.
 func TestWhatMayHaveChangedIsToldAfterTheOpening(t *testing.T) {
 	for _, c := range []struct {
 		fsync    embedded.Fsync
@@ -203,8 +203,8 @@ func TestWhatMayHaveChangedIsToldAfterTheOpening(t *testing.T) {
 	}
 }
 
-// A store that is closed while it is read-only, or between two openings, is opened by the next
-// process as after a crash.
+// A store that was closed while read-only, or between two openings, is opened by the next process
+// as after a crash.
 func TestAStoreThatCannotBeOpenedAgainIsClosed(t *testing.T) {
 	for _, probed := range []bool{true, false} {
 		disk := newFailingDisk(func(op errorfs.Op) bool {

@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// trimChunk messages are trimmed in one batch, so that appends hardly wait for it.
+	// trimChunk messages are trimmed in one batch, so that appends hardly wait.
 	trimChunk = 4096
-	// sweepChannels are checked each time although they did not change, because their messages
-	// may have become too old.
+	// sweepChannels are checked each time even if they have not changed, because their messages may
+	// have become too old.
 	sweepChannels = 2000
 )
 
-// trims knows which channels changed since they were last trimmed.
+// trims records which channels have changed since they were last trimmed.
 type trims struct {
 	mu    sync.Mutex // guards dirty
 	dirty map[parley.ChannelID]struct{}
 
 	pass  sync.Mutex       // one pass at a time; guards swept
-	swept parley.ChannelID // the sweep goes on after it
+	swept parley.ChannelID // the sweep continues after it
 }
 
 func newTrims() *trims { return &trims{dirty: map[parley.ChannelID]struct{}{}} }
@@ -60,15 +60,15 @@ func (l *Log) runRetention(ctx context.Context) {
 	}
 }
 
-// retain trims the channels that changed and the next few of all.
+// retain trims the channels that changed, and the next few of all channels.
 func (l *Log) retain(ctx context.Context) error {
-	l.trims.pass.Lock() // over reads and appends, which never ask for it
+	l.trims.pass.Lock() // held during reads and appends, which never acquire it
 	defer l.trims.pass.Unlock()
 	channels := l.trims.popAll()
 	var failed []error
 	some, err := l.Channels(ctx, l.trims.swept, sweepChannels)
 	if err != nil {
-		failed = append(failed, err) // those that changed are trimmed all the same
+		failed = append(failed, err) // changed channels are trimmed anyway
 	}
 	l.trims.swept = ""
 	if len(some) == sweepChannels {
@@ -78,7 +78,7 @@ func (l *Log) retain(ctx context.Context) error {
 		channels[ch] = struct{}{}
 	}
 	for ch := range channels {
-		if err := l.trim(ctx, ch); err != nil { // of this channel alone
+		if err := l.trim(ctx, ch); err != nil { // the error is this channel's only
 			l.trims.changed(ch)
 			if failed = append(failed, fmt.Errorf("trim %s: %w", ch, err)); ctx.Err() != nil || len(failed) == mostTrimErrors {
 				break
@@ -88,10 +88,10 @@ func (l *Log) retain(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// mostTrimErrors end a pass: then it is the store that fails, and not a channel.
+// mostTrimErrors errors end a pass: then the store is failing, not a single channel.
 const mostTrimErrors = 100
 
-// trim removes what a channel need not keep. It is inside the gate only while it reads.
+// trim removes entries that a channel need not keep. It is inside the gate only while reading.
 func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 	var b bounds
 	var target int64
@@ -113,7 +113,7 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 	return err
 }
 
-// plan returns a channel's bounds and the first id to be kept.
+// plan returns a channel's bounds and the first id to keep.
 func (l *Log) plan(ch parley.ChannelID) (b bounds, target int64, err error) {
 	keep := l.cfg.Retention
 	s, _, err := l.settings(ch)
@@ -139,7 +139,7 @@ func (l *Log) plan(ch parley.ChannelID) (b bounds, target int64, err error) {
 	return b, target, err
 }
 
-// firstOf is the first id that is kept of a channel, 0 if that can't be read.
+// firstOf returns the first id that a channel keeps, 0 if that cannot be read.
 func (l *Log) firstOf(ctx context.Context, ch parley.ChannelID) (first int64) {
 	_ = l.inside(ctx, func() error {
 		h, err := l.hold(ch)
@@ -152,8 +152,8 @@ func (l *Log) firstOf(ctx context.Context, ch parley.ChannelID) (first int64) {
 	return first
 }
 
-// target is the first id to be kept. Some more than the limit are left, so that
-// a busy channel is not trimmed for each message.
+// target returns the first id to keep. It keeps some more than the limit, so that a busy channel is
+// not trimmed for each message.
 func (l *Log) target(ch parley.ChannelID, b bounds, keep parley.Retention) (int64, error) {
 	target := b.first
 	if n := keep.Messages; n > 0 && b.last-b.first+1-n > max(10, n/10) {
@@ -171,7 +171,7 @@ func (l *Log) target(ch parley.ChannelID, b bounds, keep parley.Retention) (int6
 	for first := true; low < high; first = false {
 		mid := low + (high-low)/2
 		if first {
-			mid = low // nothing is too old, mostly
+			mid = low // usually nothing is too old
 		}
 		t, err := l.timeOf(ch, mid)
 		if err != nil {
@@ -196,7 +196,7 @@ func (l *Log) timeOf(ch parley.ChannelID, id int64) (parley.Timestamp, error) {
 	return t, err
 }
 
-// cut removes the entries from…to-1 with what was derived from them.
+// cut removes the entries from…to-1 with the rows derived from them.
 func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) error {
 	var keys [][]byte
 	var trimmed map[tallyRow]int64
@@ -220,7 +220,7 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 		}
 		h.next.first, h.next.before, h.next.exists = to, before, to <= h.next.last
 		h.raise(to, before)
-		for _, kind := range []byte("mcfx") { // those that begin with the id of a message that goes
+		for _, kind := range []byte("mcfx") { // rows whose key begins with the id of a removed message
 			must(b.batch.DeleteRange(rowKey(kind, ch, from), rowKey(kind, ch, to), nil))
 		}
 		for _, k := range keys {
@@ -234,8 +234,8 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 	}})
 }
 
-// derivedOf lists the other rows of entries from…to-1, and in which rows of tallies how many of them
-// are counted, and returns the count of the last of them.
+// derivedOf returns the other rows of entries from…to-1, the rows of tallies that count them with
+// the number in each, and the count of the last entry.
 func (l *Log) derivedOf(h *head, from, to int64) (keys [][]byte, trimmed map[tallyRow]int64, count int64, err error) {
 	ch := h.channel
 	trimmed = map[tallyRow]int64{}

@@ -34,7 +34,7 @@ func (l *Log) inside(ctx context.Context, do func() error) error {
 // SetMember implements parley.Roster. It shares its sync with appends.
 func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parley.UserID, c parley.MemberChange) (
 	was, is parley.Member, err error) {
-	var a, b parley.Member // the builder's until it has answered
+	var a, b parley.Member // owned by the builder until it has answered
 	err = l.submit(ctx, &request{size: 128, do: func(build *build) error {
 		h, err := build.head(channel)
 		if err != nil {
@@ -57,7 +57,7 @@ func (l *Log) SetMember(ctx context.Context, channel parley.ChannelID, user parl
 	return a, b, nil
 }
 
-// configure gives a channel settings, which make it exist.
+// configure creates settings for a channel, which make it exist.
 func (b *build) configure(h *head) error {
 	b.log.configured.add(h.channel)
 	must(b.batch.Set(settingsKey(h.channel), tag([]byte("{}")), nil))
@@ -77,7 +77,7 @@ func (l *Log) Members(ctx context.Context, channel parley.ChannelID, after parle
 	return ms, next, nil
 }
 
-// mostPassed are the rows of others that a list passes over.
+// mostPassed is how many rows of users who are not members a list skips before it returns.
 const mostPassed = 1000
 
 func (l *Log) listMembers(channel parley.ChannelID, after parley.UserID, limit int) (ms []parley.Member, next parley.UserID, err error) {

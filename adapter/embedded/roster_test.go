@@ -11,12 +11,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A message costs the store the same however many members read it.
-func TestAMessageCostsNothingPerMember(t *testing.T) {
+// A message costs the store the same, however many members read it.
+func TestMessageCostsNothingPerMember(t *testing.T) {
 	cost := func(members int) uint64 {
 		log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 		drafts := make([]parley.Draft, 0, 500)
-		for i := range 100_000 { // as many messages, as longer ids take more room
+		for i := range 100_000 { // the same number of messages, since longer ids take more space
 			drafts = append(drafts, parley.Draft{User: parley.UserID(fmt.Sprintf("u%06d", i%members)), Text: "x", Join: true})
 			if len(drafts) == cap(drafts) || i == 99_999 {
 				log.Append(t.Context(), "room", drafts...)

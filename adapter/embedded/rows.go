@@ -12,14 +12,15 @@ import (
 
 var _ parley.Table = (*Log)(nil)
 
-// groupKey begins the keys of a group's rows. Groups and keys have any bytes, so the length ends the name.
+// groupKey returns the prefix of the keys of a group's rows. Groups and keys may contain any bytes, so the
+// name is preceded by its length.
 func groupKey(group string) []byte {
 	return append(append(make([]byte, 0, len(group)+64), 'd', byte(len(group))), group...)
 }
 
 func groupRow(group, key string) []byte { return append(groupKey(group), key...) }
 
-// upTo is the first key after all that begin with prefix, which is not all 0xff.
+// upTo returns the first key after all keys with the prefix, which must not be all 0xff.
 func upTo(prefix []byte) []byte {
 	to := slices.Clone(prefix)
 	for i := len(to) - 1; ; i-- {
@@ -29,7 +30,7 @@ func upTo(prefix []byte) []byte {
 	}
 }
 
-// value is a row's value, which the caller owns.
+// value decodes a row's value; the result belongs to the caller.
 func value(b []byte) ([]byte, error) {
 	if len(b) == 0 || b[0] != tagged {
 		return nil, errCodec
@@ -79,7 +80,7 @@ func (l *Log) Get(ctx context.Context, group string, keys ...string) ([][]byte, 
 	return values, nil
 }
 
-// mostPut is about how many bytes one batch takes of a Put.
+// mostPut is about how many bytes of a Put go into one batch.
 const mostPut = 1 << 20
 
 // Put implements parley.Table. It shares its sync with appends.
@@ -103,7 +104,7 @@ func (l *Log) Put(ctx context.Context, group string, rows ...parley.Row) error {
 }
 
 func (l *Log) put(ctx context.Context, group string, rows []parley.Row, size int) error {
-	own, removes := make([]parley.Row, len(rows)), true // the caller's memory is not looked at later
+	own, removes := make([]parley.Row, len(rows)), true // the caller's memory is not used after return
 	for i, r := range rows {
 		own[i] = parley.Row{Key: r.Key, Value: bytes.Clone(r.Value)}
 		removes = removes && r.Value == nil
@@ -130,7 +131,7 @@ func (b *build) set(group string, r parley.Row) {
 // Swap implements parley.Table. Only the builder writes, and it sees the writes in flight.
 func (l *Log) Swap(ctx context.Context, group string, old []byte, r parley.Row) (swapped bool, err error) {
 	old, r.Value = bytes.Clone(old), bytes.Clone(r.Value)
-	same := false // the builder's until it has answered
+	same := false // owned by the builder until it has answered
 	err = l.submit(ctx, &request{size: len(group) + len(r.Key) + len(r.Value) + 16, do: func(b *build) error {
 		if err := l.refusal(r.Value == nil); err != nil {
 			return err

@@ -27,7 +27,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// tables are the rows of a group, by their keys.
+// tables returns the rows of a group by key.
 func tables(t *testing.T, l parley.Table, group string) map[string]string {
 	t.Helper()
 	rows, err := l.Rows(t.Context(), group, "", 1_000_000)
@@ -60,7 +60,7 @@ func TestRowsSurviveARestart(t *testing.T) {
 	}
 }
 
-// TestRowsSurviveAPowerCut: what Put and Swap have answered is there, on a file system that forgets what was not synced.
+// TestRowsSurviveAPowerCut checks that rows acknowledged by Put and Swap survive on a file system that forgets what was not synced.
 func TestRowsSurviveAPowerCut(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	l := start(t, "data", embedded.Config{FS: fs})

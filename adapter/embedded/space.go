@@ -11,16 +11,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// space watches the disk. Pebble ends the process when its log can't be written,
-// so appends are refused while there is still room for what is under way:
+// space watches the disk. Pebble ends the process when its log cannot be written, so appends are
+// refused while there is still space for writes in progress:
 //
-//	free > 2·floor   appends are taken, the ballast is there
-//	free < floor     appends are refused until free > 2·floor; what takes rights away is not
-//	free < floor/8   without the ballast: nothing is taken
-//	no space left    the ballast is given back, and the write is tried again
+//	free > 2·floor   appends are accepted, the ballast exists
+//	free < floor     appends are refused until free > 2·floor; removal of rights is not
+//	free < floor/8   without the ballast: nothing is accepted
+//	no space left    the ballast is freed, and the write is retried
 //
-// So what is below the floor, and then the ballast, is the reserve of small writes that
-// must not wait for room: a ban has to hold while somebody fills the disk.
+// So the space below the floor, and then the ballast, are a reserve for small writes that must not
+// wait for space: a ban must work even while a user is filling the disk.
 type space struct {
 	// fixed after construction
 	log     Config
@@ -30,10 +30,10 @@ type space struct {
 	free    func() (uint64, error)
 
 	low   atomic.Bool  // messages are refused
-	spent atomic.Bool  // and so is what may use the reserve
-	since atomic.Int64 // bytes appended since the last look
+	spent atomic.Bool  // writes that may use the reserve are refused too
+	since atomic.Int64 // bytes appended since the last check
 
-	mu sync.Mutex // one look at a time
+	mu sync.Mutex // one check at a time
 }
 
 func newSpace(cfg Config, d *directory) *space {
@@ -50,7 +50,7 @@ func newSpace(cfg Config, d *directory) *space {
 	return s
 }
 
-// open looks before the store is opened, which itself needs room.
+// open checks the space before the store is opened, which itself needs space.
 func (s *space) open() error {
 	if s.floor == 0 {
 		return nil
@@ -67,7 +67,7 @@ func (s *space) open() error {
 	return err
 }
 
-// run looks every second.
+// run checks every second.
 func (s *space) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -81,7 +81,7 @@ func (s *space) run(ctx context.Context) {
 	}
 }
 
-// appending looks in between too, when much is written.
+// appending also checks in between when much is written.
 func (s *space) appending(bytes int) {
 	if s.floor > 0 && s.since.Add(int64(bytes)) > int64(s.floor/8) {
 		s.look()
@@ -113,10 +113,10 @@ func (s *space) look() {
 	}
 }
 
-// full is called by the file system, which holds all writes meanwhile.
+// full is called by the file system, which blocks all writes until it returns.
 func (s *space) full() {
 	s.dropBallast()
-	if s.floor > 0 { // else nobody looks whether there is room again
+	if s.floor > 0 { // otherwise nothing checks whether there is space again
 		s.low.Store(true)
 		s.log.Logger.Error("the disk is full; messages are refused")
 	}
@@ -133,7 +133,7 @@ func (s *space) hasBallast() bool {
 	return err == nil
 }
 
-// makeBallast reserves a quarter of the floor, unless it is there.
+// makeBallast creates the ballast, a quarter of the floor, unless it exists.
 func (s *space) makeBallast() error {
 	if s.hasBallast() {
 		return nil

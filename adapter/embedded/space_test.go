@@ -17,10 +17,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// patience bounds what happens in the end; a busy machine takes its time.
+// patience limits the wait for events that must happen; a busy machine may be slow.
 const patience = 5 * time.Minute
 
-// until appends, each a little different, until the error is of a kind (nil: until it is stored).
+// until appends slightly different messages until the error is want (nil: until one is stored).
 func until(t *testing.T, log parley.Log, text string, want error) (stored int) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < patience; {
@@ -72,8 +72,7 @@ func TestAlmostFullDiskRefusesAppends(t *testing.T) {
 	}
 }
 
-// TestFullDisk fills a real file system, first under the watch of the floor, then
-// behind its back.
+// TestFullDisk fills a real file system, first noticed by the check of the floor, then unnoticed.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", dir).CombinedOutput(); err != nil {
@@ -86,8 +85,8 @@ func TestFullDisk(t *testing.T) {
 	})
 	cfg := embedded.Config{FreeFloor: 16 << 20}
 	log := start(t, dir+"/data", cfg)
-	t.Cleanup(func() { log.stop(t) }) // before the file system goes
-	noise := make([]byte, 64<<10)     // what does not compress
+	t.Cleanup(func() { log.stop(t) }) // before the file system is removed
+	noise := make([]byte, 64<<10)     // incompressible
 	rand.NewChaCha8([32]byte{}).Read(noise)
 	text := string(noise)
 
@@ -95,7 +94,7 @@ func TestFullDisk(t *testing.T) {
 	if all := readChannel(t, log, "room"); len(all) != stored {
 		t.Fatalf("%d messages can be read, %d were stored", len(all), stored)
 	}
-	// Somebody else takes the rest of the disk.
+	// Another program takes the rest of the disk.
 	filler := fill(t, dir+"/filler")
 	if err := log.Append(t.Context(), "room", parley.Draft{User: "u", Text: text})[0].Err; !errors.Is(err, parley.ErrUnavailable) {
 		t.Fatalf("append on a full disk: %v", err)
@@ -103,7 +102,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.RemoveChannel(t.Context(), "room"); err != nil { // makes room in the end
+	if err := log.RemoveChannel(t.Context(), "room"); err != nil { // frees space eventually
 		t.Fatal(err)
 	}
 	until(t, log, text, nil)
@@ -115,8 +114,8 @@ func TestFullDisk(t *testing.T) {
 	again.stop(t)
 }
 
-// TestDiskFullBehindTheWatch: no watch helps when the space is gone within a
-// moment. The ballast does.
+// TestDiskFullBehindTheWatch: periodic checks do not help when the space is gone within a moment.
+// The ballast does.
 func TestDiskFullBehindTheWatch(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", dir).CombinedOutput(); err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// table is the database, which counts the rows that are read from it.
+// table is the database; it counts the rows that are read.
 type table struct {
 	*pebble.DB
-	read *atomic.Int64 // rows that were asked for or stepped to
+	read *atomic.Int64 // rows requested or stepped to
 }
 
-// Get is that of the database.
+// Get is the database's Get.
 func (t *table) Get(key []byte) ([]byte, io.Closer, error) {
 	t.read.Add(1)
 	return t.DB.Get(key)
@@ -31,8 +31,8 @@ func (t *table) rowsOf(from, to []byte) (*iterator, error) {
 	return &iterator{Iterator: it, table: t}, nil
 }
 
-// iterator counts its steps. It adds them to the table's when it is closed, as many
-// iterators run at a time.
+// iterator counts its steps. It adds them to the table's count when it is closed, since many
+// iterators run concurrently.
 type iterator struct {
 	*pebble.Iterator
 	table *table
@@ -54,12 +54,12 @@ func (i *iterator) Close() error {
 // not exist.
 func (l *Log) RowsRead() int64 { return l.rowsRead.Load() }
 
-// Damaged lists the files of the store of which a part could not be read since it was opened.
-// The rest of these files, and all other files, remain readable.
+// Damaged lists the files of the store in which damage was found since it was opened. The rest of
+// these files, and all other files, remain readable.
 func (l *Log) Damaged() []string { return l.damage.list() }
 
-// damage is what reading found damaged. Nothing is done about it here: the file stays as it is
-// for whoever repairs it.
+// damage is the damage found while reading. Nothing is repaired here: the file is left for the
+// operator to repair.
 type damage struct {
 	log *slog.Logger
 
@@ -67,7 +67,7 @@ type damage struct {
 	files []string
 }
 
-// found is called by Pebble each time a block can't be read.
+// found is called by Pebble each time a block cannot be read.
 func (d *damage) found(i pebble.DataCorruptionInfo) {
 	d.mu.Lock()
 	known := slices.Contains(d.files, i.Path)

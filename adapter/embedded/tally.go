@@ -11,24 +11,24 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// A tally is a set of ids of a channel (the deleted ones, or those that mention a user) of
-// which anybody can ask how many come after one of them. It is stored as a tree of counts: a
-// row of level k holds how many are in one run of 16^k ids.
+// A tally is a set of ids of a channel (deleted messages, or those that mention a user), used to
+// count how many come after a given id. It is stored as a tree of counts: a row of level k holds
+// how many are in one run of 16^k ids.
 //
 //	level 2   |    256…511: 3    |    512…767: 1    |
 //	level 1   |496…511: 2|512…527: 1|
 //	level 0   |500: 1|509: 1|
 //
-// After 499 come, of each level, the rows to the right of 499's within the same run of the
-// level above: at most fifteen, however many ids there are. Rows of a run that begins with
-// id 0 are right of nothing, and are not stored.
+// The ids after 499 are, on each level, in the rows to the right of 499's row within the same run
+// of the level above: at most fifteen rows per level, however many ids there are. Rows of a run
+// that begins with id 0 are not to the right of any row, and are not stored.
 
 const (
 	tallyBits   = 4
 	tallyLevels = 16
 )
 
-// deletions is the tally of deleted messages; others have a user's name.
+// deletions is the tally of deleted messages; other tallies have a user's name.
 const deletions parley.UserID = ""
 
 func tallyKey(ch parley.ChannelID, of parley.UserID, level int, run int64) []byte {
@@ -43,7 +43,7 @@ func tallyRows(id int64, do func(level int, run int64)) {
 	}
 }
 
-// count adds a message to tallies, or takes it away from them. If it fails it has changed nothing.
+// count adds a message to tallies, or removes it from them. If it fails, it has changed nothing.
 func (b *build) count(h *head, id int64, of []parley.UserID, by int64) error {
 	var sums []tallySum
 	var failed error
@@ -62,7 +62,7 @@ func (b *build) count(h *head, id int64, of []parley.UserID, by int64) error {
 	return nil
 }
 
-// tallySum is what a row of a tally is to be.
+// tallySum is the new count of a row of a tally.
 type tallySum struct {
 	key []byte
 	n   int64
@@ -81,8 +81,8 @@ func (b *build) put(s tallySum) {
 	}
 }
 
-// tallied counts the ids of a tally after one, up to the channel's last. it iterates over
-// the channel's tallies.
+// tallied counts the ids of a tally after an id, up to the channel's last. it iterates over the
+// channel's tallies.
 func tallied(it *iterator, ch parley.ChannelID, of parley.UserID, after, last int64) (n int64, err error) {
 	for level := 0; level < tallyLevels && after>>(tallyBits*level) < last>>(tallyBits*level); level++ {
 		at := after >> (tallyBits * level)
@@ -98,7 +98,7 @@ func tallied(it *iterator, ch parley.ChannelID, of parley.UserID, after, last in
 	return n, it.Error()
 }
 
-// tallies are the tallies that count a message.
+// tallies returns the tallies that count a message.
 func tallies(m *parley.Message) []parley.UserID {
 	if m.Deleted {
 		return []parley.UserID{deletions}
@@ -106,8 +106,8 @@ func tallies(m *parley.Message) []parley.UserID {
 	return counted(m, m.Mentions())
 }
 
-// counted are those whose tallies count a message that mentions some: everybody's stands for all.
-// Nobody's own message counts: it lies before its author's pointer.
+// counted returns the users whose tallies count a message with mentions: Everybody stands for all.
+// An author's own mention does not count: it is below the author's pointer.
 func counted(m *parley.Message, mentions []parley.UserID) []parley.UserID {
 	if slices.Contains(mentions, parley.Everybody) {
 		return []parley.UserID{parley.Everybody}
@@ -122,8 +122,9 @@ type tallyRow struct {
 	run   int64
 }
 
-// trimTallies takes messages before one from their tallies. Rows that end before it go; those that
-// go on are right of no pointer any more, and only kept exact so that they go with their last id.
+// trimTallies removes messages before id to from their tallies. Rows that end before it are
+// deleted; rows that reach beyond it are no longer to the right of any pointer, and are kept exact
+// only so that they are deleted with their last id.
 func (b *build) trimTallies(h *head, trimmed map[tallyRow]int64, to int64) error {
 	for r, n := range trimmed {
 		key := tallyKey(h.channel, r.of, r.level, r.run)
@@ -140,8 +141,7 @@ func (b *build) trimTallies(h *head, trimmed map[tallyRow]int64, to int64) error
 	return nil
 }
 
-// buildIndexes makes the rows that the versions before format 1 did not have: tallies, and the list of open
-// channels.
+// buildIndexes writes the rows that versions before format 1 did not have: tallies, and the list of open channels.
 func (l *Log) buildIndexes() error {
 	b := l.db.NewBatch()
 	defer func() { b.Close() }()
@@ -161,14 +161,14 @@ func (l *Log) buildIndexes() error {
 	if err := l.listOlder(put); err != nil {
 		return fmt.Errorf("list open channels: %w", err)
 	}
-	for _, kind := range []byte("nd") { // what earlier versions counted
+	for _, kind := range []byte("nd") { // the rows that earlier versions counted
 		must(b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil))
 	}
 	return b.Commit(pebble.NoSync)
 }
 
-// tallyOlder makes tallies of one row per deletion (d channel NUL id), and one per mention
-// (n channel NUL user NUL id).
+// tallyOlder converts one row per deletion (d channel NUL id) and one per mention (n channel NUL
+// user NUL id) to tallies.
 func (l *Log) tallyOlder(put func(key, value []byte) error) error {
 	for _, kind := range []byte("dn") {
 		it, err := l.db.rowsOf([]byte{kind}, []byte{kind + 1})

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/adapter/embedded"
 )
 
-// A tally gives what a recount of the messages gives, through changes, deletions, retention and a
-// restart, also of a store of the form before.
+// A tally equals a recount of the messages, after changes, deletions, retention and a restart, also
+// in a store of the previous form.
 func TestTalliesEqualARecount(t *testing.T) {
 	fs := vfs.NewMem()
 	cfg := embedded.Config{FS: fs, TrimEvery: time.Hour}
@@ -78,7 +78,7 @@ func TestTalliesEqualARecount(t *testing.T) {
 			if r.IntN(2) == 0 {
 				c.Kind, c.Text = parley.ChangeEdit, ptr(texts[r.IntN(len(texts))])
 			}
-			log.Append(t.Context(), "room", parley.Draft{User: "alice", Change: c}) // some are refused
+			log.Append(t.Context(), "room", parley.Draft{User: "alice", Change: c}) // some changes are refused
 		}
 		switch step % 12 {
 		case 3:
@@ -112,7 +112,7 @@ func TestTalliesEqualARecount(t *testing.T) {
 	}
 }
 
-// What retention has removed leaves no row of a tally behind.
+// Entries removed by retention leave no row of a tally behind.
 func TestTrimmedTalliesAreGone(t *testing.T) {
 	log := start(t, "data", embedded.Config{FS: vfs.NewMem(), TrimEvery: time.Hour})
 	if _, _, err := log.SetChannel(t.Context(), "room", parley.Settings{Retention: &parley.Retention{Messages: 5}}.Replace); err != nil {

@@ -24,7 +24,7 @@ func (l *Log) Thread(ctx context.Context, channel parley.ChannelID, root int64, 
 	return t, nil
 }
 
-// maxThread is about how many bytes of a thread are read at once.
+// maxThread is about how many bytes of a thread are read at a time.
 const maxThread = 8 << 20
 
 func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery) (t parley.Thread, err error) {
@@ -80,7 +80,7 @@ func (l *Log) thread(channel parley.ChannelID, root int64, q parley.ThreadQuery)
 	return t, it.Error()
 }
 
-// countReplies counts the replies to a message that is kept, those that are not deleted.
+// countReplies counts the replies to a kept message that are not deleted.
 func (l *Log) countReplies(h *head, root int64) (int64, error) {
 	f := l.fold(h)
 	if state, err := f.row('f', root); err != nil {
@@ -96,14 +96,14 @@ func (l *Log) countReplies(h *head, root int64) (int64, error) {
 	return e.replies, nil
 }
 
-// kept reads a message; nil if the channel does not hold it.
+// kept reads a message; nil if the channel does not keep it.
 func (l *Log) kept(h *head, id int64) (*parley.Message, error) {
 	if b := h.bounds(); id < max(b.first, 1) || id > b.last || id == math.MaxInt64 {
 		return nil, nil
 	}
 	m, err := l.get(h, id)
 	if errors.Is(err, pebble.ErrNotFound) && id < h.bounds().first {
-		return nil, nil // trimmed meanwhile
+		return nil, nil // trimmed in the meantime
 	}
 	if err != nil || m.Change != "" {
 		return nil, err
@@ -126,7 +126,7 @@ func (l *Log) Reactors(ctx context.Context, channel parley.ChannelID, of int64, 
 		return err
 	})
 	if err == nil && inFlight {
-		// Rows of a batch are visible before it is durable; an empty one is complete after it.
+		// Rows of a batch are visible before it is durable; an empty request completes after it.
 		err = l.submit(ctx, &request{do: func(*build) error { return nil }})
 	}
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// crashed returns the files of a store with n messages that was not stopped, and the
-// path of its newest write-ahead log.
+// crashed returns the files of a store with n messages that was not stopped cleanly, and the path
+// of its newest write-ahead log.
 func crashed(t *testing.T, n int) (fs *vfs.MemFS, wal string) {
 	live := vfs.NewCrashableMem()
 	log := start(t, "data", embedded.Config{FS: live})
@@ -95,8 +95,7 @@ func TestTornTailIsDroppedAndReported(t *testing.T) {
 	}
 }
 
-// What was synced and then damaged is no torn tail: dropping it would lose what
-// was acknowledged.
+// Synced data that was damaged later is not a torn tail: dropping it would lose acknowledged messages.
 func TestDamageBeforeTheTailIsRefused(t *testing.T) {
 	fs, wal := crashed(t, 600)
 	edit(t, fs, wal, func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b })

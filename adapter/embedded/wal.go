@@ -10,11 +10,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// reportTornTail says in the log what Pebble is about to drop in silence: after
-// a crash the newest write-ahead log may end in the middle of a record, which then
-// was never synced or acknowledged. Damage to what was synced is another matter:
-// Pebble refuses to open that, unless it lies in the log's last block of 32 KiB,
-// where the two can't be told apart.
+// reportTornTail logs what Pebble is about to drop silently: after a crash the newest write-ahead
+// log may end in the middle of a record, which then was never synced or acknowledged. Damage to
+// synced data is different: Pebble refuses to open it, unless it is in the log's last block of 32
+// KiB, where the two cannot be distinguished.
 func (d *directory) reportTornTail() error {
 	if !d.was.Running {
 		return nil
@@ -37,7 +36,7 @@ func (d *directory) reportTornTail() error {
 			records++
 			continue
 		case !errors.Is(err, pebblerecord.ErrUnexpectedEOF):
-			return nil // a clean end, or Pebble says what is wrong
+			return nil // a clean end, or Pebble reports the error
 		}
 		dropped, err := d.torn(at, uint32(newest.Num))
 		if err != nil {
@@ -51,8 +50,8 @@ func (d *directory) reportTornTail() error {
 	}
 }
 
-// torn counts the bytes after an offset that belong to this log. A log is written
-// over an older one, or into zeros, and what is left of those was not torn.
+// torn counts the bytes after an offset that belong to this log. A log is written over an older
+// one, or into zeros, and what remains of those is not torn.
 func (d *directory) torn(at wal.Offset, number uint32) (int64, error) {
 	f, err := d.fs.Open(at.PhysicalFile)
 	if err != nil {

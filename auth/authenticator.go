@@ -16,17 +16,17 @@ import (
 // Cookie is the cookie that may hold a token.
 const Cookie = "parley_token"
 
-// Config of an Authenticator.
+// Config configures an Authenticator.
 type Config struct {
-	Secret   []byte                   // signs tokens with HS256; nil: none does
+	Secret   []byte                   // verifies tokens signed with HS256; nil: none are accepted
 	JWKS     string                   // URL of public keys for RS256, ES256 and EdDSA; "": none
 	Issuer   string                   // required iss; "": any
 	Audience string                   // required element of aud; "": any
-	Keys     *Keys                    // of back ends; nil: none
+	Keys     *Keys                    // API keys of back ends; nil: none
 	Tickets  *Tickets                 // required
-	Origins  func(origin string) bool // pages whose cookies count
+	Origins  func(origin string) bool // origins whose pages may use the cookie
 	Revoked  Revoked                  // nil: no token is ever revoked
-	Clock    func() time.Time         // time.Now, which is read once: afterwards only elapsed time counts, and no jump of the system clock
+	Clock    func() time.Time         // time.Now, read once: afterwards only elapsed time counts, not jumps of the system clock
 	Logger   *slog.Logger             // slog.Default()
 }
 
@@ -87,11 +87,11 @@ func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	return a.firstGood(r.Context(), cookies)
 }
 
-// maxCookies bounds how many cookies of the name one request can have checked.
+// maxCookies limits how many cookies of that name are checked per request.
 const maxCookies = 4
 
-// firstGood takes the first cookie that is good: a browser sends one for each path and
-// domain, the stale ones too. The error is the first one's.
+// firstGood accepts the first valid cookie: a browser sends one for each path and domain, including
+// stale ones. The error is that of the first cookie.
 func (a *Authenticator) firstGood(ctx context.Context, cookies []*http.Cookie) (c access.Caller, err error) {
 	for i, cookie := range cookies[:min(len(cookies), maxCookies)] {
 		c, wrong := a.Bearer(ctx, cookie.Value)
@@ -123,9 +123,9 @@ func ByCookie(r *http.Request) bool {
 	return err == nil && q.Get("ticket") == "" && q.Get("token") == ""
 }
 
-// fromOwnPage reports whether a browser says that a page of an allowed origin sends a
-// request. It leaves Origin out of a GET to the page's own server, and says so in
-// Sec-Fetch-Site, which pages can't set (W3C Fetch Metadata).
+// fromOwnPage reports whether, according to the browser, a page of an allowed origin sends a
+// request. Browsers omit Origin in a GET to the page's own server, and report that in
+// Sec-Fetch-Site, which pages cannot set (W3C Fetch Metadata).
 func (a *Authenticator) fromOwnPage(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		return a.cfg.Origins(origin)
@@ -175,9 +175,8 @@ func (a *Authenticator) Valid(ctx context.Context, c access.Caller) error {
 	return nil
 }
 
-// revoked refuses a token that may be older than its user's revocation. One whose iat is of
-// the same second may be newer, since many issuers write whole seconds: another one, a
-// second later, is not in doubt.
+// revoked refuses a token that may be older than its user's revocation. A token whose iat is in the same
+// second may be newer, since many issuers write whole seconds: a new one, a second later, is accepted.
 func revoked(issued, at time.Time) *parley.Error {
 	e := refuse("the user's tokens were revoked", "get a new one")
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// Whatever the system's clock is set to, a token is good for as long as it was issued for,
-// when it is shown as on a connection that it opened, and so is a ticket.
+// Whatever the system's clock is set to, a token is valid for as long as it was issued for, both
+// when presented and on a connection that it opened; so is a ticket.
 func TestAJumpOfTheClockNeitherEndsNorRenewsATokenOrTicket(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		at := clock.NewJumping()

@@ -139,7 +139,7 @@ func made(t *testing.T, tickets *auth.Tickets, c access.Caller) string {
 	return text
 }
 
-// Many more than are remembered do not void the oldest: a ticket holds what it is good for.
+// More tickets than are remembered do not void the oldest: a ticket itself holds what it is valid for.
 func TestAFloodOfTicketsVoidsNone(t *testing.T) {
 	tickets := newTickets(nil)
 	oldest := made(t, tickets, access.Caller{User: "alice"})
@@ -154,7 +154,7 @@ func TestAFloodOfTicketsVoidsNone(t *testing.T) {
 	}
 }
 
-// One who asks for tickets without end takes nobody else's away.
+// A user who requests tickets endlessly does not affect other users' tickets.
 func TestOneUserHasOnlySoManyTickets(t *testing.T) {
 	clock := now
 	tickets := newTickets(func() time.Time { return clock })
@@ -185,14 +185,14 @@ func TestOneUserHasOnlySoManyTickets(t *testing.T) {
 	made(t, tickets, access.Caller{User: "mallory"}) // one was used
 	clock = clock.Add(auth.TicketLife + 1)
 	for range 100 {
-		made(t, tickets, access.Caller{User: "mallory"}) // and those are too old
+		made(t, tickets, access.Caller{User: "mallory"}) // and those are expired
 	}
 	for range 200 {
 		made(t, tickets, access.Caller{User: parley.Guest, As: &access.Credentials{Any: true, Service: true}})
 	}
 }
 
-// However many use it at the same time.
+// However many clients use it at the same time.
 func TestATicketIsTakenOnce(t *testing.T) {
 	tickets := newTickets(nil)
 	for range 100 {
@@ -212,7 +212,7 @@ func TestATicketIsTakenOnce(t *testing.T) {
 	}
 }
 
-// A ticket is no way around the end of the token that it was made with.
+// A ticket does not outlive the token with which it was created.
 func TestATicketEndsWithItsToken(t *testing.T) {
 	clock := now
 	tell := func() time.Time { return clock }
@@ -229,7 +229,7 @@ func TestATicketEndsWithItsToken(t *testing.T) {
 	unauthorized(t, "a ticket of an expired token", err, "expired")
 }
 
-func TestTokensThatWereRevoked(t *testing.T) {
+func TestRevokedTokens(t *testing.T) {
 	revoked := map[parley.UserID]time.Time{"alice": now}
 	broken := errors.New("the store is away")
 	a := authenticator(t, auth.Config{Revoked: func(_ context.Context, user parley.UserID) (parley.Timestamp, error) {
@@ -336,7 +336,7 @@ func TestAPIKeys(t *testing.T) {
 
 	write("short\n")
 	clock = clock.Add(time.Second)
-	takes("short", false) // a file that can't be used: what it had last still counts
+	takes("short", false) // an unusable file: its last keys remain valid
 	takes("another-of-the-operators", true)
 	if _, err := auth.OpenKeys(t.Context(), store, plain, nil); err == nil {
 		t.Error("a key of five characters was taken at the start")
@@ -345,7 +345,7 @@ func TestAPIKeys(t *testing.T) {
 	write("another-of-the-operators\n") // some editors begin a file so
 	clock = clock.Add(time.Second)
 	store.FailReads(1)
-	takes(key, true) // a store that does not answer: what it had last still counts
+	takes(key, true) // the store does not respond: its last keys remain valid
 	if removed, err := store.RemoveKey(t.Context(), "billing"); err != nil || !removed {
 		t.Fatal(removed, err)
 	}
@@ -353,7 +353,7 @@ func TestAPIKeys(t *testing.T) {
 	takes(key, false)
 }
 
-func TestAFileOfKeysThatIsNotThereIsRefused(t *testing.T) {
+func TestMissingKeyFileIsRefused(t *testing.T) {
 	if _, err := auth.OpenKeys(t.Context(), nil, filepath.Join(t.TempDir(), "nowhere"), nil); err == nil {
 		t.Error("a file that is not there was taken")
 	}

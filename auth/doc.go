@@ -1,3 +1,3 @@
 // Package auth identifies callers in production: JSON Web Tokens, API keys and tickets.
-// Libraries do the cryptography; it decides nothing about channels.
+// Cryptography is left to libraries; the package decides nothing about channels.
 package auth

@@ -5,18 +5,18 @@ import (
 	"net/http"
 )
 
-// maxKeySet is how large a set of public keys may be.
+// maxKeySet is the maximum size of a set of public keys, in bytes.
 const maxKeySet = 1 << 20
 
-// fetcher gets sets of public keys: from the URL that was configured and no other, and
-// not without end.
+// fetcher returns a client that fetches sets of public keys only from the configured URL, with
+// limits on time and size.
 func fetcher() *http.Client {
 	return &http.Client{Transport: bounded{http.DefaultTransport}, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("it redirects; configure the URL that it redirects to")
 	}}
 }
 
-// bounded lets no answer be larger than maxKeySet.
+// bounded limits responses to maxKeySet bytes.
 type bounded struct{ http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {

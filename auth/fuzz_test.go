@@ -13,8 +13,7 @@ import (
 	"github.com/parley-server/parley/auth"
 )
 
-// FuzzToken holds that nothing but a signed token says who is calling, and that no
-// refusal quotes what was shown.
+// FuzzToken checks that only a signed token identifies a caller, and that no refusal quotes the token.
 func FuzzToken(f *testing.F) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.Cleanup(cancel)
@@ -47,7 +46,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzGrant holds that a pattern which is taken means a channel or a beginning of some.
+// FuzzGrant checks that an accepted pattern is either a channel or a prefix of channels.
 func FuzzGrant(f *testing.F) {
 	for _, s := range []string{"room:*=rw", "*", "a", "=r", "a=", "@alice", "@*=a", "a=rwpa", "a=x", "a=r=w", "**", "a*b"} {
 		f.Add(s)

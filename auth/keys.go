@@ -19,27 +19,27 @@ import (
 
 const keyPrefix = "key_"
 
-// lookEvery is how often, at most, keys are looked at.
+// lookEvery is the minimum interval between reads of the keys.
 const lookEvery = time.Second / 4
 
-// readTime bounds a look at the keys. While it is taken what was known before still counts.
+// readTime limits a read of the keys. During a read the previous keys remain valid.
 const readTime = time.Second
 
 // Keys are the API keys of back ends: those in the store, hashed, and one key per line in a file
-// that the operator writes. Changes take effect within a second.
+// written by the operator. Changes take effect within a second.
 type Keys struct {
 	// fixed after construction
 	store parley.Keys // nil: none
-	plain string      // a path; "" for none
+	plain string      // path of the operator's file; "" for none
 	clock func() time.Time
 
 	mu      sync.Mutex
 	looked  time.Time
-	reading bool // somebody looks
+	reading bool // a read is in progress
 	known   map[[32]byte]*access.Credentials
 }
 
-// OpenKeys reads the keys. store may be nil and plain ""; a file that plain names must exist.
+// OpenKeys reads the keys. store may be nil and plain ""; if plain names a file, it must exist.
 func OpenKeys(ctx context.Context, store parley.Keys, plain string, clock func() time.Time) (*Keys, error) {
 	if clock == nil {
 		clock = time.Now
@@ -77,7 +77,7 @@ func (k *Keys) Watch(ctx context.Context, removed func()) error {
 	return nil
 }
 
-// all are the keys as they are now. The map is not changed again.
+// all returns the current keys. The map is not changed afterwards.
 func (k *Keys) all() map[[32]byte]*access.Credentials {
 	k.of([32]byte{})
 	k.mu.Lock()
@@ -96,7 +96,7 @@ func (k *Keys) of(h [32]byte) *access.Credentials {
 		known, err := k.read(ctx, was)
 		cancel()
 		k.mu.Lock()
-		if k.reading = false; err == nil { // else what they were last still counts
+		if k.reading = false; err == nil { // otherwise the previous keys remain valid
 			k.known = known
 		}
 	}
@@ -110,7 +110,7 @@ func (k *Keys) Len() int {
 	return len(k.known)
 }
 
-// read looks at the keys. Credentials of a key that was known stay the same.
+// read reads the keys. Known keys keep their Credentials.
 func (k *Keys) read(ctx context.Context, was map[[32]byte]*access.Credentials) (map[[32]byte]*access.Credentials, error) {
 	known := map[[32]byte]*access.Credentials{}
 	add := func(h [32]byte) {

@@ -21,28 +21,27 @@ import (
 // TicketLife is how long a ticket is valid.
 const TicketLife = 30 * time.Second
 
-// onceFor is how long it is remembered that a ticket was used: for its life, by clocks that differ
-// by as much again.
+// onceFor is how long the use of a ticket is remembered: its life, plus as much again for clocks that differ.
 const onceFor = 2 * TicketLife
 
-// A user has at most maxTicketsOfUser tickets of this node that are valid and unused; the node
-// remembers maxTickets.
+// A user may have at most maxTicketsOfUser valid unused tickets made by this node; the node
+// remembers at most maxTickets.
 const (
 	maxTickets       = 100_000
 	maxTicketsOfUser = 100
 )
 
-// TicketsConfig of Tickets.
+// TicketsConfig configures Tickets.
 type TicketsConfig struct {
-	// Secret is shared by all nodes, at least 32 bytes: a ticket that one node made is valid on all.
-	// nil: a random one, of this node alone.
+	// Secret is shared by all nodes, at least 32 bytes: a ticket made by one node is valid on all.
+	// nil: a random secret, for this node only.
 	Secret []byte
 	Once   parley.Once      // shared by all nodes; required
 	Clock  func() time.Time // time.Now
 }
 
-// Tickets are good for one connection each, so that no token stands in a URL. A ticket holds its
-// caller, sealed; no node remembers it before it is used.
+// Tickets are valid for one connection each, so that tokens need not be in URLs. A ticket contains
+// its caller, sealed; no node needs to remember it before it is used.
 //
 //	version, nonce, AES-GCM { caller, end }     in base64url; the nonce is what happens once
 type Tickets struct {
@@ -51,20 +50,20 @@ type Tickets struct {
 	clock func() time.Time
 
 	mu    sync.Mutex
-	made  map[nonce]ticket // on this node
-	order []nonce          // oldest first; some may be gone
+	made  map[nonce]ticket // made on this node
+	order []nonce          // oldest first; some may no longer be in made
 	users map[parley.UserID]int
 }
 
 type nonce [12]byte
 
-// ticket is what is remembered of one for the number that its user may have.
+// ticket is what is remembered about a ticket, in order to limit tickets per user.
 type ticket struct {
 	user  parley.UserID
 	until time.Time
 }
 
-// sealed is what a ticket holds.
+// sealed is the content of a ticket.
 type sealed struct {
 	User  parley.UserID       `json:"u"`
 	Name  string              `json:"n,omitempty"`
@@ -79,7 +78,7 @@ func NewTickets(cfg TicketsConfig) *Tickets {
 	secret := cfg.Secret
 	if secret == nil {
 		secret = make([]byte, 32)
-		_, _ = rand.Read(secret) // it never fails
+		_, _ = rand.Read(secret) // cannot fail
 	}
 	if len(secret) < 32 {
 		panic(errShort)
@@ -116,7 +115,7 @@ func (t *Tickets) Make(c access.Caller) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(text), nil
 }
 
-// count counts a ticket of a caller's, unless there are too many.
+// count counts a caller's ticket, unless there are too many.
 func (t *Tickets) count(c access.Caller, now time.Time) (n nonce, err error) {
 	_, _ = rand.Read(n[:])
 	t.mu.Lock()
@@ -135,7 +134,7 @@ func (t *Tickets) count(c access.Caller, now time.Time) (n nonce, err error) {
 	return n, nil
 }
 
-// used counts a ticket no longer.
+// used stops counting a ticket.
 func (t *Tickets) used(n nonce) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -153,7 +152,7 @@ func (t *Tickets) usedLocked(n nonce) {
 	}
 }
 
-// Redeem uses a ticket up, whichever node made it. CodeUnauthorized: it is invalid, used or
+// Redeem uses up a ticket, whichever node made it. CodeUnauthorized: it is invalid, used or
 // expired; CodeUnavailable: it is unknown whether it was used, and it may be used up now.
 func (t *Tickets) Redeem(ctx context.Context, text string) (access.Caller, error) {
 	n, k, ok := t.open(text)
@@ -171,7 +170,7 @@ func (t *Tickets) Redeem(ctx context.Context, text string) (access.Caller, error
 		return access.Caller{}, refusedTicket()
 	}
 	if k.As != nil && !k.As.Expires.IsZero() {
-		k.As.Expires = now.Add(k.As.Expires.Sub(now.Round(0))) // from now on what passes counts
+		k.As.Expires = now.Add(k.As.Expires.Sub(now.Round(0))) // from now on elapsed time counts
 	}
 	return access.Caller{User: k.User, Name: k.Name, As: k.As}, nil
 }

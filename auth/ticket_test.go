@@ -19,7 +19,7 @@ func newTickets(clock func() time.Time) *auth.Tickets {
 	return auth.NewTickets(auth.TicketsConfig{Once: mem.NewOnce(clock), Clock: clock})
 }
 
-// A ticket that one node made is good on all of them, and once in all.
+// A ticket made by one node is valid on all of them, but only once in total.
 func TestATicketIsGoodOnceOnAllNodes(t *testing.T) {
 	once := mem.NewOnce(nil)
 	secret := []byte(strings.Repeat("s", 32))
@@ -59,7 +59,7 @@ func TestATicketOfAnotherSecretOrChangedIsRefused(t *testing.T) {
 	if _, err := other.Redeem(t.Context(), ticket); parley.AsError(err).Code != parley.CodeUnauthorized {
 		t.Errorf("another node's: %v", err)
 	}
-	for i := range len(ticket) - 1 { // the last character has bits that mean nothing
+	for i := range len(ticket) - 1 { // the last character has unused bits
 		changed := []byte(ticket)
 		if changed[i] = 'A'; ticket[i] == 'A' {
 			changed[i] = 'B'
@@ -73,14 +73,14 @@ func TestATicketOfAnotherSecretOrChangedIsRefused(t *testing.T) {
 	}
 }
 
-// away is a store that does not answer.
+// away is a store that does not respond.
 type away struct{}
 
 func (away) First(context.Context, string, time.Duration) (bool, error) {
 	return true, errors.New("away")
 }
 
-// If nobody can say whether a ticket was used, it is not good, and that is not the client's fault.
+// If it is unknown whether a ticket was used, it is refused, but not as the client's error.
 func TestATicketIsNoPassWhileTheStoreIsAway(t *testing.T) {
 	tickets := auth.NewTickets(auth.TicketsConfig{Once: away{}})
 	c, err := tickets.Redeem(t.Context(), made(t, tickets, access.Caller{User: "alice"}))
@@ -89,7 +89,7 @@ func TestATicketIsNoPassWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-func TestAShortSecretIsRefused(t *testing.T) {
+func TestShortTicketSecretIsRefused(t *testing.T) {
 	defer func() {
 		if recover() == nil {
 			t.Error("a secret of 31 bytes is taken")

@@ -21,10 +21,10 @@ import (
 	"github.com/parley-server/parley/internal/exactjson"
 )
 
-// leeway is by how much the clocks of those who sign may differ (RFC 7519, section 4.1.4).
+// leeway is the tolerance for differences between issuers' clocks and this one (RFC 7519, section 4.1.4).
 const leeway = 30 * time.Second
 
-// minSecret is how many bytes a secret for HS256 has at least (RFC 7518, section 3.2).
+// minSecret is the minimum length of a secret for HS256, in bytes (RFC 7518, section 3.2).
 const minSecret = 32
 
 // ReadSecret reads a secret: the file's bytes without a final newline.
@@ -40,7 +40,7 @@ func ReadSecret(path string) ([]byte, error) {
 	return b, nil
 }
 
-// Claims of a token (RFC 7519), and parley's own.
+// Claims are the claims of a token (RFC 7519), including parley's own.
 type Claims struct {
 	jwt.RegisteredClaims
 	Name     string    `json:"name,omitempty"`
@@ -56,14 +56,14 @@ func Sign(secret []byte, c Claims) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, p).SignedString(secret)
 }
 
-// precise are claims whose iat has its fraction of a second, which the library cuts: a
-// token that was issued just after a revocation is good.
+// precise are claims whose iat keeps its fraction of a second, which the library drops: a token
+// issued just after a revocation is valid.
 type precise struct {
 	Claims
 	Issued json.Number `json:"iat,omitempty"`
 }
 
-// UnmarshalJSON implements json.Unmarshaler: claims have their exact names, each once.
+// UnmarshalJSON implements json.Unmarshaler: claims must have their exact names, each at most once.
 func (p *precise) UnmarshalJSON(b []byte) error {
 	type claims precise // without this method
 	return exactjson.Unmarshal(b, (*claims)(p))
@@ -81,10 +81,10 @@ func (p precise) GetIssuedAt() (*jwt.NumericDate, error) {
 	return &jwt.NumericDate{Time: time.UnixMicro(int64(seconds * 1e6))}, nil
 }
 
-// tokens verifies. The algorithm belongs to the key, whatever a token's header says: a
-// secret is for HS256, a public key for the signature of its kind.
+// tokens verifies tokens. The algorithm is determined by the key, whatever a token's header says: a
+// secret is for HS256, a public key for its own kind of signature.
 type tokens struct {
-	secret *jwt.Parser // nil: there is none
+	secret *jwt.Parser // nil: there is no secret
 	public *jwt.Parser
 	key    []byte
 	keys   keyfunc.Keyfunc
@@ -123,8 +123,8 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 		HTTPTimeout:     10 * time.Second,
 		RefreshInterval: 15 * time.Minute,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second),
-			1), // a rotated key is found at once, a flood of made-up ones asks rarely
-		RateLimitWaitMax: 5 * time.Second, // for that fetch too; who would wait longer is refused at once
+			1), // a rotated key is found immediately, a flood of made-up ones causes few requests
+		RateLimitWaitMax: 5 * time.Second, // applies to that fetch too; longer waits are refused immediately
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(_ context.Context, err error) {
 				cfg.Logger.Warn("the public keys for tokens could not be fetched", "url", cfg.JWKS, "err", err)
@@ -138,7 +138,7 @@ func newTokens(ctx context.Context, cfg Config) (*tokens, error) {
 	return t, nil
 }
 
-// caller verifies a token and reads whose it is.
+// caller verifies a token and returns its caller.
 func (t *tokens) caller(token string) (access.Caller, error) {
 	var claims precise
 	err := error(jwt.ErrTokenUnverifiable)
@@ -159,11 +159,11 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 	switch {
 	case claims.Subject == "" || user == parley.Guest:
 		return access.Caller{}, refuse("the token's sub claim is empty or guest", "put a user's name into sub")
-	case err != nil: // the credentials are good, and another token of the kind would be no better
+	case err != nil: // the credentials are valid, and another token of this kind would fail too
 		return access.Caller{}, &parley.Error{Code: parley.CodeBadRequest, Detail: "the token's sub is not a valid user name",
 			Hint: "put a name of 1–128 of A-Z a-z 0-9 . _ - : @ into sub, and not the word channel"}
 	}
-	now := t.clock() // with its monotonic reading: an open connection is not moved by a jump either
+	now := t.clock() // with its monotonic reading: clock jumps do not affect open connections either
 	c := access.Caller{User: user, Name: claims.Name, As: &access.Credentials{Expires: now.Add(claims.ExpiresAt.Sub(now))}}
 	if len([]rune(c.Name)) > parley.MaxUser {
 		return access.Caller{}, refuse("the token's name has more than 128 characters", "shorten it")
@@ -187,14 +187,14 @@ func (t *tokens) caller(token string) (access.Caller, error) {
 var errKeyless = &parley.Error{Code: parley.CodeUnavailable, Detail: "the server has not fetched its token keys yet",
 	Hint: "retry after the given delay", RetryAfter: 5 * time.Second}
 
-// keyless reports whether the public keys could not be fetched since the start.
+// keyless reports whether the public keys have never been fetched since the start.
 func (t *tokens) keyless() bool {
-	all, err := t.keys.Storage().KeyReadAll(context.Background()) // of what is in memory
+	all, err := t.keys.Storage().KeyReadAll(context.Background()) // reads memory only
 	return err == nil && len(all) == 0
 }
 
-// understood refuses tokens that want something of their verifier that this one does not
-// know (RFC 7515, section 4.1.11).
+// understood refuses tokens with critical header parameters, none of which are supported (RFC 7515,
+// section 4.1.11).
 func understood(key jwt.Keyfunc) jwt.Keyfunc {
 	return func(t *jwt.Token) (any, error) {
 		if _, critical := t.Header["crit"]; critical {
@@ -206,7 +206,7 @@ func understood(key jwt.Keyfunc) jwt.Keyfunc {
 
 var errCritical = errors.New("critical header")
 
-// why tells what is wrong with a token, without a part of it.
+// why returns what is wrong with a token, without quoting any part of it.
 func why(err error) string {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):

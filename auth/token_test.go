@@ -33,7 +33,7 @@ import (
 
 var secret = []byte("a secret of thirty-two bytes, or more")
 
-// now is a whole second, as claims are.
+// now is a whole second, as in claims.
 var now = time.Now().Truncate(time.Second)
 
 func authenticator(t *testing.T, cfg auth.Config) *auth.Authenticator {
@@ -60,7 +60,7 @@ func authenticator(t *testing.T, cfg auth.Config) *auth.Authenticator {
 	return a
 }
 
-// claims are alice's, good for an hour, with some changed; a nil value takes one out.
+// claims returns alice's claims, valid for an hour, with some changed; a nil value removes one.
 func claims(changes map[string]any) jwt.MapClaims {
 	c := jwt.MapClaims{"sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
 	for name, value := range changes {
@@ -84,7 +84,7 @@ func sign(t *testing.T, method jwt.SigningMethod, key any, c jwt.Claims, header 
 	return text
 }
 
-// unauthorized holds an error to the one code that callers see, and to a detail.
+// unauthorized checks that an error has the only code that callers see, and the given detail.
 func unauthorized(t *testing.T, what string, err error, detail string) {
 	t.Helper()
 	if err == nil {
@@ -96,7 +96,7 @@ func unauthorized(t *testing.T, what string, err error, detail string) {
 	}
 }
 
-func TestAGoodTokenSaysWhoIsCalling(t *testing.T) {
+func TestValidTokenIdentifiesTheCaller(t *testing.T) {
 	a := authenticator(t, auth.Config{})
 	c, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret,
 		claims(map[string]any{"name": "Alice L.", "channels": []string{"room:*=rw", "news=r", "lobby", "@alice=r"}}), nil))
@@ -132,7 +132,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	good := map[string]any{"iss": "us", "aud": []string{"web", "chat"}}
 	for name, c := range map[string]struct {
 		changes map[string]any
-		detail  string // "" if it is good
+		detail  string // "" if the token is valid
 	}{
 		"as it should be":             {nil, ""},
 		"aud is one text":             {map[string]any{"aud": "chat"}, ""},
@@ -190,8 +190,8 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Its signature is good, so another token would not help: that is no matter of credentials.
-func TestASubThatIsNoUserIsABadRequest(t *testing.T) {
+// The signature is valid and another token would not help, so this is not an error of credentials.
+func TestInvalidSubIsABadRequest(t *testing.T) {
 	a := authenticator(t, auth.Config{})
 	for _, sub := range []string{"channel", "alice smith", "@alice", "../alice", strings.Repeat("a", 129)} {
 		_, err := a.Bearer(t.Context(), sign(t, jwt.SigningMethodHS256, secret, claims(map[string]any{"sub": sub}), nil))
@@ -202,8 +202,8 @@ func TestASubThatIsNoUserIsABadRequest(t *testing.T) {
 	}
 }
 
-// An answer and a log may quote the refusal, so it holds no part of the token.
-func TestARefusalQuotesNoToken(t *testing.T) {
+// A response and a log may quote the refusal, so it must not contain any part of the token.
+func TestRefusalsDoNotQuoteTheToken(t *testing.T) {
 	a := authenticator(t, auth.Config{})
 	const canary = "canary-7f3a"
 	for _, token := range []string{canary, canary + "." + canary + "." + canary, "key_" + canary,
@@ -217,7 +217,7 @@ func TestARefusalQuotesNoToken(t *testing.T) {
 	}
 }
 
-// pair is a private key, and its public one as a JWK.
+// pair is a private key and its public key as a JWK.
 type pair struct {
 	method  jwt.SigningMethod
 	private crypto.Signer
@@ -258,7 +258,7 @@ func edPair(t *testing.T, kid string) pair {
 	return pair{jwt.SigningMethodEdDSA, k, map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": b64(public)}}
 }
 
-// keySet serves public keys, which can be exchanged.
+// keySet serves public keys, which can be replaced.
 type keySet struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -322,7 +322,7 @@ func TestPublicKeys(t *testing.T) {
 	}
 }
 
-// What an attacker makes of a token's header (RFC 8725, sections 2 and 3).
+// Attacks by changing a token's header (RFC 8725, sections 2 and 3).
 func TestForgedTokens(t *testing.T) {
 	r, e, d := rsaPair(t, "r"), ecPair(t, "e"), edPair(t, "d")
 	set := serveKeys(t, r, e, d)
@@ -381,7 +381,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 	a := authenticator(t, auth.Config{Secret: secret})
 	for name, token := range forged {
-		if !strings.HasPrefix(name, "RS256 of") { // those are good with public keys only
+		if !strings.HasPrefix(name, "RS256 of") { // those are valid only with public keys
 			_, err := a.Bearer(t.Context(), token)
 			unauthorized(t, name+", with a secret alone", err, "")
 		}
@@ -410,7 +410,7 @@ func TestRotatedKeysAreFound(t *testing.T) {
 	}
 	unauthorized(t, "a key that was taken out", good(old), "kid")
 
-	// Made-up kids ask the source of keys rarely.
+	// Made-up kids cause few requests to the source of keys.
 	before, _ := set.asked()
 	for range 100 {
 		p := fresh
@@ -422,8 +422,8 @@ func TestRotatedKeysAreFound(t *testing.T) {
 	}
 }
 
-// Whose token can't be checked is not told that it is bad: a page would ask its user to
-// log in, and an EventSource would never come back.
+// If a token cannot be checked, the client is not told that it is invalid: a page would ask its
+// user to log in, and an EventSource would never reconnect.
 func TestKeysThatCantBeFetchedServeNobodyForATime(t *testing.T) {
 	p := rsaPair(t, "r")
 	gone := serveKeys(t, p)
@@ -441,8 +441,7 @@ func TestKeysThatCantBeFetchedServeNobodyForATime(t *testing.T) {
 	}
 }
 
-// The set of keys comes from the URL that was configured: not from where that redirects,
-// and not without end.
+// The set of keys comes only from the configured URL: redirects are not followed, and its size is limited.
 func TestKeysAreFetchedFromTheirURLAlone(t *testing.T) {
 	p := rsaPair(t, "r")
 	set := serveKeys(t, p)
@@ -474,7 +473,7 @@ func TestKeysAreFetchedFromTheirURLAlone(t *testing.T) {
 	}
 }
 
-func TestASecretIsLongEnough(t *testing.T) {
+func TestShortTokenSecretIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	for content, good := range map[string]bool{
 		strings.Repeat("x", 32): true, strings.Repeat("x", 31): false, strings.Repeat("x", 31) + "\n": false,
@@ -497,7 +496,7 @@ func TestASecretIsLongEnough(t *testing.T) {
 	}
 }
 
-// A claim has one name: in any other case it is another claim.
+// A claim has one exact name: in another case it is another claim.
 func TestClaimsHaveExactNames(t *testing.T) {
 	a := authenticator(t, auth.Config{})
 	good := fmt.Sprintf(`"sub":"alice","exp":%d`, now.Add(time.Hour).Unix())

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of proxies whose statements about client addresses are trusted.
-// Those of others are ignored.
+// Proxies are the addresses of proxies that are trusted to report client addresses. Reports from
+// other addresses are ignored.
 type Proxies []netip.Prefix
 
 // ParseProxies parses CIDRs and single addresses.
@@ -37,9 +37,9 @@ func (ps Proxies) Trust(ip netip.Addr) bool {
 	return false
 }
 
-// Client returns the address of a request's client: the peer of the connection, or, if that is
-// a proxy, the last address in X-Forwarded-For that is not a proxy. Each proxy appends the
-// address that it saw, so the addresses before may be forged.
+// Client returns the address of a request's client: the peer of the connection, or, if that is a
+// proxy, the last address in X-Forwarded-For that is not a proxy. Each proxy appends the address
+// that it saw, so earlier addresses may be forged.
 func (ps Proxies) Client(remote string, h http.Header) netip.Addr {
 	end, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -62,7 +62,7 @@ func (ps Proxies) Client(remote string, h http.Header) netip.Addr {
 	return ip
 }
 
-// parseHop reads an address, which some proxies write with a port.
+// parseHop parses an address, which some proxies write with a port.
 func parseHop(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	if at, err := netip.ParseAddrPort(s); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// AnswersConfig limits the memory of responses. 0 is the default, below 0 no limit.
+// AnswersConfig limits the memory of responses. 0 means the default, a negative value no limit.
 type AnswersConfig struct {
 	User      int // bytes that a user's clients have not read yet; 16 MiB: two whole responses
 	Node      int // for all clients; 64 MiB
@@ -19,19 +19,17 @@ type AnswersConfig struct {
 	Answer    int // the largest response, in bytes, which is reserved while it is built; 8 MiB
 }
 
-// SmallAnswer is the size, in bytes, up to which a response is not counted: as much waits in
-// buffers anyway.
+// SmallAnswer is the size, in bytes, up to which a response is not counted: that much is buffered anyway.
 const SmallAnswer = 16 << 10
 
-// Answers counts the answers that are being built, and the bytes of those on their way to
-// clients that may read slowly or never. It is safe for concurrent use.
+// Answers counts the responses being built, and the bytes of those on their way to clients, which
+// may read slowly or never. It is safe for concurrent use.
 //
 //	wait for a place ──Build──▶ being built ──Charge──▶ Built ──▶ being written ──Discharge──▶
 //	                            Answer bytes     └──▶ refused: overloaded
 //
-// What is being built counts as the largest answer against the same bytes, so that they hold what
-// is built too. When nothing of a user, or of all, is being built, one always may: most answers
-// are small, whatever waits to be read.
+// A response being built counts with the largest size against the same limit of bytes. If no response of a
+// user, or none at all, is being built, one may always be: most responses are small, whatever is still unread.
 type Answers struct {
 	cfg AnswersConfig // fixed
 
@@ -42,7 +40,7 @@ type Answers struct {
 	waiting  []*builder // in their order
 }
 
-// answers are those of a user. Who has none is not kept.
+// answers are the counts of a user. Users without any are not kept.
 type answers struct{ bytes, building int }
 
 type builder struct {
@@ -70,8 +68,8 @@ func NewAnswers(cfg AnswersConfig) *Answers {
 	return &Answers{cfg: cfg, users: map[parley.UserID]*answers{}}
 }
 
-// Build waits for a place to build a response, which it occupies until Built; "" is a user
-// without limits. The error is that no place became free before ctx ended.
+// Build waits for a place to build a response, which is occupied until Built is called; "" is a
+// user without limits. An error means that no place became free before ctx ended.
 func (a *Answers) Build(ctx context.Context, user parley.UserID) *parley.Error {
 	a.mu.Lock()
 	if a.buildLocked(user) {
@@ -107,7 +105,7 @@ func (a *Answers) buildLocked(user parley.UserID) bool {
 	return true
 }
 
-// fits reports whether one more may be built beside some, while bytes are on their way.
+// fits reports whether one more response may be built, given those being built and the bytes in transit.
 func (a *Answers) fits(building, bytes, mostBuilt, most int) bool {
 	return building == 0 || building < mostBuilt && bytes <= most-(building+1)*a.cfg.Answer
 }
@@ -123,7 +121,7 @@ func (a *Answers) Built(user parley.UserID) {
 	a.letInLocked()
 }
 
-// letInLocked lets those build for whom there is room, in their order.
+// letInLocked admits waiting builders, in order, as far as the limits allow.
 func (a *Answers) letInLocked() {
 	for i := 0; i < len(a.waiting) && a.fits(a.building, a.bytes, a.cfg.NodeBuild, a.cfg.Node); {
 		b := a.waiting[i]

@@ -89,8 +89,8 @@ func TestAnswersAreBuiltFewAtATime(t *testing.T) {
 	})
 }
 
-// A hundred who ask for the largest answers at once are built for as the bytes allow, before any of
-// them is charged.
+// A hundred users who request the largest responses at once are admitted as the bytes allow, before
+// any of the responses is charged.
 func TestWhatIsBuiltHasItsPlaceInTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const mb = 1 << 20
@@ -128,7 +128,7 @@ func TestWhatIsBuiltHasItsPlaceInTheBudget(t *testing.T) {
 				t.Fatal(e)
 			}
 			a.Built(built()[i])
-			expect(8+max(0, i-6), "while what was built is on its way") // one always may
+			expect(8+max(0, i-6), "while what was built is on its way") // one is always allowed
 		}
 		if e := a.Charge(built()[8], 8*mb); e == nil || e.Code != parley.CodeOverloaded {
 			t.Errorf("beyond the budget: %v", e)

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// Setting the system's clock neither refuses those who were active nor forgives anything.
+// Setting the system's clock neither refuses active users nor clears any counts.
 func TestJumpsOfTheClockChangeNoLimit(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		now := clock.NewJumping()

@@ -1,5 +1,5 @@
-// Package limit counts what users and addresses do, and refuses the excess. It depends on no
-// transport; a nil *Limiter refuses nothing.
+// Package limit counts what users and addresses do, and refuses the excess. It is independent of
+// transports; a nil *Limiter refuses nothing.
 package limit
 
 import (
@@ -10,30 +10,30 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Config of a Limiter. Rates are per second, in bursts of three times that; 0 means no limit.
+// Config configures a Limiter. Rates are per second, in bursts of three times that; 0 means no limit.
 type Config struct {
 	User       float64          // messages of a user
 	IP         float64          // messages from an address
 	Channel    float64          // messages in a channel, from all users
-	Handshakes float64          // streams that an address opens, and invalid credentials that it presents
+	Handshakes float64          // streams opened, and invalid credentials presented, by an address
 	UserReads  float64          // reads by a user, in bursts of twenty times that
 	IPReads    float64          // reads from an address, in the same bursts
-	Channels   int              // channels that a user creates in a day, possibly all at once
+	Channels   int              // channels that a user creates per day, possibly all at once
 	PerIP      int              // streams and held polls of an address
 	PerUser    int              // streams and held polls of a user
 	Follows    int              // channels that these follow, in total
 	Clock      func() time.Time // time.Now
 }
 
-// The bursts. A client that reconnects with many channels requests all of them at once.
+// Bursts. A client that reconnects with many channels requests all of them at once.
 const (
 	burst     = 3 * time.Second
 	readBurst = 20 * time.Second
 	day       = 24 * time.Hour
 )
 
-// Refusals cost something too. A client that continues regardless is refused at once at this
-// rate, and beyond it the refusal is delayed.
+// Refusals have a cost too. A client that ignores them is refused immediately up to this rate;
+// beyond it, the refusal is delayed.
 const (
 	refusals     = 100 // per second and address
 	refusalBurst = 100 * time.Second
@@ -43,7 +43,7 @@ const (
 // Limiter is safe for concurrent use.
 type Limiter struct {
 	clock      func() time.Time
-	begin      time.Time // rates count from here, so no jump of the clock affects them
+	begin      time.Time // rates count from here, so clock jumps do not affect them
 	users      *rates[parley.UserID]
 	addresses  *rates[netip.Addr]
 	channels   *rates[parley.ChannelID]
@@ -56,7 +56,7 @@ type Limiter struct {
 	follows    *budget
 }
 
-// New creates a limiter, nil if there are no limits.
+// New creates a limiter; it returns nil if there are no limits.
 func New(cfg Config) *Limiter {
 	if cfg.User+cfg.IP+cfg.Channel+cfg.Handshakes+cfg.UserReads+cfg.IPReads == 0 && cfg.PerIP+cfg.PerUser+cfg.Channels+cfg.Follows == 0 {
 		return nil
@@ -80,16 +80,16 @@ func New(cfg Config) *Limiter {
 	}
 }
 
-// now is in nanoseconds since the beginning.
+// now returns nanoseconds since begin.
 func (l *Limiter) now() int64 { return int64(l.clock().Sub(l.begin)) }
 
-// AllowSend counts a message, or refuses it; channel is "" if it concerns no channel.
+// AllowSend counts a message, or refuses it; channel is "" if no channel is involved.
 func (l *Limiter) AllowSend(user parley.UserID, ip netip.Addr, channel parley.ChannelID) *parley.Error {
 	return l.AllowSendMany(user, ip, channel, 1)
 }
 
-// AllowSendMany is AllowSend for something that costs as much as n messages, which is refused
-// only when nothing is left; with 0 it reports whether anything is.
+// AllowSendMany is AllowSend for something that costs as much as n messages. It is refused only if
+// nothing is left; with n 0 it reports whether anything is.
 func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parley.ChannelID, n int) *parley.Error {
 	if l == nil {
 		return nil
@@ -110,8 +110,8 @@ func (l *Limiter) AllowSendMany(user parley.UserID, ip netip.Addr, channel parle
 	return nil
 }
 
-// AllowRead counts a read, in units of the cost of a small response, or refuses it. It refuses
-// only when nothing is left: a larger cost is owed.
+// AllowRead counts a read, in units of the cost of a small response, or refuses it. It refuses only
+// if nothing is left: the excess of a larger cost is owed.
 func (l *Limiter) AllowRead(user parley.UserID, ip netip.Addr, units int) *parley.Error {
 	if l == nil {
 		return nil
@@ -147,7 +147,7 @@ func (l *Limiter) AllowCreate(user parley.UserID) *parley.Error {
 	return nil
 }
 
-// NoteRefusal counts a refusal, and returns by how long it must be delayed.
+// NoteRefusal counts a refusal and returns by how long it must be delayed.
 func (l *Limiter) NoteRefusal(ip netip.Addr) (pause time.Duration) {
 	if l == nil || !ip.IsValid() || l.refusals.spendOne(ip, l.now()) == 0 {
 		return 0

@@ -15,7 +15,7 @@ import (
 
 var here, there = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 
-// spent is how many messages go through before one is refused, and why that is.
+// spent returns how many messages are allowed before one is refused, and the refusal.
 func spent(l *limit.Limiter, user parley.UserID, ip netip.Addr, channel parley.ChannelID) (n int, e *parley.Error) {
 	for ; n < 10_000 && e == nil; n++ {
 		e = l.AllowSend(user, ip, channel)
@@ -101,7 +101,7 @@ func TestReadingIsCountedByWhatItCosts(t *testing.T) {
 		if other := l.AllowRead("bob", there, 1); other != nil {
 			t.Errorf("%s: another is refused: %v", reason, other)
 		}
-		// What costs much is served if anything is left, and owed; what is owed has its bounds.
+		// An expensive read is served if anything is left, and the rest is owed, up to a limit.
 		now = now.Add(100 * time.Millisecond)
 		if e := l.AllowRead("alice", here, 50); e != nil {
 			t.Errorf("%s: %v", reason, e)
@@ -119,7 +119,7 @@ func TestReadingIsCountedByWhatItCosts(t *testing.T) {
 	}
 }
 
-func TestChannelsThatAUserMakesAreCountedByTheDay(t *testing.T) {
+func TestCreatedChannelsAreCountedPerDay(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := limit.New(limit.Config{Channels: 4, Clock: func() time.Time { return now }})
 	for i := range 5 {
@@ -138,7 +138,7 @@ func TestChannelsThatAUserMakesAreCountedByTheDay(t *testing.T) {
 	}
 }
 
-func TestWhoIsRefusedOverAndOverHasToWait(t *testing.T) {
+func TestRepeatedRefusalsAreDelayed(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := limit.New(limit.Config{User: 1, Clock: func() time.Time { return now }})
 	n := 0
@@ -160,7 +160,7 @@ func TestWhoIsRefusedOverAndOverHasToWait(t *testing.T) {
 	}
 }
 
-func TestWhatIsOpenIsCounted(t *testing.T) {
+func TestOpenStreamsAreCounted(t *testing.T) {
 	l := limit.New(limit.Config{PerIP: 3, PerUser: 2})
 	reason := func(e *parley.Error) string {
 		if e == nil {
@@ -185,7 +185,7 @@ func TestWhatIsOpenIsCounted(t *testing.T) {
 	if got := reason(l.Acquire("alice", there)); got != "" {
 		t.Errorf("after one went: %q", got)
 	}
-	for range 5 { // what comes back counts, and is never refused
+	for range 5 { // existing streams count, but are never refused
 		l.Add("carol", here)
 	}
 	if got := reason(l.Acquire("dora", here)); got != "connections_ip" {
@@ -208,8 +208,8 @@ func TestNoLimitsRefuseNothing(t *testing.T) {
 	}
 }
 
-// A flood of names and addresses takes no memory without bound, and does not make the
-// server forget who is too fast now.
+// A flood of names and addresses does not take unbounded memory, and does not make the server
+// forget who is too fast now.
 func TestAFloodOfNamesIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it is long")
@@ -226,7 +226,7 @@ func TestAFloodOfNamesIsBounded(t *testing.T) {
 	for i := range 1_000_000 {
 		l.AllowSend(parley.UserID(fmt.Sprintf("user-%d", i)), here, "general")
 		if i%1000 == 0 {
-			now = now.Add(10 * time.Millisecond) // a hundred thousand a second
+			now = now.Add(10 * time.Millisecond) // 100,000 per second
 		}
 	}
 	if grown := heap() - before; grown > 32<<20 {
@@ -246,10 +246,10 @@ func TestWhereAClientIs(t *testing.T) {
 		want      string
 	}{
 		{"198.51.100.1:5000", nil, "198.51.100.1"},
-		{"198.51.100.1:5000", []string{"203.0.113.9"}, "198.51.100.1"}, // nobody whom we trust says so
+		{"198.51.100.1:5000", []string{"203.0.113.9"}, "198.51.100.1"}, // not from a trusted proxy
 		{"10.0.0.1:5000", nil, "10.0.0.1"},
 		{"10.0.0.1:5000", []string{"203.0.113.9"}, "203.0.113.9"},
-		{"10.0.0.1:5000", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, // what stands before is the client's own
+		{"10.0.0.1:5000", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, // earlier addresses are the client's own
 		{"10.0.0.1:5000", []string{"1.1.1.1", "203.0.113.9"}, "203.0.113.9"},
 		{"10.0.0.1:5000", []string{"203.0.113.9, 10.2.3.4"}, "203.0.113.9"},
 		{"10.0.0.1:5000", []string{"1.1.1.1, 203.0.113.9, 10.2.3.4,192.0.2.7"}, "203.0.113.9"},
@@ -301,7 +301,7 @@ func TestAUserFollowsOnlySoManyChannels(t *testing.T) {
 	}
 }
 
-func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
+func TestIPv6NetworkIsOneAddress(t *testing.T) {
 	group := func(s string) string { return limit.Group(netip.MustParseAddr(s)).String() }
 	got := []string{group("2001:db8:1:2:3:4:5:6"), group("2001:db8:1:2::1"), group("2001:db8:1:3::1"), group("::ffff:192.0.2.1"),
 		group("192.0.2.1"), group("fe80::1%eth0")}
@@ -311,7 +311,7 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	}
 }
 
-// FuzzForwarded holds that no header makes an untrusted address trusted, or panics.
+// FuzzForwarded checks that no header makes an untrusted address trusted, or causes a panic.
 func FuzzForwarded(f *testing.F) {
 	for _, s := range []string{"", "1.1.1.1", "1.1.1.1, 10.0.0.9", "[::1]:80", "fe80::1%eth0", ",,,", "203.0.113.9:", "::ffff:10.0.0.1"} {
 		f.Add(s)

@@ -9,26 +9,26 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// most is how many names or addresses are remembered of each kind. Beyond it, which takes a
-// flood of them, some that were too fast are forgotten.
+// most limits the names or addresses remembered of each kind. Beyond it, which takes a flood, some
+// that were too fast are forgotten.
 const most = 1 << 17
 
-// rates is a table of token buckets. For each bucket it keeps one number: when it will be full
-// again (the generic cell rate algorithm, ITU-T I.371). Full buckets are not kept.
+// rates is a table of token buckets. For each bucket it stores one number: the time when it will be
+// full again (the generic cell rate algorithm, ITU-T I.371). Full buckets are not stored.
 type rates[K comparable] struct {
 	// fixed after construction
-	each  int64 // nanoseconds until one token is back
+	each  int64 // nanoseconds per token
 	depth int64 // nanoseconds until an empty bucket is full
 
 	mu    sync.Mutex
-	full  map[K]int64 // when, in nanoseconds of the clock
+	full  map[K]int64 // time when the bucket is full, in nanoseconds of the clock
 	sweep int         // at this size full buckets are removed
 }
 
 const leastSweep = 1024
 
-// newRates makes a table for so many a second, in bursts of what comes in a time; nil,
-// which refuses nobody, for 0.
+// newRates creates a table for a rate per second, with bursts of what accrues in a given time. For
+// a rate of 0 it returns nil, which refuses nothing.
 func newRates[K comparable](perSecond float64, burst time.Duration) *rates[K] {
 	if perSecond <= 0 {
 		return nil
@@ -40,7 +40,7 @@ func newRates[K comparable](perSecond float64, burst time.Duration) *rates[K] {
 // spendOne takes one token, or returns how long to wait for it.
 func (r *rates[K]) spendOne(k K, now int64) (wait time.Duration) { return r.spend(k, now, 1) }
 
-// spend takes n tokens if there is one; what is missing is owed.
+// spend takes n tokens if there is at least one; the missing ones are owed.
 func (r *rates[K]) spend(k K, now, n int64) (wait time.Duration) {
 	if r == nil {
 		return 0
@@ -55,7 +55,7 @@ func (r *rates[K]) spend(k K, now, n int64) (wait time.Duration) {
 	return 0
 }
 
-// owe takes n tokens whether they are there or not.
+// owe takes n tokens whether they are available or not.
 func (r *rates[K]) owe(k K, now, n int64) {
 	if r == nil {
 		return
@@ -66,7 +66,7 @@ func (r *rates[K]) owe(k K, now, n int64) {
 }
 
 func (r *rates[K]) addLocked(k K, full, now, n int64) {
-	r.full[k] = min(full+n*r.each, now+2*r.depth) // what is owed is bounded too
+	r.full[k] = min(full+n*r.each, now+2*r.depth) // debt is limited too
 	if len(r.full) >= r.sweep {
 		r.sweepLocked(now)
 	}
@@ -83,7 +83,7 @@ func (r *rates[K]) sweepLocked(now int64) {
 	r.full, r.sweep = left, min(max(leastSweep, 2*len(left)), most)
 }
 
-// seats counts what is open.
+// seats counts open streams and polls.
 type seats struct {
 	perIP, perUser int // 0: any number
 
@@ -99,7 +99,7 @@ func newSeats(perIP, perUser int) *seats {
 	return &seats{perIP: perIP, perUser: perUser, ips: map[netip.Addr]int{}, users: map[parley.UserID]int{}}
 }
 
-// seatOfIP and seatOfUser say what there are too many of.
+// seatOfIP and seatOfUser tell which limit was reached.
 const (
 	seatOfIP = iota + 1
 	seatOfUser
@@ -155,7 +155,7 @@ func less[K comparable](counts map[K]int, k K) {
 	}
 }
 
-// budget counts what each user has of something.
+// budget counts how much of something each user has.
 type budget struct {
 	each int // 0: any number
 

@@ -11,14 +11,14 @@ import (
 type State struct {
 	Name      string           `json:"name"`
 	State     string           `json:"state"`     // "ok", or "failing": a channel waits for the endpoint
-	Delivered int64            `json:"delivered"` // entries, by this node since its start
+	Delivered int64            `json:"delivered"` // entries delivered by this node since it started
 	Last      parley.Timestamp `json:"last,omitempty"`
 	LastError string           `json:"last_error,omitempty"`
 	Cursors   []Cursor         `json:"cursors"`
 	Truncated bool             `json:"truncated,omitempty"` // there are more channels
 }
 
-// Cursor says how far one channel was delivered.
+// Cursor is the delivery position in one channel.
 type Cursor struct {
 	Channel parley.ChannelID `json:"channel"`
 	Cursor  int64            `json:"cursor"`

@@ -16,21 +16,21 @@ import (
 	"github.com/parley-server/parley/worker"
 )
 
-// Store is what a Webhook reads.
+// Store is what a Webhook reads from.
 type Store interface {
 	parley.Log
 	parley.Directory
 	parley.Table
 }
 
-// Config of a Webhook.
+// Config configures a Webhook.
 type Config struct {
-	Name     string // names its cursors, and begins the ids of its deliveries
+	Name     string // names its cursors, and is the prefix of delivery ids
 	Matches  func(channel parley.ChannelID) bool
-	FromHead bool // channels begin at their heads, else with the first kept entry
+	FromHead bool // channels start at their heads, otherwise with the first kept entry
 
-	// Send delivers a body under an id; retries have the same id. It returns nil if the endpoint
-	// accepted it.
+	// Send delivers a body with an id, which is the same for retries. It returns nil if the
+	// endpoint accepted the body.
 	Send func(ctx context.Context, id string, body []byte) error
 
 	Store Store
@@ -40,7 +40,7 @@ type Config struct {
 	Note  func(channel parley.ChannelID) error
 	Watch func(channel parley.ChannelID, watched bool)
 
-	OnDelivered func(entries int, err error) // counts; must not block
+	OnDelivered func(entries int, err error) // receives counts; must not block
 	Logger      *slog.Logger
 	Clock       func() time.Time
 }
@@ -51,20 +51,20 @@ const (
 	tryTimeout   = 30 * time.Second
 	firstRetry   = time.Second
 	lastRetry    = 5 * time.Minute
-	inFlight     = 64 // channels that are delivered at a time
+	inFlight     = 64 // concurrent deliveries
 )
 
 // Webhook delivers to one endpoint. All methods may be called concurrently.
 type Webhook struct {
 	cfg      Config // fixed
 	channels *worker.Channels[*place]
-	begun    time.Time // when this node began
+	begun    time.Time // when this node started
 
 	mu      sync.Mutex
-	since   parley.Timestamp // when the webhook began in this store; 0: not known yet
+	since   parley.Timestamp // when the webhook started in this store; 0: not known yet
 	failing map[parley.ChannelID]*failure
 	sent    int64
-	last    parley.Timestamp // of the last delivery
+	last    parley.Timestamp // time of the last delivery
 }
 
 // place is the delivery state of a channel on its node.
@@ -73,14 +73,14 @@ type place struct {
 	upTo  int64 // the last entry of the refused delivery, which is retried unchanged
 }
 
-// failure is why a channel waits.
+// failure describes why a channel waits.
 type failure struct {
 	since time.Time
 	tries int
 	err   string
 }
 
-// New creates a Webhook. It works once it has been passed to feed.Feed's AddWork.
+// New creates a Webhook. It starts working when it is passed to feed.Feed's AddWork.
 func New(cfg Config) *Webhook {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -123,7 +123,7 @@ const (
 	scannedKey = "scanned"
 )
 
-// begin returns where the webhook begins in a channel.
+// begin returns where the webhook starts in a channel.
 func (w *Webhook) begin(ctx context.Context, channel parley.ChannelID) (int64, error) {
 	if !w.cfg.FromHead {
 		return 0, nil
@@ -154,8 +154,8 @@ func (w *Webhook) Run(ctx context.Context) error {
 	return w.channels.Run(ctx)
 }
 
-// scan takes, once per store, the channels that existed before the webhook: those that do not grow would
-// otherwise never be delivered.
+// scan takes, once per store, the channels that existed before the webhook: otherwise those that do not
+// grow would never be delivered.
 func (w *Webhook) scan(ctx context.Context) {
 	for try := 0; ; try++ {
 		err := w.scanAll(ctx)
@@ -193,7 +193,7 @@ func (w *Webhook) scanAll(ctx context.Context) error {
 	}
 }
 
-// work delivers what follows the cursor of a channel.
+// work delivers the entries after the cursor of a channel.
 func (w *Webhook) work(ctx context.Context, c *worker.Claim[*place]) time.Duration {
 	if c.State == nil {
 		c.State = &place{}
@@ -281,7 +281,7 @@ func fitting(entries []parley.Message) []parley.Message {
 	return entries
 }
 
-// body is one entry by itself, or several together.
+// body encodes one entry by itself, or several together.
 func body(channel parley.ChannelID, entries []parley.Message) []byte {
 	if len(entries) == 1 {
 		return wire.AppendMessage(nil, &entries[0])
@@ -292,7 +292,7 @@ func body(channel parley.ChannelID, entries []parley.Message) []byte {
 	return append(b, "}}"...)
 }
 
-// failed notes why a channel waits, and returns for how long.
+// failed records why a channel waits, and returns how long it must wait.
 func (w *Webhook) failed(c *worker.Claim[*place], err error) time.Duration {
 	if errors.Is(err, worker.ErrLost) {
 		w.forget(c.Channel)
@@ -336,13 +336,13 @@ func (w *Webhook) forget(channel parley.ChannelID) {
 	delete(w.failing, channel)
 }
 
-// delay returns how long to wait after so many refused attempts, with jitter.
+// delay returns how long to wait after the given number of refused attempts, with jitter.
 func delay(tries int) time.Duration {
 	d := min(firstRetry<<min(tries, 16), lastRetry)
 	return d*3/4 + rand.N(d/2)
 }
 
-// Replay has the entries after the given one delivered once more. after is at most the head.
+// Replay delivers the entries after the given one again. after must not exceed the head.
 func (w *Webhook) Replay(ctx context.Context, channel parley.ChannelID, after int64) error {
 	if !w.wants(channel) {
 		return &parley.Error{Code: parley.CodeBadRequest, Channel: channel,

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-server/parley/webhook"
 )
 
-// endpoint is what receives, in the process.
+// endpoint receives deliveries within the process.
 type endpoint struct {
 	mu     sync.Mutex
 	refuse error
@@ -122,9 +122,9 @@ func TestEntriesAreDeliveredInOrder(t *testing.T) {
 	})
 }
 
-// A webhook that begins at the head does not deliver what was there before it; one that begins at 0 does, also of
-// channels that do not grow.
-func TestWhereAWebhookBegins(t *testing.T) {
+// A webhook that starts at the head does not deliver earlier entries; one that starts at 0 does, also in channels
+// that do not grow.
+func TestWebhookStart(t *testing.T) {
 	for _, fromHead := range []bool{true, false} {
 		bubble(t, func(t *testing.T, ctx context.Context, store *mem.Store, e *endpoint) {
 			post(t, store.Open(), "room:1", "a", "b")
@@ -148,7 +148,7 @@ func TestWhereAWebhookBegins(t *testing.T) {
 	}
 }
 
-func TestARefusingEndpointDelaysItsChannelOnly(t *testing.T) {
+func TestRefusingEndpointDelaysOnlyItsChannel(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context, store *mem.Store, e *endpoint) {
 		w, h := start(ctx, t, store, e, true)
 		time.Sleep(time.Millisecond)
@@ -169,7 +169,7 @@ func TestARefusingEndpointDelaysItsChannelOnly(t *testing.T) {
 		}
 		synctest.Wait()
 		e.was(t, "room:2", 1)
-		post(t, h, "room:1", "c") // the next try is the same as the last one
+		post(t, h, "room:1", "c") // the next attempt is the same as the last one
 		w.Grown("room:1")
 		time.Sleep(5 * time.Minute)
 		e.was(t, "room:1", 1, 2)
@@ -182,7 +182,7 @@ func TestARefusingEndpointDelaysItsChannelOnly(t *testing.T) {
 	})
 }
 
-// A node that dies between delivery and the move of the cursor has the next one deliver again, under the same id.
+// If a node dies between delivery and the move of the cursor, the next node delivers again, with the same id.
 func TestARepeatHasTheSameID(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context, store *mem.Store, e *endpoint) {
 		dies, die := context.WithCancel(ctx)
@@ -222,7 +222,7 @@ func TestReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		for _, wait := range []time.Duration{0, time.Minute} { // while the node has the channel, and after it was released
+		for _, wait := range []time.Duration{0, time.Minute} { // while the node has the channel, and after its release
 			time.Sleep(wait)
 			e.got["room:1"] = nil
 			if err := w.Replay(ctx, "room:1", 1); err != nil {

@@ -14,12 +14,12 @@ func AppendHead(b []byte, status int, h http.Header) []byte {
 	return append(AppendHeader(b, h), "\r\n"...)
 }
 
-// AppendAnswer appends a whole response. Content-Length is that of the body.
+// AppendAnswer appends a complete response. Content-Length is set to the length of body.
 func AppendAnswer(b []byte, status int, h http.Header, body []byte) []byte {
 	return AppendAnswerOf(b, status, AppendHeader(nil, h), body)
 }
 
-// AppendAnswerOf is AppendAnswer with header lines that AppendHeader wrote before.
+// AppendAnswerOf is AppendAnswer with header lines written earlier by AppendHeader.
 func AppendAnswerOf(b []byte, status int, lines, body []byte) []byte {
 	b = append(appendStatus(b, status), "Content-Length: "...)
 	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n"...)
@@ -32,8 +32,8 @@ func appendStatus(b []byte, status int) []byte {
 	return append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\n"...)
 }
 
-// AppendHeader appends the lines of a header, except for Date. As in net/http, no value can
-// begin another line (response splitting).
+// AppendHeader appends the lines of a header, except Date. As in net/http, no value can start
+// another line (response splitting).
 func AppendHeader(b []byte, h http.Header) []byte {
 	for name, values := range h {
 		if name == "Date" {

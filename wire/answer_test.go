@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// No value of an answer's header begins another line, whoever writes the answer.
-func TestNoValueBeginsAnotherLine(t *testing.T) {
+// No value in the header of a response starts another line, whoever writes the response.
+func TestHeaderValuesCannotStartAnotherLine(t *testing.T) {
 	const evil = "a\r\nSet-Cookie: b\nX: y\rZ: w\r\n\r\nbody"
 	h := http.Header{"Access-Control-Allow-Origin": {evil}, "Vary": {"Origin", evil}}
 	e := &parley.Error{Code: parley.CodeForbidden, Detail: evil, Hint: evil, Reason: evil}
@@ -38,7 +38,7 @@ func TestNoValueBeginsAnotherLine(t *testing.T) {
 	}
 }
 
-func TestAWholeAnswerHasItsLength(t *testing.T) {
+func TestAnswerHasItsLength(t *testing.T) {
 	r, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(AppendProblem(nil, 503, &parley.Error{Code: parley.CodeDraining}))), nil)
 	if err != nil {
 		t.Fatal(err)

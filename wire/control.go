@@ -11,7 +11,7 @@ import (
 // Objects that belong to one session, and events. Each function appends one JSON
 // object on one line.
 
-// Welcome opens a stream: it states where the stream begins and what the channel holds.
+// Welcome opens a stream: it says where the stream starts and what the channel holds.
 func Welcome(dst []byte, b parley.Bounds, cursor int64, resumed bool, key string) []byte {
 	dst = begin(dst, "welcome", b.Channel)
 	dst = appendInt(dst, "first_id", b.First)
@@ -22,7 +22,7 @@ func Welcome(dst []byte, b parley.Bounds, cursor int64, resumed bool, key string
 	return end(dst, key)
 }
 
-// Reset tells a reader that its cursor cannot be served, and where it continues.
+// Reset tells a reader that its cursor cannot be served, and where reading continues.
 func Reset(dst []byte, channel parley.ChannelID, r *parley.Reset) []byte {
 	dst = begin(dst, "reset", channel)
 	dst = appendText(dst, "reason", r.Reason)
@@ -51,7 +51,7 @@ func Error(dst []byte, e *parley.Error, channel parley.ChannelID, key string) []
 	return end(dst, key)
 }
 
-// Later is the event draining, for a stream that cannot be served now, or no longer.
+// Later is the event draining, for a stream that cannot be served now or any longer.
 func Later(dst []byte, e *parley.Error) []byte {
 	return end(appendError(begin(dst, "draining", ""), e), "")
 }
@@ -81,7 +81,7 @@ func TokenExpiring(dst []byte, seconds int64) []byte {
 	return end(appendInt(begin(dst, "token-expiring", ""), "in", seconds), "")
 }
 
-// Simple is a frame with nothing but its type: ping, pong.
+// Simple is a frame with only a type: ping, pong.
 func Simple(dst []byte, kind, key string) []byte { return end(begin(dst, kind, ""), key) }
 
 // Done answers a frame that carried a key and stored nothing.

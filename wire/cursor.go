@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Absent reports whether a query parameter counts as missing: empty, or what naive pages send
-// for a variable that has no value yet.
+// Absent reports whether a query parameter counts as missing: empty, or what simple web pages send
+// for a variable without a value.
 func Absent(s string) bool { return s == "" || s == "undefined" || s == "null" }
 
 // ParseID parses a cursor or an id. Numbers beyond its range are clamped to it, so a negative
@@ -22,7 +22,7 @@ func ParseID(name, s string) (int64, error) {
 	if errors.Is(err, strconv.ErrRange) {
 		err = nil // n is the nearest
 	}
-	if err != nil && !strings.ContainsAny(s, "xX_") { // 42.0 or 1e30, as some languages write it
+	if err != nil && !strings.ContainsAny(s, "xX_") { // 42.0 or 1e30, as written by some languages
 		f, ferr := strconv.ParseFloat(s, 64)
 		if f == math.Trunc(f) && (ferr == nil || errors.Is(ferr, strconv.ErrRange)) {
 			n, err = int64(max(min(f, 1<<62), 0)), nil
@@ -45,8 +45,8 @@ type Position struct {
 	ID      int64
 }
 
-// ParseCursor parses the cursor of several channels, A:42,B:7. Names may contain colons; the
-// last one of each part counts.
+// ParseCursor parses a cursor for several channels, A:42,B:7. Names may contain colons; the last
+// colon of each part counts.
 func ParseCursor(s string) ([]Position, error) {
 	var ps []Position
 	for part := range strings.SplitSeq(s, ",") {
@@ -76,9 +76,9 @@ func AppendPosition(dst []byte, first bool, channel parley.ChannelID, id int64) 
 	return strconv.AppendInt(dst, id, 10)
 }
 
-// Number is a whole number in a frame or body: a JSON number, or a string that holds one. null,
-// "" and "undefined" count as absent. Any other value is an error only when Get is called, so
-// the rest of the object is read all the same.
+// Number is a whole number in a frame or body: a JSON number, or a string that contains one. null,
+// "" and "undefined" count as absent. Any other value is an error only when Get is called, so that
+// the rest of the object is still read.
 type Number struct {
 	set bool
 	n   int64

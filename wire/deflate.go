@@ -19,11 +19,11 @@ const (
 )
 
 // AppendDeflated appends payload as one final, unmasked text frame: compressed with RSV1 set if
-// that is shorter, else uncompressed.
+// that is shorter, otherwise uncompressed.
 //
-// BenchmarkDeflateLevels shows why it uses the stateless compressor: on messages of up to a few
-// kilobytes it compresses as well as level 6, in less time, and holds no memory between
-// messages, where a compressor with a state holds about a megabyte.
+// BenchmarkDeflateLevels shows why the stateless compressor is used: for messages of up to a few
+// kilobytes it compresses as well as level 6, in less time, and holds no memory between messages,
+// while a compressor with state holds about a megabyte.
 func AppendDeflated(dst, payload []byte) []byte {
 	if len(payload) < deflateFrom {
 		return append(AppendFrameHeader(dst, OpText, len(payload)), payload...)
@@ -32,7 +32,7 @@ func AppendDeflated(dst, payload []byte) []byte {
 	out := outs.Get().(*appender)
 	out.b = openFrame(dst)
 	_ = flate.StatelessDeflate(out, payload, false, nil) // an appender has no errors
-	b := out.b[:len(out.b)-len(syncTail)]                // RFC 7692, section 7.2.1: the tail is left out
+	b := out.b[:len(out.b)-len(syncTail)]                // RFC 7692, section 7.2.1: the tail is omitted
 	out.b = nil
 	outs.Put(out)
 	if len(b)-start-frameRoom >= len(payload) {
@@ -43,7 +43,7 @@ func AppendDeflated(dst, payload []byte) []byte {
 	return b
 }
 
-// appender is an io.Writer at the end of a slice.
+// appender is an io.Writer that appends to a slice.
 type appender struct{ b []byte }
 
 func (a *appender) Write(p []byte) (int, error) {
@@ -71,15 +71,14 @@ var inflaters = sync.Pool{New: func() any {
 }}
 
 const (
-	inflateKept   = 64 << 10 // a larger buffer is not kept
+	inflateKept   = 64 << 10 // a larger buffer is not reused
 	inflateFirst  = 4 << 10
-	finalBlocks   = 64 // how many a message may have; each costs more than its bytes
+	finalBlocks   = 64 // maximum per message; each costs more than its bytes
 	deflateWindow = 32 << 10
 )
 
-// inflate inflates p and passes the message to use, which may keep it only during the call. A
-// message of more than most bytes is 1009, and needs no more memory than about twice most;
-// invalid DEFLATE is 1007.
+// inflate inflates p and passes the message to use, which may use it only during the call. A message of more
+// than most bytes gives error 1009, and needs at most about twice most of memory; invalid DEFLATE gives 1007.
 func inflate(p []byte, most int, use func([]byte) error) error {
 	z := inflaters.Get().(*inflater)
 	defer func() {
@@ -88,8 +87,7 @@ func inflate(p []byte, most int, use func([]byte) error) error {
 			inflaters.Put(z)
 		}
 	}()
-	// The tail that the sender left out, and an empty final block, after which the
-	// decompressor reports the end.
+	// The tail that the sender omitted, and an empty final block, after which the decompressor reports the end.
 	z.in = append(append(append(z.in[:0], p...), syncTail...), "\x01"+syncTail...)
 	z.src.Reset(z.in)
 	z.out = z.out[:0]

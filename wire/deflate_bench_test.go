@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// entry is a message as chats have them, of about n bytes: words, hardly two alike.
+// entry is a message of about n bytes, as in a chat: few words are repeated.
 func entry(n int) []byte {
 	const words = "we should look at the deploy before lunch because yesterday somebody changed how retries are counted and now half of " +
 		"the dashboards show numbers that nobody can explain while customers ask about invoices from march "
@@ -27,7 +27,7 @@ func entry(n int) []byte {
 	return wire.AppendMessage(nil, &m)
 }
 
-// BenchmarkDeflateLevels is what the choice of the level rests on.
+// BenchmarkDeflateLevels is the basis for the choice of the level.
 func BenchmarkDeflateLevels(b *testing.B) {
 	for _, size := range []int{128, 256, 512, 2 << 10, 16 << 10} {
 		obj := entry(size)
@@ -57,7 +57,7 @@ func BenchmarkDeflateLevels(b *testing.B) {
 	}
 }
 
-// BenchmarkForms is what an entry costs once per channel and form.
+// BenchmarkForms measures what an entry costs once per channel and form.
 func BenchmarkForms(b *testing.B) {
 	for _, size := range []int{300, 2 << 10} {
 		obj := entry(size)

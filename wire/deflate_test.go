@@ -15,7 +15,7 @@ import (
 
 const rsv1 = 0x40
 
-// deflated compresses as another implementation does, without the tail.
+// deflated compresses like another implementation, without the tail.
 func deflated(t testing.TB, text string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -32,7 +32,7 @@ func deflated(t testing.TB, text string) string {
 	return strings.TrimSuffix(out.String(), "\x00\x00\xff\xff")
 }
 
-// inflated reads a payload of parley's with the standard library.
+// inflated decompresses a payload of parley with the standard library.
 func inflated(t testing.TB, payload []byte) string {
 	t.Helper()
 	b, err := io.ReadAll(
@@ -54,7 +54,7 @@ func readDeflate(most int, stream []byte) (got []string, err error) {
 	return got, err
 }
 
-func TestABroadcastFrameIsCompressedWhereThatIsShorter(t *testing.T) {
+func TestBroadcastFrameIsCompressedIfShorter(t *testing.T) {
 	noise := make([]byte, 1000)
 	for i, x := 0, uint32(1); i < len(noise); i++ {
 		x = x*1664525 + 1013904223
@@ -106,7 +106,7 @@ func TestCompressedMessagesAreInflated(t *testing.T) {
 		clientFrame(false, wire.OpText, "in "), clientFrame(true, wire.OpContinuation, "parts"),
 		compressed(clientFrame(true, wire.OpBinary, deflated(t, "\xff"))),
 		compressed(clientFrame(true, wire.OpText, "\x00")), // RFC 7692, section 7.2.3.6: an empty message
-		// The examples of section 7.2.3: one block, shared window left out; a stored block; a final block; two blocks.
+		// The examples of section 7.2.3: one block, without shared window; a stored block; a final block; two blocks.
 		compressed(clientFrame(true, wire.OpText, "\xf2\x48\xcd\xc9\xc9\x07\x00")),
 		compressed(clientFrame(true, wire.OpText, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00")),
 		compressed(clientFrame(true, wire.OpText, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00")),
@@ -134,7 +134,7 @@ func TestCompressedMessagesAreInflated(t *testing.T) {
 	}
 }
 
-func TestWrongCompressionEndsTheConnectionWithItsCode(t *testing.T) {
+func TestInvalidCompressionClosesTheConnection(t *testing.T) {
 	for name, c := range map[string]struct {
 		bytes []byte
 		code  int
@@ -179,7 +179,7 @@ func TestABombCostsNoMoreThanTheLimit(t *testing.T) {
 	if ce, ok := errors.AsType[*wire.CloseError](err); !ok || ce.Code != 1009 {
 		t.Fatal(err)
 	}
-	// The frame is copied twice here; the decompressor has its window.
+	// The frame is copied twice here, and the decompressor has its window.
 	if spent := after.TotalAlloc - before.TotalAlloc; spent > 6*most {
 		t.Errorf("%d KiB were allocated", spent>>10)
 	}
@@ -193,7 +193,7 @@ func TestReadingWholeFramesAllocatesNothing(t *testing.T) {
 	got := 0
 	for name, frame := range map[string][]byte{"plain": plain, "compressed": squeezed} {
 		if name == "compressed" && raceEnabled {
-			continue // then pools forget at random
+			continue // then pools drop items at random
 		}
 		if n := testing.AllocsPerRun(1000, func() {
 			buf = append(buf[:0], frame...)
@@ -238,7 +238,7 @@ func FuzzDeflate(f *testing.F) {
 	})
 }
 
-// bodyLen is the length of a frame's payload.
+// bodyLen returns the length of a frame's payload.
 func bodyLen(frame []byte) int {
 	switch frame[1] {
 	case 126:

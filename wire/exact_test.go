@@ -6,7 +6,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-func TestAFrameIsReadByExactNames(t *testing.T) {
+func TestFrameIsReadByExactNames(t *testing.T) {
 	var f wire.Frame
 	if err := wire.FormWS.UnmarshalFrame([]byte(`{"user":"alice","User":"mallory","text":"a","TEXT":"b"}`), &f); err != nil ||
 		f.User != "alice" || f.Text != "a" {
@@ -17,7 +17,7 @@ func TestAFrameIsReadByExactNames(t *testing.T) {
 	}
 }
 
-// Fields that a frame of this type does not have are ignored, whatever is in them.
+// Fields that a frame of this type does not have are ignored, whatever they contain.
 func TestUnusedFieldsOfAFrameMayBeAnything(t *testing.T) {
 	for text, ok := range map[string]bool{
 		`{"text":"a","token":5,"event":5,"users":{},"epoch":[],"state":1}`: true,

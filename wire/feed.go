@@ -2,8 +2,8 @@ package wire
 
 import "github.com/parley-server/parley"
 
-// Feed appends the part of an envelope that other systems read: the response to a long poll with its entries
-// (api.md, "Kafka"). For an envelope without entries it appends nothing.
+// Feed appends the part of an envelope that other systems read: the same as the response to a long poll with
+// its entries (api.md, "Kafka"). For an envelope without entries it appends nothing.
 func Feed(dst []byte, e *parley.Envelope) []byte {
 	if e.Head == 0 || e.Channel.Internal() {
 		return dst

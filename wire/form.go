@@ -7,11 +7,11 @@ type Form uint8
 
 // The forms.
 const (
-	FormJSON      Form = iota // `{…},` — what a poll joins into an array; events have no bytes
+	FormJSON      Form = iota // `{…},` — polls join these into an array; events have no bytes
 	FormSSE                   // a stream of one channel: the id: line is the entry's id
 	FormSSEMulti              // a stream of many channels: the session writes its own id: line before
 	FormWS                    // an unmasked WebSocket text frame
-	FormWSDeflate             // the same, compressed where that is shorter
+	FormWSDeflate             // the same, compressed if that is shorter
 	FormMsgpack               // MessagePack in a WebSocket's binary frame
 	Forms                     // the number of forms
 )

@@ -36,8 +36,8 @@ func AppendFrameHeader(dst []byte, op Op, n int) []byte {
 
 const frameRoom = 10 // the longest header
 
-// openFrame begins a frame whose length is not known yet, and closeFrame ends the one
-// that began at start: the payload moves to where its header ends.
+// openFrame starts a frame whose length is not known yet, and closeFrame completes the frame that
+// starts at start: it moves the payload to where the header ends.
 func openFrame(dst []byte) []byte { return append(dst, make([]byte, frameRoom)...) }
 
 func closeFrame(b []byte, start int, op Op) []byte {
@@ -62,40 +62,38 @@ func (e *CloseError) Error() string { return "websocket closed: " + e.Reason }
 
 func violation(reason string) error { return &CloseError{1002, reason} }
 
-// FrameReader receives the bytes of a client in pieces of any size and returns whole messages and
-// control frames. It is as strict as RFC 6455 requires: masked frames, no reserved bits or opcodes,
-// shortest lengths, whole and short control frames, valid UTF-8 (checked at each byte, unless
-// compressed). It keeps the bytes of a partial frame and of a fragmented message, and nothing
-// otherwise.
+// FrameReader receives the bytes of a client in pieces of any size and returns complete messages
+// and control frames. It is as strict as RFC 6455 requires: masked frames, no reserved bits or
+// opcodes, shortest lengths, unfragmented short control frames, valid UTF-8 (checked at each byte,
+// unless compressed). It keeps only the bytes of a partial frame and of a fragmented message.
 type FrameReader struct {
 	kept *kept
 }
 
 // kept is the state of a reader in the middle of a frame or message.
 //
-//	[message: the payload of the fragments that arrived][partial: the unparsed start of a frame]
+//	[message: the payload of received fragments][partial: the unparsed start of a frame]
 type kept struct {
 	partial []byte
 	message []byte
-	op      Op   // of the message being assembled, 0 if none
+	op      Op   // of the message being assembled; 0: none
 	deflate bool // the message is compressed
 	checked int  // bytes of message known to be UTF-8
 }
 
 // Rules are the limits of a connection's frames.
 type Rules struct {
-	Most    int  // bytes of a message, also of an inflated one; more is 1009
+	Most    int  // bytes of a message, before and after inflating; more is error 1009
 	Deflate bool // permessage-deflate was negotiated
 }
 
 // ErrPause is what a callback of Read returns to stop further calls for now.
 var ErrPause = errors.New("paused")
 
-// Read parses p after the bytes that remained before and calls frame for each whole text or
-// binary message, inflated, and each control frame. The payload is valid only during the call
-// and may be changed. The error is a *CloseError, or what frame returned; after it the reader
-// must not be used, with the exception of ErrPause: that frame was processed, the bytes after
-// it are kept, and the next Read, with nil or more bytes, continues.
+// Read parses the bytes kept so far followed by p, and calls frame for each complete text or binary message,
+// inflated, and each control frame. The payload is valid only during the call and may be modified. The error
+// is a *CloseError, or what frame returned. After an error the reader must not be used, except after ErrPause:
+// that frame was processed, the bytes after it are kept, and the next Read, with nil or more bytes, continues.
 func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []byte) error) error {
 	var k kept // a copy, so that the usual case allocates nothing
 	if r.kept != nil {
@@ -119,7 +117,7 @@ func (r *FrameReader) Read(p []byte, rules Rules, frame func(op Op, payload []by
 		case len(p) == 0:
 			k.partial = nil
 		case old && err == ErrPause:
-			k.partial = p // they will be needed soon
+			k.partial = p // these bytes will be needed soon
 		case !old || len(p) < whole:
 			k.partial = append([]byte(nil), p...)
 		}
@@ -140,8 +138,7 @@ func (r *FrameReader) keep(k kept) {
 	}
 }
 
-// next parses one frame at the start of p and returns its length, 0 if it is not
-// complete.
+// next parses one frame at the start of p and returns its length, 0 if it is incomplete.
 func (k *kept) next(p []byte, rules Rules, frame func(Op, []byte) error) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -215,13 +212,13 @@ func (k *kept) next(p []byte, rules Rules, frame func(Op, []byte) error) (int, e
 	return head + 4 + int(size), k.whole(fin, op, body, frame)
 }
 
-// checkPartial checks the UTF-8 of the arrived part of a text frame, so that an error is
-// reported at once and not when the frame is complete.
+// checkPartial checks the UTF-8 of the received part of a text frame, so that an error is reported
+// immediately and not when the frame is complete.
 func (k *kept) checkPartial(op Op, mask [4]byte, body []byte) error {
 	if op != OpText && (op != OpContinuation || k.op != OpText) {
 		return nil
 	}
-	const much = 4096 // copying more than this for each arriving piece would cost too much
+	const much = 4096 // copying more than this for each received piece would cost too much
 	if len(body) == 0 || len(body)+len(k.message) > much {
 		return nil
 	}

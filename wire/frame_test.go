@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// clientFrame is a masked frame, as a client sends it.
+// clientFrame returns a masked frame, as sent by a client.
 func clientFrame(fin bool, op wire.Op, payload string) []byte {
 	b := []byte{byte(op)}
 	if fin {
@@ -45,7 +45,7 @@ func read(max int, pieces ...[]byte) (got []string, err error) {
 	return got, nil
 }
 
-func TestFramesInPiecesOfAnySizeAreTheSameFrames(t *testing.T) {
+func TestFramesInPiecesOfAnySize(t *testing.T) {
 	long := string(bytes.Repeat([]byte("é"), 40_000))
 	stream := bytes.Join([][]byte{
 		clientFrame(true, wire.OpText, "hello"), clientFrame(false, wire.OpText, "h\xc3"), clientFrame(true, wire.OpPing, "p"),
@@ -65,7 +65,7 @@ func TestFramesInPiecesOfAnySizeAreTheSameFrames(t *testing.T) {
 	}
 }
 
-func TestBrokenFramesEndTheConnectionWithTheirCode(t *testing.T) {
+func TestInvalidFramesCloseTheConnection(t *testing.T) {
 	for name, c := range map[string]struct {
 		bytes []byte
 		code  int
@@ -97,7 +97,7 @@ func TestBrokenFramesEndTheConnectionWithTheirCode(t *testing.T) {
 	}
 }
 
-func TestAPausedReaderGoesOnWhereItStopped(t *testing.T) {
+func TestPausedReaderContinuesWhereItStopped(t *testing.T) {
 	var r wire.FrameReader
 	var got []string
 	take := func(_ wire.Op, p []byte) error { got = append(got, string(p)); return wire.ErrPause }
@@ -115,7 +115,7 @@ func TestAPausedReaderGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-func TestCloseCodesAreThoseThatMayBeSent(t *testing.T) {
+func TestValidCloseCodes(t *testing.T) {
 	for code := range 5001 {
 		payload := binary.BigEndian.AppendUint16(nil, uint16(code))
 		got, err := wire.CloseCode(payload)

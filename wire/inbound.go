@@ -51,13 +51,13 @@ func (f Form) UnmarshalFrame(b []byte, frame *Frame) error {
 		*frame = Frame{marked: frame.marked}
 		err = Unmarshal(b, frame)
 	}
-	if err != nil { // the error names the frame's key and channel, if they can be read
+	if err != nil { // the error includes the frame's key and channel, if they can be read
 		_ = exactjson.Unmarshal(b, &struct{ Key, Channel *string }{&frame.Key, &frame.Channel})
 	}
 	return err
 }
 
-// reads are the fields that a frame of a type has besides type, channel, user and key. All
+// reads lists the fields of each type of frame in addition to type, channel, user and key. All
 // others are ignored, whatever they contain.
 var reads = map[string]string{
 	"": "text data thread", "message": "text data thread", "event": "event data", "read": "id",
@@ -65,8 +65,8 @@ var reads = map[string]string{
 	"typing": "", "ping": "", "pong": "", "unsubscribe": "",
 }
 
-// unused is the field of the wrong type because of which a frame could not be read, if a
-// frame of its type does not have it; else "".
+// unused returns the field whose wrong type made a frame unreadable, if frames of its type do not
+// have that field; otherwise "".
 func (f *Frame) unused(err error) string {
 	wrong := new(json.UnmarshalTypeError)
 	if !errors.As(err, &wrong) {
@@ -81,7 +81,7 @@ func (f *Frame) unused(err error) string {
 	return field
 }
 
-// object is the frame's data, checked, nil if there is none.
+// object returns the frame's data, checked; nil if there is none.
 func (f *Frame) object() (json.RawMessage, error) {
 	if f.marked && len(f.Data) > 2 && f.Data[0] == '{' {
 		return f.Data, nil
@@ -101,8 +101,7 @@ type Post struct {
 	Key     string          `json:"key"`
 }
 
-// Name is a user's display name, in development. Anything but a string is ignored, because production ignores the whole
-// field.
+// Name is a user's display name, in development. Anything but a string is ignored, because production ignores the whole field.
 type Name string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -114,9 +113,8 @@ func (n *Name) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Draft converts a frame to a draft. It does not set the user. With an error it returns a draft
-// that has only the key, because the key may have been used before. The draft is empty if the
-// key itself is invalid.
+// Draft converts a frame to a draft. It does not set the user. With an error it returns a draft with only
+// the key, because the key may have been used before. The draft is empty if the key itself is invalid.
 func (f *Frame) Draft() (parley.Draft, error) {
 	data, err := f.object()
 	return draft(f.Text, data, err, f.Thread, f.Key)

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// FuzzFrameJSON holds that whatever a client sends as JSON is refused with a code, or
-// makes a message that is one line of valid JSON within its limits.
+// FuzzFrameJSON checks that whatever a client sends as JSON is either refused with a code, or
+// becomes a message that is one line of valid JSON within its limits.
 func FuzzFrameJSON(f *testing.F) {
 	for _, s := range []string{
 		`{"user":"alice","text":"hello"}`, `{"type":"message","channel":"room:a","text":"h\u0000\ud800","data":{"a":[1,` +

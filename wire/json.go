@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/internal/exactjson"
 )
 
-// MaxDepth is how deep objects and arrays of a request may be nested.
+// MaxDepth is how deeply objects and arrays of a request may be nested.
 const MaxDepth = 64
 
 // AppendMessage appends an entry as a JSON object on one line: a message in its current state,
@@ -47,14 +47,14 @@ func AppendMessage(dst []byte, m *parley.Message) []byte {
 	return append(dst, '}')
 }
 
-// appendHead appends what messages and changes begin with.
+// appendHead appends the common beginning of messages and changes.
 func appendHead(dst []byte, m *parley.Message) []byte {
 	dst = appendInt(dst, "id", m.ID)
 	dst = appendText(dst, "channel", string(m.Channel))
 	return appendDisplay(appendText(dst, "user", string(m.User)), m.User, m.Name)
 }
 
-// appendDisplay appends what people read for a user, if it differs.
+// appendDisplay appends a user's display name, if it differs.
 func appendDisplay(dst []byte, user parley.UserID, display string) []byte {
 	if display == "" || display == string(user) {
 		return dst
@@ -73,7 +73,7 @@ func appendChange(dst []byte, m *parley.Message) []byte {
 	return append(dst, '}')
 }
 
-// EntryName returns the name among server-sent events of an entry that AppendMessage encoded.
+// EntryName returns the name that an entry encoded by AppendMessage has among server-sent events.
 func EntryName(obj []byte) string {
 	if bytes.HasPrefix(obj, []byte(changed)) {
 		return "message-changed"
@@ -100,9 +100,8 @@ func appendReactions(dst []byte, rs []parley.Reaction) []byte {
 	return append(dst, '}')
 }
 
-// AppendThread appends a JSON array of a message and its replies, the first with the number of
-// replies if there are any. Other arrays omit that number, which would differ from reader to
-// reader.
+// AppendThread appends a JSON array of a message and its replies. The first has the number of
+// replies, if there are any. Other arrays omit that number, which would differ from reader to reader.
 func AppendThread(dst []byte, ms []parley.Message, replies int64) []byte {
 	dst = AppendMessages(dst, ms)
 	if len(ms) == 0 || replies == 0 {
@@ -115,7 +114,7 @@ func AppendThread(dst []byte, ms []parley.Message, replies int64) []byte {
 
 // AppendMessages appends a JSON array of messages.
 func AppendMessages(dst []byte, ms []parley.Message) []byte {
-	const others = 160 // bytes, about, that are neither of these
+	const others = 160 // approximate bytes per message besides these fields
 	size := 0
 	for i := range ms {
 		m := &ms[i]
@@ -174,9 +173,8 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// Unmarshal decodes one JSON value of a request into v: valid UTF-8, not nested deeper than MaxDepth, fields by their
-// exact names (exactjson). The error is an *parley.Error: CodeBadJSON for invalid JSON, CodeBadRequest for a field of
-// the wrong type.
+// Unmarshal decodes one JSON value of a request into v: valid UTF-8, nested no deeper than MaxDepth, fields by their exact
+// names (exactjson). The error is a *parley.Error: CodeBadJSON for invalid JSON, CodeBadRequest for a field of the wrong type.
 func Unmarshal(b []byte, v any) error {
 	if depth(b) > MaxDepth {
 		return &parley.Error{Code: parley.CodeBadJSON, Detail: "the JSON is nested deeper than 64 levels", Hint: "send flatter data"}
@@ -184,8 +182,8 @@ func Unmarshal(b []byte, v any) error {
 	return unmarshal(b, v)
 }
 
-// UnmarshalList splits a list whose items Unmarshal must decode: an item that is nested too
-// deep does not affect the others. null is not a list: it yields nil.
+// UnmarshalList splits a list whose items must then be decoded with Unmarshal: an item that is
+// nested too deeply does not affect the others. null is not a list: it yields nil.
 func UnmarshalList(b []byte) (items []json.RawMessage, err error) {
 	err = unmarshal(b, &items)
 	return items, err
@@ -198,7 +196,7 @@ func unmarshal(b []byte, v any) error {
 	return asError(exactjson.Unmarshal(b, v))
 }
 
-// asError says what is wrong with a client's JSON.
+// asError returns what is wrong with a client's JSON.
 func asError(err error) error {
 	switch e := err.(type) {
 	case nil:
@@ -219,7 +217,7 @@ func asError(err error) error {
 	}
 }
 
-// depth is the deepest nesting of objects and arrays in b.
+// depth returns the deepest nesting of objects and arrays in b.
 func depth(b []byte) (deepest int) {
 	level, quoted := 0, false
 	for i := 0; i < len(b); i++ {
@@ -259,15 +257,14 @@ func Object(raw json.RawMessage) (json.RawMessage, error) {
 	return mendSurrogates(out.Bytes()), nil
 }
 
-// mendSurrogates replaces each escaped surrogate that has no partner by \ufffd,
-// in place. b is valid JSON.
+// mendSurrogates replaces each escaped surrogate without a partner by \ufffd, in place. b is valid JSON.
 func mendSurrogates(b []byte) []byte {
 	for i := 0; i+1 < len(b); i++ {
 		if b[i] != '\\' {
 			continue
 		}
 		if b[i+1] != 'u' {
-			i++ // whatever it is, its second byte starts no escape
+			i++ // whatever the escape is, its second byte starts no other
 			continue
 		}
 		switch r := escaped(b[i:]); {

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-func TestAMessageIsOneLineOfJSONWithTheFieldsOfTheContract(t *testing.T) {
+func TestMessageIsOneLineOfJSONWithTheDocumentedFields(t *testing.T) {
 	m := parley.Message{ID: 42, Channel: "general", User: "alice", Name: "Alice", Text: "a\n\"\x00\u2028\u00e9", Time: 1774684800000042,
 		Key: "k", Thread: 7, Data: json.RawMessage(`{"a":1}`)}
 	got := string(wire.AppendMessage(nil, &m))
@@ -24,9 +24,9 @@ func TestAMessageIsOneLineOfJSONWithTheFieldsOfTheContract(t *testing.T) {
 	}
 }
 
-func TestDataIsMadeCompactAndLoneSurrogatesAreMended(t *testing.T) {
+func TestDataIsCompactedAndLoneSurrogatesReplaced(t *testing.T) {
 	for in, want := range map[string]string{
-		` { "a" : [ 1 , 2 ] } `:      "", // white space before the value is cut by the decoder
+		` { "a" : [ 1 , 2 ] } `:      "", // whitespace before the value is removed by the decoder
 		"{\n\"a\":1}":                `{"a":1}`,
 		`{"a":"\ud83d\ude00"}`:       `{"a":"\ud83d\ude00"}`,
 		`{"a":"\ud83d"}`:             `{"a":"\ufffd"}`,
@@ -50,7 +50,7 @@ func TestDataIsMadeCompactAndLoneSurrogatesAreMended(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotJSONIsToldFromWhatHasTheWrongShape(t *testing.T) {
+func TestInvalidJSONAndWrongTypesHaveDifferentCodes(t *testing.T) {
 	deep := strings.Repeat("[", 65) + strings.Repeat("]", 65)
 	for in, want := range map[string]parley.Code{
 		`{`: parley.CodeBadJSON, ``: parley.CodeBadJSON, "{\"text\":\"\xff\"}": parley.CodeBadJSON, `{"data":` + deep + `}`: parley.CodeBadJSON,
@@ -68,7 +68,7 @@ func TestWhatIsNotJSONIsToldFromWhatHasTheWrongShape(t *testing.T) {
 	}
 }
 
-func TestDraftsAreCheckedForWhatTheyHold(t *testing.T) {
+func TestContentOfDraftsIsChecked(t *testing.T) {
 	long := strings.Repeat("x", 16<<10)
 	for name, c := range map[string]struct {
 		post wire.Post
@@ -89,7 +89,7 @@ func TestDraftsAreCheckedForWhatTheyHold(t *testing.T) {
 	}
 }
 
-func TestCursorsAreReadAsPeopleAndPagesWriteThem(t *testing.T) {
+func TestCursorsInAllCommonFormsAreParsed(t *testing.T) {
 	for in, want := range map[string]int64{"0": 0, "42": 42, "-3": 0, "42.0": 42, "99999999999999999999": 1<<63 - 1, "1e3": 1000,
 		"1e30": 1 << 62, "1e999": 1 << 62, "-1e30": 0} {
 		if got, err := wire.ParseID("after", in); err != nil || got != want {

@@ -16,14 +16,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// MessagePack carries the same objects as JSON. Inside, an object is always JSON; it
-// is translated where it leaves and enters. JSON has no representation of raw bytes:
+// MessagePack carries the same objects as JSON. Internally, an object is always JSON; it is
+// translated on input and output. JSON has no representation of raw bytes:
 //
 //	MessagePack   bin 01 02 03
 //	in an object  "a": "AQID"     base64 (RFC 4648, section 4) after one space
 //
-// JSON from clients is compacted, so the space occurs nowhere else (Object). A
-// JSON reader sees a string, a MessagePack reader the bytes.
+// JSON from clients is compacted, so the space occurs nowhere else (Object). A JSON reader receives
+// a string, a MessagePack reader the bytes.
 
 // AppendMsgpack appends a compact JSON value as MessagePack: whole numbers as
 // integers, others as float64, marked strings as bin.
@@ -33,8 +33,7 @@ func AppendMsgpack(dst, obj []byte) []byte {
 	return p.dst
 }
 
-// packer translates JSON that is known to be right; of what is not it makes
-// something, and never fails.
+// packer translates JSON that is known to be valid; for invalid JSON it produces something, but never fails.
 type packer struct {
 	dst, src []byte
 	header   [5]byte
@@ -64,8 +63,8 @@ func (p *packer) value() {
 	}
 }
 
-// container appends a map or an array. Its header, whose length depends on how many
-// elements there are, is set right in the end.
+// container appends a map or an array. Its header, whose length depends on the number of elements,
+// is corrected at the end.
 func (p *packer) container(end byte, header func([]byte, uint32) []byte) {
 	start := len(p.dst)
 	p.dst = append(p.dst, 0)
@@ -85,7 +84,7 @@ func (p *packer) container(end byte, header func([]byte, uint32) []byte) {
 	p.dst = slices.Replace(p.dst, start, start+1, header(p.header[:0], n)...)
 }
 
-// quoted takes a string with its quotes.
+// quoted consumes a string with its quotes.
 func (p *packer) quoted() []byte {
 	i := 1
 	if end := bytes.IndexByte(p.src[min(1, len(p.src)):], '"'); end >= 0 && bytes.IndexByte(p.src[1:1+end], '\\') < 0 {
@@ -105,7 +104,7 @@ func (p *packer) quoted() []byte {
 	return []byte(`""`)
 }
 
-// word takes a number, true, false or null.
+// word consumes a number, true, false or null.
 func (p *packer) word() []byte {
 	n := 1
 	for n < len(p.src) && p.src[n] != ',' && p.src[n] != ']' && p.src[n] != '}' {
@@ -149,12 +148,12 @@ func (p *packer) number(word []byte) {
 			return
 		}
 	}
-	f, _ := strconv.ParseFloat(s, 64) // beyond its range it is an infinity, as in a browser
+	f, _ := strconv.ParseFloat(s, 64) // out of range it becomes an infinity, as in a browser
 	p.dst = msgp.AppendFloat64(p.dst, f)
 }
 
-// fromMsgpack translates one object of a client to compact JSON. Bytes may stand
-// below its field data only. The error is CodeBadRequest.
+// fromMsgpack translates one object from a client to compact JSON. Bytes may occur only within its
+// field data. The error is CodeBadRequest.
 func fromMsgpack(src []byte) ([]byte, error) {
 	if msgp.NextType(src) != msgp.MapType {
 		return nil, badMsgpack("the frame is not a map", "send one MessagePack map")
@@ -173,8 +172,8 @@ func badMsgpack(detail, hint string) error {
 	return &parley.Error{Code: parley.CodeBadRequest, Detail: detail, Hint: hint}
 }
 
-// addressMsgpack reads the key and the channel of an object that cannot be used, as far as it
-// is MessagePack: its error is reported with them, as with JSON.
+// addressMsgpack reads the key and the channel of an invalid object, as far as it is MessagePack:
+// the error is reported with them, as with JSON.
 func addressMsgpack(src []byte, f *Frame) {
 	fields, src, err := msgp.ReadMapHeaderBytes(src)
 	for ; err == nil && fields > 0; fields-- {
@@ -198,7 +197,7 @@ func addressMsgpack(src []byte, f *Frame) {
 	}
 }
 
-// takeMsgpack cuts one value off, without recursion: it may be nested in any depth.
+// takeMsgpack cuts off one value, without recursion: it may be nested to any depth.
 func takeMsgpack(src []byte) (value, rest []byte, err error) {
 	rest = src
 	for left := int64(1); left > 0; left-- {
@@ -220,8 +219,8 @@ func takeMsgpack(src []byte) (value, rest []byte, err error) {
 	return src[:len(src)-len(rest)], rest, nil
 }
 
-// unpacker translates what may be wrong in any way. It allocates for what it has
-// read, never for what a header announces.
+// unpacker translates untrusted input. It allocates memory for what it has read, never for what a
+// header announces.
 type unpacker struct {
 	dst, src []byte
 	inData   bool
@@ -334,7 +333,7 @@ func (u *unpacker) scalar(kind msgp.Type) (err error) {
 	return nil
 }
 
-// float writes a float so that it comes out as one again.
+// float writes a float so that it remains one when translated back.
 func (u *unpacker) float(v float64) error {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return badMsgpack("a number is not finite", "send nil instead")

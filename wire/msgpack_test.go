@@ -35,7 +35,7 @@ func pack(t testing.TB, v any) []byte {
 	return b
 }
 
-// inData is a client's frame whose data holds MessagePack under "v".
+// inData returns a client's frame whose data contains MessagePack under "v".
 func inData(value []byte) []byte {
 	b := msgp.AppendString(msgp.AppendMapHeader(nil, 1), "data")
 	return append(msgp.AppendString(msgp.AppendMapHeader(b, 1), "v"), value...)
@@ -55,7 +55,7 @@ func dataOf(b []byte) (json.RawMessage, error) {
 	return d.Data, err
 }
 
-func TestAMessageIsTheSameObjectInMsgpack(t *testing.T) {
+func TestMessageIsTheSameObjectInMsgpack(t *testing.T) {
 	m := parley.Message{ID: 1 << 40, Channel: "general", User: "alice", Text: "a\n\"é\u2028", Time: 1774684800000042, Thread: 7,
 		Data: json.RawMessage(
 			`{"b": "AQID","s":"AQID","e": "","n":-5,"big":18446744073709551615,"f":1.5,"w":2.0,"x":1e300,"huge":123456789012345678901,"t":true,` +
@@ -96,7 +96,7 @@ func plain(v any) any {
 	return v
 }
 
-func TestContainersOfAnySizeHaveTheirHeader(t *testing.T) {
+func TestContainersOfAnySize(t *testing.T) {
 	for _, n := range []int{0, 15, 16, 1 << 16} {
 		list := bytes.Repeat([]byte("7,"), n)
 		got := unpacked(t, wire.AppendMsgpack(nil, []byte(`{"l":[`+strings.TrimSuffix(string(list), ",")+`],"after":1}`)))
@@ -185,7 +185,7 @@ func TestWhatAHeaderAnnouncesIsNotAllocated(t *testing.T) {
 	}
 }
 
-// What a client sends in MessagePack is stored as JSON, and leaves as it came.
+// What a client sends in MessagePack is stored as JSON and delivered unchanged.
 func FuzzMsgpack(f *testing.F) {
 	f.Add(inData([]byte{0xC4, 1, 0xFF}))
 	f.Add(inData(msgp.AppendFloat64(nil, 2)))
@@ -205,7 +205,7 @@ func FuzzMsgpack(f *testing.F) {
 	})
 }
 
-// JSON of one client comes back as the same JSON by way of another's MessagePack.
+// JSON from one client remains the same JSON after a translation to MessagePack and back.
 func FuzzJSONThroughMsgpack(f *testing.F) {
 	f.Add([]byte(`{"a":[1,-2,3.5,1e9,"x\ud83d\ude00\n",null,true],"a":{"":" AQID"}, "b" : " " }`))
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -230,8 +230,8 @@ func FuzzJSONThroughMsgpack(f *testing.F) {
 	})
 }
 
-// Whoever sent a key is answered with it, whatever is wrong beside it.
-func TestWhatIsRefusedInMsgpackKeepsItsKey(t *testing.T) {
+// A client that sent a key receives it in the error, whatever else is wrong.
+func TestRefusedMsgpackKeepsItsKey(t *testing.T) {
 	str := msgp.AppendString
 	addressed := func(name, value []byte, after ...byte) []byte { // a map of name, channel and key
 		b := append(append(msgp.AppendMapHeader(nil, 3), name...), value...)

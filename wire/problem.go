@@ -32,7 +32,7 @@ var Statuses = map[parley.Code]int{
 	parley.CodeUnavailable: 503,
 }
 
-// ErrVersion refuses a WebSocket handshake of another version of the protocol: 426.
+// ErrVersion refuses a WebSocket handshake with another version of the protocol: 426.
 var ErrVersion = &parley.Error{Code: parley.CodeBadRequest, Detail: "the WebSocket version is not 13",
 	Hint: "use version 13 (RFC 6455)"}
 
@@ -60,7 +60,7 @@ func Problem(h http.Header, status int, e *parley.Error) []byte {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
 	}
-	body, _ := json.Marshal(p) // of strings and numbers
+	body, _ := json.Marshal(p) // cannot fail: only strings and numbers
 	return append(body, '\n')
 }
 

@@ -13,18 +13,18 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Config of Channels.
+// Config configures Channels.
 type Config[S any] struct {
-	Name  string // of the work; a prefix of its groups of rows
+	Name  string // name of the work; a prefix of its groups of rows
 	Table parley.Table
 	Log   parley.Log // only read
 	Node  string     // this run of the node
 
 	Alive func(node string) bool                       // reports whether another node may be running; nil: there are none
-	Note  func(channel parley.ChannelID) error         // notes a channel in this node's outbox, durably; nil: there is none
-	Watch func(channel parley.ChannelID, watched bool) // has Grown called for other nodes' appends; nil: there are none
+	Note  func(channel parley.ChannelID) error         // notes a channel in this node's outbox, durably; nil: there is no outbox
+	Watch func(channel parley.ChannelID, watched bool) // enables calls of Grown for other nodes' appends; nil: there are no other nodes
 	Wants func(channel parley.ChannelID) bool          // reports whether a channel can have work at all; nil: all channels that clients see
-	// Begin returns the position at which the work begins in a channel that has no row yet.
+	// Begin returns the position at which the work starts in a channel without a row.
 	Begin func(ctx context.Context, channel parley.ChannelID) (position int64, err error)
 
 	// Work does what is due in a channel, one call per channel at a time, and returns the delay after which it must
@@ -35,24 +35,24 @@ type Config[S any] struct {
 	Clock   func() time.Time // time.Now
 }
 
-// ErrLost says that another node has taken the channel.
+// ErrLost means that another node has taken the channel.
 var ErrLost = errors.New("another node has taken the channel")
 
-// Claim is a channel that this node works on. Only Work may call its methods, unless they say otherwise.
+// Claim is a channel that this node works on. Only Work may call its methods, unless stated otherwise.
 type Claim[S any] struct {
 	Channel parley.ChannelID
-	State   S // belongs to the work, zero at first
+	State   S // owned by the work, initially zero
 
 	channels *Channels[S]
 	record   record
-	row      []byte // the record as it is stored
+	row      []byte // the stored record
 
 	// guarded by channels.mu
 	at    status
 	again bool          // the channel has changed since Work was called
-	idle  bool          // the wait is for the release
-	due   time.Time     // while it waits
-	index int           // in the heap of waiting ones
+	idle  bool          // it waits for its release
+	due   time.Time     // due time while it waits
+	index int           // in the heap of waiting claims
 	gone  chan struct{} // closed when it is taken, or released; nil: neither is in progress
 	lost  bool
 }
@@ -60,20 +60,20 @@ type Claim[S any] struct {
 type status uint8
 
 const (
-	waiting status = iota // until due, or without end
+	waiting status = iota // until due, or indefinitely
 	ready
 	working
 )
 
 // record is a channel's row.
 type record struct {
-	Node     string           `json:"node,omitempty"` // "": nobody works on the channel
+	Node     string           `json:"node,omitempty"` // "": no node works on the channel
 	Position int64            `json:"position"`       // the work is done up to this entry
 	Time     parley.Timestamp `json:"time,omitempty"` // of that entry
 	Epoch    string           `json:"epoch,omitempty"`
 }
 
-// rowVersion begins each row.
+// rowVersion is the first byte of each row.
 const rowVersion = 1
 
 func (r record) encode() []byte {
@@ -116,7 +116,7 @@ func New[S any](cfg Config[S]) *Channels[S] {
 		cfg.Wants = func(channel parley.ChannelID) bool { return !channel.Internal() && channel[0] != '@' }
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = 16 // they wait for the store and for others most of the time
+		cfg.Workers = 16 // they mostly wait for the store and for other servers
 	}
 	if cfg.Idle == 0 {
 		cfg.Idle = 10 * time.Second // so that a channel with occasional messages is not taken for each
@@ -155,7 +155,7 @@ func (c *Channels[S]) Busy(channel parley.ChannelID) bool {
 // Grown is called when a channel has new entries. It does not block.
 func (c *Channels[S]) Grown(channel parley.ChannelID) { c.Wake(channel) }
 
-// Wake has Work called soon, if this node works on the channel. It does not block.
+// Wake makes Work be called soon, if this node works on the channel. It does not block.
 func (c *Channels[S]) Wake(channel parley.ChannelID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,8 +164,8 @@ func (c *Channels[S]) Wake(channel parley.ChannelID) {
 	}
 }
 
-// Take returns when this node, or another one that is alive, works on a channel. It is called after entries were stored,
-// by the node that stored them or by one that has found them.
+// Take returns once this node, or another live one, works on a channel. It is called after entries were stored, by the
+// node that stored them or by one that has found them.
 func (c *Channels[S]) Take(ctx context.Context, channel parley.ChannelID) error {
 	if !c.cfg.Wants(channel) {
 		return nil
@@ -222,7 +222,7 @@ func (c *Channels[S]) take(ctx context.Context, cl *Claim[S]) (done bool, err er
 	return taken || done, err
 }
 
-// tryTake writes this node into a channel's row, unless the row names a node that is alive.
+// tryTake writes this node into a channel's row, unless the row names another live node.
 func (c *Channels[S]) tryTake(ctx context.Context, cl *Claim[S]) (taken, done bool, err error) {
 	rows, err := c.cfg.Table.Get(ctx, c.group(cl.Channel), string(cl.Channel))
 	if err != nil {
@@ -242,7 +242,7 @@ func (c *Channels[S]) tryTake(ctx context.Context, cl *Claim[S]) (taken, done bo
 	}
 	head := int64(0)
 	if is, head, err = c.inEpoch(ctx, cl.Channel, is); err != nil || is.Position >= head {
-		return false, err == nil, err // there is nothing to do
+		return false, err == nil, err // without an error: nothing to do
 	}
 	if err := c.cfg.Note(cl.Channel); err != nil {
 		return false, false, err
@@ -255,8 +255,8 @@ func (c *Channels[S]) tryTake(ctx context.Context, cl *Claim[S]) (taken, done bo
 	return err == nil, false, err
 }
 
-// inEpoch moves a position that belongs to another epoch to the last entry that is not later, since ids after the
-// surviving ones now name other entries. head is the channel's last entry.
+// inEpoch moves a position from another epoch to the last entry that is not later in time, since ids after the
+// surviving entries now identify other entries. head is the channel's last entry.
 func (c *Channels[S]) inEpoch(ctx context.Context, channel parley.ChannelID, r record) (_ record, head int64, err error) {
 	bs, err := c.cfg.Log.Bounds(ctx, channel)
 	if err != nil {
@@ -279,14 +279,14 @@ func (cl *Claim[S]) Position() int64 { return cl.record.Position }
 // Epoch returns the epoch of the position.
 func (cl *Claim[S]) Epoch() string { return cl.record.Epoch }
 
-// Move stores how far the work is done. ErrLost: another node has taken the channel, and this one must stop.
+// Move stores how far the work is done. ErrLost means that another node has taken the channel, and this one must stop.
 func (cl *Claim[S]) Move(ctx context.Context, position int64, at parley.Timestamp) error {
 	next := cl.record
 	next.Position, next.Time = position, at
 	return cl.store(ctx, next)
 }
 
-// Begun reports whether the log has begun another epoch, and then moves the position into it.
+// Begun reports whether the log has begun another epoch; if so, it moves the position into it.
 func (cl *Claim[S]) Begun(ctx context.Context, epoch string) (begun bool, err error) {
 	if epoch == cl.record.Epoch {
 		return false, nil
@@ -312,7 +312,7 @@ func (cl *Claim[S]) store(ctx context.Context, next record) error {
 			return errors.Join(err, get)
 		case bytes.Equal(rows[0], row):
 		case err != nil && bytes.Equal(rows[0], cl.row):
-			return err // the next call tries again
+			return err // the next call retries
 		default:
 			cl.channels.drop(cl)
 			return ErrLost
@@ -337,8 +337,7 @@ func (c *Channels[S]) drop(cl *Claim[S]) {
 	}
 }
 
-// Since returns the time at which a work began in this store, and stores now as that time if it had not
-// begun.
+// Since returns the time at which a work started in this store, and stores now as that time if there is none.
 func Since(ctx context.Context, table parley.Table, group, key string, now time.Time) (parley.Timestamp, error) {
 	for {
 		rows, err := table.Get(ctx, group, key)

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley/worker"
 )
 
-// node works on channels by collecting the texts of their entries.
+// node is a node whose work collects the texts of entries.
 type node struct {
 	*worker.Channels[[]string]
 	handle *mem.Handle
@@ -28,7 +28,7 @@ type node struct {
 	lost  int
 }
 
-// system is nodes over one store.
+// system is several nodes with one store.
 type system struct {
 	t     *testing.T
 	store *mem.Store
@@ -36,7 +36,7 @@ type system struct {
 	alive sync.Map // by name
 
 	mu   sync.Mutex
-	done map[parley.ChannelID][]string // what was worked on, on any node
+	done map[parley.ChannelID][]string // texts worked on, by any node
 }
 
 func newSystem(t *testing.T) *system {
@@ -62,7 +62,7 @@ func (s *system) start(ctx context.Context, name string) *node {
 	return n
 }
 
-// work does one entry at a time, so that there is something to lose.
+// work processes one entry at a time, so that there is something to lose.
 func (s *system) work(ctx context.Context, n *node, c *worker.Claim[[]string]) time.Duration {
 	run, err := n.handle.Read(ctx, c.Channel, parley.Cursor{ID: c.Position()}, 1)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *system) work(ctx context.Context, n *node, c *worker.Claim[[]string]) t
 	return 0
 }
 
-// post stores a message by a node, which then takes the channel, as a feed does.
+// post stores a message on a node, which then takes the channel, as a feed does.
 func (s *system) post(n *node, channel parley.ChannelID, text string) {
 	s.t.Helper()
 	if r := n.handle.Append(s.t.Context(), channel, parley.Draft{User: "alice", Text: text}); r[0].Err != nil {
@@ -101,7 +101,7 @@ func (s *system) post(n *node, channel parley.ChannelID, text string) {
 	}
 }
 
-// was checks what was worked on in a channel.
+// was checks which entries of a channel were worked on.
 func (s *system) was(channel parley.ChannelID, want ...string) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -153,13 +153,13 @@ func TestEachEntryIsWorkedOnOnce(t *testing.T) {
 	})
 }
 
-// A message that another node stored just before the release, when it saw the channel taken.
-func TestReleaseLooksForWhatWasStoredBefore(t *testing.T) {
+// Another node stored a message just before the release, while it still saw the channel taken.
+func TestReleaseFindsEntriesStoredJustBefore(t *testing.T) {
 	bubble(t, func(t *testing.T, s *system, ctx context.Context) {
 		a, b := s.start(ctx, "a"), s.start(ctx, "b")
 		s.post(a, "room", "one")
 		synctest.Wait()
-		s.post(b, "room", "two") // and a is not told
+		s.post(b, "room", "two") // a is not notified
 		time.Sleep(11 * time.Second)
 		s.was("room", "one", "two")
 	})
@@ -190,7 +190,7 @@ func TestAnotherNodeTakesOverFromADeadOne(t *testing.T) {
 	})
 }
 
-func TestAFrozenNodeLearnsThatItHasLostTheChannel(t *testing.T) {
+func TestFrozenNodeLearnsThatItLostTheChannel(t *testing.T) {
 	bubble(t, func(t *testing.T, s *system, ctx context.Context) {
 		a, b := s.start(ctx, "a"), s.start(ctx, "b")
 		a.frozen.Store(true)
@@ -210,7 +210,7 @@ func TestAFrozenNodeLearnsThatItHasLostTheChannel(t *testing.T) {
 	})
 }
 
-func TestLostAnswersOfTheStoreAreClearedUp(t *testing.T) {
+func TestLostResponsesOfTheStoreAreResolved(t *testing.T) {
 	bubble(t, func(t *testing.T, s *system, ctx context.Context) {
 		a := s.start(ctx, "a")
 		var want []string
@@ -233,8 +233,8 @@ func TestLostAnswersOfTheStoreAreClearedUp(t *testing.T) {
 	})
 }
 
-// In a new epoch the ids after what survived are those of other entries.
-func TestANewEpochDoesNotHideEntries(t *testing.T) {
+// In a new epoch, ids after the surviving entries identify other entries.
+func TestNewEpochDoesNotHideEntries(t *testing.T) {
 	bubble(t, func(t *testing.T, s *system, ctx context.Context) {
 		a := s.start(ctx, "a")
 		for i := range 5 {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Position says how far the work is done in a channel.
+// Position is how far the work is done in a channel.
 type Position struct {
 	Channel  parley.ChannelID
 	Position int64
@@ -36,7 +36,7 @@ func Positions(ctx context.Context, table parley.Table, name string, limit int) 
 	return all, false, nil
 }
 
-// Rewind has the entries of a channel after the given one worked on once more, by any node.
+// Rewind makes the entries of a channel after the given one be worked on again, by any node.
 func (c *Channels[S]) Rewind(ctx context.Context, channel parley.ChannelID, after int64) error {
 	for {
 		bs, err := c.cfg.Log.Bounds(ctx, channel)

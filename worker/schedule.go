@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/internal/backoff"
 )
 
-// waits are the claims that are due later, the first one first.
+// waits are the claims that are due later, earliest first.
 type waits[S any] []*Claim[S]
 
 func (w waits[S]) Len() int           { return len(w) }
@@ -42,7 +42,7 @@ func (w *waits[S]) remove(cl *Claim[S]) {
 	}
 }
 
-// wakeLocked has a claim worked on soon.
+// wakeLocked schedules a claim to be worked on soon.
 func (c *Channels[S]) wakeLocked(cl *Claim[S]) {
 	switch {
 	case cl.at == working:
@@ -55,7 +55,7 @@ func (c *Channels[S]) wakeLocked(cl *Claim[S]) {
 	}
 }
 
-// waitLocked has a claim worked on after some time.
+// waitLocked schedules a claim to be worked on after some time.
 func (c *Channels[S]) waitLocked(cl *Claim[S], d time.Duration, idle bool) {
 	cl.at, cl.idle, cl.due = waiting, idle, c.cfg.Clock().Add(d)
 	heap.Push(&c.waits, cl)
@@ -164,7 +164,7 @@ func (c *Channels[S]) release(ctx context.Context, cl *Claim[S]) {
 	gone := cl.gone
 	cl.gone = nil
 	switch {
-	case cl.lost: // drop has forgotten it
+	case cl.lost: // drop has already removed it
 		c.mu.Unlock()
 		close(gone)
 		return

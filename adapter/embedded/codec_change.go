@@ -84,7 +84,7 @@ func stateOf(m *parley.Message) (s refs) {
 type delta struct {
 	of     int64
 	kind   parley.ChangeKind
-	author parley.UserID    // of the message, needed when that is no longer kept
+	author parley.UserID    // of the message, needed when it is no longer kept
 	sent   parley.Timestamp // the same
 	state  refs
 

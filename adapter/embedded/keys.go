@@ -55,7 +55,7 @@ func senderKey(ch parley.ChannelID, user parley.UserID, key string) []byte {
 //	u user NUL channel             the user is a member of the channel
 //	w length node channel          the node has unprojected appends to the channel (parley.Outbox)
 //	x channel NUL of emoji NUL user    the user reacted to message of
-//	y channel NUL user NUL level run   how many messages of a run mention the user, or (with no user) are deleted: see tally.go
+//	y channel NUL user NUL level run   number of messages in a run that mention the user, or (no user) are deleted: see tally.go
 //
 // Ids are 8 bytes, big-endian.
 

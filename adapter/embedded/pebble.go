@@ -22,7 +22,7 @@ func options(cfg Config, fs vfs.FS, lock *pebble.Lock, damaged func(pebble.DataC
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		CacheSize:          cfg.CacheBytes,
 		DisableWAL:         cfg.Fsync == FsyncMemory,
-		MemTableSize:       16 << 20, // counted in the cache; a batch of 4 MiB stays below half
+		MemTableSize:       16 << 20, // reserved from the cache; a batch of 4 MiB stays below half
 		// Four memtables before back-pressure: then writers wait for the disk.
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,

@@ -108,7 +108,7 @@ func (l *Log) trim(ctx context.Context, ch parley.ChannelID) error {
 		l.reclaim(ctx, ch)
 	}
 	if errors.Is(err, pebble.ErrNotFound) && l.firstOf(ctx, ch) > b.first {
-		return nil // the channel was removed meanwhile
+		return nil // the channel was removed in the meantime
 	}
 	return err
 }
@@ -216,7 +216,7 @@ func (l *Log) cut(ctx context.Context, ch parley.ChannelID, from, to int64) erro
 	return l.submit(ctx, &request{do: func(b *build) error {
 		h, err := b.head(ch)
 		if err != nil || h.next.first >= to {
-			return err // the channel was removed meanwhile; its keys may be in use again
+			return err // the channel was removed in the meantime; its keys may be in use again
 		}
 		h.next.first, h.next.before, h.next.exists = to, before, to <= h.next.last
 		h.raise(to, before)

@@ -12,7 +12,7 @@ import (
 type Broker struct {
 	mu     sync.Mutex
 	joined map[parley.ChannelID]map[*Bus]struct{}
-	runs   map[*Bus]struct{} // those with a running Run
+	runs   map[*Bus]struct{} // buses with a running Run
 }
 
 // NewBroker creates a broker without subscribers.
@@ -32,7 +32,7 @@ func (b *Broker) Break() {
 // Bus implements parley.Bus for one node.
 type Bus struct {
 	broker *Broker
-	wake   chan struct{} // holds a token if something waits
+	wake   chan struct{} // holds a token if something is waiting
 	ran    chan struct{} // closed when Run has begun
 	begin  sync.Once
 
@@ -43,7 +43,7 @@ type Bus struct {
 
 var _ parley.Bus = (*Bus)(nil)
 
-// maxWaiting is how many envelopes wait for a node that is too slow; further ones are lost.
+// maxWaiting is how many envelopes may wait for a slow node; further ones are lost.
 const maxWaiting = 4096
 
 // Open returns a node's connection.
@@ -96,7 +96,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	return nil
 }
 
-// copied is an envelope that shares nothing with its publisher's.
+// copied returns a copy of an envelope that shares no memory with it.
 func copied(e parley.Envelope) parley.Envelope {
 	ms := e.Messages
 	e.Messages = nil
@@ -122,7 +122,7 @@ func (b *Bus) put(e parley.Envelope) {
 	b.ring()
 }
 
-// lose drops the waiting envelopes, and reports it.
+// lose drops the waiting envelopes and reports it.
 func (b *Bus) lose() {
 	b.mu.Lock()
 	b.waiting, b.lost = nil, true

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// channel is what belongs to one channel. Its rows are never changed: a message as it was sent, a
-// change with the message as it was after it. What is read is made of them, and a cut takes the last ones away.
+// channel is the data of one channel. Its rows are never changed: a message as it was sent, a change with the
+// message after it. The other data is derived from them, and a cut removes the last rows.
 type channel struct {
 	store *Store
 	name  parley.ChannelID
@@ -18,8 +18,8 @@ type channel struct {
 	before      int64 // of messages before first
 	rows        []row // first…last
 
-	// made of rows
-	now      map[int64]parley.Message // messages that were changed, as they are
+	// derived from rows
+	now      map[int64]parley.Message // current state of changed messages
 	keys     map[sender]int64
 	reactors map[reaction]struct{}
 
@@ -32,8 +32,8 @@ type channel struct {
 
 type row struct {
 	parley.Message
-	change   *parley.Change    // of a change; nil: it was restored
-	reactors []parley.Reaction // of a message that was restored: with all who reacted to it
+	change   *parley.Change    // for a change; nil: it was restored
+	reactors []parley.Reaction // for a restored message: including all users who reacted to it
 }
 
 type sender struct {
@@ -41,15 +41,15 @@ type sender struct {
 	key  string
 }
 
-// reaction is a user's to a message, by the emoji under which the message has it.
+// reaction is a user's reaction to a message, under the emoji that the message uses for it.
 type reaction struct {
 	of    int64
 	emoji string
 	user  parley.UserID
 }
 
-// member is a row of the roster. The row of a removed user remains, for messages that were not
-// yet projected.
+// member is a row of the roster. The row of a removed user remains, because of messages that are
+// not projected yet.
 type member struct {
 	parley.Member
 	left int64 // the head when the user was removed: messages up to it do not make the user a member
@@ -89,7 +89,7 @@ func (c *channel) entry(id int64) parley.Message {
 	return clone(&e)
 }
 
-// countAt is the running count at an entry, or below the first that is kept.
+// countAt returns the running count at an entry, or below the first one kept.
 func (c *channel) countAt(id int64) int64 {
 	switch {
 	case id < c.first:
@@ -113,7 +113,7 @@ func (c *channel) add(r row) *row {
 	return c.row(r.ID)
 }
 
-// take derives what follows from one more row.
+// take derives data from one more row.
 func (c *channel) take(r *row) {
 	switch {
 	case r.Change == "":
@@ -143,7 +143,7 @@ func (c *channel) take(r *row) {
 	}
 }
 
-// trim removes the entries before one.
+// trim removes the entries before id to.
 func (c *channel) trim(to int64) {
 	if to <= c.first {
 		return
@@ -184,7 +184,7 @@ func (c *channel) retain(now time.Time) {
 	c.trim(to)
 }
 
-// cut removes the entries after one, in a new epoch.
+// cut removes the entries after id to, in a new epoch.
 func (c *channel) cut(to int64) {
 	if to < c.first-1 {
 		c.rows, c.first, c.last, c.before, c.count = nil, 1, 0, 0, 0

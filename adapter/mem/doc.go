@@ -4,6 +4,6 @@
 //
 //	Store      channels, members, what is derived from entries; Open returns a node's Handle
 //	Presence   which users are on which node
-//	Once       things that happen once in the whole system
+//	Once       events that may happen only once in the whole system
 //	Broker     passes envelopes on; Open returns a node's Bus
 package mem

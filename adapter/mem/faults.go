@@ -16,23 +16,23 @@ type Failure int
 const (
 	Refused    Failure = iota // ErrUnavailable: nothing is stored
 	Unstored                  // ErrUnknown: nothing is stored
-	Unanswered                // ErrUnknown: it is stored, and the response is lost
+	Unanswered                // ErrUnknown: it is stored, but the response is lost
 )
 
-// errUnanswered: the call is made, and its outcome not reported.
+// errUnanswered means that the call is made but its outcome is not reported.
 var errUnanswered = errors.New("unanswered")
 
-// faults are those that a test has set on a handle.
+// faults are the faults that a test has set on a handle.
 type faults struct {
 	mu      sync.Mutex
 	closed  bool
-	stalled chan struct{} // closed when calls continue; nil: they do
-	writes  []Failure     // of the next ones
-	reads   int           // of the next ones fail
+	stalled chan struct{} // closed when calls may continue; nil: they may
+	writes  []Failure     // failures of the next writes
+	reads   int           // the number of next reads that fail
 }
 
 // Stall makes the calls of the handle wait until resume is called. A call whose context ends first
-// is not made; for a write the caller does not learn that.
+// is not made, but for a write the caller does not learn that.
 func (f *faults) Stall() (resume func()) {
 	stalled := make(chan struct{})
 	f.mu.Lock()

@@ -52,7 +52,7 @@ func TestWritesFailAsCommanded(t *testing.T) {
 	}
 }
 
-func TestAStalledHandleWaits(t *testing.T) {
+func TestStalledHandleWaits(t *testing.T) {
 	s := mem.NewStore(mem.StoreConfig{})
 	h, other := s.Open(), s.Open()
 	resume := h.Stall()
@@ -75,13 +75,13 @@ func TestAStalledHandleWaits(t *testing.T) {
 	if r := <-answered; r.Err != nil || r.Message.ID != 2 {
 		t.Errorf("%+v", r)
 	}
-	resume() // twice is once
+	resume() // a second call has no effect
 	if got := texts(t, h); !slices.Equal(got, []string{"first", "late"}) {
 		t.Errorf("stored are %v", got)
 	}
 }
 
-// In a new epoch everything is as it was when the channel had what survived.
+// After Promote everything is as it was when the channel had only the surviving entries.
 func TestPromoteLeavesWhatSurvived(t *testing.T) {
 	for _, projected := range []bool{false, true} {
 		for survive := range int64(12) {
@@ -118,7 +118,7 @@ func TestPromoteLeavesWhatSurvived(t *testing.T) {
 			if err != nil || ms[0].ReadID != survive {
 				t.Errorf("the read pointer is %+v, %v, the head %d", ms, err, survive)
 			}
-			// A store that never had more tells the same of what survived.
+			// A store that never had more entries returns the same.
 			model := mem.NewStore(mem.StoreConfig{}).Open()
 			model.Append(t.Context(), "room", drafts[:survive]...)
 			if got, want := texts(t, other), texts(t, model); !slices.Equal(got, want) {

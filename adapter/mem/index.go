@@ -8,13 +8,13 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// index is what follows from a channel's entries, up to a position, beside members.
+// index is the data derived from a channel's entries up to a position, except members.
 type index struct {
 	position  int64
 	deleted   map[int64]struct{}
 	mentioned map[int64][]parley.UserID // by message
 	authors   map[int64]parley.UserID   // of those messages
-	threads   map[int64][]int64         // the replies to a root
+	threads   map[int64][]int64         // replies by root
 }
 
 func (x *index) clear() {
@@ -83,8 +83,7 @@ func (c *channel) project(e *parley.Message) (facts []parley.Fact) {
 	return facts
 }
 
-// posted makes the author of a message a member, if the message says so, and moves a member's
-// pointer.
+// posted makes the author of a message a member, if the message requests it, and moves a member's pointer.
 func (c *channel) posted(e *parley.Message) (joined bool) {
 	m := c.members[e.User]
 	if e.Join && (m == nil || m.Role == parley.RoleNone && e.ID > m.left) {

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// maxRun is the size, in bytes, at which a run that is read ends.
+// maxRun is the size, in bytes, at which a run that is being read ends.
 const maxRun = 1 << 20
 
 // Append implements parley.Log.
@@ -72,7 +72,7 @@ func (c *channel) change(d *parley.Draft) parley.Result {
 		row{Message: parley.Message{User: d.User, Name: d.Name, Change: change.Kind, Of: change.Of, Target: &is}, change: &change})
 }
 
-// stored adds a row, and derives what follows from it unless Project does that.
+// stored adds a row and what is derived from it, unless Project does the latter.
 func (c *channel) stored(r row) parley.Result {
 	e := c.add(r)
 	res := parley.Result{Message: clone(&e.Message)}

@@ -19,7 +19,7 @@ type Once struct {
 
 var _ parley.Once = (*Once)(nil)
 
-// minOnce keys are not worth a sweep.
+// minOnce is the number of keys below which a sweep is not worthwhile.
 const minOnce = 1024
 
 // NewOnce creates a Once without keys; clock may be nil.

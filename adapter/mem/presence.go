@@ -11,10 +11,10 @@ import (
 	"github.com/parley-server/parley/internal/lastseen"
 )
 
-// PresenceConfig of a Presence. The zero value works.
+// PresenceConfig configures a Presence. The zero value works.
 type PresenceConfig struct {
 	Clock    func() time.Time // time.Now
-	Remember int              // the number of absent users whose last sighting is kept; 100,000, about 10 MB
+	Remember int              // how many absent users' last-seen times are kept; 100,000, about 10 MB
 }
 
 // Presence implements parley.Presence.
@@ -23,18 +23,18 @@ type Presence struct {
 	clock func() time.Time
 
 	mu    sync.Mutex
-	nodes map[string]*node // with a lease that may have ended
+	nodes map[string]*node // nodes with a lease, which may have ended
 	ended []parley.Gone    // not reaped yet
 	seen  lastseen.Memory
 }
 
 var _ parley.Presence = (*Presence)(nil)
 
-// node is what one node wrote.
+// node is the data that one node wrote.
 type node struct {
-	beat  time.Time // the last one
+	beat  time.Time // time of the last beat
 	until time.Time
-	users map[parley.UserID]bool // whether they are hidden
+	users map[parley.UserID]bool // true: hidden
 	rooms map[parley.ChannelID]map[parley.UserID]parley.Occupant
 }
 
@@ -81,7 +81,7 @@ func (p *Presence) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error
 	return lease, nil
 }
 
-// hasLocked reports whether a node other than but has a user in a place.
+// hasLocked reports whether a node other than but has a user in a channel.
 func (p *Presence) hasLocked(user parley.UserID, channel parley.ChannelID, but *node) bool {
 	for _, n := range p.nodes {
 		_, here := n.users[user]
@@ -192,7 +192,7 @@ func (p *Presence) EndLease(ctx context.Context, name string) error {
 	return nil
 }
 
-// expireLocked ends the leases whose time is over.
+// expireLocked ends the leases that have expired.
 func (p *Presence) expireLocked() (now time.Time) {
 	now = p.clock()
 	for name, n := range p.nodes {
@@ -203,7 +203,7 @@ func (p *Presence) expireLocked() (now time.Time) {
 	return now
 }
 
-// endLocked removes a node; its last beat was the last sighting of its users.
+// endLocked removes a node; its users were last seen at its last beat.
 func (p *Presence) endLocked(name string) {
 	n := p.nodes[name]
 	delete(p.nodes, name)

@@ -20,7 +20,7 @@ func TestPresence(t *testing.T) {
 	})
 }
 
-func TestOfThoseWhoAreGoneTheLatestAreRemembered(t *testing.T) {
+func TestLatestAbsentUsersAreRemembered(t *testing.T) {
 	const most = 10
 	p := mem.NewPresence(mem.PresenceConfig{Remember: most})
 	user := func(i int) parley.UserID { return parley.UserID(fmt.Sprint("u", i)) }
@@ -33,7 +33,7 @@ func TestOfThoseWhoAreGoneTheLatestAreRemembered(t *testing.T) {
 		}
 	}
 	at := 0
-	for range 50 { // one who comes and goes all the time makes nobody forgotten
+	for range 50 { // a user who repeatedly comes and goes displaces no others
 		at++
 		gone(0, at)
 	}

@@ -127,7 +127,7 @@ func (h *Handle) Memberships(ctx context.Context, user parley.UserID, after parl
 	return channels, err
 }
 
-// page are the names after one, at most limit, in order.
+// page returns the names after one, at most limit, in order.
 func page(names map[parley.ChannelID]struct{}, after parley.ChannelID, limit int) (some []parley.ChannelID) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if name > after && len(some) < limit {

@@ -8,9 +8,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A Handle's Presence and Once are the store's, and fail as its other calls do.
+// A Handle's Presence and Once are the store's, and fail like its other calls.
 
-// beside calls do, which has its own lock, if nothing is wrong with the handle.
+// beside calls do, which does its own locking, unless the handle has a fault.
 func (h *Handle) beside(ctx context.Context, write bool, do func(s *Store) error) error {
 	err := h.admit(ctx, write)
 	if err != nil && err != errUnanswered {

@@ -12,11 +12,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// StoreConfig of a Store. The zero value works.
+// StoreConfig configures a Store. The zero value works.
 type StoreConfig struct {
 	Clock func() time.Time // time.Now
-	// Projected leaves what is derived from entries to Project: positions trail until a node calls
-	// it, as in a store that keeps its rows in several places.
+	// Projected leaves derived data to Project: positions trail until a node calls it, as in a
+	// store that keeps its rows in several places.
 	Projected bool
 }
 
@@ -31,7 +31,7 @@ type Store struct {
 	mu         sync.Mutex // guards the rest
 	epoch      int
 	channels   map[parley.ChannelID]*channel
-	lists      map[parley.UserID]map[parley.ChannelID]struct{} // of whom each user is a member
+	lists      map[parley.UserID]map[parley.ChannelID]struct{} // channels of which each user is a member
 	revoked    map[parley.UserID]parley.Timestamp
 	keys       map[string]parley.Key
 	unfinished map[string]map[parley.ChannelID]struct{} // by node
@@ -54,7 +54,7 @@ func NewStore(cfg StoreConfig) *Store {
 func (s *Store) Open() *Handle { return &Handle{store: s} }
 
 // Promote begins a new epoch, like a store that lost entries: each channel keeps the entries up to the
-// result of survive for its head, none with 0. It returns the new epoch.
+// result of survive for its head; 0 keeps none. It returns the new epoch.
 func (s *Store) Promote(survive func(channel parley.ChannelID, last int64) int64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,8 +76,7 @@ func (s *Store) Trim(channel parley.ChannelID, first int64) {
 
 func (s *Store) epochLocked() string { return fmt.Sprint("mem-", s.epoch) }
 
-// channelLocked returns a channel, trimmed to what it keeps; nil if nothing was ever stored
-// there.
+// channelLocked returns a channel, trimmed to what it keeps; nil if nothing was ever stored in it.
 func (s *Store) channelLocked(name parley.ChannelID) *channel {
 	c := s.channels[name]
 	if c != nil {
@@ -86,7 +85,7 @@ func (s *Store) channelLocked(name parley.ChannelID) *channel {
 	return c
 }
 
-// makeLocked returns a channel, and creates it if there is none.
+// makeLocked returns a channel, and creates it if it does not exist.
 func (s *Store) makeLocked(name parley.ChannelID) *channel {
 	if c := s.channelLocked(name); c != nil {
 		return c
@@ -98,8 +97,7 @@ func (s *Store) makeLocked(name parley.ChannelID) *channel {
 	return c
 }
 
-// Handle is one node's access to a Store. It implements parley.Store, and tests can make it
-// fail.
+// Handle is one node's access to a Store. It implements parley.Store; tests can make it fail.
 type Handle struct {
 	store *Store
 	faults
@@ -110,7 +108,7 @@ var (
 	_ parley.Presence = (*Handle)(nil)
 )
 
-// Close implements parley.Log, for this handle alone.
+// Close implements parley.Log, for this handle only.
 func (h *Handle) Close() error {
 	h.faults.close()
 	return nil
@@ -126,7 +124,7 @@ func (h *Handle) read(ctx context.Context, do func(s *Store) error) error {
 	return do(h.store)
 }
 
-// write is read for changes of the store.
+// write is like read, for changes of the store.
 func (h *Handle) write(ctx context.Context, do func(s *Store) error) error {
 	err := h.admit(ctx, true)
 	if err != nil && err != errUnanswered {
@@ -140,7 +138,7 @@ func (h *Handle) write(ctx context.Context, do func(s *Store) error) error {
 	return fmt.Errorf("%w: the answer was lost", parley.ErrUnknown)
 }
 
-// clone returns a copy of a message that shares nothing with it.
+// clone returns a copy of a message that shares no memory with it.
 func clone(m *parley.Message) parley.Message {
 	out := *m
 	out.Data = bytes.Clone(m.Data)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// handles are three nodes' ways into a store.
+// handles returns the handles of three nodes on one store.
 func handles[T any](s *mem.Store) (all []T) {
 	for range 3 {
 		all = append(all, any(s.Open()).(T))

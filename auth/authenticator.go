@@ -176,7 +176,7 @@ func (a *Authenticator) Valid(ctx context.Context, c access.Caller) error {
 }
 
 // revoked refuses a token that may be older than its user's revocation. A token whose iat is in the same
-// second may be newer, since many issuers write whole seconds: a new one, a second later, is accepted.
+// second may be newer, since many issuers write whole seconds: a token issued a second later is accepted.
 func revoked(issued, at time.Time) *parley.Error {
 	e := refuse("the user's tokens were revoked", "get a new one")
 	switch {

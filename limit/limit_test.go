@@ -209,7 +209,7 @@ func TestNoLimitsRefuseNothing(t *testing.T) {
 }
 
 // A flood of names and addresses does not take unbounded memory, and does not make the server
-// forget who is too fast now.
+// forget which users are too fast now.
 func TestAFloodOfNamesIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it is long")

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// No value in the header of a response starts another line, whoever writes the response.
+// No value in a response's header starts another line, whichever function writes the response.
 func TestHeaderValuesCannotStartAnotherLine(t *testing.T) {
 	const evil = "a\r\nSet-Cookie: b\nX: y\rZ: w\r\n\r\nbody"
 	h := http.Header{"Access-Control-Allow-Origin": {evil}, "Vary": {"Origin", evil}}

@@ -131,7 +131,7 @@ func (p *Post) Draft() (parley.Draft, error) {
 	return draft(text, data, err, p.Thread, p.Key)
 }
 
-// draft checks its arguments; noData says why data is missing, if it is required.
+// draft checks its arguments; noData is the error if data is missing but required.
 func draft(text string, data json.RawMessage, noData error, thread Number, key string) (parley.Draft, error) {
 	switch {
 	case len(key) > parley.MaxKey:

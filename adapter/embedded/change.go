@@ -164,8 +164,8 @@ func (b *build) rewrite(h *head, id int64, was, is []byte) {
 }
 
 // bury removes the content of a deleted message from everything that repeats it: its own row,
-// earlier changes of it that hold text or data, its reactions, and its root's count of replies.
-// What earlier changes say about reactions is no longer read.
+// earlier changes of it that hold text or data, and its reactions; it also corrects its root's
+// count of replies. Reactions in earlier changes are no longer read.
 func (b *build) bury(h *head, t *target) error {
 	m := &t.Message
 	type row struct {

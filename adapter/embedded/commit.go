@@ -17,7 +17,7 @@ const (
 	inFlight = 2
 )
 
-// runBuilder makes batches until the queue is stopped and empty.
+// runBuilder builds batches until the queue is stopped and empty.
 func (l *Log) runBuilder(built chan<- *build) {
 	defer close(built)
 	var number uint64

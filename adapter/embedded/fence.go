@@ -23,7 +23,7 @@ import (
 type fence struct {
 	vfs.FS
 
-	mu   sync.RWMutex // held for reading over calls that change what a journal is
+	mu   sync.RWMutex // held for reading during calls that change a journal
 	fell func(error)  // guarded by mu, and called with it held; nil while the store is being opened
 	why  error        // guarded by mu: set when it went down
 }

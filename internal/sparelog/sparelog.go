@@ -1,5 +1,5 @@
 // Package sparelog keeps a log readable while one problem repeats itself: a full disk refuses every
-// message, so whoever sends messages controls the number of lines. The package logs nothing itself.
+// message, so clients control the number of lines. The package logs nothing itself.
 package sparelog
 
 import (

@@ -52,7 +52,7 @@ type Wants struct {
 type Plan struct {
 	Wants
 	Members    float64 // connections in a channel, on average
-	Deliveries float64 // a second
+	Deliveries float64 // per second
 	Cores      float64 // of all nodes
 	Parts      []Part  // of Cores
 	Nodes      float64
@@ -79,7 +79,7 @@ const (
 	reconnects = 0.1 // fraction of the connections
 	reconnect  = 60  // s, in which they reconnect
 	rowBytes   = 120 // overhead per message in the store
-	digests    = 5   // a second
+	digests    = 5   // per second
 )
 
 // Make computes a plan. The bus traffic depends on the number of nodes, and vice versa, so it iterates until the number stays the

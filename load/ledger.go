@@ -12,8 +12,7 @@ import (
 // End is the publisher of the last message in a channel, at which a Reader stops.
 const End = "end"
 
-// Stamp identifies a message of this package: the nth of a publisher. It is sent as the message's
-// data.
+// Stamp identifies a message of this package: the nth of a publisher. It is sent as the message's data.
 type Stamp struct {
 	Publisher string `json:"p"`
 	N         int64  `json:"n"` // starts at 1

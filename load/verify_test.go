@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// history returns a log of n entries by two publishers, all acknowledged, and a view of the whole
-// log.
+// history returns a log of n entries by two publishers, all acknowledged, and a view of the whole log.
 func history(n int) ([]Entry, *Ledger, *View) {
 	l, v := NewLedger(), &View{Name: "r"}
 	v.Begin(0)
@@ -118,8 +117,7 @@ func TestVerifyDetectsEachFault(t *testing.T) {
 	}
 }
 
-// Messages that a store lost with an epoch do not count as lost; those it acknowledged in the new epoch
-// do.
+// Messages that a store lost with an epoch do not count as lost; those it acknowledged in the new epoch do.
 func TestVerifyForgivesMessagesLostWithAnEpoch(t *testing.T) {
 	_, l, v := history(10)
 	v.Renew(0, time.Now())

@@ -73,8 +73,7 @@ func (v *View) Reset(after int64) {
 	v.runs = append(v.runs, run{from: after, to: after})
 }
 
-// Renew records a reset that started an epoch: the store may have lost messages it had
-// acknowledged.
+// Renew records a reset that started an epoch: the store may have lost messages it had acknowledged.
 func (v *View) Renew(after int64, at time.Time) {
 	v.Epochs++
 	v.renewed, v.old = at, len(v.runs)

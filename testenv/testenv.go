@@ -1,7 +1,6 @@
-// Package testenv starts what end-to-end tests need: the real binary, and third-party clients,
-// which its install script fetches from the ordinary package registries. It ends only processes
-// that it started, and never fakes one: if something cannot be installed, the test is skipped
-// visibly.
+// Package testenv starts what end-to-end tests need: the real binary, and third-party clients, which
+// its install script fetches from the ordinary package registries. It ends only processes that it
+// started, and never fakes one: if something cannot be installed, the test is skipped visibly.
 package testenv
 
 import (

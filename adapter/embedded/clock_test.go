@@ -11,8 +11,7 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// Setting the clock forward does not make messages older; when it is set back, times still
-// increase.
+// Setting the clock forward does not make messages older; when it is set back, times still increase.
 func TestAJumpOfTheClockDeletesNothingEarly(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		now := clock.NewJumping()

@@ -153,7 +153,7 @@ func encodeDeleted(m *parley.Message, more string) []byte {
 	return withFields(appendState(appendBody(b, messageBody(&gone)), &gone, 0), more) // its f row counts replies
 }
 
-// appendState appends a message's state to its own row (older form).
+// appendState appends a message's state, as part of its own row.
 func appendState(dst []byte, m *parley.Message, replies int64) []byte {
 	s := stateOf(m)
 	dst = append(dst, s.flags)

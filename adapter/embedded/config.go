@@ -35,8 +35,7 @@ type Config struct {
 	Fsync    Fsync            // "": FsyncCommit
 	Interval time.Duration    // of syncs with FsyncInterval; 0: 100 ms
 	Clock    func() time.Time // nil: time.Now
-	// Retention is for channels without retention in their settings. The zero value keeps
-	// everything.
+	// Retention is for channels without retention in their settings. The zero value keeps everything.
 	Retention parley.Retention
 	// RetentionOf returns the retention of a channel without one in its settings, or zero for
 	// Retention. nil: zero for all.

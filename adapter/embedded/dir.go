@@ -37,8 +37,7 @@ type state struct {
 	Fsync   Fsync `json:"fsync"`
 	PID     int   `json:"pid"`
 
-	// Aged is the last time that messages' ages were compared with, in microseconds since 1970; see
-	// ages.
+	// Aged is the last time that messages' ages were compared with, in microseconds since 1970; see ages.
 	Aged int64 `json:"aged,omitempty"`
 
 	Format int    `json:"format,omitempty"` // of the directory; 0: 1

@@ -23,8 +23,7 @@
 //	k channel NUL user NUL key id(8) of the message stored under that key
 //	s channel                  settings, JSON
 //
-// Every value begins with a byte that identifies its format (format.go); keys.go lists the derived
-// rows.
+// Every value begins with a byte that identifies its format (format.go); keys.go lists the derived rows.
 //
 // A head record is written when a channel is created, trimmed or
 // removed; the head of a channel is the last message if there is one after

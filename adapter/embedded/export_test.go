@@ -40,8 +40,7 @@ func (l *Log) Damage(ch parley.ChannelID) error {
 // Written is the number of bytes written to the write-ahead log so far.
 func (l *Log) Written() uint64 { return l.db.Metrics().WAL.BytesIn }
 
-// Age converts the changes in a channel to the form of earlier versions, and clears what is in
-// memory.
+// Age converts the changes in a channel to the form of earlier versions, and clears what is in memory.
 func (l *Log) Age(ch parley.ChannelID) error {
 	h, err := l.hold(ch)
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fence is the file system for one opening of the store. Pebble ends the process, or hangs
-// permanently, when it cannot write its journals (the write-ahead log and the manifest), and what a
-// failed sync has left on disk is unknown. So at the first failure of a journal the fence goes down
-// permanently:
+// fence is the file system for one opening of the store. Pebble ends the process, or hangs permanently,
+// when it cannot write its journals (the write-ahead log and the manifest), and what a failed sync has
+// left on disk is unknown. So at the first failure of a journal the fence goes down permanently:
 //
 //	up ──a journal fails──▶ down: journals stay as they are, although Pebble believes they are
 //	                              written, and no file is removed
@@ -30,8 +29,7 @@ type fence struct {
 
 func newFence(fs vfs.FS) *fence { return &fence{FS: fs} }
 
-// arm sets the function to call from now on. It returns the reason if the fence is already down, or
-// nil.
+// arm sets the function to call from now on. It returns the reason if the fence is already down, or nil.
 func (f *fence) arm(fell func(error)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,9 +14,8 @@ import (
 //	f row of the message   its state now ──names──▶ m rows of changes, each with the part it set
 //	m row of a change      its own part, and the message's state after it ──names──▶ the same
 //
-// So the current message, and each change with the message after it, is read from a bounded number
-// of rows, however often the message was changed. A fold is for one call and remembers what it has
-// read.
+// So the current message, and each change with the message after it, is read from a bounded number of
+// rows, however often the message was changed. A fold is for one call and remembers what it has read.
 type fold struct {
 	channel parley.ChannelID
 	first   func() int64                              // the first id that is kept
@@ -195,8 +194,7 @@ func (f *fold) read(id int64) (*entry, error) {
 	return &e, nil
 }
 
-// changeOf returns the effect of a draft's change on a message, from was to is; id is the id of the
-// change.
+// changeOf returns the effect of a draft's change on a message, from was to is; id is the id of the change.
 func changeOf(id int64, was, is *parley.Message, s refs, c *parley.Change) delta {
 	d := delta{of: was.ID, kind: c.Kind, author: was.User, sent: was.Time, state: s}
 	n := &d.state // encode omits what only the message's own row says

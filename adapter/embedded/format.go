@@ -17,8 +17,7 @@ import (
 //	all others: tagged; no value of format 1 of the same length begins with it
 const tagged = 0x10
 
-// format is the format of the directory: format 1 had no tagged rows, and nothing in the state
-// file.
+// format is the format of the directory: format 1 had no tagged rows, and nothing in the state file.
 const format = 2
 
 // ErrNewer means that a later version of parley has written the data directory.

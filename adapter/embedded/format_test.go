@@ -21,8 +21,7 @@ import (
 	"github.com/parley-server/parley/adapter/embedded"
 )
 
-// content is what a store returns, as recorded in testdata/format1.zip by the version that created
-// it.
+// content is what a store returns, as recorded in testdata/format1.zip by the version that created it.
 type content struct {
 	Epoch    string
 	Channels []parley.ChannelID
@@ -265,8 +264,7 @@ func fillAll(t *testing.T, log *running) {
 	}
 }
 
-// Fields of a later version in an entry are kept as long as this version knows that they are not
-// content.
+// Fields of a later version in an entry are kept as long as this version knows that they are not content.
 func TestUnknownFieldsAreKept(t *testing.T) {
 	fs := vfs.NewMem()
 	log := start(t, "data", embedded.Config{FS: fs, TrimEvery: time.Hour})

@@ -1,8 +1,7 @@
 // Package gcpace keeps an idle process small. By default the heap may grow to twice its live size
 // before a collection, which is right under load but wasteful for a hundred thousand quiet
-// connections. The cost of collecting depends on the allocation rate and on the growth allowed
-// between collections, and hardly on the live size; so the lower the rate, the less growth is
-// allowed.
+// connections. The cost of collecting depends on the allocation rate and on the growth allowed between
+// collections, and hardly on the live size; so the lower the rate, the less growth is allowed.
 //
 // Under load the number of collections matters: each delays everything a little. Large allocations
 // leave no fragmentation behind when they are collected, so the heap may grow more while there are

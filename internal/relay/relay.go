@@ -28,8 +28,7 @@ type Arrivals[T any] struct {
 // NewArrivals returns an empty queue.
 func NewArrivals[T any]() *Arrivals[T] { return &Arrivals[T]{wake: make(chan struct{}, 1)} }
 
-// Put adds an arrival of the given size in bytes. It does not block: if the queue is full, v is
-// lost.
+// Put adds an arrival of the given size in bytes. It does not block: if the queue is full, v is lost.
 func (a *Arrivals[T]) Put(v T, size int) {
 	a.mu.Lock()
 	if len(a.waiting) < maxWaiting && a.size < maxWaitingSize {

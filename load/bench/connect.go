@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// connect repeatedly opens and closes all connections, alternating with the bare loop if there is a
-// baseline.
+// connect repeatedly opens and closes all connections, alternating with the bare loop if there is a baseline.
 func (r *run) connect() error {
 	rounds := 1
 	if r.Baseline || r.For > 10*time.Second {

@@ -15,8 +15,7 @@ func (r *run) idle() error {
 	}
 	args := r.args()
 	args.Named = r.Layout == "own"
-	// Pages of the program's file that are read on first use do not count as memory of the
-	// connections.
+	// Pages of the program's file that are read on first use do not count as memory of the connections.
 	first, err := r.fleet(args, warming, 0)
 	if err != nil {
 		return err

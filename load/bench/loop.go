@@ -154,8 +154,7 @@ func (l *loop) watch(op, fd int, events uint32) error {
 // ignore stops reading. The end of the connection is still noticed.
 func (l *loop) ignore(r *reader) { _ = l.watch(unix.EPOLL_CTL_MOD, r.fd, 0) }
 
-// dial starts a connection and writes the request as soon as it is established; on loopback that is
-// immediately.
+// dial starts a connection and writes the request as soon as it is established; on loopback that is immediately.
 func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
 	family, addr := socketAddress(to)
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

@@ -12,8 +12,7 @@ import (
 // descriptors.
 func perNode() int { return max(1, min(19_300, descriptors()-700)) }
 
-// startNodes starts the nodes of one system, all with the same flags, which must name their store and
-// bus.
+// startNodes starts the nodes of one system, all with the same flags, which must name their store and bus.
 func (r *run) startNodes() (*Server, error) {
 	if len(r.Flags) == 0 {
 		return nil, errors.New("nodes share a store and a bus: name them with --with=--store=redis://…,--bus=…,--cluster-secret-file=…")

@@ -314,8 +314,7 @@ func (r *run) writing(b *bare) feed {
 // patience is how long deliveries may take after the last message was acknowledged.
 const patience = 2 * time.Minute
 
-// measure sends according to the plan and waits until everything has arrived; problems go into the
-// report.
+// measure sends according to the plan and waits until everything has arrived; problems go into the report.
 func (r *run) measure(s *Server, fleets []*Fleet, plan Plan, send feed) (o round, err error) {
 	before := make([]Seen, len(fleets))
 	for i, f := range fleets {

@@ -12,8 +12,7 @@ import (
 // envelope is the size in bytes of what a server's JSON contains besides the text.
 const envelope = len(`{"type":"message","id":1000,"channel":"","user":"guest","text":"","timestamp":1774684800.123456,"key":""}`)
 
-// appendKey appends the idempotency key, which also identifies the sender of an acknowledged
-// message.
+// appendKey appends the idempotency key, which also identifies the sender of an acknowledged message.
 func appendKey(b []byte, publisher, n int) []byte {
 	b = strconv.AppendInt(b, int64(publisher), 36)
 	return strconv.AppendInt(append(b, '-'), int64(n), 36)

@@ -31,8 +31,7 @@ type Track struct {
 	holes map[int64]struct{} // skipped and not seen since
 }
 
-// maxHoles limits how many missed entries a reader remembers; beyond it, a late entry counts as
-// repeated.
+// maxHoles limits how many missed entries a reader remembers; beyond it, a late entry counts as repeated.
 const maxHoles = 4096
 
 // See records an entry and returns how it changes the counts.

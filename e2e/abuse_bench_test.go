@@ -19,7 +19,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// What the abuser, a process of its own, is told in its environment.
+// Environment variables that give the abuser process its target.
 const abuseURL, abuseToken = "PARLEY_ABUSE_URL", "PARLEY_ABUSE_TOKEN"
 
 // abuseFromOutside abuses a server until the standard input ends.
@@ -32,11 +32,10 @@ func abuseFromOutside(url string) {
 	}
 }
 
-// BenchmarkBesideAbuse is how much longer a hundred clients in ten rooms wait for what
-// they say, at the 99th percentile, beside one who abuses the server in every way at the
-// same time: against nothing at all (times-p99), and against the same abuse of another
-// server on the same machine (times-p99-elsewhere), which takes as much of its cores. The
-// abuser has the lowest priority, since on another machine it would take none.
+// BenchmarkBesideAbuse measures how much longer the deliveries to a hundred clients in ten rooms take, at the 99th
+// percentile, while one abuser attacks the server in every way at the same time: compared with no abuse (times-p99),
+// and with the same abuse of another server on the same machine (times-p99-elsewhere), which uses as much CPU. The
+// abuser has the lowest priority, since on another machine it would use none of the server's CPU.
 func BenchmarkBesideAbuse(b *testing.B) {
 	p, other := serve(b, "--trusted-proxies", "127.0.0.1"), serve(b, "--trusted-proxies", "127.0.0.1")
 	good := p.crowd(b, 100, 10)
@@ -70,7 +69,7 @@ func BenchmarkBesideAbuse(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// abuse starts the abuser and returns when it is at work.
+// abuse starts the abuser and returns when it is running.
 func (p *production) abuse(b *testing.B) (stop func()) {
 	b.Helper()
 	self, err := os.Executable()
@@ -106,10 +105,10 @@ func (p *production) abuse(b *testing.B) (stop func()) {
 // crowd are clients that talk in rooms.
 type crowd struct {
 	clients []*websocket.Conn
-	each    int // clients in a room
+	each    int // clients per room
 
 	mu     sync.Mutex
-	waited []time.Duration // of each delivery in this stretch
+	waited []time.Duration // the latencies of this stretch's deliveries
 	failed error
 }
 
@@ -130,7 +129,7 @@ func (p *production) crowd(b *testing.B, clients, rooms int) *crowd {
 	return c
 }
 
-// listen notes when what was said arrives.
+// listen records when each message arrives.
 func (c *crowd) listen(ctx context.Context, ws *websocket.Conn) {
 	for {
 		_, frame, err := ws.Read(ctx)
@@ -158,8 +157,8 @@ func (c *crowd) listen(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// talk lets everybody speak twice a second, at times that were fixed before, and returns
-// the 99th percentile of what deliveries took, in milliseconds.
+// talk makes every client send twice a second, at times fixed in advance, and returns the 99th percentile of the
+// delivery latencies, in milliseconds.
 func (c *crowd) talk(b *testing.B, stretch time.Duration) float64 {
 	b.Helper()
 	c.mu.Lock()

@@ -14,9 +14,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// A hundred clients talk while one floods, opens connections in storms, sends bombs and
-// broken frames, and does not read. The hundred see no error and get everything in order.
-// How long things take is the benchmarks' to say.
+// A hundred clients talk while one floods, opens connections in storms, sends bombs and broken frames, and does not
+// read. The hundred see no error and receive everything in order. Latency is measured by the benchmarks.
 func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--rate-handshakes", "10", "--rate-reads-user", "50", "--max-connections-per-ip", "300", "--trusted-proxies",
@@ -70,8 +69,7 @@ func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 	p.expect(200, "GET", "/api/messages?channel_id=room:0", p.key, "")
 }
 
-// converse sends messages one after the other and reads those of all, each once and in
-// order.
+// converse sends messages one after another and reads the messages of all clients, each once and in order.
 func converse(ctx context.Context, ws *websocket.Conn, user string, own, all int) error {
 	sent, acked, seen := 0, 0, map[string]int{}
 	send := func() error {
@@ -119,7 +117,7 @@ func converse(ctx context.Context, ws *websocket.Conn, user string, own, all int
 	return nil
 }
 
-// To say no costs something too: who goes on all the same is read from ever more slowly.
+// Refusing costs something too, so the server reads ever more slowly from a client that ignores refusals.
 func TestWhoDoesNotStopIsReadFromSlowly(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--rate-user", "0.001", "--trusted-proxies", "127.0.0.1")
@@ -144,13 +142,13 @@ func TestWhoDoesNotStopIsReadFromSlowly(t *testing.T) {
 	defer reading.Wait()
 	defer ws.CloseNow()
 	becomes(t, "ten thousand refusals", true, func() bool { return answers.Load() >= 10_000 })
-	for i := range 10 { // meanwhile others are served
+	for i := range 10 { // other clients are served at the same time
 		p.expect(201, "POST", "/api/messages", p.hour(fmt.Sprint("user", i), "*"), `{"channel_id":"room:a","text":"y"}`)
 	}
 	if n := answers.Load(); n > 15_000 {
 		t.Errorf("%d refusals were told", n)
 	}
-	// The same goes for requests: the connection is the same address's.
+	// The same holds for requests: the connection is from the same address.
 	res, body := p.from("198.51.100.1", "POST", "/api/messages", p.hour("mallory", "*"), `{"channel_id":"room:a","text":"x"}`)
 	p.limited("a request of that address", res, body)
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// abuser is one who does to a server what should harm nobody else.
+// abuser does to a server what should harm no other client.
 type abuser struct {
 	url, token string
-	refused    *atomic.Int64 // what it was refused
+	refused    *atomic.Int64 // refusals that it received
 	rounds     *atomic.Int64 // of abuse
 }
 
@@ -27,8 +27,8 @@ func newAbuser(url, token string) abuser {
 	return abuser{url, token, new(atomic.Int64), new(atomic.Int64)}
 }
 
-// run abuses the server in every way at the same time until ctx ends. The error says
-// that the server answered as it should not.
+// run abuses the server in every way at the same time until ctx ends. The error reports an answer that the server
+// should not have given.
 func (a abuser) run(ctx context.Context) (failed error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards failed
@@ -70,7 +70,7 @@ func (a abuser) flood(ctx context.Context) error {
 	return nil
 }
 
-// storm opens connections and leaves at once.
+// storm opens connections and closes them at once.
 func (a abuser) storm(ctx context.Context) error {
 	r, err := http.NewRequestWithContext(ctx, "GET", a.url+"/api/stream/room:0", nil)
 	if err != nil {
@@ -88,8 +88,8 @@ func (a abuser) storm(ctx context.Context) error {
 	return nil
 }
 
-// bombs sends what is dear to read: deep and broken JSON, large headers, compressed
-// nothing, broken frames.
+// bombs sends input that is expensive to read: deep and broken JSON, large headers, highly compressed data, broken
+// frames.
 func (a abuser) bombs(ctx context.Context) error {
 	for _, body := range []string{strings.Repeat("[", 1<<20), `{"channel_id":"mine:0",` +
 		`"data":` + strings.Repeat(`{"a":`, 100_000), strings.Repeat("x", 2<<20), `{"text":"` + strings.Repeat(`\ud800`, 100_000)} {
@@ -99,7 +99,7 @@ func (a abuser) bombs(ctx context.Context) error {
 		}
 		res, err := http.DefaultClient.Do(r)
 		if err != nil {
-			continue // the server may close before it has read all
+			continue // the server may close before it has read everything
 		}
 		res.Body.Close()
 		if res.StatusCode < 400 || res.StatusCode >= 500 {
@@ -157,7 +157,7 @@ func (a abuser) guesses(ctx context.Context) error {
 	return nil
 }
 
-// reads asks for more than it may: all of a room, and rooms that are not there.
+// reads exceeds the read limits: all of a room, and rooms that do not exist.
 func (a abuser) reads(ctx context.Context) error {
 	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token,
 		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.6"}}})
@@ -182,7 +182,7 @@ func (a abuser) reads(ctx context.Context) error {
 	return nil
 }
 
-// answers reads so many answers, and counts the refusals among them.
+// answers reads n answers and counts the refusals among them.
 func (a abuser) answers(ctx context.Context, ws *websocket.Conn, n int) {
 	for range n {
 		_, b, err := ws.Read(ctx)
@@ -222,7 +222,7 @@ func (a abuser) hoards(ctx context.Context) error {
 	return pause(ctx, nil)
 }
 
-// frames sends what needs no right and no store.
+// frames sends frames that need neither a right nor the store.
 func (a abuser) frames(ctx context.Context) error {
 	ws, _, err := websocket.Dial(ctx, a.url+"/ws?token="+a.token,
 		&websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {"198.51.100.8"}}})
@@ -247,7 +247,7 @@ func (a abuser) frames(ctx context.Context) error {
 	return nil
 }
 
-// toggles reacts to a large message and takes that back.
+// toggles adds a reaction to a large message and removes it.
 func (a abuser) toggles(ctx context.Context) error {
 	post := func(method, path, body string) {
 		r, err := http.NewRequestWithContext(ctx, method, a.url+path, strings.NewReader(body))
@@ -272,7 +272,7 @@ func (a abuser) toggles(ctx context.Context) error {
 	return nil
 }
 
-// lists asks for what the server must look for.
+// lists makes requests that are expensive to answer.
 func (a abuser) lists(ctx context.Context) error {
 	for _, path := range []string{"/api/channels?all=true&limit=1000", "/api/channels?limit=1000", "/api/messages/room:0/1/thread",
 		"/api/channels/room:0/members"} {

@@ -18,8 +18,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// The authority is Pebble, Let's Encrypt's own for tests. It comes to the server's port as
-// the real one comes to 443, and is told the way by a name server that knows one address.
+// The authority is Pebble, Let's Encrypt's test server. It connects to the server's own port instead of 443, and
+// resolves names with a name server that knows one address.
 func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	const domain = "chat.parley.test"
 	pebble, directory := testenv.Need(t, "pebble"), testenv.FreePort(t)
@@ -30,7 +30,7 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// asks is a handshake for a name. Whom the certificate is from tells the chain's end.
+	// asks does a handshake for a name. The end of the chain shows the issuer.
 	asks := func(name string) (*x509.Certificate, error) {
 		c, err := tls.Dial("tcp", "127.0.0.1:"+port,
 			&tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
@@ -91,7 +91,7 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 		return
 	}
 
-	// It is kept: after a restart no authority is needed, and none is there.
+	// The certificate is kept: a restart needs no authority, and none is running.
 	p.Kill()
 	p.Restart()
 	again, err := asks(domain)
@@ -115,8 +115,8 @@ func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	}
 }
 
-// What is wrong between an authority and the server, only the server can tell.
-func TestWhyThereIsNoCertificateIsLogged(t *testing.T) {
+// Only the server can report what went wrong between the authority and itself.
+func TestCertificateErrorsAreLogged(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--acme-domains", "chat.parley.test", "--acme-ca", "https://"+testenv.FreePort(t)+"/dir")
 	for _, name := range []string{"elsewhere.parley.test", "chat.parley.test"} {
@@ -133,8 +133,8 @@ func TestWhyThereIsNoCertificateIsLogged(t *testing.T) {
 	}
 }
 
-// nameServer answers each question for an address with 127.0.0.1, over TCP as Pebble asks
-// (RFC 1035, 4.2.2), until the test ends, and returns its own address.
+// nameServer answers each address query with 127.0.0.1, over TCP as Pebble uses it (RFC 1035, 4.2.2), until the test
+// ends, and returns its own address.
 func nameServer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// heard is what one end of a bus measures: from publishing, whose moment is the head, to delivery.
+// heard is what one end of a bus measures: the time from publishing, which is sent as the head, to delivery.
 type heard struct {
 	begin time.Time
 	mu    sync.Mutex
@@ -31,8 +31,8 @@ func (h *heard) Deliver(e parley.Envelope) {
 
 func (*heard) Lost() {}
 
-// BenchmarkBuses measures each bus by itself, in turns: from publishing on one connection, 500 times a second in twenty
-// channels, to delivery on another one. The last of the turns counts, when all are warm.
+// BenchmarkBuses measures each bus by itself, in turn: from publishing on one connection, 500 times a second in twenty
+// channels, to delivery on another one. The last turn counts, when all are warm.
 func BenchmarkBuses(b *testing.B) {
 	type ends struct {
 		name     string

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// broker is a bus that a test may break.
+// broker is a bus that a test can break.
 type broker struct {
 	*testenv.SharedService
 	t *testing.T
@@ -29,7 +29,7 @@ func (b broker) control(verb string, args ...string) {
 	}
 }
 
-// freeze stops the broker's process for a while, as it is.
+// freeze suspends the broker's process for a while.
 func (b broker) freeze(while time.Duration) {
 	line, err := os.ReadFile(filepath.Join(b.Dir(), "pid"))
 	pid, _ := strconv.Atoi(strings.Fields(string(line) + " 0")[0])
@@ -46,13 +46,13 @@ func (b broker) freeze(while time.Duration) {
 	}
 }
 
-// Two processes over a store in Redis, and a bus that is another server, which is killed, frozen and begun again with
-// nothing in it: it is a hint, so clients that hop between the nodes lose, repeat and reorder nothing.
+// Two processes share a store in Redis and a bus that is a separate server, which is killed, frozen and restarted
+// empty. The bus is only a hint, so clients that hop between the nodes lose, repeat and reorder nothing.
 func TestAClusterOutlivesItsBus(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		bus      string
-		presence bool // there too, else in Redis
+		presence bool // on the bus's server too, else in Redis
 	}{{"nats", true}, {"kafka", false}} {
 		t.Run(c.bus, func(t *testing.T) {
 			t.Parallel()
@@ -99,14 +99,14 @@ func TestAClusterOutlivesItsBus(t *testing.T) {
 				t.Fatalf("%+v", report)
 			}
 			t.Logf("%+v", report)
-			// And then it is as before: both nodes are ready, the bus delivers.
+			// Then everything is as before: both nodes are ready, the bus delivers.
 			for _, url := range urls {
 				becomes(t, "readiness of "+url, true, func() bool {
 					status, answer := request(t, "GET", url+"/readyz", "")
 					return status == 200 && strings.Contains(answer, `"bus":{"ok":true`) && strings.Contains(answer, `"presence":{"ok":true`)
 				})
 			}
-			// A user who is on a node that dies has left soon.
+			// A user on a node that dies soon counts as left.
 			stream, err := http.Get(urls[0] + "/api/stream/room?user=bob")
 			if err != nil {
 				t.Fatal(err)
@@ -123,7 +123,7 @@ func TestAClusterOutlivesItsBus(t *testing.T) {
 	}
 }
 
-// clusterOf are processes with the same settings and secret.
+// clusterOf starts processes with the same settings and secret.
 func clusterOf(t *testing.T, count int, args ...string) (all []*testenv.Proc) {
 	t.Helper()
 	secret := make([]byte, 48)

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// canaries are readers of one channel, to which one publisher says every 20 ms what time it is: they show from when on
-// clients are served again, and whose streams were cut.
+// canaries are readers of one channel, to which one publisher sends the current time every 20 ms. They show when
+// clients are served again and which streams were cut.
 type canaries struct {
 	all     []*canary
 	sent    atomic.Int64 // messages that were acknowledged
@@ -31,9 +31,9 @@ type canary struct {
 	name string
 
 	mu       sync.Mutex
-	since    time.Time       // of messages sent from then on, the first is waited for
-	served   time.Time       // when it came
-	late     []time.Duration // from sending to delivery, of those that came since
+	since    time.Time       // the first message sent from then on is awaited
+	served   time.Time       // when it arrived
+	late     []time.Duration // latencies of those that arrived since
 	troubles int             // connections that were cut or refused
 	last     error
 }
@@ -115,7 +115,7 @@ func (c *canary) note(text string) {
 	c.late = append(c.late, at.Sub(born))
 }
 
-// from begins to wait for messages that are sent from a time on.
+// from starts to wait for a message sent at or after a time.
 func (c *canaries) from(at time.Time) {
 	for _, one := range c.all {
 		one.mu.Lock()
@@ -124,7 +124,7 @@ func (c *canaries) from(at time.Time) {
 	}
 }
 
-// calm waits until all are served, and forgets their troubles.
+// calm waits until all are served, and resets their troubles.
 func (c *canaries) calm(t *testing.T) {
 	t.Helper()
 	now := time.Now()
@@ -137,8 +137,8 @@ func (c *canaries) calm(t *testing.T) {
 	}
 }
 
-// servedSince waits until each canary has something that was sent after from was called with a time, and returns how long
-// after that time the last of them had.
+// servedSince waits until each canary has received something sent after the time given to from, and returns how long
+// after that time the last of them received it.
 func (c *canaries) servedSince(t *testing.T, at time.Time) (took time.Duration) {
 	t.Helper()
 	for _, one := range c.all {
@@ -158,7 +158,7 @@ func (c *canaries) servedSince(t *testing.T, at time.Time) (took time.Duration) 
 	return took
 }
 
-// cut is which streams were cut since all was calm. Polls end and begin all the time, and are not counted.
+// cut reports which streams were cut since calm. Polls, which end and begin all the time, are not counted.
 func (c *canaries) cut() (err error) {
 	for _, one := range c.all {
 		one.mu.Lock()
@@ -170,7 +170,7 @@ func (c *canaries) cut() (err error) {
 	return err
 }
 
-// lateness is the 99th percentile of what was delivered since from.
+// lateness is the 99th percentile of the latencies since from.
 func (c *canaries) lateness() time.Duration {
 	var all []time.Duration
 	for _, one := range c.all {

@@ -14,15 +14,15 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// servers are three servers of Cassandra under three nodes.
+// servers are three Cassandra servers under three nodes.
 type servers struct {
 	*rig
 	cassandra *testenv.SharedService
 	rows      []string
 }
 
-// TestCassandraFaults is what reliability.md promises of several servers of Cassandra. It needs 3 GB, and so runs with make test-cluster
-// only: PARLEY_FAULTS sets for how long each fault lasts.
+// TestCassandraFaults checks what reliability.md promises of several Cassandra servers. It needs 3 GB, and so runs with make
+// test-cluster only: PARLEY_FAULTS sets the length of each fault.
 func TestCassandraFaults(t *testing.T) {
 	if os.Getenv("PARLEY_FAULTS") == "" {
 		t.Skip("three servers of Cassandra need 3 GB: make test-cluster runs them")
@@ -100,8 +100,8 @@ func (s *servers) control(verb string, args ...string) {
 	s.check(err)
 }
 
-// served publishes through each node, into channels of different replicas, until it is acknowledged ten times in a row, and returns how
-// long after a moment the first of those was.
+// served publishes through each node, into channels of different replicas, until it is acknowledged ten times in a row, and returns
+// how long after since the first of those was.
 func (s *servers) served(since time.Time) time.Duration {
 	s.t.Helper()
 	var wait sync.WaitGroup

@@ -23,7 +23,7 @@ func tool(t *testing.T, args ...string) (out string, code int) {
 }
 
 // Three processes over a store in Cassandra, with presence and a bus in Redis: clients that hop between them lose, repeat and
-// reorder nothing, and what one node is told, all know.
+// reorder nothing, and what is done on one node is known on all.
 func TestAClusterOverCassandraLosesAndRepeatsNothing(t *testing.T) {
 	at := service(t, "cassandra", "--heap", "640").URL(t)
 	redis := service(t, "redis").URL(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {
+func TestChatPageSurvivesServerKills(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	tabs := testenv.Browser(t, "clients/chat.cjs", server.URL)
@@ -25,8 +25,8 @@ func TestTwoVisitorsOfTheChatPageTalkThoughTheServerIsKilled(t *testing.T) {
 	tabs.Rest()
 }
 
-// killFor kills the server when the page's script says so, and starts it again when that
-// says so, but not before it was down for so long.
+// killFor kills the server when the page's script asks for it, and starts it again on request, but not before it was
+// down for the given time.
 func killFor(server *testenv.Proc, page *testenv.Client, down time.Duration) {
 	page.Expect("kill")
 	server.Kill()
@@ -38,7 +38,7 @@ func killFor(server *testenv.Proc, page *testenv.Client, down time.Duration) {
 	page.Say("restarted")
 }
 
-func TestTheChatPageKnowsItsChannelsThoughNoEventTellsOfThem(t *testing.T) {
+func TestTheChatPageListsChannelsWithoutEvents(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	bob := testenv.Browser(t, "clients/join.cjs", server.URL)
@@ -46,7 +46,7 @@ func TestTheChatPageKnowsItsChannelsThoughNoEventTellsOfThem(t *testing.T) {
 	bob.Rest()
 }
 
-func TestTheChatPageListsWhatItsVisitorSaidLast(t *testing.T) {
+func TestTheChatPageListsLatestMessages(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/last.cjs", testenv.Server(t).URL).Rest()
 }
@@ -66,7 +66,7 @@ func TestTheChatPageShowsThreadsOffersNamesAndNotifies(t *testing.T) {
 	testenv.Browser(t, "clients/threads.cjs", testenv.Server(t).URL).Rest()
 }
 
-func TestTheChatPageShowsWhatIsSoThoughItsAnswersComeLate(t *testing.T) {
+func TestTheChatPageIsCorrectDespiteLateAnswers(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/late.cjs", testenv.Server(t).URL).Rest()
 }
@@ -99,19 +99,19 @@ func TestTheChatPageSaysWhyAChannelMayNotBeReadAndKeepsWhatIsWritten(t *testing.
 		p.hour("dora", "lobby=r")).Rest()
 }
 
-// serveHere is a server whose own pages may use it.
+// serveHere is a server that accepts its own pages.
 func serveHere(t *testing.T) *production {
 	t.Helper()
 	address := testenv.FreePort(t)
 	return serve(t, "--listen", address, "--allowed-origins", "http://"+address)
 }
 
-// named is a token for everything, of a user whom people know by a name.
+// named is a token for everything, of a user with a display name.
 func (p *production) named(user, name string) string {
 	return p.until(user, name, time.Now().Add(time.Hour))
 }
 
-// until is the same, until a time.
+// until is like named, but expires at end.
 func (p *production) until(user, name string, end time.Time) string {
 	all := []string{"*=rwpa"}
 	c := auth.Claims{
@@ -237,7 +237,7 @@ func TestTheChatPageIsServedWithAStrictPolicy(t *testing.T) {
 	}
 }
 
-func TestTheExamplesDoWhatTheyShow(t *testing.T) {
+func TestExamplesWork(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/examples.cjs", testenv.Server(t).URL).Rest()
 }
@@ -255,7 +255,7 @@ func TestTheFirstScreenAsksForATokenAndTheAccountSignsOut(t *testing.T) {
 		p.until("zoe", "Zoë Ray", time.Now().Add(-time.Hour))).Rest()
 }
 
-func TestAGuestLooksAroundAndChoosesANameWithSpaces(t *testing.T) {
+func TestGuestChoosesNameWithSpaces(t *testing.T) {
 	t.Parallel()
 	testenv.Browser(t, "clients/guest.cjs", testenv.Server(t).URL).Rest()
 }
@@ -293,7 +293,7 @@ func TestTimesOnTheChatPageAreThoseOfTheReadersLocale(t *testing.T) {
 	testenv.Browser(t, "clients/times.cjs", testenv.Server(t).URL).Rest()
 }
 
-// What is said while no page is open reaches the browser through a push service, and a click opens it.
+// A message sent while no page is open reaches the browser through a push service, and a click opens it.
 func TestTheChatPageIsNotifiedWhileItIsClosed(t *testing.T) {
 	t.Parallel()
 	pushes := service(t, "webpush").URL(t)

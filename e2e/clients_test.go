@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-func TestClientsThatOthersWroteResumeAfterKills(t *testing.T) {
+func TestThirdPartyClientsResumeAfterKills(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, base, channel string) *testenv.Client{
 		"curl": func(t *testing.T, base, channel string) *testenv.Client {
 			testenv.Need(t, "curl")
@@ -43,7 +43,7 @@ func TestClientsThatOthersWroteResumeAfterKills(t *testing.T) {
 				for n := range 10 {
 					say(n)
 				}
-				next = until(t, client, next, fmt.Sprintf("life %d, message 0", life)) // it has come back
+				next = until(t, client, next, fmt.Sprintf("life %d, message 0", life)) // it has reconnected
 				for n := range 10 {
 					say(10 + n)
 				}

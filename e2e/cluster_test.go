@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// nodes are processes over one Redis, which the test shares with nobody.
+// nodes are processes over one Redis, which only this test uses.
 func nodes(t *testing.T, count int) (all []*testenv.Proc, redis *testenv.SharedService) {
 	t.Helper()
 	redis = testenv.NewService("redis", "--aof")
@@ -29,7 +29,7 @@ func nodes(t *testing.T, count int) (all []*testenv.Proc, redis *testenv.SharedS
 	return nodesOver(t, count, url, url), redis
 }
 
-// nodesOver are processes with a store and a bus, and more flags, which win.
+// nodesOver are processes with a store and a bus, and more flags, which take precedence.
 func nodesOver(t *testing.T, count int, store, bus string, more ...string) (all []*testenv.Proc) {
 	t.Helper()
 	secret := make([]byte, 48)
@@ -64,7 +64,7 @@ func request(t *testing.T, method, url, body string) (status int, answer string)
 	return res.StatusCode, string(b)
 }
 
-// Keys are in the store: a key that one process makes is good on all nodes, until it is removed.
+// Keys are in the store: a key created by one process is valid on all nodes until it is removed.
 func TestAKeyOfTheStoreIsGoodOnAllNodes(t *testing.T) {
 	t.Parallel()
 	redis := testenv.NewService("redis")
@@ -119,8 +119,8 @@ func TestAKeyOfTheStoreIsGoodOnAllNodes(t *testing.T) {
 	}
 }
 
-// What one node is told, all know.
-func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
+// What is done on one node is known on all.
+func TestChangesOnOneNodeAreKnownOnAll(t *testing.T) {
 	t.Parallel()
 	all, redis := nodes(t, 2)
 	a, b := all[0].URL, all[1].URL
@@ -145,7 +145,7 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 	if _, answer := request(t, "GET", a+"/api/messages?channel_id=room&after=0", ""); strings.Contains(answer, "secret") {
 		t.Errorf("a deleted text is read on another node: %s", answer)
 	}
-	// A channel that one node removed is gone from what another one keeps in memory.
+	// A channel removed on one node disappears from another node's memory.
 	res, err := http.Get(b + "/api/stream/gone?user=eve") // so that the channel stays followed there
 	if err != nil {
 		t.Fatal(err)
@@ -163,12 +163,12 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 			t.Fatal("a removed channel is still served on another node")
 		}
 	}
-	// What follows from messages is known on all nodes: who joined by posting, and what is unread.
+	// What follows from messages is known on all nodes: members that joined by posting, and unread counts.
 	is("joining by posting", "POST", a+"/api/messages", `{"channel_id":"team","user":"carol","text":"first"}`, 201, `"id":1`)
 	is("a message that names her", "POST", b+"/api/messages", `{"channel_id":"team","user":"dave","text":"hello @carol"}`, 201, `"id":2`)
 	is("her inbox on the other node", "GET", b+"/api/channels?user=carol", "", 200, `"unread":1`)
 	is("and here", "GET", a+"/api/channels?user=carol", "", 200, `"mentions":1`)
-	// A user who is on a node that dies has left soon.
+	// A user on a node that dies soon counts as left.
 	res, err = http.Get(a + "/api/stream/room?user=bob")
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestWhatOneNodeIsToldAllKnow(t *testing.T) {
 	is("who is here, on the other node", "GET", b+"/api/channels/room/presence", "", 200, `"bob"`)
 	all[0].Kill()
 	is("who is here when the node has died", "GET", b+"/api/channels/room/presence", "", 200, `"count":0`)
-	// Without Redis nothing is stored, and the node lives.
+	// Without Redis nothing is stored, and the node keeps running.
 	if _, err := redis.Control("kill"); err != nil {
 		t.Fatal(err)
 	}

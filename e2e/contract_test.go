@@ -16,7 +16,7 @@ import (
 
 // What clients read byte by byte: headers, the first block, close codes and their reasons.
 
-// header demands values of an answer's header, each as it stands.
+// header demands exact values of an answer's header.
 func header(t *testing.T, res *http.Response, want map[string]string) {
 	t.Helper()
 	for name, value := range want {
@@ -26,7 +26,7 @@ func header(t *testing.T, res *http.Response, want map[string]string) {
 	}
 }
 
-// stream asks for an event stream and returns its blocks.
+// stream requests an event stream and returns its blocks.
 func stream(t *testing.T, server *testenv.Proc, request string) (head *http.Response, block func() string) {
 	t.Helper()
 	s := dial(t, server, request+"\r\nAccept: text/event-stream\r\n\r\n")
@@ -175,19 +175,19 @@ func TestPollsByteByByte(t *testing.T) {
 	}
 }
 
-// upgradeTo is a handshake at another address.
+// upgradeTo is a WebSocket handshake at a path.
 func upgradeTo(path string) string {
 	return strings.Replace(upgrade, "/ws/chat/general?user=alice", path, 1)
 }
 
-// ends reads on to the close frame and returns its code and reason.
+// ends reads up to the close frame and returns its code and reason.
 func (s *socket) ends() (code int, reason string) {
 	s.t.Helper()
 	payload := s.until(opClose)
 	return closeCode(payload), payload[min(2, len(payload)):]
 }
 
-func TestASilentSocketIsAskedThenClosed(t *testing.T) {
+func TestSilentSocketIsPingedThenClosed(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t, "--heartbeat-interval", "100ms", "--heartbeat-timeout", "1s")
 	plain, named := open(t, server), dial(t, server, upgradeTo("/ws/chat/general?heartbeat=message"))
@@ -198,7 +198,7 @@ func TestASilentSocketIsAskedThenClosed(t *testing.T) {
 		t.Errorf("the ping holds %q", got)
 	}
 	begin := time.Now()
-	for time.Since(begin) < 2*time.Second { // any frame is a sign of life
+	for time.Since(begin) < 2*time.Second { // any frame counts as activity
 		if got := named.until(opText); got != `{"type":"ping"}` {
 			t.Fatalf("%s came where a ping was due", got)
 		}
@@ -211,7 +211,7 @@ func TestASilentSocketIsAskedThenClosed(t *testing.T) {
 	}
 }
 
-func TestEveryoneIsToldOfTheDrain(t *testing.T) {
+func TestDrainIsAnnouncedToAllClients(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	ws := open(t, server)
@@ -223,7 +223,7 @@ func TestEveryoneIsToldOfTheDrain(t *testing.T) {
 	exit := make(chan int, 1)
 	go func() { exit <- server.Stop() }()
 	var told string
-	for !strings.Contains(told, "draining") { // that polly came is told too
+	for !strings.Contains(told, "draining") { // the join of polly is announced too
 		told = ws.until(opText)
 	}
 	matches(t, "the socket's frame", told, `\{"type":"draining","retry_after_ms":\d+\}`)
@@ -244,8 +244,8 @@ func TestEveryoneIsToldOfTheDrain(t *testing.T) {
 	}
 }
 
-// Who leaves is told as a line of text and as an event, and a kick as a close code.
-func TestHowLeavingIsTold(t *testing.T) {
+// Leaving is announced as a line of text and as an event, and a kick as a close code.
+func TestLeavingIsAnnounced(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--leave-grace", "50ms")
 	p.expect(200, "PUT", "/api/channels/club", p.key, `{"kind":"members"}`)

@@ -19,7 +19,7 @@ import (
 // TestCrash kills the server at random moments under publishers and readers of
 // all kinds. At the end every acknowledged message is stored once, ids have no
 // gap, each publisher's order is kept, and each reader saw exactly the log.
-// PARLEY_CRASH_KILLS says how often (50), PARLEY_CRASH_SEED repeats a run's choices.
+// PARLEY_CRASH_KILLS is the number of kills (50), PARLEY_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	kills := number(t, "PARLEY_CRASH_KILLS", 50)
 	seed := number(t, "PARLEY_CRASH_SEED", rand.IntN(1<<31))
@@ -53,7 +53,7 @@ func TestCrash(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	end := time.AfterFunc(testenv.Patience, cancel) // who has not seen the end by then has lost it
+	end := time.AfterFunc(testenv.Patience, cancel) // a reader that has not seen the end by then has lost it
 	defer end.Stop()
 	readers.Wait()
 	for _, c := range channels {
@@ -61,7 +61,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// crashChannel is a channel of the crash test, and all that is known of it.
+// crashChannel is a channel of the crash test with all that is known of it.
 type crashChannel struct {
 	name    string
 	ledger  *load.Ledger
@@ -72,8 +72,7 @@ func newCrashChannel(name string) *crashChannel {
 	return &crashChannel{name: name, ledger: load.NewLedger()}
 }
 
-// publish starts three publishers over HTTP and one that keeps many messages
-// under way on a WebSocket.
+// publish starts three publishers over HTTP and one that keeps many messages in flight on a WebSocket.
 func (c *crashChannel) publish(ctx context.Context, t *testing.T, wg *sync.WaitGroup, url string, stop <-chan struct{}) {
 	for i := range 4 {
 		name := fmt.Sprintf("%s.p%d", c.name, i)
@@ -91,8 +90,8 @@ func (c *crashChannel) publish(ctx context.Context, t *testing.T, wg *sync.WaitG
 	}
 }
 
-// read starts one reader that stays on each transport, and three that change it
-// after any disconnect, some of which they cause themselves.
+// read starts one reader that stays on each transport, and three that change transport after any disconnect, some of
+// which they cause themselves.
 func (c *crashChannel) read(ctx context.Context, t *testing.T, wg *sync.WaitGroup, url string, rng *rand.Rand) {
 	zero := int64(0)
 	add := func(name string, odds int, transports ...client.Transport) {
@@ -137,7 +136,7 @@ func (c *crashChannel) verify(t *testing.T, url string, kills int) {
 	}
 }
 
-// number reads a whole number from the environment.
+// number reads an integer from the environment.
 func number(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	s := os.Getenv(name)

@@ -82,7 +82,7 @@ func startDemo(t *testing.T) (url string) {
 	return string(page[1])
 }
 
-// make cluster: a person kills each of three nodes from the page next to the chat page, and nobody loses anything.
+// make cluster: each of three nodes is killed from the page next to the chat page, and no client loses anything.
 func TestTheClusterLosesAndRepeatsNothingOverThreeKills(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"redis", "haproxy"} {
@@ -97,7 +97,7 @@ func TestTheClusterLosesAndRepeatsNothingOverThreeKills(t *testing.T) {
 	}
 }
 
-// startCluster runs testenv/cluster until the test ends. Its ports may be taken: then it tries others.
+// startCluster runs testenv/cluster until the test ends. If its ports are taken it tries others.
 func startCluster(t *testing.T) (chat, page string) {
 	t.Helper()
 	for range 5 {

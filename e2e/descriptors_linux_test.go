@@ -16,8 +16,8 @@ import (
 
 var ready = regexp.MustCompile(`http=http://(\S+) admin=http://(\S+)`)
 
-// Idle connections to both listeners, more than the process may have descriptors, leave the
-// store what it needs, and the admin listener answers. It says little about it.
+// Idle connections to both listeners, more than the process may have descriptors, leave the store the descriptors it
+// needs; the admin listener still answers, and the log has few lines about it.
 func TestIdleConnectionsLeaveTheStoreItsDescriptors(t *testing.T) {
 	for _, limit := range []int{64, 256} {
 		// Go raises the soft limit to the hard one, so that both must be set before it starts.
@@ -58,7 +58,7 @@ func TestIdleConnectionsLeaveTheStoreItsDescriptors(t *testing.T) {
 				}
 			}
 		}
-		for range 30 { // of which the store makes files: 40 MB
+		for range 30 { // for which the store creates files: 40 MB
 			post(strings.Repeat("x", 16<<10))
 			for range 80 {
 				post(strings.Repeat("y", 16<<10))

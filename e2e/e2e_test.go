@@ -1,5 +1,4 @@
-// Package e2e holds parley to its contract from outside: the real binary, and
-// clients that others wrote.
+// Package e2e holds parley to its contract from outside: the real binary, and third-party clients.
 package e2e_test
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// TestMain is also the one who abuses the server of BenchmarkBesideAbuse.
+// TestMain also runs the abuser process of BenchmarkBesideAbuse.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(abuseURL); url != "" {
 		abuseFromOutside(url)
@@ -54,8 +53,8 @@ func post(t *testing.T, base, channel, text string) message {
 	return m
 }
 
-// until reads messages from a client up to the one with the given text, and
-// demands each once, in order, from the first id on.
+// until reads messages from a client up to the one with the given text, and demands each once, in order, starting
+// with id first.
 func until(t *testing.T, c *testenv.Client, first int64, text string) (next int64) {
 	t.Helper()
 	for next = first; ; next++ {

@@ -22,16 +22,16 @@ import (
 )
 
 // A fault happens to three processes over Redis, behind HAProxy, while publishers and readers hop between them. PARLEY_FAULTS=full
-// makes each as long as reliability.md says, and PARLEY_FAULTS=10s gives each span another length.
+// gives each the length that reliability.md names, and PARLEY_FAULTS=10s gives each span another length.
 type fault struct {
 	name  string
 	store []string // arguments of the store's Redis
 	bus   bool     // the bus is a Redis of its own
-	toxic bool     // the nodes reach Redis through a proxy that can be told to lose everything
-	// happen does it, and returns since when clients should be served again.
+	toxic bool     // the nodes reach Redis through a proxy that can drop everything
+	// happen causes the fault and returns the time since when clients should be served again.
 	happen func(r *rig) time.Time
 	kept   bool // streams stay open
-	epoch  bool // the store begins an epoch
+	epoch  bool // the store starts a new epoch
 }
 
 var faults = []fault{
@@ -47,7 +47,7 @@ var faults = []fault{
 	{name: "the bus killed", store: []string{"--aof"}, bus: true, kept: true, happen: (*rig).killBus},
 }
 
-// rig is what a fault happens to.
+// rig is the system that a fault happens to.
 type rig struct {
 	t          *testing.T
 	store, bus *testenv.SharedService
@@ -57,7 +57,7 @@ type rig struct {
 	worst      time.Duration // until clients were served again, while happen measured it
 }
 
-// span is how long something takes that takes d in the full run.
+// span waits for d in the full run, and in others for the length they set.
 func (r *rig) span(d time.Duration) {
 	switch how := os.Getenv("PARLEY_FAULTS"); how {
 	case "full":
@@ -74,7 +74,7 @@ func (r *rig) span(d time.Duration) {
 
 func full() bool { return os.Getenv("PARLEY_FAULTS") == "full" }
 
-// TestFaults is what reliability.md promises of several nodes.
+// TestFaults checks what reliability.md promises of several nodes.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -83,7 +83,7 @@ func TestFaults(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, f := range faults {
 			t.Run(f.name, func(t *testing.T) {
-				if !full() { // which measures, and so has the machine for itself
+				if !full() { // a full run measures, and so has the machine to itself
 					t.Parallel()
 				}
 				report, served := f.run(t)
@@ -189,7 +189,7 @@ func (r *rig) check(err error) {
 	}
 }
 
-// heals calls what ends a fault, and returns when that was.
+// heals calls f, which ends a fault, and returns when that was.
 func (r *rig) heals(f func()) time.Time {
 	f()
 	now := time.Now()
@@ -217,7 +217,7 @@ func (r *rig) freezeNode() time.Time {
 	r.check(n.Cmd.Process.Signal(syscall.SIGSTOP))
 	at := r.heals(func() {})
 	r.span(30 * time.Second)
-	if full() { // else the proxy may not have noticed yet
+	if full() { // otherwise the proxy may not have noticed yet
 		r.worst = r.birds.servedSince(r.t, at)
 	}
 	return r.heals(func() { r.check(n.Cmd.Process.Signal(syscall.SIGCONT)) })
@@ -339,7 +339,7 @@ func (r *rig) killBus() time.Time {
 	return r.heals(func() {})
 }
 
-// says waits until a node's readiness says that a part is not ok.
+// says waits until a node's readiness reports that a part is not ok.
 func (r *rig) says(part string, status int) {
 	r.t.Helper()
 	for deadline := time.Now().Add(testenv.Patience); ; time.Sleep(20 * time.Millisecond) {
@@ -355,7 +355,7 @@ func (r *rig) says(part string, status int) {
 	}
 }
 
-// refused demands that without the store publishing is answered 503, and says how soon.
+// refused demands that publishing without the store is answered with 503 and a retry delay.
 func (r *rig) refused(part string) {
 	r.t.Helper()
 	r.says(part, 503)

@@ -60,7 +60,7 @@ func TestOneWebSocketFollowsOnlySoManyChannels(t *testing.T) {
 	}
 }
 
-// keyedFrame sends a frame about a channel, and returns the type of its answer, and the code.
+// keyedFrame sends a frame about a channel, and returns the type and the code of its answer.
 func keyedFrame(ctx context.Context, t *testing.T, ws *websocket.Conn, kind, channel string) string {
 	t.Helper()
 	if err := ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"type":%q,"channel":%q,"key":"k"}`, kind, channel)); err != nil {
@@ -78,8 +78,8 @@ func keyedFrame(ctx context.Context, t *testing.T, ws *websocket.Conn, kind, cha
 	}
 }
 
-// What one user follows is bounded over all streams and polls, and is free again when a channel is
-// left, lost or its connection ends.
+// The number of channels that one user follows is bounded over all streams and polls. A place becomes free again when
+// a channel is left or lost, or its connection ends.
 func TestOneUserFollowsOnlySoManyChannels(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--max-subscriptions-per-user", "3")
@@ -117,7 +117,7 @@ func TestOneUserFollowsOnlySoManyChannels(t *testing.T) {
 	defer res.Body.Close()
 
 	expect(first, "subscribe", "d", "errorrate_limited")
-	expect(first, "subscribe", "a", "welcome") // it is followed already
+	expect(first, "subscribe", "a", "welcome") // it is already followed
 	if _, problem := p.do("GET", "/api/messages/poll?channel_id=d&timeout=30", alice, ""); !strings.Contains(problem, `"rate_limited"`) {
 		t.Errorf("a held poll: %s", problem)
 	}
@@ -130,7 +130,7 @@ func TestOneUserFollowsOnlySoManyChannels(t *testing.T) {
 	expect(dial(p.hour("bob", "*")), "subscribe", "d", "welcome")
 
 	expect(first, "unsubscribe", "a", "ack")
-	expect(first, "unsubscribe", "a", "ack") // it gives nothing back twice
+	expect(first, "unsubscribe", "a", "ack") // nothing is released twice
 	expect(first, "subscribe", "d", "welcome")
 	expect(first, "subscribe", "e", "errorrate_limited")
 	p.expect(204, "PUT", "/api/channels/d/bans/alice", p.key, "") // the stream loses the channel

@@ -18,8 +18,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// The forms of a WebSocket beside plain JSON are held to the promises of every
-// transport: a relay speaks JSON with the suite's client and the form with parley.
+// The forms of a WebSocket other than plain JSON are held to the promises of every transport: a relay speaks JSON
+// with the suite's client and the form with parley.
 func TestFormsOfAWebSocket(t *testing.T) {
 	url := testenv.Server(t, "--compression").URL
 	for name, opts := range map[string]websocket.DialOptions{
@@ -36,7 +36,7 @@ func TestFormsOfAWebSocket(t *testing.T) {
 	}
 }
 
-// relay is a server that passes WebSockets on to another, in another form.
+// relay is a server that forwards WebSockets to another server, in another form.
 func relay(t *testing.T, base string, opts websocket.DialOptions) (url string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		up, res, err := websocket.Dial(r.Context(), base+r.URL.RequestURI(), &opts)
@@ -75,7 +75,7 @@ func relay(t *testing.T, base string, opts websocket.DialOptions) (url string) {
 
 type translate func(kind websocket.MessageType, b []byte) (websocket.MessageType, []byte, error)
 
-// pump passes messages on until one side closes, and then closes the other alike.
+// pump forwards messages until one side closes, and then closes the other the same way.
 func pump(ctx context.Context, from, to *websocket.Conn, f translate) {
 	for {
 		kind, b, err := from.Read(ctx)
@@ -128,7 +128,7 @@ func unpack(b []byte) (any, error) {
 	return v, err
 }
 
-// fixTimes writes timestamps as JSON has them; as float64 they are exact enough.
+// fixTimes writes timestamps as in JSON; float64 is exact enough for them.
 func fixTimes(v any) {
 	switch v := v.(type) {
 	case []any:

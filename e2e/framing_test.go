@@ -11,8 +11,7 @@ import (
 
 const hello = `{"text":"hello"}`
 
-// RFC 6455, section 5: what breaks the rules of framing ends the connection with
-// the code that says why.
+// RFC 6455, section 5: a violation of the framing rules ends the connection with the matching close code.
 func TestBrokenFramesCloseTheConnectionWithTheRightCode(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -175,7 +174,7 @@ func TestMessagesMayComeInPieces(t *testing.T) {
 				} else {
 					for _, f := range frames {
 						b := f.bytes()
-						for len(b) > 0 { // byte by byte, as far as that differs
+						for len(b) > 0 { // byte by byte where that makes a difference
 							n := 1
 							if len(b) > 4096 {
 								n = 4096

@@ -18,9 +18,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// HTTP/2 is Go's; what parley puts around it must not make it worse (RFC 9113, by h2spec).
-// Some cases are decided by who is faster: what is parley's own fails in every run, and
-// never with net/http alone.
+// HTTP/2 is Go's; what parley adds around it must not make it worse (RFC 9113, by h2spec). Some cases are races, so a
+// case counts against parley only if it fails in every run, and never with net/http alone.
 func TestHTTP2IsAsGoodAsGos(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewUnstartedServer(
@@ -50,7 +49,7 @@ func TestHTTP2IsAsGoodAsGos(t *testing.T) {
 	p.expectAlive()
 }
 
-// h2spec runs all cases against an address; failed are the names of those that did.
+// h2spec runs all cases against an address; failed holds the names of those that failed.
 func h2spec(t *testing.T, address string) (tests int, failed map[string]bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
@@ -89,7 +88,7 @@ func h2spec(t *testing.T, address string) (tests int, failed map[string]bool) {
 	return tests, failed
 }
 
-// expectAlive asks whether the server still answers.
+// expectAlive checks that the server still answers.
 func (p *production) expectAlive() {
 	p.t.Helper()
 	res, err := http.Get(p.AdminURL + "/healthz")

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// service starts one that ends with the test.
+// service starts a service that ends with the test.
 func service(t *testing.T, name string, args ...string) *testenv.SharedService {
 	t.Helper()
 	s := testenv.NewService(name, args...)
@@ -26,7 +26,7 @@ func service(t *testing.T, name string, args ...string) *testenv.SharedService {
 	return s
 }
 
-// Another system follows a channel in Kafka, by the consumer of docs/api.md.
+// Another system follows a channel in Kafka, with the consumer of docs/api.md.
 func TestAPythonClientFollowsAChannelInKafka(t *testing.T) {
 	t.Parallel()
 	kafka, redis := service(t, "kafka", "--heap", "256"), service(t, "redis")
@@ -62,7 +62,7 @@ func TestAPythonClientFollowsAChannelInKafka(t *testing.T) {
 	}
 }
 
-// Records are published once each, in their order, although the node and Kafka are killed meanwhile. The whole run has
+// Records are published once each, in order, although the node and Kafka are killed during the run. The full run has
 // PARLEY_INGEST_RECORDS=100000.
 func TestRecordsOfATopicArePublishedOnceEach(t *testing.T) {
 	t.Parallel()
@@ -107,7 +107,7 @@ func TestRecordsOfATopicArePublishedOnceEach(t *testing.T) {
 	for i := range 2 {
 		before := heads()
 		produce(i*count/4, (i+1)*count/4)
-		becomes(t, "more records", true, func() bool { return heads() > before }) // all or some of them
+		becomes(t, "more records", true, func() bool { return heads() > before }) // all or some of the records
 		node.Kill()
 		node.Restart()
 	}

@@ -42,7 +42,7 @@ func (p *production) from(ip, method, path, token, body string) (*http.Response,
 	return res, string(b)
 }
 
-// refusals is what the metrics say of a reason.
+// refusals returns the number of refusals for a reason in the metrics.
 func (p *production) refusals(reason string) (n int) {
 	p.t.Helper()
 	res, err := http.Get(p.AdminURL + "/metrics")
@@ -60,7 +60,7 @@ func (p *production) refusals(reason string) (n int) {
 
 func TestWhoSendsTooMuchIsToldToWait(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--rate-user", "0.02") // a burst of one, the next in 50 s
+	p := serve(t, "--rate-user", "0.02") // a burst of one, the next after 50 s
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
 	const body = `{"channel_id":"room:a","text":"x"}`
@@ -81,13 +81,13 @@ func TestWhoSendsTooMuchIsToldToWait(t *testing.T) {
 			`{"channel_id":"room:b","text":"x"}`}} {
 		p.expect(429, op[0], op[1], alice, op[2])
 	}
-	p.expect(200, "GET", "/api/messages?channel_id=room:a", alice, "") // reading goes on
-	p.expect(201, "POST", "/api/messages", p.hour("bob", "*"), body)   // and so do others
+	p.expect(200, "GET", "/api/messages?channel_id=room:a", alice, "") // reading still works
+	p.expect(201, "POST", "/api/messages", p.hour("bob", "*"), body)   // and other users are not affected
 	for range 20 {
 		p.expect(201, "POST", "/api/messages", p.key, body) // back ends may send any number
 	}
 
-	// Of a batch what fits is stored, of a WebSocket's frames too, and it stays open.
+	// The part of a batch that fits is stored, and so are a WebSocket's frames; the WebSocket stays open.
 	_, items := p.do("POST", "/api/messages/batch", p.hour("carol", "*"), "["+body+","+body+"]")
 	if strings.Count(items, `"rate_limited"`) != 1 || strings.Count(items, `"id":`) != 1 {
 		t.Errorf("the batch: %s", items)
@@ -123,7 +123,7 @@ func TestWhoSendsTooMuchIsToldToWait(t *testing.T) {
 	if fmt.Sprint(answers) != fmt.Sprint(map[string]string{"1": "ack", "2": "errorrate_limited", "3": "pong"}) {
 		t.Errorf("%v", answers)
 	}
-	if n := p.refusals("rate_user"); n != 7 { // a batch's refusal is in its answer, no request was refused
+	if n := p.refusals("rate_user"); n != 7 { // a batch's refusal is in its answer, the request itself was not refused
 		t.Errorf("%d refusals were counted", n)
 	}
 }
@@ -159,7 +159,7 @@ func TestAChannelThatTooMuchIsSentTo(t *testing.T) {
 	p.expect(429, "POST", "/api/messages", p.hour("bob", "*"), `{"channel_id":"room:a","text":"x"}`)
 	p.expect(201, "POST", "/api/messages", p.hour("bob", "*"), `{"channel_id":"room:b","text":"x"}`)
 	p.expect(403, "POST", "/api/messages", p.hour("bob", "room:a"), `{"channel_id":"room:c","text":"x"}`)
-	p.expect(201, "POST", "/api/messages", p.hour("carol", "*"), `{"channel_id":"room:c","text":"x"}`) // who may not send uses nothing up
+	p.expect(201, "POST", "/api/messages", p.hour("carol", "*"), `{"channel_id":"room:c","text":"x"}`) // a user without the right to send uses nothing up
 }
 
 func TestHandshakesAreLimited(t *testing.T) {
@@ -200,7 +200,7 @@ func TestHandshakesAreLimited(t *testing.T) {
 	if _, _, err := ws.Read(ctx); websocket.CloseStatus(err) != 4429 {
 		t.Errorf("a page's: %v, want the close 4429", err)
 	}
-	// EventSource would give up after a status; it is told in a block.
+	// EventSource would give up after an error status; it receives the refusal in a block.
 	res, body := p.from("203.0.113.1", "GET", "/api/stream/general", alice, "")
 	if res.StatusCode != 200 || !strings.HasPrefix(body, "retry: ") || !strings.Contains(body, "\nevent: draining\n") ||
 		!strings.Contains(body, `"code":"rate_limited"`) ||
@@ -210,7 +210,7 @@ func TestHandshakesAreLimited(t *testing.T) {
 	if _, status := dial("203.0.113.2", ""); status != 101 {
 		t.Errorf("another address: %d", status)
 	}
-	// Credentials can't be tried at will either.
+	// Credentials can't be guessed at any rate either.
 	for i, want := range []int{401, 429} {
 		if res, _ := p.from("203.0.113.3", "GET", "/api/messages?channel_id=general", "guess", ""); res.StatusCode != want {
 			t.Errorf("guess %d: %s", i, res.Status)
@@ -286,7 +286,7 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 	if p.refusals("connections_user") < 2 || p.refusals("connections_ip") < 2 {
 		t.Error("refusals were not counted")
 	}
-	for range 10 { // what ended counts no more, however it ended
+	for range 10 { // a closed connection no longer counts, however it ended
 		res, _ := p.from("203.0.113.7", "GET", "/api/messages/poll?channel_id=general&timeout=0.01", p.hour("dora", "*"), "")
 		if res.StatusCode != 200 {
 			t.Fatalf("a poll: %s", res.Status)
@@ -294,13 +294,13 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 	}
 }
 
-// Before anybody knows whose they are, connections of one address are counted too.
+// Before users are known, connections are also counted per address.
 func TestSilentConnectionsOfOneAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--max-connections-per-ip", "5")
 	address := strings.TrimPrefix(p.URL, "http://")
 	var held []net.Conn
-	for range 6 { // they wait in several queues: which of them is one too many is not known
+	for range 6 { // they wait in several queues: which of them exceeds the limit is not known
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)

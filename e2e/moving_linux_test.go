@@ -14,8 +14,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Users of one large channel that all move to another node at once are counted right on all nodes, and the others are
-// not told of each. PARLEY_FAULTS=full has 3,000 of them.
+// Users of one large channel that all move to another node at once are counted correctly on all nodes, and the others
+// are not notified of each. PARLEY_FAULTS=full moves 3,000 of them.
 func TestUsersWhoMoveAtOnceAreCounted(t *testing.T) {
 	t.Parallel()
 	users := 300
@@ -91,7 +91,7 @@ func TestUsersWhoMoveAtOnceAreCounted(t *testing.T) {
 		}
 		return counts
 	}
-	for round := range 2 { // 2 s must pass for a difference to be told
+	for round := range 2 { // a difference is announced after 2 s
 		before, began := sent(), time.Now()
 		if err := f.Drop(1); err != nil {
 			t.Fatal(err)
@@ -110,8 +110,8 @@ func TestUsersWhoMoveAtOnceAreCounted(t *testing.T) {
 		t.Logf("round %d: %d users moved in %v and were counted right %v later; presence messages of the nodes %.0f", round, users,
 			moved.Round(time.Millisecond), took.Round(time.Millisecond), after)
 	}
-	joined := map[string]bool{}             // by node and user: the first joining may be told late
-	deadline := time.After(5 * time.Second) // what is told every 2 s comes in this time
+	joined := map[string]bool{}             // by node and user: the first join may be announced late
+	deadline := time.After(5 * time.Second) // what is announced every 2 s arrives in this time
 	for {
 		select {
 		case h := <-told:
@@ -124,7 +124,7 @@ func TestUsersWhoMoveAtOnceAreCounted(t *testing.T) {
 				t.Fatal(err)
 			}
 			switch {
-			case e.Type == "user-joined": // of those who came first
+			case e.Type == "user-joined": // of the users that came first
 				e.Joined = []string{e.User}
 			case e.Type == "user-left" || e.Type == "system" || len(e.Left) > 0:
 				t.Fatalf("users moved within the grace, and others are told %s", h.line)

@@ -48,7 +48,7 @@ func (p *packed) send(kind websocket.MessageType, v map[string]any) {
 	}
 }
 
-// until reads on to a frame of a type.
+// until reads up to a frame of a type.
 func (p *packed) until(kind string) map[string]any {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), testenv.Patience)
@@ -69,8 +69,8 @@ func (p *packed) until(kind string) map[string]any {
 	}
 }
 
-// Bytes that a MessagePack client puts into data are bytes for those who read
-// MessagePack, and base64 for everybody else, also after a crash.
+// Bytes that a MessagePack client puts into data arrive as bytes for MessagePack readers, and as base64 for all
+// others, also after a crash.
 func TestRawBytesInDataReachEveryReader(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -182,8 +182,7 @@ func TestWrongMsgpackIsAnsweredAndTextClosesTheConnection(t *testing.T) {
 	}
 }
 
-// A page can't see a handshake's status, and takes no answer without the
-// sub-protocol that it asked for.
+// A page can't see a handshake's status, and accepts no answer without the sub-protocol that it requested.
 func TestARefusedHandshakeSpeaksTheSubprotocolToo(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -199,7 +198,7 @@ func TestARefusedHandshakeSpeaksTheSubprotocolToo(t *testing.T) {
 	}
 }
 
-// Without --compression an offer is left unanswered; with it, and MessagePack wins.
+// Without --compression an offer is ignored; with it, it is accepted, and MessagePack takes precedence.
 func TestWhatAHandshakeAgreesOn(t *testing.T) {
 	t.Parallel()
 	offer := "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
@@ -223,8 +222,8 @@ func TestWhatAHandshakeAgreesOn(t *testing.T) {
 	}
 }
 
-// Clients that others wrote, and that offer compression by themselves.
-func TestClientsThatOthersWroteReadCompressedMessages(t *testing.T) {
+// Third-party clients that offer compression by default.
+func TestThirdPartyClientsReadCompressedMessages(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, base, channel string) *testenv.Client{
 		"npm ws": func(t *testing.T, base, channel string) *testenv.Client {
 			return testenv.Node(t, "clients/ws.cjs", base, channel)

@@ -35,7 +35,7 @@ type sighting struct {
 	LastSeen float64 `json:"last_seen"`
 }
 
-// presentIn is who is in a channel, as "2 alice:sse bob:poll".
+// presentIn returns the users in a channel, as "2 alice:sse bob:poll".
 func presentIn(t *testing.T, base, channel string) string {
 	t.Helper()
 	var here struct {
@@ -53,7 +53,7 @@ func presentIn(t *testing.T, base, channel string) string {
 	return strings.Join(words, " ")
 }
 
-// becomes waits until a question has an answer.
+// becomes waits until ask returns want.
 func becomes[T comparable](t testing.TB, what string, want T, ask func() T) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -69,7 +69,7 @@ func becomes[T comparable](t testing.TB, what string, want T, ask func() T) {
 	}
 }
 
-// A killed server has forgotten who was there; those who come back are there, and no others.
+// A killed server has forgotten who was present; users who reconnect are present, and no others.
 func TestAKilledServerLeavesNoGhosts(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -101,8 +101,8 @@ func TestAKilledServerLeavesNoGhosts(t *testing.T) {
 	}
 }
 
-// One who polls is there between the polls, for the lease, and then no longer; held polls
-// keep their user as long as they are held.
+// A polling user is present between polls for the lease, and then no longer; held polls keep their user present as
+// long as they are held.
 func TestPollsKeepTheirUserForALease(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t, "--presence-ttl", "1s", "--leave-grace", "100ms")
@@ -226,10 +226,10 @@ func TestAWebSocketWatchesUsers(t *testing.T) {
 	var s sighting
 	becomes(t, "bob is online", true, func() bool { ask(t, server.URL+"/api/users/bob/presence", &s); return s.Online })
 	send(`{"type":"ping"}`)
-	next("pong") // and of bob nothing
+	next("pong") // and nothing about bob
 }
 
-// metric is a value of the admin listener's /metrics.
+// metric returns a value of the admin listener's /metrics.
 func metric(t *testing.T, server *testenv.Proc, name string) string {
 	t.Helper()
 	res, err := http.Get(server.AdminURL + "/metrics")

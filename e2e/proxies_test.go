@@ -19,13 +19,13 @@ import (
 // proxy is HAProxy or nginx with the configuration of deploy/ in front of some nodes.
 type proxy struct {
 	url  string
-	http *http.Client // that trusts it
+	http *http.Client // trusts the proxy
 }
 
-// proxies start by name, before three nodes at most.
+// proxies start by name, in front of at most three nodes.
 var proxies = map[string]func(t *testing.T, id *identity, sticky bool, nodes []*testenv.Proc) *proxy{"haproxy": haproxy, "nginx": nginx}
 
-// identity is a certificate, and who trusts it.
+// identity is a certificate and the roots that trust it.
 type identity struct {
 	cert, key string
 	http      *http.Client
@@ -39,7 +39,7 @@ func newIdentity(t *testing.T) *identity {
 	return &identity{cert: cert, key: key, http: &http.Client{Transport: transport}}
 }
 
-// edited is a file of deploy/ with other text in some places, each of which must be there.
+// edited returns a file of deploy/ with text replaced in some places, each of which must exist.
 func edited(t *testing.T, file string, changes ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(testenv.Root(), "deploy", file))
@@ -56,7 +56,7 @@ func edited(t *testing.T, file string, changes ...string) string {
 	return text
 }
 
-// nodesIn puts the addresses of nodes into the lines of a configuration, and drops those of nodes that there are not.
+// nodesIn puts the addresses of nodes into the lines of a configuration, and drops the lines of missing nodes.
 func nodesIn(t *testing.T, text string, nodes []*testenv.Proc) string {
 	t.Helper()
 	var lines []string
@@ -132,7 +132,7 @@ func (p *proxy) client(user string) *client.Client {
 	return client.New(p.url, client.Config{User: user, HTTPClient: p.http})
 }
 
-// get returns what a request is answered, with the Accept header of an EventSource or without.
+// get returns the answer to a request, with or without the Accept header of an EventSource.
 func (p *proxy) get(t *testing.T, path string, events bool) (status int, head http.Header, body string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "GET", p.url+path, nil)
@@ -155,7 +155,7 @@ func (p *proxy) get(t *testing.T, path string, events bool) (status int, head ht
 	return res.StatusCode, res.Header, string(b)
 }
 
-// streamsOf is how many streams and held polls a node has.
+// streamsOf returns the number of streams and held polls of a node.
 func streamsOf(t *testing.T, node *testenv.Proc) int {
 	t.Helper()
 	_, metrics := request(t, "GET", node.AdminURL+"/metrics", "")
@@ -172,7 +172,7 @@ func streamsOf(t *testing.T, node *testenv.Proc) int {
 	return 0
 }
 
-// eachProxy runs a test behind each proxy, in both ways to spread.
+// eachProxy runs a test behind each proxy, with both ways of distribution.
 func eachProxy(t *testing.T, count int, test func(t *testing.T, p *proxy, nodes []*testenv.Proc)) {
 	for name, behind := range proxies {
 		for _, sticky := range []bool{false, true} {
@@ -185,7 +185,7 @@ func eachProxy(t *testing.T, count int, test func(t *testing.T, p *proxy, nodes 
 	}
 }
 
-// Whichever way the nodes' clients come, a message is delivered when it is stored: the proxy keeps nothing back.
+// Over every transport a message is delivered as soon as it is stored: the proxy holds nothing back.
 func TestAProxyPassesEveryTransport(t *testing.T) {
 	t.Parallel()
 	eachProxy(t, 2, func(t *testing.T, p *proxy, nodes []*testenv.Proc) {
@@ -235,7 +235,7 @@ func TestAProxyPassesABrowsersWebSocket(t *testing.T) {
 	}
 }
 
-// The clients of a node that is killed are served by the other one, from where they were.
+// The clients of a killed node are served by the other one, from where they were.
 func TestAProxyMovesTheClientsOfADeadNode(t *testing.T) {
 	t.Parallel()
 	eachProxy(t, 2, func(t *testing.T, p *proxy, nodes []*testenv.Proc) {
@@ -285,8 +285,8 @@ func TestAProxyMovesTheClientsOfADeadNode(t *testing.T) {
 	})
 }
 
-// While no node is up, an EventSource is answered when to come back; everybody else gets a status.
-func TestAnEventSourceIsAnsweredWhileNoNodeIsUp(t *testing.T) {
+// While no node is up, an EventSource receives a retry delay; all other clients get a status.
+func TestEventSourceRetriesWhileNoNodeIsUp(t *testing.T) {
 	t.Parallel()
 	for name, behind := range proxies {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestAnEventSourceIsAnsweredWhileNoNodeIsUp(t *testing.T) {
 	}
 }
 
-// Sticky: the clients of one channel are on one node, whichever way they come and however they write its name.
+// Sticky: the clients of one channel are on one node, for every transport and spelling of the channel's name.
 func TestStickyClientsOfAChannelAreOnOneNode(t *testing.T) {
 	t.Parallel()
 	for name, behind := range proxies {

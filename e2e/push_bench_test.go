@@ -14,11 +14,11 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// pushMembers is how many members without a connection a message has.
+// pushMembers is the number of offline members who are notified of a message.
 const pushMembers = 10_000
 
-// BenchmarkPushes measures how fast a message to members without a connection reaches their phones, and what that does to
-// those who publish meanwhile: the same publisher before and during it, in one run.
+// BenchmarkPushes measures how fast a message to members without a connection reaches their phones, and how that affects
+// publishers: the same publisher before and during it, in one run.
 func BenchmarkPushes(b *testing.B) {
 	p := parleytest.NewAPNs(b)
 	node := testenv.ServerIn(b, []string{"SSL_CERT_FILE=" + p.CertFile}, "--push-apns-key-file", p.KeyFile, "--push-apns-key-id", p.KeyID,
@@ -52,7 +52,7 @@ func BenchmarkPushes(b *testing.B) {
 		})
 	}
 	wait.Wait()
-	// publish posts to a channel of few until stop is closed, and returns the 99th percentile.
+	// publish posts to a small channel until stop is closed, and returns the 99th percentile.
 	publish := func(stop <-chan struct{}) time.Duration {
 		var took []time.Duration
 		for i := 0; ; i++ {

@@ -20,7 +20,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// subscription is a browser's, as JavaScript gives it.
+// subscription is a browser's push subscription in JavaScript's form.
 func subscription(d parley.Device) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return fmt.Sprintf(`{"platform":"webpush","subscription":{"endpoint":%q,"keys":{"p256dh":%q,"auth":%q}}}`,
@@ -34,7 +34,7 @@ func registers(t *testing.T, base, user, device, body string) {
 	}
 }
 
-// One message reaches a browser, an Android phone, a phone of another app and the webhook of a back end.
+// One message reaches a browser, an Android phone, a phone with another app, and a back end's webhook.
 func TestPushReachesEveryService(t *testing.T) {
 	t.Parallel()
 	fcm, other, hook := parleytest.NewFCM(t), parleytest.NewAPNs(t), parleytest.NewWebhook(t)

@@ -23,7 +23,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// phones is an APNs, and what it has received of each device and channel.
+// phones is an APNs server with what it has received for each device and channel.
 type phones struct {
 	*parleytest.APNs
 	t testing.TB
@@ -50,7 +50,7 @@ func (p *phones) flags(more ...string) []string {
 		"--push-apns-topic", p.Topic, "--push-apns-url", p.URL, "--leave-grace", "10ms"}, more...)
 }
 
-// register gives a user a phone.
+// register registers a phone for a user.
 func (p *phones) register(t *testing.T, base, user string) {
 	t.Helper()
 	d := p.Device(t)
@@ -98,7 +98,7 @@ func marksRead(t *testing.T, base, channel, user string, id int64) {
 	}
 }
 
-// decisions lists what a node decided about a user, the oldest first.
+// decisions lists a node's decisions about a user, oldest first.
 func decisions(t *testing.T, node *testenv.Proc, user string) (all []string) {
 	t.Helper()
 	status, answer := request(t, "GET", node.AdminURL+"/admin/api/push/decisions?user="+user, "")
@@ -112,8 +112,8 @@ func decisions(t *testing.T, node *testenv.Proc, user string) (all []string) {
 	return all
 }
 
-// A member without a connection gets one notification, one who looks gets none, and reading cancels.
-func TestPushReachesWhoIsAway(t *testing.T) {
+// A member without a connection gets one notification, one who is looking gets none, and reading cancels it.
+func TestPushReachesAbsentMembers(t *testing.T) {
 	t.Parallel()
 	p := newPhones(t)
 	node := testenv.ServerIn(t, p.env(), p.flags("--push-delay", "500ms", "--push-window", "1s")...)
@@ -174,7 +174,7 @@ func TestPushReachesWhoIsAway(t *testing.T) {
 	}
 }
 
-// kills is how often a test kills a server; PARLEY_PUSH_KILLS=50 is the whole run.
+// kills is the number of times that a test kills a server; PARLEY_PUSH_KILLS=50 is the full run.
 func kills(t *testing.T, short int) int {
 	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("PARLEY_PUSH_KILLS")); err == nil {
@@ -183,8 +183,8 @@ func kills(t *testing.T, short int) int {
 	return short
 }
 
-// A server that is killed between storing and sending loses no notification, and sends none for what was read before it
-// was due.
+// A server that is killed between storing and sending loses no notification, and sends none for messages that were read
+// before the notification was due.
 func TestPushSurvivesKills(t *testing.T) {
 	t.Parallel()
 	p := newPhones(t)
@@ -206,7 +206,7 @@ func TestPushSurvivesKills(t *testing.T) {
 			readers.Go(func() { marksRead(t, node.URL, channel, users[i], m.ID) })
 		}
 		readers.Wait()
-		time.Sleep(rand.N(1500 * time.Millisecond)) // the moment of the kill is what the test is about
+		time.Sleep(rand.N(1500 * time.Millisecond)) // the moment of the kill is what this test varies
 		node.Kill()
 		node.Restart()
 	}
@@ -230,7 +230,7 @@ func TestPushSurvivesKills(t *testing.T) {
 	t.Logf("%d jobs judged, %d kills", rounds*len(users), rounds)
 }
 
-// Of three nodes one works on a channel; when it is killed, another one takes over.
+// One of three nodes works on a channel; when it is killed, another one takes over.
 func TestPushIsTakenOverFromADeadNode(t *testing.T) {
 	t.Parallel()
 	p := newPhones(t)
@@ -255,7 +255,7 @@ func TestPushIsTakenOverFromADeadNode(t *testing.T) {
 	becomes(t, "badges", 1, func() int { return len(p.got("bob", "badge")) })
 	p.got("bob", "general")
 	post(t, all[0].URL, "general", "three")
-	all[0].Kill() // before it is due
+	all[0].Kill() // before the notification is due
 	deadline := time.Now().Add(4 * time.Minute)
 	for len(p.got("bob", "general")) < 2 {
 		if time.Now().After(deadline) {
@@ -268,7 +268,7 @@ func TestPushIsTakenOverFromADeadNode(t *testing.T) {
 	}
 }
 
-// hookReceiver receives webhooks, and judges them: in order per channel, none missing, a repeat under its first id.
+// hookReceiver receives webhooks, and checks them: in order per channel, none missing, a repeat with its first id.
 type hookReceiver struct {
 	mu      sync.Mutex
 	newest  map[parley.ChannelID]int64
@@ -338,7 +338,7 @@ func (h *hookReceiver) away(is bool) {
 }
 
 // A back end receives every message of its channels by webhook, in order, although the server is killed and the back end
-// is away at times. PARLEY_WEBHOOK_ENTRIES=100000 is the whole run.
+// is down at times. PARLEY_WEBHOOK_ENTRIES=100000 is the full run.
 func TestWebhooksDeliverEverything(t *testing.T) {
 	t.Parallel()
 	h := &hookReceiver{newest: map[parley.ChannelID]int64{}, bodies: map[string]string{}}

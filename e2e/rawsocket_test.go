@@ -14,14 +14,14 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// A frame as it is on the wire (RFC 6455, section 5.2), right or wrong.
+// A frame as it is on the wire (RFC 6455, section 5.2), valid or not.
 type frame struct {
 	more    bool // FIN is not set
-	rsv     byte // RSV1-3 as they stand in the first byte: 0x40 0x20 0x10
+	rsv     byte // RSV1-3 as in the first byte: 0x40 0x20 0x10
 	op      byte
 	payload string
 	bare    bool   // not masked
-	length  []byte // instead of the right second byte's length and what follows it
+	length  []byte // replaces the correct length in the second byte and after it
 	cut     bool   // the payload does not follow
 }
 
@@ -69,12 +69,12 @@ func (f frame) bytes() []byte {
 func text(payload string) frame { return frame{op: opText, payload: payload} }
 func ping(payload string) frame { return frame{op: opPing, payload: payload} }
 
-// closing is a close frame with a code, and a reason.
+// closing is a close frame with a code and a reason.
 func closing(code uint16, reason string) frame {
 	return frame{op: opClose, payload: string(binary.BigEndian.AppendUint16(nil, code)) + reason}
 }
 
-// socket is a WebSocket of which the test sees every byte.
+// socket is a WebSocket whose every byte the test sees.
 type socket struct {
 	t    *testing.T
 	conn net.Conn
@@ -141,7 +141,7 @@ func (s *socket) send(frames ...frame) {
 	s.write(b)
 }
 
-// next reads one frame; a server's are whole, unmasked and minimal.
+// next reads one frame; a server's frames are unfragmented, unmasked and minimal.
 func (s *socket) next() (op byte, payload string, err error) {
 	s.t.Helper()
 	head := make([]byte, 2)
@@ -189,7 +189,7 @@ func (s *socket) until(op byte) string {
 	}
 }
 
-// untilMessage reads on to the next message and returns its text.
+// untilMessage reads up to the next message and returns its text.
 func (s *socket) untilMessage() string {
 	s.t.Helper()
 	for {
@@ -203,8 +203,7 @@ func (s *socket) untilMessage() string {
 	}
 }
 
-// closed reads on to the close frame and returns its code (0: none), and demands
-// that the connection ends there.
+// closed reads up to the close frame and returns its code (0: none), and demands that the connection ends there.
 func (s *socket) closed() int {
 	s.t.Helper()
 	code := closeCode(s.until(opClose))

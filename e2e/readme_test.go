@@ -10,11 +10,11 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// block is a fenced block of a document that is run, with the output it promises.
+// block is a fenced block of a document that is run, with its expected output.
 type block struct {
 	commands string
 	want     string
-	own      bool // starts its own server, on the data of the one before
+	own      bool // starts its own server, on the data of the previous one
 }
 
 // fence is "```sh run", "```sh run own" or, after one of these, "```… output".
@@ -35,7 +35,7 @@ func blocksOf(t *testing.T, document string) (blocks []block) {
 	return blocks
 }
 
-// volatile is what differs from run to run; a mask stands for each in a comparison.
+// volatile lists what differs from run to run; a mask replaces each in a comparison.
 var volatile = []struct {
 	pattern *regexp.Regexp
 	mask    string
@@ -53,7 +53,7 @@ func masked(s string) string {
 	return strings.TrimSpace(s)
 }
 
-func TestDocumentsSayWhatHappens(t *testing.T) {
+func TestDocumentedCommandsWork(t *testing.T) {
 	testenv.Need(t, "curl")
 	for _, document := range []string{"README.md", "docs/api.md"} {
 		t.Run(document, func(t *testing.T) {
@@ -72,7 +72,7 @@ func runDocument(t *testing.T, document string) {
 		"127.0.0.1:8080", address,
 		"127.0.0.1:8090", testenv.FreePort(t), "127.0.0.1:8091", "127.0.0.1:0",
 		"go build -o parley ./cmd/parley", "ln -sf "+testenv.Binary(t)+" parley",
-		"-m 2", "-m 5", "sleep 2", "sleep 5", // a reader's machine does nothing else
+		"-m 2", "-m 5", "sleep 2", "sleep 5", // a reader's machine is otherwise idle
 	)
 	shell := testenv.Run(t, "bash")
 	shell.Say("cd '" + t.TempDir() + "'; trap 'kill -9 $server $serve' EXIT")

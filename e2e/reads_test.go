@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// limited demands that an answer says rate_limited and when to come back.
+// limited demands that an answer is rate_limited and has a retry delay.
 func (p *production) limited(what string, res *http.Response, body string) {
 	p.t.Helper()
 	var e struct{ Code, Hint string }
@@ -25,7 +25,7 @@ func (p *production) limited(what string, res *http.Response, body string) {
 	}
 }
 
-// told sends a frame and returns the type and the code of its answer.
+// told sends a frame and returns the type and the retry delay of its answer.
 func told(t *testing.T, ws *websocket.Conn, frame string) (kind string, retry int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
@@ -63,7 +63,7 @@ func (p *production) dial(path, token, ip string) *websocket.Conn {
 
 func TestWhoReadsTooMuchIsToldToWait(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--rate-reads-user", "0.02") // one, the next in 50 s
+	p := serve(t, "--rate-reads-user", "0.02") // one, the next after 50 s
 	p.expect(201, "POST", "/api/messages", p.key, `{"channel_id":"room:a","text":"x","user":"bob"}`)
 	alice := p.hour("alice", "*")
 	p.expect(200, "GET", "/api/messages?channel_id=room:a", alice, "")
@@ -95,14 +95,14 @@ func TestWhoReadsTooMuchIsToldToWait(t *testing.T) {
 		!strings.Contains(body, `"code":"rate_limited"`) {
 		t.Errorf("an event stream: %s %q", res.Status, body)
 	}
-	p.expect(201, "POST", "/api/messages", alice, `{"channel_id":"room:a","text":"x"}`)          // sending goes on
-	p.expect(200, "GET", "/api/messages?channel_id=room:a", p.hour("bob", "*"), "")              // and so do others
+	p.expect(201, "POST", "/api/messages", alice, `{"channel_id":"room:a","text":"x"}`)          // sending still works
+	p.expect(200, "GET", "/api/messages?channel_id=room:a", p.hour("bob", "*"), "")              // and other users are not affected
 	p.expect(200, "GET", "/api/messages/poll?channel_id=room:a&timeout=0", p.hour("b", "*"), "") // of the same address
 	for range 10 {
-		p.expect(200, "GET", "/api/messages?channel_id=room:a", p.key, "") // back ends may read as they like
+		p.expect(200, "GET", "/api/messages?channel_id=room:a", p.key, "") // back ends are not limited
 	}
 
-	// A WebSocket that is open stays so; to open it was the one thing.
+	// An open WebSocket stays open; only opening it counted as a read.
 	ws := p.dial("/ws", p.hour("carol", "*"), "")
 	for _, frame := range []string{`{"type":"history","channel":"room:a"}`, `{"type":"subscribe",` +
 		`"channel":"room:a"}`, `{"type":"watch","users":["bob"]}`,
@@ -141,10 +141,10 @@ func TestAnAddressThatReadsTooMuch(t *testing.T) {
 	}
 }
 
-// Large answers cost more: who has fetched some waits longer for the next.
+// Large answers cost more: a user who fetched some waits longer for the next.
 func TestLargeAnswersCostMore(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--rate-reads-user", "0.1", "--rate-reads-ip", "0") // two, the next in 10 s
+	p := serve(t, "--rate-reads-user", "0.1", "--rate-reads-ip", "0") // two, the next after 10 s
 	text := strings.Repeat("x", 16<<10)
 	for range 20 {
 		p.expect(201, "POST", "/api/messages", p.key, `{"channel_id":"room:a","text":"`+text+`"}`)
@@ -206,12 +206,12 @@ func TestAUserMakesOnlySoManyChannels(t *testing.T) {
 			t.Errorf("%s: %s, want %s", frame, got, want)
 		}
 	}
-	for _, channel := range []string{"room:3", "room:4", "room:5", "room:6", "room:7", "dm:alice:zoe"} { // a refusal makes nothing
+	for _, channel := range []string{"room:3", "room:4", "room:5", "room:6", "room:7", "dm:alice:zoe"} { // a refusal creates nothing
 		if _, all := p.do("GET", "/api/channels?all=true&limit=1000", p.key, ""); strings.Contains(all, `"`+channel+`"`) {
 			t.Errorf("%s is there", channel)
 		}
 	}
-	p.expect(200, "GET", "/api/messages?channel_id=room:8", alice, "") // to look makes nothing
+	p.expect(200, "GET", "/api/messages?channel_id=room:8", alice, "") // reading creates nothing
 	bob := p.hour("bob", "*")
 	for _, step := range []struct {
 		token, channel string
@@ -222,13 +222,13 @@ func TestAUserMakesOnlySoManyChannels(t *testing.T) {
 			t.Errorf("%s: %s %s, want %d", step.channel, res.Status, body, step.want)
 		}
 	}
-	p.expect(204, "PUT", "/api/channels/room:1/members/carol", p.hour("carol", "room:*"), "") // one that is there
+	p.expect(204, "PUT", "/api/channels/room:1/members/carol", p.hour("carol", "room:*"), "") // an existing one
 	if n := p.refusals("channels_user"); n != 8 {
 		t.Errorf("%d refusals were counted", n)
 	}
 }
 
-// What can't be read costs as much as a message, and counts like one.
+// A body that cannot be parsed costs as much as a message, and is counted like one.
 func TestBrokenRequestsCountToo(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--rate-user", "1", "--rate-ip", "0") // a burst of three

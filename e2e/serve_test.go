@@ -23,7 +23,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// production is a parley serve, with what its callers show.
+// production is a parley serve process with its credentials.
 type production struct {
 	*testenv.Proc
 	t      testing.TB
@@ -49,8 +49,7 @@ func serve(t testing.TB, flags ...string) *production {
 	return p
 }
 
-// token is good from issued until expires, in the channels of a list (nil: those that
-// the user is a member of).
+// token is valid from issued until expires, in the listed channels (nil: those that the user is a member of).
 func (p *production) token(user string, issued, expires time.Time, channels ...string) string {
 	p.t.Helper()
 	c := auth.Claims{
@@ -100,14 +99,14 @@ func (p *production) expect(status int, method, path, token, body string) {
 	}
 }
 
-// held are connections of one user, one of each kind; each says how it ended.
+// held are connections of one user, one of each kind; each reports how it ended.
 type held struct {
 	names []string
 	ended map[string]chan string
 	ws    *websocket.Conn // the one at /ws
 }
 
-// hold opens them and returns when all are served; the poll is on its way.
+// hold opens them and returns when all are served; the poll is under way.
 func (p *production) hold(token string) *held {
 	p.t.Helper()
 	h := &held{ended: map[string]chan string{}}
@@ -147,7 +146,7 @@ func (p *production) hold(token string) *held {
 				if err != nil {
 					return fmt.Sprint(strings.Join(said, ", "), " ", int(websocket.CloseStatus(err)))
 				}
-				if kind != "user-joined" && kind != "user-left" && kind != "system" { // of others
+				if kind != "user-joined" && kind != "user-left" && kind != "system" { // of other users
 					said = append(said, kind)
 				}
 			}
@@ -210,7 +209,7 @@ func (p *production) hold(token string) *held {
 	return h
 }
 
-// end demands that all end within a time, as they should.
+// end demands that all end within a time, in the expected way.
 func (h *held) end(t *testing.T, within time.Duration, want map[string]string) {
 	t.Helper()
 	late := time.After(within)
@@ -236,7 +235,7 @@ func TestStreamsAndPollsEndWithTheirToken(t *testing.T) {
 	if time.Now().After(expires) {
 		t.Fatal("the machine is too slow for this test")
 	}
-	h.end(t, time.Until(expires)+3*time.Second, map[string]string{ // they should within 1 s; a busy machine is given more
+	h.end(t, time.Until(expires)+3*time.Second, map[string]string{ // 1 s is promised; a busy machine needs more
 		"/ws/chat/general": "token-expiring, error unauthorized 4401", "/ws": "token-expiring, error unauthorized 4401",
 		"/api/stream/general": "token-expiring", "/api/stream?channel_id=general&channel_id=lobby": "token-expiring",
 		"poll": "401 unauthorized",
@@ -288,7 +287,7 @@ func TestANewTokenKeepsAConnectionOpen(t *testing.T) {
 	for i := 0; time.Now().Before(expires.Add(1500 * time.Millisecond)); i++ {
 		say(fmt.Sprintf(`{"type":"ping","key":"ping-%d"}`, i))
 		answer(fmt.Sprintf("ping-%d", i))
-		time.Sleep(50 * time.Millisecond) // the time itself is what passes here
+		time.Sleep(50 * time.Millisecond) // time itself must pass here
 	}
 	// The rights are those of the new token.
 	for channel, code := range map[string]string{"room:a": "", "room:b": "forbidden"} {
@@ -297,7 +296,7 @@ func TestANewTokenKeepsAConnectionOpen(t *testing.T) {
 			t.Errorf("%s: %+v", channel, f)
 		}
 	}
-	// So is its end, also if it comes before the connection would be looked after.
+	// So is its end, even if it is before the next check of the connection.
 	expires = time.Now().Add(2 * time.Second).Truncate(time.Second)
 	say(`{"type":"auth","token":"` + p.token("alice", time.Now(), expires) + `"}`)
 	for err == nil {
@@ -346,7 +345,7 @@ func TestARevokedUserIsCutOffAlsoAfterARestart(t *testing.T) {
 	}
 	p.expect(403, "POST", "/api/users/alice/revoke", bystander, "")
 	p.expect(204, "POST", "/api/users/alice/revoke", p.key, "")
-	h.end(t, 3*time.Second, map[string]string{ // reliability.md gives 1 s; a busy machine is given more
+	h.end(t, 3*time.Second, map[string]string{ // reliability.md promises 1 s; a busy machine needs more
 		"/ws/chat/general": "error unauthorized 4401", "/ws": "error unauthorized 4401", "poll": "401 unauthorized",
 		"/api/stream/general": "", "/api/stream?channel_id=general&channel_id=lobby": "",
 	})
@@ -377,8 +376,8 @@ func TestARevokedUserIsCutOffAlsoAfterARestart(t *testing.T) {
 	void()
 }
 
-// A page can't see the status of a handshake that was refused; it sees a frame and a
-// close code. Others see the status, and foreign pages nothing else.
+// A page can't see the status of a refused handshake; it sees a frame and a close code. Other clients see the status,
+// and foreign pages nothing else.
 func TestHowAHandshakeIsRefused(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--max-connections", "1000")
@@ -456,7 +455,7 @@ func TestATicketOpensOneConnection(t *testing.T) {
 	}
 }
 
-// What an API key opened ends when the key is removed, tickets that it made are void.
+// Streams opened with an API key end when the key is removed, and its tickets become invalid.
 func TestARemovedKeyEndsItsStreams(t *testing.T) {
 	t.Parallel()
 	p := serve(t)
@@ -540,8 +539,7 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 	}
 }
 
-// parley send and tail speak to a server that requires a token, given as a flag or in the
-// environment.
+// parley send and tail accept a token, as a flag or in the environment, for a server that requires one.
 func TestSendAndTailTakeAToken(t *testing.T) {
 	t.Parallel()
 	p := serve(t)

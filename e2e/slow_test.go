@@ -13,8 +13,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Who is slow on purpose is given ten seconds for a request's head or a handshake, and
-// thirty for a body; also on a connection that came back from a held poll.
+// A client that is slow on purpose gets ten seconds for a request's head or a handshake, and thirty for a body, also
+// on a connection that returned from a held poll.
 func TestWhoIsSlowOnPurposeIsCutOff(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := selfSigned(t)
@@ -22,7 +22,7 @@ func TestWhoIsSlowOnPurposeIsCutOff(t *testing.T) {
 	token := plain.hour("alice", "*")
 	const head, body = 10 * time.Second, 30 * time.Second
 	var wait sync.WaitGroup
-	defer wait.Wait() // they wait at the same time, before their connections are closed
+	defer wait.Wait() // they wait in parallel, before their connections are closed
 	for name, c := range map[string]struct {
 		server *production
 		say    func(t *testing.T, c net.Conn)
@@ -93,7 +93,7 @@ func answered(t *testing.T, c net.Conn) {
 	}
 }
 
-// handshake does TLS's and leaves it at that.
+// handshake does a TLS handshake and sends nothing after it.
 func handshake(t *testing.T, c net.Conn) *tls.Conn {
 	t.Helper()
 	s := tls.Client(c, &tls.Config{InsecureSkipVerify: true})

@@ -20,18 +20,18 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// The smuggling corpus: every way out of net/http (held polls, event streams, upgrades,
-// and connections that are given back) carries a request whose body is another request.
-// net/http itself is the oracle: a request that it does not see must not be executed.
+// The smuggling corpus: every way out of net/http (held polls, event streams, upgrades, and returned connections)
+// carries a request whose body is another request. net/http itself is the oracle: a request that it does not see must
+// not be executed.
 //
-// A new route that takes its connection out of net/http must enter carriers.
+// A new route that takes its connection out of net/http must be added to carriers.
 
-// smuggled stores a message in LOOT if anybody takes it for a request.
+// smuggled stores a message in LOOT if it is executed as a request.
 const smuggled = "POST /api/messages?channel_id=LOOT&user=mallory&text=x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
 
-// carriers are requests that leave net/http, up to the blank line after their head.
-// streams: the connection never returns, so nothing that follows may be executed.
-// closes: the server may close it after its answer, so that what follows need not be.
+// carriers are requests that leave net/http, up to the blank line after their head. streams: the connection never
+// returns, so nothing that follows may be executed. closes: the server may close it after its answer, so that what
+// follows need not be executed.
 var carriers = []struct {
 	name, head      string
 	streams, closes bool
@@ -61,7 +61,7 @@ func rawUpgrade(path string, fields ...string) string {
 		"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")...)
 }
 
-// framings say where the carrier ends, truly or not; N is the length of what follows.
+// framings state, truly or not, where the carrier ends; N is the length of what follows.
 var framings = []struct{ name, fields, before, after string }{
 	{name: "no body, pipelined"},
 	{name: "Content-Length: 0, pipelined", fields: "Content-Length: 0\r\n"},
@@ -102,7 +102,7 @@ var framings = []struct{ name, fields, before, after string }{
 	{name: "Sec-WebSocket fields and Content-Length", fields: "Sec-WebSocket-Protocol: parley.msgpack\r\nContent-Length: N\r\n"},
 }
 
-// seen is net/http, and counts the requests for each channel of loot that it sees.
+// seen is a net/http server that counts the requests it sees for each channel of loot.
 func seen(t *testing.T) (addr string, count func(loot string) int) {
 	var mu sync.Mutex
 	loots := map[string]int{}
@@ -162,8 +162,8 @@ func TestNothingIsSmuggledPastNetHTTP(t *testing.T) {
 	}
 }
 
-// attack is one carrier with one framing, sent in one piece, or the body only when the
-// carrier is served already.
+// attack is one carrier with one framing, sent in one piece, or with the body sent only after the carrier is already
+// served.
 type attack struct {
 	t             *testing.T
 	base          string
@@ -177,8 +177,8 @@ const attackTime = time.Minute
 
 const lastRequest = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
-// run sends the attack and waits until whatever it does is done. plain: the other side is
-// net/http, where each request is answered at once.
+// run sends the attack and waits until its effects are complete. plain: the other side is net/http, where each
+// request is answered at once.
 func (a *attack) run(address string, plain bool) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -203,7 +203,7 @@ func (a *attack) run(address string, plain bool) {
 		}
 		return
 	}
-	// A stream does not end. What was posted after the attack comes after it.
+	// A stream does not end. A message posted after the attack marks its end.
 	for {
 		line, err := in.ReadString('\n')
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -214,14 +214,14 @@ func (a *attack) run(address string, plain bool) {
 		}
 		if strings.HasPrefix(line, "HTTP/1.1 200") || strings.HasPrefix(line, "HTTP/1.1 101") {
 			if strings.HasPrefix(line, "HTTP/1.1 101") {
-				return // a socket's input is served in order, and is not a request: its frames are broken
+				return // a socket's input is processed in order, as broken frames, not as a request
 			}
 			post(a.t, a.base, a.channel, "the barrier")
 		}
 	}
 }
 
-// served waits until the user is present, or the request was answered.
+// served waits until the user is present or the request was answered.
 func (a *attack) served(conn net.Conn, in *bufio.Reader) {
 	for range 200 {
 		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
@@ -235,7 +235,7 @@ func (a *attack) served(conn net.Conn, in *bufio.Reader) {
 	_ = conn.SetReadDeadline(time.Now().Add(attackTime))
 }
 
-// history is what the channel holds.
+// history returns the messages of a channel.
 func history(t *testing.T, base, channel string) (all []message) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(fetch(t, base+"/api/messages?channel_id="+channel)), &all); err != nil {
@@ -265,7 +265,7 @@ func fetch(t *testing.T, url string) string {
 	return string(b)
 }
 
-// The answer to HEAD has no body, or what follows it on the connection is read wrongly.
+// The answer to HEAD must have no body, or what follows it on the connection is misread.
 func TestTheAnswerToHeadHasNoBody(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -306,8 +306,8 @@ func TestTheAnswerToHeadHasNoBody(t *testing.T) {
 	}
 }
 
-// Behind a proxy that shares its connections to the server among its clients, a smuggled
-// head takes the next client's request, and its token, for its own body.
+// Behind a proxy that shares its server connections among its clients, a smuggled head would take the next client's
+// request, and its token, as its own body.
 func TestNoClientOfAProxyGetsAnothersRequest(t *testing.T) {
 	t.Parallel()
 	for _, proxy := range []string{"nginx", "haproxy"} {
@@ -359,8 +359,7 @@ func TestNoClientOfAProxyGetsAnothersRequest(t *testing.T) {
 	}
 }
 
-// attacker sends a carrier whose body is the head of another request, and waits for its
-// answer's beginning.
+// attacker sends a carrier whose body is the head of another request, and waits for the beginning of the answer.
 func attacker(t *testing.T, front, head, prefix string, n int) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(front, "http://"))
 	if err != nil {

@@ -18,10 +18,9 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Readers that stop reading cost the server nothing: what they miss is in the store.
-// The short run is of 200 stalled readers that miss 200 MB of 20 MB published;
-// PARLEY_STALLED=1000 is of 1,000 that miss 8 GB while 1 GB is published, with
-// PARLEY_STALLED_BATCHES=40.
+// Readers that stop reading cost the server no memory: what they miss is in the store. The short run has 200 stalled
+// readers that miss 200 MB while 20 MB are published; PARLEY_STALLED=1000 with PARLEY_STALLED_BATCHES=40 has 1,000
+// that miss 8 GB while 1 GB is published.
 func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 	stalled, batches := number(t, "PARLEY_STALLED", 200), number(t, "PARLEY_STALLED_BATCHES", 5)
 	const each, batch, size = 8, 50, 4000 // stalled readers of a channel, messages of a batch, bytes of a message
@@ -38,7 +37,7 @@ func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 		t.Cleanup(func() { r.conn.Close() })
 		readers = append(readers, r)
 	}
-	var live sync.WaitGroup // one in each channel that reads all the time
+	var live sync.WaitGroup // one in each channel, which reads all the time
 	for i := range channels {
 		r := &stalledReader{t: t, server: server, channel: fmt.Sprint("c", i)}
 		if err := r.dial(0); err != nil {
@@ -66,7 +65,7 @@ func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 		}
 		return err
 	}
-	// What any traffic takes (recent bytes, the store's tables) it takes at the beginning.
+	// Memory that any traffic takes (recent bytes, the store's tables) is taken at the beginning.
 	publish := func(n int) {
 		t.Helper()
 		var sending sync.WaitGroup
@@ -124,8 +123,8 @@ func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 	}
 }
 
-// inUse is the server's heap. Its resident memory would count what the race detector
-// keeps beside each byte.
+// inUse returns the size of the server's heap. Its resident memory would include what the race detector keeps for
+// each byte.
 func inUse(t *testing.T, server *testenv.Proc) int64 {
 	t.Helper()
 	bytes, err := strconv.ParseFloat(metric(t, server, "go_memstats_heap_inuse_bytes"), 64)
@@ -135,20 +134,20 @@ func inUse(t *testing.T, server *testenv.Proc) int64 {
 	return int64(bytes)
 }
 
-// stalledReader reads when it is asked to, and resumes if the server has given up on it.
+// stalledReader reads on request, and reconnects if the server has dropped it.
 type stalledReader struct {
 	t       *testing.T
 	server  *testenv.Proc
 	channel string
-	last    int // the id that it has seen
+	last    int // the last id that it has seen
 	resumed int
 
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-// dial connects with room for so many bytes in the kernel (0: the usual) and reads the
-// answer to the handshake.
+// dial connects with a receive buffer of room bytes in the kernel (0: the default) and reads the answer to the
+// handshake.
 func (r *stalledReader) dial(room int) error {
 	d := net.Dialer{Timeout: testenv.Patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		if room == 0 {
@@ -172,7 +171,7 @@ func (r *stalledReader) dial(room int) error {
 	return err
 }
 
-// catchUp reads up to a message, each once and in order.
+// catchUp reads up to a message, and demands each once and in order.
 func (r *stalledReader) catchUp(to int) error {
 	_ = r.conn.SetReadDeadline(time.Now().Add(2 * testenv.Patience))
 	s := &socket{t: r.t, conn: r.conn, in: r.in}

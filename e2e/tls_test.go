@@ -24,7 +24,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// selfSigned writes a certificate for 127.0.0.1 and its key into files of their own.
+// selfSigned writes a certificate for 127.0.0.1 and its key into new files.
 func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	return cert, key, signAgain(t, cert, key)
 }
 
-// signAgain writes another certificate over files.
+// signAgain overwrites the files with another certificate.
 func signAgain(t *testing.T, cert, key string) (roots *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -105,7 +105,7 @@ func TestACertificateIsReplacedWithoutARestart(t *testing.T) {
 	}
 	defer ws.CloseNow()
 
-	// While the files don't fit together, what they held last goes on.
+	// While the files don't match, the previous certificate stays in use.
 	if err := os.WriteFile(cert, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 			c.Close()
 		}
 	}
-	// Plain HTTP on that port is told so.
+	// Plain HTTP on that port gets an answer that explains it.
 	res, err := http.Get("http://" + address + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	}
 }
 
-// The rules of framing hold over TLS as well, where connections are read another way.
+// The framing rules hold over TLS as well, where connections are read in another way.
 func TestFramingOverTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, roots := selfSigned(t)

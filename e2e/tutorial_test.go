@@ -10,14 +10,14 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// tutorial opens one of the pages that tutorials on messaging servers end with,
-// unchanged but for their pace, in Chromium.
+// tutorial opens one of the pages that messaging-server tutorials end with, unchanged except for their pace, in
+// Chromium.
 func tutorial(t *testing.T, server *testenv.Proc, name string) *testenv.Client {
 	t.Helper()
 	return testenv.Browser(t, "clients/tutorial.cjs", "tutorial/"+name+".html", server.URL)
 }
 
-// skipTo reads on to a line and drops what is before it.
+// skipTo reads up to a line and drops what precedes it.
 func skipTo(t *testing.T, c *testenv.Client, line string) {
 	t.Helper()
 	for late := time.Now().Add(testenv.Patience); c.Line() != line; {
@@ -91,9 +91,8 @@ func TestTheShortPollWithoutAChannelShowsEachMessageOfAllChannelsOnce(t *testing
 	shows(t, page, "the end")
 }
 
-// The classical loop hands nothing back, so it sees what is posted while it
-// listens and nothing else. The poll that was just answered may still be counted when
-// the next is on its way, so a text that does not show is posted again, rarely.
+// The classical loop hands no position back, so it sees only what is posted while it listens. The previous poll may
+// still be counted when the next is under way, so a text that does not show is posted again, rarely.
 func TestTheLongPollOfTheTutorialShowsWhatIsPostedWhileItListensOnce(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -124,7 +123,7 @@ func TestTheLongPollOfTheTutorialShowsWhatIsPostedWhileItListensOnce(t *testing.
 	}
 }
 
-func TestTheLongPollThatHandsBackItsLastIDMissesNothing(t *testing.T) {
+func TestTheLongPollWithLastIDMissesNothing(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	page := tutorial(t, server, "long-poll-cursor")
@@ -164,7 +163,7 @@ func TestTheEventSourceOfTheTutorialShowsMessagesAndWhoJoined(t *testing.T) {
 	shows(t, page, "after the restart")
 }
 
-func TestTheChatClientOfTheTutorialTalksAndComesBack(t *testing.T) {
+func TestTheChatClientOfTheTutorialReconnects(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	page := tutorial(t, server, "web-socket")
@@ -190,7 +189,7 @@ func TestTheChatClientOfTheTutorialTalksAndComesBack(t *testing.T) {
 	shows(t, page, want...)
 }
 
-// listens waits until a poll of the page's is held.
+// listens waits until a poll of the page is held.
 func listens(t *testing.T, server *testenv.Proc) {
 	t.Helper()
 	becomes(t, "held polls", "1", func() string { return metric(t, server, "parley_streams") })

@@ -14,13 +14,13 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Unread and mentions equal a recount of what can be read, after every kill at a random
-// moment under posts, edits, deletions, joins and reading; and no pointer moves back.
+// Unread and mention counts equal a recount of the readable messages after every kill at a random moment during
+// posts, edits, deletions, joins and reads; and no pointer moves back.
 func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 	server := testenv.Server(t)
 	seed := rand.Uint64()
 	users := []string{"ann", "bob", "cat"}
-	pointers := map[string]int64{} // the last that was answered
+	pointers := map[string]int64{} // the last ones in an answer
 	var mu sync.Mutex
 	for life := range 4 {
 		ctx, stop := context.WithCancel(t.Context())

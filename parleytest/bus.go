@@ -12,14 +12,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// BusHarness is the connections of three nodes or more, whose Run was not called.
+// BusHarness holds the connections of at least three nodes, whose Run has not been called.
 type BusHarness struct {
 	Buses []parley.Bus
 	Break func() // ends all connections for a moment, so that they are made again
 }
 
-// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows, and that it says when it
-// was not. open is called once for each test.
+// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows, and that the bus reports when
+// it was not healthy. open is called once for each test.
 func RunBus(t *testing.T, open func(t *testing.T) BusHarness) {
 	for name, test := range map[string]func(*testing.T, []*busNode){
 		"what is published after Join is delivered": testBusJoin,
@@ -51,7 +51,7 @@ func RunBus(t *testing.T, open func(t *testing.T) BusHarness) {
 			for i, n := range nodes[:2] {
 				n.wait("Lost", func([]parley.Envelope) bool { return n.losses() > before[i] })
 			}
-			// What is published before all are there again may be lost.
+			// What is published before all have reconnected may be lost.
 			for sent, arrived := int64(0), false; !arrived; sent++ {
 				err := nodes[2].Publish(t.Context(), parley.Envelope{Channel: room, Head: 1000*round + sent + 1})
 				if sent == 1000 {
@@ -79,11 +79,11 @@ func RunBus(t *testing.T, open func(t *testing.T) BusHarness) {
 	})
 }
 
-// busNode is a node's connection and what it was told.
+// busNode is a node's connection and what it received.
 type busNode struct {
 	*testing.T
 	parley.Bus
-	news chan struct{} // holds a token if something came
+	news chan struct{} // holds a token if something arrived
 
 	mu   sync.Mutex
 	got  []parley.Envelope
@@ -130,7 +130,7 @@ func (n *busNode) losses() int {
 	return n.lost
 }
 
-// moment waits a moment for an envelope with a head above one.
+// moment waits a moment for an envelope with a head above head, and reports whether it arrived.
 func (n *busNode) moment(head int64) bool {
 	soon := time.NewTimer(20 * time.Millisecond)
 	defer soon.Stop()
@@ -163,7 +163,7 @@ func (n *busNode) publish(e parley.Envelope) {
 	}
 }
 
-// wait waits until ok holds for what was delivered.
+// wait waits until ok accepts what was delivered.
 func (n *busNode) wait(what string, ok func(got []parley.Envelope) bool) {
 	n.Helper()
 	late := time.NewTimer(20 * time.Second)
@@ -231,8 +231,8 @@ func testBusLeave(t *testing.T, nodes []*busNode) {
 		t.Fatal(err)
 	}
 	out.publish(parley.Envelope{Channel: "roo", Head: 1})
-	// A bus may reorder, and a leave takes a moment, on a connection of its own too: rounds are counted until
-	// several in a row have passed by a node that has left.
+	// A bus may reorder, and a leave takes a moment, on a separate connection too: this counts rounds until several
+	// in a row have bypassed a node that has left.
 	const enough, most = 5, 1000
 	head := int64(1)
 	for round, quiet := 0, 0; quiet < enough; round++ {

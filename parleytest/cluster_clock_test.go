@@ -12,7 +12,7 @@ import (
 )
 
 // Nodes whose clocks are hours apart: nothing is lost, repeated or reordered, timestamps rise, users are seen on all nodes,
-// and counts of what is unread are right.
+// and unread counts are right.
 func TestClocksOfNodesMayBeHoursApart(t *testing.T) {
 	for over, open := range sharedStores {
 		t.Run("over "+over, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestClocksOfNodesMayBeHoursApart(t *testing.T) {
 			if t.Log(r); !r.OK() || r.Resets != 0 || r.Acknowledged == 0 {
 				t.Errorf("%+v", r)
 			}
-			for i := range 30 { // from one node after the other
+			for i := range 30 { // alternating between the nodes
 				if _, err := parleytest.NewClient(c.members[i%3].url, "tess").Publish(t.Context(), "room", client.Draft{Text: "x"}); err != nil {
 					t.Fatal(err)
 				}
@@ -48,7 +48,7 @@ func TestClocksOfNodesMayBeHoursApart(t *testing.T) {
 				}
 				last = m.Time
 			}
-			if joined.of("alice") != "[+alice]" { // who is there all the time, longer than a node's lease
+			if joined.of("alice") != "[+alice]" { // alice is present all the time, longer than a node's lease
 				t.Errorf("others were told %s", joined.of("alice"))
 			}
 			leave()

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// transcript is what one reader was given of a channel.
+// transcript is what one reader received of a channel.
 type transcript struct {
 	name string
 
@@ -30,7 +30,7 @@ type transcript struct {
 	err   error
 }
 
-// line is an entry, or a reset after which reading went on.
+// line is an entry, or a reset after which reading resumed.
 type line struct {
 	reset bool
 	id    int64
@@ -51,7 +51,7 @@ func (tr *transcript) end(ctx context.Context, err error) {
 	}
 }
 
-// frame notes one frame of a stream.
+// frame records one frame of a stream.
 func (tr *transcript) frame(raw []byte) error {
 	var f struct {
 		Type  string
@@ -73,7 +73,7 @@ func (tr *transcript) frame(raw []byte) error {
 	return nil
 }
 
-// last is the last id that was read, and how many resets came.
+// last returns the last id that was read, and the number of resets.
 func (tr *transcript) last() (id int64, resets int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -85,8 +85,8 @@ func (tr *transcript) last() (id int64, resets int) {
 	return id, resets
 }
 
-// judge demands that what was read after each reset follows from it without a hole, and that
-// what was read last is what the log holds.
+// judge demands that what was read after each reset continues it without a gap, and that what was read last is what
+// the log holds.
 func (tr *transcript) judge(t *testing.T, log []parley.Message, resets int) {
 	t.Helper()
 	tr.mu.Lock()
@@ -111,8 +111,7 @@ func (tr *transcript) judge(t *testing.T, log []parley.Message, resets int) {
 	}
 }
 
-// readers read room from 0 on a node, by every transport; those of many channels read another
-// one too.
+// readers read room from 0 on a node, over every transport; readers of many channels also read another channel.
 func readers(t *testing.T, m *member) (all []*transcript) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -203,7 +202,7 @@ func manySocket(ctx context.Context, base string, tr *transcript) error {
 	}
 }
 
-// manyPolls polls as a client does that hands back cursor and epoch.
+// manyPolls polls like a client that hands back cursor and epoch.
 func manyPolls(ctx context.Context, base string, tr *transcript) error {
 	cursor, epoch := "room:0,other:0", ""
 	for {
@@ -235,7 +234,7 @@ func manyPolls(ctx context.Context, base string, tr *transcript) error {
 	}
 }
 
-// until waits for what must happen.
+// until waits until ok holds.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(testenv.Patience); !ok(); time.Sleep(2 * time.Millisecond) {
@@ -245,7 +244,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// entries are all of a channel.
+// entries returns all entries of a channel.
 func entries(t *testing.T, m *member, channel parley.ChannelID) []parley.Message {
 	t.Helper()
 	run, err := m.store.Read(t.Context(), channel, parley.Cursor{}, 10_000)
@@ -255,8 +254,8 @@ func entries(t *testing.T, m *member, channel parley.ChannelID) []parley.Message
 	return run.Entries
 }
 
-// A store that lost entries begins a new epoch: every session, by whichever transport and on
-// whichever node, is told of a reset and then has what comes.
+// A store that lost entries starts a new epoch: every session, on any transport and any node, receives a reset and
+// then what follows.
 func TestANewEpochReachesEverySession(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "deaf": {Deaf: true}} {
 		for _, survive := range []int64{3, 0} {
@@ -281,7 +280,7 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 					until(t, tr.name+" has everything", func() bool { id, _ := tr.last(); return id == 11 })
 				}
 				store.Promote(func(parley.ChannelID, int64) int64 { return survive })
-				post(100, 20) // beyond the old head: ids alone say nothing
+				post(100, 20) // beyond the old head: ids alone reveal nothing
 				for _, tr := range all {
 					until(t, tr.name+" has a reset", func() bool { _, n := tr.last(); return n > 0 })
 				}
@@ -298,8 +297,8 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 	}
 }
 
-// The same while others publish, and readers by all transports are in the middle of what is told:
-// nothing of the old epoch comes after the reset, and nothing of the new one before it.
+// The same while others publish, and readers on all transports are in the middle of receiving: nothing of the old
+// epoch follows the reset, and nothing of the new one precedes it.
 func TestANewEpochBeginsWhileOthersPublish(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{
 		"healthy":          {},

@@ -13,11 +13,11 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// everything is what a stream was given of a room in which everything happens at once.
+// everything is what a stream received from a room in which everything happens at once.
 type everything struct {
 	mu      sync.Mutex
 	typing  map[string]int
-	texts   map[int64]string // by id, as they are now
+	texts   map[int64]string // by id, in their current form
 	deleted map[int64]bool
 	wrong   []string
 }
@@ -51,8 +51,8 @@ func (s *everything) note(e client.Event) {
 	}
 }
 
-// While readers hop under load, users of three nodes type, edit and delete in another room: each stream
-// on each node is given each of these once, though the bus repeats half of what it brings.
+// While readers hop under load, users of three nodes type, edit and delete in another room: each stream on each node
+// receives each event once, though the bus repeats half of its envelopes.
 func TestEverythingAtOnceReachesEachNodeOnce(t *testing.T) {
 	for over, open := range sharedStores {
 		t.Run(over, func(t *testing.T) { everythingAtOnce(t, open) })
@@ -92,7 +92,7 @@ func everythingAtOnce(t *testing.T, open opener) {
 	for i, m := range c.members {
 		m.call(t, http.MethodPost, "/api/channels/"+room+"/typing", `{"user":"`+typists[i]+`"}`, http.StatusAccepted)
 	}
-	for i, s := range all { // before there are entries: a stream that must read a page misses what is said meanwhile
+	for i, s := range all { // before there are entries: a stream that must read a page misses the events sent during that
 		until(t, fmt.Sprint("stream ", i, " knows who types"), func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()

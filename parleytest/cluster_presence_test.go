@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// open opens a stream of a user on a node, which ends when leave is called, or with the test.
+// open opens a stream of a user on a node, which ends when leave is called or the test ends.
 func (m *member) open(t *testing.T, user string, via client.Transport, channel string, each func(client.Event)) (leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -43,11 +43,11 @@ func (m *member) open(t *testing.T, user string, via client.Transport, channel s
 	return leave
 }
 
-// witness notes what a stream is told of who comes and goes.
+// witness records what a stream receives about who joins and leaves.
 type witness struct {
 	mu    sync.Mutex
 	told  []string
-	count int // that was told last
+	count int // the last one received
 }
 
 func (w *witness) counted() int {
@@ -83,7 +83,7 @@ func (w *witness) note(e client.Event) {
 	}
 }
 
-// of is what was told of some users, in its order.
+// of returns what was received about some users, in order.
 func (w *witness) of(users ...string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +96,7 @@ func (w *witness) of(users ...string) string {
 	return fmt.Sprint(all)
 }
 
-// knowEachOther waits until the nodes know that they are several.
+// knowEachOther waits until the nodes know of each other.
 func (c *cluster) knowEachOther(t *testing.T) {
 	t.Helper()
 	for _, m := range c.members {
@@ -150,8 +150,8 @@ func TestAUserOnTwoNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 	}
 }
 
-// Who watches a user is told of what happens on other nodes.
-func TestAWatchedUserIsToldOfOnAllNodes(t *testing.T) {
+// A watcher of a user is notified of what happens on other nodes.
+func TestWatchersOnAllNodesAreNotified(t *testing.T) {
 	t.Parallel()
 	for _, over := range []string{"memory", "redis"} {
 		t.Run("over "+over, func(t *testing.T) { watchedUser(t, sharedStores[over]) })
@@ -201,7 +201,7 @@ func watchedUser(t *testing.T, open opener) {
 	next(false)
 }
 
-func TestPresenceThatTheBusLostIsToldWhenItIsKnown(t *testing.T) {
+func TestPresenceLostByTheBusIsReportedLater(t *testing.T) {
 	for _, over := range []string{"memory", "redis"} {
 		t.Run("over "+over, func(t *testing.T) { lostPresence(t, sharedStores[over]) })
 	}

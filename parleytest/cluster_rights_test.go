@@ -39,8 +39,8 @@ func (m *member) call(t *testing.T, method, path, body string, status int, or ..
 	return answer
 }
 
-// A user who was removed, or banned, receives nothing after a second: by no transport, on no node,
-// not by resuming, and not though the bus is gone.
+// One second after a user was removed or banned, the user receives nothing: by no transport, on no node, not by
+// resuming, and not even when the bus is down.
 func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 	for name, faults := range badBuses {
 		for i, over := range []string{"memory, projected", "redis", "memory", "redis"} {
@@ -55,7 +55,7 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 				ctx, stop := context.WithCancel(context.Background())
 				var running sync.WaitGroup
 				t.Cleanup(func() { stop(); running.Wait() })
-				var last atomic.Int64 // that tess was given
+				var last atomic.Int64 // last id that tess received
 				var streams, ended atomic.Int32
 				for _, m := range c.members {
 					for _, via := range client.Transports() {
@@ -91,7 +91,7 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 									head.Store(max(id, head.Load()))
 								}
 							}
-							time.Sleep(2 * time.Millisecond) // so often is enough
+							time.Sleep(2 * time.Millisecond) // often enough
 						}
 					})
 				}
@@ -101,8 +101,8 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 				} else {
 					c.members[1].call(t, "DELETE", "/api/channels/secret/members/tess?user=admin", "", 204)
 				}
-				time.Sleep(time.Second)  // the second that reliability.md gives
-				most := head.Load() + 10 // and what was acknowledged while it was looked at
+				time.Sleep(time.Second)  // the second that reliability.md promises
+				most := head.Load() + 10 // and what was acknowledged while checking
 				until(t, "more is published", func() bool { return head.Load() > most+100 })
 				enough()
 				if last.Load() > most {
@@ -117,7 +117,7 @@ func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 	}
 }
 
-// What is deleted is not served by a node where its deletion was delivered, though another deleted it.
+// A deleted message is not served by a node that has received the deletion, even if another node deleted it.
 func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 	for name, faults := range badBuses {
 		for _, over := range []string{"memory, projected", "redis"} {
@@ -163,7 +163,7 @@ func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					for _, m := range c.members { // which fills pages
+					for _, m := range c.members { // this fills pages
 						m.call(t, "GET", "/api/messages?channel_id=room&after=0&user=x", "", 200)
 					}
 					edit.call(t, "PATCH", fmt.Sprint("/api/messages/room/", ack.ID), `{"user":"tess","text":"s3cret edited"}`, 200)
@@ -175,8 +175,8 @@ func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 	}
 }
 
-// readsNothingOf reads a channel from its beginning, and demands that the text of some messages is
-// nowhere in it.
+// readsNothingOf reads a channel from its beginning, and demands that the text of deleted messages does not occur in
+// it.
 func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int64]bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -207,7 +207,7 @@ func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int
 	}
 }
 
-// A message that is sent again with its key, to whichever node and at the same time, is stored once.
+// A message that is sent several times with its key, to any nodes at the same time, is stored once.
 func TestAKeyIsOneMessageOnAllNodes(t *testing.T) {
 	t.Parallel()
 	for _, over := range []string{"memory, projected", "redis"} {
@@ -239,8 +239,8 @@ func keyIsOneMessage(t *testing.T, open opener) {
 	}
 }
 
-// A node that cannot read whose rights became fewer gives members nothing until it can, and everybody
-// what is public.
+// A node that cannot read whose rights were reduced sends nothing to members until it can, but still sends what is
+// public to everyone.
 func TestANodeThatCannotReadRightsGivesMembersNothing(t *testing.T) {
 	for _, removed := range []bool{false, true} {
 		t.Run(fmt.Sprint("removed meanwhile: ", removed), func(t *testing.T) {

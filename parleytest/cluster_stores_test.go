@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// parts are one node's ways into what all nodes of a cluster share.
+// parts are one node's connections to what all nodes of a cluster share.
 type parts struct {
 	store    chat.Store
 	index    parley.Index
@@ -29,7 +29,7 @@ type parts struct {
 // opener opens an empty store, a bus and presence for some nodes.
 type opener func(t *testing.T, nodes int) []parts
 
-// sharedStores are what a cluster may run over.
+// sharedStores are the stores that a cluster may use.
 var sharedStores = map[string]opener{
 	"memory":            inMemory(nil),
 	"memory, projected": inMemory(&mem.StoreConfig{Projected: true}),
@@ -43,7 +43,7 @@ func inMemory(cfg *mem.StoreConfig) opener {
 	return func(t *testing.T, nodes int) []parts { return over(mem.NewStore(*cfg))(t, nodes) }
 }
 
-// over is a store in memory that the test has a hold of.
+// over returns an opener of a given store in memory.
 func over(store *mem.Store) opener {
 	return func(_ *testing.T, nodes int) (all []parts) {
 		broker := mem.NewBroker()
@@ -56,7 +56,7 @@ func over(store *mem.Store) opener {
 	}
 }
 
-// redisServer is the Redis of all clusters here; each has its own prefix.
+// redisServer is the Redis of all clusters here; each has a separate prefix.
 var (
 	redisServer  = testenv.NewService("redis")
 	redisSystems atomic.Int64

@@ -26,8 +26,8 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// member is a whole node of a cluster: all that parley dev runs, over a store and a bus that it
-// shares with the others.
+// member is a complete node of a cluster: all that parley dev runs, over a store and a bus that it shares with the
+// others.
 type member struct {
 	parts
 	url   string
@@ -39,7 +39,7 @@ type member struct {
 	chat  *chat.Service
 }
 
-// withoutControl is a store of which $control cannot be read while it is away.
+// withoutControl is a store whose $control cannot be read while it is away.
 type withoutControl struct {
 	chat.Store
 	away *atomic.Bool
@@ -55,10 +55,10 @@ func (s *withoutControl) Read(ctx context.Context, channel parley.ChannelID, aft
 // cluster is several nodes over one store and a bus, which run until the test ends.
 type cluster struct {
 	members []*member
-	url     string // of a balancer that gives each connection to another node
+	url     string // of a balancer that assigns each connection to a random node
 }
 
-// grace is how long a user of a cluster may be away unnoticed.
+// grace is how long a user of a cluster may be away before the others are notified.
 const grace = 500 * time.Millisecond
 
 func newCluster(t *testing.T, nodes int, open opener, faults parleytest.BusFaults) *cluster {
@@ -66,7 +66,7 @@ func newCluster(t *testing.T, nodes int, open opener, faults parleytest.BusFault
 	return newClusterAt(t, nodes, open, faults, func(int) func() time.Time { return time.Now })
 }
 
-// newClusterAt is a cluster each of whose nodes has a clock of its own.
+// newClusterAt is a cluster in which each node has its own clock.
 func newClusterAt(t *testing.T, nodes int, open opener, faults parleytest.BusFaults, clock func(node int) func() time.Time) *cluster {
 	t.Helper()
 	c := &cluster{}
@@ -123,7 +123,7 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 	})
 }
 
-// balance listens and gives each connection to a node at random.
+// balance listens and forwards each connection to a random node.
 func (c *cluster) balance(t *testing.T, running *sync.WaitGroup) (url string) {
 	t.Helper()
 	socket := listen(t)

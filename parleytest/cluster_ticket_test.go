@@ -30,7 +30,7 @@ func (m *member) status(t *testing.T, method, path string, into any) int {
 	return resp.StatusCode
 }
 
-// A ticket works once in the whole cluster; while the store does not answer it works nowhere.
+// A ticket works once in the whole cluster; while the store does not respond it works nowhere.
 func TestATicketWorksOnceInTheCluster(t *testing.T) {
 	t.Parallel()
 	for _, over := range []string{"memory", "redis"} {
@@ -72,7 +72,7 @@ func ticketWorksOnce(t *testing.T, open opener) {
 		return
 	}
 	path := ticket()
-	c.members[1].handle.Fail(mem.Refused, mem.Refused, mem.Refused, mem.Refused) // a beat may take some
+	c.members[1].handle.Fail(mem.Refused, mem.Refused, mem.Refused, mem.Refused) // a beat may use up some
 	var e struct{ Code string }
 	if status := c.members[1].status(t, "GET", path, &e); status != 503 || e.Code != "unavailable" {
 		t.Errorf("while the store is away: %d %s", status, e.Code)

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// counted is what a user was told last of what is unread in each channel.
+// counted is the latest unread counts that a user received for each channel.
 type counted struct {
 	mu     sync.Mutex
 	unread map[string]int64
@@ -31,8 +31,8 @@ func (c *counted) note(e client.Event) {
 	c.unread[f.Channel], c.total = f.Unread, f.Total
 }
 
-// What users are told of what is unread comes to equal a recount of the log, on whichever node they
-// are and whichever stored the messages, deletions and pointers.
+// The unread counts that users receive come to equal a recount of the log, whichever node they are on and whichever
+// node stored the messages, deletions and pointers.
 func TestUnreadEqualsARecountOnAllNodes(t *testing.T) {
 	for name, faults := range badBuses {
 		for over, open := range sharedStores {
@@ -96,7 +96,7 @@ func TestUnreadEqualsARecountOnAllNodes(t *testing.T) {
 					t.Logf("what was told last equals a recount after %v", time.Since(began).Round(time.Millisecond))
 				}
 				recount()
-				for i, user := range users { // and nothing follows that would tell of it
+				for i, user := range users { // and nothing follows that would report it
 					c.members[(i+1)%3].call(t, "POST", "/api/channels/r1/read?user="+user, fmt.Sprintf(`{"id":%d}`, heads["r1"]), 200)
 					read[user]["r1"] = heads["r1"]
 				}

@@ -9,14 +9,14 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// badBuses are the ways in which a bus may be bad.
+// badBuses are the ways in which a bus may fail.
 var badBuses = map[string]parleytest.BusFaults{
 	"loses, repeats, delays": {Lose: 0.2, Repeat: 0.2, Delay: 30 * time.Millisecond},
 	"loses everything":       {Lose: 1},
 	"deaf though connected":  {Deaf: true},
 }
 
-// long is how long the tests of a cluster run: PARLEY_CLUSTER=10m makes them search for longer.
+// long is how long the cluster tests run: PARLEY_CLUSTER=10m makes them search for longer.
 func long(t *testing.T, short time.Duration) time.Duration {
 	t.Helper()
 	d, err := time.ParseDuration(os.Getenv("PARLEY_CLUSTER"))
@@ -26,8 +26,8 @@ func long(t *testing.T, short time.Duration) time.Duration {
 	return d
 }
 
-// Readers that hop between nodes and transports lose and repeat nothing and see everything in
-// its order, whatever the bus does.
+// Readers that hop between nodes and transports lose and repeat nothing and see everything in order, whatever the bus
+// does.
 func TestAClusterLosesAndRepeatsNothing(t *testing.T) {
 	for name, faults := range badBuses {
 		for over, open := range sharedStores {

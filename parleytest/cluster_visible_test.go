@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// Every node knows whether somebody may look at a connection of a user on any of them.
+// Every node knows whether a user has a visible connection on any node.
 func TestAHiddenUserIsHiddenOnAllNodes(t *testing.T) {
 	for _, over := range []string{"memory", "redis"} {
 		t.Run("over "+over, func(t *testing.T) {

@@ -9,16 +9,16 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// BusFaults are how bad a FaultyBus is. The zero value is a healthy one.
+// BusFaults describes how bad a FaultyBus is. The zero value is a healthy bus.
 type BusFaults struct {
-	Lose   float64       // of all envelopes, which nobody is told; 1: all
-	Repeat float64       // of all envelopes
-	Delay  time.Duration // at most; it is another for each envelope, so that they arrive in another order
+	Lose   float64       // fraction of envelopes that are not delivered; 1: all
+	Repeat float64       // fraction of envelopes
+	Delay  time.Duration // at most; it varies per envelope, so that they arrive in another order
 	Deaf   bool          // nothing arrives, though Publish and Join return nil
 }
 
-// FaultyBus is a node's connection to a bus that is worse than the bus itself. What it does to the
-// envelopes that arrive follows from its seed.
+// FaultyBus is a node's connection to a bus that is worse than the bus itself. Its seed determines what it does to
+// arriving envelopes.
 type FaultyBus struct {
 	parley.Bus
 
@@ -32,7 +32,7 @@ type FaultyBus struct {
 	calls   sync.WaitGroup // of timers
 }
 
-// NewFaultyBus makes a connection worse.
+// NewFaultyBus adds faults to a connection.
 func NewFaultyBus(b parley.Bus, seed uint64, f BusFaults) *FaultyBus {
 	return &FaultyBus{Bus: b, rnd: rand.New(rand.NewPCG(seed, 1)), faults: f, late: map[*time.Timer]struct{}{}}
 }
@@ -44,7 +44,7 @@ func (b *FaultyBus) Set(f BusFaults) {
 	b.faults = f
 }
 
-// Break tells the node that envelopes were lost, as when a connection has ended and begun again.
+// Break tells the node that envelopes were lost, as after a reconnect.
 func (b *FaultyBus) Break() {
 	b.deliver.Lock()
 	defer b.deliver.Unlock()
@@ -77,7 +77,7 @@ func (b *FaultyBus) Run(ctx context.Context, h parley.BusHandler) error {
 	return err
 }
 
-// faultyHandler is told by the bus.
+// faultyHandler receives from the bus.
 type faultyHandler FaultyBus
 
 // Lost implements parley.BusHandler.

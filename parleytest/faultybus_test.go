@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// heard is a node that notes what it is told.
+// heard is a node that records what it receives.
 type heard struct {
 	heads []int64
 	lost  int
@@ -21,7 +21,7 @@ type heard struct {
 func (h *heard) Deliver(e parley.Envelope) { h.heads = append(h.heads, e.Head) }
 func (h *heard) Lost()                     { h.lost++ }
 
-// send publishes a thousand envelopes to a faulty node and returns what it was told.
+// send publishes a thousand envelopes to a faulty node and returns what it received.
 func send(t *testing.T, seed uint64, f parleytest.BusFaults) (got []int64) {
 	synctest.Test(t, func(t *testing.T) {
 		broker := mem.NewBroker()
@@ -46,7 +46,7 @@ func send(t *testing.T, seed uint64, f parleytest.BusFaults) (got []int64) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		stop() // and what is late never comes
+		stop() // late envelopes no longer arrive
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -58,7 +58,7 @@ func send(t *testing.T, seed uint64, f parleytest.BusFaults) (got []int64) {
 	return got
 }
 
-func TestFaultyBusIsAsBadAsItsSeedSays(t *testing.T) {
+func TestFaultyBusFollowsItsSeed(t *testing.T) {
 	if got := send(t, 1, parleytest.BusFaults{}); len(got) != 1000 || !slices.IsSorted(got) {
 		t.Errorf("a healthy bus delivered %d envelopes", len(got))
 	}
@@ -82,7 +82,7 @@ func TestFaultyBusIsAsBadAsItsSeedSays(t *testing.T) {
 	}
 }
 
-// A faulty bus that has no faults is a bus.
+// A FaultyBus without faults behaves as a bus must.
 func TestHealthyFaultyBus(t *testing.T) {
 	parleytest.RunBus(t, func(*testing.T) (h parleytest.BusHarness) {
 		b := mem.NewBroker()

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// testAllHandles: each entry is there for all when it is there for one.
+// testAllHandles: an entry that one handle returns is returned by all.
 func testAllHandles(t *testing.T, h logHarness) {
 	log := h.Open(t, nil).(*nodes)
 	for i := range 3 * len(log.handles) {
@@ -28,7 +28,7 @@ func testAllHandles(t *testing.T, h logHarness) {
 	}
 }
 
-// testProject calls Project as feeds of several nodes may: in parts, again, together, and wrongly.
+// testProject calls Project as feeds of several nodes may: in parts, repeatedly, concurrently, and wrongly.
 func testProject(t *testing.T, h rosterHarness) {
 	s := h.Open(t).(*nodes)
 	one, other := s.handles[0], s.handles[len(s.handles)-1]
@@ -86,7 +86,7 @@ func testProject(t *testing.T, h rosterHarness) {
 	if st := standing(t, other, "alice"); st.Unread != 2 || st.Mentions != 1 {
 		t.Errorf("%+v", st)
 	}
-	// Several nodes at once do no harm.
+	// Concurrent calls of several nodes do no harm.
 	stored(t, one.Append(t.Context(), room, parley.Draft{User: "dora", Text: "@alice", Join: true},
 		parley.Draft{User: "dora", Text: "x", Thread: 1}))
 	var wait sync.WaitGroup
@@ -107,7 +107,7 @@ func testProject(t *testing.T, h rosterHarness) {
 	}
 }
 
-// testProjectTrimmed: what retention took away before it was taken in is not a gap.
+// testProjectTrimmed: entries that were trimmed before they were projected are not a gap.
 func testProjectTrimmed(t *testing.T, h rosterHarness) {
 	s := h.Open(t).(*nodes)
 	one, other := s.handles[0], s.handles[len(s.handles)-1]
@@ -162,7 +162,7 @@ func testFacts(t *testing.T, h rosterHarness) {
 	want()(parley.Draft{User: "bob", Text: "x"}, parley.Draft{User: parley.Guest, Text: "x", Join: true})
 }
 
-// testJoinedAndRemoved: whether or not the membership was taken in when the user was removed.
+// testJoinedAndRemoved: a removal works whether or not the membership was already projected.
 func testJoinedAndRemoved(t *testing.T, h rosterHarness) {
 	s := h.Open(t).(*nodes)
 	one, other := s.handles[0], s.handles[len(s.handles)-1]
@@ -189,7 +189,7 @@ func testJoinedAndRemoved(t *testing.T, h rosterHarness) {
 	}
 }
 
-// testJoinTogether: a user who posts to many nodes at once joins once.
+// testJoinTogether: a user who posts to many nodes at the same time joins once.
 func testJoinTogether(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	const each = 10

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// RunKeys tests every sentence of the contract of parley.Keys. open returns handles of one empty
-// store, as several nodes have them.
+// RunKeys tests every sentence of the contract of parley.Keys. open returns handles of one empty store, one for each
+// of several nodes.
 func RunKeys(t *testing.T, open func(t *testing.T) []parley.Keys) {
 	for name, test := range map[string]func(*testing.T, []parley.Keys){
 		"keys are kept, listed and removed":            testKeysKept,
@@ -106,8 +106,7 @@ func testKeysContext(t *testing.T, handles []parley.Keys) {
 	}
 }
 
-// OnceHarness is handles of an empty store, as several nodes have them, and a way to let time pass on its
-// clock.
+// OnceHarness holds handles of an empty store, one for each of several nodes, and a way to advance its clock.
 type OnceHarness struct {
 	Stores []parley.Once
 	Pass   func(d time.Duration)
@@ -146,7 +145,7 @@ func RunOnce(t *testing.T, open func(t *testing.T) OnceHarness) {
 		round("b", 1)
 		round("a", 0)
 		h.Pass(ttl * 3 / 4)
-		round("a", 1) // its time was over
+		round("a", 1) // the time of the first had passed
 		round("b", 0)
 	})
 	t.Run("many keys do not disturb each other", func(t *testing.T) {

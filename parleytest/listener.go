@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Listener is what a bus tells of, as two functions; nil: nobody listens.
+// Listener is a parley.BusHandler made of two functions, which may be nil.
 type Listener struct {
 	OnDeliver func(parley.Envelope)
 	OnLost    func()
@@ -60,7 +60,7 @@ func Publish(t *testing.T, b parley.Bus, e parley.Envelope) {
 	}
 }
 
-// Soon demands that something comes.
+// Soon demands that a value arrives soon, and returns it.
 func Soon[T any](t *testing.T, what string, from <-chan T) (v T) {
 	t.Helper()
 	select {
@@ -71,7 +71,7 @@ func Soon[T any](t *testing.T, what string, from <-chan T) (v T) {
 	return v
 }
 
-// SlowHandlerLoses demands that a bus calls Lost when its handler takes nothing while 20,000 envelopes arrive.
+// SlowHandlerLoses demands that a bus calls Lost when its handler accepts nothing while 20,000 envelopes arrive.
 func SlowHandlerLoses(t *testing.T, b parley.Bus) {
 	held, lost := make(chan struct{}), make(chan struct{}, 1)
 	StartBus(t, b, Listener{OnDeliver: func(parley.Envelope) { <-held }, OnLost: func() {
@@ -92,7 +92,7 @@ func SlowHandlerLoses(t *testing.T, b parley.Bus) {
 		})
 	}
 	sending.Wait()
-	Join(t, b, "after") // the broker has taken all
+	Join(t, b, "after") // the broker has accepted everything
 	close(held)
 	Soon(t, "Lost", lost)
 }
@@ -114,7 +114,7 @@ func (w *Wires) Dial(ctx context.Context, network, address string) (net.Conn, er
 	return c, err
 }
 
-// Cut closes all.
+// Cut closes all connections.
 func (w *Wires) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -96,7 +96,7 @@ func stored(t *testing.T, results []parley.Result) []parley.Message {
 	return out
 }
 
-// readAll reads a channel run by run up to its head, and checks that it is whole.
+// readAll reads a channel run by run up to its head, and checks that it is complete.
 func readAll(t *testing.T, log parley.Log, ch parley.ChannelID, after int64) []parley.Message {
 	t.Helper()
 	var all []parley.Message
@@ -122,7 +122,7 @@ func readAll(t *testing.T, log parley.Log, ch parley.ChannelID, after int64) []p
 	return all
 }
 
-// runOf is Read for those who look at the entries alone.
+// runOf is Read, but returns only the entries.
 func runOf(ctx context.Context, log parley.Log, ch parley.ChannelID, after parley.Cursor, limit int) ([]parley.Message, error) {
 	run, err := log.Read(ctx, ch, after, limit)
 	return run.Entries, err
@@ -156,7 +156,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // index returns the log as an Index.
 func index(log parley.Log) parley.Index { return log.(parley.Index) }
 
-// replies counts those to a message.
+// replies returns the number of replies to a message.
 func replies(t *testing.T, log parley.Log, root int64) int64 {
 	t.Helper()
 	th, err := index(log).Thread(t.Context(), room, root, parley.ThreadQuery{Limit: 1})
@@ -169,7 +169,7 @@ func replies(t *testing.T, log parley.Log, root int64) int64 {
 // directory returns the log as a Directory.
 func directory(log parley.Log) parley.Directory { return log.(parley.Directory) }
 
-// settingsOf are those of one channel.
+// settingsOf returns the settings of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
 	all, err := d.Settings(ctx, ch)
 	if err != nil {

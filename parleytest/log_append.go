@@ -221,7 +221,7 @@ func testContext(t *testing.T, h logHarness) {
 			t.Fatalf("result %d of an append that nobody waited for: %v", i, r.Err)
 		}
 	}
-	// Whatever became of it, trying again with the key stores it once.
+	// Whatever the outcome was, a retry with the key stores it once.
 	stored(t, log.Append(t.Context(), room, parley.Draft{User: "u", Text: "a", Key: "a"}, parley.Draft{User: "u", Text: "b", Key: "b"}))
 	if all := readAll(t, log, room, 0); len(all) != 2 || all[0].Text != "a" || all[1].Text != "b" {
 		t.Fatalf("after the second try there is %v", all)

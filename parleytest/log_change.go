@@ -161,7 +161,7 @@ func testChangeReactions(t *testing.T, h logHarness) {
 	}
 }
 
-// In one append and in many at once, for which a store may make one batch or several.
+// In one append and in many concurrent ones, from which a store may make one batch or several.
 func testChangeConcurrent(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one", "two")

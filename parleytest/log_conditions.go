@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Each of many changes of settings at the same time is made on what the others left.
+// Many concurrent changes of settings are each made on the result of the others.
 func testSettingsTogether(t *testing.T, h logHarness) {
 	d := directory(h.Open(t, nil))
 	const n = 40
@@ -58,8 +58,8 @@ func testSettingsRefused(t *testing.T, h logHarness) {
 	}
 }
 
-// What is kept for longer than numbers can say is kept, and a channel with strange settings
-// does not keep others from being trimmed.
+// A retention too long for the number range keeps everything, and a channel with strange settings does not stop
+// others from being trimmed.
 func testTrimForever(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	d := directory(log)
@@ -80,7 +80,7 @@ func testTrimForever(t *testing.T, h logHarness) {
 		t.Fatal(err)
 	}
 	post(t, log, room, numbers(n)...)
-	for range 3 { // passes: what is posted then is trimmed after what was posted before
+	for range 3 { // passes: what is posted now is trimmed after what was posted before
 		before := boundsOf(t, log, room).First
 		post(t, log, room, numbers(n)...)
 		eventually(t, "the room is trimmed", func() bool { return boundsOf(t, log, room).First > before })
@@ -92,7 +92,7 @@ func testTrimForever(t *testing.T, h logHarness) {
 	}
 }
 
-// A role changes only if it is the one on which the change was decided.
+// A role changes only if it is still the one on which the decision was based.
 func testConditions(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	set := func(was, to parley.Role) error {
@@ -131,7 +131,7 @@ func testConditions(t *testing.T, h rosterHarness) {
 	}
 }
 
-// A reader who left is no member, and does not become one by posting.
+// A reader who left is not a member, and does not become one by posting.
 func testRestricted(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	put(t, s, room, "bob", parley.RoleReader)

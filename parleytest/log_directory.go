@@ -177,7 +177,7 @@ func testTrim(t *testing.T, h logHarness) {
 		log = h.Reopen(t, log)
 		check()
 	}
-	// The key of a trimmed message is free, that of a kept one is not.
+	// The key of a trimmed message is free, the key of a kept one is not.
 	rs := log.Append(t.Context(), room, keyed("u", "0", "new"), keyed("u", fmt.Sprint(n-1), "old"))
 	if ms := stored(t, rs); rs[0].Duplicate || ms[0].ID != n+1 || !rs[1].Duplicate || ms[1].ID != n || ms[0].Count != n+1 {
 		t.Fatalf("%+v", rs)

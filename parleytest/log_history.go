@@ -15,12 +15,12 @@ import (
 
 // history is what a channel must hold after random changes.
 type history struct {
-	entries []parley.Message // as they were answered; messages as they are now
-	gone    map[int64]bool   // messages that were deleted
+	entries []parley.Message // as they were answered; messages in their current form
+	gone    map[int64]bool   // deleted messages
 	replies map[int64]int64  // by root
 }
 
-// plain is an entry with nothing that is only another form of the same.
+// plain returns m with nil for empty slices, so that equal entries compare equal.
 func plain(m parley.Message) parley.Message {
 	if len(m.Reactions) == 0 {
 		m.Reactions = nil
@@ -37,7 +37,7 @@ func plain(m parley.Message) parley.Message {
 	return m
 }
 
-// check holds a channel to the history, whatever it is read by.
+// check compares a channel with the history, by every way of reading.
 func (hs *history) check(t *testing.T, log parley.Log, when string) {
 	t.Helper()
 	all := readAll(t, log, room, 0)
@@ -116,8 +116,8 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 	}
 }
 
-// After any history each message is read as it is now, and each change with the message as it
-// was after it.
+// After any history each message is read in its current form, and each change with the message as it was after the
+// change.
 func testChangeHistory(t *testing.T, h logHarness) {
 	for seed := range uint64(histories(6, h.Slow)) {
 		log := h.Open(t, nil)
@@ -135,8 +135,7 @@ func testChangeHistory(t *testing.T, h logHarness) {
 	}
 }
 
-// A change is read as it was answered also while others are under way, and nothing is read that
-// is not there yet.
+// A change is read as it was answered even while other changes are under way, and nothing is read before it exists.
 func testChangeWhileRead(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "0", "0", strings.Repeat("x", parley.MaxText))

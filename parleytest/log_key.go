@@ -58,7 +58,7 @@ func testKeyConcurrent(t *testing.T, h logHarness) {
 					t.Error(r.Err)
 					return
 				}
-				// A repeat is answered only when the first is readable.
+				// A repeat is answered only when the first message is readable.
 				if run, err := runOf(t.Context(), log, room, parley.Cursor{ID: r.Message.ID - 1}, 1); err != nil || len(run) != 1 ||
 					run[0].Key != fmt.Sprint(k) {
 					t.Errorf("key %d was answered with id %d, which reads as %v, %v", k, r.Message.ID, run, err)
@@ -85,7 +85,7 @@ func testKeyConcurrent(t *testing.T, h logHarness) {
 
 func testKeyScope(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
-	// Where one name ends and the next begins must not be mixed up.
+	// The border between the names must be unambiguous.
 	for _, c := range []struct {
 		ch  parley.ChannelID
 		d   parley.Draft

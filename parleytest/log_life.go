@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// names are legal, and each is a trap for some way of making keys of them.
+// names are valid, and each is a trap for some way of encoding keys.
 var names = []parley.ChannelID{
 	"a", "a:", "a:b", "a.", "a-", "a@", "a_", "a0", "aa", "A", "@a", "@alice", "@a:b", "-", "_", ":", "...", "0", "00",
 	parley.ChannelID(
@@ -95,7 +95,7 @@ func testClose(t *testing.T, h logHarness) {
 	}
 }
 
-// testCloseAnswers: whoever appends during Close learns what became of it.
+// testCloseAnswers: an append during Close gets its outcome.
 func testCloseAnswers(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	var mu sync.Mutex

@@ -119,7 +119,7 @@ func testSeek(t *testing.T, h logHarness) {
 	log := h.Open(t, func() time.Time { return time.UnixMicro(now.Load()) })
 	for i := range 100 {
 		post(t, log, room, fmt.Sprint(i))
-		if i%10 != 0 { // some are of the same moment, as the clock has it
+		if i%10 != 0 { // some have the same time, as the clock shows it
 			now.Add(1000)
 		}
 	}

@@ -46,7 +46,7 @@ func testThread(t *testing.T, h logHarness) {
 		{1, nil, at(3), 2, []int64{1}}, {1, nil, at(0), 2, []int64{1}}, {1, at(math.MaxInt64), nil, 2, []int64{1}}, {1, nil,
 			at(math.MaxInt64), 1, []int64{1, 11}},
 		{1, at(math.MinInt64), nil, 1, []int64{1, 3}}, {1, nil, at(math.MinInt64), 1, []int64{1}},
-		{7, nil, nil, 1, []int64{1, 11}}, // a reply stands for its root
+		{7, nil, nil, 1, []int64{1, 11}}, // a reply counts as its root
 		{2, nil, nil, 1, []int64{2, 12}}, {13, nil, nil, 9, nil}, {99, nil, nil, 9, nil}, {0, nil, nil, 9, nil}, {math.MaxInt64,
 			nil, nil, 9, nil},
 	} {
@@ -61,7 +61,7 @@ func testThread(t *testing.T, h logHarness) {
 	}
 }
 
-// A reply is to a message that is there, and a thread is flat.
+// A reply is to an existing message, and a thread is flat.
 func testReplies(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	replying := func(to int64) parley.Draft { return parley.Draft{User: "bob", Text: "x", Thread: to} }
@@ -81,7 +81,7 @@ func testReplies(t *testing.T, h logHarness) {
 	}
 	change(t, log, deleting(1))
 	change(t, log, deleting(2))
-	for _, to := range []int64{1, 2} { // deleted ones are there
+	for _, to := range []int64{1, 2} { // deleted messages exist
 		if m := stored(t, log.Append(t.Context(), room, replying(to)))[0]; m.Thread != 1 {
 			t.Errorf("a reply to %d is one to %d", to, m.Thread)
 		}
@@ -104,7 +104,7 @@ func testReplies(t *testing.T, h logHarness) {
 	}
 }
 
-// Emoji that differ in variation selectors only are one kind, under the name that was used first.
+// Emoji that differ only in variation selectors are one kind, under the form that was used first.
 func testEmojiKinds(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "one")

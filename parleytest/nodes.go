@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Store is what the suites test: a log and what is kept beside it.
+// Store is what the suites test: a log and what is kept with it.
 type Store interface {
 	parley.Log
 	parley.Index
@@ -24,17 +24,17 @@ type Store interface {
 
 // StoreHarness opens the stores that the suites test.
 type StoreHarness struct {
-	// Open returns handles of one empty store, as several nodes have them, which takes appends and
-	// stamps with clock if that is not nil. There is at least one, and the same may be there several times. The
-	// harness closes them when the test ends, unless the test did.
+	// Open returns handles of one empty store, one for each of several nodes, which accepts appends and stamps them
+	// with clock if that is not nil. There is at least one, and the same handle may occur several times. The harness
+	// closes them when the test ends, unless the test did.
 	Open func(t *testing.T, clock func() time.Time) []Store
-	// Reopen closes the handles and returns as many of a store with the same content. nil if the
-	// store does not outlive its process.
+	// Reopen closes the handles and returns the same number for a store with the same content. nil if the store does
+	// not outlive its process.
 	Reopen func(t *testing.T, handles []Store) []Store
-	// Trim applies retention at once. nil if the store always does. In RunIndex and RunRoster nothing is trimmed
-	// at any other time.
+	// Trim applies retention at once. nil if the store always does. In RunIndex and RunRoster nothing is trimmed at
+	// any other time.
 	Trim func(t *testing.T, s Store)
-	// Slow says that each call takes milliseconds: tests that try many histories try some.
+	// Slow reports that each call takes milliseconds: tests that try many histories try fewer.
 	Slow bool
 }
 
@@ -46,14 +46,14 @@ func histories(n int, slow bool) int {
 	return n
 }
 
-// nodes is a store in which each call goes to another handle. What follows from entries is taken
-// in before it is asked for.
+// nodes is a store in which each call goes to another handle. What follows from entries is projected before it is
+// asked for.
 type nodes struct {
 	handles []Store
 	turn    atomic.Uint64
 
 	mu    sync.Mutex
-	grown map[parley.ChannelID]bool // since they were taken in
+	grown map[parley.ChannelID]bool // grown since they were last projected
 	facts []parley.Fact
 }
 
@@ -65,7 +65,7 @@ func newNodes(handles []Store) *nodes {
 
 func (n *nodes) next() Store { return n.handles[n.turn.Add(1)%uint64(len(n.handles))] }
 
-// settle takes in what was appended.
+// settle projects what was appended.
 func (n *nodes) settle(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -79,7 +79,7 @@ func (n *nodes) settle(ctx context.Context) error {
 	return nil
 }
 
-// project takes in a channel's entries up to its head, some at a time.
+// project projects a channel's entries up to its head, some at a time.
 func project(ctx context.Context, next func() Store, channel parley.ChannelID, some int) (facts []parley.Fact, err error) {
 	for {
 		at, err := next().Position(ctx, channel)
@@ -97,7 +97,7 @@ func project(ctx context.Context, next func() Store, channel parley.ChannelID, s
 	}
 }
 
-// facts are those that follow from results.
+// facts returns the facts that follow from results.
 func facts(t *testing.T, s Store, rs []parley.Result) (all []parley.Fact) {
 	t.Helper()
 	n := s.(*nodes)
@@ -248,7 +248,7 @@ func (n *nodes) Revoked(ctx context.Context, user parley.UserID) (parley.Timesta
 	return n.next().Revoked(ctx, user)
 }
 
-// logHarness is what tests of a log are given.
+// logHarness is what tests of a log receive.
 type logHarness struct {
 	Open   func(t *testing.T, clock func() time.Time) parley.Log
 	Reopen func(t *testing.T, log parley.Log) parley.Log // nil: see StoreHarness
@@ -273,14 +273,14 @@ func runLog(t *testing.T, h StoreHarness, tests []logTest) {
 	}
 }
 
-// reopened is a store that was closed and opened again.
+// reopened is a store that was closed and reopened.
 func reopened(t *testing.T, h StoreHarness, n *nodes) *nodes {
 	again := newNodes(h.Reopen(t, n.handles))
 	again.grown = n.grown
 	return again
 }
 
-// rosterHarness is what tests of what is kept beside a log are given.
+// rosterHarness is what tests of the data kept with a log receive.
 type rosterHarness struct {
 	Open   func(t *testing.T) Store
 	Reopen func(t *testing.T, s Store) Store       // the same one if the store does not outlive its process

@@ -45,7 +45,7 @@ func RunNotifier(t *testing.T, open func(t *testing.T) NotifierHarness) {
 	}
 }
 
-// notification is one of a message.
+// notification returns the notification of a message.
 func notification(id int64, title, body string) parley.Notification {
 	return parley.Notification{
 		User: "alice", Channel: "room:A.b_c-1", ID: id, Title: title, Body: body, Badge: 7, Count: 1,
@@ -53,7 +53,7 @@ func notification(id int64, title, body string) parley.Notification {
 	}
 }
 
-// device is how a service names a device.
+// device returns the name that a service uses for a device.
 func device(d parley.Device) string {
 	switch {
 	case d.Subscription != nil:
@@ -64,7 +64,7 @@ func device(d parley.Device) string {
 	return string(d.User)
 }
 
-// received is a notification as the service should have it.
+// received returns a notification as the service should receive it.
 func received(d parley.Device, n parley.Notification) Push {
 	return Push{Device: device(d), Title: n.Title, Body: n.Body, BadgeOnly: n.BadgeOnly(), Badge: n.Badge, ID: n.ID,
 		Channel: n.Channel, Collapse: n.Collapse, TTL: n.TTL}
@@ -170,7 +170,7 @@ func notifierAnswers(t *testing.T, h NotifierHarness) {
 		h.hides(t, err, d)
 	}
 	h.Service.Answer(nil)
-	h.one(t, d, notification(2, "t", "b")) // nothing of that lasts
+	h.one(t, d, notification(2, "t", "b")) // none of that lasts
 }
 
 func outcome(err error) (PushOutcome, time.Duration) {
@@ -188,13 +188,13 @@ func outcome(err error) (PushOutcome, time.Duration) {
 	return PushNever, 0
 }
 
-// hides checks that an error shows nothing of a device, of the server's keys and of a text.
+// hides checks that an error reveals nothing of a device, of the server's keys or of a text.
 func (h NotifierHarness) hides(t *testing.T, err error, d parley.Device) {
 	t.Helper()
 	if err == nil {
 		return
 	}
-	secrets := append([]string{"private words", "eyJ"}, h.Service.Secrets()...) // eyJ begins a token
+	secrets := append([]string{"private words", "eyJ"}, h.Service.Secrets()...) // eyJ is the beginning of a token
 	if d.Token != "" {
 		secrets = append(secrets, d.Token)
 	}
@@ -238,14 +238,14 @@ func notifierHangs(t *testing.T, h NotifierHarness) {
 	h.one(t, d, notification(2, "t", "b"))
 }
 
-// notifierReconnects ends more connections, and more requests, than there may be at a time.
+// notifierReconnects ends more connections, and more requests, than are allowed at a time.
 func notifierReconnects(t *testing.T, h NotifierHarness) {
 	const more = 40
 	d := h.Service.Device(t)
 	for id := range int64(more) {
 		h.Service.Disconnect()
 		err := h.Notifier.Notify(t.Context(), d, notification(id+1, "t", "b"))
-		for try := 0; err != nil && try < 100; try++ { // the end of the connection may be noticed only now
+		for try := 0; err != nil && try < 100; try++ { // the client may notice only now that the connection ended
 			if got, _ := outcome(err); got != PushRetry {
 				t.Fatal(err)
 			}
@@ -301,7 +301,7 @@ func notifierMany(t *testing.T, h NotifierHarness) {
 			t.Errorf("notification %d arrived %d times", id+1, seen[id+1])
 		}
 	}
-	if n := h.Service.Connections(); n > 2*workers { // HTTP/1.1 may dial while another connection becomes free
+	if n := h.Service.Connections(); n > 2*workers { // HTTP/1.1 may dial while another connection becomes idle
 		t.Errorf("%d connections for %d notifications", n, workers*each)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// PresenceHarness is handles of an empty store of presence, as several nodes have them, and a way to let
-// time pass on its clock: by waiting, or by moving a clock that it was given.
+// PresenceHarness holds handles of an empty presence store, one for each of several nodes, and a way to advance its
+// clock: by waiting, or by moving a given clock.
 type PresenceHarness struct {
 	Stores []parley.Presence
 	Pass   func(d time.Duration)
@@ -55,7 +55,7 @@ func RunPresence(t *testing.T, open func(t *testing.T) PresenceHarness) {
 	}
 }
 
-// presenceTTL is short enough to be waited for.
+// presenceTTL is short enough to wait for.
 const presenceTTL = 2 * time.Second
 
 type presence struct {
@@ -104,7 +104,7 @@ func (p *presence) leave(node string) {
 	}
 }
 
-// online demands who is online, of all users that the tests know.
+// online demands that these users are online, of all users that the tests know.
 func (p *presence) online(want ...parley.UserID) {
 	p.Helper()
 	all := []parley.UserID{"alice", "bob", "carol"}
@@ -132,7 +132,7 @@ func (p *presence) seen(user parley.UserID) parley.Timestamp {
 	return got[0].Seen
 }
 
-// here demands who is in a channel.
+// here demands the users that are in a channel.
 func (p *presence) here(channel parley.ChannelID, limit, count int, want ...parley.Occupant) {
 	p.Helper()
 	got, err := p.store.Here(p.Context(), channel, limit)
@@ -294,7 +294,7 @@ func presenceHere(_ *testing.T, p *presence) {
 	p.here("c", 3, 3, alice, bob, carol)
 	p.here("c", 2, 3, alice, bob)
 	p.here("c", 0, 3)
-	p.online() // a stay says nothing of who is online
+	p.online() // a stay does not affect who is online
 }
 
 func presenceMerged(_ *testing.T, p *presence) {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// presences is a store of presence in which each call goes to another handle.
+// presences is a presence store in which each call goes to another handle.
 type presences struct {
 	handles []parley.Presence
 	turn    atomic.Uint64
@@ -42,7 +42,7 @@ func (p *presences) EndLease(ctx context.Context, node string) error {
 
 func (p *presences) Reap(ctx context.Context) ([]parley.Gone, error) { return p.next().Reap(ctx) }
 
-// elsewhere demands what a beat says of its changes.
+// elsewhere demands a beat's answer for each of its changes.
 func (p *presence) elsewhere(l parley.Lease, want ...bool) {
 	p.Helper()
 	if !slices.Equal(l.Elsewhere, want) {
@@ -62,7 +62,7 @@ func presenceElsewhere(_ *testing.T, p *presence) {
 	p.elsewhere(p.beat("n2", on("alice"), here), false, false) // n1 has died
 }
 
-// reap demands who is reaped, of all handles together, whoever asks.
+// reap demands what is reaped, over all handles together, whichever asks.
 func (p *presence) reap(want ...string) {
 	p.Helper()
 	var mu sync.Mutex
@@ -96,7 +96,7 @@ func presenceReaped(_ *testing.T, p *presence) {
 	p.reap()
 	p.beat("n1", on("alice", "bob"), in("c", "alice", 1, 1), in("d", "bob", 1, 1))
 	p.beat("n1", off("bob", 5))
-	p.reap() // it lives
+	p.reap() // the node is alive
 	p.pass(presenceTTL * 5 / 4)
 	p.reap("alice@", "alice@c", "bob@d")
 	p.reap()
@@ -105,7 +105,7 @@ func presenceReaped(_ *testing.T, p *presence) {
 	p.reap("alice@", "alice@c")
 	p.beat("n3", on("carol"))
 	p.pass(presenceTTL * 5 / 4)
-	p.send(parley.Beat{Node: "n3", TTL: time.Minute, All: true, Changes: on("carol")}) // it was only late
+	p.send(parley.Beat{Node: "n3", TTL: time.Minute, All: true, Changes: on("carol")}) // the node was only late
 	p.reap()
 	p.online("carol")
 }
@@ -115,12 +115,12 @@ func presenceReapedElsewhere(_ *testing.T, p *presence) {
 	p.beat("n2", on("alice", "bob"), in("c", "alice", 1, 1))
 	p.pass(presenceTTL * 3 / 4)
 	p.beat("n3", on("alice"), in("d", "alice", 1, 1))
-	p.pass(presenceTTL / 2) // n1 and n2 have died, which both had alice
+	p.pass(presenceTTL / 2) // n1 and n2, which both had alice, have died
 	p.reap("bob@", "alice@c", "bob@c")
 	p.online("alice")
 }
 
-// visible demands who is visible, of all users that the tests know.
+// visible demands that these users are visible, of all users that the tests know.
 func (p *presence) visible(want ...parley.UserID) {
 	p.Helper()
 	all := []parley.UserID{"alice", "bob", "carol"}
@@ -164,7 +164,7 @@ func presenceVisible(_ *testing.T, p *presence) {
 	p.beat("n2", on("bob"), in("c", "bob", 1, 1))
 	p.online("alice", "bob")
 	p.visible("bob")
-	p.elsewhere(p.beat("n2", hidden("alice")), true) // they are there, whoever looks
+	p.elsewhere(p.beat("n2", hidden("alice")), true) // present elsewhere, visible or not
 	p.visible("bob")
 	p.beat("n1", off("bob", 1))
 	p.visible("bob")

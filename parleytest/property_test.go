@@ -15,9 +15,9 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// TestReadersViewEqualsTheLog interleaves publishing, reading, disconnects, hops
-// and trims at random. Each reader must see each message once, in order, with none
-// missing but what a reset told, and a reset only where it must be.
+// TestReadersViewEqualsTheLog interleaves publishing, reading, disconnects, hops and trims at random. Each reader
+// must see each message once, in order, with none missing except those that a reset reported, and a reset only where
+// necessary.
 func TestReadersViewEqualsTheLog(t *testing.T) {
 	url := serve(t)
 	runs := 0
@@ -38,7 +38,7 @@ func TestReadersViewEqualsTheLog(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		check(w.publish(1)) // after 0 means after anything, so that a reader would be owed nothing
+		check(w.publish(1)) // after=0 accepts any beginning, so a reader would miss nothing
 		for _, r := range w.readers {
 			check(r.read(ctx, w, 1))
 		}
@@ -63,7 +63,7 @@ func TestReadersViewEqualsTheLog(t *testing.T) {
 	})
 }
 
-// world is one channel and what must be true of it.
+// world is one channel and what must hold for it.
 type world struct {
 	ctx     context.Context
 	url     string
@@ -73,7 +73,7 @@ type world struct {
 
 	mu    sync.Mutex
 	head  int64
-	first int64 // no message from here on may be gone
+	first int64 // messages from here on must not be missing
 	keep  int64 // the retention, 0: none
 }
 
@@ -115,7 +115,7 @@ func (w *world) grow(n int64) {
 	}
 }
 
-// live lets all readers read to the end of what is published meanwhile.
+// live lets all readers read to the end while messages are published.
 func (w *world) live(n int) error {
 	to := w.head + int64(n)
 	errs := make(chan error, len(w.readers)) // buffered for all senders
@@ -134,7 +134,7 @@ func (w *world) live(n int) error {
 	return first
 }
 
-// remove deletes the channel's messages. Ids go on.
+// remove deletes the channel's messages. Ids continue.
 func (w *world) remove() error {
 	w.mu.Lock()
 	w.first, w.keep = w.head+1, 0
@@ -142,7 +142,7 @@ func (w *world) remove() error {
 	return w.ask(http.MethodDelete, "")
 }
 
-// retain lets the server trim whenever it likes from now on.
+// retain allows the server to trim at any time from now on.
 func (w *world) retain(n int64) error {
 	w.mu.Lock()
 	w.keep = n
@@ -176,7 +176,7 @@ type viewer struct {
 
 func (r *viewer) last() int64 { return r.at }
 
-// read takes events until it has seen an id, or was told that it is gone.
+// read takes events until it has seen an id, or a reset says that the id is gone.
 func (r *viewer) read(ctx context.Context, w *world, to int64) error {
 	for r.at < to {
 		e, err := r.sub.Next(ctx)

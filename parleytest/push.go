@@ -22,16 +22,16 @@ import (
 
 // Push is a notification as a service has received it.
 type Push struct {
-	Device      string // its token or endpoint; of a webhook the user
+	Device      string // the device's token or endpoint, or a webhook's user
 	Title, Body string
-	BadgeOnly   bool // it shows nothing
+	BadgeOnly   bool // nothing is shown
 	Badge, ID   int64
 	Channel     parley.ChannelID
 	Collapse    string
-	TTL         time.Duration // -1 where the service has none
+	TTL         time.Duration // -1 if the service has none
 }
 
-// PushOutcome is what a Notifier must make of an answer.
+// PushOutcome is what a Notifier must conclude from an answer.
 type PushOutcome string
 
 // The outcomes.
@@ -42,11 +42,11 @@ const (
 	PushNever       PushOutcome = "never"
 )
 
-// PushAnswer is an answer of a service, and what it means.
+// PushAnswer is an answer of a service and what it means.
 type PushAnswer struct {
 	Status     int // 0: the connection is closed without an answer
 	RetryAfter string
-	Body       string // REQUEST in it becomes all that the request holds, as a careless service repeats it
+	Body       string // REQUEST in it is replaced by the whole request, which a careless service repeats
 	Want       PushOutcome
 	After      time.Duration // of a *parley.RetryError
 }
@@ -55,7 +55,7 @@ func (a PushAnswer) String() string {
 	return strings.TrimSpace(fmt.Sprint(a.Status, " ", a.RetryAfter, a.Body))
 }
 
-// retries are what every service may answer.
+// retries are temporary failures that every service may answer with.
 var retries = []PushAnswer{
 	{Status: 429, Want: PushRetry},
 	{Status: 429, RetryAfter: "17", Want: PushRetry, After: 17 * time.Second},
@@ -68,21 +68,21 @@ var retries = []PushAnswer{
 	{Status: 0, Want: PushRetry},
 }
 
-// PushService is a server on this machine that speaks a push service's protocol, checks all that the documentation of the
-// service asks for, and keeps what it accepted.
+// PushService is a server on this machine that speaks a push service's protocol, checks everything that the service's
+// documentation requires, and keeps what it accepted.
 type PushService interface {
-	Device(t testing.TB) parley.Device // a device that it knows
-	Answers() []PushAnswer             // all that it may answer
-	Answer(a *PushAnswer)              // answers so from now on; nil: accepts
+	Device(t testing.TB) parley.Device // a device that the service knows
+	Answers() []PushAnswer             // all answers that it may give
+	Answer(a *PushAnswer)              // gives this answer from now on; nil: accepts
 	Hang() (arrived <-chan struct{})   // does not answer from now on
 	Pushes(t testing.TB) []Push        // what it accepted since the last call
-	Faults() []string                  // where a request was not as documented
+	Faults() []string                  // requests that differed from the documentation
 	Connections() int
 	Disconnect()       // closes all connections
-	Secrets() []string // what no error may show, besides the device
+	Secrets() []string // what no error may reveal, besides the device
 }
 
-// pushServer is what the services share.
+// pushServer is the part that all services share.
 type pushServer struct {
 	URL string // of the server
 
@@ -93,9 +93,9 @@ type pushServer struct {
 	ended   chan struct{} // closed when the test ends
 
 	mu          sync.Mutex
-	arrived     chan struct{} // not nil: hangs
+	arrived     chan struct{} // if not nil, requests hang
 	answer      *PushAnswer
-	devices     map[string]bool // the tokens that it knows
+	devices     map[string]bool // the tokens that the service knows
 	pushes      []Push
 	faults      []string
 	connections int
@@ -132,7 +132,7 @@ func (s *pushServer) serve(t testing.TB, certificate *tls.Certificate, handler h
 	t.Cleanup(func() { close(s.ended) })
 }
 
-// handled answers a request unless it is to be accepted.
+// handled answers a request unless it should be accepted.
 func (s *pushServer) handled(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	answer, arrived := s.answer, s.arrived
@@ -235,7 +235,7 @@ func (s *pushServer) knows(token string) bool {
 	return s.devices[token]
 }
 
-// certificate is one for 127.0.0.1, in a file too, and a client that trusts it.
+// certificate returns a certificate for 127.0.0.1, its file, and a client that trusts it.
 func certificate(t testing.TB) (c *tls.Certificate, file string, client *http.Client) {
 	t.Helper()
 	file, key, roots := testenv.Certificate(t)
@@ -246,7 +246,7 @@ func certificate(t testing.TB) (c *tls.Certificate, file string, client *http.Cl
 	return &loaded, file, trusting(roots)
 }
 
-// trusting is the client of adapters with other roots.
+// trusting returns the HTTP client of the adapters with other roots.
 func trusting(roots *x509.CertPool) *http.Client {
 	client := outgoing.Client()
 	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots

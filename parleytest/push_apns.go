@@ -34,8 +34,8 @@ type APNs struct {
 	Client                        *http.Client // trusts it
 
 	key     *ecdsa.PublicKey
-	tokens  map[string]bool // the provider tokens that were seen; guarded by mu
-	refused map[string]bool // and those that have expired; guarded by mu
+	tokens  map[string]bool // the provider tokens seen so far; guarded by mu
+	refused map[string]bool // those that have expired; guarded by mu
 }
 
 var _ PushService = (*APNs)(nil)
@@ -100,7 +100,7 @@ func (s *APNs) Device(testing.TB) parley.Device {
 	return parley.Device{User: "alice", ID: "phone", Platform: parley.PlatformAPNs, App: "default", Token: hex.EncodeToString(token)}
 }
 
-// Expire refuses the provider tokens that were used so far.
+// Expire makes the server refuse the provider tokens used so far.
 func (s *APNs) Expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *APNs) Expire() {
 	}
 }
 
-// ProviderTokens is how many different provider tokens were used.
+// ProviderTokens returns the number of different provider tokens used.
 func (s *APNs) ProviderTokens() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *APNs) checkToken(r *http.Request) (expired bool, err error) {
 	return s.refused[r.Header.Get("Authorization")], nil
 }
 
-// read checks headers and payload.
+// read checks the headers and the payload.
 func (s *APNs) read(r *http.Request) (p Push, err error) {
 	var payload struct {
 		APS struct {

@@ -34,7 +34,7 @@ type FCM struct {
 	email string
 	key   *rsa.PublicKey
 
-	tokenAnswer *PushAnswer     // what the token server answers instead; guarded by mu
+	tokenAnswer *PushAnswer     // replaces the token server's answer; guarded by mu
 	access      map[string]bool // the access tokens that are valid; guarded by mu
 	exchanges   int             // guarded by mu
 }
@@ -55,7 +55,7 @@ func NewFCM(t testing.TB) *FCM {
 	s.answers = []PushAnswer{
 		answer(404, "NOT_FOUND", "UNREGISTERED", PushGone),
 		{Status: 404, Body: `{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}`, Want: PushGone},
-		{Status: 404, Body: "<html>not Google's", Want: PushNever}, // a URL that leads elsewhere removes no device
+		{Status: 404, Body: "<html>not Google's", Want: PushNever}, // a wrong URL removes no device
 		{Status: 400, Body: badToken, Want: PushGone},
 		{Status: 400, Body: `{"error":{"code":400,"message":"The registration token is not a valid FCM registration token",` +
 			`"status":"INVALID_ARGUMENT"}}`, Want: PushGone},
@@ -84,7 +84,7 @@ func NewFCM(t testing.TB) *FCM {
 	return s
 }
 
-// account writes the file of a service account.
+// account writes a service account file.
 func (s *FCM) account(t testing.TB) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -116,21 +116,21 @@ func (s *FCM) Device(testing.TB) parley.Device {
 	return parley.Device{User: "alice", ID: "phone", Platform: parley.PlatformFCM, App: "default", Token: token}
 }
 
-// AnswerTokens makes the token server answer so from now on; nil: with tokens.
+// AnswerTokens sets the token server's answer from now on; nil: tokens.
 func (s *FCM) AnswerTokens(a *PushAnswer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokenAnswer = a
 }
 
-// Expire makes all access tokens void.
+// Expire invalidates all access tokens.
 func (s *FCM) Expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.access)
 }
 
-// Exchanges is how many access tokens were asked for.
+// Exchanges returns the number of access tokens requested.
 func (s *FCM) Exchanges() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,7 +213,7 @@ func (s *FCM) send(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"name":"projects/%s/messages/%s"}`, s.Project, rand.Text())
 }
 
-// read checks a message against the schema of version 1, as far as parley uses it.
+// read checks a message against the version 1 schema, as far as parley uses it.
 func (s *FCM) read(r *http.Request) (p Push, err error) {
 	var body struct {
 		ValidateOnly bool `json:"validate_only"`

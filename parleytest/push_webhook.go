@@ -23,9 +23,9 @@ type Webhook struct {
 	posts []WebhookPost // guarded by mu
 }
 
-// WebhookPost is a request that a webhook has received.
+// WebhookPost is a request that a webhook received.
 type WebhookPost struct {
-	Header map[string]string // by names in lower case
+	Header map[string]string // by name in lower case
 	Body   string
 }
 
@@ -68,7 +68,7 @@ func NewWebhook(t testing.TB) *Webhook {
 // Device implements PushService.
 func (s *Webhook) Device(testing.TB) parley.Device { return parley.Device{User: "alice"} }
 
-// Posts are the requests that were accepted since the last call, each verified with the secret.
+// Posts returns the requests accepted since the last call, each verified with the secret.
 func (s *Webhook) Posts(t testing.TB, secret string) []WebhookPost {
 	t.Helper()
 	s.mu.Lock()

@@ -18,16 +18,16 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// WebPush is a push service for browsers that others wrote (testenv/services/webpush), which checks signatures and decrypts,
-// behind one that checks what that one does not look at, and can refuse.
+// WebPush is a third-party push service for browsers (testenv/services/webpush), which checks signatures and decrypts,
+// behind a server that checks the rest, and can refuse.
 type WebPush struct {
 	pushServer
 
-	service   string // the URL of the real one
-	publicKey string // of the server that is tested, in base64url
+	service   string // the URL of the third-party service
+	publicKey string // of the tested server, in base64url
 
 	headers map[string]headers // what came with a notification, by endpoint and topic; guarded by mu
-	listed  map[string]int     // how many of an endpoint's notifications were returned; guarded by mu
+	listed  map[string]int     // number of an endpoint's notifications already returned; guarded by mu
 	tokens  map[string]bool    // the tokens that were used; guarded by mu
 }
 
@@ -38,8 +38,8 @@ type headers struct {
 
 var _ PushService = (*WebPush)(nil)
 
-// NewWebPush starts the part in front of service, which is the URL of testenv/services/webpush. publicKey is the key of the
-// server that is tested.
+// NewWebPush starts the server in front of service, which is the URL of testenv/services/webpush. publicKey is the key of
+// the tested server.
 func NewWebPush(t testing.TB, service, publicKey string) *WebPush {
 	t.Helper()
 	s := &WebPush{service: service, publicKey: publicKey, headers: map[string]headers{}, listed: map[string]int{},
@@ -126,7 +126,7 @@ func (s *WebPush) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	forward.Header = r.Header.Clone()
 	s.mu.Lock()
-	s.headers[r.URL.Path+" "+h.topic] = h // before the service lists the notification
+	s.headers[r.URL.Path+" "+h.topic] = h // stored before the service lists the notification
 	s.mu.Unlock()
 	res, err := http.DefaultClient.Do(forward)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *WebPush) check(r *http.Request) (h headers, err error) {
 	if vapid == nil || vapid[2] != s.publicKey {
 		return h, fmt.Errorf("authorization %q", r.Header.Get("Authorization"))
 	}
-	var claims jwt.RegisteredClaims // its signature is checked by the service
+	var claims jwt.RegisteredClaims // the service checks its signature
 	if _, _, err := jwt.NewParser().ParseUnverified(vapid[1], &claims); err != nil {
 		return h, err
 	}
@@ -178,14 +178,14 @@ func (s *WebPush) check(r *http.Request) (h headers, err error) {
 	return h, nil
 }
 
-// Tokens is how many different tokens were used.
+// Tokens returns the number of different tokens used.
 func (s *WebPush) Tokens() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.tokens)
 }
 
-// Pushes implements PushService: it asks the service what it has decrypted.
+// Pushes implements PushService: it asks the service for what it has decrypted.
 func (s *WebPush) Pushes(t testing.TB) (all []Push) {
 	t.Helper()
 	s.mu.Lock()

@@ -33,20 +33,20 @@ func RunRestore(t *testing.T, h StoreHarness) {
 // move is a transfer between two stores.
 type move struct {
 	from    *nodes
-	handles []Store // of the other store
+	handles []Store // of the destination store
 	harness StoreHarness
 	turn    int
 }
 
-// to is the other store, through one handle or another.
+// to is the destination store, through alternating handles.
 func (m *move) to() Store { m.turn++; return m.handles[m.turn%len(m.handles)] }
 
 func archive(s Store) parley.Archive { return s.(parley.Archive) }
 
-// archived is the handle of the first store that lists.
+// archived is the handle of the source store that lists.
 func (m *move) archived() parley.Archive { return archive(m.from.next()) }
 
-// users of whom some react.
+// manyUsers returns n users, of whom some react.
 func manyUsers(n int) (users []parley.UserID) {
 	for i := range n {
 		users = append(users, parley.UserID(fmt.Sprintf("user-%03d", i)))
@@ -54,7 +54,7 @@ func manyUsers(n int) (users []parley.UserID) {
 	return users
 }
 
-// fill appends some of everything to room.
+// fill appends entries of every kind to room.
 func (m *move) fill(t *testing.T) {
 	t.Helper()
 	s := m.from
@@ -86,7 +86,7 @@ func (m *move) fill(t *testing.T) {
 	}
 }
 
-// entries reads room as it is restored.
+// entries reads room in the form in which it is restored.
 func (m *move) entries(t *testing.T, s Store) []parley.Message {
 	t.Helper()
 	b := boundsOf(t, s, room)
@@ -144,7 +144,7 @@ func (m *move) restore(t *testing.T, at parley.Origin, part []parley.Message) {
 	}
 }
 
-// same demands that both stores tell the same of room.
+// same demands that both stores return the same for room.
 func (m *move) same(t *testing.T) {
 	t.Helper()
 	if err := m.from.settle(t.Context()); err != nil {
@@ -293,7 +293,7 @@ func testRestoredGoesOn(t *testing.T, m *move) {
 	}
 }
 
-// more appends more messages to room than its store keeps together.
+// more appends more messages to room than its store keeps in one piece.
 func (m *move) more(t *testing.T) {
 	t.Helper()
 	var texts []string
@@ -303,7 +303,7 @@ func (m *move) more(t *testing.T) {
 	post(t, m.from, room, texts...)
 }
 
-// trim has room keep so many messages.
+// trim makes room keep only some messages.
 func (m *move) trim(t *testing.T, keep int64) {
 	t.Helper()
 	if _, _, err := m.from.SetChannel(t.Context(), room, parley.Settings{Retention: &parley.Retention{Messages: keep}}.Replace); err != nil {
@@ -406,7 +406,7 @@ func testRestoredPlaces(t *testing.T, m *move) {
 	}
 }
 
-// settleOne takes in what was appended to a channel.
+// settleOne projects what was appended to a channel.
 func settleOne(ctx context.Context, s Store, channel parley.ChannelID) error {
 	_, err := project(ctx, func() Store { return s }, channel, 100)
 	return err

@@ -68,7 +68,7 @@ func read(t *testing.T, s Store, user parley.UserID, id int64) int64 {
 	return is.ReadID
 }
 
-// standing puts together how room stands for a user.
+// standing assembles a user's inbox entry for room.
 func standing(t *testing.T, s Store, user parley.UserID) parley.InboxEntry {
 	t.Helper()
 	m, err := memberOf(t.Context(), s, room, user)
@@ -360,7 +360,7 @@ func testManyMembers(t *testing.T, h rosterHarness) {
 	}
 }
 
-// testLastMessage: however many changes came after it, and whatever was deleted.
+// testLastMessage: it is found however many changes follow, and whatever was deleted.
 func testLastMessage(t *testing.T, h rosterHarness) {
 	s := h.Open(t)
 	for _, text := range []string{"one", "two", "three"} {
@@ -384,14 +384,14 @@ func testLastMessage(t *testing.T, h rosterHarness) {
 	want("two")
 	stored(t, s.Append(t.Context(), room, deleting(2)))
 	want("one")
-	h.Trim(t, s, 20) // changes alone are left
+	h.Trim(t, s, 20) // only changes remain
 	want("")
 	stored(t, s.Append(t.Context(), room, parley.Draft{User: "alice", Text: "four"}))
 	want("four")
 }
 
-// testUnreadModel compares the counts with those of a model that knows nothing but
-// what was done, after histories of everything that may change them.
+// testUnreadModel compares the counts with those of a model that knows only what was done, after histories of
+// everything that may change them.
 func testUnreadModel(t *testing.T, h rosterHarness) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -454,7 +454,7 @@ func testUnreadModel(t *testing.T, h rosterHarness) {
 
 type unreadModel struct {
 	first    int64
-	entries  []parley.Message // by id, less one; messages as they are now
+	entries  []parley.Message // by id, less one; messages in their current form
 	pointers map[parley.UserID]int64
 }
 
@@ -506,7 +506,7 @@ func (m *unreadModel) last() *parley.Message {
 	return nil
 }
 
-// memberOf is a user's place in one channel.
+// memberOf is a user's membership in one channel.
 func memberOf(ctx context.Context, r parley.Roster, ch parley.ChannelID, user parley.UserID) (parley.Member, error) {
 	ms, err := r.Member(ctx, user, ch)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// RunTable tests every sentence of the contract of parley.Table. open returns handles of one empty
-// store, as several nodes have them.
+// RunTable tests every sentence of the contract of parley.Table. open returns handles of one empty store, one for
+// each of several nodes.
 func RunTable(t *testing.T, open func(t *testing.T) []parley.Table) {
 	for _, c := range []struct {
 		name string
@@ -35,7 +35,7 @@ func RunTable(t *testing.T, open func(t *testing.T) []parley.Table) {
 	}
 }
 
-// table calls another handle each time.
+// table uses another handle for each call.
 type table struct {
 	handles []parley.Table
 	turn    *atomic.Uint64
@@ -43,7 +43,7 @@ type table struct {
 
 func (s table) next() parley.Table { return s.handles[s.turn.Add(1)%uint64(len(s.handles))] }
 
-// wantKeys are the keys that every handle lists.
+// wantKeys demands that every handle lists these keys.
 func (s table) wantKeys(t *testing.T, group, after string, limit int, want ...string) {
 	t.Helper()
 	for range s.handles {
@@ -58,7 +58,7 @@ func (s table) wantKeys(t *testing.T, group, after string, limit int, want ...st
 	}
 }
 
-// wantValue is the value that every handle reads, "" for none.
+// wantValue demands that every handle reads this value, "" for none.
 func (s table) wantValue(t *testing.T, group, key, want string) {
 	t.Helper()
 	for range s.handles {
@@ -83,7 +83,7 @@ func (s table) swap(t *testing.T, group, old, key, value string, want bool) {
 	}
 }
 
-// bytesOf is a value, nil for "".
+// bytesOf returns a value as bytes, nil for "".
 func bytesOf(value string) []byte {
 	if value == "" {
 		return nil
@@ -126,7 +126,7 @@ func testTableRows(t *testing.T, s table) {
 	}
 }
 
-// keysInOrder are traps for some way of making keys of them.
+// keysInOrder are traps for some ways of encoding keys.
 var keysInOrder = []string{
 	"\x00", "\x00\x00", " ", " a", "*", "-", "/", "/a", "0", "10", "9", "A", "[", "\\", "a", "a\x00", "a b", "a/", "a/b", "a:b", "aa", "b",
 	strings.Repeat("k", 299), strings.Repeat("k", 300), "{a}", "}", "é", "ß", "日本", "\U0001f44d",
@@ -184,7 +184,7 @@ func testTableValues(t *testing.T, s table) {
 	}
 	for _, group := range []string{"put", "swap"} {
 		for key, value := range values {
-			for range 2 { // what was returned is the caller's
+			for range 2 { // what was returned belongs to the caller
 				got, err := s.next().Get(t.Context(), group, key)
 				if err != nil || !bytes.Equal(got[0], value) {
 					t.Fatalf("%s %s: %d bytes, %v", group, key, len(got[0]), err)
@@ -250,7 +250,7 @@ func testTableMany(t *testing.T, s table) {
 func testTableSwap(t *testing.T, s table) {
 	s.swap(t, "g", "something", "k", "x", false)
 	s.swap(t, "g", "something", "k", "", false)
-	s.swap(t, "g", "", "k", "", true) // there is none, and stays none
+	s.swap(t, "g", "", "k", "", true) // there is none, and there still is none
 	s.wantKeys(t, "g", "", 10)
 	s.swap(t, "g", "", "k", "1", true)
 	s.swap(t, "g", "", "k", "2", false)
@@ -332,7 +332,7 @@ func testTableRaces(t *testing.T, s table) {
 	s.wantValue(t, "races", "sum", strings.Repeat("+", racers*each))
 }
 
-// testTableUnknown ends contexts of swaps at any moment.
+// testTableUnknown ends contexts of swaps at random moments.
 func testTableUnknown(t *testing.T, s table) {
 	for i := range 60 {
 		key, old := fmt.Sprint("k", i), bytesOf([]string{"", "old"}[i%2])

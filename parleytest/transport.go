@@ -18,15 +18,15 @@ import (
 type TransportHarness struct {
 	// URL of a server without keys or rate limits, such as parley dev.
 	URL string
-	// Transport is its name; what else connects may be another.
+	// Transport is its name; other transports may be used to connect besides it.
 	Transport client.Transport
-	// Dial begins to read a channel over the transport that is tested: one
-	// connection, which never reconnects. The first event is a welcome.
+	// Dial starts to read a channel over the tested transport: one connection, which never reconnects. The first
+	// event is a welcome.
 	Dial func(ctx context.Context, channel string, from client.Position) (client.Stream, error)
 }
 
-// RunTransport holds a transport to what all of them promise: each message once,
-// in order, with none missing, from any cursor, and a reset where that can't be.
+// RunTransport holds a transport to what all of them promise: each message once, in order, with none missing, from
+// any cursor, and a reset where that is impossible.
 func RunTransport(t *testing.T, h TransportHarness) {
 	for _, c := range []struct {
 		name string
@@ -71,7 +71,7 @@ func RunTransport(t *testing.T, h TransportHarness) {
 // patience bounds each wait for something that must happen.
 const patience = 30 * time.Second
 
-// target is a channel of its own on the harness's server.
+// target is a separate channel on the harness's server.
 type target struct {
 	h       TransportHarness
 	c       *client.Client
@@ -82,14 +82,14 @@ func newTarget(t *testing.T, h TransportHarness) *target {
 	return &target{h: h, c: NewClient(h.URL, "tess"), channel: fmt.Sprintf("t.%x", rand.Uint64())}
 }
 
-// NewClient is a client whose waits suit tests: it polls and reconnects at once.
+// NewClient is a client with delays for tests: it polls and reconnects at once.
 func NewClient(url, user string) *client.Client {
 	return client.New(url, client.Config{User: user, PollInterval: 5 * time.Millisecond,
 		PollHold: 5 * time.Second, FirstWait: 10 * time.Millisecond, MaxWait: 50 * time.Millisecond,
 		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}})
 }
 
-// post publishes n messages in batches, with texts that count from the id from on.
+// post publishes n messages in batches; their texts are their ids, starting at from.
 func (w *target) post(t *testing.T, from, n int64) {
 	t.Helper()
 	var drafts []client.Draft
@@ -99,7 +99,7 @@ func (w *target) post(t *testing.T, from, n int64) {
 	w.batch(t, drafts, from)
 }
 
-// batch publishes drafts at once and demands that they get the ids from on.
+// batch publishes drafts at once and demands that they get consecutive ids starting at from.
 func (w *target) batch(t *testing.T, drafts []client.Draft, from int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -115,8 +115,8 @@ func (w *target) batch(t *testing.T, drafts []client.Draft, from int64) {
 	}
 }
 
-// retain makes the channel keep about n messages, waits until the rest is gone,
-// and returns the first id that is kept.
+// retain makes the channel keep about n messages, waits until the rest is trimmed, and returns the first id that is
+// kept.
 func (w *target) retain(t *testing.T, n, head int64) (first int64) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.h.URL+"/api/channels/"+w.channel,
@@ -154,7 +154,7 @@ func (w *target) retain(t *testing.T, n, head int64) (first int64) {
 	return 0
 }
 
-// stream is one connection and what it must deliver.
+// stream is one connection with the messages that it must deliver.
 type stream struct {
 	client.Stream
 	t       *testing.T
@@ -162,7 +162,7 @@ type stream struct {
 	welcome *client.Welcome
 }
 
-// dial connects and takes the welcome. after < 0: from now on.
+// dial connects and reads the welcome. after < 0: from the current head.
 func (w *target) dial(t *testing.T, after int64, epoch string) *stream {
 	t.Helper()
 	from := client.Position{Epoch: epoch}
@@ -202,7 +202,7 @@ func (s *stream) any() client.Event {
 	return e
 }
 
-// entry returns the next message or reset; others come and go between them.
+// entry returns the next message or reset, and skips other events.
 func (s *stream) entry() client.Event {
 	s.t.Helper()
 	for {

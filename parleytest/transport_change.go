@@ -32,7 +32,7 @@ func (w *target) call(t *testing.T, method, path, body string, status int) []byt
 	return answer
 }
 
-// wantChange demands the change of a message, and returns the message as it then was.
+// wantChange demands the change of a message, and returns the message as it was after it.
 func (s *stream) wantChange(id, of int64, kind string) client.Message {
 	s.t.Helper()
 	e := s.entry()
@@ -60,7 +60,7 @@ func transportChange(t *testing.T, w *target) {
 	}
 	live.want(6, 6)
 
-	again := w.dial(t, 0, "") // who comes later reads it as it is now, and the changes
+	again := w.dial(t, 0, "") // a later reader sees the current message, and the changes
 	again.want(1, 1)
 	if e := again.entry(); e.ID != 2 || e.Message.Text != "two" || e.Message.Edited == nil || e.Message.Reactions["👍"].Count != 1 {
 		t.Errorf("message 2 is replayed as %s", e.Raw)
@@ -73,8 +73,8 @@ func transportChange(t *testing.T, w *target) {
 	again.want(6, 6)
 }
 
-// What is deleted is not replayed: neither from the recent bytes, which a live reader
-// keeps filled, nor from pages that were read before.
+// Deleted text is not replayed: neither from the recent bytes, which a live reader keeps filled, nor from pages that
+// were read before.
 func transportDelete(t *testing.T, w *target) {
 	live := w.dial(t, -1, "")
 	w.batch(t, []client.Draft{{Text: "1"}, {Text: "s3cret"}, {Text: "3"}}, 1)
@@ -129,8 +129,8 @@ func transportKick(t *testing.T, w *target) {
 	w.refused(t, 2)
 }
 
-// wantEnd demands that a stream ends because the right to it was lost. Messages of
-// before may still come, or one that was sent within the second that the end may take.
+// wantEnd demands that a stream ends because the right to it was lost. Earlier messages may still arrive, and so may
+// those sent within the second that the end may take.
 func (s *stream) wantEnd() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)

@@ -71,7 +71,7 @@ func transportMany(t *testing.T, w *target) {
 	}
 }
 
-// transportSlow leaves far more unread than sockets and recent bytes hold.
+// transportSlow leaves far more unread than sockets and recent bytes can hold.
 func transportSlow(t *testing.T, w *target) {
 	const batches, per, size = 8, 40, 48 << 10 // 15 MiB
 	fill, _ := json.Marshal(map[string]string{"fill": strings.Repeat("x", size)})

@@ -11,7 +11,7 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// present asks who is in the channel, as somebody who is not.
+// present asks for the users in the channel, as a user who is not in it.
 func (w *target) present(t *testing.T) (all map[string][]string, count int) {
 	t.Helper()
 	res, err := http.Get(w.h.URL + "/api/channels/" + w.channel + "/presence?user=outside")
@@ -36,8 +36,8 @@ func (w *target) present(t *testing.T) (all map[string][]string, count int) {
 	return all, answer.Count
 }
 
-// transportPresence: whoever reads is there, once, by the transport that is tested, and
-// goes on being there while reading on.
+// transportPresence: a reader is present, once, by the tested transport, and stays present while it continues to
+// read.
 func transportPresence(t *testing.T, w *target) {
 	for range 5 { // five tabs are one user
 		w.dial(t, -1, "")
@@ -45,7 +45,7 @@ func transportPresence(t *testing.T, w *target) {
 	s := w.dial(t, 0, "")
 	for id := int64(1); id <= 5; id++ {
 		all, count := w.present(t)
-		if count != 1 || len(all) != 1 || !slices.Contains(all["tess"], string(w.h.Transport)) { // and perhaps by a poll that began it
+		if count != 1 || len(all) != 1 || !slices.Contains(all["tess"], string(w.h.Transport)) { // and perhaps by a poll that started it
 			t.Fatalf("%d users are present, %v; want tess by %s", count, all, w.h.Transport)
 		}
 		w.post(t, id, 1)
@@ -53,8 +53,8 @@ func transportPresence(t *testing.T, w *target) {
 	}
 }
 
-// transportSilence: who comes back at once has neither left nor come. The others see
-// somebody else who came first and left for good.
+// transportSilence: a user who reconnects at once has neither left nor joined. The others see another user who joined
+// before and left for good.
 func transportSilence(t *testing.T, w *target) {
 	other := newStream(t, "websocket", openAs(w, "uma", client.WebSocket))
 	s := w.dial(t, -1, "")

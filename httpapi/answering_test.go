@@ -18,8 +18,8 @@ import (
 
 const most = 8 << 20 // bytes of an answer
 
-// Text that takes six times its size in JSON, and lists of channels with large settings,
-// stay below the limit of an answer, and their pages miss nothing.
+// Text that grows sixfold in JSON, and lists of channels with large settings, stay below the limit of an answer, and
+// their pages miss nothing.
 func TestNoAnswerIsLargerThanItMayBe(t *testing.T) {
 	s := serve(t)
 	nul := strings.Repeat("\x00", 16<<10)
@@ -82,7 +82,7 @@ func TestNoAnswerIsLargerThanItMayBe(t *testing.T) {
 	}
 }
 
-// Many repeats of large messages are answered with what tells that they are stored.
+// Many repeats of large messages are answered with receipts.
 func TestABatchOfLargeRepeatsHasNoLargeAnswer(t *testing.T) {
 	s := serve(t)
 	var big, small []map[string]any
@@ -110,14 +110,14 @@ func TestABatchOfLargeRepeatsHasNoLargeAnswer(t *testing.T) {
 	}
 }
 
-// limited is a server of which a client's user may have so many bytes of answers on their way.
+// limited is a server that limits the bytes of a user's answers in flight.
 func limited(t *testing.T, s *server, answers *limit.Answers, patience time.Duration) http.Handler {
 	quiet := httpapi.Config{Auth: httpapi.Development{}, Origins: httpapi.LoopbackOrigin, Answers: answers, Patience: patience,
 		Pages: http.NotFoundHandler()}
 	return httpapi.New(s.chat, s.ways, quiet)
 }
 
-// slow is a client that takes an answer's head and then nothing until it is let go on.
+// slow is a client that reads an answer's head and then nothing until it is released.
 type slow struct {
 	*httptest.ResponseRecorder
 	began, goOn chan struct{}
@@ -179,7 +179,7 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	}
 }
 
-// A client of HTTP/2 that opens no window for its answer loses it.
+// An HTTP/2 client that opens no window for its answer loses the answer.
 func TestAnswerThatAnHTTP2ClientDoesNotReadEnds(t *testing.T) {
 	s := serve(t)
 	for range 40 {

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// caching is what each GET tells caches, by route. What depends on the caller's rights, or on
-// what is deleted a moment later, is never kept (RFC 9111, section 5.2.2.5); what has an entity tag
-// is kept by the caller's own cache only, which asks each time; the description is the same for
-// everybody. A route that is not here fails the test.
+// caching is the Cache-Control of each GET, by route. What depends on the caller's rights, or may be deleted a moment
+// later, is never stored (RFC 9111, section 5.2.2.5); what has an entity tag is stored only by the caller's own
+// cache, which revalidates each time; the description is the same for all callers. A route that is missing here fails
+// the test.
 var caching = map[string]string{
 	"GET /openapi.json":                "no-cache",
 	"GET /healthz":                     "no-store",
@@ -32,7 +32,7 @@ var caching = map[string]string{
 	"GET /ws/chat/{channel}":               "",
 }
 
-// pageRoutes are answered by Config.Pages, which says itself how long a page may be kept.
+// pageRoutes are answered by Config.Pages, which sets its own caching policy.
 var pageRoutes = map[string]bool{"GET /": true, "GET /parley.js": true, "GET /parley-extras.js": true, "GET /chat.js": true,
 	"GET /emoji.js": true, "GET /code.js": true, "GET /sw.js": true,
 	"GET /examples": true, "GET /examples/": true, "GET /examples/{name}": true}
@@ -71,7 +71,7 @@ func TestWhatCachesMayKeep(t *testing.T) {
 			}
 		}
 	}
-	// A refusal may be another answer a moment later.
+	// A refusal may change a moment later.
 	for _, path := range []string{"/api/channels/%20", "/api/messages/room/9", "/nothing"} {
 		if a := s.get(path); a.StatusCode < 400 || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %s with Cache-Control %q", path, a.Status, a.Header.Get("Cache-Control"))
@@ -79,7 +79,7 @@ func TestWhatCachesMayKeep(t *testing.T) {
 	}
 }
 
-// head sends a request and returns the answer without its body, which may have no end.
+// head sends a request and returns the answer without its body, which may be endless.
 func (s *server) head(method, path string, headers ...string) *http.Response {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, nil)

@@ -22,8 +22,7 @@ type channelView struct {
 	LastID    int64              `json:"last_id"`
 }
 
-// channels lists the caller's own, newest first, or with all=true the public ones in
-// the order of their names.
+// channels lists the caller's channels, newest first, or with all=true the public ones, ordered by name.
 func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {

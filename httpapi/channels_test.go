@@ -18,7 +18,7 @@ func TestAChannelsKind(t *testing.T) {
 	s.do("PUT", "/api/channels/general", `{"kind":1}`).is(t, 400, "bad_request")
 }
 
-// null is as absent, but for data and retention, which nothing else could clear.
+// null counts as absent, except for data and retention, which it clears.
 func TestNullInAChannelsSettings(t *testing.T) {
 	s := serve(t)
 	for _, step := range []struct{ put, want string }{
@@ -43,7 +43,7 @@ func TestNullInAChannelsSettings(t *testing.T) {
 	}
 }
 
-func TestTheListOfChannelsGoesOnAfterAName(t *testing.T) {
+func TestChannelListContinuesAfterAName(t *testing.T) {
 	s := serve(t)
 	s.post("a", "x")
 	s.post("b", "x")

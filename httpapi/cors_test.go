@@ -71,8 +71,8 @@ func TestPagesMayReadSomeHeaders(t *testing.T) {
 	}
 }
 
-// What is refused says what the server that refuses can do about it.
-func TestARefusedPageIsToldTheWayOn(t *testing.T) {
+// A refusal says what can be done about it on that server.
+func TestRefusedPageGetsAHint(t *testing.T) {
 	s := serve(t)
 	for _, a := range []*answer{s.do("POST", "/api/messages", "{}", "Origin: https://app.example"), s.get("/", "Host: app.example")} {
 		for _, word := range []string{"parley serve", "--auth-hmac-secret-file", "--allowed-origins", "parley token"} {

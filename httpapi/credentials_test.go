@@ -5,12 +5,11 @@ import (
 	"testing"
 )
 
-// A foreign page can send a form or text/plain with the browser's cookie, but not JSON
-// without being asked for it.
+// A foreign page can send a form or text/plain with the browser's cookie, but JSON only after a preflight.
 func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 	s := production(t)
 	cookie := []string{"Cookie: parley_token=" + tokenFor(t, "alice", []string{"*=a"}), "Origin: https://chat.example.com"}
-	// this server's pages are others
+	// for this server its own pages have another origin
 	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x"}`, append(cookie, "Content-Type: application/json")...).is(t, 403,
 		"forbidden")
 	cookie[1] = "Sec-Fetch-Site: same-origin"
@@ -60,7 +59,7 @@ func TestAnotherUserInTheAddressIsNotYou(t *testing.T) {
 	}
 }
 
-// A back end asks as any user, also where there is no body.
+// A back end acts as any user, also in requests without a body.
 func TestABackEndActsAsAnyUser(t *testing.T) {
 	s := production(t)
 	key := "Authorization: Bearer " + apiKey
@@ -80,7 +79,7 @@ func TestABackEndActsAsAnyUser(t *testing.T) {
 	}
 }
 
-// Who is not known has nothing read, parsed or kept of what they send.
+// Nothing that an unknown caller sends is read, parsed or kept.
 func TestCredentialsAreAskedForBeforeABodyIsRead(t *testing.T) {
 	s := production(t)
 	for _, path := range []string{"POST /api/messages", "POST /api/messages/batch", "POST /api/channels/general/events",
@@ -92,7 +91,7 @@ func TestCredentialsAreAskedForBeforeABodyIsRead(t *testing.T) {
 	}
 }
 
-// A ticket is good for one request, whatever that holds.
+// A ticket is valid for one request, whatever it contains.
 func TestATicketIsGoodForAWholeBatch(t *testing.T) {
 	s := production(t)
 	var ticket struct{ Ticket string }

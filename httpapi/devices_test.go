@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// The routes of devices, as one would walk through them. No answer shows what could be used to push to a device.
+// Walks through the routes of devices. No answer contains what could be used to push to a device.
 func TestDevices(t *testing.T) {
 	s := serve(t)
 	bytes := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
@@ -106,7 +106,7 @@ func TestDevicesInProduction(t *testing.T) {
 	}
 }
 
-func TestWithoutPushADeviceIsToldWhatIsMissing(t *testing.T) {
+func TestDeviceWithoutPushConfigured(t *testing.T) {
 	s := serveWith(t, mem.NewStore(mem.StoreConfig{}).Open(), chat.Config{}, func(_ chat.Store, tickets *auth.Tickets) httpapi.Authenticator {
 		return httpapi.Development{Tickets: tickets}
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// FuzzPost holds that whatever is posted is answered with a message or a problem.
+// FuzzPost checks that any post is answered with a message or a problem.
 func FuzzPost(f *testing.F) {
 	for _, c := range [][3]string{
 		{"", "application/json", `{"channel_id":"general","text":"x"}`}, {"channel_id=general&text=x", "", ""},
@@ -34,7 +34,7 @@ func FuzzPost(f *testing.F) {
 	})
 }
 
-// FuzzQuery holds the same of what is asked for.
+// FuzzQuery checks the same for any query.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{"channel_id=general", "channel_id=general&after=0&limit=5", "channel_id=a&channel_id=b&after=a:1,b:2",
 		"since=1e9", "before=1&after=1", "channel_id=general&thread=1", "limit=NaN", "limit=0x10", "after=undefined",
@@ -54,7 +54,7 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// answered demands JSON with one of the statuses, or a problem that tells what to do.
+// answered demands JSON with one of the statuses, or a problem that says what to do.
 func answered(t *testing.T, w *httptest.ResponseRecorder, good ...int) {
 	t.Helper()
 	b := w.Body.Bytes()
@@ -73,7 +73,7 @@ func answered(t *testing.T, w *httptest.ResponseRecorder, good ...int) {
 	}
 }
 
-// FuzzOrigin holds that no page from elsewhere is taken for one of this machine.
+// FuzzOrigin checks that no page from elsewhere counts as one from this machine.
 func FuzzOrigin(f *testing.F) {
 	for _, s := range []string{"http://localhost:3000", "null", "http://localhost.evil.example", "http://127.0.0.1@evil.example",
 		"https://[::1]:1", "http://127.1", "file://",

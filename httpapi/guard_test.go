@@ -32,7 +32,7 @@ func TestOnlyItsOwnPagesDrain(t *testing.T) {
 	for _, headers := range [][]string{
 		{"Origin: https://evil.example"},
 		{"Origin: null"},
-		{"Origin: " + s.url}, // a page of the public listener is not the admin's own
+		{"Origin: " + s.url}, // a page of the public listener is not one of the admin listener's own
 		{"Sec-Fetch-Site: cross-site"},
 	} {
 		s.do("POST", s.admin+"/admin/api/drain", "", headers...).is(t, 403, "forbidden")
@@ -86,7 +86,7 @@ func TestNoAddressIsRedirected(t *testing.T) {
 	}
 }
 
-func TestAMethodThatIsNotThereIsToldWhichAre(t *testing.T) {
+func TestUnknownMethodsListTheAllowedOnes(t *testing.T) {
 	s := serve(t)
 	for path, want := range map[string]string{
 		"/": "GET, HEAD, OPTIONS", "/healthz": "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
@@ -119,7 +119,7 @@ func TestHealthIsAnsweredWhileDraining(t *testing.T) {
 	s.get("/").is(t, 503, "draining")
 }
 
-// Health checks of proxies may have no Host; every browser sends one.
+// Health checks of proxies may lack a Host; every browser sends one.
 func TestLoopbackHosts(t *testing.T) {
 	for host, want := range map[string]bool{"": true, "localhost:1": true, "127.0.0.1": true, "[::1]:80": true, "evil.example": false,
 		"127.0.0.1.evil.example": false} {
@@ -144,7 +144,7 @@ func TestReadinessAsksTheStore(t *testing.T) {
 	}
 }
 
-// A stream that can't be served now is one event, the same as for one that is ended.
+// A stream that can't be served now gets one event, the same as a stream that is ended.
 func TestARefusedStreamIsADrainingEvent(t *testing.T) {
 	s := serve(t)
 	s.ways.Drain(func() time.Duration { return 1500 * time.Millisecond })
@@ -157,7 +157,7 @@ func TestARefusedStreamIsADrainingEvent(t *testing.T) {
 	}
 }
 
-func TestABrowsersHandshakeAnywhereBelowWSIsToldInAFrame(t *testing.T) {
+func TestBrowserHandshakesBelowWSAreRefusedInAFrame(t *testing.T) {
 	s := serve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A client may end its side of the connection after its request, and still reads.
+// A client may close its side of the connection after its request and still read.
 func TestAHalfClosedClientGetsItsNormalAnswer(t *testing.T) {
 	s := serve(t)
 	s.post("general", "first", "second", "third")

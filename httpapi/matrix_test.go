@@ -23,16 +23,15 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// Who may do what, where. rights names, for each kind of user and of channel, all that
-// is allowed, in the letters of a token's channels: r read, w write, p see presence, a
-// administer. Nothing else is: what stands in no table must be refused, with the same
-// words whether the channel is there or not.
+// The permissions of each kind of user in each kind of channel. rights names everything that is allowed, in the
+// letters of a token's channels: r read, w write, p see presence, a administer. Everything else must be refused, with
+// the same words whether the channel exists or not.
 
 const apiKey = "key-of-a-back-end"
 
 var tokenSecret = []byte(strings.Repeat("of the matrix ", 3))
 
-// production is a server whose callers show tokens.
+// production is a server whose callers authenticate with tokens.
 func production(t *testing.T) *server {
 	t.Helper()
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "announce:", Publish: parley.RoleAdmin},
@@ -73,7 +72,7 @@ func tokenFor(t *testing.T, user string, channels []string) string {
 	return token
 }
 
-// named signs a token of a user whom people read by a name.
+// named signs a token of a user with a display name.
 func named(t *testing.T, user, name string, channels ...string) string {
 	t.Helper()
 	token, err := auth.Sign(tokenSecret, auth.Claims{Name: name, Channels: &channels,
@@ -85,7 +84,7 @@ func named(t *testing.T, user, name string, channels ...string) string {
 	return token
 }
 
-// places are the kinds of channels. U stands for the caller, N for a number of its own.
+// places are the kinds of channels. U stands for the caller, N for a number unique to the cell.
 var places = []struct{ name, channel, kind string }{
 	{"public", "hall:N", "public"},
 	{"members-only", "club:N", "members"},
@@ -99,8 +98,8 @@ var places = []struct{ name, channel, kind string }{
 	{"members-only, not there", "private:none-N", "none"},
 }
 
-// kinds are those of users: role is theirs in the first five places, list the claim
-// channels, and rights what they have in each place.
+// kinds are the kinds of users: role is their role in the first five places, list the claim channels, and rights
+// their rights in each place.
 var kinds = []struct {
 	name, role string
 	list       []string
@@ -127,7 +126,7 @@ var kinds = []struct {
 	{"a back end", "", nil, [10]string{"rwpa", "rwpa", "rwpa", "rwpa", "rwpa", "rwpa", "rwpa", "rwpa", "rwpa", "rwpa"}},
 }
 
-// cell is one user in one place, freshly made.
+// cell is one user in one place, newly created.
 type cell struct {
 	*server
 	user, channel, token, role string
@@ -168,7 +167,7 @@ func (s *server) cell(t *testing.T, kind, place int) *cell {
 	}
 	switch c.role = k.role; c.role {
 	case "":
-		if place != 4 { // posting to a public channel made a member
+		if place != 4 { // posting to a public channel made the user a member
 			s.do("DELETE", "/api/channels/"+c.channel+"/members/"+user, "", key...).is(t, 204, "")
 		}
 	case "banned":
@@ -191,8 +190,7 @@ func (c *cell) call(method, path, body string) *answer {
 	return a
 }
 
-// shows holds an answer to what it may show: of a message, only who cannot read gets nothing
-// but the receipt.
+// shows checks what an answer may show: of a message, a caller without the right to read gets only the receipt.
 func (c *cell) shows(a *answer) {
 	c.t.Helper()
 	if a.StatusCode >= 300 || strings.Contains(c.rights, "r") {
@@ -205,7 +203,7 @@ func (c *cell) shows(a *answer) {
 	}
 }
 
-// outcome is what came of an operation: "ok", or the code of the error.
+// outcome is the outcome of an operation: "ok", or the code of the error.
 func (a *answer) outcome(t *testing.T) string {
 	t.Helper()
 	if a.StatusCode < 300 {
@@ -218,13 +216,12 @@ func (a *answer) outcome(t *testing.T) string {
 	return p.Code
 }
 
-// operation is one thing that a caller may try in a channel. May says whether somebody
-// with some rights may do it.
+// operation is one thing that a caller may try in a channel. may reports whether a caller with some rights may do it.
 type operation struct {
 	name    string
 	may     func(c *cell, rights string) bool
 	try     func(t *testing.T, c *cell) string
-	missing bool // it is about a message: not_found for who may, where there is none
+	missing bool // about a message: not_found for a permitted caller if the message does not exist
 }
 
 func needs(letters string) func(*cell, string) bool {
@@ -238,7 +235,7 @@ func needs(letters string) func(*cell, string) bool {
 	}
 }
 
-// mayPost adds the publish rule of the namespace to the right to write.
+// mayPost combines the publish rule of the namespace with the right to write.
 func mayPost(c *cell, rights string) bool {
 	return needs("w")(c, rights) && (!c.inPlace(3) || needs("a")(c, rights))
 }
@@ -249,16 +246,16 @@ func httpOperation(method, path, body string, may func(*cell, string) bool) oper
 		try:     func(t *testing.T, c *cell) string { return c.call(method, path, body).outcome(t) }}
 }
 
-// operations are all that the API has with a channel in it.
+// operations returns all operations of the API that involve a channel.
 func operations() []operation {
 	r, w, p, a := needs("r"), needs("w"), needs("p"), needs("a")
-	// A channel that is there has members; @ has none, whoever asks.
+	// An existing channel has members; @ channels have none, for any caller.
 	manage := func(c *cell, rights string) bool { return a(c, rights) && !c.inPlace(6, 7) }
 	join := func(c *cell, rights string) bool {
 		switch {
 		case c.role == "banned":
 			return false
-		case c.inPlace(0, 3, 8) && !c.backEnd: // public: who is not kept out by a list may join
+		case c.inPlace(0, 3, 8) && !c.backEnd: // public: users not excluded by a list may join
 			return !c.listed() || r(c, rights) || c.role != ""
 		case c.inPlace(1, 2) && c.role != "", c.inPlace(4):
 			return true
@@ -266,7 +263,7 @@ func operations() []operation {
 			return manage(c, rights)
 		}
 	}
-	mine := func(c *cell, rights string) bool { // a back end is no member
+	mine := func(c *cell, rights string) bool { // a back end is not a member
 		return r(c, rights) && !c.backEnd && (c.role != "" || c.inPlace(4))
 	}
 	own := func(c *cell, rights string) bool { return w(c, rights) && (r(c, rights) || !c.absent) }
@@ -341,7 +338,7 @@ func operations() []operation {
 	}
 }
 
-const revoking = "revoke" // it is about no channel: for back ends, and for *=a
+const revoking = "revoke" // it involves no channel: for back ends, and for *=a
 
 func (c *cell) listed() bool { return strings.Contains(c.token, ".") && hasList(c.token) }
 
@@ -383,8 +380,7 @@ func stream(path string) func(*testing.T, *cell) string {
 	}
 }
 
-// socket opens a WebSocket and, if there is a frame to send, sends it; it returns what
-// came of it.
+// socket opens a WebSocket and, if there are frames, sends them; it returns the outcome.
 func (c *cell) socket(t *testing.T, path string, frames ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -457,7 +453,7 @@ func TestWhoMayDoWhatWhere(t *testing.T) {
 					want := "forbidden"
 					switch {
 					case op.missing && c.absent && (op.may(c, rights) || strings.Contains(rights, "rw")):
-						want = "not_found" // told to who could have seen the message
+						want = "not_found" // for callers who could have seen the message
 					case op.may(c, rights), op.name == revoking && slices.Contains(kinds[kind].list, "*=a"):
 						want = "ok"
 					}
@@ -494,7 +490,7 @@ func TestWhoShowsNothingMayDoNothing(t *testing.T) {
 	}
 }
 
-// The words of a refusal are the same for a channel that is there and one that is not.
+// The words of a refusal are the same whether the channel exists or not.
 func TestARefusalDoesNotTellWhatIsThere(t *testing.T) {
 	s := production(t)
 	there, absent := s.cell(t, 0, 2), s.cell(t, 0, 9)
@@ -513,7 +509,7 @@ func TestARefusalDoesNotTellWhatIsThere(t *testing.T) {
 			t.Errorf("%s: %d %s\nand %d %s", path, a.StatusCode, a.body, b.StatusCode, b.body)
 		}
 	}
-	// Nor is there a difference between a user who is there and one who is not.
+	// Nor does it matter whether a user exists.
 	a, b := there.call("GET", "/api/users/yve/presence", ""), there.call("GET", "/api/users/nobody-ever/presence", "")
 	if a.is(t, 403, "forbidden"); a.body != b.body {
 		t.Errorf("%s and %s", a.body, b.body)
@@ -525,7 +521,7 @@ func TestARefusalDoesNotTellWhatIsThere(t *testing.T) {
 	}
 }
 
-// same is an answer without the name of the channel and what differs by itself.
+// same is an answer without the name of the channel and other parts that always differ.
 func same(a *answer, c *cell) string {
 	h := a.Header.Clone()
 	for _, name := range []string{"Date", "Content-Length"} {
@@ -582,7 +578,7 @@ func TestWhatOnlyTheServerSetsCantBeSent(t *testing.T) {
 			t.Errorf("%s as another user: %s", what, got)
 		}
 	}
-	// A back end is taken at its word.
+	// A back end may set the user.
 	a := s.do("POST", "/api/messages", `{"channel_id":"`+c.channel+`","text":"x","user":"yve"}`, "Authorization: Bearer "+apiKey)
 	if a.is(t, 201, ""); !strings.Contains(a.body, `"user":"yve"`) {
 		t.Errorf("%s", a.body)

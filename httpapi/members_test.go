@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The routes of members, read pointers and changes, as one would walk through them.
+// Walks through the routes of members, read pointers and changes.
 func TestMembersReadPointersAndChanges(t *testing.T) {
 	s := serve(t)
 	alice := func(text string) {
@@ -103,9 +103,9 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 	}
 }
 
-// Lists of one's channels hold what the credentials let one read: a token for a few channels
-// shows nothing of the others, though its user is a member there.
-func TestOnesChannelsAreThoseThatTheTokenAllows(t *testing.T) {
+// Lists of a user's channels contain what the credentials allow the user to read: a token for a few channels shows
+// nothing of the others, even if its user is a member there.
+func TestListedChannelsMatchTheToken(t *testing.T) {
 	s := production(t)
 	key := "Authorization: Bearer " + apiKey
 	s.do("PUT", "/api/channels/club", `{"kind":"members"}`, key).is(t, 200, "")

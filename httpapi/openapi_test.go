@@ -25,7 +25,7 @@ func (o operations) add(path, method string) {
 	o[path][strings.ToLower(method)] = true
 }
 
-// served is what the route table says.
+// served returns the operations of the route table.
 func served() operations {
 	found := operations{}
 	for _, r := range new(API).routes() {
@@ -90,7 +90,7 @@ func TestExamplesSatisfyTheirSchemas(t *testing.T) {
 	}
 }
 
-func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
+func TestAnswersSatisfyTheSchemas(t *testing.T) {
 	doc, _ := described(t)
 	full := parley.Message{ID: 42, Channel: "@al:ice", User: "bob", Name: "Bob", Text: "hello", Time: 1774684800123456,
 		Key: "k", Thread: 41, Data: json.RawMessage(`{"a":1}`)}
@@ -149,8 +149,8 @@ func TestWhatTheServerWritesSatisfiesTheSchemas(t *testing.T) {
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
 
-// violates says how v is not what a schema describes, or nothing. It knows the
-// part of JSON Schema that the description uses to describe answers.
+// violates describes how v differs from a schema, or returns "". It knows the part of JSON Schema that the
+// description uses for answers.
 func violates(doc, schema map[string]any, v any) string {
 	if path, ok := schema["$ref"].(string); ok {
 		var at any = doc

@@ -18,7 +18,7 @@ type stored struct {
 	Code      string
 }
 
-func TestAKeyIsAnsweredWhateverTheNewBodySays(t *testing.T) {
+func TestRepeatedKeyReturnsTheFirstMessage(t *testing.T) {
 	s := serve(t)
 	s.do("POST", "/api/messages", `{"channel_id":"general","user":"alice","text":"first","key":"k"}`).is(t, 201, "")
 	for _, body := range []string{
@@ -85,7 +85,7 @@ func TestAKeyIsAnsweredInABatchAndOverAWebSocket(t *testing.T) {
 	}
 }
 
-// A cookie that another server on this machine has left is no credential in development.
+// A cookie left by another server on this machine is not a credential in development.
 func TestACookieMeansNothingInDevelopment(t *testing.T) {
 	s := serve(t)
 	const cookie = "Cookie: parley_token=x"
@@ -143,7 +143,7 @@ func TestABatchIsAList(t *testing.T) {
 	}
 }
 
-func TestTheQueryFillsInWhatABatchLeavesOut(t *testing.T) {
+func TestQuerySuppliesMissingBatchFields(t *testing.T) {
 	s := serve(t)
 	a := s.do("POST", "/api/messages/batch?channel_id=general&user=alice&text=not+this&key=nor+this",
 		`[{"text":"a"},{"text":"b","channel_id":"random","user":"bob"},{},null]`)
@@ -156,7 +156,7 @@ func TestTheQueryFillsInWhatABatchLeavesOut(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkBeforeJSONIsNothing(t *testing.T) {
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	s := serve(t)
 	const bom = "\xef\xbb\xbf"
 	s.do("POST", "/api/messages", bom+`{"channel_id":"general","text":"x"}`).is(t, 201, "")

@@ -29,8 +29,7 @@ func (s *server) here(channel string) (h here) {
 	return h
 }
 
-// stream opens an event stream and returns its lines; it ends with the test or by the
-// function.
+// stream opens an event stream and returns its lines; it ends with the test or by calling end.
 func (s *server) stream(path string) (lines *bufio.Scanner, end func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
@@ -50,7 +49,7 @@ func (s *server) stream(path string) (lines *bufio.Scanner, end func()) {
 	return bufio.NewScanner(res.Body), cancel
 }
 
-// data returns the next data: line that has all of these.
+// data returns the next data: line that contains all of has.
 func (s *server) data(lines *bufio.Scanner, has ...string) string {
 	s.t.Helper()
 	for lines.Scan() {
@@ -63,7 +62,7 @@ func (s *server) data(lines *bufio.Scanner, has ...string) string {
 	return ""
 }
 
-func TestWhoIsInAChannel(t *testing.T) {
+func TestUsersInAChannel(t *testing.T) {
 	s := serve(t)
 	if a := s.get("/api/channels/empty/presence"); a.body != `{"count":0,"users":[],"truncated":false}`+"\n" {
 		t.Errorf("an empty channel: %s", a.body)
@@ -75,7 +74,7 @@ func TestWhoIsInAChannel(t *testing.T) {
 	s.get("/api/messages?channel_id=general").is(t, 200, "") // a guest
 	s.get("/api/messages?user=carol").is(t, 200, "")         // names no channel
 	s.get("/api/messages?channel_id=general&before=9&user=dave").is(t, 200, "")
-	s.get("/api/messages?channel_id=general&thread=1&user=dave").is(t, 200, "") // reads back: that is no poll
+	s.get("/api/messages?channel_id=general&thread=1&user=dave").is(t, 200, "") // reads backward: that is not a poll
 	h := s.here("general")
 	if h.Count != 2 || len(h.Users) != 2 || h.Truncated {
 		t.Fatalf("%+v", h)
@@ -90,8 +89,8 @@ func TestWhoIsInAChannel(t *testing.T) {
 	s.do("PUT", "/api/channels/general/presence", "").is(t, 405, "method_not_allowed")
 }
 
-// Who has read something by GET and then had a stream goes when the stream does.
-func TestAStreamsEndIsNotPutOffByReading(t *testing.T) {
+// A user who has read by GET and then had a stream leaves when the stream ends.
+func TestReadingDoesNotDelayAStreamsEnd(t *testing.T) {
 	s := serve(t)
 	others, _ := s.stream("/api/stream/general?user=bob")
 	s.get("/api/messages?channel_id=general&user=alice").is(t, 200, "")
@@ -172,12 +171,12 @@ func TestAStreamWatchesUsers(t *testing.T) {
 	s.get("/api/messages/poll?channel_id=general&timeout=0&watch=bob").is(t, 400, "bad_request")
 }
 
-// Who may not see who is in a channel is not told on its streams either, though of all
-// else that happens there.
+// A caller without the right to see presence does not receive it on its streams either, but receives all other
+// events.
 func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 	s := production(t)
 	at := func(path, user string, list ...string) string { return path + "token=" + tokenFor(t, user, list) }
-	kinds := func(lines *bufio.Scanner) (all string) { // until an event named end
+	kinds := func(lines *bufio.Scanner) (all string) { // up to an event named end
 		for lines.Scan() {
 			kind, ok := strings.CutPrefix(lines.Text(), "event: ")
 			if kind == "end" {
@@ -222,7 +221,7 @@ func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 	come("club")
 	s.data(may, `"user-left"`, `"guy"`)
 	s.data(many, `"user-left"`, `"guy"`)
-	call(204, "DELETE", "/api/channels/club/members/may", "") // who may read on, as the token says, but not see
+	call(204, "DELETE", "/api/channels/club/members/may", "") // may still read, as the token says, but not see presence
 	for told, deadline := "", time.Now().Add(15*time.Second); ; {
 		come("club")
 		s.data(many, `"user-left"`, `"guy"`)
@@ -236,8 +235,8 @@ func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 	}
 }
 
-// In production one may know of those with whom one shares a channel: as members, or since
-// the token lets one see who is where they are members.
+// In production a user sees the presence of users with whom a channel is shared: as members, or because the token
+// allows seeing presence where they are members.
 func TestOfWhomOneMayKnow(t *testing.T) {
 	s := production(t)
 	for _, member := range []string{"hall/members/bob", "club/members/carol", "club/members/alice"} {
@@ -273,8 +272,8 @@ func TestOfWhomOneMayKnow(t *testing.T) {
 	}
 }
 
-// The same on a WebSocket, where channels come one by one and credentials may change.
-func TestASocketIsToldWhoIsThereAsItsTokenSays(t *testing.T) {
+// The same on a WebSocket, where channels are added one by one and credentials may change.
+func TestSocketPresenceFollowsTheToken(t *testing.T) {
 	s := production(t)
 	token := func(user string, list ...string) string { return tokenFor(t, user, list) }
 	others, _ := s.stream("/api/stream/hall?token=" + token("sue", "hall"))
@@ -284,7 +283,7 @@ func TestASocketIsToldWhoIsThereAsItsTokenSays(t *testing.T) {
 		ws.send(`{"type":"subscribe","channel":"` + channel + `","key":"s"}`)
 		ws.answer()
 	}
-	visit := func(channel, end string) (told string) { // somebody comes and goes; what is told until an event
+	visit := func(channel, end string) (told string) { // a user joins and leaves; returns what arrives up to an event
 		t.Helper()
 		lines, leave := s.stream("/api/stream/" + channel + "?token=" + token("guy", "hall", "club"))
 		s.data(lines, `"welcome"`)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A message names twenty of those who reacted; all of them are listed on their own.
+// A message names twenty users who reacted; a separate route lists all of them.
 func TestAllWhoReactedAreListed(t *testing.T) {
 	s := serve(t)
 	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x","user":"alice"}`).is(t, 201, "")

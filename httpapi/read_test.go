@@ -33,7 +33,7 @@ func TestNumbersBeyondTheirRangeAreClamped(t *testing.T) {
 	}
 }
 
-func TestACursorThatIsGoneNamesItsChannel(t *testing.T) {
+func TestUnservableCursorNamesItsChannel(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
 	s.post("random", "a")
@@ -60,7 +60,7 @@ func TestACursorNeedNotNameEveryChannel(t *testing.T) {
 	}
 }
 
-func TestAHistoryFrameWithACursorThatIsGoneSaysWhereToGoOn(t *testing.T) {
+func TestHistoryFrameWithAnUnservableCursor(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
 	c, _, err := websocket.Dial(t.Context(), s.url+"/ws/chat/general", nil)
@@ -115,7 +115,7 @@ func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
 	}
 }
 
-func TestAtMostOneSaysWhereToBegin(t *testing.T) {
+func TestAtMostOneStartParameter(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")
 	for _, address := range []string{"/api/messages?channel_id=general&", "/api/messages/poll?channel_id=general&timeout=0&",
@@ -127,7 +127,7 @@ func TestAtMostOneSaysWhereToBegin(t *testing.T) {
 	s.get("/api/messages/poll?channel_id=general&timeout=0&since=null&after=1&before=undefined").is(t, 200, "")
 }
 
-func TestTheHeadOfAStreamIsThatOfTheStream(t *testing.T) {
+func TestHeadRequestOfAStream(t *testing.T) {
 	s := serve(t)
 	s.do("PUT", "/api/channels/club?user=alice", `{"kind":"members"}`).is(t, 200, "")
 	for user, status := range map[string]int{"alice": 200, "bob": 403} {

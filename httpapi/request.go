@@ -24,7 +24,7 @@ const (
 // params are a request's query parameters, without those that count as absent.
 type params struct{ url.Values }
 
-// query returns them; they must not be changed.
+// query returns a request's params; they must not be changed.
 func query(r *http.Request) params {
 	if r.Form != nil {
 		return params{r.Form}
@@ -176,8 +176,7 @@ func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))
 }
 
-// caller is who sent a request, and from where. Bad credentials count as a handshake, so
-// that they can't be tried at will.
+// caller returns the caller of a request and the address. Bad credentials count as a handshake, to limit guessing.
 func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	if c, err = a.cfg.Auth.Caller(r); err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {
@@ -209,7 +208,7 @@ func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	return c, nil
 }
 
-// client is where a caller is; the zero address if nothing is limited by it.
+// client returns the client's address; the zero address if no limit uses it.
 func (a *API) client(r *http.Request) (ip netip.Addr) {
 	if a.cfg.Client != nil {
 		ip = a.cfg.Client(r)
@@ -217,7 +216,7 @@ func (a *API) client(r *http.Request) (ip netip.Addr) {
 	return ip
 }
 
-// opening counts a stream that is about to begin, or refuses it.
+// opening counts a stream that is about to start, or refuses it.
 func (a *API) opening(r *http.Request) error {
 	if e := a.cfg.Limits.AllowHandshake(a.client(r)); e != nil {
 		return e

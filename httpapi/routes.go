@@ -15,7 +15,7 @@ const (
 	heldPoll                // waits for a message, then responds
 	eventStream             // server-sent events
 	socket                  // a WebSocket
-	page                    // for people, scripts too
+	page                    // pages for people, including scripts
 	health                  // answered also while the server drains
 )
 
@@ -117,7 +117,7 @@ func (a *API) OpensStream(r *http.Request) bool {
 	return false
 }
 
-// refuseAs answers a request that was refused in the way of its kind, if that has its own.
+// refuseAs answers a refused request in the way of its kind, if that has one.
 func (a *API) refuseAs(k kind, w http.ResponseWriter, r *http.Request, e *parley.Error) (answered bool) {
 	switch k {
 	case socket:

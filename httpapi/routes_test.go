@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Which requests open a stream is what the table of routes says.
-func TestTheTableOfRoutesSaysWhatOpensAStream(t *testing.T) {
+// The table of routes says which requests open a stream.
+func TestRoutesThatOpenAStream(t *testing.T) {
 	a := New(nil, nil, Config{})
 	for _, c := range []struct {
 		target  string
@@ -16,7 +16,7 @@ func TestTheTableOfRoutesSaysWhatOpensAStream(t *testing.T) {
 	}{
 		{"/ws", true, true},
 		{"/ws/chat/general?after=3", true, true},
-		{"/ws/nope", true, true}, // where a browser is told in a frame
+		{"/ws/nope", true, true}, // where a browser receives the error in a frame
 		{"/ws/chat/general", false, false},
 		{"/api/stream/general", false, true},
 		{"/api/stream/a%2Fb", false, true},

@@ -16,10 +16,10 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// rowsPerRequest is how many rows of the store a request may read, of which all answers show at most ten
-// entries: docs/operations.md, "What a request costs". Nothing that is stored beside may
-// add to it. A route that is not here fails the test: put it here, with a request that the
-// store could make dear. most 0: it reads no store.
+// rowsPerRequest is how many rows of the store a request may read whose answer shows at most ten entries:
+// docs/operations.md, "What a request costs". Nothing else in the store may add to it. A route that is missing here
+// fails the test: add it, with a request that could be expensive for the store. most 0: it reads nothing from the
+// store.
 var rowsPerRequest = []struct {
 	route, path, body string
 	most              int64
@@ -69,7 +69,7 @@ var rowsPerRequest = []struct {
 		"/api/channels/room/members?user=carol&limit=10",
 		"",
 		1_100,
-	}, // passes over 1,000 who are banned
+	}, // skips 1,000 banned users
 	{"GET /api/channels/{channel}/members", "/api/channels/big/members?user=carol&limit=10", "", 30},
 	{"PUT /api/channels/{channel}/members/{user}", "/api/channels/room/members/dora", `{"user":"root"}`, 40},
 	{"DELETE /api/channels/{channel}/members/{user}", "/api/channels/room/members/dora", `{"user":"root"}`, 40},
@@ -87,10 +87,10 @@ var rowsPerRequest = []struct {
 	{"POST /api/tickets", "/api/tickets?user=bob", "", 10},
 }
 
-// many is how much is stored of each kind of row that a request must not walk along.
+// many is how many rows of each kind are stored that a request must not iterate over.
 const many = 1200
 
-// TestRowsPerRequest measures them. The table is a suite that each new route must enter.
+// TestRowsPerRequest measures them. The table must contain every route.
 func TestRowsPerRequest(t *testing.T) {
 	log, err := embedded.Open("data", embedded.Config{FS: vfs.NewMem(), FreeFloor: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -114,7 +114,7 @@ func TestRowsPerRequest(t *testing.T) {
 		method, _, _ := strings.Cut(c.route, " ")
 		seen[c.route] = true
 		least := int64(-1)
-		for try := 0; try < 3 || least > c.most && try < 300; try++ { // the server's own work reads now and then too
+		for try := 0; try < 3 || least > c.most && try < 300; try++ { // the server's own work sometimes reads too
 			before := log.RowsRead()
 			a := s.do(method, c.path, c.body, "Content-Type: application/json")
 			if a.StatusCode >= 400 && method == "GET" || a.StatusCode == 400 || a.StatusCode >= 500 {
@@ -151,7 +151,7 @@ func routes(t *testing.T, s *server) (all []string) {
 	return all
 }
 
-// fill makes a store with much of everything.
+// fill creates a store with many rows of every kind.
 func fill(t *testing.T, log *embedded.Log) {
 	t.Helper()
 	add := func(channel parley.ChannelID, drafts ...parley.Draft) {

@@ -33,7 +33,7 @@ type server struct {
 	ways  *transport.Transports
 
 	mu       sync.Mutex
-	notReady error // what the store says; guarded by mu
+	notReady error // the readiness error of the store; guarded by mu
 	drained  int   // how often the admin asked for it; guarded by mu
 }
 
@@ -44,13 +44,13 @@ func serve(t testing.TB) *server {
 	})
 }
 
-// serveAs is a server whose callers are told apart in another way than in development.
+// serveAs is a server that authenticates its callers in another way than in development.
 func serveAs(t testing.TB, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
 	return serveOn(t, mem.NewStore(mem.StoreConfig{}).Open(), spaces, who)
 }
 
-// serveOn is serveAs over a store of the caller's.
+// serveOn is serveAs over a given store.
 func serveOn(t testing.TB, log chat.Store, spaces chat.Namespaces, who func(chat.Store, *auth.Tickets) httpapi.Authenticator) *server {
 	t.Helper()
 	return serveWith(t, log, chat.Config{Namespaces: spaces, Push: chat.PushConfig{
@@ -119,13 +119,13 @@ func serveWith(t testing.TB, log chat.Store, cfg chat.Config, who func(chat.Stor
 	return s
 }
 
-// answer is a response, read whole.
+// answer is a response that was read completely.
 type answer struct {
 	*http.Response
 	body string
 }
 
-// is holds an answer to a status and, for errors, to a problem with a code.
+// is demands an answer's status and, for errors, a problem with a code.
 func (a *answer) is(t testing.TB, status int, code string) {
 	t.Helper()
 	what := a.Request.Method + " " + a.Request.URL.String()
@@ -163,8 +163,8 @@ func (a *answer) into(t testing.TB, v any) {
 	}
 }
 
-// do sends a request. headers are lines like "Origin: http://localhost"; Host is
-// one of them. Redirects are not followed, paths are sent as they are.
+// do sends a request. headers are lines like "Origin: http://localhost", which may include Host. Redirects are not
+// followed, paths are sent unchanged.
 func (s *server) do(method, url, body string, headers ...string) *answer {
 	s.t.Helper()
 	if strings.HasPrefix(url, "/") {

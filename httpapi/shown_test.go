@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A caller who may write and not read gets of a message its receipt, and of a change nothing,
-// whatever is sent and however often.
+// A caller who may write but not read gets only the receipt of a message, and nothing of a change, whatever is sent
+// and however often.
 func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	s := production(t)
 	key := "Authorization: Bearer " + apiKey
@@ -30,7 +30,7 @@ func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"mine","key":"k","data":{"a":1}}`, writer), 201, 3, `,"key":"k"`)
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"again","key":"k"}`, writer), 200, 3, `,"key":"k"`)
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","key":"k"}`, writer), 200, 3,
-		`,"key":"k"`) // what could not be stored, and is a repeat
+		`,"key":"k"`) // one that could not be stored, and a repeat
 	receipt(s.do("POST", "/api/messages", `{"channel_id":"drop","text":"reply","thread":1}`, writer), 201, 4, "")
 	a := s.do("POST", "/api/messages/batch",
 		`[{"channel_id":"drop","text":"x"},{"channel_id":"drop","text":"x","key":"k"},`+

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The sizes of api.md, "Errors": what is at a limit is taken, what is beyond refused.
+// The sizes of api.md, "Errors": what is at a limit is accepted, what exceeds it is refused.
 func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	s := serve(t)
 	post := func(body string) *answer { return s.do("POST", "/api/messages", body) }
@@ -23,7 +23,7 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	post(key(129)).is(t, 413, "too_large")
 	post(text(8)+strings.Repeat(" ", 1<<20-len(text(8)))).is(t, 201, "")
 	post(text(8)+strings.Repeat(" ", 1<<20+1-len(text(8)))).is(t, 413, "too_large")
-	deep := func(n int) string { // the object of the body is one level, data another
+	deep := func(n int) string { // the body's object is one level, data another
 		return `{"channel_id":"general","data":{"a":` + strings.Repeat("[", n-2) + strings.Repeat("]", n-2) + `}}`
 	}
 	post(deep(64)).is(t, 201, "")

@@ -55,7 +55,7 @@ func (s *socket) next() (f wsFrame) {
 	return f
 }
 
-// answer is the next frame that has a key.
+// answer returns the next frame with a key.
 func (s *socket) answer() wsFrame {
 	for {
 		if f := s.next(); f.Key != "" && f.Type != "message" {
@@ -107,8 +107,8 @@ func TestEveryFrameWithAKeyIsAnsweredWithIt(t *testing.T) {
 	}
 }
 
-// A token that is refused is told with the key of its frame, before the connection ends.
-func TestARefusedTokenIsToldWithItsKey(t *testing.T) {
+// The refusal of a token has the key of its frame, and precedes the end of the connection.
+func TestTokenRefusalHasTheKey(t *testing.T) {
 	s := production(t)
 	ws := s.socket(t, "/ws?token="+tokenFor(t, "alice", nil))
 	ws.send(`{"type":"auth","token":"forged","key":"k"}`)
@@ -117,7 +117,7 @@ func TestARefusedTokenIsToldWithItsKey(t *testing.T) {
 	}
 }
 
-// Of a burst twenty events pass, whenever in a second it begins.
+// Twenty events of a burst pass, whenever in a second it begins.
 func TestTwentyEventsPassInAnySecond(t *testing.T) {
 	s := serve(t)
 	ws := s.socket(t, "/ws/chat/room?user=alice")
@@ -151,7 +151,7 @@ func TestTwentyEventsPassInAnySecond(t *testing.T) {
 	}
 }
 
-// What people read for a user goes with an event as with a message.
+// An event carries the display name, like a message.
 func TestAnEventCarriesTheName(t *testing.T) {
 	s := production(t)
 	lines, _ := s.stream("/api/stream/hall?token=" + tokenFor(t, "bob", []string{"hall"}))
@@ -190,7 +190,7 @@ func TestTypingOverHTTP(t *testing.T) {
 	}
 }
 
-// In development callers also say what people read for them; elsewhere the credentials do.
+// In development callers also choose their display name; elsewhere the credentials contain it.
 func TestInDevelopmentACallerChoosesTheName(t *testing.T) {
 	s := serve(t)
 	lines, _ := s.stream("/api/stream/hall?user=bob")

@@ -10,16 +10,16 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// actor is the part of a body that names whom a request speaks for.
+// actor is the part of a body that names the user for whom a request acts.
 type actor struct {
 	User string    `json:"user"`
-	Name wire.Name `json:"name"` // what people read, in development
+	Name wire.Name `json:"name"` // display name, in development
 }
 
 func (a *actor) named() (user string, name wire.Name) { return a.User, a.Name }
 
-// speaker is whom a request speaks for, whose body, if there is one, it reads into in. Who
-// it comes from is asked first: of strangers nothing is read.
+// speaker returns the user for whom a request acts, and reads the body, if there is one, into in. It authenticates
+// first: nothing is read from strangers.
 func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (access.Caller, error) {
 	c, err := a.caller(r)
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ name
 	return speakAs(c, user, name)
 }
 
-// speakerAndChannel is speaker, and the channel in the address.
+// speakerAndChannel is speaker, and returns also the channel in the address.
 func (a *API) speakerAndChannel(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (
 	access.Caller, parley.ChannelID, error) {
 	c, err := a.speaker(w, r, in)
@@ -63,7 +63,7 @@ func (a *API) callerAndChannel(r *http.Request) (access.Caller, parley.ChannelID
 	return c, channel, err
 }
 
-// speakAs is whom a caller speaks for, given the user that a body names and what people read for that.
+// speakAs returns the user for whom a caller acts, given the user and the display name in a body.
 func speakAs(c access.Caller, named string, name wire.Name) (access.Caller, error) {
 	user, err := userOr(named, c.User)
 	switch {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Whatever stands in a field that somebody else chose, a stream's lines are those of its
-// blocks: nobody can begin one (WHATWG HTML, section 9.2.6: CR, LF and CRLF end a line).
+// Whatever a field chosen by another user contains, a stream's lines are those of its blocks: no text can start a
+// line (WHATWG HTML, section 9.2.6: CR, LF and CRLF end a line).
 func TestNothingThatIsSentForgesAFieldOfAStream(t *testing.T) {
 	s := production(t)
 	var ends []string
@@ -63,7 +63,7 @@ func TestNothingThatIsSentForgesAFieldOfAStream(t *testing.T) {
 	check("who came later", later)
 }
 
-// splitLines ends a line as EventSource does.
+// splitLines ends lines as EventSource does.
 func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
 		return i + 1, data[:i], nil
@@ -74,8 +74,8 @@ func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
-// What means something to a store, a bus or a file system is no channel's name, wherever
-// it is given.
+// A name that has a special meaning for a store, a bus or a file system is not a valid channel name, wherever it is
+// given.
 func TestNamesThatMeanSomethingElsewhereAreNone(t *testing.T) {
 	s := serve(t)
 	for _, name := range []string{"$control", "a*", "a>b", "a{b}", "a b", "a\x00b", "a\nb", "..", ".", "@", "@@a", "a/b", `a\b`, "a%b", "a?b",
@@ -98,7 +98,7 @@ func TestNamesThatMeanSomethingElsewhereAreNone(t *testing.T) {
 			t.Errorf("a batch to %q: %s", name, a.body)
 		}
 		if name == "a/b" {
-			continue // is two parts of a path
+			continue // it is two path segments
 		}
 		for _, request := range []string{"GET /api/channels/NAME", "PUT /api/channels/NAME", "DELETE /api/channels/NAME",
 			"GET /api/channels/NAME/members", "PUT /api/channels/NAME/members/bob", "GET /api/stream/NAME", "GET /api/messages/NAME/1",

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// looks demands whether users are visible, and waits for it if the end of a connection has yet to be noticed.
+// looks demands whether users are visible, and waits in case the end of a connection has yet to be noticed.
 func (s *server) looks(t *testing.T, want ...bool) {
 	t.Helper()
 	for {
@@ -32,8 +32,8 @@ func (s *socket) look(state string) {
 	}
 }
 
-// A connection that said hidden is not one that somebody looks at; whether its user is online is another matter.
-func TestAHiddenConnectionIsNotLookedAt(t *testing.T) {
+// A connection that is hidden does not make its user visible; whether the user is online is independent.
+func TestHiddenConnectionIsNotVisible(t *testing.T) {
 	s := serve(t)
 	s.looks(t, false, false)
 	one := s.socket(t, "/ws/chat/general?user=alice")
@@ -43,7 +43,7 @@ func TestAHiddenConnectionIsNotLookedAt(t *testing.T) {
 	if h := s.get("/api/users/alice/presence?user=zoe"); !strings.HasPrefix(h.body, `{"online":true,`) {
 		t.Errorf("a hidden user is %s", h.body)
 	}
-	one.look("hidden") // once more
+	one.look("hidden") // a second time
 	one.look("visible")
 	s.looks(t, true, false)
 	one.look("hidden")
@@ -59,7 +59,7 @@ func TestAHiddenConnectionIsNotLookedAt(t *testing.T) {
 	}
 	_ = two.conn.CloseNow()
 	_ = one.conn.CloseNow()
-	three := s.socket(t, "/ws?user=alice") // what was said before is forgotten
+	three := s.socket(t, "/ws?user=alice") // a new connection starts visible
 	s.looks(t, true, false)
 	three.look("hidden")
 	lines, end := s.stream("/api/stream/general?user=alice")

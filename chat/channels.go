@@ -37,7 +37,7 @@ func (s *Service) Look(ctx context.Context, c access.Caller, channel parley.Chan
 	return set, bs[0], nil
 }
 
-// settings are those of one channel.
+// settings returns the settings of one channel.
 func (s *Service) settings(ctx context.Context, channel parley.ChannelID) (parley.Settings, error) {
 	all, err := s.store.Settings(ctx, channel)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-server/parley/feed"
 )
 
-// pushing is a service to which all platforms are configured.
+// pushing returns a service with all platforms configured.
 func pushing(log chat.Store, clock func() time.Time) *chat.Service {
 	return chat.New(log, feed.New(log, feed.Config{}), chat.Config{Clock: clock, Push: chat.PushConfig{
 		Has: func(_ parley.Platform, app string) bool { return app == "default" || app == "other" },
@@ -29,7 +29,7 @@ func token(id, token string) parley.Device {
 	return parley.Device{ID: id, Platform: parley.PlatformAPNs, Token: token}
 }
 
-// deviceNames are a user's devices, with their tokens.
+// deviceNames returns a user's devices with their tokens.
 func deviceNames(t *testing.T, s *chat.Service, user parley.UserID) (all []string) {
 	t.Helper()
 	ds, err := s.Devices(t.Context(), user)
@@ -56,7 +56,7 @@ func putDevice(t *testing.T, s *chat.Service, user parley.UserID, d parley.Devic
 	}
 }
 
-func TestDevicesComeMoveAndGo(t *testing.T) {
+func TestDevicesAreAddedMovedAndRemoved(t *testing.T) {
 	now := time.Unix(1_774_684_800, 0)
 	store := mem.NewStore(mem.StoreConfig{})
 	s, other := pushing(store.Open(), func() time.Time { return now }), pushing(store.Open(), time.Now)
@@ -71,16 +71,16 @@ func TestDevicesComeMoveAndGo(t *testing.T) {
 	}
 	putDevice(t, other, "alice", token("phone", "A2")) // the same device with another token
 	wantDevices(t, s, "alice", "phone=A2", "tablet=B")
-	putDevice(t, s, "carol", token("x", "A")) // which nobody has any more
+	putDevice(t, s, "carol", token("x", "A")) // no device has this token any more
 	wantDevices(t, s, "carol", "x=A")
-	putDevice(t, s, "bob", token("second", "A2")) // alice's
+	putDevice(t, s, "bob", token("second", "A2")) // until now alice's
 	wantDevices(t, s, "alice", "tablet=B")
 	wantDevices(t, s, "bob", "phone=C", "second=A2")
 	putDevice(t, s, "bob", token("third", "A2")) // under another name
 	wantDevices(t, s, "bob", "phone=C", "third=A2")
 	putDevice(t, s, "bob", token("third", "A2")) // again
 	wantDevices(t, s, "bob", "phone=C", "third=A2")
-	fcm := token("fcm", "C") // another platform's is another token
+	fcm := token("fcm", "C") // the same token of another platform is a different one
 	fcm.Platform = parley.PlatformFCM
 	putDevice(t, s, "alice", fcm)
 	wantDevices(t, s, "bob", "phone=C", "third=A2")
@@ -94,7 +94,7 @@ func TestDevicesComeMoveAndGo(t *testing.T) {
 	wantDevices(t, s, "alice", "fcm=C", "phone=A2", "tablet=B")
 }
 
-func TestWhatAWorkerSaysOfADevice(t *testing.T) {
+func TestWorkerReportsAboutDevices(t *testing.T) {
 	s := pushing(mem.NewStore(mem.StoreConfig{}).Open(), time.Now)
 	putDevice(t, s, "alice", token("phone", "A"))
 	listed := func() parley.Device {
@@ -118,7 +118,7 @@ func TestWhatAWorkerSaysOfADevice(t *testing.T) {
 	if got := listed().Failed; got != 0 {
 		t.Errorf("a new token has failed at %v", got)
 	}
-	// What is said of the token that it had is nothing.
+	// Reports about the device's previous token have no effect.
 	if err := errors.Join(s.MarkFailed(t.Context(), was, 11), s.RemoveDevice(t.Context(), was)); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestATokenNeverHasTwoDevices(t *testing.T) {
 	}
 }
 
-// failing is a handle of which all writes fail after some.
+// failing is a handle whose writes all fail after a number of them.
 type failing struct {
 	*mem.Handle
 	after int
@@ -242,7 +242,7 @@ func TestAUserHasOnlySoManyDevices(t *testing.T) {
 	putDevice(t, s, "alice", token("two", "two"))
 }
 
-// What calls that did not complete have left is removed once nobody can complete it any more.
+// What incomplete calls have left is removed once they can no longer complete.
 func TestLeftoversDoNotCountAsDevices(t *testing.T) {
 	now := time.Unix(1_774_684_800, 0)
 	store := mem.NewStore(mem.StoreConfig{})
@@ -270,7 +270,7 @@ func TestLeftoversDoNotCountAsDevices(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDevice(t *testing.T) {
+func TestInvalidDevices(t *testing.T) {
 	s := pushing(mem.NewStore(mem.StoreConfig{}).Open(), time.Now)
 	web := func(endpoint string, key, auth int) parley.Device {
 		return parley.Device{ID: "w", Platform: parley.PlatformWebPush, Subscription: &parley.Subscription{Endpoint: endpoint,

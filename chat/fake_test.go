@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/hub"
 )
 
-// fake is a store whose times, trims and short reads the test makes.
+// fake is a store whose times, trims and short reads are set by the test.
 type fake struct {
 	*mem.Handle
 	store  *mem.Store
@@ -54,14 +54,14 @@ func service(t *testing.T, log chat.Store) (*chat.Service, *hub.Hub) {
 	return chat.New(log, f, chat.Config{}), f.Hub()
 }
 
-// answering is a service whose answers have so many bytes; 0: the usual.
+// answering is a service whose answers are limited to a number of bytes; 0: the default.
 func answering(log chat.Store, most int) *chat.Service {
 	return chat.New(log, feed.New(log, feed.Config{}), chat.Config{MaxAnswer: most})
 }
 
 func dev(user parley.UserID) access.Caller { return access.Caller{User: user, As: access.Developer} }
 
-// settingsOf are those of one channel.
+// settingsOf returns the settings of one channel.
 func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (parley.Settings, error) {
 	all, err := d.Settings(ctx, ch)
 	if err != nil {
@@ -70,7 +70,7 @@ func settingsOf(ctx context.Context, d parley.Directory, ch parley.ChannelID) (p
 	return all[0], nil
 }
 
-// memberOf is a user's place in one channel.
+// memberOf returns a user's membership in one channel.
 func memberOf(ctx context.Context, r parley.Roster, ch parley.ChannelID, user parley.UserID) (parley.Member, error) {
 	ms, err := r.Member(ctx, user, ch)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// counting is a store that counts what is asked of it.
+// counting is a store that counts its calls.
 type counting struct {
 	*mem.Handle
 	asked atomic.Int64
@@ -87,8 +87,8 @@ func say(t *testing.T, s *chat.Service, user parley.UserID, channel parley.Chann
 	return r.Message
 }
 
-// Whoever is the last of many members is told too.
-func TestARemovedChannelTellsAllItsMembers(t *testing.T) {
+// Even the last of many members is notified.
+func TestRemovalOfAChannelNotifiesAllMembers(t *testing.T) {
 	s, h, _ := real(t, chat.Config{})
 	const last = 1000
 	for i := range last + 1 {
@@ -156,7 +156,7 @@ func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
 	}
 }
 
-// follows collects what a user's own channel is told.
+// follows collects what a user's own channel receives.
 func follows(t *testing.T, s *chat.Service, h *hub.Hub, user parley.UserID) func() []string {
 	own := parley.ChannelID("@" + user)
 	s.Enter(own, dev(user), parley.TransportWebSocket)
@@ -164,7 +164,7 @@ func follows(t *testing.T, s *chat.Service, h *hub.Hub, user parley.UserID) func
 	return watch(t, h, own, "")
 }
 
-func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
+func TestUnreadIsSentToTheUsersConnections(t *testing.T) {
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}})
 	if err != nil {
 		t.Fatal(err)
@@ -207,8 +207,8 @@ func TestUnreadIsToldToTheUsersConnections(t *testing.T) {
 	expect("he was kicked", "member-removed")
 }
 
-// Whatever is said of a namespace's other sides, direct channels stay those of their two.
-func TestDirectChannelsAreForMembersWhateverElseIsSaid(t *testing.T) {
+// Direct channels belong to their two users, whatever the namespaces configure.
+func TestDirectChannelsAreAlwaysForMembers(t *testing.T) {
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "dm:", MaxText: 5}, {Prefix: "dm:alice:", MaxText: 6}})
 	if err != nil {
 		t.Fatal(err)
@@ -249,9 +249,9 @@ func TestTiersOfNamespaces(t *testing.T) {
 	}
 }
 
-// The total that is told is what the inbox adds up to: with muted channels, with those whose
-// counts are not told, and without those that were left.
-func TestTheTotalIsThatOfTheInbox(t *testing.T) {
+// The announced total equals the sum of the inbox: including muted channels and those without announced counts, and
+// without channels that were left.
+func TestTotalEqualsTheInbox(t *testing.T) {
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}, {Prefix: "feed:", Fanout: chat.OnRead}})
 	if err != nil {
 		t.Fatal(err)
@@ -398,8 +398,8 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	}
 }
 
-// A message right after a user's own channel was opened is announced, wherever the user became a
-// member meanwhile.
+// A message right after a user's own channel was opened is announced, even in a channel that the user joined in the
+// meantime.
 func TestAMessageBeforeTheFirstCountIsAnnounced(t *testing.T) {
 	for name, join := range map[string]struct{ before, after, again bool }{
 		"a member before": {before: true}, "a member after": {after: true}, "one who left and came back": {before: true, again: true},

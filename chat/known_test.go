@@ -8,8 +8,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A node that cannot follow the changes of rights uses what it has read for a second, in which all streams share it.
-func TestWhatIsKnownHoldsForASecondWhileChangesOfRightsCannotBeFollowed(t *testing.T) {
+// A node that cannot follow the changes of rights uses what it has read for one second, shared by all streams.
+func TestKnownRightsHoldForASecondWithoutUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		behind := false
 		k := newKnown(func() bool { return behind })

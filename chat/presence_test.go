@@ -23,8 +23,8 @@ func (silent) Ring() {}
 
 var kindOf = regexp.MustCompile(`"type":"([a-z-]+)"`)
 
-// watch follows a channel as a user; the function returns the kinds of events that
-// came since it was last asked.
+// watch follows a channel as a user; the returned function returns the kinds of events that arrived since its last
+// call.
 func watch(t *testing.T, h *hub.Hub, channel parley.ChannelID, as string) func() []string {
 	t.Helper()
 	s := &hub.Session{}
@@ -49,7 +49,7 @@ func watch(t *testing.T, h *hub.Hub, channel parley.ChannelID, as string) func()
 	}
 }
 
-func TestTypingIsToldOnceInTwoSeconds(t *testing.T) {
+func TestTypingIsSentOnceInTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, h := service(t, newFake())
 		others, own := watch(t, h, "c", "bob"), watch(t, h, "c", "alice")
@@ -76,7 +76,7 @@ func TestTypingIsToldOnceInTwoSeconds(t *testing.T) {
 	})
 }
 
-func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
+func TestLeavingIsAnnouncedOnceAfterTheGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, h := service(t, newFake())
 		ctx, stop := context.WithCancel(t.Context())
@@ -116,8 +116,8 @@ func TestWhoLeavesIsToldAfterTheGraceOnce(t *testing.T) {
 	})
 }
 
-// A large channel is told differences, and its streams no lines of who left.
-func TestALargeChannelIsToldDifferences(t *testing.T) {
+// A large channel receives differences, and its streams no lines for users who left.
+func TestALargeChannelReceivesDifferences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, h := service(t, newFake())
 		ctx, stop := context.WithCancel(t.Context())
@@ -145,8 +145,8 @@ func TestALargeChannelIsToldDifferences(t *testing.T) {
 	})
 }
 
-// What a stream is told of those whom it watches: how they stand, then every change
-// within a second, and nothing of those with whom its user shares no channel.
+// What a stream receives about the users it watches: their status, then every change within a second, and nothing
+// about users with whom its user shares no channel.
 func TestWatchingUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFake()
@@ -225,7 +225,7 @@ func TestWatchingUsers(t *testing.T) {
 			t.Errorf("who is in a channel of others: %v", err)
 		}
 
-		// A stream that reads nothing is told no more than fits; when it reads, how things are then.
+		// A stream that reads nothing receives no more than fits; when it reads, it receives the current status.
 		set(zoe, "alice")
 		states()
 		session.Send(make([]byte, 64<<10))
@@ -240,7 +240,7 @@ func TestWatchingUsers(t *testing.T) {
 	})
 }
 
-// In production a stream hears of those it watches as long as it shares a channel with them.
+// In production a stream receives the status of those it watches as long as its user shares a channel with them.
 func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 	s, h, _ := real(t, chat.Config{Presence: presence.Config{Grace: time.Millisecond}})
 	session := &hub.Session{}
@@ -272,7 +272,7 @@ func TestWatchingEndsWithTheLastSharedChannel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What is told of yan, who shares a channel all along, comes after what is not told of bob.
+	// The status of yan, who shares a channel throughout, arrives after the point where that of bob would.
 	bob, yan := access.Caller{User: "bob"}, access.Caller{User: "yan"}
 	for _, user := range []parley.UserID{"zoe", "yan"} {
 		move(user, "other", true)

@@ -20,12 +20,12 @@ import (
 	"github.com/parley-server/parley/feed"
 )
 
-// hooked is a store whose changes of rights call a test's functions.
+// hooked is a store whose changes of rights call functions of a test.
 type hooked struct {
 	*embedded.Log
 	mu     sync.Mutex
 	before func() error // its error refuses the change
-	after  func() error // its error is the answer to a change that was made
+	after  func() error // its error is returned after the change was made
 }
 
 func (h *hooked) hook(f *func() error) error {
@@ -75,8 +75,7 @@ func (h *hooked) Revoke(ctx context.Context, user parley.UserID, until parley.Ti
 	return h.around(func() error { return h.Log.Revoke(ctx, user, until) })
 }
 
-// cluster is two nodes over one store. What one is told to do, the other follows by reading
-// the store alone.
+// cluster is two nodes over one store. What is done on one node, the other follows only by reading the store.
 type cluster struct {
 	store *hooked
 	nodes [2]*chat.Service
@@ -122,7 +121,7 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
-// follows waits until a node follows an order after now.
+// follows waits until a node follows an order that comes after now.
 func (c *cluster) follows(t *testing.T, node int, order string) {
 	t.Helper()
 	late := time.After(20 * time.Second)
@@ -138,7 +137,7 @@ func (c *cluster) follows(t *testing.T, node int, order string) {
 	}
 }
 
-// taking are the ways to take rights away. Each is set up, done, and looked at.
+// taking are the ways to take rights away. Each is set up, done and checked.
 var taking = []struct {
 	name, order string
 	set         func(t *testing.T, c *cluster)
@@ -232,8 +231,7 @@ func eachTaking(t *testing.T, test func(t *testing.T, c *cluster, do func(contex
 	}
 }
 
-// A connection that breaks between a change and its consequences must not keep the change
-// from being followed.
+// A connection that breaks between a change and its consequences must not prevent the consequences.
 func TestTakenRightsAreFollowedThoughTheCallerIsGone(t *testing.T) {
 	eachTaking(t, func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -249,8 +247,8 @@ func TestTakenRightsAreFollowedThoughTheCallerIsGone(t *testing.T) {
 	})
 }
 
-// A node that ends between a change and its consequences, or does not know whether it was
-// made, leaves an order that all nodes go on following.
+// A node that ends between a change and its consequences, or does not know whether the change was made, leaves an
+// order that all nodes keep following.
 func TestTakenRightsAreFollowedThoughTheOutcomeIsUnknown(t *testing.T) {
 	eachTaking(t, func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool) {
 		var made atomic.Bool
@@ -286,12 +284,12 @@ func TestRightsAreNotTakenWithoutAnOrder(t *testing.T) {
 	})
 }
 
-// A user who fills the disk can be stopped.
+// A user who fills the disk can still be removed.
 func TestRightsAreTakenOnALowDisk(t *testing.T) {
 	eachTaking(t, func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool) {
 		c.free.Store(floor - 1)
 		full := strings.Repeat("x", 64<<10)
-		for refused := false; !refused; { // the store looks when much was written
+		for refused := false; !refused; { // the store checks the disk after many writes
 			err := c.store.Append(t.Context(), "other", parley.Draft{User: "eve", Text: full})[0].Err
 			refused = errors.Is(err, parley.ErrUnavailable)
 		}
@@ -306,14 +304,14 @@ func TestRightsAreTakenOnALowDisk(t *testing.T) {
 	})
 }
 
-// The members of a direct channel come into being together, or its next message makes them.
+// The members of a direct channel are created together, or else by its next message.
 func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	alice := access.Caller{User: "alice", As: &access.Credentials{}}
 	n := 0
 	c.store.before = func() error {
-		if n++; n == 2 { // the order of neither: a member each
+		if n++; n == 2 { // the order of the two is not fixed: one member each
 			return parley.ErrUnavailable
 		}
 		return nil
@@ -331,8 +329,8 @@ func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
 	}
 }
 
-// Settings that are changed at the same time are all changed: no caller writes back what it
-// read before.
+// Settings that are changed at the same time are all changed: no caller overwrites another's change with what it read
+// before.
 func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -364,14 +362,14 @@ func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 	}
 }
 
-// A ban is not undone by a join that was allowed before it.
+// A ban is not undone by a join that was allowed before the ban.
 func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	bob := access.Caller{User: "bob", As: &access.Credentials{Listed: true,
 		Grants: []access.Grant{{Pattern: "*", Rights: access.Read | access.Write}}}}
 	ban := parley.RoleBanned
-	c.store.before = func() error { // after it was asked whether bob may join
+	c.store.before = func() error { // after the check whether bob may join
 		_, _, err := c.store.Log.SetMember(context.Background(), "room", "bob", parley.MemberChange{Role: &ban})
 		return err
 	}
@@ -383,7 +381,7 @@ func TestABanIsNotUndoneByAJoinUnderWay(t *testing.T) {
 	}
 }
 
-// Whoever was made a reader stays one.
+// A user who was made a reader stays a reader.
 func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -419,7 +417,7 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 		put(bob, role, parley.RoleReader)
 		may(false, "after joining again")
 	}
-	must(s.RemoveMember(t.Context(), dev("root"), "room", "bob")) // a kick is no promotion
+	must(s.RemoveMember(t.Context(), dev("root"), "room", "bob")) // a kick must not promote
 	may(false, "after a kick")
 	if _, err := s.Post(t.Context(), bob, "room", parley.Draft{Text: "x"}); err == nil {
 		t.Error("a reader who left posts")
@@ -428,7 +426,7 @@ func TestAReaderStaysOneAfterLeaving(t *testing.T) {
 	may(true, "after an administrator decided otherwise")
 }
 
-// A direct channel's members may name it, and not destroy what the other has.
+// A direct channel's members may name it, but not destroy what the other one has.
 func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -447,7 +445,7 @@ func TestADirectChannelIsNotItsMembersToTrim(t *testing.T) {
 		{alice, func(s *parley.Settings) { s.Retention = &parley.Retention{Seconds: 1} }, false},
 		{boss, func(s *parley.Settings) { s.Retention = &parley.Retention{Messages: 100} }, true},
 		{alice, func(s *parley.Settings) { s.Retention = nil }, false},
-		{alice, func(s *parley.Settings) { s.Topic, s.Retention = "t", &parley.Retention{Messages: 100} }, true}, // as it is
+		{alice, func(s *parley.Settings) { s.Topic, s.Retention = "t", &parley.Retention{Messages: 100} }, true}, // unchanged
 	} {
 		if err := c.nodes[0].Configure(t.Context(), step.by, room, step.change); (err == nil) != step.ok {
 			t.Errorf("%+v: %v", step.by.As, err)

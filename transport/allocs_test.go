@@ -23,9 +23,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Delivering a message to one more connection allocates nothing: not in the hub, not in
-// the session, not in the engine. What one message costs however many read it is left
-// out by comparing many readers with few.
+// Delivering a message to one more connection allocates nothing: not in the hub, not in the session, not in the
+// engine. The fixed cost of a message is excluded by comparing many readers with few.
 func TestADeliveryAllocatesNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
 	for name, form := range sharedForms {
@@ -35,7 +34,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkDelivery is the same as a figure.
+// BenchmarkDelivery reports the same as a number.
 func BenchmarkDelivery(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for name, form := range sharedForms {
@@ -55,7 +54,7 @@ func perDelivery(t testing.TB, form wire.Form) float64 {
 	return math.Round(1000*(many-few)/200) / 1000
 }
 
-// mallocs is how many objects are allocated for one message to so many readers.
+// mallocs returns the number of objects allocated for one message to a number of readers.
 func mallocs(t testing.TB, form wire.Form, readers int) float64 {
 	store := mem.NewStore(mem.StoreConfig{}).Open()
 	f := feed.New(store, feed.Config{})

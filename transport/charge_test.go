@@ -19,7 +19,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// counted are limits that let a number of units be asked for.
+// counted is a Policy that allows a number of units.
 type counted struct{ left, asked int }
 
 func (*counted) AllowSend(access.Caller, parley.ChannelID, int) *parley.Error { return nil }
@@ -33,8 +33,8 @@ func (l *counted) AllowRead(_ access.Caller, units int) *parley.Error {
 	return nil
 }
 
-// Every frame and every byte that is read or inflated is charged, and who asks for too much
-// is not read from for a time.
+// Every frame and every byte that is read or inflated is charged, and a client that exceeds the limit is not read
+// from for a time.
 func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 	text := func(s string) ws.Frame { return ws.NewTextFrame([]byte(s)) }
 	inflated := func(s string) ws.Frame {
@@ -103,7 +103,7 @@ func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 			if !receive() {
 				t.Errorf("%s: it is read from though its user asks for too much", name)
 			}
-			time.Sleep(time.Second) // of the test's own clock
+			time.Sleep(time.Second) // the test's own clock
 			synctest.Wait()
 			if p.full() {
 				t.Errorf("%s: it is not read from any more", name)

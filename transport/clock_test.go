@@ -53,7 +53,7 @@ func TestAJumpOfTheClockSilencesNobody(t *testing.T) {
 	}
 }
 
-// running are transports over a store in memory, with a clock that stands still.
+// running returns transports over a store in memory, with a stopped clock.
 func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.Service, *engine.Engine) {
 	t.Helper()
 	e, err := engine.New(engine.Config{Clock: now.Now, Grain: time.Millisecond})
@@ -73,8 +73,8 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 	return ways, c, e
 }
 
-// A process that was stopped while a token expired gives its socket nothing more. A client
-// that could not be heard meanwhile stays.
+// A process that was stopped while a token expired sends nothing more to the token's socket. A client that could not
+// be heard during the pause stays.
 func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	now := clock.NewJumping()
 	ways, c, e := running(t, now, Config{Credentials: credentials{valid: func(c access.Caller) error {
@@ -131,7 +131,7 @@ func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	}
 }
 
-// credentials are those that a test gives.
+// credentials are set by a test.
 type credentials struct {
 	bearer func() access.Caller
 	valid  func(access.Caller) error

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// expiringStream is a stream of either kind whose token has a life, opened when some of it is left.
+// expiringStream is a stream of either kind whose token has a known life, opened when some of it is left.
 type expiringStream struct {
 	tick func() time.Duration
 	took func() string
@@ -41,8 +41,8 @@ func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.
 		took: func() string { return string(p.session.TakeOwn()) }}
 }
 
-// A stream is told once that its token expires: 60 s before, or a fifth of its life if that is less,
-// also when it opens later than that.
+// A stream is warned once that its token expires: 60 s before, or a fifth of the token's life if that is less, even
+// if it opens later than that.
 func TestATokensEndIsToldOnce(t *testing.T) {
 	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE} {
 		for _, c := range []struct{ life, left, told time.Duration }{
@@ -50,7 +50,7 @@ func TestATokensEndIsToldOnce(t *testing.T) {
 			{5 * time.Minute, 5 * time.Minute, 60 * time.Second},
 			{50 * time.Second, 50 * time.Second, 10 * time.Second},
 			{50 * time.Second, 30 * time.Second, 10 * time.Second},
-			{50 * time.Second, 7 * time.Second, 7 * time.Second}, // it opens late
+			{50 * time.Second, 7 * time.Second, 7 * time.Second}, // opened late
 			{time.Hour, 30 * time.Second, 30 * time.Second},
 			{5 * time.Second, 5 * time.Second, time.Second},
 			{0, 10 * time.Minute, 60 * time.Second}, // without iat its life is not known
@@ -89,7 +89,7 @@ func TestATokensEndIsToldOnce(t *testing.T) {
 	}
 }
 
-// who is after how long the engine first looks at a stream.
+// who returns the delay after which the engine first looks at a stream.
 func (s expiringStream) who(ways *Transports, now *clock.Jumping, life, left time.Duration) time.Duration {
 	as := *access.Developer
 	as.Expires = now.Now().Add(left)
@@ -99,7 +99,7 @@ func (s expiringStream) who(ways *Transports, now *clock.Jumping, life, left tim
 	return ways.keep(access.Caller{User: "alice", As: &as}).untilLook(now.Now())
 }
 
-// The same token again, which a client sends that has no other, is told of no second time; another is.
+// Sending the same token again, as a client without another token does, causes no second warning; another token does.
 func TestTheSameTokenAgainIsNotToldOfAgain(t *testing.T) {
 	now := clock.NewJumping()
 	e, err := engine.New(engine.Config{Clock: now.Now})

@@ -41,7 +41,7 @@ func TestOffersOfCompressionAreAnsweredOrDeclined(t *testing.T) {
 	}
 }
 
-// FuzzOffer holds that whatever a client offers, it is answered with what it offered.
+// FuzzOffer checks that the answer to any offer contains only what was offered.
 func FuzzOffer(f *testing.F) {
 	for _, s := range []string{"permessage-deflate", "permessage-deflate; client_max_window_bits, x; y=z",
 		`permessage-deflate; server_max_window_bits="15"`, "permessage-deflate;;", "\x00", `a="`} {

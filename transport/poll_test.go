@@ -61,12 +61,11 @@ func TestAPollThatWaitsInItsHandlerIsCounted(t *testing.T) {
 	}
 }
 
-// A poll that waits in its handler ends like one that is parked: its handler answers with the
-// reason.
+// A poll that waits in its handler ends like a parked one: its handler answers with the reason.
 func TestAPollInItsHandlerEndsWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(t *testing.T, s heldPoll)
-		want parley.Code // "": nothing is answered
+		want parley.Code // "": no answer
 	}{
 		"drained":        {func(t *testing.T, s heldPoll) { s.drain(t) }, parley.CodeDraining},
 		"revoked":        {func(_ *testing.T, s heldPoll) { s.revoked.Store(true); s.ways.Recheck() }, parley.CodeUnauthorized},

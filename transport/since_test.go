@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A tick's moment may be from before what was heard meanwhile: then a client was heard just
-// now, and not 49 days ago.
-func TestWhatWasHeardAfterATickBeganIsNoSilence(t *testing.T) {
+// A tick's time may be earlier than the last activity of a client: then the client was active just now, and not 49
+// days ago.
+func TestActivityAfterATickIsNotSilence(t *testing.T) {
 	for _, c := range []struct {
 		now, then uint32
 		want      time.Duration

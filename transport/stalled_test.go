@@ -19,8 +19,8 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// An HTTP/2 stream whose client opens no window for it ends within the heartbeat timeout.
-// One that is read slowly stays, and so does one that is quiet.
+// An HTTP/2 stream whose client opens no window for it ends within the heartbeat timeout. A stream that is read
+// slowly stays, and so does a quiet one.
 func TestStalledHTTP2StreamEnds(t *testing.T) {
 	now := clock.NewJumping()
 	ways, c, e := running(t, now, Config{HeartbeatTimeout: 10 * time.Second})
@@ -62,7 +62,7 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 	slow, stalled := open(), open()
 	turned := watchWheel(t, e, now)
 	pass := func(d time.Duration) {
-		for ; d > 0; d -= 500 * time.Millisecond { // so that it is no pause
+		for ; d > 0; d -= 500 * time.Millisecond { // small steps, which do not count as a pause
 			now.Advance(500 * time.Millisecond)
 			turned(now.Now())
 		}
@@ -84,7 +84,7 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 			t.Fatal("the stalled stream is open")
 		}
 	}
-	if n := e.Len(); n != 2 { // the other is the watcher
+	if n := e.Len(); n != 2 { // the other one is the watcher
 		t.Fatalf("%d streams are left, want the one that was read", n-1)
 	}
 	if _, err := io.Copy(io.Discard, stalled.Body); err == nil {
@@ -92,7 +92,7 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 	}
 }
 
-// watchWheel returns what waits until the wheel of an engine has turned to a moment.
+// watchWheel returns a function that waits until the wheel of an engine has advanced to a time.
 func watchWheel(t *testing.T, e *engine.Engine, now *clock.Jumping) func(time.Time) {
 	w := &watcher{ticked: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(t.Context())
@@ -106,7 +106,7 @@ func watchWheel(t *testing.T, e *engine.Engine, now *clock.Jumping) func(time.Ti
 			}
 			select {
 			case <-w.ticked:
-			case <-time.After(10 * time.Millisecond): // it was put where the clock that stands still never comes
+			case <-time.After(10 * time.Millisecond): // it was scheduled for a time that the stopped clock never reaches
 				now.Advance(2 * time.Millisecond)
 			}
 		}

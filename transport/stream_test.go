@@ -17,8 +17,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Each reason for which the server ends a stream has one outcome on each transport, and is counted
-// once: the table in stream.go.
+// Each reason for which the server ends a stream has one outcome on each transport, and is counted once: the table in
+// stream.go.
 func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 	var dropped []string
 	store := mem.NewStore(mem.StoreConfig{}).Open()
@@ -65,7 +65,7 @@ func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 			dropped = nil
 			p := opened()
 			c.end(p)
-			c.end(p) // a second time it is over already
+			c.end(p) // the second call does nothing
 			var written strings.Builder
 			for range 5 {
 				b, err := p.Output()
@@ -97,7 +97,7 @@ func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 	}
 }
 
-// A stream that is silent, or takes nothing, ends and is counted as that.
+// A stream that is silent, or does not read, ends and is counted under that reason.
 func TestASilentStreamIsCounted(t *testing.T) {
 	var dropped []string
 	e, err := engine.New(engine.Config{})

@@ -16,9 +16,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Who sends many frames at once is read from in turns with others: each call takes some,
-// and the connection has rung to be called again. None is lost or answered twice.
-func TestManyFramesAtOnceAreTakenInTurns(t *testing.T) {
+// A client that sends many frames at once is read in turns with others: each call processes some, and the connection
+// has rung to be called again. No frame is lost or answered twice.
+func TestManyFramesAreReadInTurns(t *testing.T) {
 	f := feed.New(nil, feed.Config{})
 	e, err := engine.New(engine.Config{})
 	if err != nil {

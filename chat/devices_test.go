@@ -132,7 +132,7 @@ func TestWorkerReportsAboutDevices(t *testing.T) {
 	wantDevices(t, s, "alice")
 }
 
-// A node may end, or lose the store, after any write: no token then has two devices, and the next try completes.
+// A node may end, or lose the store, after any write: no token then belongs to two devices, and the next try completes.
 func TestATokenNeverHasTwoDevices(t *testing.T) {
 	for _, how := range []mem.Failure{mem.Refused, mem.Unstored, mem.Unanswered} {
 		for writes := range 7 {

@@ -33,7 +33,7 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 		q      chat.Query
 		limit  int
 		first  int64 // of 10 messages, those from here on are kept
-		during int64 // and from here on when it comes to reading
+		during int64 // the same when the messages are read
 		want   []int64
 		gone   string
 	}{
@@ -68,7 +68,7 @@ func TestHistoryAtTheEdgesOfWhatIsKept(t *testing.T) {
 		"trimmed meanwhile, everything there was": {after(0), 100, 1, 11, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, most := range []int{0, 1} { // long messages make reads shorter, not pages
+			for _, most := range []int{0, 1} { // long messages shorten reads, not pages
 				log := newFake()
 				log.with("c", rising(10)...)
 				log.store.Trim("c", c.first)
@@ -115,7 +115,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 		log.most = r.IntN(4)
 		slices.SortStableFunc(all, func(a, b parley.Message) int { return int(a.Time - b.Time) })
 		limit, most := 1+r.IntN(8), 0
-		if r.IntN(2) == 0 { // bytes, of which a message has about 130
+		if r.IntN(2) == 0 { // a limit in bytes; a message has about 130
 			most = 1 + r.IntN(1000)
 		}
 		s := answering(log, most)
@@ -137,7 +137,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 		if len(got)+len(all) > 0 && !reflect.DeepEqual(got, all) {
 			t.Fatalf("seed %d: pages of %d are %v, want %v", seed, limit, got, all)
 		}
-		// The newest end with the newest, and begin with all of a timestamp.
+		// The newest page ends with the newest message, and begins with all messages of a timestamp.
 		page, err := s.Merged(t.Context(), dev("u"), channels, func(parley.ChannelID) chat.Query { return chat.Query{Limit: limit} })
 		if err != nil {
 			t.Fatal(err)
@@ -153,8 +153,7 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 	}
 }
 
-// An answer has its bounds in bytes too, whatever is asked for: it is shorter then, and
-// pages of it miss nothing.
+// An answer is also bounded in bytes, whatever is requested: it is then shorter, and its pages miss nothing.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
 	log := newFake()
 	sent := log.with("c", rising(300)...)
@@ -180,7 +179,7 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// A channel that a cursor does not name adds nothing, and takes nothing away.
+// A channel that the cursor does not name neither adds nor removes messages.
 func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
 	log := newFake()
 	log.with("a", rising(5)...)

@@ -118,7 +118,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 	return a, err
 }
 
-// kind is that of a channel whose settings have none.
+// kind returns the kind of a channel whose settings have none.
 func (s *Service) kind(channel parley.ChannelID) parley.ChannelKind {
 	if kind := s.spaces.Of(channel).Kind; kind != "" {
 		return kind
@@ -139,7 +139,7 @@ type known struct {
 
 func (k *known) now() reading { return reading{k.generation.Load(), time.Since(k.begin)} }
 
-// holds reports whether what was read then may still be used. A node that cannot follow the changes of rights reads
+// holds reports whether facts read at r may still be used. A node that cannot follow the changes of rights reads
 // again after controlLate, and until then all streams share what one of them has read.
 func (k *known) holds(r reading) bool {
 	return r.generation == k.generation.Load() && (!k.behind() || time.Since(k.begin)-r.at < controlLate)
@@ -155,7 +155,7 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 	return &k.publics[maphash.String(k.seed, string(channel))%uint64(len(k.publics))]
 }
 
-// public reports whether a channel is known to be public.
+// isPublic reports whether a channel is known to be public.
 func (k *known) public(channel parley.ChannelID) bool {
 	p := k.publicSlot(channel).Load()
 	return p != nil && p.channel == channel && k.holds(p.reading)

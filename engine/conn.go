@@ -48,9 +48,8 @@ func (c *Conn) clear(f flags)   { c.flags &^= f }
 // lingering is how long a finished connection waits for the client's end.
 const lingering = 2 * time.Second
 
-// What Ring has brought about. A parked connection is busy while it is on its loop's
-// list, another while a goroutine writes to it; both are before they are parked, and
-// parking looks at once.
+// The result of Ring. A parked connection is busy while it is on its loop's list, another while a goroutine writes to
+// it; both are busy before they are parked, and parking checks at once.
 //
 //	idle ──ring──▶ busy ──ring──▶ again
 //	 ▲              │ served       │ served once more

@@ -22,7 +22,7 @@ import (
 
 const aHead = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// leaver is a connection of which the client's text was read, as net/http reads it.
+// detacher is a connection whose text from the client was read the way net/http reads it.
 func detacher(t *testing.T, text string) (*engine.Detacher, *net.TCPConn) {
 	t.Helper()
 	client, server := pair(t)
@@ -46,8 +46,8 @@ func started(t *testing.T) *engine.Engine {
 	return e
 }
 
-// Whatever a client sends in the moment its connection leaves, either the old reader
-// has it, and then the connection does not leave, or the engine's peer gets it.
+// For bytes that a client sends at the moment its connection leaves: either the old reader has them, and then the
+// connection does not leave, or the engine's peer gets them.
 func TestNoByteIsLostWhenAConnectionLeaves(t *testing.T) {
 	e := started(t)
 	stayed := 0
@@ -88,7 +88,7 @@ func TestAConnectionLeavesAfterOneHeadAlone(t *testing.T) {
 	l, client := detacher(t, aHead)
 	fmt.Fprint(client, aHead)
 	expect(t, l, aHead)
-	l.Idle() // who knows what of it is which request's
+	l.Idle() // it is unclear which bytes belong to which request
 	if _, ok := l.Detach(); ok {
 		t.Error("after two requests at once it left")
 	}
@@ -161,8 +161,8 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 	wait(t, "the peer is gone", p.gone)
 }
 
-// A client that takes nothing of what is written to it, for as long as there is patience,
-// fails the write; one that takes some gets all.
+// The write to a client that accepts nothing for the length of Patience fails; a client that accepts some bytes gets
+// all.
 func TestAWriteThatMakesNoProgressFails(t *testing.T) {
 	for name, inside := range map[string]bool{"plain": false, "read from": true} {
 		l, client := detacher(t, aHead)

@@ -19,8 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// subject is an engine that parks sockets as they are, or inside of something that
-// reads and writes them, as TLS is.
+// subject is an engine that parks sockets directly, or inside a wrapper that reads and writes them, as TLS does.
 type subject struct {
 	*engine.Engine
 	inside bool
@@ -39,7 +38,7 @@ func (o outside) NetConn() net.Conn { return o.Conn }
 
 func (o outside) CloseWrite() error { return o.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
-// each runs a test with every way to hold a connection.
+// each runs a test with every kind of connection.
 func each(t *testing.T, test func(t *testing.T, e subject)) {
 	for name, c := range map[string]struct{ portable, inside bool }{
 		"parked": {}, "watched": {inside: true}, "goroutine": {portable: true}, "goroutine inside": {true, true},
@@ -79,10 +78,9 @@ func pair(t *testing.T) (client *net.TCPConn, server net.Conn) {
 	return c.(*net.TCPConn), server
 }
 
-// fake is a peer whose lines are told what to do: it writes what it is sent, except
-// "work" and "load", which it does elsewhere first, "full", after which it takes
-// nothing until it is emptied, "busy", after which it takes nothing until that was
-// written, and "end".
+// fake is a peer that is controlled by the lines it receives: it writes them back, except "work" and "load", which it
+// first does elsewhere, "full", after which it accepts nothing until it is emptied, "busy", after which it accepts
+// nothing until that was written, and "end".
 type fake struct {
 	conn *engine.Conn
 	gone chan struct{}
@@ -213,7 +211,7 @@ func wait(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-func TestAPeerGetsItsBytesAndItsAnswersLeave(t *testing.T) {
+func TestPeerReceivesBytesAndAnswers(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		_, c := park(t, e, "early\n", true)
 		expect(t, c, "early\n")
@@ -243,7 +241,7 @@ func TestAFullPeerGetsNothingUntilItRings(t *testing.T) {
 	})
 }
 
-func TestAPeerThatWasFullOfItsOwnAnswersGoesOnAfterThem(t *testing.T) {
+func TestPeerResumesAfterWritingItsAnswers(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		_, c := park(t, e, "", true)
 		for range 100 {
@@ -253,7 +251,7 @@ func TestAPeerThatWasFullOfItsOwnAnswersGoesOnAfterThem(t *testing.T) {
 	})
 }
 
-func TestWhatTheSocketDoesNotTakeFollowsInOrder(t *testing.T) {
+func TestUnsentBytesFollowInOrder(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		p, c := park(t, e, "", true)
 		var want bytes.Buffer
@@ -302,8 +300,8 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 	})
 }
 
-// The last bytes and the end may come at once, in the middle of a line, or while the peer
-// is at work or takes nothing.
+// The last bytes and the end may arrive together, in the middle of a line, or while the peer is at work or accepts
+// nothing.
 func TestLastBytesAndTheEndInOneEventEndTheConnection(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		for _, last := range []string{"a\n", "half", "work\n", "work\nhalf", "load\n", "busy\nb\n"} {
@@ -347,7 +345,7 @@ func TestATickMayEndTheConnection(t *testing.T) {
 	})
 }
 
-func TestAClientThatReadsNothingIsSeenToBlock(t *testing.T) {
+func TestClientThatDoesNotReadBlocks(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		_, server := pair(t)
 		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}
@@ -363,7 +361,7 @@ func TestAClientThatReadsNothingIsSeenToBlock(t *testing.T) {
 	})
 }
 
-func TestADrainTellsAllAndWaitsForThem(t *testing.T) {
+func TestDrainNotifiesAllAndWaits(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		var clients []*net.TCPConn
 		for range 20 {

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// goroutine is the state of a connection that is not parked: one goroutine reads while there
-// is something to read, another writes while there is something to write. Where no
-// loop can watch the socket, a third one waits for bytes.
+// goroutine is the state of a connection that is not parked: one goroutine reads while there is something to read,
+// another writes while there is something to write. Where no loop can watch the socket, a third one waits for bytes.
 //
 //	        ┌──────── nothing more ────────┐
 //	        ▼                              │
@@ -181,8 +180,8 @@ func (g *goroutine) pause(c *Conn) {
 	}
 }
 
-// finish half-closes the socket, so that the last bytes are not lost in a reset, and
-// leaves the rest to the reader or to the next tick.
+// finish half-closes the socket, so that the last bytes are not lost in a reset, and leaves the rest to the reader or
+// the next tick.
 func (g *goroutine) finish(c *Conn) {
 	if g.done != nil { // its handler ends it
 		g.dead.Store(true)

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-server/parley/engine"
 )
 
-// A peer whose bytes go to a writer has no socket of its own: that of its request is net/http's.
-func TestAHeldPeerIsNoSocket(t *testing.T) {
+// A peer whose bytes go to a writer has no socket itself: the socket of its request belongs to net/http.
+func TestHeldPeerHasNoSocket(t *testing.T) {
 	e, err := engine.New(engine.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestAHeldPeerIsNoSocket(t *testing.T) {
 	}
 }
 
-// Closing the engine ends a held peer that is quiet, though nothing is written that could fail.
+// Closing the engine ends a quiet held peer, although no write can fail.
 func TestClosingEndsAQuietHeldPeer(t *testing.T) {
 	e, err := engine.New(engine.Config{})
 	if err != nil {
@@ -47,7 +47,7 @@ func TestClosingEndsAQuietHeldPeer(t *testing.T) {
 	<-p.gone
 }
 
-// heard is a writer that says so.
+// heard is a writer that signals each write.
 type heard chan struct{}
 
 func (h heard) Write(p []byte) (int, error) { close(h); return len(p), nil }

@@ -80,8 +80,7 @@ func (ls *loops) parks() bool { return true }
 
 func (ls *loops) some() *loop { return ls.each[ls.next.Add(1)%uint32(len(ls.each))] }
 
-// parkLocked takes a socket's descriptor away from Go's poller. It fails for what is
-// not a plain socket.
+// parkLocked takes a socket's descriptor away from Go's poller. It fails for anything but a plain socket.
 func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	fd := -1
 	switch nc := nc.(type) {
@@ -97,7 +96,7 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	}
 	l := ls.some()
 	c.fd, c.loop = int32(fd), l
-	// An event names the connection, not the descriptor, which may be another's by then.
+	// An event names the connection, not the descriptor, which may belong to another connection by then.
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xFFFFFFFF,
 		Fd:     c.number,
@@ -117,8 +116,8 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	return true
 }
 
-// watch lets a loop tell when there is something to read from a socket that stays in
-// Go's poller, too, since TLS reads and writes it. It fails for other connections.
+// watch makes a loop report when there is something to read from a socket that stays in Go's poller, too, since TLS
+// reads and writes it. It fails for other connections.
 func (ls *loops) watch(c *Conn, nc net.Conn) bool {
 	socket, ok := netConn(nc).(*Detacher)
 	if !ok {
@@ -215,10 +214,10 @@ func (l *loop) event(c *Conn, events uint32) {
 	l.serveLocked(c)
 }
 
-// turns is how often a connection reads in a row before others have theirs.
+// turns is how many times in a row a connection is read before it is another's turn.
 const turns = 8
 
-// serveLocked reads and writes until neither can go on. c.mu is held.
+// serveLocked reads and writes until neither makes progress. c.mu is held.
 func (l *loop) serveLocked(c *Conn) {
 	for turn := 0; !c.is(gone); turn++ {
 		if l.engine.held() {
@@ -236,7 +235,7 @@ func (l *loop) serveLocked(c *Conn) {
 		switch {
 		case !ok:
 			return
-		case c.is(full) && (turn == 0 || wrote): // perhaps no more
+		case c.is(full) && (turn == 0 || wrote): // perhaps no longer
 			if !l.receiveLocked(c, nil) {
 				return
 			}
@@ -284,7 +283,7 @@ func (l *loop) receiveLocked(c *Conn, p []byte) bool {
 	return false
 }
 
-// elsewhere does what may block on the pool; until it is done the peer rests.
+// elsewhere runs blocking work on the pool; until it is done the peer is not called.
 func (l *loop) elsewhere(c *Conn, work func()) {
 	c.set(working)
 	l.engine.pool.do(func() {
@@ -341,8 +340,8 @@ func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 	return wrote, true
 }
 
-// write is write(2) on a socket that does not block, without telling Go's scheduler
-// of a system call: on loopback it takes longer than that, but never waits.
+// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system call: that would take longer
+// than the call on loopback, which never waits.
 func write(fd int, b []byte) (int, error) {
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
@@ -381,8 +380,8 @@ func (e *Engine) closeLocked(c *Conn) {
 	}
 }
 
-// returnLocked takes a descriptor out of the engine and hands it, as a connection of
-// Go's again, to its peer. One whose client has left by then is closed.
+// returnLocked takes a descriptor out of the engine and passes it to its peer, as a connection of Go again. If the
+// client has left by then, it is closed.
 func (l *loop) returnLocked(c *Conn) {
 	back, ok := c.peer.(Returner)
 	if !ok || c.is(hungUp) {

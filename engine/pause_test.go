@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// eachWith is each with a clock and what is called after a pause.
+// eachWith is each with a clock and a function that is called after a pause.
 func eachWith(t *testing.T, now *clock.Jumping, resume func(context.Context) error, test func(t *testing.T, e subject)) {
 	for name, c := range map[string]struct{ portable, inside bool }{
 		"parked": {}, "watched": {inside: true}, "goroutine": {portable: true}, "goroutine inside": {true, true},
@@ -28,7 +28,7 @@ func eachWith(t *testing.T, now *clock.Jumping, resume func(context.Context) err
 			running.Go(func() { _ = e.Run(ctx) })
 			defer func() { e.Close(); stop(); running.Wait() }()
 			of := subject{e, c.inside}
-			goOn(t, now, "the wheel turns", ticking(t, of, time.Millisecond).gone) // a pause before it does is none
+			goOn(t, now, "the wheel turns", ticking(t, of, time.Millisecond).gone) // before the wheel turns there is no pause
 			test(t, of)
 		})
 	}
@@ -43,8 +43,8 @@ func ticking(t *testing.T, e subject, d time.Duration) *fake {
 	return p
 }
 
-// goOn lets time pass, a slot at a time, until something happens: a connection that is at
-// work when it is due is looked at in the next slot.
+// goOn advances the clock, a slot at a time, until something happens: a connection that is at work when it is due is
+// visited in the next slot.
 func goOn(t *testing.T, now *clock.Jumping, what string, happened <-chan struct{}) {
 	t.Helper()
 	for range 20_000 {

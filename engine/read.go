@@ -7,14 +7,13 @@ import (
 	"sync"
 )
 
-// reader is how a connection with goroutines is read. Most are read in the same way, and
-// share one.
+// reader is how a connection with goroutines is read. Most are read in the same way, and share one reader.
 type reader struct {
 	// read gives take what there is, once. errNothing: not now. What never says that waits
 	// by itself.
 	read func(socket io.Closer, take func([]byte)) error
-	// await waits until there is something, without holding a buffer. nil: a loop watches
-	// the connection instead, or read never asks for it.
+	// await waits until something is available, without holding a buffer. nil: a loop watches the connection instead,
+	// or read never returns errNothing.
 	await func(socket io.Closer) error
 }
 
@@ -22,10 +21,10 @@ var errNothing = errors.New("nothing to read")
 
 const readSize = 32 << 10
 
-// readBuffers are lent for the time of one read.
+// readBuffers are borrowed for one read.
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// keepingReader reads into a buffer of its own.
+// keepingReader reads into its own buffer.
 func keepingReader(nc net.Conn) *reader {
 	buf := make([]byte, 4<<10)
 	return &reader{read: func(_ io.Closer, take func([]byte)) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/engine"
 )
 
-func TestATickKnowsWhatTheClientHasAcknowledged(t *testing.T) {
+func TestTickSeesAcknowledgedBytes(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		client, server := pair(t)
 		p := &fake{conn: new(engine.Conn), gone: make(chan struct{})}

@@ -13,7 +13,7 @@ import (
 // TuneListener does nothing on systems whose options are not known.
 func TuneListener(string, string, syscall.RawConn) error { return nil }
 
-// sentLocked knows no more here than whether a write is blocked.
+// sentLocked only knows whether a write is blocked.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
 	if g := c.slow.Load(); g != nil && g.blocked.Load() {
 		c.set(blocked)

@@ -22,10 +22,10 @@ type table struct {
 	mu     sync.Mutex
 	closed bool
 	chunks []*chunk // the connection n is chunks[n/chunkSize][n%chunkSize]
-	free   []int32  // numbers below made that are nobody's
+	free   []int32  // numbers below made that are unused
 	made   int32    // the highest number so far
 	births uint32   // how many connections there have been, modulo 2³²
-	turned int64    // the slot that was turned to last, counted from the beginning
+	turned int64    // the last slot that was reached, counted from the beginning
 	slots  [wheelSlots]int32
 }
 
@@ -36,7 +36,7 @@ const (
 
 type chunk [chunkSize]*Conn
 
-// add takes a connection in, with its first deadline, unless the table is closed.
+// add adds a connection, with its first deadline, unless the table is closed.
 func (t *table) add(c *Conn, first time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +62,7 @@ func (t *table) add(c *Conn, first time.Duration) bool {
 
 func (t *table) at(number int32) **Conn { return &t.chunks[number/chunkSize][number%chunkSize] }
 
-// remove takes a connection out, if it is there.
+// remove removes a connection, if it is in the table.
 func (t *table) remove(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,7 +74,7 @@ func (t *table) remove(c *Conn) {
 	t.free = append(t.free, c.number)
 }
 
-// find returns the connection of a number, unless another has it by now.
+// find returns the connection with a number, unless the number was reused.
 func (t *table) find(number int32, birth uint32) *Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,7 +84,7 @@ func (t *table) find(number int32, birth uint32) *Conn {
 	return nil
 }
 
-// all are the connections that are here now.
+// all returns the connections in the table.
 func (t *table) all() (conns []*Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,7 +102,7 @@ func (t *table) allLocked() (conns []*Conn) {
 	return conns
 }
 
-// close lets no more connections in, and returns those that are here.
+// close refuses further connections, and returns those in the table.
 func (t *table) close() []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,8 +110,8 @@ func (t *table) close() []*Conn {
 	return t.allLocked()
 }
 
-// put gives a connection another deadline, if it is there: one that is off the wheel for its tick may have been removed
-// since, and its number may be another's.
+// put gives a connection another deadline, if it is in the table: one that is off the wheel for its tick may have been
+// removed since, and its number reused.
 func (t *table) put(c *Conn, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,8 +151,8 @@ func (t *table) takeLocked(c *Conn) {
 	c.slot = 0
 }
 
-// advance moves on by as many slots as time has passed and appends the connections in them,
-// now off the wheel.
+// advance advances by as many slots as time has passed and appends the connections in them, which are then off the
+// wheel.
 func (t *table) advance(now time.Time, due []*Conn) []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()

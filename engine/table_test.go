@@ -21,7 +21,7 @@ func TestConnectionThatLeftIsNotPutBack(t *testing.T) {
 	}
 	of.remove(gone)
 	of.put(gone, 0)
-	of.put(other, 0) // it would be linked to a number that is nobody's
+	of.put(other, 0) // it would be linked to an unused number
 	next := &Conn{}  // it gets that number
 	if of.add(next, 0); next.number != gone.number {
 		t.Fatalf("the next connection is %d, and %d is free", next.number, gone.number)

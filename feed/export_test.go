@@ -25,7 +25,7 @@ func (f *Feed) Silent(nodes []string) []string {
 // Heard notes a digest of a node.
 func (f *Feed) Heard(node string) { f.digest.from(node, f.cfg.Node, 1, 0, 0, f.cfg.Clock()) }
 
-// Deaf looks whether the bus delivers.
+// Deaf checks whether the bus delivers.
 func (f *Feed) Deaf() bool {
 	deaf, _ := f.digest.isDeaf(f.cfg.Clock())
 	return deaf

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// node is one of several over a store and a bus.
+// node is one of several nodes over a store and a bus.
 type node struct {
 	*feed.Feed
 	store *mem.Handle
@@ -33,7 +33,7 @@ func cluster(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFau
 	return clusterOf(t, store, nodes, faults, func(*feed.Config, *mem.Handle) {})
 }
 
-// noted has appends noted in the outbox.
+// noted makes appends noted in the outbox.
 func noted(cfg *feed.Config, h *mem.Handle) { cfg.Outbox = h }
 
 func clusterOf(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusFaults, with func(*feed.Config, *mem.Handle)) (all []*node) {
@@ -57,7 +57,7 @@ func clusterOf(t *testing.T, store *mem.Store, nodes int, faults parleytest.BusF
 	return all
 }
 
-// reader takes all that a session is given, in a goroutine of its own.
+// reader takes all output of a session, in a separate goroutine.
 type reader struct {
 	session hub.Session
 	bell    chan struct{}
@@ -95,7 +95,7 @@ func (r *reader) run(ctx context.Context) {
 		switch {
 		case errors.Is(err, hub.ErrBehind):
 			if r.session.Load(ctx) != nil {
-				time.Sleep(time.Millisecond) // as the engine does, the store is asked again later
+				time.Sleep(time.Millisecond) // like the engine, it asks the store again later
 			}
 			continue
 		case len(b) > 0:
@@ -127,7 +127,7 @@ func (r *reader) note(s string) {
 	}
 }
 
-// wait waits until the reader has what a test wants.
+// wait waits until ok holds for what the reader has.
 func (r *reader) wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(testenv.Patience); ; time.Sleep(time.Millisecond) {
@@ -169,9 +169,8 @@ func (n *node) post(t *testing.T, channel parley.ChannelID, count int) {
 	}
 }
 
-// The bus is a hint: whatever it does, every reader on every node has each entry once and in
-// order.
-func TestEveryReaderHasEveryEntryWhateverTheBusDoes(t *testing.T) {
+// The bus is a hint: whatever it does, every reader on every node receives each entry once and in order.
+func TestReadersReceiveEveryEntryDespiteTheBus(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{
 		"healthy":                        {},
 		"loses, repeats and delays some": {Lose: 0.2, Repeat: 0.2, Delay: 20 * time.Millisecond},
@@ -193,7 +192,7 @@ func TestEveryReaderHasEveryEntryWhateverTheBusDoes(t *testing.T) {
 			}
 			posting.Wait()
 			for i := range channels {
-				for _, r := range readers[i] { // before others come, whose bounds would tell of what was missed
+				for _, r := range readers[i] { // before other readers follow, whose bounds would reveal what was missed
 					r.upTo(t, 1, int64(posts*len(nodes)))
 				}
 				for _, n := range nodes {
@@ -204,8 +203,8 @@ func TestEveryReaderHasEveryEntryWhateverTheBusDoes(t *testing.T) {
 	}
 }
 
-// Ids of another epoch say nothing: every session, on every node, hears of a reset and then
-// of what comes, also where the bus tells nothing.
+// Ids of another epoch mean nothing: every session, on every node, receives a reset and then what follows, even where
+// the bus delivers nothing.
 func TestANewEpochResetsEverySession(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "deaf": {Deaf: true}} {
 		for _, survive := range []int64{3, 0} {
@@ -243,8 +242,8 @@ func TestANewEpochResetsEverySession(t *testing.T) {
 	}
 }
 
-// An append whose answer was lost may be stored: it is found, and nothing waits for the next.
-func TestAnEntryWhoseAnswerWasLostIsShown(t *testing.T) {
+// An append whose answer was lost may be stored: the entry is found, without waiting for the next append.
+func TestAnEntryWithALostAnswerIsShown(t *testing.T) {
 	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
 	here, there := nodes[0].read(t, "room", 0), nodes[1].read(t, "room", 0)
 	nodes[0].store.Fail(mem.Unanswered)
@@ -269,8 +268,8 @@ func TestEventsReachTheStreamsOfAllNodes(t *testing.T) {
 	}
 }
 
-// Growth on another node is noticed of a channel that nobody here follows, if it is watched.
-func TestAWatchedChannelIsToldOf(t *testing.T) {
+// Growth on another node is noticed for a watched channel, even if no session here follows it.
+func TestGrowthOfAWatchedChannelIsReported(t *testing.T) {
 	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
 	grown := make(chan parley.ChannelID, 100)
 	third := cluster(t, mem.NewStore(mem.StoreConfig{}), 1, parleytest.BusFaults{})[0] // alone: nothing reaches it
@@ -289,8 +288,8 @@ func TestAWatchedChannelIsToldOf(t *testing.T) {
 	nodes[1].Unwatch("room")
 }
 
-// A store that does not write what follows from entries with them is projected: after Settle
-// nothing is missing.
+// A store that does not write what follows from entries together with them is projected: after Settle nothing is
+// missing.
 func TestAfterSettleTheIndexHasEverything(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{Projected: true})
 	nodes := clusterOf(t, store, 2, parleytest.BusFaults{}, noted)
@@ -317,8 +316,8 @@ func TestAfterSettleTheIndexHasEverything(t *testing.T) {
 	}
 }
 
-// What a node that died had appended and not projected, another one finishes.
-func TestWhatADeadNodeLeftIsFinished(t *testing.T) {
+// What a dead node appended but did not project, another node finishes.
+func TestADeadNodesWorkIsFinished(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{Projected: true})
 	dead := store.Open()
 	if err := dead.PutUnfinished(t.Context(), "dead", "room"); err != nil {
@@ -338,8 +337,8 @@ func TestWhatADeadNodeLeftIsFinished(t *testing.T) {
 	}
 }
 
-// A node that is heard of, or was seen only now, is not taken over.
-func TestOnlyNodesThatAreSilentAreTakenOver(t *testing.T) {
+// A node that is heard, or appeared only now, is not taken over.
+func TestOnlySilentNodesAreTakenOver(t *testing.T) {
 	now := time.Unix(1_774_684_800, 0)
 	f := feed.New(nil, feed.Config{Node: "self", Clock: func() time.Time { return now }})
 	all := []string{"self", "dead", "alive"}
@@ -355,7 +354,7 @@ func TestOnlyNodesThatAreSilentAreTakenOver(t *testing.T) {
 	}
 }
 
-// While something is unfinished that is in the store; afterwards nothing is.
+// Unfinished work is noted in the store; afterwards the note is removed.
 func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := mem.NewStore(mem.StoreConfig{Projected: true}).Open()
@@ -377,7 +376,7 @@ func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.Settle(ctx, "room")
-			if noted() != 1 { // it is kept for the next message
+			if noted() != 1 { // the note is kept for the next message
 				t.Errorf("round %d: %d are noted", round, noted())
 			}
 			if time.Sleep(time.Minute); noted() != 0 {
@@ -395,8 +394,7 @@ func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
 	})
 }
 
-// A channel that nobody follows any more is left after a while, and joined again for the
-// next follower, who misses nothing.
+// A channel without followers is left after a while, and joined again for the next follower, who misses nothing.
 func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
 	for round := range int64(3) {
@@ -435,8 +433,8 @@ func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 	}
 }
 
-// What a store turned out to hold, after it was opened again, reaches those who follow: without a
-// bus nobody else would find it.
+// Entries that a store turns out to hold after it was reopened reach the followers: without a bus no other node would
+// find them.
 func TestAnEntryWhoseOutcomeWasUnknownIsShownAfterARecheck(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{})
 	handle := store.Open()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// heldBus confirms no Join before it is let go.
+// heldBus confirms no Join before it is released.
 type heldBus struct {
 	parley.Bus
 	let chan struct{}
@@ -25,8 +25,8 @@ func (b heldBus) Join(ctx context.Context, channel parley.ChannelID) error {
 	}
 }
 
-// A client that comes while the bus is away reads all the same, what is appended from then on too, and is told at once
-// when the bus is back.
+// A client that follows while the bus is down can read, including what is appended later, and is notified at once when
+// the bus is up again.
 func TestFollowerDoesNotWaitForABusThatIsAway(t *testing.T) {
 	let := make(chan struct{})
 	all := clusterOf(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{}, func(cfg *feed.Config, _ *mem.Handle) {

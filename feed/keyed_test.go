@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-func TestBusyChannelRestsUnlessSomebodyWaits(t *testing.T) {
+func TestBusyChannelRestsUnlessAwaited(t *testing.T) {
 	for waits, want := range map[bool]time.Duration{false: time.Second, true: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())

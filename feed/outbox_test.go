@@ -14,7 +14,7 @@ import (
 	"github.com/parley-server/parley/feed"
 )
 
-// heldOutbox holds the removal of a node's own notes until the test lets it go on.
+// heldOutbox holds the removal of a node's own notes until the test releases it.
 type heldOutbox struct {
 	*mem.Handle
 	own     atomic.Int32 // removals that have begun
@@ -29,9 +29,9 @@ func (o *heldOutbox) RemoveUnfinished(ctx context.Context, node string, channels
 	return o.Handle.RemoveUnfinished(ctx, node, channels...)
 }
 
-// A node that seems dead, as when the bus is away, may have left a channel unfinished that this node works on too: that
-// is done by one after the other, and appends go on.
-func TestAChannelThatTwoNodesLeftIsFinishedOnceAtATime(t *testing.T) {
+// A node that seems dead, for example because the bus is down, may have left a channel unfinished that this node works
+// on too: they finish it one after the other, and appends continue.
+func TestNodesFinishAChannelOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := mem.NewStore(mem.StoreConfig{Projected: true})
 		o := &heldOutbox{Handle: store.Open(), release: make(chan struct{})}
@@ -73,8 +73,8 @@ func TestAChannelThatTwoNodesLeftIsFinishedOnceAtATime(t *testing.T) {
 	})
 }
 
-// A take-over that is cut short leaves the note, since nobody may work on the channel.
-func TestATakeOverThatIsCutShortLeavesTheNote(t *testing.T) {
+// A take-over that is interrupted leaves the note, since perhaps no node works on the channel.
+func TestAnInterruptedTakeOverLeavesTheNote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := mem.NewStore(mem.StoreConfig{Projected: true}).Open()
 		if r := h.Append(t.Context(), "room", parley.Draft{User: "alice", Text: "x"}); r[0].Err != nil {
@@ -121,7 +121,7 @@ func (deafBus) Join(context.Context, parley.ChannelID) error { return nil }
 // Leave implements parley.Bus.
 func (deafBus) Leave(context.Context, parley.ChannelID) error { return nil }
 
-// While the bus delivers nothing, no node can be heard of, and none is taken over.
+// While the bus delivers nothing, no node can be heard, and none is taken over.
 func TestNoNodeIsTakenOverWhileTheBusIsAway(t *testing.T) {
 	now := time.Unix(1_774_684_800, 0)
 	f := feed.New(nil, feed.Config{Node: "self", Clock: func() time.Time { return now }})

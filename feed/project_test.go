@@ -34,7 +34,7 @@ func (o *overtaken) Project(ctx context.Context, channel parley.ChannelID, run p
 	return fs, err
 }
 
-func TestANoteStaysForWhatWasAppendedDuringAProjection(t *testing.T) {
+func TestNoteStaysForAppendsDuringAProjection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &overtaken{Handle: mem.NewStore(mem.StoreConfig{Projected: true}).Open()}
 		f := feed.New(o.Handle, feed.Config{Node: "n0", Outbox: o.Handle, Index: o, Logger: slog.New(slog.DiscardHandler)})

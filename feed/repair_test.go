@@ -16,7 +16,7 @@ func (js *joins) add(channels int) {
 	}
 }
 
-func TestABusThatLosesAllTheTimeKeepsNoChannelFromBeingChecked(t *testing.T) {
+func TestEveryChannelIsCheckedWhileTheBusKeepsLosing(t *testing.T) {
 	f := &Feed{joins: joins{byHash: map[uint64]*join{}}}
 	const channels = 5 * checkSuspect
 	f.joins.add(channels)
@@ -29,7 +29,7 @@ func TestABusThatLosesAllTheTimeKeepsNoChannelFromBeingChecked(t *testing.T) {
 		}
 		for _, channel := range some {
 			seen[channel] = true
-			f.joins.reached(channel, int64(len(seen))) // it moves, and is looked at first the next time
+			f.joins.reached(channel, int64(len(seen))) // it moves, and so is checked first in the next round
 		}
 	}
 	if len(seen) != channels {
@@ -37,7 +37,7 @@ func TestABusThatLosesAllTheTimeKeepsNoChannelFromBeingChecked(t *testing.T) {
 	}
 }
 
-func TestWhatIsLostWhileChannelsAreCheckedIsLookedForOnceMore(t *testing.T) {
+func TestLossDuringACheckCausesAnotherCheck(t *testing.T) {
 	f := &Feed{joins: joins{byHash: map[uint64]*join{}}}
 	f.joins.add(2 * checkSuspect)
 	f.suspect(lostHeads)
@@ -58,7 +58,7 @@ func TestWhatIsLostWhileChannelsAreCheckedIsLookedForOnceMore(t *testing.T) {
 	}
 }
 
-func TestManyNodesShareWhatTheStoreIsAsked(t *testing.T) {
+func TestManyNodesShareTheCheckBudget(t *testing.T) {
 	f := &Feed{joins: joins{byHash: map[uint64]*join{}}, digest: digest{peers: map[string]*peer{}}}
 	f.joins.add(10 * checkSuspect)
 	asked := func() int {

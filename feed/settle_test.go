@@ -20,10 +20,10 @@ func (s *slow) Append(_ context.Context, _ parley.ChannelID, ds ...parley.Draft)
 	return make([]parley.Result, len(ds))
 }
 
-func TestSettleWaitsForWhatWasPublishedBefore(t *testing.T) {
+func TestSettleWaitsForEarlierDrafts(t *testing.T) {
 	log := &slow{proceed: make(chan struct{})}
 	f := feed.New(log, feed.Config{})
-	f.Settle(t.Context(), "c") // there is nothing
+	f.Settle(t.Context(), "c") // the queue is empty
 	var stored atomic.Int32
 	publish := func() {
 		f.Publish("c", parley.Draft{}, func(parley.Result) { stored.Add(1) })
@@ -62,7 +62,7 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 	<-done
 }
 
-// derived is a log that derives some of what it appends itself.
+// derived is a log that itself derives some of what follows from its entries.
 type derived struct {
 	parley.Log
 	parley.Index
@@ -83,7 +83,7 @@ func (d *derived) Read(context.Context, parley.ChannelID, parley.Cursor, int) (p
 	return parley.Run{Epoch: "e"}, nil
 }
 
-func TestOnlyWhatWasNotDerivedIsProjected(t *testing.T) {
+func TestOnlyUnderivedEntriesAreProjected(t *testing.T) {
 	d := &derived{projected: make(chan struct{}, 10)}
 	f := feed.New(d, feed.Config{Index: d})
 	ctx, stop := context.WithCancel(t.Context())

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each number is new once, in whatever order they come, if it is not too old.
-func TestAWindowKnowsWhatCame(t *testing.T) {
+// Each number is new once, in whatever order numbers arrive, if it is not too old.
+func TestWindowRecordsNumbers(t *testing.T) {
 	var w window
 	seen := map[uint64]bool{}
 	for i := range 100_000 {

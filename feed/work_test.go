@@ -14,13 +14,13 @@ import (
 	"github.com/parley-server/parley/feed"
 )
 
-// job is work that a test commands.
+// job is work controlled by a test.
 type job struct {
 	mu    sync.Mutex
 	took  []parley.ChannelID
 	grown int
 	busy  bool
-	fail  int // so many calls of Take fail
+	fail  int // this many calls of Take fail
 }
 
 // Take implements feed.Work.
@@ -60,8 +60,8 @@ func (j *job) calls() (took, grown int) {
 	return len(j.took), j.grown
 }
 
-// What works on entries is given each channel that grew, and the channel's note stays in the outbox until the work is done,
-// also over a store that derives everything itself.
+// Work receives each channel that grew, and the channel's note stays in the outbox until the work is done, even over a
+// store that derives everything itself.
 func TestTheNoteOfAChannelStaysWhileItIsWorkedOn(t *testing.T) {
 	for _, projected := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -101,8 +101,8 @@ func TestTheNoteOfAChannelStaysWhileItIsWorkedOn(t *testing.T) {
 	}
 }
 
-// A node that is alone takes over what its run before left, at once.
-func TestANodeThatIsAloneTakesOverItsRunBefore(t *testing.T) {
+// A node that is alone immediately takes over what its previous run left.
+func TestALoneNodeTakesOverItsPreviousRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := mem.NewStore(mem.StoreConfig{}).Open()
 		if r := h.Append(t.Context(), "room", parley.Draft{User: "alice", Text: "x"}); r[0].Err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A session that may not see who is in a channel is told nothing of it, from the first moment that
-// it follows: neither what waited when it asked for its first bytes, nor after it followed again.
+// A session that may not see presence receives none from the moment it follows: neither what was pending when it
+// asked for its first bytes, nor after it followed again.
 func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, "one")
-	joined := func(user parley.UserID) { // an event of presence, as chat makes them
+	joined := func(user parley.UserID) { // a presence event, as chat makes them
 		h.Event("c", parley.Event{Name: "user-joined", Object: wire.UserEvent(nil, "user-joined", "c", user, ""), Presence: true})
 	}
 	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE, wire.FormSSEMulti} {
@@ -41,7 +41,7 @@ func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 			t.Errorf("one that sees again takes %s", got)
 		}
 		joined("dora")
-		s.See(func(parley.ChannelID) bool { return false }) // the right went while it waited
+		s.See(func(parley.ChannelID) bool { return false }) // the right was lost while it waited
 		if got := all(t, s); bytes.Contains(got, []byte("dora")) {
 			t.Errorf("one that sees no more takes %s", got)
 		}

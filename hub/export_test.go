@@ -1,4 +1,4 @@
 package hub
 
-// Point does at once what Run does ten times a second.
+// Point does immediately what Run does ten times a second.
 func (h *Hub) Point() { h.tellMore() }

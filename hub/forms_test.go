@@ -11,9 +11,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A hundred readers of a form are given the very same bytes, live and from a page:
-// what must be done to make them (compressing, packing) is done once.
-func TestAMessageIsMadeOncePerForm(t *testing.T) {
+// A hundred readers of a form receive the very same bytes, live and from a page: the work to make them (compressing,
+// packing) is done once.
+func TestMessageIsEncodedOncePerForm(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, strings.Repeat("an old message, ", 50))
 	for _, form := range []wire.Form{wire.FormWS, wire.FormWSDeflate, wire.FormMsgpack} {
@@ -51,7 +51,7 @@ func TestAMessageIsMadeOncePerForm(t *testing.T) {
 			}
 		}
 		same("stored")
-		for _, s := range readers { // up to the head, whatever other forms' turns have stored
+		for _, s := range readers { // up to the head, whatever other forms have stored
 			for b := []byte{0}; len(b) > 0; {
 				var err error
 				if b, err = s.Next("", 1<<20, 1<<20); errors.Is(err, hub.ErrBehind) {

@@ -58,7 +58,7 @@ func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 	}
 }
 
-// node is a hub and what feeds it.
+// node is a hub and its source.
 type node struct {
 	*hub.Hub
 	feed *feed.Feed
@@ -95,7 +95,7 @@ func open(h node, form wire.Form) *hub.Session {
 	return s
 }
 
-// reader takes all there is and remembers the ids.
+// reader takes everything available and remembers the ids.
 type reader struct {
 	*hub.Session
 	t   *testing.T
@@ -171,9 +171,9 @@ func TestAReaderThatFallsBehindTheRecentBytesIsServedFromTheStore(t *testing.T) 
 	}
 }
 
-// Ten thousand at once, whose cursors differ, read each of the four pages that they need
-// once, and the bounds besides.
-func TestManyWhoResumeCostAFewReads(t *testing.T) {
+// Ten thousand readers resume at once from different cursors: they read each of the four pages that they need once,
+// besides the bounds.
+func TestManyResumingReadersCostFewReads(t *testing.T) {
 	h, c, _ := start(t, hub.Config{})
 	const messages, readers, atATime = 1000, 10_000, 100
 	publish(t, h, "c", messages, "old")
@@ -215,7 +215,7 @@ func TestManyWhoResumeCostAFewReads(t *testing.T) {
 	}
 }
 
-func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
+func TestEventsReachReadersAtTheHeadButNotTheirSender(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	take := func(self string) string {
 		s := open(h, wire.FormWS)
@@ -235,9 +235,9 @@ func TestEventsReachThoseAtTheHeadButNotTheirSender(t *testing.T) {
 	}
 }
 
-// An event is for those who are there when it is told: who resumes gets the messages
-// after the cursor, and the events from then on.
-func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
+// An event is for the sessions that are present when it is sent: a session that resumes gets the messages after its
+// cursor, and the events from then on.
+func TestEarlierEventsAreNotSentToResumingSessions(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	other := open(h, wire.FormWS) // keeps the channel's recent bytes
 	defer other.Close()
@@ -271,7 +271,7 @@ func TestEventsOfBeforeAreNotToldToThoseWhoResume(t *testing.T) {
 	}
 }
 
-func TestWhatRetentionTookFromAReaderIsAnnounced(t *testing.T) {
+func TestTrimmedMessagesCauseAReset(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")
 	s := open(h, wire.FormSSE)
@@ -326,7 +326,7 @@ func TestPublishersOfOneChannelKeepTheirOrderAndReadersSeeAll(t *testing.T) {
 	r.want(1, 1600)
 }
 
-func TestAChannelThatNobodyFollowsKeepsNothing(t *testing.T) {
+func TestAnUnfollowedChannelKeepsNothing(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	r := follow(t, h, "c", nil)
 	publish(t, h, "c", 10, "x")
@@ -340,7 +340,7 @@ func TestAChannelThatNobodyFollowsKeepsNothing(t *testing.T) {
 	}
 }
 
-func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
+func TestReconnectingReaderSeesEachMessageOnce(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	const n = 3000
 	var done sync.WaitGroup
@@ -377,14 +377,14 @@ func TestWhoComesAndGoesWhileOthersPublishSeesEachMessageOnce(t *testing.T) {
 	done.Wait()
 }
 
-func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
+func TestAMissedMessageIsNotSkipped(t *testing.T) {
 	for name, learn := range map[string]func(h node){
 		"from another follower's bounds": func(h node) { follow(t, h, "c", nil) },
 		"from a later message":           func(node) {},
 	} {
 		h, c, _ := start(t, hub.Config{})
 		r := follow(t, h, "c", nil)
-		r.drain(1<<20, 1<<20) // it stands at the end of the recent bytes
+		r.drain(1<<20, 1<<20) // it is at the end of the recent bytes
 		if res := c.Append(t.Context(), "c", parley.Draft{User: "another node", Text: "x"}); res[0].Err != nil {
 			t.Fatal(res[0].Err)
 		}
@@ -404,7 +404,7 @@ func TestAMessageThatTheHubWasNotToldOfIsNotSkipped(t *testing.T) {
 	}
 }
 
-func TestAnEventIsNotTakenForTheMessageBeforeIt(t *testing.T) {
+func TestAnEventIsNotMistakenForTheMessageBeforeIt(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 2, "x")
 	other := follow(t, h, "c", nil) // the head is known, but no bytes are kept
@@ -431,7 +431,7 @@ func TestAnEventBeforeTheHeadIsKnownHidesNothing(t *testing.T) {
 	r.want(3, 5)
 }
 
-func TestARetryOfAnOldMessageHidesNoneFromThoseWhoResume(t *testing.T) {
+func TestARetryOfAnOldMessageHidesNoneFromResumingSessions(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	ds := make([]parley.Draft, 10)
 	for i := range ds {
@@ -449,8 +449,7 @@ func TestARetryOfAnOldMessageHidesNoneFromThoseWhoResume(t *testing.T) {
 	other.want(11, 10)
 }
 
-// trimmed is a log whose beginning goes on moving: behind each look at its bounds one
-// message more is gone.
+// trimmed is a log that keeps trimming: after each read of its bounds one more message is gone.
 type trimmed struct {
 	parley.Log
 	first, until int64
@@ -470,7 +469,7 @@ func (l *trimmed) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]p
 	return bs, err
 }
 
-func TestWhoIsNotBehindWhatIsTrimmedHearsNothingOfIt(t *testing.T) {
+func TestTrimmingDoesNotResetReadersAhead(t *testing.T) {
 	h, _, store := start(t, hub.Config{})
 	publish(t, h, "c", 300, "old")
 	s := follow(t, node{Hub: feed.New(&trimmed{Log: store, first: 261, until: 285}, feed.Config{}).Hub()}, "c", &parley.Cursor{ID: 290})

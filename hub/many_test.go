@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A session follows what it was told to, in that order, however many channels that are.
-func TestASessionFollowsWhatItWasToldTo(t *testing.T) {
+// A session follows the given channels, in that order, however many there are.
+func TestSessionFollowsItsChannelsInOrder(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	rapid.Check(t, func(t *rapid.T) {
 		s := open(h, wire.FormSSEMulti)
@@ -52,8 +52,7 @@ func TestASessionFollowsWhatItWasToldTo(t *testing.T) {
 	})
 }
 
-// BenchmarkManyChannels is what it costs to follow ten thousand channels over one
-// connection, one after the other, each.
+// BenchmarkManyChannels measures following ten thousand channels over one connection, one after another.
 func BenchmarkManyChannels(b *testing.B) {
 	h, _, _ := start(b, hub.Config{})
 	const channels = 10_000

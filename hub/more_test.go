@@ -11,9 +11,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// In a channel that is fanned out on read, streams are told that there is more, at once
-// and then once a second; polls get the messages.
-func TestOnReadStreamsAreToldOnceASecondAndPollsRead(t *testing.T) {
+// In a channel that is fanned out on read, streams receive "more" at once and then once a second; polls receive the
+// messages.
+func TestOnReadStreamsGetMoreOnceASecondAndPollsRead(t *testing.T) {
 	var now atomic.Int64
 	h, _, _ := start(t, hub.Config{Clock: func() time.Time { return time.UnixMilli(now.Load()) },
 		OnRead: func(c parley.ChannelID) bool { return strings.HasPrefix(string(c), "feed:") }})
@@ -58,7 +58,7 @@ func TestOnReadStreamsAreToldOnceASecondAndPollsRead(t *testing.T) {
 	}
 }
 
-// takeAll takes what a session has, from the store too.
+// takeAll takes everything that a session has, from the store too.
 func takeAll(t *testing.T, s *hub.Session) (all string) {
 	t.Helper()
 	for {

@@ -153,8 +153,8 @@ func (h *Hub) finish(t *topic, ring bool, grown int, scratch *scratch) {
 	clear(scratch.rung)
 }
 
-// read returns what the follower has not seen of the recent bytes: at most limit
-// bytes but at least one entry, at most count entries; no bytes if there is nothing. behind: the recent bytes have moved on; read a page.
+// read returns what the follower has not seen of the recent bytes: at most limit bytes but at least one entry, at most count entries;
+// no bytes if there is nothing. behind: the recent bytes have moved on; read a page.
 func (t *topic) read(f *follow, form wire.Form, self string, limit, count int) (s span, b []byte, more, behind bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

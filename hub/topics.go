@@ -6,15 +6,14 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// topics finds topics by their channels: a table with open addressing and linear
-// probing. A node may have as many topics as connections, and a map that holds the
-// names once more would cost as much as the topics.
+// topics finds topics by their channels: a table with open addressing and linear probing. A node may have as many
+// topics as connections, and a map that holds the names again would cost as much as the topics.
 type topics struct {
 	slots []*topic // at most seven eighths are taken, so that every search ends
 	len   int
 }
 
-// hash is a channel's. The low bits choose the shard, the high ones the slot.
+// hash is a channel's hash. The low bits choose the shard, the high ones the slot.
 func (h *Hub) hash(channel parley.ChannelID) uint64 { return maphash.String(h.seed, string(channel)) }
 
 // home is the slot at which the search for a hash begins.
@@ -40,7 +39,7 @@ func (s *topics) find(hash uint64, channel parley.ChannelID) *topic {
 	return s.slots[i]
 }
 
-// add puts in a topic that is not there.
+// add adds a topic that is not in the table.
 func (s *topics) add(h *Hub, t *topic) {
 	if s.len++; 8*s.len > 7*len(s.slots) {
 		old := s.slots

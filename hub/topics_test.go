@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-func TestChannelsAreFoundHoweverManyComeAndGo(t *testing.T) {
+func TestChannelsAreFoundAfterManyChanges(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -92,7 +92,7 @@ func TestWhoSpeaksTLSIsToldToComeBackToo(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatComesBackIsServedWithWhatWasReadOfItsRequest(t *testing.T) {
+func TestReturnedConnectionKeepsItsEarlyBytes(t *testing.T) {
 	d, _ := serveOn(t, func() bool { return false }, Config{})
 	client, server := net.Pipe()
 	defer client.Close()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Whatever the limit, the store keeps what it needs, and clients get what is left.
+// Whatever the limit, the store gets what it needs, and clients get the rest.
 func TestDescriptorsAreShared(t *testing.T) {
 	for _, limit := range []int{32, 64, 100, 256, 512, 1024, 4096, 65536, 1 << 20, 1 << 30} {
 		few := share(limit, false)

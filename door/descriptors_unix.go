@@ -4,7 +4,7 @@ package door
 
 import "syscall"
 
-// descriptors is how many files and sockets the process may have open.
+// descriptors returns how many files and sockets the process may have open.
 func descriptors() int {
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > 1<<30 {

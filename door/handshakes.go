@@ -17,10 +17,10 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// handshakes serves requests that open a WebSocket or an event stream and arrive whole with
-// their connection, as nearly all do, without creating a connection of net/http first: that
-// costs half as much as the handshake, and in a storm all arrive at once. net/http parses the
-// request, and it goes through the same handler. Anything unusual is left to net/http, unread.
+// handshakes serves requests that open a WebSocket or an event stream and arrive complete with their connection, as
+// nearly all do, without creating a connection of net/http first: that would cost half as much as the handshake, and
+// in a storm all arrive at once. net/http parses the request, and it goes through the same handler. Anything unusual
+// is left to net/http, unread.
 type handshakes struct {
 	// fixed after construction
 	handler http.Handler
@@ -38,7 +38,7 @@ type handshakes struct {
 	closed  bool
 }
 
-// arrival is a new connection; otherwise receives it if it brings no handshake.
+// arrival is a new connection; otherwise receives it if it is not a handshake.
 type arrival struct {
 	conn      peeking
 	otherwise func()
@@ -143,7 +143,7 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 	if err != nil || !plainRequest(r) || !s.opens(r) {
 		return false
 	}
-	if _, err := conn.Read(head); err != nil { // all of it is there
+	if _, err := conn.Read(head); err != nil { // all of it has arrived
 		return false
 	}
 	r.RemoteAddr = conn.RemoteAddr().String()

@@ -19,7 +19,7 @@ import (
 
 const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
-// Which requests are served at once, and which are left to net/http, unread.
+// Which requests are served directly, and which are left to net/http, unread.
 func TestWhatIsTakenForAHandshake(t *testing.T) {
 	for head, want := range map[string]bool{
 		"GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade:                                          true,
@@ -97,12 +97,12 @@ func (c *arriving) Peek(p []byte) int {
 	return n
 }
 
-// opens stands in for the table of routes.
+// opens replaces the table of routes.
 func opens(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/ws") || strings.HasPrefix(r.URL.Path, "/api/stream/")
 }
 
-// recorded is a connection on which something has arrived.
+// recorded is a connection on which bytes have arrived.
 type recorded struct {
 	net.Conn
 	*strings.Reader
@@ -113,8 +113,8 @@ func (c *recorded) Peek([]byte) int            { panic("nobody peeks") }
 func (c *recorded) Close() error               { return nil }
 func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 
-// handshaking serves on a socket, handshakes apart, and tells each of these connections'
-// states; left tells of each connection that came to net/http.
+// handshaking serves on a socket, with separate handshakes, and reports each of these connections' states; left
+// reports each connection that was passed to net/http.
 func handshaking(t *testing.T, h http.Handler) (address string, left chan struct{}, states func() []http.ConnState) {
 	t.Helper()
 	if _, ok := any((*engine.Detacher)(nil)).(peeking); !ok {
@@ -149,8 +149,8 @@ func handshaking(t *testing.T, h http.Handler) (address string, left chan struct
 	}
 }
 
-// send sends a request in pieces, those after the first when the connection was left to
-// net/http, and returns all that comes back.
+// send sends a request in pieces, those after the first once the connection was left to net/http, and returns the
+// whole answer.
 func send(t *testing.T, address string, left chan struct{}, pieces ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -183,7 +183,7 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, "no")
 	}))
-	// The connection may be accepted before the request is there: then it is net/http's.
+	// The connection may be accepted before the request arrives: then it is left to net/http.
 	for range 100 {
 		got := send(t, address, left, "GET /ws?user=alice HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n")
 		if strings.HasSuffix(got, "net/http") {
@@ -197,7 +197,7 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 			}
 		}
 		for deadline := time.Now().Add(testenv.Patience); len(states()) < 2 && time.Now().Before(deadline); {
-			time.Sleep(time.Millisecond) // it is told after the connection was closed
+			time.Sleep(time.Millisecond) // its state is reported after the connection was closed
 		}
 		if all := states(); body != "no" || len(all) != 2 || all[0] != http.StateNew || all[1] != http.StateClosed {
 			t.Errorf("body %q, states %v", body, all)
@@ -207,7 +207,7 @@ func TestARefusedHandshakeIsAnsweredAndTheConnectionCloses(t *testing.T) {
 	t.Error("no handshake of a hundred was served at once")
 }
 
-func TestWhatIsNoHandshakeGoesToNetHTTPWhole(t *testing.T) {
+func TestOtherRequestsGoToNetHTTPUnread(t *testing.T) {
 	address, left, states := handshaking(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("served as a handshake") }))
 	for _, pieces := range [][]string{
 		{"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgr", "ade: websocket\r\n\r\n"},
@@ -223,7 +223,7 @@ func TestWhatIsNoHandshakeGoesToNetHTTPWhole(t *testing.T) {
 	}
 }
 
-// A handler that panics ends its connection and nothing else.
+// A handler that panics ends only its own connection.
 func TestAHandshakeThatPanicsEndsAlone(t *testing.T) {
 	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the test") }), opens,
 		func(net.Conn, http.ConnState) {}, slog.New(slog.DiscardHandler))
@@ -233,8 +233,8 @@ func TestAHandshakeThatPanicsEndsAlone(t *testing.T) {
 	}
 }
 
-// Each arrival is served, however many block, and few workers stay.
-func TestHandshakesThatBlockHoldUpNobody(t *testing.T) {
+// Each arrival is served, however many block, and few workers remain.
+func TestBlockedHandshakesDelayNoOthers(t *testing.T) {
 	release := make(chan struct{})
 	var inside sync.WaitGroup
 	s := newHandshakes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside.Done(); <-release }), opens,
@@ -255,7 +255,7 @@ func TestHandshakesThatBlockHoldUpNobody(t *testing.T) {
 	served.Wait()
 }
 
-// whole is a connection on which a handshake has arrived.
+// whole is a connection on which a complete handshake has arrived.
 type whole struct {
 	recorded
 	served *sync.WaitGroup

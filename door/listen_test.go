@@ -49,7 +49,7 @@ func TestConnectionsAreDistributedOverSeveralQueues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = conn.Read(make([]byte, 1)) // until it was accepted
+		_, _ = conn.Read(make([]byte, 1)) // until it is accepted
 		conn.Close()
 	}
 	for _, s := range sockets {
@@ -67,8 +67,7 @@ func TestConnectionsAreDistributedOverSeveralQueues(t *testing.T) {
 	}
 }
 
-// Sockets that share an address would let a second server start beside the first and take
-// some of its clients.
+// If sockets shared an address, a second server could start next to the first and take some of its clients.
 func TestAnAddressInUseIsRefused(t *testing.T) {
 	taken := listenOn(t, "127.0.0.1:0")
 	if _, err := Listen(taken[0].Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// What a refusal had counted before it is given back: a stream whose channels are too many takes
-// no connection of its caller.
-func TestARefusedStreamTakesNothing(t *testing.T) {
+// A refused stream gives back what it had counted: if it follows too many channels, it uses up no connection of its
+// caller.
+func TestARefusedStreamCountsNothing(t *testing.T) {
 	p := &Policy{Limiter: NewLimiter(LimiterConfig{Config: limit.Config{PerUser: 1, Follows: 3}, Logger: slog.New(slog.DiscardHandler)})}
 	alice := access.Caller{User: "alice", Address: netip.MustParseAddr("192.0.2.1")}
 	if e := p.Acquire(alice, 1, 4); e == nil || e.Reason != "subscriptions_user" {

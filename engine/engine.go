@@ -121,8 +121,8 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	}
 }
 
-// enter adds a connection, unless the engine is closed. c.mu is held, so that it is complete
-// for everyone who finds it in the table.
+// enter adds a connection, unless the engine is closed. c.mu is held, so that it is complete for every goroutine that
+// finds it in the table.
 func (e *Engine) enter(c *Conn, first time.Duration) bool {
 	if !e.table.add(c, first) {
 		return false
@@ -132,7 +132,7 @@ func (e *Engine) enter(c *Conn, first time.Duration) bool {
 	return true
 }
 
-// all are the connections that are open now.
+// all returns the connections that are open now.
 func (e *Engine) all() []*Conn { return e.table.all() }
 
 // Drain calls every peer's Drain, spread over the window, and returns when all connections are

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// pausedAfter is how late the wheel may turn before the process has noticed that it was
-// stopped for a while (by SIGSTOP, or with its machine) and may know less than it thinks.
+// pausedAfter is how late the wheel may advance before the process has noticed that it was stopped for a while (by
+// SIGSTOP, or with its machine) and may not know the current state.
 const pausedAfter = time.Second
 
 // pause holds the connections after the process did not run for a while:
@@ -18,7 +18,7 @@ const pausedAfter = time.Second
 // A goroutine that is about to serve a connection notices it first, by the time of the wheel's
 // last turn, not by what the wheel's goroutine may do later.
 type pause struct {
-	resume func(context.Context) error // fixed before Run; nil: nothing is asked
+	resume func(context.Context) error // fixed before Run; nil: no function is called
 
 	turned  atomic.Int64 // when the wheel turned last, in nanoseconds since its beginning; 0: it does not run
 	resumes atomic.Bool  // resume is being called
@@ -68,8 +68,7 @@ func (e *Engine) Await(ctx context.Context) {
 	}
 }
 
-// begun marks the wheel as turned, now. If it is late, it first asks what the process
-// missed.
+// begun marks the wheel as turned, now. If it is late, it first calls resume.
 func (e *Engine) begun(ctx context.Context) {
 	if e.held() && e.pause.resume != nil {
 		e.pause.resumes.Store(true)
@@ -77,7 +76,7 @@ func (e *Engine) begun(ctx context.Context) {
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-ctx.Done():
-				return // held for good: the process ends
+				return // held for good: the process is ending
 			}
 		}
 	}

@@ -7,8 +7,7 @@ import (
 	"net"
 )
 
-// waiting returns how a socket is written and read: without a buffer that is held while
-// nothing comes, if there is a way.
+// waiting returns how a socket is written and read: if possible, without a buffer that is held while nothing arrives.
 func waiting(nc net.Conn) (io.WriteCloser, *reader) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {

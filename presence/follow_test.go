@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What a node has sent decides what a newer move means: a departure that was sent may reach the others after the arrival on another
-// node, so that an arrival here, too, must be sent wherever else the user is.
+// What a node has sent determines what a newer move means: a departure that was sent may reach the others after the arrival on
+// another node, so an arrival here must also be sent, wherever else the user is.
 func TestMovesThatFollowOneAnother(t *testing.T) {
 	came, left := move{came: true}, move{}
 	for _, c := range []struct {
@@ -28,7 +28,7 @@ func TestMovesThatFollowOneAnother(t *testing.T) {
 	}
 }
 
-func TestArrivalAfterADepartureThatWasSentIsSentWhereverElseTheUserIs(t *testing.T) {
+func TestArrivalAfterASentDepartureIsAlwaysSent(t *testing.T) {
 	at := presenceKey{user: "alice"}
 	for is, want := range map[move]int{{came: true}: 0, {came: true, left: 5}: 1, {}: 0, {ask: 5}: 1} {
 		k := NewKeeper(New(Config{}, time.Now()), Config{})

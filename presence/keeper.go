@@ -69,7 +69,7 @@ func (t *Tracker) takeChanges(share bool) (list []parley.PresenceChange) {
 	return list
 }
 
-// placesLocked are all users in all places.
+// placesLocked returns all users in all places.
 func (t *Tracker) placesLocked() iter.Seq[presenceKey] {
 	return func(yield func(presenceKey) bool) {
 		for u := range t.users.all {

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// store is one that several nodes share, which counts what it is told and can be away.
+// store is shared by several nodes, counts its calls and can be away.
 type store struct {
 	*mem.Presence
 	away    atomic.Bool
@@ -32,13 +32,13 @@ func (s *store) Beat(ctx context.Context, b parley.Beat) (parley.Lease, error) {
 	return s.Presence.Beat(ctx, b)
 }
 
-// knot is a node: a tracker that tells nobody, and its keeper.
+// knot is a node: a tracker that notifies no clients, and its keeper.
 type knot struct {
 	*presence.Tracker
 	*presence.Keeper
 	t    *testing.T
 	stop context.CancelFunc // cleanly
-	die  context.CancelFunc // without a word
+	die  context.CancelFunc // without ending its lease
 	done sync.WaitGroup
 }
 
@@ -63,7 +63,7 @@ func start(t *testing.T, s parley.Presence, name string) *knot {
 	return n
 }
 
-// mortal is the store as one node reaches it, until it dies.
+// mortal is the store as seen by one node, until the node dies.
 type mortal struct {
 	parley.Presence
 	dead atomic.Bool
@@ -93,7 +93,7 @@ func (n *knot) leave(user parley.UserID) {
 	n.Tracker.Leave("", user, "", parley.TransportWebSocket, time.Now())
 }
 
-// sees demands who is online and in the room, as the node answers.
+// sees demands the users who are online and in the room, according to the node.
 func (n *knot) sees(want string) {
 	n.t.Helper()
 	users := []parley.UserID{"alice", "bob", "carol"}
@@ -132,7 +132,7 @@ func seen(n *knot, user parley.UserID) time.Time {
 	return time.UnixMicro(int64(found[0].Seen))
 }
 
-func TestANodeAloneKeepsToItselfWhoIsHere(t *testing.T) {
+func TestALoneNodeDoesNotWriteItsUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}
 		n := start(t, s, "n1")
@@ -186,9 +186,9 @@ func TestNodesKnowOfEachOthersUsers(t *testing.T) {
 		time.Sleep(time.Second)
 		n1.sees("[alice carol]")
 		n2.stop()
-		n1.sees("[alice carol]") // who may be on the way to another node
+		n1.sees("[alice carol]") // carol may be on the way to another node
 		time.Sleep(6 * time.Second)
-		n1.sees("[alice]") // the clean stop of a node takes nobody of another
+		n1.sees("[alice]") // the clean stop of a node removes no other node's users
 		n3 := start(t, s, "n3")
 		n3.enter("bob")
 		n3.enter("alice")
@@ -202,20 +202,20 @@ func TestNodesKnowOfEachOthersUsers(t *testing.T) {
 		n3.sees("[alice bob]")
 		n3.leave("alice")
 		time.Sleep(6 * time.Second)
-		n3.sees("[alice bob]") // by n1, which has written everything again
+		n3.sees("[alice bob]") // n1 has written everything again
 		died := time.Now()
 		n3.die()
 		time.Sleep(10 * time.Second)
 		n1.sees("[alice bob]")
 		time.Sleep(10*time.Second + time.Millisecond)
-		n1.sees("[alice]") // nor does a death, and no ghosts are left
+		n1.sees("[alice]") // nor does a death, and no ghosts remain
 		if at := seen(n1, "bob"); at.After(died) || at.Before(died.Add(-6*time.Second)) {
 			t.Errorf("bob was seen at %v, the node died at %v", at, died)
 		}
 	})
 }
 
-func TestAStoreThatWasAwayIsToldEverything(t *testing.T) {
+func TestEverythingIsWrittenAfterTheStoreReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}
 		n1, n2 := start(t, s, "n1"), start(t, s, "n2")

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// What a node holds for a connection whose user and channel are its own, beside the
-// names, which the connection has anyway. docs/ARCHITECTURE.md says what it is made of.
+// What a node stores for a connection with a unique user and channel, besides the names, which the connection stores
+// anyway. docs/ARCHITECTURE.md lists the parts.
 func TestAConnectionCostsLittle(t *testing.T) {
 	for _, n := range []int{15_000, 100_000} {
 		users, channels := make([]parley.UserID, n), make([]parley.ChannelID, n)

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// model keeps everything as it was done and counts again whenever it is asked.
+// model records everything that was done and counts again for each question.
 type model struct {
 	done []act
 }
@@ -25,13 +25,13 @@ type act struct {
 
 const modelGrace, modelTTL = 3 * time.Second, 10 * time.Second
 
-// present says whether a user is in a place at a time, and since when: a walk through
-// all that was done. A stay goes on while something keeps the user at every moment.
+// present reports whether a user is in a place at a time, and since when, by going through everything that was done.
+// A stay lasts while at any time something keeps the user.
 func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.Duration) (
 	here bool, since time.Duration, ts parley.Transports) {
 	var open [3]int
 	polled, polls := map[parley.Transport]time.Duration{}, map[parley.Transport]int{}
-	until := time.Duration(-1) // leases keep the user until then; before the first there was none
+	until := time.Duration(-1) // leases keep the user until then; initially there was none
 	total := 0
 	for _, a := range m.done {
 		if a.channel != channel || a.user != user {
@@ -60,7 +60,7 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 				until = a.at + modelGrace
 				for via, at := range polled {
 					if a.via != parley.TransportLongPoll && polls[via] < 2 {
-						delete(polled, via) // they read something once, and have gone
+						delete(polled, via) // they read something once, and have left
 						continue
 					}
 					until = max(until, at+modelTTL)
@@ -94,8 +94,8 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 	return true, since, ts
 }
 
-// Random comings, goings, polls and steps of the clock, against a naive recount; and
-// what was told adds up to who is there.
+// Random arrivals, departures, polls and steps of the clock, against a naive recount; and what was sent adds up to
+// who is present.
 func TestTrackerAgainstAModel(t *testing.T) {
 	for range 60 {
 		seed := rand.Uint64()
@@ -180,7 +180,7 @@ func TestTrackerAgainstAModel(t *testing.T) {
 			m.done = append(m.done, a)
 		}
 		check()
-		for range 1200 { // everything is told in the end, however small the budget
+		for range 1200 { // everything is sent in the end, however small the budget
 			now += 50 * time.Millisecond
 			drain()
 		}

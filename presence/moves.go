@@ -222,7 +222,7 @@ func (k *Keeper) beat(ctx context.Context, beat bool) (again bool, err error) {
 	if err != nil {
 		k.failed = true
 		k.tracker.returnMoves(moves)
-		// Who is here will be told as they then are; who was seen last when is known only now.
+		// The present users will be sent in their state at that time; only the times of last sightings must be kept.
 		k.unsent = slices.DeleteFunc(k.unsent, func(c parley.PresenceChange) bool { return c.Here || c.Channel != "" })
 		k.unsent = k.unsent[max(0, len(k.unsent)-maxUnsent):]
 		return false, err

@@ -14,15 +14,15 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// told is what all streams of a cluster know of who is there, from what they were told.
+// told is what all streams of a cluster know of presence from what they received.
 type told struct {
 	t *testing.T
 
 	mu    sync.Mutex
 	known map[string]bool
 	news  int
-	model bool // two nodes may tell of one coming if another tells of nothing at the same moment
-	wrong int  // somebody was told to come who was there, or to leave who was not
+	model bool // two nodes may report the same arrival if another node reports a departure at the same moment
+	wrong int  // arrivals of users who were present, or departures of users who were not
 }
 
 func (d *told) note(n presence.News) {
@@ -49,7 +49,7 @@ func (d *told) note(n presence.News) {
 	}
 }
 
-// is demands what is known, and how many comings and goings were told since it was asked last.
+// is demands what is known, and how many arrivals and departures were received since the last call.
 func (d *told) is(news int, known ...string) {
 	d.t.Helper()
 	d.mu.Lock()
@@ -64,7 +64,7 @@ func (d *told) is(news int, known ...string) {
 	d.news = 0
 }
 
-// starts starts a node whose news are noted.
+// start starts a node whose news are recorded.
 func (d *told) start(s parley.Presence, name string, cfg presence.Config) *knot {
 	cfg.Store, cfg.Node, cfg.TTL = &mortal{Presence: s}, name, 20*time.Second
 	n := &knot{Tracker: presence.New(cfg, time.Now()), t: d.t}
@@ -93,7 +93,7 @@ func TestAUserWhoMovesBetweenNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}, &told{t: t, known: map[string]bool{}}
 		n1, n2, n3 := d.start(s, "n1", presence.Config{}), d.start(s, "n2", presence.Config{}), d.start(s, "n3", presence.Config{})
-		time.Sleep(10 * time.Second) // they know of each other
+		time.Sleep(10 * time.Second) // until they know of each other
 		n1.enter("alice")
 		time.Sleep(time.Second)
 		d.is(2, "/alice", "room/alice")
@@ -116,7 +116,7 @@ func TestAUserWhoMovesBetweenNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		d.is(2+2+2, "/bob", "room/bob")
 
-		n3.stop() // cleanly: its users are on their way to others
+		n3.stop() // cleanly: its users may be on their way to others
 		time.Sleep(2 * time.Second)
 		n1.enter("bob")
 		time.Sleep(10 * time.Second)
@@ -126,7 +126,7 @@ func TestAUserWhoMovesBetweenNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 		d.is(2, "/bob", "room/bob", "/alice", "room/alice")
 		n2.stop()
 		time.Sleep(7 * time.Second)
-		d.is(2, "/bob", "room/bob") // and who does not arrive has left
+		d.is(2, "/bob", "room/bob") // and a user who does not arrive has left
 		n4 := d.start(s, "n4", presence.Config{})
 		time.Sleep(10 * time.Second)
 		n4.enter("carol")
@@ -141,7 +141,7 @@ func TestAUserWhoMovesBetweenNodesJoinsOnceAndLeavesOnce(t *testing.T) {
 	})
 }
 
-func TestAStoreThatWasAwayDelaysWhatIsToldAndLosesNothing(t *testing.T) {
+func TestAnAbsentStoreDelaysNewsAndLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, d := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}, &told{t: t, known: map[string]bool{}}
 		n1, n2 := d.start(s, "n1", presence.Config{}), d.start(s, "n2", presence.Config{})
@@ -158,13 +158,13 @@ func TestAStoreThatWasAwayDelaysWhatIsToldAndLosesNothing(t *testing.T) {
 		s.away.Store(false)
 		time.Sleep(10 * time.Second)
 		d.mu.Lock()
-		d.wrong = 0 // that bob is there may be told again
+		d.wrong = 0 // that bob is present may be reported again
 		d.mu.Unlock()
 		d.is(d.news, "/bob", "room/bob", "/carol", "room/carol")
 	})
 }
 
-// Whatever users and nodes do, in the end the streams know who is there, and nobody was told twice.
+// Whatever users and nodes do, in the end the streams know who is present, and received nothing twice.
 func TestMovesAgainstAModel(t *testing.T) {
 	for round := range 20 {
 		seed := rand.Uint64()
@@ -172,8 +172,8 @@ func TestMovesAgainstAModel(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, uint64(round)))
 			s, d := &store{Presence: mem.NewPresence(mem.PresenceConfig{})}, &told{t: t, known: map[string]bool{}}
 			d.model = true
-			var cfg presence.Config // each coming and going is told
-			batched := round%2 == 1 // two nodes may tell differences of the same users; the last is right
+			var cfg presence.Config // each arrival and departure is sent
+			batched := round%2 == 1 // two nodes may send differences of the same users; the last is right
 			if batched {
 				cfg = presence.Config{Tiers: tiers(r.IntN(6), 1000), Budget: 10 + r.IntN(300)}
 			}
@@ -196,9 +196,9 @@ func TestMovesAgainstAModel(t *testing.T) {
 						n.leave(u)
 						here[stay{n, u}]--
 					}
-				case time.Since(died) < 30*time.Second: // what a node that dies had yet to tell, nobody tells
+				case time.Since(died) < 30*time.Second: // what a dying node had not sent yet is never sent
 				default: // a node ends, in one of two ways, and another takes its place
-					if batched || k >= 98 { // what it has not told nobody tells
+					if batched || k >= 98 { // what it has not sent is never sent
 						time.Sleep(10 * time.Second)
 					}
 					if k >= 98 {

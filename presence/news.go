@@ -91,8 +91,7 @@ func (t *Tracker) Counts() Counts {
 	return t.news.counts
 }
 
-// tellLocked notes that a user came to a channel or went, the count with the user in
-// it. now: it is to be told at once.
+// tellLocked notes that a user entered or left a channel; count includes the user. now: it should be sent at once.
 func (t *Tracker) tellLocked(at presenceKey, came bool, count int, now time.Duration) (atOnce bool) {
 	each, batch := t.tiers(at.channel)
 	if batch < each {
@@ -189,8 +188,8 @@ func (n *notices) nextLocked(t *Tracker, now time.Duration) (what News, ok bool)
 	return News{}, false
 }
 
-// take moves names to a message, as many as it may have. What the others then don't
-// know yet stays, and changes further.
+// take moves names to a message, as many as it may contain. What the others then do not know yet remains, and may
+// still change.
 func (d *difference) take(what *News) {
 	what.Joined, what.Left = []parley.UserID{}, []parley.UserID{}
 	for user, came := range d.names {

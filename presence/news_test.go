@@ -52,16 +52,16 @@ func TestTheTiersOfAChannel(t *testing.T) {
 	pass(1, "{+[u4 u5] -[] 5} ")
 	pass(time.Minute, "")
 	leave(4)
-	pass(time.Second, "") // gone now, told two seconds later
+	pass(time.Second, "") // gone now, announced two seconds later
 	enter(6, 6, false)
 	pass(2*time.Second, "{+[u6] -[u4] 5} ")
 	enter(7, 7, false)
 	leave(7)
-	pass(time.Minute, "") // came and went between two
+	pass(time.Minute, "") // came and left between two differences
 	leave(6)
 	pass(time.Second, "")
 	enter(6, 6, false)
-	pass(time.Minute, "") // went and came
+	pass(time.Minute, "") // left and came back
 	enter(7, 8, false)
 	pass(2*time.Second, "{7} ")
 	leave(8)
@@ -73,7 +73,7 @@ func TestTheTiersOfAChannel(t *testing.T) {
 	leave(5)
 	leave(6)
 	pass(time.Second, "")
-	leave(3) // of three, but a difference waits: nothing overtakes it
+	leave(3) // of three, but a difference is pending: nothing overtakes it
 	pass(time.Second, "")
 	pass(time.Second, "{+[] -[u3 u5 u6] 2} ")
 	leave(2)
@@ -81,7 +81,7 @@ func TestTheTiersOfAChannel(t *testing.T) {
 	enter(2, 2, true)
 }
 
-func TestTiersAreAChannels(t *testing.T) {
+func TestTiersApplyPerChannel(t *testing.T) {
 	tr := presence.New(presence.Config{Tiers: func(c parley.ChannelID) (int, int) {
 		switch c {
 		case "quiet":
@@ -102,7 +102,7 @@ func TestTiersAreAChannels(t *testing.T) {
 	}
 }
 
-func TestADifferenceOfVeryManyIsToldInParts(t *testing.T) {
+func TestALargeDifferenceIsSentInParts(t *testing.T) {
 	tr := presence.New(presence.Config{Tiers: tiers(0, 5000)}, begin)
 	for i := range 2500 {
 		tr.Enter("room", numbered(i), "", parley.TransportWebSocket, begin)
@@ -122,8 +122,8 @@ func TestADifferenceOfVeryManyIsToldInParts(t *testing.T) {
 	}
 }
 
-// A storm: 20,000 users join one channel in ten seconds. What is told is bounded by
-// the tiers, the count is right at the end, and no message names more than it may.
+// A storm: 20,000 users join one channel in ten seconds. The number of messages is bounded by the tiers, the count is
+// right at the end, and no message names more users than allowed.
 func TestAStormOfJoins(t *testing.T) {
 	const users, lasts = 20_000, 10 * time.Second
 	tr := presence.New(presence.Config{}, begin)
@@ -156,7 +156,7 @@ func TestAStormOfJoins(t *testing.T) {
 			tell(now, n.Count)
 		}
 	}
-	// 100 at once; within 10 s five differences, of which the one that reaches 5,000 may come in five parts; one after.
+	// 100 at once; within 10 s five differences, of which the one that reaches 5,000 may have five parts; one after.
 	if most := 100 + 5 + 5 + 1; told > most || last != users || latest.After(begin.Add(lasts+presence.Every)) {
 		t.Errorf("%d messages, at most %d were due; the last says %d, %v after the storm", told, most, last, latest.Sub(begin.Add(lasts)))
 	}
@@ -166,14 +166,14 @@ func TestAStormOfJoins(t *testing.T) {
 	t.Logf("%d users joined in %v: %d messages, received %d times", users, lasts, told, received)
 }
 
-// Very many small channels whose users come and go, as when a proxy restarts: in no
-// second is more told than the budget, and one message, and in the end everybody knows who is there.
+// Very many small channels whose users leave and return, as when a proxy restarts: in no second more is sent than the
+// budget and one message, and in the end the streams know who is present.
 func TestTheBudgetOfANode(t *testing.T) {
 	const budget, channels, each = 1000, 400, 12
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	tr := presence.New(presence.Config{Budget: budget, Grace: time.Second}, begin)
-	known := map[parley.ChannelID]map[parley.UserID]bool{} // what the streams have been told
+	known := map[parley.ChannelID]map[parley.UserID]bool{} // what the streams have received
 	counts := map[parley.ChannelID]int{}
 	here := map[parley.ChannelID]map[parley.UserID]bool{}
 	var sent []time.Duration // one for each message that was received
@@ -239,7 +239,7 @@ func TestTheBudgetOfANode(t *testing.T) {
 		for when-sent[first] >= time.Second {
 			first++
 		}
-		// A full budget and what it grows by in a second.
+		// A full budget and its growth in one second.
 		if in := i - first + 1; in > 2*budget+each+1 {
 			t.Fatalf("seed %d: %d messages in the second before %v", seed, in, when)
 		}

@@ -89,10 +89,10 @@ func New(cfg Config, now time.Time) *Tracker {
 	}
 }
 
-// since is a time as leases count it.
+// since converts a time to the form that leases use.
 func (t *Tracker) since(now time.Time) time.Duration { return now.Sub(t.begin) }
 
-// moment is the reverse, as clients read it.
+// moment is the reverse, in the form that clients read.
 func (t *Tracker) moment(d time.Duration) parley.Timestamp {
 	return parley.Timestamp(t.begin.Add(d).UnixMicro())
 }
@@ -167,7 +167,7 @@ func (t *Tracker) arriveLocked(at presenceKey, now time.Time) (u *uses, came boo
 	return u, true
 }
 
-// joinedLocked tells of one who came to a channel.
+// joinedLocked reports a user who entered a channel.
 func (t *Tracker) joinedLocked(at presenceKey, name string, now time.Time) (tell bool) {
 	if t.log.shared {
 		t.log.moveLocked(at, true, name)
@@ -176,7 +176,7 @@ func (t *Tracker) joinedLocked(at presenceKey, name string, now time.Time) (tell
 	return at.channel != "" && t.tellLocked(at, true, t.countLocked(at.channel), t.since(now))
 }
 
-// goneLocked ends the stay of one whom nothing keeps any more.
+// goneLocked ends the stay of a user whom nothing keeps any more.
 func (t *Tracker) goneLocked(at presenceKey, seen parley.Timestamp) (count int) {
 	count = t.countLocked(at.channel)
 	t.removeLocked(at)

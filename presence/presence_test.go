@@ -13,15 +13,15 @@ import (
 
 var begin = time.Unix(1_774_684_800, 0)
 
-// A step is one call at a moment: "+alice" enters and is told, "(+alice)" enters
-// unnoticed, "?alice" polls and is told, "(?alice)" unnoticed, "-alice" leaves one
-// connection, "gone: alice bob" is whom Next tells of.
+// A step is one call at a time: "+alice" enters and is announced, "(+alice)" enters unnoticed, "?alice" polls and is
+// announced, "(?alice)" unnoticed, "-alice" closes one connection, "gone: alice bob" are the departures that Next
+// returns.
 type step struct {
 	at   time.Duration
 	does string
 }
 
-func TestComingAndGoing(t *testing.T) {
+func TestArrivalsAndDepartures(t *testing.T) {
 	const s = time.Second
 	for name, steps := range map[string][]step{
 		"a user comes and goes": {{0, "+alice"}, {s, "-alice"}, {3 * s, "gone:"}, {4*s - 1, "gone:"}, {4 * s, "gone: alice"}, {9 * s, "gone:"}},
@@ -86,7 +86,7 @@ func TestComingAndGoing(t *testing.T) {
 	}
 }
 
-// news drains what is to be told, each message being received by so many.
+// news returns everything to send, each message being received by a number of receivers.
 func news(tr *presence.Tracker, now time.Time, receivers int) (all []presence.News) {
 	for {
 		n, ok := tr.Next(now)
@@ -125,7 +125,7 @@ func TestChannelsAndUsersAreApart(t *testing.T) {
 	}
 }
 
-func TestHereSaysSinceWhenAndByWhat(t *testing.T) {
+func TestHereReportsTimesAndTransports(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
 	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
 	here := func(limit int) string {
@@ -167,7 +167,7 @@ func TestHereSaysSinceWhenAndByWhat(t *testing.T) {
 	expect("0")
 }
 
-// A load test, or a user's thousand robots, have more connections than a small counter counts.
+// A load test, or a user with a thousand robots, has more connections than a small counter can count.
 func TestAUserMayHaveVeryManyConnections(t *testing.T) {
 	const n = 1<<16 + 100
 	tr := presence.New(presence.Config{}, begin)

@@ -13,14 +13,13 @@ type member struct {
 	uses
 }
 
-// uses are what keeps a user: connections and held polls, counted by transport, and
-// leases.
+// uses are what keeps a user in a place: connections and held polls, counted by transport, and leases.
 type uses struct {
-	open   [3]uint16 // by WebSocket, SSE, LongPoll; what is beyond 65,535 is in Tracker.beyond
+	open   [3]uint16 // by WebSocket, SSE, LongPoll; the part above 65,535 is in Tracker.beyond
 	leases uint8     // a bit for each kind
 }
 
-// onlineUser is a onlineUser's stay on this node.
+// onlineUser is a user's stay on this node.
 type onlineUser struct {
 	id parley.UserID
 	uses
@@ -30,15 +29,15 @@ func (u *onlineUser) name() string { return string(u.id) }
 
 func (u *uses) none() bool { return u.open == [3]uint16{} && u.leases == 0 }
 
-// closed reports whether leases alone keep the user.
+// closed reports whether only leases keep the user.
 func (u *uses) closed() bool { return u.open == [3]uint16{} }
 
-// streams reports whether there are any.
+// streams reports whether the user has any streams.
 func (u *uses) streams() bool {
 	return u.open[parley.TransportWebSocket] != 0 || u.open[parley.TransportSSE] != 0
 }
 
-// transports are those in use; a user in the grace after leaving has none.
+// transports returns those in use; a user in the grace after leaving has none.
 func (u *uses) transports() (ts parley.Transports) {
 	for via, n := range u.open {
 		if n > 0 {
@@ -65,7 +64,7 @@ type use struct {
 	via parley.Transport
 }
 
-// openLocked counts one more; beyond what the counter holds in a map.
+// openLocked counts one more; a map holds what exceeds the counter.
 func (t *Tracker) openLocked(u *uses, at use) {
 	if n := &u.open[at.via]; *n < math.MaxUint16 {
 		*n++
@@ -102,13 +101,13 @@ func (s *solo) name() string { return string(s.channel) }
 type crowd struct {
 	channel parley.ChannelID
 	members []member
-	index   map[parley.UserID]int32 // where each is; nil while they are few
+	index   map[parley.UserID]int32 // index of each user; nil while they are few
 }
 
-// few is how many members are looked through one by one.
+// few is the number of members up to which they are searched linearly.
 const few = 16
 
-// find returns where a user is, -1 if nowhere.
+// find returns a user's index, -1 if there is none.
 func (c *crowd) find(user parley.UserID) int {
 	if c.index != nil {
 		if i, ok := c.index[user]; ok {
@@ -154,8 +153,8 @@ func (c *crowd) remove(user parley.UserID) {
 	}
 }
 
-// usesLocked returns what keeps a user in a place, nil if the user is not there. It
-// is valid until somebody enters or leaves the channel.
+// usesLocked returns what keeps a user in a place, nil if the user is not there. It is valid until a user enters or
+// leaves the channel.
 func (t *Tracker) usesLocked(at presenceKey) *uses {
 	if at.channel == "" {
 		if u := t.users.get(string(at.user)); u != nil {
@@ -215,7 +214,7 @@ func (t *Tracker) removeLocked(at presenceKey) {
 	}
 }
 
-// countLocked is how many users are in a channel.
+// countLocked returns the number of users in a channel.
 func (t *Tracker) countLocked(channel parley.ChannelID) int {
 	if c := t.crowds[channel]; c != nil {
 		return len(c.members)

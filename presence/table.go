@@ -2,10 +2,9 @@ package presence
 
 import "hash/maphash"
 
-// table is a hash table of very many small entries, each with a name that it contains.
-// Entries lie in chunks and stay where they are; an index of four bytes a slot leads
-// to them. That costs 5–7 bytes beside each entry, where a map costs up to as much
-// as the entry again. It has parts, so that growing never takes long.
+// table is a hash table of very many small entries, each with a name that it contains. Entries are in chunks and do
+// not move; an index of four bytes per slot leads to them. That costs 5–7 bytes in addition to each entry, where a
+// map costs up to as much as the entry again. It has parts, so that growing never takes long.
 type table[E any, P named[E]] struct {
 	seed  maphash.Seed
 	parts [64]part[E]
@@ -25,8 +24,8 @@ type part[E any] struct {
 	free   []uint32 // those of them that are free
 }
 
-// chunkLen is small, for the last chunk of a part is half empty, and such that chunks of
-// entries of 24 and of 48 bytes fill what the allocator gives for them (512 and 1024 bytes).
+// chunkLen is small, because the last chunk of a part is half empty on average, and such that chunks of entries of 24
+// and of 48 bytes fill the allocator's size classes (512 and 1024 bytes).
 const chunkLen = 21
 
 func newTable[E any, P named[E]]() *table[E, P] { return &table[E, P]{seed: maphash.MakeSeed()} }
@@ -35,7 +34,7 @@ func (p *part[E]) at(i uint32) *E { return &p.chunks[i/chunkLen][i%chunkLen] }
 
 func (p *part[E]) len() int { return int(p.made) - len(p.free) }
 
-// home is the slot where an entry of that hash would best be.
+// home is the ideal slot of an entry with a hash.
 func (p *part[E]) home(hash uint64) int {
 	return int(uint64(uint32(hash)) * uint64(len(p.index)) >> 32)
 }
@@ -47,7 +46,7 @@ func (p *part[E]) after(slot int) int {
 	return slot
 }
 
-// find returns the slot of an entry, or the empty one where it would be.
+// find returns the slot of an entry, or the empty one where it belongs.
 func (t *table[E, P]) find(name string) (p *part[E], slot int, found *E) {
 	h := maphash.String(t.seed, name)
 	p = &t.parts[h>>58]
@@ -71,7 +70,7 @@ func (t *table[E, P]) get(name string) *E {
 	return e
 }
 
-// add makes an entry for a name that has none.
+// add creates an entry for a name that has none.
 func (t *table[E, P]) add(e E) *E {
 	name := P(&e).name()
 	p, slot, _ := t.find(name)
@@ -113,7 +112,7 @@ func (t *table[E, P]) remove(name string) {
 		*p = part[E]{}
 		return
 	}
-	// Who was put further on because the slot was taken moves up.
+	// Entries that were moved on because the slot was taken move back.
 	for next := p.after(slot); p.index[next] != 0; next = p.after(next) {
 		home := p.home(maphash.String(t.seed, P(p.at(p.index[next]-1)).name()))
 		if p.steps(home, next) >= p.steps(slot, next) {
@@ -124,7 +123,7 @@ func (t *table[E, P]) remove(name string) {
 	p.index[slot] = 0
 }
 
-// steps is how far it is from one slot to another.
+// steps is the distance from one slot to another.
 func (p *part[E]) steps(from, to int) int {
 	if to < from {
 		to += len(p.index)
@@ -144,7 +143,7 @@ func (t *table[E, P]) all(yield func(*E) bool) {
 	}
 }
 
-// len is how many entries there are.
+// len returns the number of entries.
 func (t *table[E, P]) len() (n int) {
 	for i := range t.parts {
 		n += t.parts[i].len()

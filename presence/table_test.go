@@ -13,7 +13,7 @@ type counted struct {
 
 func (c *counted) name() string { return c.key }
 
-// A table does what a map does, through growing, shrinking and becoming empty.
+// A table does what a map does, while it grows, shrinks and becomes empty.
 func TestTableAgainstAMap(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// visible says of users whether they are online and visible, as a node sees it.
+// visible returns whether users are online and visible, as a node sees it.
 func visible(t *testing.T, k *presence.Keeper, users ...parley.UserID) (is string) {
 	t.Helper()
 	found, err := k.Online(t.Context(), users...)
@@ -35,8 +35,8 @@ func visible(t *testing.T, k *presence.Keeper, users ...parley.UserID) (is strin
 	return is
 }
 
-// Only who has nothing that may be looked at is hidden.
-func TestWhoIsHidden(t *testing.T) {
+// A user is hidden only if nothing of the user is visible.
+func TestHiddenUsers(t *testing.T) {
 	const s, ws, sse, held, poll = time.Second, parley.TransportWebSocket, parley.TransportSSE, parley.TransportLongPoll, parley.TransportPoll
 	type call func(tr *presence.Tracker, now time.Time)
 	enter := func(via parley.Transport) call {
@@ -104,15 +104,15 @@ func TestWhoIsHidden(t *testing.T) {
 	}
 }
 
-func TestWhoIsHiddenOnAllNodes(t *testing.T) {
+func TestHiddenUsersOnAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &told{t: t, known: map[string]bool{}}
 		store := mem.NewPresence(mem.PresenceConfig{})
 		a, b := d.start(store, "a", presence.Config{}), d.start(store, "b", presence.Config{})
-		time.Sleep(10 * time.Second) // they know of each other
+		time.Sleep(10 * time.Second) // until they know of each other
 		want := func(is string) {
 			t.Helper()
-			time.Sleep(time.Second) // other nodes are told of changes twice a second
+			time.Sleep(time.Second) // changes are written for other nodes twice a second
 			for _, n := range []*knot{a, b} {
 				if got := visible(t, n.Keeper, "alice", "bob"); got != is+" " {
 					t.Fatalf("%s, want %s", got, is)
@@ -136,10 +136,10 @@ func TestWhoIsHiddenOnAllNodes(t *testing.T) {
 		a.Enter("", "bob", "", parley.TransportSSE, time.Now())
 		time.Sleep(10 * time.Second)
 		want("hidden visible")
-		d.is(2, "/alice", "/bob") // of comings alone: whoever looks, they are here
+		d.is(2, "/alice", "/bob") // only arrivals: visible or not, they are present
 		b.Show("alice")
 		want("visible visible")
-		b.die() // a has bob; alice was seen on b alone
+		b.die() // b has bob; alice was visible on b only
 		time.Sleep(21 * time.Second)
 		if got := visible(t, a.Keeper, "alice", "bob"); got != "hidden visible " && got != "gone visible " {
 			t.Errorf("after the node died: %s", got)
@@ -152,8 +152,9 @@ func TestWhoIsHiddenOnAllNodes(t *testing.T) {
 	})
 }
 
-// Whether a hidden user is online is known here, also while the store does not answer; whether they are visible elsewhere is not.
-func TestAHiddenUserIsOnlineThoughTheStoreIsAway(t *testing.T) {
+// Whether a hidden user is online is known here even while the store does not respond; whether the user is visible elsewhere is
+// not.
+func TestAHiddenUserIsOnlineWhileTheStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &told{t: t, known: map[string]bool{}}
 		s := &silentStore{Presence: mem.NewPresence(mem.PresenceConfig{})}
@@ -178,7 +179,7 @@ func TestAHiddenUserIsOnlineThoughTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// silentStore does not say who is online while it is away.
+// silentStore does not answer who is online while it is away.
 type silentStore struct {
 	parley.Presence
 	away atomic.Bool

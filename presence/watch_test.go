@@ -9,7 +9,7 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// changed drains what watchers are to be told, as "w1[alice bob] ".
+// changed returns what watchers must receive, as "w1[alice bob] ".
 func changed(tr *presence.Tracker, now time.Time) (all string) {
 	for {
 		w, users, ok := tr.Changed(now)
@@ -21,7 +21,7 @@ func changed(tr *presence.Tracker, now time.Time) (all string) {
 	}
 }
 
-func TestWatchersAreToldOfThoseTheyWatch(t *testing.T) {
+func TestWatchersReceiveTheUsersTheyWatch(t *testing.T) {
 	tr := presence.New(presence.Config{}, begin)
 	now := begin
 	expect := func(what, want string) {

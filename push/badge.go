@@ -20,7 +20,7 @@ type badges struct {
 }
 
 type badge struct {
-	due  time.Time // zero: nothing is to be done
+	due  time.Time // zero: nothing to do
 	last time.Time // when one was sent last
 }
 

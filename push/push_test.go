@@ -133,7 +133,7 @@ func start(t *testing.T, store *mem.Store, p *provider, change ...func(*push.Con
 	return n
 }
 
-// post stores a message and tells push of it, as a feed does.
+// post stores a message and notifies push, as a feed does.
 func (n *node) post(channel parley.ChannelID, user parley.UserID, text string) int64 {
 	n.t.Helper()
 	return n.store(channel, parley.Draft{User: user, Text: text, Join: true})
@@ -173,7 +173,7 @@ func (n *node) reads(channel parley.ChannelID, user parley.UserID, id int64) {
 	n.Pusher.Read(user)
 }
 
-// decided lists what was decided about a user, the oldest first.
+// decided lists the decisions about a user, oldest first.
 func (n *node) decided(user parley.UserID) (all []string) {
 	for _, d := range n.Decisions(user, 100) {
 		all = append([]string{d.Decision}, all...)
@@ -239,7 +239,7 @@ func TestAnOfflineMemberGetsOneNotification(t *testing.T) {
 	})
 }
 
-func TestWhoIsLookingGetsNone(t *testing.T) {
+func TestVisibleMemberGetsNone(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		p.sees("bob", true)
 		n.post("general", "alice", "hello")
@@ -249,7 +249,7 @@ func TestWhoIsLookingGetsNone(t *testing.T) {
 		p.was(t)
 		n.post("general", "alice", "and now")
 		time.Sleep(time.Second)
-		p.sees("bob", true) // before it is due
+		p.sees("bob", true) // before the notification is due
 		time.Sleep(time.Minute)
 		p.was(t)
 		if got := n.decided("bob"); !slices.Equal(got, []string{push.Online, push.Online}) {
@@ -295,14 +295,14 @@ func TestReadingElsewhereCancels(t *testing.T) {
 		n.reads("general", "bob", 2)
 		n.reads("general", "bob", 3)
 		time.Sleep(time.Minute)
-		p.was(t, "phone :  (0)") // one, with the badge alone
+		p.was(t, "phone :  (0)") // one notification, with the badge only
 		n.reads("general", "bob", 3)
 		time.Sleep(time.Minute)
 		p.was(t)
 	})
 }
 
-// A browser shows no badge alone.
+// A browser receives no notification that contains only a badge.
 func TestNoBadgeAloneGoesToABrowser(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		n.joins("general", "carol")
@@ -332,7 +332,7 @@ func TestMutesAndMentions(t *testing.T) {
 		p.was(t, "phone alice in general: 2 new messages (2)", "watch alice in general: hey @dave, @carol (2)")
 		n.post("general", "alice", "@channel lunch")
 		time.Sleep(time.Second)
-		n.set("general", "bob", parley.MemberChange{Mute: &all}) // before it is due
+		n.set("general", "bob", parley.MemberChange{Mute: &all}) // before the notification is due
 		time.Sleep(time.Minute)
 		p.was(t, "watch alice in general: 2 new messages (3)")
 		if got := n.decided("dave"); !slices.Equal(got, []string{push.Muted, push.Sent, push.Sent}) {
@@ -344,7 +344,7 @@ func TestMutesAndMentions(t *testing.T) {
 	})
 }
 
-func TestWhatIsShown(t *testing.T) {
+func TestTitleAndBody(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		if _, _, err := n.SetChannel(t.Context(), "general", func(s *parley.Settings) error { s.Title = "The hall"; return nil }); err != nil {
 			t.Fatal(err)
@@ -358,7 +358,7 @@ func TestWhatIsShown(t *testing.T) {
 		id = n.post("general", "alice", "oops")
 		n.store("general", parley.Draft{User: "alice", Change: &parley.Change{Kind: parley.ChangeDelete, Of: id}})
 		time.Sleep(time.Minute)
-		p.take() // the badge may be told
+		p.take() // the badge may be sent
 		n.store("general", parley.Draft{User: "alice", Data: json.RawMessage(`{"n":1}`)})
 		time.Sleep(time.Minute)
 		p.was(t)
@@ -373,7 +373,7 @@ func TestWhatIsShown(t *testing.T) {
 	})
 }
 
-func TestRefusalsAreTriedAgain(t *testing.T) {
+func TestRefusalsAreRetried(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		p.has("bob", "old", parley.PlatformAPNs)
 		slow := 2
@@ -421,7 +421,7 @@ func TestReadingCancelsRetries(t *testing.T) {
 	})
 }
 
-func TestBadCredentialsRemoveNothingAndAreTriedAgain(t *testing.T) {
+func TestBadCredentialsRemoveNothingAndAreRetried(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		p.answers(func(parley.Device, parley.Notification) error { return parley.ErrCredentials })
 		n.post("general", "alice", "hello")
@@ -438,7 +438,7 @@ func TestBadCredentialsRemoveNothingAndAreTriedAgain(t *testing.T) {
 	})
 }
 
-// A push service that a user names cannot keep others from theirs.
+// A failing push service chosen by one user does not delay other users' services.
 func TestAFailingPushServiceDelaysItsOwnDevicesOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		subscribed := func(user parley.UserID, endpoint string) {
@@ -468,7 +468,7 @@ func TestAFailingPushServiceDelaysItsOwnDevicesOnly(t *testing.T) {
 	})
 }
 
-func TestTooManyRefusalsAreGivenUp(t *testing.T) {
+func TestNotificationIsGivenUpAfterTooManyRefusals(t *testing.T) {
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		p.answers(func(parley.Device, parley.Notification) error { return &parley.RetryError{Err: errors.New("500")} })
 		n.post("general", "alice", "hello")
@@ -484,7 +484,7 @@ func TestTooManyRefusalsAreGivenUp(t *testing.T) {
 	})
 }
 
-// A node dies at any moment; the next one sends what was not sent, and a repeat under the same collapse id.
+// A node may die at any moment; the next one sends what was not sent, and a repeat has the same collapse id.
 func TestACrashLosesNothing(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second, 1999 * time.Millisecond, 2001 * time.Millisecond, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -516,7 +516,7 @@ func TestACrashLosesNothing(t *testing.T) {
 	}
 }
 
-// What was refused waits in the store, not in the memory of the node that tried.
+// A refused attempt waits in the store, not in the memory of the node that tried.
 func TestACrashLosesNoRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, store := newProvider(), mem.NewStore(mem.StoreConfig{})
@@ -536,7 +536,7 @@ func TestACrashLosesNoRetry(t *testing.T) {
 		p.answers(nil)
 		second := start(t, store, p)
 		defer func() { second.end(); synctest.Wait() }()
-		second.post("general", "alice", "more") // has the channel taken
+		second.post("general", "alice", "more") // takes over the channel
 		time.Sleep(time.Hour)
 		p.was(t, "phone alice in general: 2 new messages (2)")
 	})
@@ -567,8 +567,8 @@ func TestManyMembers(t *testing.T) {
 	})
 }
 
-// The webhook receives for every user, whatever devices, until it says that a user is gone.
-func TestTheWebhookReceivesForEverybody(t *testing.T) {
+// The webhook receives for every user, whatever the user's devices, until it answers that a user is gone.
+func TestTheWebhookReceivesForEveryUser(t *testing.T) {
 	hook := newProvider()
 	bubble(t, func(t *testing.T, n *node, p *provider) {
 		n.joins("general", "carol")

@@ -24,7 +24,7 @@ type job struct {
 	newest int64     // the last one
 	due    time.Time // for the next try, or the end of the window
 	last   time.Time // when a notification was sent last; zero: not within the window
-	tries  int       // that were refused
+	tries  int       // refused tries
 	stored bool      // in the table, so the position may pass it
 	sent   map[string]int64
 	index  int

@@ -13,7 +13,7 @@ import (
 )
 
 // What a store does not count now is counted and told when it answers, though nothing more comes.
-func TestACountThatFailsIsMadeAgain(t *testing.T) {
+func TestFailedCountIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		away, count := false, int64(0) // guarded by mu, as is told

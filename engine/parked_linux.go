@@ -340,8 +340,8 @@ func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 	return wrote, true
 }
 
-// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system call: that would take longer
-// than the call on loopback, which never waits.
+// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system call: on loopback the call
+// takes a while, but never waits.
 func write(fd int, b []byte) (int, error) {
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))

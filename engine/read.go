@@ -9,8 +9,7 @@ import (
 
 // reader is how a connection with goroutines is read. Most are read in the same way, and share one reader.
 type reader struct {
-	// read gives take what there is, once. errNothing: not now. What never says that waits
-	// by itself.
+	// read passes what is available to take, once. errNothing: not now. A read that never returns it waits itself.
 	read func(socket io.Closer, take func([]byte)) error
 	// await waits until something is available, without holding a buffer. nil: a loop watches the connection instead,
 	// or read never returns errNothing.

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-server/parley/unread"
 )
 
-// What a store does not count now is counted and told when it answers, though nothing more comes.
+// Counts that the store cannot compute now are computed and sent when it responds, even if nothing else happens.
 func TestFailedCountIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -13,19 +13,19 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// refusalsAudited is how many refusals a second are written down, in bursts of three
-// times that: who is refused must not be able to fill the disk.
+// refusalsAudited is how many refusals per second are logged, in bursts of up to three times that: refused clients
+// must not be able to fill the disk.
 const refusalsAudited = 50
 
-// trail counts refusals, and writes down administration and refusals of
-// credentials or rights. It holds no secret, no body and no query.
+// trail counts refusals, and logs administrative actions and refusals of credentials or rights. It contains no
+// secret, body or query.
 type trail struct {
-	refusal func(reason string) // counts one
-	log     *slog.Logger        // nil: nothing is written
+	refusal func(reason string) // counts one refusal
+	log     *slog.Logger        // nil: nothing is logged
 	written *limit.Limiter
 }
 
-// newTrail writes lines of JSON to a sink; nil: none. refusal counts one.
+// newTrail creates a trail that writes lines of JSON to a sink; nil: none. refusal counts one.
 func newTrail(sink io.Writer, refusal func(reason string)) *trail {
 	t := &trail{refusal: refusal, written: limit.New(limit.Config{Handshakes: refusalsAudited})}
 	if sink != nil {
@@ -34,7 +34,7 @@ func newTrail(sink io.Writer, refusal func(reason string)) *trail {
 	return t
 }
 
-// openAudit opens the file of an audit log; "" is none.
+// openAudit opens an audit log file; "" for none.
 func openAudit(path string) (*os.File, error) {
 	if path == "" {
 		return nil, nil
@@ -46,7 +46,7 @@ func openAudit(path string) (*os.File, error) {
 	return f, nil
 }
 
-// refused counts a refusal, and writes it down if it is one of credentials or rights.
+// refused counts a refusal, and logs it if it concerns credentials or rights.
 func (t *trail) refused(what string, user parley.UserID, ip netip.Addr, e *parley.Error) {
 	reason := e.Reason
 	if reason == "" {
@@ -64,7 +64,7 @@ func (t *trail) refused(what string, user parley.UserID, ip netip.Addr, e *parle
 	t.log.Warn("refused", append(whence(what, user, ip), "code", e.Code, "detail", e.Detail)...)
 }
 
-// did writes down what was administered.
+// did logs an administrative action.
 func (t *trail) did(what string, user parley.UserID, service bool, ip netip.Addr) {
 	if t.log != nil {
 		t.log.Info("administered", append(whence(what, user, ip), "api_key", service)...)
@@ -77,7 +77,7 @@ func whence(what string, user parley.UserID, ip netip.Addr) []any {
 		all = append(all, "user", string(user))
 	}
 	switch {
-	case ip.Is6(): // of which only the network is known, see limit.Group
+	case ip.Is6(): // only the network is known, see limit.Group
 		all = append(all, "address", netip.PrefixFrom(ip, 64).String())
 	case ip.IsValid():
 		all = append(all, "address", ip.String())

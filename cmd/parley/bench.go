@@ -77,7 +77,7 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 		return refuse("a number is out of its range.", "At most 1,000,000 connections, an hour, 63 messages in the window.")
 	}
 	var page *os.File
-	if c.HTML != "" { // before what may take long
+	if c.HTML != "" { // before anything that may take long
 		if page, err = os.Create(c.HTML); err != nil {
 			return refuse(fmt.Sprintf("--html: %v.", err), "Give it a file that this user may write.")
 		}
@@ -111,7 +111,7 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	return err
 }
 
-// progress is one line on a terminal that changes; elsewhere nothing.
+// progress is one changing line on a terminal; elsewhere nothing.
 type progress struct {
 	w    io.Writer
 	live bool
@@ -127,7 +127,7 @@ func (l *progress) show(s string) {
 
 func (l *progress) end() { l.show("") }
 
-// The two that bench starts itself.
+// The two commands that bench itself starts.
 type (
 	benchWorkerCmd struct{}
 	benchBareCmd   struct{}

@@ -14,13 +14,13 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Servers that a setting may name, by the beginning of its URL.
+// Kinds of servers that a setting may name, by the beginning of its URL.
 var (
 	busSchemes      = []string{"redis", "rediss", "nats", "kafka"}
 	presenceSchemes = []string{"redis", "rediss", "nats"}
 )
 
-// schemeOf is what a URL begins with; "" for a word.
+// schemeOf returns the scheme of a URL; "" for a word.
 func schemeOf(url string) string {
 	scheme, _, ok := strings.Cut(url, "://")
 	if !ok {
@@ -29,7 +29,7 @@ func schemeOf(url string) string {
 	return scheme
 }
 
-// checkBuses refuses a bus and a store of presence that are unknown or do not belong together.
+// checkBuses refuses a bus and a presence store that are unknown or do not fit together.
 func (f *nodeFlags) checkBuses() error {
 	switch {
 	case f.Bus != "local" && !slices.Contains(busSchemes, schemeOf(f.Bus)):
@@ -65,13 +65,13 @@ func (f *nodeFlags) checkURLs() (err error) {
 	return nil
 }
 
-// openBuses opens what --bus and --presence name.
+// openBuses opens the servers of --bus and --presence.
 func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
 	s.busAt, s.presenceAt = secretless(n.flags.Bus), secretless(n.flags.Presence)
 	switch f := n.flags; schemeOf(f.Presence) {
 	case "":
 		s.presence = mem.NewPresence(mem.PresenceConfig{})
-	case "nats": // used tickets expire like leases, and are kept with them
+	case "nats": // used tickets expire like leases, and are stored with them
 		p, err := nats.Open(ctx, nats.Config{URL: f.Presence})
 		if err != nil {
 			return away("--presence", f.Presence, err)
@@ -95,7 +95,7 @@ func (n *node) openBuses(ctx context.Context, s *stores) (err error) {
 	return nil
 }
 
-// openBus returns the bus, not connected yet; nil: there is none.
+// openBus returns the bus, not yet connected; nil: none.
 func (f *nodeFlags) openBus() (parley.Bus, error) {
 	switch url := f.Bus; schemeOf(url) {
 	case "":
@@ -109,7 +109,7 @@ func (f *nodeFlags) openBus() (parley.Bus, error) {
 	case "nats":
 		b, err := nats.NewBus(nats.Config{URL: url})
 		if err != nil {
-			return nil, err // and not a *nats.Bus that is nil
+			return nil, err // not a nil *nats.Bus
 		}
 		return b, nil
 	default:
@@ -121,12 +121,12 @@ func (f *nodeFlags) openBus() (parley.Bus, error) {
 	}
 }
 
-// away says that a server could not be used.
+// away reports that a server could not be used.
 func away(flag, url string, err error) error {
 	return fmt.Errorf("%s %s cannot be used: %w", flag, secretless(url), err)
 }
 
-// secretless is a URL without passwords.
+// secretless returns a URL without passwords.
 func secretless(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {

@@ -21,10 +21,10 @@ import (
 	"github.com/parley-server/parley/auth"
 )
 
-// inProcess is a parley serve within the test.
+// inProcess is a parley serve that runs within the test.
 type inProcess struct {
 	url, admin     string
-	stdout, stderr *bytes.Buffer // to be read after stop
+	stdout, stderr *bytes.Buffer // read these only after stop
 	stop           func()
 }
 
@@ -53,7 +53,7 @@ func inProduction(t *testing.T, args ...string) *inProcess {
 	return s
 }
 
-// Secrets and texts are sought in all that the server writes.
+// Searches for secrets and texts in everything that the server writes.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	data := t.TempDir()
 	dir := t.TempDir()
@@ -123,7 +123,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		"--log-format",
 		"json",
 	)
-	var answers bytes.Buffer // of refusals
+	var answers bytes.Buffer // to refused requests
 	do := func(method, path, body string, want int, header ...string) string {
 		t.Helper()
 		url := s.url + path
@@ -263,7 +263,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		t.Error(err)
 	}
 
-	// What the audit log is for does stand in it, a JSON object on each line.
+	// The audit log does contain what it is for, one JSON object per line.
 	var said []string
 	for line := range strings.Lines(string(audit)) {
 		var l struct {

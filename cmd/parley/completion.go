@@ -22,7 +22,7 @@ func (c *completionCmd) Run(p *program, parser *kong.Kong) error {
 	switch commands := leaves(parser.Model.Node, nil); c.Shell {
 	case "bash":
 		bash(&b, commands)
-	case "zsh": // which can run what is written for bash
+	case "zsh": // zsh can run scripts written for bash
 		b.WriteString("autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n")
 		bash(&b, commands)
 	case "fish":
@@ -38,7 +38,7 @@ type command struct {
 	node  *kong.Node
 }
 
-// leaves are all commands, those that have others too.
+// leaves returns all commands, including those that have subcommands.
 func leaves(n *kong.Node, words []string) (all []command) {
 	all = append(all, command{words, n})
 	for _, child := range n.Children {
@@ -49,7 +49,7 @@ func leaves(n *kong.Node, words []string) (all []command) {
 	return all
 }
 
-// next are the words that may follow: commands, flags, and the values of an argument that has few.
+// next returns the words that may follow: commands, flags, and the values of an argument that has few.
 func (c *command) next() (words []string) {
 	for _, child := range c.node.Children {
 		if !child.Hidden {
@@ -77,7 +77,7 @@ func (c *command) flags() (all []*kong.Flag) {
 func bash(w io.Writer, commands []command) {
 	fmt.Fprintln(w, "_parley() {\n  local word words=\"\" n=0\n  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"+
 		"    case $word in -*) continue ;; esac\n    words=\"$words $word\"\n  done\n  case $words in")
-	for i := len(commands) - 1; i >= 0; i-- { // the longer ones first
+	for i := len(commands) - 1; i >= 0; i-- { // longer ones first
 		c := commands[i]
 		pattern := `*`
 		if len(c.words) > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// compose is what the test reads of deploy/compose.yaml.
+// compose is the part of deploy/compose.yaml that the test reads.
 type compose struct {
 	Services map[string]struct {
 		Image     string   `yaml:"image"`
@@ -27,7 +27,7 @@ type compose struct {
 	Secrets  map[string]struct{ File string } `yaml:"secrets"`
 }
 
-// names are the items of a list, or the keys of a map: compose has both forms.
+// names returns the items of a list, or the keys of a map: compose has both forms.
 func names(v any) (all []string) {
 	switch v := v.(type) {
 	case []any:
@@ -42,8 +42,8 @@ func names(v any) (all []string) {
 	return all
 }
 
-// deploy/compose.yaml names only what is there, and the files that it mounts agree with it. It cannot be run here.
-func TestComposeFileIsWhole(t *testing.T) {
+// deploy/compose.yaml names only what exists, and the files that it mounts agree with it. It cannot be run here.
+func TestComposeFileIsComplete(t *testing.T) {
 	const dir = "../../deploy"
 	text := func(path ...string) string {
 		t.Helper()

@@ -15,8 +15,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// configFile is a YAML file whose keys are the names of flags, namespaces, push and webhooks. It is asked last:
-// after the command line, after the environment.
+// configFile is a YAML file whose keys are the names of flags, namespaces, push and webhooks. It has the lowest
+// precedence, after the command line and the environment.
 type configFile struct {
 	path   string
 	getenv func(string) string
@@ -27,7 +27,7 @@ var _ kong.Resolver = (*configFile)(nil)
 
 func readConfig(path string, getenv func(string) string) (*configFile, error) {
 	b, err := os.ReadFile(path)
-	b = bytes.TrimPrefix(b, []byte("\ufeff")) // some editors put it before UTF-8
+	b = bytes.TrimPrefix(b, []byte("\ufeff")) // some editors write a byte order mark before UTF-8
 	if err != nil {
 		return nil, refuse(fmt.Sprintf("read the configuration: %v", err))
 	}
@@ -39,7 +39,7 @@ func readConfig(path string, getenv func(string) string) (*configFile, error) {
 	return f, nil
 }
 
-// Validate refuses keys that are not settings, all of them at once.
+// Validate refuses unknown keys, all of them at once.
 func (f *configFile) Validate(app *kong.Application) error {
 	known := append(settings(app), namespacesKey, pushKey, webhooksKey)
 	var lines []string
@@ -52,7 +52,7 @@ func (f *configFile) Validate(app *kong.Application) error {
 		lines = append(lines, err.Error())
 	}
 	if f.values[pushKey] != nil || f.values[webhooksKey] != nil {
-		if _, err := (&pushFlags{AllowPrivateAddresses: true}).open(f); err != nil { // whether they are allowed a flag may say
+		if _, err := (&pushFlags{AllowPrivateAddresses: true}).open(f); err != nil { // a flag may set whether they are allowed
 			lines = append(lines, err.Error())
 		}
 	}
@@ -62,12 +62,12 @@ func (f *configFile) Validate(app *kong.Application) error {
 	return nil
 }
 
-// only is a file that has but one of the keys.
+// only returns a file that has only one of the keys.
 func (f *configFile) only(key string) *configFile {
 	return &configFile{path: f.path, getenv: f.getenv, values: map[string]any{key: f.values[key]}}
 }
 
-// Resolve gives a flag's value, if neither the command line nor the environment did.
+// Resolve returns a flag's value, if neither the command line nor the environment set it.
 func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if f.getenv(env) != "" {
@@ -84,7 +84,7 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	return value, nil
 }
 
-// settings are the flags of serve.
+// settings returns the names of serve's flags.
 func settings(app *kong.Application) (names []string) {
 	for _, node := range app.Children {
 		if node.Name == "serve" {
@@ -106,7 +106,7 @@ func keys(m map[string]any) (ks []string) {
 	return ks
 }
 
-// nearest proposes the setting that was probably meant.
+// nearest returns the setting that was probably meant.
 func nearest(key string, known []string) string {
 	plain := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(s))
@@ -119,14 +119,14 @@ func nearest(key string, known []string) string {
 	return "; parley serve --help lists them"
 }
 
-// distance is how many letters must be put in, left out or replaced to make one word of the other.
+// distance is the number of letters to insert, delete or replace to turn one word into the other.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		before := i // of the row above, one to the left
+		before := i // the row above, one to the left
 		row[0] = i + 1
 		for j := range len(b) {
 			above := row[j+1]
@@ -141,9 +141,9 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// configPath is the file named by the arguments or by the environment, "" for none. It is looked
-// up before they are parsed, since it takes part in that. A value never begins with a dash, which
-// is left to the parser to refuse; a request for help needs no file, and config check has its own.
+// configPath returns the file named by the arguments or the environment, "" for none. It must be found before they
+// are parsed, since parsing uses it. A value never begins with a dash: the parser refuses that. A request for help
+// needs no file, and config check has its own.
 func (p *program) configPath() (path string) {
 	if len(p.args) > 0 && p.args[0] == "config" {
 		return ""
@@ -172,7 +172,7 @@ type checkCmd struct {
 	File string `arg:"" help:"YAML file."`
 }
 
-// parse gives serve the settings of a file.
+// parse parses the command line of serve with the settings of a file.
 func (c *checkCmd) parse(file *configFile) (target *cli, err error) {
 	target = new(cli)
 	parser, err := kong.New(target, kong.Name("parley"), kong.DefaultEnvars("PARLEY"), kong.Vars{"node": nodeName(), "version": version()},
@@ -183,7 +183,7 @@ func (c *checkCmd) parse(file *configFile) (target *cli, err error) {
 	return target, err
 }
 
-// faults are all that is wrong with a file: keys by themselves, and what is left of them together.
+// faults returns everything that is wrong with a file: each key by itself, and the valid ones together.
 func (c *checkCmd) faults(file *configFile) (lines []string) {
 	good := &configFile{path: file.path, getenv: file.getenv, values: map[string]any{}}
 	for _, key := range keys(file.values) {
@@ -204,8 +204,8 @@ func (c *checkCmd) faults(file *configFile) (lines []string) {
 	return lines
 }
 
-// Run tries the file as serve would. What a file need not hold, since flags or the
-// environment may, is said but no mistake.
+// Run checks the file as serve would. Settings that may also come from flags or the environment are reported as
+// missing, but that is not an error.
 func (c *checkCmd) Run(ctx context.Context, p *program) error {
 	file, err := readConfig(c.File, p.getenv)
 	if err != nil {

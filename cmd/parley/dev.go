@@ -11,8 +11,7 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// devCmd takes what serve does of the settings that scripts may rely on, so that the same
-// lines start either.
+// devCmd accepts the settings of serve that scripts may rely on, so that the same flags start either.
 type devCmd struct {
 	nodeFlags
 	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"${help_dev_auth_hmac_secret_file}"`
@@ -65,7 +64,8 @@ func (c *devCmd) Run(ctx context.Context, p *program) error {
 	return n.run(ctx)
 }
 
-// wayOn refuses what would let others in, and shows how to: with a secret, the line that serves, and the one that makes a token.
+// wayOn refuses what would let others connect, and shows how to do it: with a secret, the command that serves, and the one that
+// creates a token.
 func (c *devCmd) wayOn(why, alone, together string) error {
 	secret, err := c.secretFile()
 	if err != nil {
@@ -79,7 +79,7 @@ func (c *devCmd) wayOn(why, alone, together string) error {
 		"  parley token --user alice --channels 'room:*=rw' --for 1h --auth-hmac-secret-file "+secret)
 }
 
-// secretFile is the secret for serve that was named, or one that it writes if there is none.
+// secretFile returns the secret file named for serve, or one that it writes if there is none.
 func (c *devCmd) secretFile() (string, error) {
 	if c.AuthHmacSecretFile != "" {
 		return c.AuthHmacSecretFile, nil
@@ -87,7 +87,7 @@ func (c *devCmd) secretFile() (string, error) {
 	return writeSecret(c.Data)
 }
 
-// loopback reports whether a host to listen on is this machine alone.
+// loopback reports whether a host to listen on is reachable only from this machine.
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")

@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// unknownVariables tells of variables of the environment that look like settings and are none.
+// unknownVariables warns about environment variables that look like settings but are not.
 func (p *program) unknownVariables(app *kong.Application) {
 	known := variables(app.Node)
 	for _, pair := range p.envs {
@@ -20,7 +20,7 @@ func (p *program) unknownVariables(app *kong.Application) {
 	}
 }
 
-// variables are those of all flags.
+// variables returns the variables of all flags.
 func variables(n *kong.Node) (names []string) {
 	for _, flag := range n.Flags {
 		names = append(names, flag.Envs...)
@@ -31,7 +31,7 @@ func variables(n *kong.Node) (names []string) {
 	return names
 }
 
-// fromKubernetes reports whether a variable is one that Kubernetes makes for a service named parley.
+// fromKubernetes reports whether Kubernetes sets a variable for a service named parley.
 func fromKubernetes(name string) bool {
 	return strings.HasPrefix(name, "PARLEY_SERVICE_") || name == "PARLEY_PORT" || strings.HasPrefix(name, "PARLEY_PORT_")
 }

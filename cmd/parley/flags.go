@@ -56,7 +56,7 @@ type nodeFlags struct {
 
 func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.LogLevel)) // an enum of what it knows
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // LogLevel is an enum of valid levels
 	opts := &slog.HandlerOptions{Level: level}
 	var lines slog.Handler = slog.NewTextHandler(w, opts)
 	if f.LogFormat == "json" {
@@ -65,11 +65,11 @@ func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 	return slog.New(sparelog.New(lines, repeatedEvery))
 }
 
-// repeatedEvery is how often the log says that something still goes wrong in the same way: often
-// enough to be seen, and 9,000 lines in a day.
+// repeatedEvery is how often the log repeats that something still fails in the same way: often enough to be noticed,
+// and 9,000 lines a day.
 const repeatedEvery = 10 * time.Second
 
-// check refuses settings that can't work together, all of them at once.
+// check refuses settings that cannot be combined, all of them at once.
 func (f *nodeFlags) check() error {
 	all := []error{f.checkStores()}
 	wrong := func(is bool, lines ...string) {
@@ -102,7 +102,7 @@ func (f *nodeFlags) check() error {
 	return errors.Join(all...)
 }
 
-// leastHeartbeat is what the engine's clock can tell apart.
+// leastHeartbeat is the smallest interval that the engine's clock can distinguish.
 const leastHeartbeat = 10 * time.Millisecond
 
 // amount is a setting that must not be negative.

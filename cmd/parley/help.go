@@ -6,7 +6,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// helpValue is a flag's help with its default and its environment variable.
+// helpValue returns a flag's help with its default and its environment variable.
 func helpValue(v *kong.Value) string {
 	var more []string
 	if v.HasDefault && v.Default != "" && !v.IsBool() && !strings.Contains(v.Help, "Default: ") {
@@ -21,7 +21,7 @@ func helpValue(v *kong.Value) string {
 	return strings.TrimSuffix(v.Help, ".") + " (" + strings.Join(more, ", ") + ")."
 }
 
-// helps are the help texts that do not fit beside their flags.
+// helps are the help texts that are too long for their flags' tags.
 var helps = kong.Vars{
 	"help_acme_acme_ca": "URL of another authority's ACME directory, by https, which this machine must trust.",
 	"help_acme_acme_domains": "" +

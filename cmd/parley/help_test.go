@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Every command explains itself, whatever else stands there, and reads no file for it.
+// Every command prints its help, whatever other arguments there are, and reads no file for it.
 func TestEveryCommandHasHelp(t *testing.T) {
 	parser, err := kong.New(&cli{}, kong.DefaultEnvars("PARLEY"), kong.Vars{"node": "n", "version": "v"}, helps)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// limitFlags are the limits of those who connect. dev has none.
+// limitFlags are the limits for clients. dev has none.
 type limitFlags struct {
 	RateUser              float64  `default:"50" placeholder:"N" group:"Limits" help:"${help_limit_rate_user}"`
 	RateIP                float64  `name:"rate-ip" default:"500" placeholder:"N" group:"Limits" help:"${help_limit_rate_ip}"`

@@ -1,5 +1,4 @@
-// Command parley is the server and its tools. It is the only place that knows
-// every package.
+// Command parley is the server and its tools. It is the only package that imports every other one.
 package main
 
 import (
@@ -49,7 +48,7 @@ const description = "Short polling, long polling, server-sent events and WebSock
 	"Every flag is also an environment variable (PARLEY_ and its name in capitals) and, for dev and serve, a key of the same name " +
 	"in a YAML file. A flag wins over the environment, the environment over the file."
 
-// program is one run of the command line, with its surroundings as parameters.
+// program is one run of the command line, with its environment as parameters.
 type program struct {
 	args   []string
 	getenv func(string) string
@@ -60,10 +59,10 @@ type program struct {
 
 	file *configFile // the configuration, nil if there is none
 
-	portable bool // a test's: connections have goroutines though they could be parked
+	portable bool // in tests: connections have goroutines although they could be parked
 }
 
-// refusal is a mistake of the one who started the program: exit code 2.
+// refusal is a usage error of the person who started the program: exit code 2.
 type refusal struct{ lines []string }
 
 func (r *refusal) Error() string { return strings.Join(r.lines, "\n") }
@@ -82,8 +81,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run does what the command line says and returns the exit code: 0, 1 for a
-// failure, 2 for a mistake in how it was called.
+// run executes the command line and returns the exit code: 0, 1 for a failure, 2 for a usage error.
 func (p *program) run(ctx context.Context) (code int) {
 	defer func() {
 		switch r := recover().(type) {
@@ -111,7 +109,7 @@ func (p *program) run(ctx context.Context) (code int) {
 	return p.report(err, 2)
 }
 
-// report says what went wrong, once.
+// report prints what went wrong, once.
 func (p *program) report(err error, code int) int {
 	if err == nil {
 		return 0
@@ -123,8 +121,8 @@ func (p *program) report(err error, code int) int {
 	return code
 }
 
-// helped is the panic that ends a run which only printed help: kong goes no
-// further than its exit function, which would end the process.
+// helped is the panic that ends a run which only printed help: after its exit function, which would end the process,
+// kong must not continue.
 type helped int
 
 func (p *program) parser() (parser *kong.Kong, err error) {
@@ -153,7 +151,7 @@ func (versionCmd) Run(p *program) error {
 	return err
 }
 
-// version is that of the module, or the commit that was built.
+// version returns the version of the module, or the commit that was built.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -170,7 +168,7 @@ func version() string {
 	return "development"
 }
 
-// nodeName is the machine's name, as far as it can stand in a line of words.
+// nodeName returns the machine's name, as far as it can be part of a line of words.
 func nodeName() string {
 	name, _ := os.Hostname()
 	name = strings.Map(func(r rune) rune {

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// What net/http can't read as a request never reaches a handler, and is answered like the
-// rest all the same.
+// What net/http cannot read as a request never reaches a handler, but is answered like other errors.
 func TestAMalformedRequestIsAnsweredWithAProblem(t *testing.T) {
 	words := running(t, "--data", t.TempDir())
 	address := strings.TrimPrefix(words[1], "http://")

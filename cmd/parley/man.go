@@ -51,7 +51,7 @@ func paragraphs(b *strings.Builder, text string) {
 	}
 }
 
-// roff escapes what has a meaning there.
+// roff escapes characters that have a special meaning in roff.
 func roff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(s)
 	lines := strings.Split(s, "\n")

@@ -83,7 +83,7 @@ func newMeters() *meters {
 	return m
 }
 
-// events are what the node calls.
+// events returns the callbacks of the node.
 func (m *meters) events() parley.Events {
 	return parley.Events{
 		Appended: func(e parley.AppendEvent) {
@@ -141,7 +141,7 @@ func (m *meters) counter(name, help string, value func() int64) {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
 }
 
-// watch adds what the parts of a node know of themselves.
+// watch adds metrics that the parts of a node keep themselves.
 func (m *meters) watch(o *opened, s *server) {
 	m.gauge("parley_streams", "WebSocket connections, event streams and held polls.", func() float64 { return float64(s.ways.Streams()) })
 	m.gauge("parley_recent_bytes", "Bytes of recent entries that are kept for readers.",
@@ -162,7 +162,7 @@ func (m *meters) watch(o *opened, s *server) {
 		func() int64 { return s.chat.PresenceTold().Deferred })
 }
 
-// handler is what Prometheus reads.
+// handler serves the metrics to Prometheus.
 func (m *meters) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatTheServerDropsAndRefusesIsCountedByReason(t *testing.T) {
+func TestDropsAndRefusalsAreCountedByReason(t *testing.T) {
 	m := newMeters()
 	events := m.events().Complete()
 	events.Dropped("heartbeat")

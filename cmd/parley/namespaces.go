@@ -38,7 +38,7 @@ type namespaceFile struct {
 	MaxData int `yaml:"max-data"`
 }
 
-// namespaces reads what the file says of namespaces; nil file: nothing.
+// namespaces reads the namespaces of the file; nil file: none.
 func (f *configFile) namespaces() (chat.Namespaces, error) {
 	var given []chat.Namespace
 	if f != nil && f.values[namespacesKey] != nil {

@@ -41,11 +41,11 @@ import (
 type node struct {
 	flags  *nodeFlags
 	log    *slog.Logger
-	stdout io.Writer // gets the ready line, nothing else
-	hints  io.Writer // gets lines for people; nil: none
+	stdout io.Writer // receives only the ready line
+	hints  io.Writer // receives hints for people; nil: none
 
 	who     string // may connect, in words
-	proxied bool   // a proxy is before it, which has TLS if there is any
+	proxied bool   // behind a proxy, which handles TLS
 
 	portable bool // see program
 
@@ -54,20 +54,19 @@ type node struct {
 	keys    *auth.Keys // of back ends; nil: none
 
 	authenticate func(context.Context, *stores, *auth.Tickets) (httpapi.Authenticator, error)
-	cluster      []byte        // a secret that all nodes have; nil: of this node alone
+	cluster      []byte        // a secret that all nodes share; nil: only this node's
 	adminToken   string        // what the admin listener requires; "": nothing
-	acme         *tls.Config   // gets its own certificates; nil: from files, or no TLS
-	limiter      *door.Limiter // of those who connect; nil: none
+	acme         *tls.Config   // obtains its own certificates; nil: from files, or no TLS
+	limiter      *door.Limiter // limits clients; nil: no limits
 
-	limits any // those of its settings that clients see, see settings
+	limits any // the limits among the settings that clients see, see settings
 
 	origins func(string) bool
 	hosts   func(string) bool
 	secret  func() (file string, err error) // see httpapi.Config
 }
 
-// run serves until ctx ends, then drains. The error is why it could not start or
-// had to stop.
+// run serves until ctx ends, then drains. The error is the reason why it could not start or had to stop.
 func (n *node) run(ctx context.Context) error {
 	f := n.flags
 	if f.MemoryLimit > 0 {
@@ -100,7 +99,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	s.engine.Close()
 	s.public.Close()
-	answered, done := context.WithTimeout(work, time.Second) // who asked for the drain gets an answer
+	answered, done := context.WithTimeout(work, time.Second) // the client that requested the drain gets an answer
 	_ = s.admin.Shutdown(answered)
 	done()
 	s.admin.Close()
@@ -113,7 +112,7 @@ func (n *node) run(ctx context.Context) error {
 	return err
 }
 
-// opened is what a node takes from the machine.
+// opened holds the resources that a node has opened.
 type opened struct {
 	secure *tls.Config // nil: without TLS
 	audit  *os.File    // nil: none
@@ -122,7 +121,7 @@ type opened struct {
 	store  *stores
 }
 
-// open takes the certificate, the addresses and the store, or nothing.
+// open opens the certificate, the addresses and the store, or nothing.
 func (n *node) open(ctx context.Context) (o *opened, err error) {
 	f := n.flags
 	o = new(opened)
@@ -150,7 +149,7 @@ func (n *node) open(ctx context.Context) (o *opened, err error) {
 	return o, nil
 }
 
-// close gives everything back; what was not opened is nil.
+// close closes everything; what was not opened is nil.
 func (o *opened) close() (err error) {
 	for _, l := range o.public {
 		_ = l.Close() // the door has closed most
@@ -178,7 +177,7 @@ type server struct {
 	api           *httpapi.API
 	public, admin *http.Server
 	push          *push.Pusher       // nil: not configured
-	hooks         []*webhook.Webhook // none: as much
+	hooks         []*webhook.Webhook // empty: not configured
 }
 
 // build connects the parts. Nothing but the store runs yet.
@@ -197,7 +196,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 	}
 
 	s.events = events
-	name := f.Node + "-" + rand.Text() // of this run
+	name := f.Node + "-" + rand.Text() // of this run of the node
 	s.feed = feed.New(store,
 		feed.Config{Hub: hub.Config{RecentLimit: f.RecentMemory << 20, OnRead: n.spaces.OnRead}, Logger: n.log, Events: events,
 			Node: name, Bus: store.bus, Index: store.index, Outbox: n.outbox(store), Settings: n.settings()})
@@ -285,8 +284,8 @@ func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *serv
 	})
 }
 
-// drain tells every client to go, over a window that grows with their number,
-// finishes what is under way and stops listening last.
+// drain tells every client to reconnect, over a window that grows with their number, finishes what is in progress and
+// stops listening last.
 func (n *node) drain(s *server) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.flags.DrainTimeout*9/10)
 	defer cancel()
@@ -301,13 +300,13 @@ func (n *node) drain(s *server) {
 func (n *node) httpServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		HTTP2: &http.HTTP2Config{WriteByteTimeout: n.flags.HeartbeatTimeout}, // for all of its streams at once
-		// OPTIONS * is answered like any address that is not there
+		// OPTIONS * is answered like any unknown address
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 }
 
-// listen opens the addresses. With dev's default address the same port of ::1 is
-// opened too, since localhost may mean either.
+// listen opens the addresses. With dev's default address it also opens the same port of ::1, since localhost may mean
+// either.
 func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	explain := func(flag, addr string, err error) error {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -331,7 +330,7 @@ func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	return public, admin, nil
 }
 
-// ready prints the one line that scripts wait for, and hints for people.
+// ready prints the line that scripts wait for, and hints for people.
 func (n *node) ready(public, admin net.Addr, secure bool) {
 	scheme := "http"
 	if secure {
@@ -339,7 +338,7 @@ func (n *node) ready(public, admin net.Addr, secure bool) {
 	}
 	url := scheme + "://" + public.String()
 	fmt.Fprintf(n.stdout, "parley ready http=%s admin=http://%s node=%s\n", url, admin, n.flags.Node)
-	if n.hints != nil && n.flags.LogFormat != "json" { // each line is an object then
+	if n.hints != nil && n.flags.LogFormat != "json" { // in JSON format each line must be an object
 		fmt.Fprint(n.hints, strings.NewReplacer("URL", url, "DIR", n.flags.Data).Replace(hintText))
 	}
 }
@@ -354,7 +353,7 @@ const hintText = `
 
 `
 
-// executable is this program, for those who start it again.
+// executable returns the path of this program, which is used to start it again.
 func executable() (string, error) {
 	path, err := os.Executable()
 	if err != nil {

@@ -37,7 +37,7 @@ func pages() http.Handler {
 	})
 }
 
-// pageOf is the file of an address.
+// pageOf returns the file for an address.
 func pageOf(path string) string {
 	switch name, example := strings.CutPrefix(path, "/examples"); {
 	case !example:
@@ -49,9 +49,9 @@ func pageOf(path string) string {
 	}
 }
 
-// script serves one: asked for again each time, and sent again only when it has
-// changed. Pages of other allowed origins may import it too. One that is asked for in another
-// version (?v=, its entity tag) is not there: the parts of the client fit together only as they were made.
+// script serves one script: caches revalidate it each time, and receive it again only when it has changed. Pages of
+// other allowed origins may import it too. A request for another version (?v=, its entity tag) gets 404: the parts of
+// the client fit together only as they were built.
 func script(name string) http.HandlerFunc {
 	plain, zipped, tag := web.Script(name)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func script(name string) http.HandlerFunc {
 			return
 		}
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'") // of a worker; modules have that of their page
+		h.Set("Content-Security-Policy", "default-src 'none'") // for workers; modules have that of their page
 		h.Set("Cache-Control", "no-cache")
 		h.Add("Vary", "Accept-Encoding")
 		body := plain

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-func TestTheScriptsAreServedAsModulesThatCachesAskFor(t *testing.T) {
+func TestScriptsAreModulesThatCachesRevalidate(t *testing.T) {
 	for path, holds := range map[string]string{"/parley.js": "as Client", "/parley-extras.js": "as createTabs",
 		"/chat.js": `from"/parley.js"`, "/emoji.js": "tada", "/code.js": "fallthrough", "/sw.js": "showNotification"} {
 		t.Run(path, func(t *testing.T) { servesModule(t, path, holds) })
 	}
 }
 
-// The first part of the client asks for the second that was made with it, and gets no other.
-func TestTheSecondPartOfTheClientIsServedInTheVersionThatFits(t *testing.T) {
+// The first part of the client requests the second part that was built with it, and gets no other.
+func TestSecondPartOfTheClientHasTheRightVersion(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -73,7 +73,7 @@ func servesModule(t *testing.T, path, holds string) {
 	}
 }
 
-func TestThePageIsServedBesideIt(t *testing.T) {
+func TestThePageIsServed(t *testing.T) {
 	w := httptest.NewRecorder()
 	pages().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Header().Get("Content-Type") != "text/html; charset=utf-8" ||

@@ -20,14 +20,14 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// outcome is what a run of the command line left behind.
+// outcome is the result of a run of the command line.
 type outcome struct {
 	code           int
 	stdout, stderr string
 }
 
-// run is the command line, run within the test to its end. The environment is the
-// test's own, since kong reads that.
+// run executes the command line within the test until it ends. It uses the environment of the test process, since
+// kong reads that.
 func run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -41,11 +41,11 @@ func run(t *testing.T, args ...string) outcome {
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
-// refused demands exit code 2 within a second, no ready line, and words that say why.
+// refused demands exit code 2 within a second, no ready line, and words that give the reason.
 func refused(t *testing.T, words []string, args ...string) {
 	t.Helper()
 	if os.Getenv("PARLEY_DATA") == "" {
-		t.Setenv("PARLEY_DATA", t.TempDir()) // should it start all the same
+		t.Setenv("PARLEY_DATA", t.TempDir()) // in case it starts anyway
 	}
 	timed := func() (outcome, time.Duration) {
 		begun := time.Now()
@@ -57,7 +57,7 @@ func refused(t *testing.T, words []string, args ...string) {
 	if o.code != 2 || o.stdout != "" {
 		t.Errorf("%s: exit %d, %q", what, o.code, o.stdout)
 	}
-	const most = 5 * time.Second // api.md gives a second; a busy machine is given more, and two more tries
+	const most = 5 * time.Second // api.md promises a second; a busy machine needs more, and may try three times
 	for try := 0; took > most && try < 2; try++ {
 		_, took = timed()
 	}
@@ -73,8 +73,8 @@ func refused(t *testing.T, words []string, args ...string) {
 
 var readyLine = regexp.MustCompile(`^parley ready http=(\S+) admin=(\S+) node=(\S+)\n`)
 
-// running starts dev on free ports and returns the words of its ready line: all of
-// it, http, admin, node. It is stopped, and has to end with 0, when the test ends.
+// running starts dev on free ports and returns the words of its ready line: the whole line, http, admin, node. When
+// the test ends it is stopped, and must exit with 0.
 func running(t *testing.T, args ...string) []string {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -98,7 +98,7 @@ func running(t *testing.T, args ...string) []string {
 	return words
 }
 
-// lines hands on the ready line.
+// lines passes on the ready line.
 type lines struct{ ready chan []string }
 
 func (l *lines) Write(b []byte) (int, error) {
@@ -108,7 +108,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// yamlFile writes a configuration.
+// yamlFile writes a configuration file.
 func yamlFile(t *testing.T, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "parley.yaml")
@@ -138,7 +138,7 @@ func TestAFlagWinsOverTheEnvironmentOverTheFile(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatIsGood(t *testing.T) {
+func TestValidConfigurations(t *testing.T) {
 	o := run(t, "config", "check", yamlFile(t, "listen: 127.0.0.1:8080\nhistory-age: 0\nheartbeat-interval: 5s\n"))
 	if o.code != 0 || o.stderr != "" || !strings.Contains(o.stdout, "good: heartbeat-interval, history-age, listen") {
 		t.Errorf("%+v", o)
@@ -154,7 +154,7 @@ func TestAConfigurationThatIsGood(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatIsBad(t *testing.T) {
+func TestInvalidConfigurations(t *testing.T) {
 	for text, words := range map[string][]string{
 		"heartbeat-intervall: 5s\n":                             {"unknown key", `did you mean "heartbeat-interval"?`},
 		"heartbeatInterval: 5s\n":                               {"unknown key", `did you mean "heartbeat-interval"?`},
@@ -201,7 +201,7 @@ func TestAConfigurationThatIsBad(t *testing.T) {
 	refused(t, []string{"nowhere.yaml"}, "config", "check", filepath.Join(t.TempDir(), "nowhere.yaml"))
 }
 
-// Namespaces as one would write them, and what then holds.
+// Typical namespaces of a configuration, and their effects.
 func TestNamespacesOfAConfiguration(t *testing.T) {
 	base := running(t, "--data", t.TempDir(), "--config", yamlFile(t, `
 namespaces:
@@ -274,8 +274,8 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	}
 }
 
-// What dev refuses names the lines that let others in, with a secret that is there.
-func TestARefusalOfDevNamesTheSecretThatItWrote(t *testing.T) {
+// A refusal by dev contains the lines that allow others to connect, with a secret that exists.
+func TestDevsRefusalNamesItsSecret(t *testing.T) {
 	data := t.TempDir()
 	words := running(t, "--data", data)
 	secret := filepath.Join(data, "auth-secret")
@@ -310,7 +310,7 @@ func TestARefusalOfDevNamesTheSecretThatItWrote(t *testing.T) {
 	}
 }
 
-func TestALogOfJSONHasNothingElse(t *testing.T) {
+func TestJSONLogIsOnlyJSON(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var stderr bytes.Buffer // read when the program has ended
 	out := &lines{ready: make(chan []string, 1)}
@@ -335,7 +335,7 @@ func TestALogOfJSONHasNothingElse(t *testing.T) {
 	}
 }
 
-// The same lines start dev and serve.
+// The same flags start dev and serve.
 func TestDevTakesTheSettingsOfServe(t *testing.T) {
 	words := running(
 		t,
@@ -366,7 +366,7 @@ func TestDevTakesTheSettingsOfServe(t *testing.T) {
 	refused(t, []string{"chat.example.com", "is not a valid origin"}, "dev", "--data", t.TempDir(), "--allowed-origins", "chat.example.com")
 }
 
-func TestWhatCantWorkIsRefused(t *testing.T) {
+func TestInvalidSettingsAreRefused(t *testing.T) {
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"--store", "cassandra://HOST"}, "dev", "--store", "mysql://127.0.0.1/parley")
@@ -444,13 +444,13 @@ func TestADirectoryThatCantBeUsedIsRefused(t *testing.T) {
 	}
 }
 
-// A long run is not thrown away because of where its page should have gone.
+// A long run is not wasted because its page cannot be written.
 func TestAPageThatCantBeWrittenIsRefusedBeforeTheRun(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "nowhere", "report.html")
 	refused(t, []string{"--html", nowhere}, "bench", "idle", "--settle", "1h", "--html", nowhere)
 }
 
-func TestADamagedDirectorySaysTheWayOn(t *testing.T) {
+func TestADamagedDirectoryIsReportedWithAHint(t *testing.T) {
 	data := t.TempDir()
 	t.Run("made", func(t *testing.T) { running(t, "--data", data) })
 	manifests, err := filepath.Glob(filepath.Join(data, "store", "MANIFEST-*"))
@@ -468,7 +468,7 @@ func TestADamagedDirectorySaysTheWayOn(t *testing.T) {
 	}
 }
 
-func TestDamagedKeysSayTheWayOn(t *testing.T) {
+func TestDamagedKeysAreReportedWithAHint(t *testing.T) {
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "keys.json"), []byte("{broken"), 0o600); err != nil {
 		t.Fatal(err)
@@ -585,7 +585,7 @@ func TestTheAdminListenerIsGuarded(t *testing.T) {
 	}
 }
 
-// Back ends alone may be whom a server is for.
+// A server may be for back ends only.
 func TestServeTakesTheKeysOfItsDataDirectory(t *testing.T) {
 	data := t.TempDir()
 	serve := func(args ...string) []string {
@@ -600,7 +600,7 @@ func TestServeTakesTheKeysOfItsDataDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Origin", "https://a.example") // browsers leave the port out
+	r.Header.Set("Origin", "https://a.example") // browsers omit the port
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

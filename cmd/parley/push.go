@@ -48,7 +48,7 @@ const (
 	webhooksKey = "webhooks"
 )
 
-// pushFile is what the configuration says of apps beyond the default one:
+// pushFile is the configuration of apps beyond the default one:
 //
 //	push:
 //	  apps:
@@ -86,21 +86,21 @@ type webhookFile struct {
 	After      any
 }
 
-// pushing is what is configured of push and webhooks.
+// pushing is the configuration of push and webhooks.
 type pushing struct {
 	flags     *pushFlags
 	notifiers map[push.Target]parley.Notifier // without Web Push, whose keys are in the store
 	hooks     []webhook.Config
 }
 
-// any reports whether entries are worked on at all.
+// any reports whether any work is done on entries.
 func (p *pushing) any() bool {
 	return p.pushes() || len(p.hooks) > 0
 }
 
 func (p *pushing) pushes() bool { return len(p.notifiers) > 0 || p.flags.WebPushSubject != "" }
 
-// section reads a key of the configuration; nil file: nothing.
+// section reads a key of the configuration; with a nil file it does nothing.
 func (f *configFile) section(key, form string, into any) error {
 	if f == nil || f.values[key] == nil {
 		return nil
@@ -115,7 +115,7 @@ func (f *configFile) section(key, form string, into any) error {
 	return nil
 }
 
-// pushing checks the settings and reads the files that they name, and connects to nothing.
+// open checks the settings and reads the files that they name. It does not connect to anything.
 func (p *pushFlags) open(file *configFile) (*pushing, error) {
 	all := &pushing{flags: p, notifiers: map[push.Target]parley.Notifier{}}
 	var faults []error
@@ -176,7 +176,7 @@ func (p *pushFlags) open(file *configFile) (*pushing, error) {
 	return all, errors.Join(append(faults, err)...)
 }
 
-// notifier is what --push-webhook names.
+// notifier returns the notifier named by --push-webhook.
 func (p *pushFlags) notifier() (parley.Notifier, error) {
 	if p.Webhook == "" || p.WebhookSecretFile == "" {
 		return nil, refuse("--push-webhook and --push-webhook-secret-file belong together.",
@@ -195,7 +195,7 @@ func (p *pushFlags) notifier() (parley.Notifier, error) {
 	return n, nil
 }
 
-// webhooks reads those of the configuration.
+// webhooks reads the webhooks of the configuration.
 func (p *pushFlags) webhooks(file *configFile) (all []webhook.Config, err error) {
 	var given map[string]webhookFile
 	if err := file.section(webhooksKey, "one entry per webhook", &given); err != nil {
@@ -253,7 +253,7 @@ func (p *pushFlags) webhook(name string, w webhookFile) (c webhook.Config, err e
 	return c, nil
 }
 
-// vapid are the keys of Web Push, which are made once for a store.
+// vapid returns the keys of Web Push, which are created once per store.
 func vapid(ctx context.Context, table parley.Table) (webpush.Keys, error) {
 	const group, key = "push", "vapid"
 	for {
@@ -278,7 +278,7 @@ func vapid(ctx context.Context, table parley.Table) (webpush.Keys, error) {
 	}
 }
 
-// work adds what follows entries to a server that is being built: push notifications and webhooks.
+// work adds the work on entries to a server that is being built: push notifications and webhooks.
 func (n *node) work(ctx context.Context, store *stores, s *server, name string, meters *meters) error {
 	p := n.pushing
 	if !p.any() {
@@ -321,7 +321,7 @@ func (n *node) work(ctx context.Context, store *stores, s *server, name string, 
 	return nil
 }
 
-// outbox is where this node notes what it has not finished: a store that derives in Append needs one only for work.
+// outbox is where this node notes unfinished channels: a store that derives in Append needs one only for work.
 func (n *node) outbox(store *stores) parley.Outbox {
 	if store.index == nil && !n.pushing.any() {
 		return nil
@@ -341,7 +341,7 @@ type pushTestCmd struct {
 	AdminToken string `placeholder:"TOKEN" help:"${help_push_test_admin_token}"`
 }
 
-// Run has a running server send one notification.
+// Run makes a running server send one notification.
 func (c *pushTestCmd) Run(ctx context.Context, p *program) error {
 	body, err := json.Marshal(map[string]string{"user": c.User, "device": c.Device})
 	if err != nil {
@@ -377,7 +377,7 @@ func (c *pushTestCmd) Run(ctx context.Context, p *program) error {
 	return nil
 }
 
-// config says to those who register devices what is configured.
+// config returns what the server tells clients that register devices.
 func (p *pushing) config(store parley.Table) (c chat.PushConfig) {
 	web := p.flags.WebPushSubject != ""
 	c.Has = func(platform parley.Platform, app string) bool {

@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// slowQuery is how long a query of the store takes that is logged.
+// slowQuery is the duration from which a query of the store is logged.
 const slowQuery = 500 * time.Millisecond
 
-// queries count what a store is asked, by kind. No value of a query is counted or logged.
+// queries counts the queries to a store, by kind. No value of a query is counted or logged.
 type queries struct {
 	took   *prometheus.HistogramVec
 	failed *prometheus.CounterVec

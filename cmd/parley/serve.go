@@ -33,7 +33,7 @@ func (serveCmd) Help() string {
 		"--auth-hmac-secret-file FILE"
 }
 
-// missing are the lines to add before serve knows who may connect.
+// missing returns the lines to add before serve knows who may connect.
 func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !c.shared() && !hasKeys(ctx, c.Data) {
 		lines = append(lines,
@@ -53,14 +53,13 @@ func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	return lines
 }
 
-// hasKeys reports whether parley keys has made some, or has a file that can't be read, which
-// is said later.
+// hasKeys reports whether parley keys has created some, or has an unreadable file, which is reported later.
 func hasKeys(ctx context.Context, data string) bool {
 	keys, err := embedded.OpenKeys(data).ListKeys(ctx)
 	return err != nil || len(keys) > 0
 }
 
-// check refuses settings that can't work together, all of them at once.
+// check refuses settings that cannot be combined, all of them at once.
 func (c *serveCmd) check() error {
 	all := []error{c.nodeFlags.check(), c.acmeFlags.check(), c.limitFlags.check()}
 	if len(c.AcmeDomains) > 0 && c.TLSCert != "" {
@@ -136,7 +135,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	return n.run(ctx)
 }
 
-// who may connect, in words.
+// who describes in words who may connect.
 func (c *serveCmd) who() string {
 	var ways []string
 	if c.AuthHmacSecretFile != "" {
@@ -148,7 +147,7 @@ func (c *serveCmd) who() string {
 	return strings.Join(append(ways, "API keys"), ", ") + "; pages of " + strings.Join(c.AllowedOrigins, ", ")
 }
 
-// refuseKeys says which keys cannot be read.
+// refuseKeys reports which keys cannot be read.
 func (c *serveCmd) refuseKeys(ctx context.Context, stored parley.Keys, err error) error {
 	hint := "Give --api-keys-file a file with one key per line, each of 8 characters at least."
 	if _, bad := stored.ListKeys(ctx); bad != nil && c.shared() {
@@ -159,8 +158,7 @@ func (c *serveCmd) refuseKeys(ctx context.Context, stored parley.Keys, err error
 	return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 }
 
-// parseOrigins reads the list of pages that may use the server: scheme, host and port,
-// exactly (RFC 6454).
+// parseOrigins parses the list of origins whose pages may use the server: scheme, host and port, exactly (RFC 6454).
 func parseOrigins(list []string) (func(string) bool, error) {
 	allowed := map[string]bool{}
 	for _, s := range list {
@@ -174,7 +172,7 @@ func parseOrigins(list []string) (func(string) bool, error) {
 				"Write scheme, host and port, such as https://chat.example.com; one for each.",
 			)
 		}
-		host := strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]) // browsers leave it out
+		host := strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]) // browsers omit default ports
 		allowed[strings.ToLower(u.Scheme+"://"+host)] = true
 	}
 	return func(origin string) bool { return allowed[strings.ToLower(origin)] }, nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// started logs, in one line, what an operator asks first: which version serves where and from what, what an
-// acknowledgement promises, and who may connect.
+// started logs, in one line, what operators want to know first: which version serves where and from which store, what
+// an acknowledgement promises, and who may connect.
 func (n *node) started(o *opened, public net.Addr) {
 	f := n.flags
 	store := secretless(f.Store)
@@ -21,7 +21,7 @@ func (n *node) started(o *opened, public net.Addr) {
 	}
 }
 
-// url is where a person opens the page: an address that stands for all of them is this machine's name.
+// url is the URL of the page: an unspecified address becomes this machine's name.
 func (n *node) url(public net.Addr, secure bool) string {
 	scheme := "http://"
 	if secure {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-server/parley/adapter/cassandra"
 )
 
-// storeCmd looks after the schema of a store that has one.
+// storeCmd manages the schema of a store that has one.
 type storeCmd struct {
 	Init    storeInitCmd    `cmd:"" help:"Create the keyspace and the schema; does nothing if they are there."`
 	Migrate storeMigrateCmd `cmd:"" help:"Bring the schema to the version of this program."`
@@ -32,7 +32,7 @@ func (f *schemaFlags) config() (cassandra.Config, error) {
 	return cassandra.Config{URL: f.Store}, nil
 }
 
-// print does something with a schema, and prints what it is then.
+// print runs an operation on a schema, and prints the resulting state.
 func (f *schemaFlags) print(ctx context.Context, p *program,
 	do func(context.Context, cassandra.Config) (cassandra.Schema, error)) (cassandra.Schema, error) {
 	cfg, err := f.config()
@@ -51,7 +51,7 @@ func (f *schemaFlags) print(ctx context.Context, p *program,
 	return is, err
 }
 
-// noSchema says what to do about a schema that cannot be used, or why the store cannot be.
+// noSchema says what to do about a schema that cannot be used, or why the store cannot be used.
 func noSchema(url string, err error) error {
 	at := secretless(url)
 	switch {
@@ -83,7 +83,7 @@ func (c *storeMigrateCmd) Run(ctx context.Context, p *program) error {
 
 type storeStatusCmd struct{ schemaFlags }
 
-// Run prints what the schema is, and fails unless this program can use it.
+// Run prints the state of the schema, and fails unless this program can use it.
 func (c *storeStatusCmd) Run(ctx context.Context, p *program) error {
 	is, err := c.print(ctx, p, cassandra.Inspect)
 	switch {

@@ -24,28 +24,28 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// stores are what a node keeps things in, and what connects it with other nodes.
+// stores are the stores and the bus of a node.
 type stores struct {
 	chat.Store
 	keys     parley.Keys
 	once     parley.Once
 	presence parley.Presence
 	bus      parley.Bus    // nil: there are no other nodes
-	index    parley.Index  // of a store that does not derive in Append; nil: it does
+	index    parley.Index  // for a store that does not derive in Append; nil: it does
 	outbox   parley.Outbox // of all stores
-	intake   parley.Intake // nil: no topic is read
+	intake   parley.Intake // nil: no topic is ingested
 	promise  func() string // what an acknowledgment guarantees
 
 	busAt, presenceAt string // the URLs, without passwords
 
 	run      func(context.Context) error
-	reopened func(func(...parley.ChannelID)) // has the function called after the store was opened again
-	refusal  func(context.Context) error     // why nothing can be stored now
+	reopened func(func(...parley.ChannelID)) // registers a function that is called after the store was reopened
+	refusal  func(context.Context) error     // the reason why nothing can be stored now
 	damaged  func() []string                 // files with an unreadable part
 	rowsRead func() int64
 	closers  []func() error
 
-	collectors []prometheus.Collector // metrics of the store's own
+	collectors []prometheus.Collector // metrics of the store itself
 }
 
 // close closes what was opened, the last first.
@@ -56,7 +56,7 @@ func (s *stores) close() (err error) {
 	return err
 }
 
-// shared reports whether other nodes use the store too.
+// shared reports whether other nodes may use the store too.
 func (f *nodeFlags) shared() bool { return f.Store != "embedded" }
 
 // redisURL reports whether a setting names a Redis.
@@ -64,7 +64,7 @@ func redisURL(s string) bool {
 	return strings.HasPrefix(s, "redis://") || strings.HasPrefix(s, "rediss://")
 }
 
-// checkStores refuses stores and buses that are unknown or do not belong together.
+// checkStores refuses stores and buses that are unknown or do not fit together.
 func (f *nodeFlags) checkStores() error {
 	switch {
 	case f.RedisWait < 0:
@@ -88,8 +88,8 @@ func (f *nodeFlags) checkStores() error {
 	return f.checkBuses()
 }
 
-// clusterSecret is what all nodes derive common keys from: that of --cluster-secret-file, else
-// the one that signs tokens; nil for one node alone.
+// clusterSecret is the secret from which all nodes derive common keys: the one in --cluster-secret-file, else the one
+// that signs tokens; nil for a single node.
 func (f *nodeFlags) clusterSecret(hmac []byte) ([]byte, error) {
 	switch {
 	case f.ClusterSecretFile != "":
@@ -105,7 +105,7 @@ func (f *nodeFlags) clusterSecret(hmac []byte) ([]byte, error) {
 	return hmac, nil
 }
 
-// openStores opens what --store, --presence and --bus name.
+// openStores opens --store, --presence and --bus.
 func (n *node) openStores(ctx context.Context) (s *stores, err error) {
 	s = &stores{
 		run:      func(context.Context) error { return nil },
@@ -201,16 +201,16 @@ func (n *node) openEmbedded(s *stores) error {
 	return nil
 }
 
-// isNowhere reports whether a directory does not exist, and so could not be made.
+// isNowhere reports whether a directory does not exist, and so could not be created.
 func isNowhere(dir string) bool {
 	_, err := os.Stat(dir)
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// readyWithin bounds what /readyz asks of a store.
+// readyWithin limits the time of a check of the store by /readyz.
 const readyWithin = time.Second
 
-// readiness is what /readyz answers.
+// readiness returns the answer to /readyz.
 func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string)) httpapi.Readiness {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// hardened is a server with an admin token, an audit log and all that is logged.
+// hardened is a server with an admin token, an audit log and a captured log.
 func hardened(t *testing.T, args ...string) (s *inProcess, audit string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func hardened(t *testing.T, args ...string) (s *inProcess, audit string) {
 			"--allowed-origins", "https://chat.example.com", "--log-level", "debug"}, args...)...), audit
 }
 
-// Whoever can make a request fail decides neither how many lines that writes nor how long they are kept.
+// A client whose requests fail controls neither how many lines that writes nor how long they are kept.
 func TestARefusedFloodWritesFewLines(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
@@ -68,7 +68,7 @@ func ask(t *testing.T, method, target string, header ...string) int {
 	return res.StatusCode
 }
 
-// What strangers choose can't begin a line of a log.
+// Text chosen by strangers cannot start a line of a log.
 func TestNobodyWritesLinesOfALog(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		s, audit := hardened(t, "--log-format", format)
@@ -94,11 +94,11 @@ func TestNobodyWritesLinesOfALog(t *testing.T) {
 	}
 }
 
-// The public listener has nothing of the admin's, and that gives nothing but health to
-// who has no token; there is no token but the one that was given.
+// The public listener serves nothing of the admin listener, which serves only health without a token; the only valid
+// token is the configured one.
 func TestTheAdminListenerIsItsOwn(t *testing.T) {
 	s, _ := hardened(t)
-	if got := ask(t, "GET", s.url+"/admin"); got != 404 { // the page itself, which asks for the token, is no secret
+	if got := ask(t, "GET", s.url+"/admin"); got != 404 { // the page itself, which asks for the token, is not secret
 		t.Errorf("/admin on the public listener: %d", got)
 	}
 	paths := []string{
@@ -139,8 +139,8 @@ func TestTheAdminListenerIsItsOwn(t *testing.T) {
 	}
 }
 
-// An address of the audit log is one, or says that it is a network.
-func TestTheAuditLogDoesNotMakeUpAddresses(t *testing.T) {
+// An address in the audit log is a single address, or is marked as a network.
+func TestAuditLogMarksNetworks(t *testing.T) {
 	for client, want := range map[string]string{"203.0.113.7": `"address":"203.0.113.7"`, "2001:db8::7": `"address":"2001:db8::/64"`} {
 		s, audit := hardened(t, "--trusted-proxies", "127.0.0.1")
 		if got := ask(t, "GET", s.url+"/api/channels", "Authorization: Bearer x", "X-Forwarded-For: "+client); got != 401 {

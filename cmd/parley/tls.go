@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// certificate loads what TLS needs, nil without TLS. Files that change are read again.
+// certificate loads the TLS configuration, nil without TLS. Changed files are reloaded.
 func (f *nodeFlags) certificate(log *slog.Logger) (*tls.Config, error) {
 	if f.TLSCert == "" {
 		return nil, nil
@@ -40,9 +40,8 @@ type certFiles struct {
 	looked time.Time
 }
 
-// get is what a handshake is answered with. The files are looked at once a second at
-// most; while they can't be used, as between the writing of the two, what they held
-// last goes on.
+// get returns the certificate for a handshake. The files are checked at most once a second; while they cannot be
+// used, as between the writing of the two, the previous certificate stays in use.
 func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,8 +74,8 @@ func (c *certFiles) readLocked() error {
 	return nil
 }
 
-// acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which
-// asks for them on port 443 (TLS-ALPN-01, RFC 8737).
+// acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which validates on port 443
+// (TLS-ALPN-01, RFC 8737).
 type acmeFlags struct {
 	AcmeDomains []string `placeholder:"NAME" group:"Security" help:"${help_acme_acme_domains}"`
 	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Directory for ACME certificates. Default: acme in the data directory."`
@@ -97,7 +96,7 @@ func (f *acmeFlags) check() error {
 	return nil
 }
 
-// acme is the TLS that gets its own certificates, nil without it.
+// acme returns a TLS configuration that obtains its own certificates, nil if it is not configured.
 func (f *acmeFlags) acme(data string, log *slog.Logger) *tls.Config {
 	if len(f.AcmeDomains) == 0 {
 		return nil
@@ -111,14 +110,14 @@ func (f *acmeFlags) acme(data string, log *slog.Logger) *tls.Config {
 	cfg := m.TLSConfig()
 	cfg.MinVersion = tls.VersionTLS12
 	begin := time.Now()
-	var said atomic.Int64 // when, since the beginning; 0: never
+	var said atomic.Int64 // when it was last logged, since the beginning; 0: never
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := m.GetCertificate(hello)
 		if err == nil || !slices.Contains(f.AcmeDomains, hello.ServerName) {
 			return cert, err
 		}
 		if last, now := said.Load(), int64(time.Since(begin)); (last == 0 || now-last >= int64(time.Minute)) &&
-			said.CompareAndSwap(last, now) { // not at each handshake
+			said.CompareAndSwap(last, now) { // not at every handshake
 			log.Warn("no certificate from the authority; it has to reach this server as port 443 of the name", "name", hello.ServerName,
 				"err", err)
 		}

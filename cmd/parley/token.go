@@ -23,7 +23,7 @@ import (
 	"github.com/parley-server/parley/auth"
 )
 
-// tokenCmd signs a token, for tests and for back ends that have no library at hand.
+// tokenCmd signs a token, for tests and for back ends without a library.
 type tokenCmd struct {
 	User               string        `required:"" placeholder:"NAME" help:"User of the token (sub)."`
 	Name               string        `placeholder:"TEXT" help:"Display name, if it differs from the user's name."`
@@ -80,7 +80,7 @@ func (c *tokenCmd) Run(p *program) error {
 		if err != nil || page.Scheme != "https" && page.Scheme != "http" || page.Host == "" {
 			return refuse(fmt.Sprintf("--link: %q is not an http URL.", c.Link), "Write it as https://chat.example.com/.")
 		}
-		page.Fragment = "token=" + token // which no server is sent
+		page.Fragment = "token=" + token // which is sent to no server
 		token = page.String()
 	}
 	fmt.Fprintln(p.stdout, token)
@@ -94,7 +94,7 @@ func refuseSecret(err error) error {
 // secretName is the file of the secret in a data directory.
 const secretName = "auth-secret"
 
-// writeSecret makes a secret in the data directory, if there is none, and returns its path.
+// writeSecret creates a secret in the data directory, if there is none, and returns its path.
 func writeSecret(data string) (string, error) {
 	path := filepath.Join(data, secretName)
 	if err := os.MkdirAll(data, 0o700); err != nil {
@@ -113,7 +113,7 @@ func writeSecret(data string) (string, error) {
 	return path, errors.Join(err, f.Close())
 }
 
-// keysCmd looks after the API keys of back ends.
+// keysCmd manages the API keys of back ends.
 type keysCmd struct {
 	Add    keysAddCmd    `cmd:"" help:"Create a key and print it, once: only its hash is stored."`
 	List   keysListCmd   `cmd:"" help:"List keys by name."`
@@ -125,7 +125,7 @@ type keysFlags struct {
 	Store string `default:"embedded" placeholder:"URL" help:"${help_keys_store}"`
 }
 
-// open opens the keys that the flags name.
+// open opens the keys selected by the flags.
 func (f *keysFlags) open(ctx context.Context) (keys parley.Keys, close func() error, err error) {
 	switch {
 	case f.Store == "embedded":
@@ -147,7 +147,7 @@ func (f *keysFlags) open(ctx context.Context) (keys parley.Keys, close func() er
 	return store, store.Close, nil
 }
 
-// changeFlags are those of what changes keys.
+// changeFlags are the flags of commands that change keys.
 type changeFlags struct {
 	keysFlags
 	AuditLog string `placeholder:"FILE" help:"The server's audit log, to log the change to."`
@@ -215,7 +215,7 @@ type keysRemoveCmd struct {
 	Name string `arg:"" help:"Name of the key."`
 }
 
-// Run takes it out.
+// Run removes a key.
 func (c *keysRemoveCmd) Run(ctx context.Context) error {
 	keys, closeKeys, err := c.open(ctx)
 	if err != nil {

@@ -40,7 +40,7 @@ func (c *demoCmd) Run(ctx context.Context, p *program) error {
 	return err
 }
 
-// toolFlags are what the tools that talk to a server share.
+// toolFlags are the common flags of the tools that connect to a server.
 type toolFlags struct {
 	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"URL of the server."`
 	User   string `placeholder:"NAME" help:"User name (default guest)."`

@@ -20,14 +20,14 @@ import (
 	"github.com/parley-server/parley/transfer"
 )
 
-// systemFlags name the system of which everything is moved.
+// systemFlags name the system whose contents are moved.
 type systemFlags struct {
 	File  string `arg:"" help:"File of JSON lines; - for standard input or output."`
 	Data  string `default:"./parley-data" placeholder:"DIR" help:"Data directory of an embedded store."`
 	Store string `default:"embedded" placeholder:"URL" help:"Store: embedded, redis://HOST:PORT or cassandra://HOST,HOST/KEYSPACE."`
 }
 
-// open opens the system, whose data directory must be there unless create says otherwise.
+// open opens the system, whose data directory must exist unless create is set.
 func (f *systemFlags) open(ctx context.Context, stderr io.Writer, create bool) (s transfer.System, close func() error, err error) {
 	switch {
 	case f.Store == "embedded":
@@ -67,14 +67,14 @@ func (f *systemFlags) openEmbedded(ctx context.Context, stderr io.Writer, create
 	return transfer.System{Store: store, Keys: embedded.OpenKeys(f.Data)}, func() error { return errors.Join(store.Close(), <-ran) }, nil
 }
 
-// inBackground calls do in a goroutine, and returns where its error will be.
+// inBackground calls do in a goroutine, and returns a channel for its error.
 func inBackground(do func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
 	return done
 }
 
-// bar shows how far a transfer has come, on a terminal only.
+// bar shows the progress of a transfer, on a terminal only.
 func (p *program) bar(verb string) (progress transfer.Progress, done func()) {
 	if !terminal.Live(p.stderr) {
 		return nil, func() {}
@@ -93,7 +93,7 @@ func (p *program) bar(verb string) (progress transfer.Progress, done func()) {
 	return progress, func() { fmt.Fprint(p.stderr, "\r\x1b[K") }
 }
 
-// moved says what was moved.
+// moved prints what was moved.
 func (p *program) moved(verb string, r *transfer.Report, took time.Duration) {
 	fmt.Fprintf(p.stderr, "%s %d entries and %d members of %d channels, %d API keys and %d revocations in %v\n", verb, r.Entries, r.Places,
 		r.Channels, r.Keys, r.Revocations, took.Round(10*time.Millisecond))
@@ -101,7 +101,7 @@ func (p *program) moved(verb string, r *transfer.Report, took time.Duration) {
 
 type exportCmd struct{ systemFlags }
 
-// Run writes a system. A file appears when it is complete.
+// Run writes the contents of a system to a file, which appears when it is complete.
 func (c *exportCmd) Run(ctx context.Context, p *program) (err error) {
 	s, closeStore, err := c.open(ctx, p.stderr, false)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *exportCmd) Run(ctx context.Context, p *program) (err error) {
 		}
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(c.File), filepath.Base(c.File)+".part*") // for its owner alone
+	file, err := os.CreateTemp(filepath.Dir(c.File), filepath.Base(c.File)+".part*") // readable by its owner only
 	if err != nil {
 		return refuse(fmt.Sprintf("the file cannot be written: %v.", err), "Give a file in a directory that this user may write.")
 	}
@@ -139,7 +139,7 @@ func (c *exportCmd) Run(ctx context.Context, p *program) (err error) {
 
 type importCmd struct{ systemFlags }
 
-// Run reads a system, and compares it with the file.
+// Run reads a file into a system, and compares the two.
 func (c *importCmd) Run(ctx context.Context, p *program) (err error) {
 	from := p.stdin
 	if c.File != "-" {
@@ -170,7 +170,7 @@ func (c *importCmd) Run(ctx context.Context, p *program) (err error) {
 	return nil
 }
 
-// why says what to do about an import that failed.
+// why adds to a failed import's error what to do about it.
 func (c *importCmd) why(err error) error {
 	switch {
 	case errors.Is(err, transfer.ErrNotEmpty):

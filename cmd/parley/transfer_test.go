@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/adapter/embedded"
 )
 
-// filledData is a data directory with messages.
+// filledData returns a data directory with messages.
 func filledData(t *testing.T) string {
 	t.Helper()
 	f := systemFlags{Data: t.TempDir(), Store: "embedded"}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestTheVersionIsAFlagToo(t *testing.T) {
+func TestVersionIsAFlagToo(t *testing.T) {
 	flag, command := run(t, "--version"), run(t, "version")
 	if flag.code != 0 || flag.stdout != command.stdout || !strings.HasPrefix(flag.stdout, "parley ") {
 		t.Errorf("%+v, %+v", flag, command)
@@ -33,7 +33,7 @@ parley: the environment has the unknown variable PARLEY_NOTHING_LIKE_IT; parley 
 	}
 }
 
-func TestAllFaultsOfAConfigurationAreReportedAtOnce(t *testing.T) {
+func TestAllErrorsOfAConfigurationAreReportedAtOnce(t *testing.T) {
 	file := yamlFile(t, "lissten: 1\nfsync: sometimes\nheartbeat-interval: 5\npresence-ttl: 1ms\nlog-level: info\nnamespaces: 3\n")
 	o := run(t, "config", "check", file)
 	for _, want := range []string{`unknown key "lissten"; did you mean "listen"?`, "--fsync must be one of", "write 5s", "--presence-ttl 1ms",
@@ -47,7 +47,7 @@ func TestAllFaultsOfAConfigurationAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatCannotBeMadeIsAMistake(t *testing.T) {
+func TestADirectoryThatCannotBeCreatedIsRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

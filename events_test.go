@@ -7,7 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Whoever calls an event need not ask whether somebody listens.
+// Callers of an event need not check whether it is nil.
 func TestNoEventIsNil(t *testing.T) {
 	called := 0
 	e := reflect.ValueOf(parley.Events{Reset: func(string) { called++ }}.Complete())

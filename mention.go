@@ -47,7 +47,7 @@ func mentioned(text string, add func(name string) bool) bool {
 	if at < 0 {
 		return true
 	}
-	opens, address := true, false // what the last rune was, and what the word is
+	opens, address := true, false // whether a name may begin after the last rune, and whether the word is an address
 	for i, word := 0, 0; i < len(text); {
 		c, size := utf8.DecodeRuneInString(text[i:])
 		switch {
@@ -58,7 +58,7 @@ func mentioned(text string, add func(name string) bool) bool {
 			for end < len(text) && inName(text[end]) {
 				end++
 			}
-			// A sentence's full stop or colon after the name is not a part of it.
+			// A period or colon after the name is not a part of it.
 			name := strings.TrimRight(text[i+1:end], ".:-@")
 			if next, _ := utf8.DecodeRuneInString(text[end:]); end == len(text) || !inWord(next) {
 				if !add(name) {

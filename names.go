@@ -101,7 +101,7 @@ func ParseDeviceID(s string) (string, error) {
 	return strings.Clone(s), nil
 }
 
-// badUser says what is wrong with s as a user's name, or nothing.
+// badUser describes what is wrong with s as a user's name, "" if nothing is.
 func badUser(s string) string {
 	if s == string(Everybody) {
 		return "is a reserved word"
@@ -109,7 +109,7 @@ func badUser(s string) string {
 	return badName(s)
 }
 
-// badName says what is wrong with s as a name, or nothing.
+// badName describes what is wrong with s as a name, "" if nothing is.
 func badName(s string) string {
 	switch {
 	case s == "":
@@ -129,7 +129,7 @@ func badName(s string) string {
 	return ""
 }
 
-// inName reports whether names may have the byte.
+// inName reports whether names may contain the byte.
 func inName(c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':

@@ -7,8 +7,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// FuzzNames holds that a name which is taken can stand in a cursor, a subject, a header
-// and a log line.
+// FuzzNames checks that an accepted name can be used in a cursor, a subject, a header and a log line.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"general", "@alice", "dm:a:b", ".", "..", "a b", "$control", "a\x00", strings.Repeat("x", 129), "channel",
 		"guest", "a*", "a>b", "{a}", "é"} {
@@ -34,7 +33,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// FuzzTimestamp holds that what is taken is written again as the same moment.
+// FuzzTimestamp checks that an accepted timestamp is written as the same time.
 func FuzzTimestamp(f *testing.F) {
 	for _, s := range []string{"0", "1774684800.123456", "-1", "1e9", "NaN", "9999999999999999999", "1.", ".5", "0x1p3"} {
 		f.Add(s)

@@ -22,7 +22,7 @@ func TestADirectNameThatFitsSeveralPairsIsRefused(t *testing.T) {
 	}
 }
 
-// A request may name several channels: the error says which one is not good.
+// A request may name several channels: the error says which one is invalid.
 func TestBadChannelIsNamed(t *testing.T) {
 	for _, name := range []string{"a b", "..", "@", "dm:a:b:c"} {
 		_, err := parley.ParseChannel(name)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// docs/security.md names a test for each threat; they must be there.
-func TestTheTestsThatSecurityNamesExist(t *testing.T) {
+// docs/security.md names a test for each threat; these tests must exist.
+func TestSecurityTestsExist(t *testing.T) {
 	doc, err := os.ReadFile("docs/security.md")
 	if err != nil {
 		t.Fatal(err)

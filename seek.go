@@ -13,7 +13,7 @@ func SeekTime(ctx context.Context, log Log, channel ChannelID, t Timestamp) (Cur
 	for {
 		c, err := seekTime(ctx, log, channel, t)
 		if errors.Is(err, ErrTrimmed) && ctx.Err() == nil {
-			continue // the log moved on below the search; what is left is smaller
+			continue // the log was trimmed below the search; a smaller range is left
 		}
 		if err != nil {
 			return Cursor{}, fmt.Errorf("seek %s in %s: %w", t, channel, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// project makes a folder in which the packages are installed as npm would publish them, beside the
-// tools of testenv/matrix. tools is where those are.
+// project creates a folder in which the packages are installed as npm would publish them, next to the tools of
+// testenv/matrix. tools is the folder of those.
 func project(t *testing.T) (dir, tools string) {
 	t.Helper()
 	testenv.Need(t, "typescript")
@@ -23,7 +23,7 @@ func project(t *testing.T) (dir, tools string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	for _, name := range []string{"ts", "react"} { // in the order of their dependence
+	for _, name := range []string{"ts", "react"} { // in order of dependence
 		run(t, name, nil, "npm", "run", "--silent", "build")
 		run(t, name, nil, "npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", dir)
 	}
@@ -45,7 +45,7 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-// nodes are the versions of Node that the packages promise to run on: the oldest, the newest, and the one that is installed.
+// nodes returns the versions of Node on which the packages promise to run: the oldest, the newest, and the installed one.
 func nodes(t *testing.T, tools string) map[string]string {
 	t.Helper()
 	all := map[string]string{"node installed": testenv.Need(t, "node")}
@@ -59,7 +59,8 @@ func nodes(t *testing.T, tools string) map[string]string {
 	return all
 }
 
-// Programs of either kind of module, on the oldest and the newest Node, talk to a server over what their runtime has.
+// Programs with either kind of module, on the oldest and the newest Node, connect to a server with what their runtime
+// provides.
 func TestMatrixOfNode(t *testing.T) {
 	dir, tools := project(t)
 	server := testenv.Server(t)
@@ -77,7 +78,7 @@ func TestMatrixOfNode(t *testing.T) {
 	}
 }
 
-// Programs with types are compiled as users set up their compilers, by the newest one and the one before.
+// Programs with types are compiled with users' typical compiler settings, by the newest compiler and the one before.
 func TestMatrixOfTypeScript(t *testing.T) {
 	dir, tools := project(t)
 	source, err := os.ReadFile("testdata/matrix/types.ts")
@@ -132,7 +133,7 @@ func TestReactExample(t *testing.T) {
 
 var block = regexp.MustCompile("(?ms)^```(js|ts)\n(.*?)^```$")
 
-// Every block of code in the README runs, as it stands there, against a server; those of TypeScript are compiled first.
+// Every block of code in the README runs unchanged against a server; TypeScript is compiled first.
 func TestReadme(t *testing.T) {
 	dir, tools := project(t)
 	readme, err := os.ReadFile("ts/README.md")

@@ -1,6 +1,5 @@
-// Package client_test runs the tests of the npm packages, client/ts and client/react, which
-// are Node's: the units in a world without network and clock, the scenarios against the
-// real binary.
+// Package client_test runs the tests of the npm packages, client/ts and client/react, in Node: the units without
+// network and clock, the scenarios against the real binary.
 package client_test
 
 import (
@@ -19,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// run runs a tool of Node's in a package's folder and returns what it wrote.
+// run runs a Node tool in a package's folder and returns its output.
 func run(t *testing.T, dir string, env []string, name string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -33,8 +32,7 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) st
 	return stdout.String()
 }
 
-// compile runs the compiler, strictly, with one of a package's settings. What an
-// earlier run left in its output folder is removed.
+// compile runs the compiler, strictly, with one of a package's settings. The output folder is first emptied.
 func compile(t *testing.T, dir, settings, output string) {
 	t.Helper()
 	tsc := testenv.Need(t, "typescript")
@@ -62,7 +60,7 @@ func node(t *testing.T, dir string, env []string, args ...string) {
 	t.Log(strings.Join(found, " "))
 }
 
-// compiled are the compiled files of tests.
+// compiled returns the compiled files of tests.
 func compiled(t *testing.T, dir, build string) (files []string) {
 	t.Helper()
 	sources, err := filepath.Glob(filepath.Join(dir, "test/*.test.ts"))
@@ -79,7 +77,7 @@ func TestUnits(t *testing.T) {
 	compile(t, "ts", "tsconfig.json", "build")
 	units := slices.DeleteFunc(compiled(t, "ts", "build/test"), func(f string) bool { return strings.HasSuffix(f, "scenarios.test.js") })
 	node(t, "ts", nil, units...)
-	for _, fault := range []string{"missing", "throws", "dies"} { // of the browser's session storage; test/faults.test.ts has the other APIs
+	for _, fault := range []string{"missing", "throws", "dies"} { // faults of session storage; test/faults.test.ts has the other APIs
 		t.Run("session storage "+fault, func(t *testing.T) {
 			t.Parallel()
 			node(t, "ts", []string{"PARLEY_SESSION_FAULT=" + fault}, units...)
@@ -101,8 +99,7 @@ func TestReactHooks(t *testing.T) {
 	node(t, "react", nil, compiled(t, "react", "build/react/test")...)
 }
 
-// TestThePackages: what npm would publish is what users need, and refers to nothing of
-// this machine.
+// TestThePackages checks that what npm would publish is what users need, and refers to nothing on this machine.
 func TestThePackages(t *testing.T) {
 	allowed := regexp.MustCompile(`^(dist/(cjs/)?\w+\.(js|d\.ts)|dist/cjs/package\.json|package\.json|README\.md|LICENSE)$`)
 	testenv.Need(t, "typescript")
@@ -147,7 +144,7 @@ func TestThePackages(t *testing.T) {
 	}
 }
 
-// TestTheTypesNeedNoBrowser: a program without the types of the DOM can use the package.
+// TestTheTypesNeedNoBrowser checks that a program without the types of the DOM can use the package.
 func TestTheTypesNeedNoBrowser(t *testing.T) {
 	compile(t, "ts", "tsconfig.build.json", "dist")
 	run(t, "ts", nil, testenv.Need(t, "typescript"), "-p", "test/consumer")

@@ -10,7 +10,7 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// as is a client for a user.
+// as returns a client for a user.
 func as(server, user string) *client.Client { return client.New(server, client.Config{User: user}) }
 
 func check(t *testing.T, err error) {
@@ -45,7 +45,7 @@ func code(err error) string {
 func TestHistoryCountsMessages(t *testing.T) {
 	ctx, c := ctxFor(t), as(development(), "alice")
 	publish(t, c, "h1", "a", "b", "c", "d")
-	for i := range 6 { // entries that are changes, more than a page of them
+	for i := range 6 { // entries that are changes, more than one page of them
 		check(t, c.React(ctx, "h1", 2, fmt.Sprint("r", i), true))
 	}
 	check(t, c.Delete(ctx, "h1", 4))
@@ -220,7 +220,7 @@ func TestListsEndWithTheirError(t *testing.T) {
 	}
 }
 
-func TestNameIsWhatPeopleRead(t *testing.T) {
+func TestDisplayName(t *testing.T) {
 	ctx := ctxFor(t)
 	c := client.New(development(), client.Config{User: "zoe", Name: "Zoë Q."})
 	publish(t, c, "n1", "over HTTP")

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// backoff gives the waits between tries: full jitter over a bound that doubles
-// from first to max. The first try therefore comes within first.
+// backoff computes the waits between tries: full jitter over a bound that doubles from first to max. The first wait
+// is therefore at most first.
 type backoff struct {
 	first, max time.Duration
 	bound      time.Duration // of the next wait; 0 at the start
 }
 
-// next returns how long to wait. What the server asked for is the least.
+// next returns how long to wait, at least what the server asked for.
 func (b *backoff) next(asked time.Duration) time.Duration {
 	if b.bound == 0 {
 		b.bound = b.first
@@ -25,7 +25,7 @@ func (b *backoff) next(asked time.Duration) time.Duration {
 
 func (b *backoff) reset() { b.bound = 0 }
 
-// wait returns nil after d, or ctx's error before.
+// wait returns nil after d, or ctx's error if ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Channel is what a channel is called and holds.
+// Channel contains the settings and bounds of a channel.
 type Channel struct {
 	Channel   string             `json:"channel"` // its name
 	Title     string             `json:"title"`
@@ -25,11 +25,11 @@ type Channel struct {
 	LastID    int64              `json:"last_id"`   // the head
 }
 
-// Settings of a channel. What is nil or empty stays as it is.
+// Settings of a channel. Fields that are nil or empty stay unchanged.
 type Settings struct {
 	Title     *string            `json:"title,omitempty"` // at most 1 KiB
 	Topic     *string            `json:"topic,omitempty"` // at most 4 KiB
-	Kind      parley.ChannelKind `json:"kind,omitempty"`  // who makes a channel members-only owns it
+	Kind      parley.ChannelKind `json:"kind,omitempty"`  // a user who makes a channel members-only owns it
 	Data      any                `json:"data,omitempty"`  // becomes a JSON object
 	Retention *parley.Retention  `json:"retention,omitempty"`
 }
@@ -45,10 +45,10 @@ type InboxEntry struct {
 	Unread   int64              `json:"unread"`   // messages after it that are not deleted
 	Mentions int64              `json:"mentions"` // those of them that name the user
 	Muted    Mute               `json:"muted"`
-	Last     *Message           `json:"last_message"` // the newest that is not deleted, or nil
+	Last     *Message           `json:"last_message"` // the newest one that is not deleted, or nil
 }
 
-// Mute is which messages of a channel are not pushed to a member. It changes no count.
+// Mute says which messages of a channel are not pushed to a member. It does not affect counts.
 type Mute string
 
 // The values of Mute, in JSON false, true and "mentions".
@@ -66,7 +66,7 @@ func (m Mute) MarshalJSON() ([]byte, error) {
 	return json.Marshal(m != MuteNone)
 }
 
-// UnmarshalJSON reads it.
+// UnmarshalJSON reads the wire form.
 func (m *Mute) UnmarshalJSON(b []byte) error {
 	switch string(bytes.TrimSpace(b)) {
 	case `"mentions"`:
@@ -79,13 +79,13 @@ func (m *Mute) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Inbox yields the channels of which the caller is a member, newest first, with their
-// unread counts. It asks for a page at a time; the last pair may be an error.
+// Inbox yields the channels of which the caller is a member, newest first, with their unread counts. It requests one
+// page at a time; the last pair may be an error.
 func (c *Client) Inbox(ctx context.Context) iter.Seq2[InboxEntry, error] {
 	return pages[InboxEntry](ctx, c, "/api/channels", "channels", url.Values{})
 }
 
-// PublicChannels yields the channels that anybody may join, by name, as Inbox does.
+// PublicChannels yields the channels that anybody may join, by name. It works like Inbox.
 func (c *Client) PublicChannels(ctx context.Context) iter.Seq2[Channel, error] {
 	return pages[Channel](ctx, c, "/api/channels", "channels", url.Values{"all": {"true"}})
 }
@@ -125,7 +125,7 @@ func pages[T any](ctx context.Context, c *Client, path, field string, q url.Valu
 	}
 }
 
-// Channel reads what a channel is called and holds. One that does not exist yet is empty.
+// Channel returns the settings and bounds of a channel. One that does not exist yet is empty.
 func (c *Client) Channel(ctx context.Context, channel string) (Channel, error) {
 	var ch Channel
 	if err := c.ask(ctx, http.MethodGet, channelPath(channel), nil, nil, &ch); err != nil {
@@ -134,8 +134,8 @@ func (c *Client) Channel(ctx context.Context, channel string) (Channel, error) {
 	return ch, nil
 }
 
-// CreateChannel gives a channel its settings, or others. A channel exists from its first
-// setting, member or message on, so this is needed only for what differs from the defaults.
+// CreateChannel sets or changes a channel's settings. A channel exists from its first setting, member or message on,
+// so this is only needed for settings that differ from the defaults.
 func (c *Client) CreateChannel(ctx context.Context, channel string, s Settings) (Channel, error) {
 	var ch Channel
 	if err := c.ask(ctx, http.MethodPut, channelPath(channel), nil, s, &ch); err != nil {
@@ -144,8 +144,7 @@ func (c *Client) CreateChannel(ctx context.Context, channel string, s Settings) 
 	return ch, nil
 }
 
-// DeleteChannel removes the messages, members and settings of a channel. Its ids go on
-// after the last one used.
+// DeleteChannel removes the messages, members and settings of a channel. Its ids continue after the last one used.
 func (c *Client) DeleteChannel(ctx context.Context, channel string) error {
 	if err := c.ask(ctx, http.MethodDelete, channelPath(channel), nil, nil, nil); err != nil {
 		return fmt.Errorf("delete channel %s: %w", channel, err)

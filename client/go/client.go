@@ -1,7 +1,6 @@
-// Package client is a Go client of a parley server: publishing that is safe to
-// repeat, reading a channel over any of the four transports, which reconnects and
-// resumes where it was, and history, members, unread counts, presence and typing.
-// It keeps no history and decides nothing about what a message means.
+// Package client is a Go client of a parley server: publishing that is safe to repeat, reading a channel over any of
+// the four transports, which reconnects and resumes where it left off, and history, members, unread counts, presence
+// and typing. It keeps no history and does not interpret messages.
 package client
 
 import (
@@ -17,21 +16,19 @@ import (
 
 // Config of a Client. The zero value is a guest of a development server.
 type Config struct {
-	User  string // who speaks; in production the token's sub, or empty
-	Name  string // what people read for User on a development server; in production the token says it
+	User  string // the user name; in production the token's sub, or empty
+	Name  string // display name of User on a development server; in production it is in the token
 	Token string // a JWT or an API key, sent as Authorization: Bearer
-	// GetToken returns a token for the same user. It is called once at a time, by the
-	// call that needs the token: for the first if Token is empty, a minute before each
-	// ends (at half its life if that is later), and when the server refuses one. A
-	// subscription shows the new token to the server without losing its connection if
-	// the transport can. If three new ones in a row are refused, the call
-	// fails. Default: Token is the only one.
+	// GetToken returns a token for the same user. It is called once at a time, by the call that needs the token: for
+	// the first token if Token is empty, a minute before each expires (at half its life if that is later), and when
+	// the server refuses one. A subscription passes the new token to the server without losing its connection if the
+	// transport can. If three consecutive new tokens are refused, the call fails. Default: only Token is used.
 	GetToken     func(ctx context.Context) (string, error)
 	HTTPClient   *http.Client  // default: http.DefaultClient. Its Timeout would cut streams; leave it 0
 	Logger       *slog.Logger  // default: discards. Never sees bodies or tokens
-	OnTrouble    func(Trouble) // called before each wait for another try, on the goroutine that waits. Default: nothing
+	OnTrouble    func(Trouble) // called before each wait for another try, by the goroutine that waits. Default: nothing
 	TryTimeout   time.Duration // of one request that should be answered at once, and of GetToken. Default 15 s: three times a slow commit
-	IdleTimeout  time.Duration // silence after which a stream is dead. Default 75 s: three of the server's 25 s comments
+	IdleTimeout  time.Duration // a stream that is silent this long is dead. Default 75 s: three of the server's 25 s comments
 	PollInterval time.Duration // between two short polls that found nothing. Default 1 s, as in the classical tutorial
 	PollHold     time.Duration // how long the server may hold a long poll. Default 30 s, at most 60 s
 	FirstWait    time.Duration // upper bound of the first wait after a failure. Default 500 ms
@@ -72,13 +69,13 @@ func New(base string, cfg Config) *Client {
 	return &Client{base: strings.TrimRight(base, "/"), cfg: cfg, credentials: newCredentials(&cfg)}
 }
 
-// Bounds is what a channel holds, as a short poll tells it.
+// Bounds is the state of a channel, as returned by a short poll.
 type Bounds struct {
 	Last  int64  // the head: the newest id, 0 if there is none
 	Epoch string // of the store
 }
 
-// Head asks for a channel's newest id.
+// Head returns a channel's newest id.
 func (c *Client) Head(ctx context.Context, channel string) (Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
 	defer cancel()
@@ -90,8 +87,7 @@ func (c *Client) Head(ctx context.Context, channel string) (Bounds, error) {
 	return boundsOf(resp.Header)
 }
 
-// discard reads what little is left, so that the connection can be used again,
-// and closes the body.
+// discard reads the little that is left, so that the connection can be reused, and closes the body.
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, 64<<10)
 	_ = body.Close()

@@ -13,34 +13,34 @@ import (
 )
 
 const (
-	renewalMargin  = time.Minute      // a token is renewed so long before its end, or at half its life if that is later
-	renewalRetry   = 5 * time.Second  // after a planned renewal failed, the token in use is kept for so long
-	tokenCalm      = 10 * time.Second // without a call of GetToken; then calls no longer wait. A quarter of the token's life if that is less
-	freeTokenCalls = 2                // calls in a row that do not wait
-	maxRefusals    = 3                // new tokens in a row that the server may refuse
+	renewalMargin  = time.Minute      // a token is renewed this long before its end, or at half its life if that is later
+	renewalRetry   = 5 * time.Second  // after a planned renewal failed, the token in use is kept this long
+	tokenCalm      = 10 * time.Second // calls no longer wait after this long without a call of GetToken, or a quarter of the token's life if that is less
+	freeTokenCalls = 2                // consecutive calls that do not wait
+	maxRefusals    = 3                // consecutive new tokens that the server may refuse
 )
 
 // credentials are the token in use and the way to its successors.
 //
-// However many requests want another token, GetToken is called once at a time, and those
-// that waited use what it returned. From the third call in a row on there is a pause before
-// each, which grows until there is calm.
+// However many requests need another token, GetToken is called once at a time, and those that waited use its result.
+// From the third consecutive call on there is a pause before each, which grows until no call has been made for a
+// while.
 type credentials struct {
 	// fixed after construction
-	getToken func(context.Context) (string, error) // nil: there is one token at most
+	getToken func(context.Context) (string, error) // nil: there is at most one token
 	timeout  time.Duration                         // of one call
 
-	turn chan struct{} // a value in it: somebody calls getToken, and owns the two below
+	turn chan struct{} // holds a value while a goroutine calls getToken; that one owns the two fields below
 
 	// owned by turn
 	pauses backoff
-	calls  int // in a row, without calm between
+	calls  int // consecutive ones
 
 	// guarded by mu
 	mu      sync.Mutex
 	current string
 	renewAt time.Time // when its successor is due; zero: never
-	calmAt  time.Time // when the calls begin to count from zero
+	calmAt  time.Time // when calls are counted from zero again
 }
 
 func newCredentials(cfg *Config) *credentials {
@@ -55,9 +55,8 @@ func newCredentials(cfg *Config) *credentials {
 // renews reports whether a refused token can have a successor.
 func (c *credentials) renews() bool { return c.getToken != nil }
 
-// token returns the token to use: the one in use, or its successor if it was refused or
-// is about to expire. after is how long the server asks to wait. Errors: of GetToken, a
-// terminal *Error if that returned none, ctx's.
+// token returns the token to use: the one in use, or its successor if it was refused or is about to expire. after is
+// the delay that the server requested. Errors: of GetToken, a terminal *Error if that returned none, ctx's.
 func (c *credentials) token(ctx context.Context, refused string, after time.Duration) (string, error) {
 	if token, ok := c.usable(refused); ok {
 		return token, nil
@@ -68,7 +67,7 @@ func (c *credentials) token(ctx context.Context, refused string, after time.Dura
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	if token, ok := c.usable(refused); ok { // another caller has just got it
+	if token, ok := c.usable(refused); ok { // another caller has just obtained it
 		return token, nil
 	}
 	token, err := c.renew(ctx, after)
@@ -90,7 +89,7 @@ func (c *credentials) usable(refused string) (token string, ok bool) {
 	return c.current, !c.renews() || c.current != "" && c.current != refused && !due
 }
 
-// postpone keeps the token in use for a while, if the server has not refused it.
+// postpone keeps the token in use for a while, unless the server has refused it.
 func (c *credentials) postpone(refused string) (token string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,8 +128,8 @@ func (c *credentials) renew(ctx context.Context, after time.Duration) (string, e
 	return token, err
 }
 
-// set takes a token into use. When its successor is due follows from exp and iat, which
-// are of one clock; this machine's may be wrong.
+// set starts to use a token. The time to renew it follows from exp and iat, which are of one clock; this machine's
+// clock may be wrong.
 func (c *credentials) set(token string) {
 	now := time.Now()
 	life := claimsOf(token).life(now)
@@ -143,7 +142,7 @@ func (c *credentials) set(token string) {
 	}
 }
 
-// authorized calls try with a token, and again with others while the server refuses them.
+// authorized calls try with a token, and repeats that with others while the server refuses them.
 func (c *credentials) authorized(ctx context.Context, try func(token string) error) error {
 	var refused string
 	var after time.Duration
@@ -164,14 +163,14 @@ func (c *credentials) authorized(ctx context.Context, try func(token string) err
 	}
 }
 
-// claims are those of a JWT (RFC 7519) that matter here, unverified.
+// claims are the claims of a JWT (RFC 7519) that matter here, unverified.
 type claims struct {
 	Subject string   `json:"sub"`
 	Expires *float64 `json:"exp"`
 	Issued  *float64 `json:"iat"`
 }
 
-// claimsOf returns none for what is not a JWT, such as an API key.
+// claimsOf returns none for a token that is not a JWT, such as an API key.
 func claimsOf(token string) (c claims) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -184,7 +183,7 @@ func claimsOf(token string) (c claims) {
 	return c
 }
 
-// life is how long a token is good from its beginning, 0 if it does not say so.
+// life returns how long a token is valid in total, 0 if that is unknown.
 func (c claims) life(now time.Time) time.Duration {
 	if c.Expires == nil {
 		return 0
@@ -197,7 +196,7 @@ func (c claims) life(now time.Time) time.Duration {
 	return time.Duration(max(0, min(*c.Expires-begin, most)) * float64(time.Second))
 }
 
-// User is whom the client speaks for: the user of its Config, else the token's sub.
+// User returns the user for whom the client acts: the user of its Config, else the token's sub.
 func (c *Client) User(ctx context.Context) (string, error) {
 	if c.cfg.User != "" {
 		return c.cfg.User, nil

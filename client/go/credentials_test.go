@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// tokenOf is a token, unsigned, of a life that begins at any time of any clock.
+// tokenOf returns an unsigned token with a life that begins at an arbitrary time.
 func tokenOf(n int, life time.Duration) string {
 	body := fmt.Sprintf(`{"sub":"tess","n":%d,"iat":1000.5,"exp":%f}`, n, 1000.5+life.Seconds())
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(body)) + ".c2ln"
 }
 
-// issuer is the application's part: each call gives another token.
+// issuer is the application's part: each call returns another token.
 type issuer struct {
 	life  time.Duration
-	takes time.Duration // each call
+	takes time.Duration // duration of each call
 	calls int
 	err   error
 }
@@ -67,7 +67,7 @@ func TestTokenIsRenewedBeforeItEnds(t *testing.T) {
 	}
 }
 
-func TestTokenIsKeptWhileNoOtherCanBeGot(t *testing.T) {
+func TestTokenIsKeptWhileNoOtherIsAvailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{life: time.Hour}
 		c := i.credentials()
@@ -157,7 +157,7 @@ func TestWaitingForATokenEndsWithTheContext(t *testing.T) {
 			return "", ctx.Err()
 		}})
 		var all sync.WaitGroup
-		for range 2 { // one calls, one waits for its turn
+		for range 2 { // one calls, the other waits for its turn
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 				defer cancel()

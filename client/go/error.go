@@ -12,8 +12,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Error is what the server said instead of doing what was asked: from
-// application/problem+json (RFC 9457), from a WebSocket error frame, or from a
+// Error is the server's error: from application/problem+json (RFC 9457), from a WebSocket error frame, or from a
 // close code.
 type Error struct {
 	Status     int           // HTTP status, or the close code of a WebSocket; 0 for an error frame
@@ -21,7 +20,7 @@ type Error struct {
 	Detail     string        // what happened
 	Hint       string        // what to do
 	Key        string        // of the frame that an error frame answers
-	RetryAfter time.Duration // what the server asks for before the next try; 0: it said nothing
+	RetryAfter time.Duration // the delay that the server requests before the next try; 0: none
 	Reset      *Reset        // for cursor_gone
 }
 
@@ -39,7 +38,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Terminal says that the same request would be refused again.
+// Terminal reports whether the same request would be refused again.
 func (e *Error) Terminal() bool {
 	switch e.Status {
 	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -50,13 +49,13 @@ func (e *Error) Terminal() bool {
 	return e.Status >= 400 && e.Status < 500 || e.Status >= 4400 && e.Status < 4500
 }
 
-// terminal says whether err ends a subscription or a publish for good.
+// terminal reports whether err ends a subscription or a publish for good.
 func terminal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Terminal()
 }
 
-// retryAfter is what the server asked for, or 0.
+// retryAfter returns the delay that the server requested, or 0.
 func retryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
@@ -64,7 +63,7 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// protocolError is an answer that no parley server gives.
+// protocolError is an answer that no parley server sends.
 type protocolError struct{ what string }
 
 func (e *protocolError) Error() string { return e.what }
@@ -94,7 +93,7 @@ func (p *problem) error(status int) *Error {
 	return e
 }
 
-// errorOf reads an answer that is not what was asked for.
+// errorOf reads an unexpected answer.
 func errorOf(resp *http.Response) *Error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var p problem
@@ -111,14 +110,14 @@ func errorOf(resp *http.Response) *Error {
 	return e
 }
 
-// gone returns the error if it says that a cursor can't be served.
+// gone returns the error if it means that a cursor cannot be served.
 func gone(err error) (*Error, bool) {
 	e, ok := errors.AsType[*Error](err)
 	return e, ok && e.Reset != nil
 }
 
-// closeError turns the end of a WebSocket into an *Error if the server gave a
-// close code, and keeps the detail of a frame that announced it.
+// closeError converts the end of a WebSocket to an *Error if the server sent a close code, and keeps the detail of a
+// frame that announced it.
 func closeError(err error, last *Error) error {
 	ce, ok := errors.AsType[websocket.CloseError](err)
 	if !ok {
@@ -138,6 +137,6 @@ func closeError(err error, last *Error) error {
 // closeUnauthorized is the close code of a socket whose token has expired or was revoked.
 const closeUnauthorized = 4401
 
-// closeCodes are what the server's close codes mean where no frame said more.
+// closeCodes are the meanings of the server's close codes if no frame gave details.
 var closeCodes = map[int]string{4400: "bad_request", closeUnauthorized: "unauthorized", 4403: "forbidden", 4404: "not_found",
 	4429: "rate_limited"}

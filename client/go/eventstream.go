@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// maxBlock is the most that one event may take. A message is below 200 KiB.
+// maxBlock is the maximum size of one event. A message is smaller than 200 KiB.
 const maxBlock = 16 << 20
 
 // block is one dispatched event of an event stream.
 type block struct {
-	Name string // "message" if the stream named none
+	Name string // "message" if the stream gave no name
 	Data []byte // the data lines, joined by newlines
-	ID   string // the last event ID, as it stood when the block ended
+	ID   string // the last event ID when the block ended
 }
 
-// eventStream parses text/event-stream as the WHATWG's HTML standard says
-// ("Interpreting an event stream"): lines end with CR, LF or CRLF, a block ends
-// with an empty line, a block without data is not an event, and what the end of the
-// stream cuts off is dropped.
+// eventStream parses text/event-stream as specified by the WHATWG's HTML standard ("Interpreting an event stream"):
+// lines end with CR, LF or CRLF, a block ends with an empty line, a block without data is not an event, and an
+// incomplete block at the end of the stream is dropped.
 type eventStream struct {
 	r      *bufio.Reader
 	retry  time.Duration // of the last retry field, 0 if there was none
@@ -29,7 +28,7 @@ type eventStream struct {
 	line   []byte
 	skipLF bool   // the last line ended with CR; an LF that follows belongs to it
 	begun  bool   // the byte order mark was looked for
-	onLine func() // called for each line: a sign of life
+	onLine func() // called for each line, which shows that the server is alive
 }
 
 func newEventStream(r io.Reader, onLine func()) *eventStream {
@@ -111,7 +110,7 @@ func (s *eventStream) readLine() ([]byte, error) {
 	}
 }
 
-// digits reads a number of ASCII digits alone; others are ignored by the standard.
+// digits parses a number of ASCII digits only; the standard ignores others.
 func digits(b []byte) (int64, bool) {
 	for _, c := range b {
 		if c < '0' || c > '9' {

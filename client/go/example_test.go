@@ -35,7 +35,7 @@ func Example() {
 	// alice: hello
 }
 
-// A message that is sent again with its key is stored once, whatever became of the first answer.
+// A message that is sent again with its key is stored once, whether or not the first answer arrived.
 func ExampleClient_Publish() {
 	ctx, server := context.Background(), development() // its address
 	c := client.New(server, client.Config{User: "alice"})
@@ -52,7 +52,7 @@ func ExampleClient_Publish() {
 	// 1 true
 }
 
-// The newest page, the one before it, and what comes after, without a gap.
+// The newest page, the previous one, and what follows, without a gap.
 func ExampleClient_History() {
 	ctx, server := context.Background(), development() // its address
 	c := client.New(server, client.Config{User: "alice"})
@@ -96,7 +96,7 @@ func ExampleClient_History() {
 	// the next one
 }
 
-// A program that saves its position goes on there when it is started again.
+// A program that saves its position resumes there after a restart.
 func ExampleSubscription_Position() {
 	ctx, server := context.Background(), development() // its address
 	c := client.New(server, client.Config{User: "worker"})
@@ -136,8 +136,7 @@ func ExampleSubscription_Position() {
 	// third
 }
 
-// GetToken is asked for the first token, for another before each ends, and when the
-// server refuses one.
+// GetToken is called for the first token, for another before each expires, and when the server refuses one.
 func ExampleConfig_getToken() {
 	ctx, secure := context.Background(), production() // its address
 	c := client.New(secure, client.Config{GetToken: func(ctx context.Context) (string, error) {
@@ -155,7 +154,7 @@ func ExampleConfig_getToken() {
 	// Output: alice 1
 }
 
-// Everything that a channel carries: messages and changes with their ids, and events.
+// All events of a channel: messages and changes with their ids, and events.
 func ExampleSubscription_Next() {
 	ctx, server := context.Background(), development() // its address
 	alice := client.New(server, client.Config{User: "alice"})
@@ -206,7 +205,7 @@ func ExampleSubscription_Next() {
 	// message 1 is now: hello
 }
 
-// What is unread, counted by the server for each member.
+// Unread counts, computed by the server for each member.
 func ExampleClient_MarkRead() {
 	ctx, server := context.Background(), development() // its address
 	alice := client.New(server, client.Config{User: "alice"})
@@ -236,7 +235,7 @@ func ExampleClient_MarkRead() {
 	// unread: 1
 }
 
-// A user's own channel tells of unread messages in all others.
+// A user's own channel reports unread messages in all others.
 func ExampleClient_Subscribe_notifications() {
 	ctx, server := context.Background(), development() // its address
 	alice := client.New(server, client.Config{User: "alice"})

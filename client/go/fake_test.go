@@ -17,7 +17,7 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// fake is a test double of the wire: one channel in memory, and faults on demand.
+// fake is a test double of the server: one channel in memory, and faults on demand.
 type fake struct {
 	url   string
 	epoch string
@@ -26,14 +26,14 @@ type fake struct {
 	first  int64
 	log    []string // entries, from first on
 	bell   chan struct{}
-	cut    int // a stream is cut after so many entries; 0: never
+	cut    int // a stream is cut after this many entries; 0: never
 	refuse func() (status int, header http.Header, body string)
 	opened int // connections and polls
 	posts  int
 	keys   map[string]int64
 
-	good    map[string]bool // tokens that are taken; nil: nobody needs one
-	expires string          // the token of whose end each stream is told at once
+	good    map[string]bool // tokens that are accepted; nil: none is needed
+	expires string          // the token about whose expiry each stream is notified at once
 	auths   []string        // tokens that came in frames
 	ends    chan struct{}   // closed by expire
 }
@@ -89,7 +89,7 @@ func (f *fake) trim(first int64) {
 	f.log, f.first = f.log[first-f.first:], first
 }
 
-// start is what a request with a cursor begins with.
+// start is how the answer to a request with a cursor begins.
 type start struct {
 	at, first, last int64
 	given           bool
@@ -127,7 +127,7 @@ func (s start) welcome() string {
 		s.first, s.last, s.at, s.epoch, s.given && s.reason == "")
 }
 
-// after returns the entries after a cursor, and the bell for more.
+// after returns the entries after a cursor, and a channel that signals more.
 func (f *fake) after(at int64) ([]string, chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -274,7 +274,7 @@ func (f *fake) warns(r *http.Request) bool {
 	return f.expires != "" && bearer(r) == f.expires
 }
 
-// expire ends the sockets that are open, as the end of their token does.
+// expire closes the open sockets, like the expiry of their token.
 func (f *fake) expire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	defaultHistory = 50   // messages of a page, as in the TypeScript client
-	maxEntries     = 1000 // of one answer
+	defaultHistory = 50   // messages per page, as in the TypeScript client
+	maxEntries     = 1000 // per answer
 )
 
-// PageQuery chooses a page of history.
+// PageQuery selects a page of history.
 type PageQuery struct {
 	Before int64 // the messages before this entry; 0: the newest
 	Limit  int   // of messages. Default 50
@@ -24,18 +24,18 @@ type PageQuery struct {
 // Page is a part of a channel's history.
 type Page struct {
 	Messages []Message // ascending
-	Before   int64     // for the query of the page before this one
+	Before   int64     // for the query of the previous page
 	More     bool      // there is such a page
-	Last     int64     // the head when the page was read: it shows all changes up to this entry
+	Last     int64     // the head when the page was read: it reflects all changes up to this entry
 	Epoch    string    // of the store
 }
 
-// Position is where to read on after the newest page: a subscription from there has all
-// that came after it, without a gap.
+// Position is where to continue after the newest page: a subscription from there receives everything after it,
+// without a gap.
 func (p Page) Position() Position { return Position{After: &p.Last, Epoch: p.Epoch} }
 
-// History reads the newest messages of a channel, or those before an entry. Entries that
-// are changes are not in the page and do not count: messages are shown as they are now.
+// History reads the newest messages of a channel, or those before an entry. Entries that are changes are not in the
+// page and do not count: messages are in their current state.
 func (c *Client) History(ctx context.Context, channel string, q PageQuery) (Page, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultHistory
@@ -66,13 +66,13 @@ func (c *Client) History(ctx context.Context, channel string, q PageQuery) (Page
 	return page, nil
 }
 
-// ThreadQuery chooses a part of a thread.
+// ThreadQuery selects a part of a thread.
 type ThreadQuery struct {
 	After int64 // the replies after this entry; 0: from the first
 	Limit int   // of messages. Default 1000, which is also the most
 }
 
-// Thread reads message id, which has the number of its Replies, and after it replies, ascending.
+// Thread returns message id, with the number of its Replies, followed by replies, ascending.
 func (c *Client) Thread(ctx context.Context, channel string, id int64, q ThreadQuery) ([]Message, error) {
 	if q.Limit <= 0 {
 		q.Limit = maxEntries
@@ -85,7 +85,7 @@ func (c *Client) Thread(ctx context.Context, channel string, id int64, q ThreadQ
 	return messagesOf(found), nil
 }
 
-// entries asks for entries of a channel.
+// entries requests entries of a channel.
 func (c *Client) entries(ctx context.Context, channel string, q url.Values) ([]Event, Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.TryTimeout)
 	defer cancel()
@@ -116,13 +116,13 @@ func messagesOf(entries []Event) (messages []Message) {
 	return messages
 }
 
-// Edit is what to change of a message.
+// Edit says what to change in a message.
 type Edit struct {
-	Text *string // nil: as it was
-	Data any     // becomes a JSON object; nil: as it was
+	Text *string // nil: unchanged
+	Data any     // becomes a JSON object; nil: unchanged
 }
 
-// Edit changes a message and returns it as it is now. Authors may, and administrators.
+// Edit changes a message and returns its new state. Only authors and administrators may.
 func (c *Client) Edit(ctx context.Context, channel string, id int64, e Edit) (Message, error) {
 	in := map[string]any{}
 	if e.Text != nil {
@@ -138,7 +138,7 @@ func (c *Client) Edit(ctx context.Context, channel string, id int64, e Edit) (Me
 	return m, nil
 }
 
-// Delete takes the content of a message away, everywhere. Authors may, and administrators.
+// Delete removes the content of a message everywhere. Only authors and administrators may.
 func (c *Client) Delete(ctx context.Context, channel string, id int64) error {
 	if err := c.ask(ctx, http.MethodDelete, messagePath(channel, id), nil, nil, nil); err != nil {
 		return fmt.Errorf("delete message %d of %s: %w", id, channel, err)
@@ -146,7 +146,7 @@ func (c *Client) Delete(ctx context.Context, channel string, id int64) error {
 	return nil
 }
 
-// React adds the caller's reaction to a message, or takes it away if on is false.
+// React adds the caller's reaction to a message, or removes it if on is false.
 func (c *Client) React(ctx context.Context, channel string, id int64, emoji string, on bool) error {
 	method := http.MethodPut
 	if !on {

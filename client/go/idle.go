@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// errSilent ends a stream that gave no sign of life for Config.IdleTimeout.
+// errSilent ends a stream that was silent for Config.IdleTimeout.
 var errSilent = errors.New("the server has fallen silent")
 
-// idleTimer calls dead when neither life nor stop followed a start for d. It runs
-// only while somebody reads: a slow caller is not a silent server.
+// idleTimer calls dead if neither life nor stop follows start within d. It runs only while a caller reads: a slow
+// caller is not a silent server.
 type idleTimer struct {
 	d     time.Duration
 	timer *time.Timer

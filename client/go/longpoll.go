@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// longPollStream reads GET /api/messages/poll?after= again and again.
+// longPollStream repeats GET /api/messages/poll?after=.
 type longPollStream struct {
 	c       *Client
 	channel string
 	from    Position
-	queue   []Event // answered and not yet returned
-	met     bool    // welcome was given
-	head    int64   // the newest id when the stream began: an answer says only how far it reaches
+	queue   []Event // received and not yet returned
+	met     bool    // the welcome was returned
+	head    int64   // the newest id when the stream began: an answer only says how far it reaches
 }
 
 // held is the answer to a long poll.
@@ -31,8 +31,8 @@ func (c *Client) openLongPoll(channel string, from Position) *longPollStream {
 	return &longPollStream{c: c, channel: channel, from: from}
 }
 
-// Next asks for the head first: welcome names it, and a poll without a cursor misses
-// what comes before it arrives. The first poll is not held, so that welcome comes at once.
+// Next first requests the head: the welcome contains it, and a poll without a cursor misses what is published before
+// it arrives. The first poll is not held, so that the welcome arrives at once.
 func (s *longPollStream) Next(ctx context.Context) (Event, error) {
 	for len(s.queue) == 0 {
 		if !s.met {
@@ -62,7 +62,7 @@ func (s *longPollStream) Next(ctx context.Context) (Event, error) {
 
 func (s *longPollStream) Close() error { return nil }
 
-// poll asks once and moves the cursor to the end of the answer.
+// poll requests once and moves the cursor to the end of the answer.
 func (s *longPollStream) poll(ctx context.Context, hold time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, hold+s.c.cfg.TryTimeout)
 	defer cancel()
@@ -97,7 +97,7 @@ func (s *longPollStream) poll(ctx context.Context, hold time.Duration) error {
 	return nil
 }
 
-// welcome makes the event that a stream begins with.
+// welcome creates the event with which a stream begins.
 func (s *longPollStream) welcome(at int64, epoch string, resumed bool) {
 	s.met = true
 	s.queue = append(s.queue, Event{Type: "welcome",

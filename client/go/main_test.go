@@ -24,14 +24,14 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// development starts a server like parley dev, where users are who they say they are, and
-// returns its address. It runs within the process until all tests have ended.
+// development starts a server like parley dev, which accepts any user name, and returns its address. It runs within
+// the process until all tests have ended.
 func development() string { return started(false) }
 
-// production starts a server like parley serve, which takes the tokens that tokenFor signs.
+// production starts a server like parley serve, which accepts the tokens that tokenFor signs.
 func production() string { return started(true) }
 
-var running struct { // the servers; stop them in the end
+var running struct { // the servers; they are stopped in the end
 	mu    sync.Mutex
 	stops []func()
 }
@@ -46,7 +46,7 @@ func started(production bool) string {
 
 var secret = []byte("a secret of thirty-two bytes, or more")
 
-// tokenFor signs a token as an application's back end does.
+// tokenFor signs a token, as an application's back end does.
 func tokenFor(user string, life time.Duration) string {
 	channels := []string{"*"}
 	now := time.Now()

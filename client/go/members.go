@@ -10,7 +10,7 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Member is a user's place in a channel.
+// Member is a user's membership in a channel.
 type Member struct {
 	User   string           `json:"user"`
 	Role   parley.Role      `json:"role"`    // "owner", "admin", "member" or "reader"
@@ -39,14 +39,13 @@ func (c *Client) oneself(ctx context.Context, what, method, channel string) erro
 	return nil
 }
 
-// Members yields the members of a channel, by name. It asks for a page at a time; the
-// last pair may be an error.
+// Members yields the members of a channel, by name. It requests one page at a time; the last pair may be an error.
 func (c *Client) Members(ctx context.Context, channel string) iter.Seq2[Member, error] {
 	return pages[Member](ctx, c, channelPath(channel, "members"), "members", url.Values{})
 }
 
-// PutMember makes a user a member, or gives a member another role. An empty role: that
-// of a member, or the one that the user has.
+// PutMember makes a user a member, or changes a member's role. An empty role makes a new member a plain member, and
+// keeps the role of an existing one.
 func (c *Client) PutMember(ctx context.Context, channel, user string, role parley.Role) error {
 	in := map[string]parley.Role{}
 	if role != "" {
@@ -58,7 +57,7 @@ func (c *Client) PutMember(ctx context.Context, channel, user string, role parle
 	return nil
 }
 
-// RemoveMember ends a user's membership. Administrators may.
+// RemoveMember ends a user's membership. Only administrators may.
 func (c *Client) RemoveMember(ctx context.Context, channel, user string) error {
 	if err := c.ask(ctx, http.MethodDelete, channelPath(channel, "members", user), nil, nil, nil); err != nil {
 		return fmt.Errorf("remove %s from %s: %w", user, channel, err)
@@ -66,7 +65,7 @@ func (c *Client) RemoveMember(ctx context.Context, channel, user string) error {
 	return nil
 }
 
-// Mute chooses which messages of a channel are pushed to the caller, who is a member.
+// Mute sets which messages of a channel are pushed to the caller, who must be a member.
 func (c *Client) Mute(ctx context.Context, channel string, m Mute) error {
 	if err := c.ask(ctx, http.MethodPut, channelPath(channel, "mute"), nil, map[string]Mute{"muted": m}, nil); err != nil {
 		return fmt.Errorf("mute %s: %w", channel, err)
@@ -74,8 +73,8 @@ func (c *Client) Mute(ctx context.Context, channel string, m Mute) error {
 	return nil
 }
 
-// MarkRead moves the caller's read pointer forward to an entry and returns how many
-// messages are unread then. The caller is a member.
+// MarkRead moves the caller's read pointer forward to an entry and returns the remaining number of unread messages.
+// The caller must be a member.
 func (c *Client) MarkRead(ctx context.Context, channel string, id int64) (unread int64, err error) {
 	var answer struct {
 		Unread int64 `json:"unread"`

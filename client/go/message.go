@@ -7,16 +7,16 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Message is one entry of a channel, as the server shows it now.
+// Message is one entry of a channel in its current state.
 type Message struct {
 	ID        int64               `json:"id"`
 	Channel   string              `json:"channel"`
 	User      string              `json:"user"`
-	Name      string              `json:"name"` // what people read, if it differs from User
+	Name      string              `json:"name"` // the display name, if it differs from User
 	Text      string              `json:"text"`
 	Data      json.RawMessage     `json:"data"`      // a JSON object, or nil
 	Thread    int64               `json:"thread"`    // the message this one replies to, or 0
-	Replies   int64               `json:"replies"`   // how many replies it has, where Thread asked for it
+	Replies   int64               `json:"replies"`   // the number of replies, if Thread was called
 	Timestamp parley.Timestamp    `json:"timestamp"` // strictly rising within the channel
 	Key       string              `json:"key"`       // the sender's idempotency key, or ""
 	Edited    json.RawMessage     `json:"edited"`    // present once it was edited
@@ -30,20 +30,20 @@ type Reaction struct {
 	Users []string `json:"users"` // at most 20 of them
 }
 
-// Event is one thing that a stream carries. Raw is the JSON as it came, nil for
-// the few that the client makes (a poll's welcome and reset).
+// Event is one event of a stream. Raw is the received JSON, nil for the few that the client creates (a poll's welcome
+// and reset).
 type Event struct {
 	Type    string          // "message", "message-changed", "welcome", "reset", "user-joined", "event", …
 	ID      int64           // the entry's number for "message" and "message-changed", else 0
-	Raw     json.RawMessage // whole, with the fields that this package does not know
+	Raw     json.RawMessage // complete, with fields that this package does not know
 	Name    string          // of an application's own event (Type "event"), such as "score"
 	Data    json.RawMessage // for "event": its JSON object, or nil
-	Person  *Person         // for "user-joined", "user-left", "typing", "read" and "event": who it was
+	Person  *Person         // for "user-joined", "user-left", "typing", "read" and "event": the user
 	Message *Message        // for "message" the message, for "message-changed" the one it changed
-	Of      int64           // for "message-changed": whose change it is
+	Of      int64           // for "message-changed": the id of the changed message
 	Welcome *Welcome        // for "welcome"
 	Reset   *Reset          // for "reset"
-	Moves   *Moves          // for "presence": who came and left
+	Moves   *Moves          // for "presence": the users who joined and left
 	Unread  *Unread         // for "unread", on a user's own channel
 	Channel string          // for "member-added" and "member-removed", on a user's own channel
 	Ack     *Ack            // for "ack", on a Socket
@@ -53,19 +53,19 @@ type Event struct {
 // Person is the user whom an event is about.
 type Person struct {
 	User   string `json:"user"`
-	Name   string `json:"name"` // what people read, if it differs from User
-	ReadID int64  `json:"id"`   // for "read": the last message that they have read
+	Name   string `json:"name"` // the display name, if it differs from User
+	ReadID int64  `json:"id"`   // for "read": the user's last read message
 }
 
-// Moves says who came to a channel and left it: at most every two seconds where more
-// than 100 are present; above 5,000 it has the Count alone.
+// Moves lists the users who joined and left a channel: at most every two seconds if more than 100 are present; above
+// 5,000 it has only the Count.
 type Moves struct {
 	Joined []string `json:"joined"`
 	Left   []string `json:"left"`
-	Count  int      `json:"count"` // who are there now
+	Count  int      `json:"count"` // users present now
 }
 
-// Unread are the counts of one of a user's channels, and the sum of all.
+// Unread contains the counts of one of a user's channels, and the total of all.
 type Unread struct {
 	Channel  string `json:"channel"`
 	Unread   int64  `json:"unread"`
@@ -75,40 +75,37 @@ type Unread struct {
 
 // Welcome begins each connection, on every transport.
 type Welcome struct {
-	First   int64  `json:"first_id"` // the first id that is kept; 0 if the transport does not tell (polls)
+	First   int64  `json:"first_id"` // the first id that is kept; 0 if the transport does not report it (polls)
 	Last    int64  `json:"last_id"`  // the head
-	Cursor  int64  `json:"cursor"`   // where this connection begins
+	Cursor  int64  `json:"cursor"`   // where this connection starts
 	Epoch   string `json:"epoch"`
 	Resumed bool   `json:"resumed"`
 }
 
-// Reset says that a cursor could not be served: what lay between it and After is
-// not delivered.
+// Reset reports that a cursor could not be served: the entries between it and After are not delivered.
 type Reset struct {
 	Reason string `json:"reason"` // "expired", "ahead" or "epoch"
 	First  int64  `json:"first_id"`
 	Last   int64  `json:"last_id"`
-	Epoch  string `json:"epoch"` // the store's, if the transport tells it here
+	Epoch  string `json:"epoch"` // the store's, if the transport reports it here
 }
 
-// After is the cursor from which reading goes on.
+// After is the cursor from which reading continues.
 func (r *Reset) After() int64 {
 	return (&parley.Reset{Reason: r.Reason, First: r.First, Last: r.Last}).After()
 }
 
-// Position says where in a channel to read from. Its JSON is what the TypeScript
-// client calls position: {"after":42,"epoch":"k3v9x2ab"}. Save it, and pass it back
-// to resume there.
+// Position says where in a channel to start. Its JSON is what the TypeScript client calls position:
+// {"after":42,"epoch":"k3v9x2ab"}. Save it, and pass it to resume there.
 type Position struct {
 	After *int64 `json:"after,omitempty"` // the last id that was seen; 0: from the first that is kept; nil: from now on
-	Epoch string `json:"epoch,omitempty"` // of the store, as a welcome says it; empty: any
+	Epoch string `json:"epoch,omitempty"` // of the store, as in a welcome; empty: any
 }
 
-// At is the position after the entry id in any epoch; 0: from the first that is kept.
+// At is the position after entry id in any epoch; 0: from the first that is kept.
 func At(id int64) Position { return Position{After: &id} }
 
-// parseEvent reads a frame. name is the SSE event's name, used where the JSON
-// itself does not say its type.
+// parseEvent parses a frame. name is the SSE event's name, used if the JSON does not contain its type.
 func parseEvent(raw []byte, name string) (Event, error) {
 	var head struct {
 		Type    string          `json:"type"`

@@ -10,18 +10,18 @@ import (
 	"strconv"
 )
 
-// pollLimit is the page that polls ask for. The server's own limit is 1000.
+// pollLimit is the page size that polls request. The server's own limit is 1000.
 const pollLimit = 500
 
-// pollStream reads GET /api/messages?after= again and again.
+// pollStream repeats GET /api/messages?after=.
 type pollStream struct {
 	c       *Client
 	channel string
 	from    Position
-	queue   []Event // answered and not yet returned
-	etag    string  // of the last answer to the same question
-	idle    bool    // the last answer brought nothing: wait before the next
-	met     bool    // welcome was given
+	queue   []Event // received and not yet returned
+	etag    string  // of the last answer to the same request
+	idle    bool    // the last answer was empty: wait before the next poll
+	met     bool    // the welcome was returned
 }
 
 func (c *Client) openPoll(channel string, from Position) *pollStream {
@@ -46,7 +46,7 @@ func (s *pollStream) Next(ctx context.Context) (Event, error) {
 
 func (s *pollStream) Close() error { return nil }
 
-// poll asks once. Without a cursor it asks for the head only, and begins there.
+// poll requests once. Without a cursor it requests only the head, and starts there.
 func (s *pollStream) poll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.c.cfg.TryTimeout)
 	defer cancel()
@@ -102,7 +102,7 @@ func (s *pollStream) poll(ctx context.Context) error {
 	return nil
 }
 
-// welcome makes the event that a stream begins with, and takes the epoch.
+// welcome creates the event with which a stream begins, and adopts the epoch.
 func (s *pollStream) welcome(head Bounds, at int64, resumed bool) {
 	s.met = true
 	s.from = Position{After: &at, Epoch: head.Epoch}
@@ -110,7 +110,7 @@ func (s *pollStream) welcome(head Bounds, at int64, resumed bool) {
 		Epoch: head.Epoch, Resumed: resumed}})
 }
 
-// reset takes up the cursor that the server offers, in whatever epoch it is.
+// reset adopts the cursor that the server offers, in whatever epoch it is.
 func (s *pollStream) reset(r *Reset) {
 	if !s.met {
 		s.welcome(Bounds{Last: r.Last, Epoch: r.Epoch}, r.After(), false)
@@ -147,7 +147,7 @@ func entries(page []json.RawMessage) ([]Event, error) {
 	return out, nil
 }
 
-// decode reads a JSON answer of a bounded size.
+// decode decodes a JSON answer of limited size.
 func decode(body io.Reader, v any) error {
 	return json.NewDecoder(io.LimitReader(body, 256<<20)).Decode(v)
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Presence is who is in a channel: whose connections follow it, or who has just polled it.
+// Presence lists the users in a channel: those with a connection that follows it, or who have just polled it.
 type Presence struct {
 	Count     int       `json:"count"`
 	Users     []Present `json:"users"`     // by name, at most 1000
-	Truncated bool      `json:"truncated"` // there are more than are listed
+	Truncated bool      `json:"truncated"` // there are more users than listed
 }
 
 // Present is a user who is in a channel.
@@ -22,8 +22,8 @@ type Present struct {
 	Transports []Transport      `json:"transports"` // none in the seconds after leaving
 }
 
-// Presence asks who is in a channel. A subscription to it is told of changes, as events
-// "user-joined", "user-left" and, where many are present, "presence".
+// Presence returns the users in a channel. A subscription to it receives changes as events "user-joined", "user-left"
+// and, if many users are present, "presence".
 func (c *Client) Presence(ctx context.Context, channel string) (Presence, error) {
 	var p Presence
 	if err := c.ask(ctx, http.MethodGet, channelPath(channel, "presence"), nil, nil, &p); err != nil {
@@ -32,8 +32,8 @@ func (c *Client) Presence(ctx context.Context, channel string) (Presence, error)
 	return p, nil
 }
 
-// Typing tells the others in a channel that the caller is typing. Call it at most every
-// two seconds while they type; the server drops what is more.
+// Typing notifies the others in a channel that the caller is typing. Call it at most every two seconds while the user
+// types; the server drops further calls.
 func (c *Client) Typing(ctx context.Context, channel string) error {
 	if err := c.ask(ctx, http.MethodPost, channelPath(channel, "typing"), nil, nil, nil); err != nil {
 		return fmt.Errorf("type in %s: %w", channel, err)

@@ -10,26 +10,26 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// Draft is a message that is to be sent. Text or Data must be there.
+// Draft is a message to send. Text or Data is required.
 type Draft struct {
 	Text   string
 	Data   any    // becomes a JSON object; nil: none
-	Key    string // idempotency key, ≤ 128 bytes; empty: made
+	Key    string // idempotency key, ≤ 128 bytes; empty: generated
 	Thread int64  // the message this one replies to, or 0
 }
 
-// Ack says that a message is durable.
+// Ack reports that a message is durable.
 type Ack struct {
 	ID        int64            `json:"id"`
 	Timestamp parley.Timestamp `json:"timestamp"`
-	Duplicate bool             `json:"duplicate"` // the key was used before; this is the first message
+	Duplicate bool             `json:"duplicate"` // the key was used before; this is the first message with it
 	Key       string           `json:"key"`
 }
 
-// Published is what became of one item of a batch.
+// Published is the result of one item of a batch.
 type Published struct {
 	Ack Ack
-	Err error // an *Error; Ack.Key is set nevertheless, so that the item can be sent again
+	Err error // an *Error; Ack.Key is still set, so that the item can be sent again
 }
 
 // body is the JSON of a POST and of a WebSocket message frame.
@@ -51,10 +51,9 @@ func (c *Client) body(channel string, d Draft) body {
 	return body{Channel: channel, User: c.cfg.User, Name: c.cfg.Name, Text: d.Text, Data: d.Data, Thread: d.Thread, Key: d.Key}
 }
 
-// Publish stores a message and returns when it is durable. It tries until ctx
-// ends or the server refuses for good (an *Error): with the draft's key, or one
-// it makes, a repetition is stored once and answered with the first message. If
-// ctx ends the message may be there; the same Key asks again.
+// Publish stores a message and returns when it is durable. It tries until ctx ends or the server refuses for good (an
+// *Error): with the draft's key, or a generated one, a repeat is stored once and answered with the first message. If
+// ctx ends, the message may have been stored; publish again with the same Key to find out.
 func (c *Client) Publish(ctx context.Context, channel string, d Draft) (Ack, error) {
 	b := c.body(channel, d)
 	var a Ack
@@ -67,9 +66,8 @@ func (c *Client) Publish(ctx context.Context, channel string, d Draft) (Ack, err
 	return a, nil
 }
 
-// PublishBatch stores at most 1000 messages in their order, each with its own
-// outcome. The request as a whole is tried like Publish; an item that was
-// refused is not tried again, since it would then come after its successors.
+// PublishBatch stores at most 1000 messages in order, each with its own result. The request as a whole is retried
+// like Publish; an item that was refused is not retried, since it would then follow its successors.
 func (c *Client) PublishBatch(ctx context.Context, channel string, drafts []Draft) ([]Published, error) {
 	items := make([]body, len(drafts))
 	for i, d := range drafts {
@@ -107,7 +105,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (status int
 	for last := error(nil); ; last = err {
 		status, err = c.postOnce(ctx, path, payload, out)
 		if err != nil && ctx.Err() != nil && last != nil {
-			err = last // says more than that this try was cut short
+			err = last // it says more than that this try was cut short
 		}
 		if err == nil || terminal(err) {
 			return status, err

@@ -30,7 +30,7 @@ func TestReadmeShowsExamples(t *testing.T) {
 	}
 }
 
-// flat is a text without the beginnings of its lines.
+// flat returns a text without the indentation of its lines.
 func flat(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

@@ -12,7 +12,7 @@ import (
 	client "github.com/parley-server/parley/client/go"
 )
 
-// signedIn is a client whose GetToken gives t1, t2, …, and the number of calls.
+// signedIn returns a client whose GetToken returns t1, t2, …, and the number of calls.
 func (f *fake) signedIn() (*client.Client, *atomic.Int64) {
 	calls := new(atomic.Int64)
 	return client.New(f.url, client.Config{PollInterval: time.Millisecond, FirstWait: time.Millisecond, MaxWait: 5 * time.Millisecond,
@@ -68,13 +68,13 @@ func TestClientGivesUpAfterRefusedTokens(t *testing.T) {
 	})
 }
 
-func TestOpenSocketIsShownTheNewToken(t *testing.T) {
+func TestOpenSocketGetsTheNewToken(t *testing.T) {
 	f := newFake(t)
 	f.expires = "t1"
 	c, _ := f.signedIn()
 	s := c.Subscribe("room", client.Options{From: client.At(0)})
 	defer s.Close()
-	wantIDs(t, s, 1, 1) // stored when the frame came
+	wantIDs(t, s, 1, 1) // stored when the frame arrived
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !slices.Equal(f.auths, []string{"t2"}) || f.opened != 1 {
@@ -82,7 +82,7 @@ func TestOpenSocketIsShownTheNewToken(t *testing.T) {
 	}
 }
 
-func TestEventStreamIsOpenedAgainWithTheNewToken(t *testing.T) {
+func TestEventStreamReopensWithTheNewToken(t *testing.T) {
 	f := newFake(t)
 	f.expires = "t1"
 	f.add(3)
@@ -100,7 +100,7 @@ func TestEventStreamIsOpenedAgainWithTheNewToken(t *testing.T) {
 	}
 }
 
-func TestStreamIsReadOnWhenThereIsNoNewToken(t *testing.T) {
+func TestStreamContinuesWithoutANewToken(t *testing.T) {
 	for _, tr := range []client.Transport{client.SSE, client.WebSocket} {
 		t.Run(string(tr), func(t *testing.T) {
 			f := newFake(t)
@@ -169,7 +169,7 @@ func TestNoTokenIsARefusal(t *testing.T) {
 	}
 }
 
-// The real server refuses a token that has expired, and takes its successor.
+// The real server refuses an expired token, and accepts its successor.
 func TestExpiredTokenIsReplaced(t *testing.T) {
 	calls := 0
 	c := client.New(production(), client.Config{Token: tokenFor("alice", -time.Minute), GetToken: func(context.Context) (string, error) {

@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// request is an HTTP request that can be sent again with another token.
+// request is an HTTP request that can be repeated with another token.
 type request struct {
 	method, url string
 	header      http.Header
 	body        []byte // JSON; nil: none
 }
 
-// send sends a request with the caller's credentials. Any other status than those
-// wanted is an *Error; the caller closes the body of those.
+// send sends a request with the caller's credentials. A status that is not wanted becomes an *Error; otherwise the
+// caller closes the body.
 func (c *Client) send(ctx context.Context, r request, want ...int) (resp *http.Response, err error) {
 	err = c.credentials.authorized(ctx, func(token string) error {
 		resp, err = c.sendOnce(ctx, r, token, want)
@@ -62,7 +62,7 @@ func sign(h http.Header, token string) {
 	}
 }
 
-// get asks for a path and returns the answer if it is 200 or 304.
+// get requests a path and returns the answer if it is 200 or 304.
 func (c *Client) get(ctx context.Context, path string, q url.Values, h http.Header) (*http.Response, error) {
 	return c.send(ctx, request{method: http.MethodGet, url: c.url(path, q), header: h}, http.StatusOK, http.StatusNotModified)
 }
@@ -84,10 +84,9 @@ func (c *Client) url(path string, q url.Values) string {
 	return c.base + path + "?" + q.Encode()
 }
 
-// Request makes any other request of docs/api.md, such as GET /api/devices. path may
-// have a query. in becomes the JSON of the body, unless it is nil; the JSON of the
-// answer, if there is any, is read into out, unless that is nil. It is tried once, for
-// Config.TryTimeout. Errors: an *Error if the server refused, else the network's.
+// Request makes any other request of docs/api.md, such as GET /api/devices. path may contain a query. in becomes the
+// JSON of the body, unless it is nil; the JSON of the answer, if any, is decoded into out, unless that is nil. It is
+// tried once, for Config.TryTimeout. Errors: an *Error if the server refused, else the network's.
 func (c *Client) Request(ctx context.Context, method, path string, in, out any) error {
 	path, query, _ := strings.Cut(path, "?")
 	q, err := url.ParseQuery(query)
@@ -125,7 +124,7 @@ func (c *Client) ask(ctx context.Context, method, path string, q url.Values, in,
 	return nil
 }
 
-// channelPath is the path of a part of a channel, such as /api/channels/general/read.
+// channelPath returns the path of a part of a channel, such as /api/channels/general/read.
 func channelPath(channel string, parts ...string) string {
 	path := "/api/channels/" + url.PathEscape(channel)
 	for _, p := range parts {

@@ -14,14 +14,14 @@ import (
 // sseStream reads GET /api/stream/{channel}.
 type sseStream struct {
 	body   io.ReadCloser
-	cancel context.CancelFunc // ends the request, and with it a read that hangs
+	cancel context.CancelFunc // ends the request, and thereby a blocked read
 	events *eventStream
 	idle   *idleTimer
 	c      *Client
-	token  string // the one the request had
+	token  string // the token of the request
 }
 
-// openSSE asks for the stream. The request outlives ctx: cancel ends it.
+// openSSE requests the stream. The request outlives ctx: cancel ends it.
 func (c *Client) openSSE(ctx context.Context, channel string, from Position) (*sseStream, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	opening, stopOpening := context.WithTimeout(ctx, c.cfg.TryTimeout)
@@ -80,7 +80,7 @@ func (s *sseStream) Close() error {
 	return s.body.Close()
 }
 
-// renew gets a newer token. A stream that is open cannot take it.
+// renew obtains a newer token. An open stream cannot use it.
 func (s *sseStream) renew(ctx context.Context) error {
 	if _, err := s.c.credentials.token(ctx, s.token, 0); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Transport names one of the ways to read a channel, as the server names them.
+// Transport is the name of a way to read a channel, as the server uses it.
 type Transport string
 
 // The four transports.
@@ -17,10 +17,10 @@ const (
 	WebSocket Transport = "websocket"
 )
 
-// Transports lists all of them.
+// Transports returns all four.
 func Transports() []Transport { return []Transport{Poll, LongPoll, SSE, WebSocket} }
 
-// ParseTransport checks a name that a person typed.
+// ParseTransport parses a name typed by a person.
 func ParseTransport(s string) (Transport, error) {
 	for _, t := range Transports() {
 		if s == string(t) {
@@ -33,29 +33,28 @@ func ParseTransport(s string) (Transport, error) {
 // Stream is one connection of one transport, or one run of polls. It never
 // reconnects.
 type Stream interface {
-	// Next blocks until there is an event. The first is a welcome; a reset comes
-	// before anything that follows from it. Any error ends the stream, also the
-	// end of ctx. Only one call at a time.
+	// Next blocks until there is an event. The first is a welcome; a reset precedes what follows from it. Any error
+	// ends the stream, including the end of ctx. Only one call at a time.
 	Next(ctx context.Context) (Event, error)
-	// Close frees the connection. Not while Next runs.
+	// Close releases the connection. It must not be called while Next runs.
 	Close() error
 }
 
-// errEnded is the end of a stream that the server did not explain.
+// errEnded is the unexplained end of a stream by the server.
 var errEnded = errors.New("the server ended the stream")
 
 // renewable is a stream whose token can expire while it is open.
 type renewable interface {
-	// renew is called after "token-expiring". errOutdated: the stream must be opened
-	// again, with the token that there is now. Other errors leave the stream as it is.
+	// renew is called after "token-expiring". errOutdated: the stream must be reopened with the current token. Other
+	// errors do not affect the stream.
 	renew(ctx context.Context) error
 }
 
 // errOutdated ends a stream whose token has a successor.
 var errOutdated = errors.New("the stream has an old token")
 
-// Open begins to read a channel over one transport. ctx bounds the opening only.
-// Errors: an *Error if the server refused, else the network's.
+// Open starts to read a channel over one transport. ctx bounds only the opening. Errors: an *Error if the server
+// refused, else the network's.
 func (c *Client) Open(ctx context.Context, t Transport, channel string, from Position) (Stream, error) {
 	switch t {
 	case Poll:

@@ -16,27 +16,26 @@ var ErrClosed = errors.New("the subscription is closed")
 type Options struct {
 	From      Position
 	Transport Transport // default WebSocket
-	// OnTrouble is called, from within Next, before each wait for a new connection.
-	// Default: the client's.
+	// OnTrouble is called by Next before each wait for a new connection. Default: the client's.
 	OnTrouble func(Trouble)
 }
 
-// Trouble is a connection or a publish that failed, and what follows.
+// Trouble is a failed connection or publish, and what follows.
 type Trouble struct {
 	Transport Transport // empty for a publish
 	Err       error
 	Wait      time.Duration // until the next try
 }
 
-// Subscription reads one channel, each entry once and in order, over any number
-// of connections. Next is called by one goroutine at a time; the rest by any.
+// Subscription reads one channel, each entry once and in order, over any number of connections. Next may be called by
+// one goroutine at a time; the other methods by any.
 //
 //	Next ──► open ──► read ──► event ──► cursor moves ──► caller
 //	          ▲         │
 //	   pause  └─ error ─┘      Hop interrupts open and read, Close also the pause
 //
-// The cursor moves only with an event that is given to the caller, so whatever a
-// broken or abandoned connection still held is asked for again.
+// The cursor moves only with an event that is returned to the caller, so whatever a broken or abandoned connection
+// still held is requested again.
 type Subscription struct {
 	// fixed after construction
 	c         *Client
@@ -45,23 +44,23 @@ type Subscription struct {
 
 	// owned by Next
 	retry    backoff
-	resumeAt time.Time // no connection before
-	welcomed string    // the epoch that the connection's welcome named
+	resumeAt time.Time // no connection before this time
+	welcomed string    // the epoch in the connection's welcome
 
 	// guarded by mu
 	mu        sync.Mutex
 	transport Transport
 	position  Position
-	stream    Stream             // nil: not connected. Used outside mu only within a turn
-	hops      int                // counts Hop, so that Next can tell an interruption from a failure
-	interrupt context.CancelFunc // of the turn under way, nil if there is none
-	pausing   bool               // that turn waits before a connection: Hop need not end it
-	err       error              // why it is over
+	stream    Stream             // nil: not connected. Used without mu only within a turn
+	hops      int                // counts Hop, so that Next can distinguish an interruption from a failure
+	interrupt context.CancelFunc // of the current turn, nil if there is none
+	pausing   bool               // the current turn waits before a connection: Hop need not end it
+	err       error              // why the subscription ended
 }
 
-// Subscribe begins to read a channel. It does no I/O; the first Next connects. Without a position in
-// Options.From the subscription begins there, and misses what is published between Subscribe and
-// Next: to receive that, pass At(head.Last) with the head from Client.Head.
+// Subscribe starts to read a channel. It does no I/O; the first Next connects. Without a position in Options.From the
+// subscription begins there, and misses what is published between Subscribe and Next: to receive that, pass
+// At(head.Last) with the head from Client.Head.
 func (c *Client) Subscribe(channel string, o Options) *Subscription {
 	if o.Transport == "" {
 		o.Transport = WebSocket
@@ -74,10 +73,9 @@ func (c *Client) Subscribe(channel string, o Options) *Subscription {
 		retry:    backoff{first: c.cfg.FirstWait, max: c.cfg.MaxWait}}
 }
 
-// Next blocks until there is an event: entries, each once and in order; "reset"
-// before entries that do not follow from the last; "welcome" at each connection;
-// and whatever else the channel carries. Errors: a terminal *Error and ErrClosed,
-// which end the subscription; ctx's, after which the next call goes on.
+// Next blocks until there is an event: entries, each once and in order; "reset" before entries that do not follow the
+// last one; "welcome" at each connection; and all other events of the channel. Errors: a terminal *Error and
+// ErrClosed, which end the subscription; ctx's, after which the next call continues.
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
 		e, err := s.turn(ctx)
@@ -91,10 +89,10 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// errAgain ends a turn that brought nothing.
+// errAgain ends a turn without an event.
 var errAgain = errors.New("again")
 
-// turn waits if it must, connects if it must, and reads one event.
+// turn waits and connects if necessary, and reads one event.
 func (s *Subscription) turn(ctx context.Context) (Event, error) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,7 +101,7 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 		return Event{}, err
 	}
 	if pause > 0 {
-		_ = wait(inner, pause) // an end of inner shows below
+		_ = wait(inner, pause) // if inner ends, that is noticed below
 	}
 	stream, t, from, hops := s.connection()
 	var e Event
@@ -139,15 +137,13 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 	return Event{}, errAgain
 }
 
-// renewable reports whether err is the end of a token that may have a successor, which
-// the next connection uses.
+// renewable reports whether err is the expiry of a token that may have a successor, which the next connection uses.
 func (s *Subscription) renewable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == closeUnauthorized && s.c.credentials.renews()
 }
 
-// renew gives a stream a new token. If there is none the stream is read on until the
-// server ends it.
+// renew gives a stream a new token. If there is none, the stream is read until the server ends it.
 func (s *Subscription) renew(ctx context.Context, stream Stream) error {
 	r, ok := stream.(renewable)
 	if !ok || !s.c.credentials.renews() {
@@ -161,7 +157,7 @@ func (s *Subscription) renew(ctx context.Context, stream Stream) error {
 	return err
 }
 
-// begin makes the turn one that Hop and Close can interrupt.
+// begin allows Hop and Close to interrupt the turn.
 func (s *Subscription) begin(cancel context.CancelFunc, pausing bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +167,7 @@ func (s *Subscription) begin(cancel context.CancelFunc, pausing bool) error {
 	return s.err
 }
 
-// connection ends the turn's pause and returns what it works with.
+// connection ends the turn's pause and returns what the turn works with.
 func (s *Subscription) connection() (Stream, Transport, Position, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +187,7 @@ func (s *Subscription) finish(stream Stream, hops int, err error) (interrupted b
 	}
 	s.mu.Unlock()
 	if !keep && stream != nil {
-		_ = stream.Close() // it has told its error already
+		_ = stream.Close() // it has already reported its error
 	}
 	return interrupted, over
 }
@@ -222,9 +218,8 @@ func (s *Subscription) accept(e Event) bool {
 	return true
 }
 
-// epochAfterLocked is the epoch of a cursor that a reset gave. It is taken over
-// no earlier than the reset itself: a cursor of the old epoch under the name of
-// the new one would resume without a word.
+// epochAfterLocked returns the epoch of a cursor that a reset contained. It must be adopted with the reset, not
+// before: a cursor of the old epoch with the name of the new one would resume silently.
 func (s *Subscription) epochAfterLocked(r *Reset) string {
 	switch {
 	case r.Epoch != "":
@@ -237,7 +232,7 @@ func (s *Subscription) epochAfterLocked(r *Reset) string {
 	return s.position.Epoch
 }
 
-// Hop goes on over another transport, from the same cursor.
+// Hop continues over another transport, from the same cursor.
 func (s *Subscription) Hop(t Transport) {
 	s.mu.Lock()
 	s.transport = t
@@ -245,13 +240,13 @@ func (s *Subscription) Hop(t Transport) {
 	s.dropLocked(!s.pausing)
 }
 
-// Close ends the subscription. A Next under way returns ErrClosed.
+// Close ends the subscription. A Next in progress returns ErrClosed.
 func (s *Subscription) Close() error {
 	_ = s.end(ErrClosed)
 	return nil
 }
 
-// end makes err the answer of every later Next, unless there is one already.
+// end makes err the result of every later Next, unless there is one already.
 func (s *Subscription) end(err error) error {
 	s.mu.Lock()
 	if s.err == nil {
@@ -262,8 +257,7 @@ func (s *Subscription) end(err error) error {
 	return err
 }
 
-// dropLocked interrupts the turn under way, which then closes its stream, or
-// closes the stream itself. It unlocks mu.
+// dropLocked interrupts the current turn, which then closes its stream, or closes the stream itself. It unlocks mu.
 func (s *Subscription) dropLocked(interrupt bool) {
 	if s.interrupt != nil {
 		if interrupt {
@@ -280,24 +274,23 @@ func (s *Subscription) dropLocked(interrupt bool) {
 	}
 }
 
-// Position is where the subscription stands: after the last entry that Next returned.
-// Options.From takes it up again, in this process or another one.
+// Position is the subscription's position: after the last entry that Next returned. Pass it as Options.From to resume
+// there, in this process or another one.
 func (s *Subscription) Position() Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.position
 }
 
-// Transport is the one in use, or the next one.
+// Transport returns the one in use, or the next one.
 func (s *Subscription) Transport() Transport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.transport
 }
 
-// Messages yields the messages that Next returns, and leaves out everything else. The
-// last pair may be an error, as Next returns it; after ctx's end the subscription can
-// be read on.
+// Messages yields the messages that Next returns, and omits all other events. The last pair may be an error, as Next
+// returns it; after the end of ctx the subscription can still be read.
 func (s *Subscription) Messages(ctx context.Context) iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
 		for {

@@ -98,12 +98,12 @@ func TestSubscriptionResumesAfterEachCut(t *testing.T) {
 	})
 }
 
-func TestSubscriptionTellsResets(t *testing.T) {
+func TestSubscriptionReturnsResets(t *testing.T) {
 	for _, c := range []struct {
 		name, epoch  string
 		after        int64
 		reason       string
-		first, until int64 // entries that follow from what is kept
+		first, until int64 // entries that follow what is kept
 	}{
 		{"expired", "", 2, "expired", 11, 20},
 		{"ahead", "", 99, "ahead", 0, 0},
@@ -131,7 +131,7 @@ func TestSubscriptionTellsResets(t *testing.T) {
 	}
 }
 
-func TestHopGoesOnAtTheCursor(t *testing.T) {
+func TestHopContinuesAtTheCursor(t *testing.T) {
 	f := newFake(t)
 	f.add(40)
 	s := f.client().Subscribe("room", client.Options{From: client.At(0)})
@@ -159,7 +159,7 @@ func TestHopInterruptsANextThatWaits(t *testing.T) {
 			e, err := s.Next(t.Context())
 			got <- result{e, err}
 		}()
-		s.Hop(client.SSE) // before, in or after the wait: all must end in a welcome over SSE
+		s.Hop(client.SSE) // before, during or after the wait: all must end in a welcome over SSE
 		r := <-got
 		if r.err != nil || r.e.Welcome == nil || r.e.Welcome.Last != 0 {
 			t.Fatalf("got %+v, %v; want the next welcome", r.e, r.err)
@@ -182,7 +182,7 @@ func TestCloseEndsANextThatWaits(t *testing.T) {
 	})
 }
 
-func TestSubscriptionObeysTheServersWait(t *testing.T) {
+func TestSubscriptionObeysRetryAfter(t *testing.T) {
 	eachTransport(t, func(t *testing.T, tr client.Transport, f *fake) {
 		f.add(1)
 		left := 1
@@ -301,7 +301,7 @@ func TestPublishTriesUntilTheContextEnds(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "unavailable: disk") || a.Key == "" {
 		t.Fatalf("got %+v, %v; want the deadline, the last refusal and the key", a, err)
 	}
-	f.mu.Lock() // a try that was given up may still be on its way
+	f.mu.Lock() // an abandoned try may still be on its way
 	f.refuse = func() (int, http.Header, string) { return 413, nil, `{"code":"too_large"}` }
 	f.mu.Unlock()
 	_, err = f.client().Publish(t.Context(), "room", client.Draft{Text: "x"})

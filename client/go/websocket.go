@@ -11,17 +11,17 @@ import (
 	"github.com/coder/websocket"
 )
 
-// maxFrame is the longest frame taken from the server: a page of history.
+// maxFrame is the longest frame accepted from the server: a page of history.
 const maxFrame = 256 << 20
 
-// Socket is one WebSocket on one channel, both ways. Send may be called from many
-// goroutines, Receive from one. It never reconnects.
+// Socket is one WebSocket on one channel, for both directions. Send may be called concurrently, Receive from one
+// goroutine at a time. It never reconnects.
 type Socket struct {
 	c     *Client
 	conn  *websocket.Conn
 	idle  *idleTimer
-	token string // that the server knows; owned by renew
-	said  *Error // owned by Receive: what an error or draining frame told, for a close that follows
+	token string // the token that the server knows; owned by renew
+	said  *Error // owned by Receive: the content of an error or draining frame, for the close that follows
 }
 
 // Dial opens GET /ws/chat/{channel}. ctx bounds the handshake only. A refused
@@ -54,8 +54,7 @@ func (s *Socket) dial(ctx context.Context, address, token string) error {
 	return nil
 }
 
-// Send writes one frame, which becomes JSON. It does not wait for an answer. The
-// end of ctx in mid-frame ends the socket.
+// Send writes one frame, encoded as JSON. It does not wait for an answer. If ctx ends in mid-frame, the socket ends.
 func (s *Socket) Send(ctx context.Context, frame any) error {
 	b, err := json.Marshal(frame)
 	if err != nil {
@@ -64,7 +63,7 @@ func (s *Socket) Send(ctx context.Context, frame any) error {
 	return s.SendRaw(ctx, b)
 }
 
-// SendRaw writes one text frame as it is.
+// SendRaw writes one text frame unchanged.
 func (s *Socket) SendRaw(ctx context.Context, frame []byte) error {
 	if err := s.conn.Write(ctx, websocket.MessageText, frame); err != nil {
 		return fmt.Errorf("write to the socket: %w", err)
@@ -72,18 +71,17 @@ func (s *Socket) SendRaw(ctx context.Context, frame []byte) error {
 	return nil
 }
 
-// SendDraft sends a message and returns its key, which is made if the draft has
-// none. An event of type "ack" (or "error") with that key follows when it is
-// durable (or refused); many may be under way at a time, and are stored in the
-// order they were sent.
+// SendDraft sends a message and returns its key, which is generated if the draft has none. An event of type "ack" (or
+// "error") with that key follows when it is durable (or refused); many may be in flight at a time, and are stored in
+// the order in which they were sent.
 func (s *Socket) SendDraft(ctx context.Context, d Draft) (key string, err error) {
 	b := s.c.body("", d)
 	b.Type = "message"
 	return b.Key, s.Send(ctx, b)
 }
 
-// Receive blocks until the next frame. Any error ends the socket, also the end of
-// ctx; a close by the server is an *Error with the close code as its Status.
+// Receive blocks until the next frame. Any error ends the socket, including the end of ctx; a close by the server is
+// an *Error with the close code as its Status.
 func (s *Socket) Receive(ctx context.Context) (Event, error) {
 	s.idle.start()
 	defer s.idle.stop()
@@ -103,8 +101,7 @@ func (s *Socket) Receive(ctx context.Context) (Event, error) {
 	return e, err
 }
 
-// Close says goodbye, and does not wait longer than the library's few seconds for
-// the answer.
+// Close sends a close frame, and waits for the answer for no longer than the library's few seconds.
 func (s *Socket) Close() error {
 	err := s.conn.Close(websocket.StatusNormalClosure, "")
 	if errors.Is(err, context.Canceled) {
@@ -113,10 +110,10 @@ func (s *Socket) Close() error {
 	return err
 }
 
-// CloseNow cuts the connection.
+// CloseNow closes the connection without a close frame.
 func (s *Socket) CloseNow() error { return s.conn.CloseNow() }
 
-// renew shows the server a token that is newer than the one it knows.
+// renew sends the server a token that is newer than the one it knows.
 func (s *Socket) renew(ctx context.Context) error {
 	token, err := s.c.credentials.token(ctx, s.token, 0)
 	if err != nil {
@@ -126,8 +123,7 @@ func (s *Socket) renew(ctx context.Context) error {
 	return s.Send(ctx, map[string]string{"type": "auth", "token": token})
 }
 
-// socketStream reads a Socket. What answers only a sender is not an event of the
-// channel.
+// socketStream reads a Socket. Answers to a sender are not events of the channel.
 type socketStream struct{ s *Socket }
 
 func (w *socketStream) Next(ctx context.Context) (Event, error) {
@@ -145,7 +141,7 @@ func (w *socketStream) Next(ctx context.Context) (Event, error) {
 }
 
 func (w *socketStream) Close() error {
-	_ = w.s.Close() // the server may be gone already, which is as good
+	_ = w.s.Close() // the server may already be gone, which is fine
 	return nil
 }
 

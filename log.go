@@ -12,7 +12,7 @@ type Log interface {
 	// user already used a draft's Key in the channel (also within this call, also before a restart),
 	// its Result has the first message, and Duplicate set.
 	//
-	// A draft with a Change is stored as an entry of its own, whose Target is the message after the
+	// A draft with a Change is stored as a separate entry, whose Target is the message after the
 	// change; ErrNoMessage if the channel does not hold it, or an error of Change.Apply. A change
 	// without effect is not stored: its Result has the current message, and Unchanged set.
 	//

@@ -32,7 +32,7 @@ type Presence interface {
 
 	// Reap returns what nodes held whose leases have ended: each place to one caller in the whole system,
 	// once. It omits places where another node with a running lease has the user. The caller reports that
-	// those users left; if it dies before that, nobody does.
+	// those users left; if it dies before that, no other caller does.
 	Reap(ctx context.Context) ([]Gone, error)
 }
 

@@ -132,7 +132,7 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 // their sizes are unknown.
 const backwards = 32
 
-// before reads the messages between two ids, from the newest on, and stops at so many bytes.
+// before reads the messages between two ids, from the newest on, and stops at most bytes.
 func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64, most int) (all []parley.Message, err error) {
 	step := int64(backwards)
 	for bytes := 0; end-1 > after && bytes < most; {

@@ -198,7 +198,7 @@ func TestMergedChannelsMayBeAskedForDifferently(t *testing.T) {
 	}
 }
 
-func TestARepeatIsAnsweredOnlyForItsKey(t *testing.T) {
+func TestRepeatsAreFoundByKeyOnly(t *testing.T) {
 	log := newFake()
 	if r := log.Append(t.Context(), "c", parley.Draft{User: "u", Text: "x", Key: "k"})[0]; r.Err != nil {
 		t.Fatal(r.Err)

@@ -105,7 +105,7 @@ func TestRemovalOfAChannelNotifiesAllMembers(t *testing.T) {
 	}
 }
 
-func TestAnInboxOfAThousandChannelsTakesFewReads(t *testing.T) {
+func TestInboxOfAThousandChannelsNeedsFewReads(t *testing.T) {
 	s, _, store := real(t, chat.Config{})
 	const channels = 1000
 	var items []chat.Item

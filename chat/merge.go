@@ -30,7 +30,7 @@ func (s *Service) Merged(ctx context.Context, c access.Caller, channels []parley
 }
 
 // merge collects pages, and drops at once the messages that cannot be in the answer: the
-// position beyond so many messages, or bytes, only moves back when more arrive.
+// position at which the limits are exceeded only moves back when more arrive.
 type merge struct {
 	newest bool // the newest messages are requested, not the oldest
 	limit  int  // messages

@@ -43,7 +43,7 @@ func sizes(ms []parley.Message) (n int) {
 	return n
 }
 
-// fitting returns how many of the first messages fit into so many bytes, and their size; at
+// fitting returns how many of the first messages fit into most bytes, and their size; at
 // least one if it would be the first of a response.
 func fitting(ms []parley.Message, most int, first bool) (fit, bytes int) {
 	for ; fit < len(ms); fit++ {

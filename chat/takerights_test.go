@@ -305,7 +305,7 @@ func TestRightsAreTakenOnALowDisk(t *testing.T) {
 }
 
 // The members of a direct channel are created together, or else by its next message.
-func TestADirectChannelIsNotLeftWithOneMember(t *testing.T) {
+func TestDirectChannelAlwaysHasBothMembers(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	alice := access.Caller{User: "alice", As: &access.Credentials{}}

@@ -88,7 +88,7 @@ func TestRetentionCorrectsTheTotal(t *testing.T) {
 		say(t, s, "alice", "other", "x")
 		until("some that are not told", 10+10*i+60+1, nothing)
 		trim(channel)
-		until("and are trimmed", 10+10*(i+1), func() { // told with the next total after the channel was looked at
+		until("and are trimmed", 10+10*(i+1), func() { // sent with the next total after the channel was checked
 			say(t, s, "alice", "other", "x")
 			if _, _, err := s.MarkRead(t.Context(), dev("bob"), "other", 1<<40); err != nil {
 				t.Fatal(err)

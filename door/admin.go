@@ -8,7 +8,7 @@ import (
 )
 
 // AdminConns limits the connections of the admin listener. For each connection above the limit,
-// the one that has waited longest for its client is closed, so idle connections keep nobody
+// the one that has waited longest for its client is closed, so idle connections keep no client
 // out.
 type AdminConns struct {
 	Most int // fixed; 0: as many as Share grants

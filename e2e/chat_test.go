@@ -78,7 +78,7 @@ func TestNamesAndTextsOnTheChatPageKeepTheirDirectionToThemselves(t *testing.T) 
 		p.named("noor", "نور")).Rest()
 }
 
-func TestTheChatPageSaysWhyAChannelMayNotBeReadAndKeepsWhatIsWritten(t *testing.T) {
+func TestTheChatPageExplainsDeniedChannelsAndKeepsDrafts(t *testing.T) {
 	t.Parallel()
 	p := serveHere(t)
 	root := p.hour("root", "*=rwpa")

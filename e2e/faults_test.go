@@ -26,7 +26,7 @@ import (
 type fault struct {
 	name  string
 	store []string // arguments of the store's Redis
-	bus   bool     // the bus is a Redis of its own
+	bus   bool     // the bus is a separate Redis
 	toxic bool     // the nodes reach Redis through a proxy that can drop everything
 	// happen causes the fault and returns the time since when clients should be served again.
 	happen func(r *rig) time.Time

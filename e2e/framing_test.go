@@ -100,7 +100,7 @@ func TestCloseCodesAreCheckedAndEchoed(t *testing.T) {
 	})
 }
 
-func TestWhatComesAfterACloseIsNotRead(t *testing.T) {
+func TestNothingIsReadAfterAClose(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	s := open(t, server)
@@ -128,7 +128,7 @@ func TestPingsAreAnsweredAndPongsAreNot(t *testing.T) {
 }
 
 // RFC 6455, section 5.5.3: of several pings only the latest must be answered.
-func TestOfManyPingsTheLatestIsAnswered(t *testing.T) {
+func TestLatestOfManyPingsIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := open(t, testenv.Server(t))
 	var pings []frame

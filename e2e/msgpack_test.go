@@ -199,7 +199,7 @@ func TestARefusedHandshakeSpeaksTheSubprotocolToo(t *testing.T) {
 }
 
 // Without --compression an offer is ignored; with it, it is accepted, and MessagePack takes precedence.
-func TestWhatAHandshakeAgreesOn(t *testing.T) {
+func TestHandshakeNegotiation(t *testing.T) {
 	t.Parallel()
 	offer := "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 	both := offer + "Sec-WebSocket-Protocol: chat, parley.msgpack\r\n"

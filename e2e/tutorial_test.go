@@ -138,7 +138,7 @@ func TestTheLongPollWithLastIDMissesNothing(t *testing.T) {
 	shows(t, page, "the end")
 }
 
-func TestTheEventSourceOfTheTutorialShowsMessagesAndWhoJoined(t *testing.T) {
+func TestTheEventSourceOfTheTutorialShowsMessagesAndJoins(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
 	post(t, server.URL, "general", "before it listens")

@@ -74,7 +74,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // Len returns the number of connections.
 func (e *Engine) Len() int { return int(e.open.Load()) }
 
-// Sockets returns how many of them have a socket of their own: those that were parked.
+// Sockets returns how many of them have their own socket: those that were parked.
 func (e *Engine) Sockets() int { return int(e.open.Load() - e.writers.Load()) }
 
 // Park hands a socket over to the engine. early are bytes that were already read from it; with

@@ -69,7 +69,7 @@ func TestAWheelThatStoodStillTurnsAsFarAsTimePassed(t *testing.T) {
 	})
 }
 
-func TestAJumpOfTheClockMovesNoTick(t *testing.T) {
+func TestClockJumpMovesNoTick(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		now := clock.NewJumping()
 		paused := func(context.Context) error { t.Errorf("a jump of %v is taken for a pause", jump); return nil }

@@ -7,7 +7,7 @@ import (
 )
 
 // A connection that is off the wheel for its tick may be closed before it is put back.
-func TestConnectionThatLeftIsNotPutBack(t *testing.T) {
+func TestClosedConnectionIsNotPutBack(t *testing.T) {
 	begin := time.Now()
 	of := table{grain: time.Millisecond, clock: func() time.Time { return begin }, begin: begin}
 	gone, other := &Conn{}, &Conn{}

@@ -18,7 +18,7 @@ const headsChannel parley.ChannelID = "$heads"
 const (
 	digestEvery = 200 * time.Millisecond
 	digestQuiet = 5 * time.Second // an empty digest shows that the node is alive, and that the bus delivers
-	digestDeaf  = 2 * digestQuiet // without one of its own for so long, the bus does not deliver
+	digestDeaf  = 2 * digestQuiet // without an own one for so long, the bus does not deliver
 	digestSize  = 8 << 10
 	peerForgot  = time.Minute // a node that was silent for so long is gone
 )
@@ -28,7 +28,7 @@ type digest struct {
 	mu    sync.Mutex
 	grown map[parley.ChannelID]int64
 	seq   uint64
-	own   time.Time // when this node's last own digest came back
+	own   time.Time // when this node last received its own digest
 	deaf  bool
 	peers map[string]*peer
 }

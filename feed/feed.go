@@ -65,7 +65,7 @@ type shard struct {
 }
 
 // outQueues carry envelopes to the bus, those of one channel in their order. An envelope that
-// finds its queue full is dropped: the digest of heads names the channel all the same.
+// finds its queue full is dropped: the digest of heads still names the channel.
 const (
 	outQueues = 4
 	outWaits  = 256
@@ -171,7 +171,7 @@ func (f *Feed) appended(channel parley.ChannelID, results []parley.Result) {
 	for i := range results {
 		switch r := &results[i]; {
 		case errors.Is(r.Err, parley.ErrUnknown):
-			f.repairs.add(channel) // the entry may be there, and nobody else announces it
+			f.repairs.add(channel) // the entry may be there, and no other node announces it
 		case r.Err == nil && !r.Unchanged:
 			if epoch != r.Epoch && epoch != "" { // the log changed its epoch between two parts of a batch
 				f.take(channel, epoch, entries)

@@ -12,7 +12,7 @@ import (
 const keyedWorkers = 8
 
 // keyed does one kind of work for channels, for each channel at most once at a time. A channel
-// that is added during its work is processed once more, after a rest unless somebody waits for it.
+// that is added during its work is processed once more, after a rest unless a caller waits for it.
 type keyed struct {
 	do   func(ctx context.Context, channel parley.ChannelID) // fixed
 	rest time.Duration                                       // fixed

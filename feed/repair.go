@@ -11,7 +11,7 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// A gap of at most so many entries is read and delivered like any others; beyond that sessions
+// A gap of at most this many entries is read and delivered like any others; beyond that sessions
 // read pages.
 const (
 	repairRead = 256

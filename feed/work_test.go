@@ -62,7 +62,7 @@ func (j *job) calls() (took, grown int) {
 
 // Work receives each channel that grew, and the channel's note stays in the outbox until the work is done, even over a
 // store that derives everything itself.
-func TestTheNoteOfAChannelStaysWhileItIsWorkedOn(t *testing.T) {
+func TestNoteOfAChannelStaysDuringWork(t *testing.T) {
 	for _, projected := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			h := mem.NewStore(mem.StoreConfig{Projected: projected}).Open()

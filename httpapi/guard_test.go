@@ -195,7 +195,7 @@ func TestAQueryThatCantBeReadIsRefused(t *testing.T) {
 	s.do("POST", "/api/messages?channel_id=general&text=%", "").is(t, 400, "bad_request")
 }
 
-func TestABodyThatIsEncodedIsRefused(t *testing.T) {
+func TestEncodedBodyIsRefused(t *testing.T) {
 	s := serve(t)
 	const body = `{"channel_id":"general","text":"x"}`
 	a := s.do("POST", "/api/messages", body, "Content-Encoding: gzip")

@@ -169,7 +169,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 	limited := http.MaxBytesReader(w, r.Body, limit)
 	var b []byte
 	var err error
-	if r.ContentLength > limit { // read the body all the same, since few clients read while they write
+	if r.ContentLength > limit { // read the body anyway, since few clients read while they write
 		_, err = io.Copy(io.Discard, limited)
 	} else {
 		b, err = io.ReadAll(limited)

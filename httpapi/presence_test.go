@@ -115,7 +115,7 @@ func TestAtMostAThousandAreListed(t *testing.T) {
 	}
 }
 
-func TestWhetherAUserIsOnline(t *testing.T) {
+func TestOnlineStatus(t *testing.T) {
 	s := serve(t)
 	seen := func(user string) (v struct {
 		Online   bool

@@ -7,7 +7,7 @@ import (
 )
 
 // A message names twenty users who reacted; a separate route lists all of them.
-func TestAllWhoReactedAreListed(t *testing.T) {
+func TestAllReactorsAreListed(t *testing.T) {
 	s := serve(t)
 	s.do("POST", "/api/messages", `{"channel_id":"general","text":"x","user":"alice"}`).is(t, 201, "")
 	const heart, plain = "%E2%9D%A4%EF%B8%8F", "%E2%9D%A4"

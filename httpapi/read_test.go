@@ -95,7 +95,7 @@ func TestHistoryFrameWithAnUnservableCursor(t *testing.T) {
 	}
 }
 
-func TestAPollOfNoChannelReadsTheCallersOrEveryPublicOne(t *testing.T) {
+func TestPollWithoutChannelReadsOwnOrPublicChannels(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a")
 	s.post("random", "b")

@@ -69,7 +69,7 @@ func TestHiddenConnectionIsNotVisible(t *testing.T) {
 	s.looks(t, false, false)
 
 	guest := s.socket(t, "/ws/chat/general")
-	guest.look("hidden") // of nobody yet
+	guest.look("hidden") // before it has a user
 	guest.send(`{"user":"bob","text":"hello","key":"m"}`)
 	if f := guest.answer(); f.Type != "ack" {
 		t.Fatalf("%+v", f)

@@ -33,7 +33,7 @@ func (c *counted) Read(ctx context.Context, ch parley.ChannelID, after parley.Cu
 	return c.Log.Read(ctx, ch, after, limit)
 }
 
-func TestTheFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
+func TestFirstEventAfterAQuietTimeIsNotLost(t *testing.T) {
 	var now atomic.Int64
 	h, _, _ := start(t, hub.Config{Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
 	s := open(h, wire.FormWS)

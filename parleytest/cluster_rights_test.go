@@ -208,7 +208,7 @@ func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int
 }
 
 // A message that is sent several times with its key, to any nodes at the same time, is stored once.
-func TestAKeyIsOneMessageOnAllNodes(t *testing.T) {
+func TestKeyIdentifiesOneMessageOnAllNodes(t *testing.T) {
 	t.Parallel()
 	for _, over := range []string{"memory, projected", "redis"} {
 		t.Run("over "+over, func(t *testing.T) { keyIsOneMessage(t, sharedStores[over]) })

@@ -18,7 +18,7 @@ import (
 //
 // Others may receive an arrival on another node before the earlier departure here. So the store is
 // asked again some time after a departure was sent, and if the user is there again an arrival is
-// sent. A user who comes back to this node before that is sent as an arrival in any case.
+// sent. A user who returns to this node before that is sent as an arrival in any case.
 // If the store does not respond, moves are sent later. The places of a node whose lease has ended go
 // to the node that reaps them: a user who was seen within the grace is in the grace there, as if the
 // user had been on that node.
@@ -57,7 +57,7 @@ func (m move) followedBy(newer move) (move, bool) {
 	switch {
 	case newer.came && (m.ask != 0 || m.came):
 		newer.left = max(m.ask, m.left)
-	case m.ask == 0 && m.came != newer.came && newer.ask == 0: // nobody knows of the first
+	case m.ask == 0 && m.came != newer.came && newer.ask == 0: // the first was not sent
 		return move{ask: m.left}, m.left != 0
 	}
 	return newer, true

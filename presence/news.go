@@ -76,7 +76,7 @@ func (n *notices) affordsLocked(now time.Duration) bool {
 	return n.left > 0
 }
 
-// ChargeBudget charges the budget for a message that so many streams have received.
+// ChargeBudget charges the budget for a message, by the number of its receivers.
 func (t *Tracker) ChargeBudget(receivers int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -243,7 +243,7 @@ func (p *Pusher) Test(ctx context.Context, user parley.UserID, device string) er
 		Hint: "GET /api/devices as that user lists them"}
 }
 
-// delay returns how long to wait after so many refused attempts, with jitter.
+// delay returns how long to wait after a number of refused attempts, with jitter.
 func delay(tries int) time.Duration {
 	d := min(firstRetry<<min(tries, 16), lastRetry)
 	return d*3/4 + rand.N(d/2)

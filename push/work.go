@@ -83,7 +83,7 @@ func (p *Pusher) scan(ctx context.Context, c *worker.Claim[*room], r *room) erro
 	for {
 		run, err := p.cfg.Store.Read(ctx, c.Channel, parley.Cursor{ID: r.scanned, Epoch: c.Epoch()}, scanPage)
 		switch {
-		case errors.Is(err, parley.ErrTrimmed): // removed entries concern nobody
+		case errors.Is(err, parley.ErrTrimmed): // removed entries concern no member
 			bs, err := p.cfg.Store.Bounds(ctx, c.Channel)
 			if err != nil {
 				return err

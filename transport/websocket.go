@@ -151,7 +151,7 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 				return err
 			}
 			if n++; n == maxAtOnce {
-				p.conn.Ring() // to go on
+				p.conn.Ring() // to continue
 				return wire.ErrPause
 			}
 			return nil

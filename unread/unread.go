@@ -59,7 +59,7 @@ type Inboxes struct {
 // readers are the users who receive the counts of a channel.
 type readers struct {
 	users map[parley.UserID]struct{}
-	first int64 // a user who was counted when the channel began before it is marked; 0: nobody was counted
+	first int64 // a user who was counted when the channel began before it is marked; 0: no user was counted
 }
 
 // inbox is what one user has received.

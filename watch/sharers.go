@@ -71,7 +71,7 @@ func (ss *sharers) forget(user parley.UserID, joined bool, watching []presence.W
 	defer ss.mu.Unlock()
 	again := map[Stream][]parley.UserID{}
 	drop := func(one *sharer, u parley.UserID) {
-		if shares, known := one.known[u]; !known || shares == joined { // more channels part nobody, fewer join nobody
+		if shares, known := one.known[u]; !known || shares == joined { // joining ends no sharing, leaving starts none
 			return
 		}
 		delete(one.known, u)

@@ -284,7 +284,7 @@ func TestSocketPipelinesPublishes(t *testing.T) {
 	}
 }
 
-func TestPublishIsStoredOnceThoughTheAnswerWasLost(t *testing.T) {
+func TestPublishIsStoredOnceDespiteALostAnswer(t *testing.T) {
 	f := newFake(t)
 	a, err := f.client().Publish(ctxFor(t), "room", client.Draft{Text: "x"})
 	if err != nil || a.ID != 1 || !a.Duplicate || a.Key == "" || f.posts != 2 || f.last() != 1 {

@@ -336,7 +336,7 @@ func TestJSONLogIsOnlyJSON(t *testing.T) {
 }
 
 // The same flags start dev and serve.
-func TestDevTakesTheSettingsOfServe(t *testing.T) {
+func TestDevAcceptsTheSettingsOfServe(t *testing.T) {
 	words := running(
 		t,
 		"--data",
@@ -586,7 +586,7 @@ func TestTheAdminListenerIsGuarded(t *testing.T) {
 }
 
 // A server may be for back ends only.
-func TestServeTakesTheKeysOfItsDataDirectory(t *testing.T) {
+func TestServeAcceptsTheKeysOfItsDataDirectory(t *testing.T) {
 	data := t.TempDir()
 	serve := func(args ...string) []string {
 		return append([]string{"serve", "--allowed-origins", "https://a.example:443", "--data", data}, args...)

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Dependencies point one way (docs/ARCHITECTURE.md). Each line names a package and the packages of this module that
-// it may reach, besides itself, by their folders; a trailing /... includes those below. Add a line for each new
-// package.
+// Dependencies point one way (docs/ARCHITECTURE.md). Each line names a package and the packages of
+// this module that it may reach, besides itself, by their folders; a trailing /... includes those
+// below. Add a line for each new package.
 var mayReach = [][2]string{
 	{".", ""},
 	{"internal/codec", "."},

@@ -28,7 +28,8 @@ func mentionCases(t *testing.T) (cases []struct {
 	return cases
 }
 
-// A mention is at the beginning or follows a space, an opening bracket or a quote; it is never inside an address.
+// A mention is at the beginning or follows a space, an opening bracket or a quote; it is
+// never inside an address.
 func TestMentions(t *testing.T) {
 	for _, c := range mentionCases(t) {
 		m := parley.Message{Text: c.Text, Data: c.Data}
@@ -50,8 +51,8 @@ func show(users []parley.UserID) string {
 	return strings.Join(names, " ")
 }
 
-// Whatever the text, each byte is examined a bounded number of times: these texts are so long that a parser which
-// starts again at each position would not end.
+// Whatever the text, each byte is examined a bounded number of times: these texts are so long
+// that a parser which starts again at each position would not end.
 func TestMentionsOfAdversarialTexts(t *testing.T) {
 	for name, unit := range map[string]string{
 		"at signs": "@", "at signs with spaces": "@ ", "brackets": "(", "brackets and at signs": "(@", "one name": "a",

@@ -7,7 +7,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// FuzzNames checks that an accepted name can be used in a cursor, a subject, a header and a log line.
+// FuzzNames checks that an accepted name can be used in a cursor, a subject, a header
+// and a log line.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"general", "@alice", "dm:a:b", ".", "..", "a b", "$control", "a\x00", strings.Repeat("x", 129), "channel",
 		"guest", "a*", "a>b", "{a}", "é"} {

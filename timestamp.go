@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Timestamp is a time in microseconds since 1970 (UTC). On the wire it is a JSON number of seconds with exactly six
-// decimals, so that the same entry has the same bytes everywhere. Within a channel timestamps rise strictly.
+// Timestamp is a time in microseconds since 1970 (UTC). On the wire it is a JSON number
+// of seconds with exactly six decimals, so that the same entry has the same bytes
+// everywhere. Within a channel timestamps rise strictly.
 type Timestamp int64
 
 // AppendText appends the wire form, such as 1774684800.123456.

@@ -19,8 +19,8 @@ func show(r Right) (s string) {
 	return s
 }
 
-// Every kind of credentials with every kind of channel and every role. The table is complete: everything else is a
-// mistake.
+// Every kind of credentials with every kind of channel and every role. The table is
+// complete: everything else is a mistake.
 func TestRights(t *testing.T) {
 	creds := map[string]*Credentials{
 		"none":     nil,

@@ -103,8 +103,8 @@ func (s *Service) page(c access.Caller, b parley.Bounds, ms []parley.Message, er
 	return Page{ms, b}, nil
 }
 
-// run reads up to limit messages, in several reads, none of which is large, and stops at so
-// many bytes. The error is ErrTrimmed, together with the messages read before, if retention has
+// run reads up to limit messages, in several reads, none of which is large, and stops when
+// their size reaches most. The error is ErrTrimmed, together with the messages read before, if retention has
 // removed those that follow.
 func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64, limit, most int) (all []parley.Message, err error) {
 	for bytes := 0; limit > 0 && bytes < most; {
@@ -132,7 +132,7 @@ func (s *Service) run(ctx context.Context, channel parley.ChannelID, after int64
 // their sizes are unknown.
 const backwards = 32
 
-// before reads the messages between two ids, from the newest on, and stops at most bytes.
+// before reads the messages between two ids, from the newest on, and stops when their size reaches most.
 func (s *Service) before(ctx context.Context, channel parley.ChannelID, after, end int64, most int) (all []parley.Message, err error) {
 	step := int64(backwards)
 	for bytes := 0; end-1 > after && bytes < most; {

@@ -153,7 +153,8 @@ func TestMergedNeverCutsInsideATimestamp(t *testing.T) {
 	}
 }
 
-// An answer is also bounded in bytes, whatever is requested: it is then shorter, and its pages miss nothing.
+// An answer is also bounded in bytes, whatever is requested: it is then shorter, and
+// its pages miss nothing.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
 	log := newFake()
 	sent := log.with("c", rising(300)...)

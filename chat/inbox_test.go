@@ -249,8 +249,8 @@ func TestTiersOfNamespaces(t *testing.T) {
 	}
 }
 
-// The announced total equals the sum of the inbox: including muted channels and those without announced counts, and
-// without channels that were left.
+// The announced total equals the sum of the inbox: including muted channels and those
+// without announced counts, and without channels that were left.
 func TestTotalEqualsTheInbox(t *testing.T) {
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}, {Prefix: "feed:", Fanout: chat.OnRead}})
 	if err != nil {
@@ -398,8 +398,8 @@ func TestNamespacesSayWhoPostsWhat(t *testing.T) {
 	}
 }
 
-// A message right after a user's own channel was opened is announced, even in a channel that the user joined in the
-// meantime.
+// A message right after a user's own channel was opened is announced, even in a channel that the
+// user joined in the meantime.
 func TestAMessageBeforeTheFirstCountIsAnnounced(t *testing.T) {
 	for name, join := range map[string]struct{ before, after, again bool }{
 		"a member before": {before: true}, "a member after": {after: true}, "one who left and came back": {before: true, again: true},

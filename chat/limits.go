@@ -60,8 +60,8 @@ func (s *Service) AskAbout(c access.Caller, channels int) {
 	}
 }
 
-// allowCreate counts a channel that a caller's next action would create, or refuses it. A channel exists from its
-// first message, member or setting on.
+// allowCreate counts a channel that a caller's next action would create, or refuses it. A channel
+// exists from its first message, member or setting on.
 func (s *Service) allowCreate(ctx context.Context, c access.Caller, channel parley.ChannelID) error {
 	if !c.Address.IsValid() {
 		return nil

@@ -23,8 +23,8 @@ func (silent) Ring() {}
 
 var kindOf = regexp.MustCompile(`"type":"([a-z-]+)"`)
 
-// watch follows a channel as a user; the returned function returns the kinds of events that arrived since its last
-// call.
+// watch follows a channel as a user; the returned function returns the kinds of events
+// that arrived since its last call.
 func watch(t *testing.T, h *hub.Hub, channel parley.ChannelID, as string) func() []string {
 	t.Helper()
 	s := &hub.Session{}
@@ -145,8 +145,8 @@ func TestALargeChannelReceivesDifferences(t *testing.T) {
 	})
 }
 
-// What a stream receives about the users it watches: their status, then every change within a second, and nothing
-// about users with whom its user shares no channel.
+// What a stream receives about the users it watches: their status, then every change
+// within a second, and nothing about users with whom its user shares no channel.
 func TestWatchingUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newFake()

@@ -75,7 +75,8 @@ func (h *hooked) Revoke(ctx context.Context, user parley.UserID, until parley.Ti
 	return h.around(func() error { return h.Log.Revoke(ctx, user, until) })
 }
 
-// cluster is two nodes over one store. What is done on one node, the other follows only by reading the store.
+// cluster is two nodes over one store. What is done on one node, the other follows only by
+// reading the store.
 type cluster struct {
 	store *hooked
 	nodes [2]*chat.Service
@@ -231,7 +232,8 @@ func eachTaking(t *testing.T, test func(t *testing.T, c *cluster, do func(contex
 	}
 }
 
-// A connection that breaks between a change and its consequences must not prevent the consequences.
+// A connection that breaks between a change and its consequences must not prevent the
+// consequences.
 func TestTakenRightsAreFollowedThoughTheCallerIsGone(t *testing.T) {
 	eachTaking(t, func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -247,8 +249,8 @@ func TestTakenRightsAreFollowedThoughTheCallerIsGone(t *testing.T) {
 	})
 }
 
-// A node that ends between a change and its consequences, or does not know whether the change was made, leaves an
-// order that all nodes keep following.
+// A node that ends between a change and its consequences, or does not know whether the
+// change was made, leaves an order that all nodes keep following.
 func TestTakenRightsAreFollowedThoughTheOutcomeIsUnknown(t *testing.T) {
 	eachTaking(t, func(t *testing.T, c *cluster, do func(context.Context, *chat.Service) error, order string, done func() bool) {
 		var made atomic.Bool
@@ -329,8 +331,8 @@ func TestDirectChannelAlwaysHasBothMembers(t *testing.T) {
 	}
 }
 
-// Settings that are changed at the same time are all changed: no caller overwrites another's change with what it read
-// before.
+// Settings that are changed at the same time are all changed: no caller overwrites
+// another's change with what it read before.
 func TestSettingsChangedTogetherAreAllChanged(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)

@@ -14,8 +14,8 @@ import (
 
 var totalOf = regexp.MustCompile(`"type":"unread".*"total":([0-9]+)`)
 
-// Trimmed messages are no longer unread, and this is announced even if nothing else happens; for channels without
-// announced counts the next total includes it.
+// Trimmed messages are no longer unread, and this is announced even if nothing else happens;
+// for channels without announced counts the next total includes it.
 func TestRetentionCorrectsTheTotal(t *testing.T) {
 	spaces, err := chat.NewNamespaces([]chat.Namespace{{Prefix: "big:", Fanout: chat.Tiered}, {Prefix: "feed:", Fanout: chat.OnRead}})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// project creates a folder in which the packages are installed as npm would publish them, next to the tools of
-// testenv/matrix. tools is the folder of those.
+// project creates a folder in which the packages are installed as npm would publish them, next to
+// the tools of testenv/matrix. tools is the folder of those.
 func project(t *testing.T) (dir, tools string) {
 	t.Helper()
 	testenv.Need(t, "typescript")

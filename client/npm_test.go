@@ -1,5 +1,5 @@
-// Package client_test runs the tests of the npm packages, client/ts and client/react, in Node: the units without
-// network and clock, the scenarios against the real binary.
+// Package client_test runs the tests of the npm packages, client/ts and client/react, in
+// Node: the units without network and clock, the scenarios against the real binary.
 package client_test
 
 import (
@@ -32,7 +32,8 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) st
 	return stdout.String()
 }
 
-// compile runs the compiler, strictly, with one of a package's settings. The output folder is first emptied.
+// compile runs the compiler, strictly, with one of a package's settings. The output
+// folder is first emptied.
 func compile(t *testing.T, dir, settings, output string) {
 	t.Helper()
 	tsc := testenv.Need(t, "typescript")
@@ -99,7 +100,8 @@ func TestReactHooks(t *testing.T) {
 	node(t, "react", nil, compiled(t, "react", "build/react/test")...)
 }
 
-// TestThePackages checks that what npm would publish is what users need, and refers to nothing on this machine.
+// TestThePackages checks that what npm would publish is what users need, and refers to
+// nothing on this machine.
 func TestThePackages(t *testing.T) {
 	allowed := regexp.MustCompile(`^(dist/(cjs/)?\w+\.(js|d\.ts)|dist/cjs/package\.json|package\.json|README\.md|LICENSE)$`)
 	testenv.Need(t, "typescript")

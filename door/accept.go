@@ -55,8 +55,8 @@ func (d *Door) accept(socket net.Listener) {
 	}
 }
 
-// apart turns a connection away without delaying the others. Only a limited number is answered at a
-// time; beyond that, connections are closed.
+// apart turns a connection away without delaying the others. Only a limited number is answered
+// at a time; beyond that, connections are closed.
 func (d *Door) apart(conn net.Conn, e *parley.Error) {
 	select {
 	case d.away <- struct{}{}:

@@ -17,10 +17,11 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// handshakes serves requests that open a WebSocket or an event stream and arrive complete with their connection, as
-// nearly all do, without creating a connection of net/http first: that would cost half as much as the handshake, and
-// in a storm all arrive at once. net/http parses the request, and it goes through the same handler. Anything unusual
-// is left to net/http, unread.
+// handshakes serves requests that open a WebSocket or an event stream and arrive complete with
+// their connection, as nearly all do, without creating a connection of net/http first: that
+// would cost half as much as the handshake, and in a storm all arrive at once. net/http parses
+// the request, and it goes through the same handler. Anything unusual is left to net/http,
+// unread.
 type handshakes struct {
 	// fixed after construction
 	handler http.Handler

@@ -113,8 +113,8 @@ func (c *recorded) Peek([]byte) int            { panic("nobody peeks") }
 func (c *recorded) Close() error               { return nil }
 func (c *recorded) RemoteAddr() net.Addr       { return &net.TCPAddr{} }
 
-// handshaking serves on a socket, with separate handshakes, and reports each of these connections' states; left
-// reports each connection that was passed to net/http.
+// handshaking serves on a socket, with separate handshakes, and reports each of these
+// connections' states; left reports each connection that was passed to net/http.
 func handshaking(t *testing.T, h http.Handler) (address string, left chan struct{}, states func() []http.ConnState) {
 	t.Helper()
 	if _, ok := any((*engine.Detacher)(nil)).(peeking); !ok {
@@ -149,8 +149,8 @@ func handshaking(t *testing.T, h http.Handler) (address string, left chan struct
 	}
 }
 
-// send sends a request in pieces, those after the first once the connection was left to net/http, and returns the
-// whole answer.
+// send sends a request in pieces, those after the first once the connection was left to
+// net/http, and returns the whole answer.
 func send(t *testing.T, address string, left chan struct{}, pieces ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", address)

@@ -9,10 +9,11 @@ import (
 	"github.com/parley-server/parley/engine"
 )
 
-// queues is how many sockets listen on one address, where the system distributes new connections over them. Each has
-// its own accept queue (on Linux of somaxconn connections, often 4,096): when ten thousand clients reconnect at once,
-// serving the first handshakes keeps the cores from accepting the rest, and a connection that finds its queue full is
-// delayed by a second or more.
+// queues is how many sockets listen on one address, where the system distributes new
+// connections over them. Each has its own accept queue (on Linux of somaxconn
+// connections, often 4,096): when ten thousand clients reconnect at once, serving the
+// first handshakes keeps the cores from accepting the rest, and a connection that finds
+// its queue full is delayed by a second or more.
 const queues = 8
 
 // Listen opens an address: all sockets that it returns have the same one. Connections need no

@@ -67,7 +67,8 @@ func TestConnectionsAreDistributedOverSeveralQueues(t *testing.T) {
 	}
 }
 
-// If sockets shared an address, a second server could start next to the first and take some of its clients.
+// If sockets shared an address, a second server could start next to the first and take
+// some of its clients.
 func TestAnAddressInUseIsRefused(t *testing.T) {
 	taken := listenOn(t, "127.0.0.1:0")
 	if _, err := Listen(taken[0].Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// A refused stream gives back what it had counted: if it follows too many channels, it uses up no connection of its
-// caller.
+// A refused stream gives back what it had counted: if it follows too many channels, it uses up
+// no connection of its caller.
 func TestARefusedStreamCountsNothing(t *testing.T) {
 	p := &Policy{Limiter: NewLimiter(LimiterConfig{Config: limit.Config{PerUser: 1, Follows: 3}, Logger: slog.New(slog.DiscardHandler)})}
 	alice := access.Caller{User: "alice", Address: netip.MustParseAddr("192.0.2.1")}

@@ -32,10 +32,12 @@ func abuseFromOutside(url string) {
 	}
 }
 
-// BenchmarkBesideAbuse measures how much longer the deliveries to a hundred clients in ten rooms take, at the 99th
-// percentile, while one abuser attacks the server in every way at the same time: compared with no abuse (times-p99),
-// and with the same abuse of another server on the same machine (times-p99-elsewhere), which uses as much CPU. The
-// abuser has the lowest priority, since on another machine it would use none of the server's CPU.
+// BenchmarkBesideAbuse measures how much longer the deliveries to a hundred clients in
+// ten rooms take, at the 99th percentile, while one abuser attacks the server in every
+// way at the same time: compared with no abuse (times-p99), and with the same abuse of
+// another server on the same machine (times-p99-elsewhere), which uses as much CPU. The
+// abuser has the lowest priority, since on another machine it would use none of the
+// server's CPU.
 func BenchmarkBesideAbuse(b *testing.B) {
 	p, other := serve(b, "--trusted-proxies", "127.0.0.1"), serve(b, "--trusted-proxies", "127.0.0.1")
 	good := p.crowd(b, 100, 10)
@@ -157,8 +159,8 @@ func (c *crowd) listen(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// talk makes every client send twice a second, at times fixed in advance, and returns the 99th percentile of the
-// delivery latencies, in milliseconds.
+// talk makes every client send twice a second, at times fixed in advance, and returns
+// the 99th percentile of the delivery latencies, in milliseconds.
 func (c *crowd) talk(b *testing.B, stretch time.Duration) float64 {
 	b.Helper()
 	c.mu.Lock()

@@ -14,8 +14,9 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// A hundred clients talk while one floods, opens connections in storms, sends bombs and broken frames, and does not
-// read. The hundred see no error and receive everything in order. Latency is measured by the benchmarks.
+// A hundred clients talk while one floods, opens connections in storms, sends bombs and
+// broken frames, and does not read. The hundred see no error and receive everything in
+// order. Latency is measured by the benchmarks.
 func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--rate-handshakes", "10", "--rate-reads-user", "50", "--max-connections-per-ip", "300", "--trusted-proxies",
@@ -69,7 +70,8 @@ func TestOneWhoAbusesTheServerHarmsNobody(t *testing.T) {
 	p.expect(200, "GET", "/api/messages?channel_id=room:0", p.key, "")
 }
 
-// converse sends messages one after another and reads the messages of all clients, each once and in order.
+// converse sends messages one after another and reads the messages of all clients, each
+// once and in order.
 func converse(ctx context.Context, ws *websocket.Conn, user string, own, all int) error {
 	sent, acked, seen := 0, 0, map[string]int{}
 	send := func() error {

@@ -27,8 +27,8 @@ func newAbuser(url, token string) abuser {
 	return abuser{url, token, new(atomic.Int64), new(atomic.Int64)}
 }
 
-// run abuses the server in every way at the same time until ctx ends. The error reports an answer that the server
-// should not have given.
+// run abuses the server in every way at the same time until ctx ends. The error reports
+// an answer that the server should not have given.
 func (a abuser) run(ctx context.Context) (failed error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards failed
@@ -88,8 +88,8 @@ func (a abuser) storm(ctx context.Context) error {
 	return nil
 }
 
-// bombs sends input that is expensive to read: deep and broken JSON, large headers, highly compressed data, broken
-// frames.
+// bombs sends input that is expensive to read: deep and broken JSON, large headers,
+// highly compressed data, broken frames.
 func (a abuser) bombs(ctx context.Context) error {
 	for _, body := range []string{strings.Repeat("[", 1<<20), `{"channel_id":"mine:0",` +
 		`"data":` + strings.Repeat(`{"a":`, 100_000), strings.Repeat("x", 2<<20), `{"text":"` + strings.Repeat(`\ud800`, 100_000)} {

@@ -18,8 +18,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// The authority is Pebble, Let's Encrypt's test server. It connects to the server's own port instead of 443, and
-// resolves names with a name server that knows one address.
+// The authority is Pebble, Let's Encrypt's test server. It connects to the server's own
+// port instead of 443, and resolves names with a name server that knows one address.
 func TestCertificatesComeFromAnAuthority(t *testing.T) {
 	const domain = "chat.parley.test"
 	pebble, directory := testenv.Need(t, "pebble"), testenv.FreePort(t)
@@ -133,8 +133,8 @@ func TestCertificateErrorsAreLogged(t *testing.T) {
 	}
 }
 
-// nameServer answers each address query with 127.0.0.1, over TCP as Pebble uses it (RFC 1035, 4.2.2), until the test
-// ends, and returns its own address.
+// nameServer answers each address query with 127.0.0.1, over TCP as Pebble uses it (RFC
+// 1035, 4.2.2), until the test ends, and returns its own address.
 func nameServer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Whatever is requested, an answer is at most some megabytes, and the next one continues where it ended.
+// Whatever is requested, an answer is at most some megabytes, and the next one
+// continues where it ended.
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t, "--fsync", "memory")

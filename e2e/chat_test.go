@@ -25,8 +25,8 @@ func TestChatPageSurvivesServerKills(t *testing.T) {
 	tabs.Rest()
 }
 
-// killFor kills the server when the page's script asks for it, and starts it again on request, but not before it was
-// down for the given time.
+// killFor kills the server when the page's script asks for it, and starts it again on
+// request, but not before it was down for the given time.
 func killFor(server *testenv.Proc, page *testenv.Client, down time.Duration) {
 	page.Expect("kill")
 	server.Kill()

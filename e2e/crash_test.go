@@ -16,10 +16,10 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// TestCrash kills the server at random moments under publishers and readers of
-// all kinds. At the end every acknowledged message is stored once, ids have no
-// gap, each publisher's order is kept, and each reader saw exactly the log.
-// PARLEY_CRASH_KILLS is the number of kills (50), PARLEY_CRASH_SEED repeats a run's choices.
+// TestCrash kills the server at random moments under publishers and readers of all
+// kinds. At the end every acknowledged message is stored once, ids have no gap, each
+// publisher's order is kept, and each reader saw exactly the log. PARLEY_CRASH_KILLS is
+// the number of kills (50), PARLEY_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	kills := number(t, "PARLEY_CRASH_KILLS", 50)
 	seed := number(t, "PARLEY_CRASH_SEED", rand.IntN(1<<31))
@@ -72,7 +72,8 @@ func newCrashChannel(name string) *crashChannel {
 	return &crashChannel{name: name, ledger: load.NewLedger()}
 }
 
-// publish starts three publishers over HTTP and one that keeps many messages in flight on a WebSocket.
+// publish starts three publishers over HTTP and one that keeps many messages in flight
+// on a WebSocket.
 func (c *crashChannel) publish(ctx context.Context, t *testing.T, wg *sync.WaitGroup, url string, stop <-chan struct{}) {
 	for i := range 4 {
 		name := fmt.Sprintf("%s.p%d", c.name, i)
@@ -90,8 +91,8 @@ func (c *crashChannel) publish(ctx context.Context, t *testing.T, wg *sync.WaitG
 	}
 }
 
-// read starts one reader that stays on each transport, and three that change transport after any disconnect, some of
-// which they cause themselves.
+// read starts one reader that stays on each transport, and three that change transport
+// after any disconnect, some of which they cause themselves.
 func (c *crashChannel) read(ctx context.Context, t *testing.T, wg *sync.WaitGroup, url string, rng *rand.Rand) {
 	zero := int64(0)
 	add := func(name string, odds int, transports ...client.Transport) {

@@ -16,8 +16,9 @@ import (
 
 var ready = regexp.MustCompile(`http=http://(\S+) admin=http://(\S+)`)
 
-// Idle connections to both listeners, more than the process may have descriptors, leave the store the descriptors it
-// needs; the admin listener still answers, and the log has few lines about it.
+// Idle connections to both listeners, more than the process may have descriptors, leave the
+// store the descriptors it needs; the admin listener still answers, and the log has few
+// lines about it.
 func TestIdleConnectionsLeaveTheStoreItsDescriptors(t *testing.T) {
 	for _, limit := range []int{64, 256} {
 		// Go raises the soft limit to the hard one, so that both must be set before it starts.

@@ -1,4 +1,5 @@
-// Package e2e holds parley to its contract from outside: the real binary, and third-party clients.
+// Package e2e holds parley to its contract from outside: the real binary, and
+// third-party clients.
 package e2e_test
 
 import (
@@ -53,8 +54,8 @@ func post(t *testing.T, base, channel, text string) message {
 	return m
 }
 
-// until reads messages from a client up to the one with the given text, and demands each once, in order, starting
-// with id first.
+// until reads messages from a client up to the one with the given text, and demands
+// each once, in order, starting with id first.
 func until(t *testing.T, c *testenv.Client, first int64, text string) (next int64) {
 	t.Helper()
 	for next = first; ; next++ {

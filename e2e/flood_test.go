@@ -78,8 +78,8 @@ func keyedFrame(ctx context.Context, t *testing.T, ws *websocket.Conn, kind, cha
 	}
 }
 
-// The number of channels that one user follows is bounded over all streams and polls. A place becomes free again when
-// a channel is left or lost, or its connection ends.
+// The number of channels that one user follows is bounded over all streams and polls. A place
+// becomes free again when a channel is left or lost, or its connection ends.
 func TestOneUserFollowsOnlySoManyChannels(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--max-subscriptions-per-user", "3")

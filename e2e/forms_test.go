@@ -18,8 +18,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// The forms of a WebSocket other than plain JSON are held to the promises of every transport: a relay speaks JSON
-// with the suite's client and the form with parley.
+// The forms of a WebSocket other than plain JSON are held to the promises of every
+// transport: a relay speaks JSON with the suite's client and the form with parley.
 func TestFormsOfAWebSocket(t *testing.T) {
 	url := testenv.Server(t, "--compression").URL
 	for name, opts := range map[string]websocket.DialOptions{

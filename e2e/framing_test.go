@@ -11,7 +11,8 @@ import (
 
 const hello = `{"text":"hello"}`
 
-// RFC 6455, section 5: a violation of the framing rules ends the connection with the matching close code.
+// RFC 6455, section 5: a violation of the framing rules ends the connection with the
+// matching close code.
 func TestBrokenFramesCloseTheConnectionWithTheRightCode(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)

@@ -18,8 +18,9 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// HTTP/2 is Go's; what parley adds around it must not make it worse (RFC 9113, by h2spec). Some cases are races, so a
-// case counts against parley only if it fails in every run, and never with net/http alone.
+// HTTP/2 is Go's; what parley adds around it must not make it worse (RFC 9113, by h2spec).
+// Some cases are races, so a case counts against parley only if it fails in every run, and
+// never with net/http alone.
 func TestHTTP2IsAsGoodAsGos(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewUnstartedServer(

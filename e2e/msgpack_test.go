@@ -69,8 +69,8 @@ func (p *packed) until(kind string) map[string]any {
 	}
 }
 
-// Bytes that a MessagePack client puts into data arrive as bytes for MessagePack readers, and as base64 for all
-// others, also after a crash.
+// Bytes that a MessagePack client puts into data arrive as bytes for MessagePack
+// readers, and as base64 for all others, also after a crash.
 func TestRawBytesInDataReachEveryReader(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)
@@ -182,7 +182,8 @@ func TestWrongMsgpackIsAnsweredAndTextClosesTheConnection(t *testing.T) {
 	}
 }
 
-// A page can't see a handshake's status, and accepts no answer without the sub-protocol that it requested.
+// A page can't see a handshake's status, and accepts no answer without the sub-protocol
+// that it requested.
 func TestARefusedHandshakeSpeaksTheSubprotocolToo(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)

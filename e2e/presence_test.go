@@ -101,8 +101,8 @@ func TestAKilledServerLeavesNoGhosts(t *testing.T) {
 	}
 }
 
-// A polling user is present between polls for the lease, and then no longer; held polls keep their user present as
-// long as they are held.
+// A polling user is present between polls for the lease, and then no longer; held polls
+// keep their user present as long as they are held.
 func TestPollsKeepTheirUserForALease(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t, "--presence-ttl", "1s", "--leave-grace", "100ms")

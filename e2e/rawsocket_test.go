@@ -203,7 +203,8 @@ func (s *socket) untilMessage() string {
 	}
 }
 
-// closed reads up to the close frame and returns its code (0: none), and demands that the connection ends there.
+// closed reads up to the close frame and returns its code (0: none), and demands that
+// the connection ends there.
 func (s *socket) closed() int {
 	s.t.Helper()
 	code := closeCode(s.until(opClose))

@@ -49,7 +49,8 @@ func serve(t testing.TB, flags ...string) *production {
 	return p
 }
 
-// token is valid from issued until expires, in the listed channels (nil: those that the user is a member of).
+// token is valid from issued until expires, in the listed channels (nil: those that the
+// user is a member of).
 func (p *production) token(user string, issued, expires time.Time, channels ...string) string {
 	p.t.Helper()
 	c := auth.Claims{
@@ -376,8 +377,8 @@ func TestARevokedUserIsCutOffAlsoAfterARestart(t *testing.T) {
 	void()
 }
 
-// A page can't see the status of a refused handshake; it sees a frame and a close code. Other clients see the status,
-// and foreign pages nothing else.
+// A page can't see the status of a refused handshake; it sees a frame and a close code.
+// Other clients see the status, and foreign pages nothing else.
 func TestHowAHandshakeIsRefused(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--max-connections", "1000")
@@ -539,7 +540,8 @@ func TestARemovedKeyEndsItsStreams(t *testing.T) {
 	}
 }
 
-// parley send and tail accept a token, as a flag or in the environment, for a server that requires one.
+// parley send and tail accept a token, as a flag or in the environment, for a server that
+// requires one.
 func TestSendAndTailTakeAToken(t *testing.T) {
 	t.Parallel()
 	p := serve(t)

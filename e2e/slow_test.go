@@ -13,8 +13,9 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// A client that is slow on purpose gets ten seconds for a request's head or a handshake, and thirty for a body, also
-// on a connection that returned from a held poll.
+// A client that is slow on purpose gets ten seconds for a request's head or a
+// handshake, and thirty for a body, also on a connection that returned from a held
+// poll.
 func TestWhoIsSlowOnPurposeIsCutOff(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := selfSigned(t)

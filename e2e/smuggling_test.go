@@ -29,9 +29,10 @@ import (
 // smuggled stores a message in LOOT if it is executed as a request.
 const smuggled = "POST /api/messages?channel_id=LOOT&user=mallory&text=x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
 
-// carriers are requests that leave net/http, up to the blank line after their head. streams: the connection never
-// returns, so nothing that follows may be executed. closes: the server may close it after its answer, so that what
-// follows need not be executed.
+// carriers are requests that leave net/http, up to the blank line after their head.
+// streams: the connection never returns, so nothing that follows may be executed.
+// closes: the server may close it after its answer, so that what follows need not be
+// executed.
 var carriers = []struct {
 	name, head      string
 	streams, closes bool
@@ -162,8 +163,8 @@ func TestNothingIsSmuggledPastNetHTTP(t *testing.T) {
 	}
 }
 
-// attack is one carrier with one framing, sent in one piece, or with the body sent only after the carrier is already
-// served.
+// attack is one carrier with one framing, sent in one piece, or with the body sent only
+// after the carrier is already served.
 type attack struct {
 	t             *testing.T
 	base          string
@@ -177,8 +178,8 @@ const attackTime = time.Minute
 
 const lastRequest = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
-// run sends the attack and waits until its effects are complete. plain: the other side is net/http, where each
-// request is answered at once.
+// run sends the attack and waits until its effects are complete. plain: the other side is
+// net/http, where each request is answered at once.
 func (a *attack) run(address string, plain bool) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -306,8 +307,8 @@ func TestTheAnswerToHeadHasNoBody(t *testing.T) {
 	}
 }
 
-// Behind a proxy that shares its server connections among its clients, a smuggled head would take the next client's
-// request, and its token, as its own body.
+// Behind a proxy that shares its server connections among its clients, a smuggled head
+// would take the next client's request, and its token, as its own body.
 func TestNoClientOfAProxyGetsAnothersRequest(t *testing.T) {
 	t.Parallel()
 	for _, proxy := range []string{"nginx", "haproxy"} {
@@ -359,7 +360,8 @@ func TestNoClientOfAProxyGetsAnothersRequest(t *testing.T) {
 	}
 }
 
-// attacker sends a carrier whose body is the head of another request, and waits for the beginning of the answer.
+// attacker sends a carrier whose body is the head of another request, and waits for the
+// beginning of the answer.
 func attacker(t *testing.T, front, head, prefix string, n int) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(front, "http://"))
 	if err != nil {

@@ -18,9 +18,10 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Readers that stop reading cost the server no memory: what they miss is in the store. The short run has 200 stalled
-// readers that miss 200 MB while 20 MB are published; PARLEY_STALLED=1000 with PARLEY_STALLED_BATCHES=40 has 1,000
-// that miss 8 GB while 1 GB is published.
+// Readers that stop reading cost the server no memory: what they miss is in the store.
+// The short run has 200 stalled readers that miss 200 MB while 20 MB are published;
+// PARLEY_STALLED=1000 with PARLEY_STALLED_BATCHES=40 has 1,000 that miss 8 GB while 1
+// GB is published.
 func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 	stalled, batches := number(t, "PARLEY_STALLED", 200), number(t, "PARLEY_STALLED_BATCHES", 5)
 	const each, batch, size = 8, 50, 4000 // stalled readers of a channel, messages of a batch, bytes of a message
@@ -123,8 +124,8 @@ func TestStalledReadersCostNoMemoryAndMissNothing(t *testing.T) {
 	}
 }
 
-// inUse returns the size of the server's heap. Its resident memory would include what the race detector keeps for
-// each byte.
+// inUse returns the size of the server's heap. Its resident memory would include what
+// the race detector keeps for each byte.
 func inUse(t *testing.T, server *testenv.Proc) int64 {
 	t.Helper()
 	bytes, err := strconv.ParseFloat(metric(t, server, "go_memstats_heap_inuse_bytes"), 64)
@@ -146,8 +147,8 @@ type stalledReader struct {
 	in   *bufio.Reader
 }
 
-// dial connects with a receive buffer of room bytes in the kernel (0: the default) and reads the answer to the
-// handshake.
+// dial connects with a receive buffer of room bytes in the kernel (0: the default) and
+// reads the answer to the handshake.
 func (r *stalledReader) dial(room int) error {
 	d := net.Dialer{Timeout: testenv.Patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		if room == 0 {

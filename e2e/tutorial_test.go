@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// tutorial opens one of the pages that messaging-server tutorials end with, unchanged except for their pace, in
-// Chromium.
+// tutorial opens one of the pages that messaging-server tutorials end with, unchanged
+// except for their pace, in Chromium.
 func tutorial(t *testing.T, server *testenv.Proc, name string) *testenv.Client {
 	t.Helper()
 	return testenv.Browser(t, "clients/tutorial.cjs", "tutorial/"+name+".html", server.URL)
@@ -91,8 +91,9 @@ func TestTheShortPollWithoutAChannelShowsEachMessageOfAllChannelsOnce(t *testing
 	shows(t, page, "the end")
 }
 
-// The classical loop hands no position back, so it sees only what is posted while it listens. The previous poll may
-// still be counted when the next is under way, so a text that does not show is posted again, rarely.
+// The classical loop hands no position back, so it sees only what is posted while it
+// listens. The previous poll may still be counted when the next is under way, so a text
+// that does not show is posted again, rarely.
 func TestTheLongPollOfTheTutorialShowsWhatIsPostedWhileItListensOnce(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(t)

@@ -14,8 +14,9 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Unread and mention counts equal a recount of the readable messages after every kill at a random moment during
-// posts, edits, deletions, joins and reads; and no pointer moves back.
+// Unread and mention counts equal a recount of the readable messages after every kill
+// at a random moment during posts, edits, deletions, joins and reads; and no pointer
+// moves back.
 func TestUnreadEqualsARecountAfterKills(t *testing.T) {
 	server := testenv.Server(t)
 	seed := rand.Uint64()

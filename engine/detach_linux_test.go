@@ -46,8 +46,9 @@ func started(t *testing.T) *engine.Engine {
 	return e
 }
 
-// For bytes that a client sends at the moment its connection leaves: either the old reader has them, and then the
-// connection does not leave, or the engine's peer gets them.
+// For bytes that a client sends at the moment its connection leaves: either the old
+// reader has them, and then the connection does not leave, or the engine's peer gets
+// them.
 func TestNoByteIsLostWhenAConnectionLeaves(t *testing.T) {
 	e := started(t)
 	stayed := 0
@@ -161,8 +162,8 @@ func TestTLSRecordsMayComeInPieces(t *testing.T) {
 	wait(t, "the peer is gone", p.gone)
 }
 
-// The write to a client that accepts nothing for the length of Patience fails; a client that accepts some bytes gets
-// all.
+// The write to a client that accepts nothing for the length of Patience fails; a client
+// that accepts some bytes gets all.
 func TestAWriteThatMakesNoProgressFails(t *testing.T) {
 	for name, inside := range map[string]bool{"plain": false, "read from": true} {
 		l, client := detacher(t, aHead)

@@ -121,8 +121,8 @@ func (e *Engine) Hold(ctx context.Context, c *Conn, w io.WriteCloser, peer Peer,
 	}
 }
 
-// enter adds a connection, unless the engine is closed. c.mu is held, so that it is complete for every goroutine that
-// finds it in the table.
+// enter adds a connection, unless the engine is closed. c.mu is held, so that it is complete
+// for every goroutine that finds it in the table.
 func (e *Engine) enter(c *Conn, first time.Duration) bool {
 	if !e.table.add(c, first) {
 		return false

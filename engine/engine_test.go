@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// subject is an engine that parks sockets directly, or inside a wrapper that reads and writes them, as TLS does.
+// subject is an engine that parks sockets directly, or inside a wrapper that reads and
+// writes them, as TLS does.
 type subject struct {
 	*engine.Engine
 	inside bool
@@ -78,9 +79,10 @@ func pair(t *testing.T) (client *net.TCPConn, server net.Conn) {
 	return c.(*net.TCPConn), server
 }
 
-// fake is a peer that is controlled by the lines it receives: it writes them back, except "work" and "load", which it
-// first does elsewhere, "full", after which it accepts nothing until it is emptied, "busy", after which it accepts
-// nothing until that was written, and "end".
+// fake is a peer that is controlled by the lines it receives: it writes them back,
+// except "work" and "load", which it first does elsewhere, "full", after which it
+// accepts nothing until it is emptied, "busy", after which it accepts nothing until
+// that was written, and "end".
 type fake struct {
 	conn *engine.Conn
 	gone chan struct{}
@@ -300,8 +302,8 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 	})
 }
 
-// The last bytes and the end may arrive together, in the middle of a line, or while the peer is at work or accepts
-// nothing.
+// The last bytes and the end may arrive together, in the middle of a line, or while the
+// peer is at work or accepts nothing.
 func TestLastBytesAndTheEndInOneEventEndTheConnection(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		for _, last := range []string{"a\n", "half", "work\n", "work\nhalf", "load\n", "busy\nb\n"} {

@@ -180,8 +180,8 @@ func (g *goroutine) pause(c *Conn) {
 	}
 }
 
-// finish half-closes the socket, so that the last bytes are not lost in a reset, and leaves the rest to the reader or
-// the next tick.
+// finish half-closes the socket, so that the last bytes are not lost in a reset, and
+// leaves the rest to the reader or the next tick.
 func (g *goroutine) finish(c *Conn) {
 	if g.done != nil { // its handler ends it
 		g.dead.Store(true)

@@ -80,7 +80,8 @@ func (ls *loops) parks() bool { return true }
 
 func (ls *loops) some() *loop { return ls.each[ls.next.Add(1)%uint32(len(ls.each))] }
 
-// parkLocked takes a socket's descriptor away from Go's poller. It fails for anything but a plain socket.
+// parkLocked takes a socket's descriptor away from Go's poller. It fails for anything
+// but a plain socket.
 func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	fd := -1
 	switch nc := nc.(type) {
@@ -116,8 +117,8 @@ func (ls *loops) parkLocked(c *Conn, nc net.Conn, early []byte) bool {
 	return true
 }
 
-// watch makes a loop report when there is something to read from a socket that stays in Go's poller, too, since TLS
-// reads and writes it. It fails for other connections.
+// watch makes a loop report when there is something to read from a socket that stays in
+// Go's poller, too, since TLS reads and writes it. It fails for other connections.
 func (ls *loops) watch(c *Conn, nc net.Conn) bool {
 	socket, ok := netConn(nc).(*Detacher)
 	if !ok {
@@ -340,8 +341,8 @@ func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 	return wrote, true
 }
 
-// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system call: on loopback the call
-// takes a while, but never waits.
+// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system
+// call: on loopback the call takes a while, but never waits.
 func write(fd int, b []byte) (int, error) {
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
@@ -380,8 +381,8 @@ func (e *Engine) closeLocked(c *Conn) {
 	}
 }
 
-// returnLocked takes a descriptor out of the engine and passes it to its peer, as a connection of Go again. If the
-// client has left by then, it is closed.
+// returnLocked takes a descriptor out of the engine and passes it to its peer, as a
+// connection of Go again. If the client has left by then, it is closed.
 func (l *loop) returnLocked(c *Conn) {
 	back, ok := c.peer.(Returner)
 	if !ok || c.is(hungUp) {

@@ -43,8 +43,8 @@ func ticking(t *testing.T, e subject, d time.Duration) *fake {
 	return p
 }
 
-// goOn advances the clock, a slot at a time, until something happens: a connection that is at work when it is due is
-// visited in the next slot.
+// goOn advances the clock, a slot at a time, until something happens: a connection that
+// is at work when it is due is visited in the next slot.
 func goOn(t *testing.T, now *clock.Jumping, what string, happened <-chan struct{}) {
 	t.Helper()
 	for range 20_000 {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// pool does work that may block, on a bounded number of goroutines, which end when there is none.
+// pool does work that may block, on a bounded number of goroutines, which end when
+// there is none.
 type pool struct {
 	mu      sync.Mutex
 	waiting []func()
@@ -15,8 +16,8 @@ type pool struct {
 
 const poolWorkers = 32
 
-// After work that took longWork, other goroutines that wait for a processor run before the next work: loops write to
-// many connections.
+// After work that took longWork, other goroutines that wait for a processor run before
+// the next work: loops write to many connections.
 const longWork = 200 * time.Microsecond
 
 func (p *pool) do(work func()) {

@@ -7,12 +7,14 @@ import (
 	"sync"
 )
 
-// reader is how a connection with goroutines is read. Most are read in the same way, and share one reader.
+// reader is how a connection with goroutines is read. Most are read in the same way, and
+// share one reader.
 type reader struct {
-	// read passes what is available to take, once. errNothing: not now. A read that never returns it waits itself.
+	// read passes what is available to take, once. errNothing: not now. A read that never
+	// returns it waits itself.
 	read func(socket io.Closer, take func([]byte)) error
-	// await waits until something is available, without holding a buffer. nil: a loop watches the connection instead,
-	// or read never returns errNothing.
+	// await waits until something is available, without holding a buffer. nil: a loop
+	// watches the connection instead, or read never returns errNothing.
 	await func(socket io.Closer) error
 }
 

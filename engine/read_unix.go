@@ -7,7 +7,8 @@ import (
 	"net"
 )
 
-// waiting returns how a socket is written and read: if possible, without a buffer that is held while nothing arrives.
+// waiting returns how a socket is written and read: if possible, without a buffer that
+// is held while nothing arrives.
 func waiting(nc net.Conn) (io.WriteCloser, *reader) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {

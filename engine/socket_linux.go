@@ -18,8 +18,8 @@ func TuneListener(_, _ string, raw syscall.RawConn) error {
 	})
 }
 
-// sentLocked returns how many bytes the client's TCP has acknowledged (the low bits of that number), and whether
-// others are pending.
+// sentLocked returns how many bytes the client's TCP has acknowledged (the low bits of
+// that number), and whether others are pending.
 func (c *Conn) sentLocked() (acked uint32, pending bool) {
 	g := c.slow.Load()
 	if g == nil {

@@ -151,8 +151,8 @@ func (t *table) takeLocked(c *Conn) {
 	c.slot = 0
 }
 
-// advance advances by as many slots as time has passed and appends the connections in them, which are then off the
-// wheel.
+// advance advances by as many slots as time has passed and appends the connections in them,
+// which are then off the wheel.
 func (t *table) advance(now time.Time, due []*Conn) []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// stuck is a peer whose load ends when the test allows it. Its output says whether it was visited before.
+// stuck is a peer whose load ends when the test allows it. Its output says whether it was visited
+// before.
 type stuck struct {
 	fake
 	loading chan struct{}
@@ -38,8 +39,8 @@ func (p *stuck) Output() ([]byte, error) {
 	return nil, nil
 }
 
-// A peer at work, such as one waiting for the store, does not delay the visits of other peers; it is visited when the
-// work is done.
+// A peer at work, such as one waiting for the store, does not delay the visits of other peers; it is
+// visited when the work is done.
 func TestAVisitDoesNotWaitForPeersAtWork(t *testing.T) {
 	each(t, func(t *testing.T, e subject) {
 		client, server := pair(t)

@@ -169,7 +169,8 @@ func (n *node) post(t *testing.T, channel parley.ChannelID, count int) {
 	}
 }
 
-// The bus is a hint: whatever it does, every reader on every node receives each entry once and in order.
+// The bus is a hint: whatever it does, every reader on every node receives each entry once
+// and in order.
 func TestReadersReceiveEveryEntryDespiteTheBus(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{
 		"healthy":                        {},
@@ -203,8 +204,8 @@ func TestReadersReceiveEveryEntryDespiteTheBus(t *testing.T) {
 	}
 }
 
-// Ids of another epoch mean nothing: every session, on every node, receives a reset and then what follows, even where
-// the bus delivers nothing.
+// Ids of another epoch mean nothing: every session, on every node, receives a reset and
+// then what follows, even where the bus delivers nothing.
 func TestANewEpochResetsEverySession(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "deaf": {Deaf: true}} {
 		for _, survive := range []int64{3, 0} {
@@ -288,8 +289,8 @@ func TestGrowthOfAWatchedChannelIsReported(t *testing.T) {
 	nodes[1].Unwatch("room")
 }
 
-// A store that does not write what follows from entries together with them is projected: after Settle nothing is
-// missing.
+// A store that does not write what follows from entries together with them is projected:
+// after Settle nothing is missing.
 func TestAfterSettleTheIndexHasEverything(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{Projected: true})
 	nodes := clusterOf(t, store, 2, parleytest.BusFaults{}, noted)
@@ -394,7 +395,8 @@ func TestAppendsAreNotedUntilTheyAreProjected(t *testing.T) {
 	})
 }
 
-// A channel without followers is left after a while, and joined again for the next follower, who misses nothing.
+// A channel without followers is left after a while, and joined again for the next
+// follower, who misses nothing.
 func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 	nodes := cluster(t, mem.NewStore(mem.StoreConfig{}), 2, parleytest.BusFaults{})
 	for round := range int64(3) {
@@ -433,8 +435,8 @@ func TestAChannelIsLeftAndJoinedAgain(t *testing.T) {
 	}
 }
 
-// Entries that a store turns out to hold after it was reopened reach the followers: without a bus no other node would
-// find them.
+// Entries that a store turns out to hold after it was reopened reach the followers: without a bus
+// no other node would find them.
 func TestAnEntryWhoseOutcomeWasUnknownIsShownAfterARecheck(t *testing.T) {
 	store := mem.NewStore(mem.StoreConfig{})
 	handle := store.Open()

@@ -18,8 +18,8 @@ import (
 
 const most = 8 << 20 // bytes of an answer
 
-// Text that grows sixfold in JSON, and lists of channels with large settings, stay below the limit of an answer, and
-// their pages miss nothing.
+// Text that grows sixfold in JSON, and lists of channels with large settings, stay below
+// the limit of an answer, and their pages miss nothing.
 func TestNoAnswerIsLargerThanItMayBe(t *testing.T) {
 	s := serve(t)
 	nul := strings.Repeat("\x00", 16<<10)

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// caching is the Cache-Control of each GET, by route. What depends on the caller's rights, or may be deleted a moment
-// later, is never stored (RFC 9111, section 5.2.2.5); what has an entity tag is stored only by the caller's own
-// cache, which revalidates each time; the description is the same for all callers. A route that is missing here fails
-// the test.
+// caching is the Cache-Control of each GET, by route. What depends on the caller's rights, or may
+// be deleted a moment later, is never stored (RFC 9111, section 5.2.2.5); what has an entity tag is
+// stored only by the caller's own cache, which revalidates each time; the description is the same
+// for all callers. A route that is missing here fails the test.
 var caching = map[string]string{
 	"GET /openapi.json":                "no-cache",
 	"GET /healthz":                     "no-store",

@@ -22,7 +22,8 @@ type channelView struct {
 	LastID    int64              `json:"last_id"`
 }
 
-// channels lists the caller's channels, newest first, or with all=true the public ones, ordered by name.
+// channels lists the caller's channels, newest first, or with all=true the public ones,
+// ordered by name.
 func (a *API) channels(w http.ResponseWriter, r *http.Request) error {
 	caller, err := a.caller(r)
 	if err != nil {

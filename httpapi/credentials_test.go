@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// A foreign page can send a form or text/plain with the browser's cookie, but JSON only after a preflight.
+// A foreign page can send a form or text/plain with the browser's cookie, but JSON only
+// after a preflight.
 func TestWithACookieOnlyJSONIsTaken(t *testing.T) {
 	s := production(t)
 	cookie := []string{"Cookie: parley_token=" + tokenFor(t, "alice", []string{"*=a"}), "Origin: https://chat.example.com"}

@@ -23,9 +23,10 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// The permissions of each kind of user in each kind of channel. rights names everything that is allowed, in the
-// letters of a token's channels: r read, w write, p see presence, a administer. Everything else must be refused, with
-// the same words whether the channel exists or not.
+// The permissions of each kind of user in each kind of channel. rights names everything
+// that is allowed, in the letters of a token's channels: r read, w write, p see
+// presence, a administer. Everything else must be refused, with the same words whether
+// the channel exists or not.
 
 const apiKey = "key-of-a-back-end"
 
@@ -98,8 +99,8 @@ var places = []struct{ name, channel, kind string }{
 	{"members-only, not there", "private:none-N", "none"},
 }
 
-// kinds are the kinds of users: role is their role in the first five places, list the claim channels, and rights
-// their rights in each place.
+// kinds are the kinds of users: role is their role in the first five places, list the
+// claim channels, and rights their rights in each place.
 var kinds = []struct {
 	name, role string
 	list       []string
@@ -190,7 +191,8 @@ func (c *cell) call(method, path, body string) *answer {
 	return a
 }
 
-// shows checks what an answer may show: of a message, a caller without the right to read gets only the receipt.
+// shows checks what an answer may show: of a message, a caller without the right to read
+// gets only the receipt.
 func (c *cell) shows(a *answer) {
 	c.t.Helper()
 	if a.StatusCode >= 300 || strings.Contains(c.rights, "r") {
@@ -216,7 +218,8 @@ func (a *answer) outcome(t *testing.T) string {
 	return p.Code
 }
 
-// operation is one thing that a caller may try in a channel. may reports whether a caller with some rights may do it.
+// operation is one thing that a caller may try in a channel. may reports whether a
+// caller with some rights may do it.
 type operation struct {
 	name    string
 	may     func(c *cell, rights string) bool

@@ -103,8 +103,8 @@ func TestMembersReadPointersAndChanges(t *testing.T) {
 	}
 }
 
-// Lists of a user's channels contain what the credentials allow the user to read: a token for a few channels shows
-// nothing of the others, even if its user is a member there.
+// Lists of a user's channels contain what the credentials allow the user to read: a token
+// for a few channels shows nothing of the others, even if its user is a member there.
 func TestListedChannelsMatchTheToken(t *testing.T) {
 	s := production(t)
 	key := "Authorization: Bearer " + apiKey

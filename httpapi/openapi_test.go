@@ -149,8 +149,8 @@ func TestAnswersSatisfyTheSchemas(t *testing.T) {
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
 
-// violates describes how v differs from a schema, or returns "". It knows the part of JSON Schema that the
-// description uses for answers.
+// violates describes how v differs from a schema, or returns "". It knows the part of
+// JSON Schema that the description uses for answers.
 func violates(doc, schema map[string]any, v any) string {
 	if path, ok := schema["$ref"].(string); ok {
 		var at any = doc

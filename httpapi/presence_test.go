@@ -29,7 +29,8 @@ func (s *server) here(channel string) (h here) {
 	return h
 }
 
-// stream opens an event stream and returns its lines; it ends with the test or by calling end.
+// stream opens an event stream and returns its lines; it ends with the test or by
+// calling end.
 func (s *server) stream(path string) (lines *bufio.Scanner, end func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
@@ -171,8 +172,8 @@ func TestAStreamWatchesUsers(t *testing.T) {
 	s.get("/api/messages/poll?channel_id=general&timeout=0&watch=bob").is(t, 400, "bad_request")
 }
 
-// A caller without the right to see presence does not receive it on its streams either, but receives all other
-// events.
+// A caller without the right to see presence does not receive it on its streams either,
+// but receives all other events.
 func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 	s := production(t)
 	at := func(path, user string, list ...string) string { return path + "token=" + tokenFor(t, user, list) }
@@ -235,8 +236,8 @@ func TestAStreamWithoutTheRightIsNotToldWhoIsThere(t *testing.T) {
 	}
 }
 
-// In production a user sees the presence of users with whom a channel is shared: as members, or because the token
-// allows seeing presence where they are members.
+// In production a user sees the presence of users with whom a channel is shared: as
+// members, or because the token allows seeing presence where they are members.
 func TestOfWhomOneMayKnow(t *testing.T) {
 	s := production(t)
 	for _, member := range []string{"hall/members/bob", "club/members/carol", "club/members/alice"} {

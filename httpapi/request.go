@@ -176,7 +176,8 @@ func pathChannel(r *http.Request) (parley.ChannelID, error) {
 	return parley.ParseChannel(r.PathValue("channel"))
 }
 
-// caller returns the caller of a request and the address. Bad credentials count as a handshake, to limit guessing.
+// caller returns the caller of a request and the address. Bad credentials count as a
+// handshake, to limit guessing.
 func (a *API) caller(r *http.Request) (c access.Caller, err error) {
 	if c, err = a.cfg.Auth.Caller(r); err != nil {
 		if e := parley.AsError(err); e.Code == parley.CodeUnauthorized {

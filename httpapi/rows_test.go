@@ -16,10 +16,10 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// rowsPerRequest is how many rows of the store a request may read whose answer shows at most ten entries:
-// docs/operations.md, "What a request costs". Nothing else in the store may add to it. A route that is missing here
-// fails the test: add it, with a request that could be expensive for the store. most 0: it reads nothing from the
-// store.
+// rowsPerRequest is how many rows of the store a request may read whose answer shows at most ten
+// entries: docs/operations.md, "What a request costs". Nothing else in the store may add to it. A route
+// that is missing here fails the test: add it, with a request that could be expensive for the store.
+// most 0: it reads nothing from the store.
 var rowsPerRequest = []struct {
 	route, path, body string
 	most              int64

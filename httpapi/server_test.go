@@ -163,8 +163,8 @@ func (a *answer) into(t testing.TB, v any) {
 	}
 }
 
-// do sends a request. headers are lines like "Origin: http://localhost", which may include Host. Redirects are not
-// followed, paths are sent unchanged.
+// do sends a request. headers are lines like "Origin: http://localhost", which may
+// include Host. Redirects are not followed, paths are sent unchanged.
 func (s *server) do(method, url, body string, headers ...string) *answer {
 	s.t.Helper()
 	if strings.HasPrefix(url, "/") {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A caller who may write but not read gets only the receipt of a message, and nothing of a change, whatever is sent
-// and however often.
+// A caller who may write but not read gets only the receipt of a message, and nothing of a
+// change, whatever is sent and however often.
 func TestWhatAnAnswerShowsToAWriter(t *testing.T) {
 	s := production(t)
 	key := "Authorization: Bearer " + apiKey

@@ -18,8 +18,8 @@ type actor struct {
 
 func (a *actor) named() (user string, name wire.Name) { return a.User, a.Name }
 
-// speaker returns the user for whom a request acts, and reads the body, if there is one, into in. It authenticates
-// first: nothing is read from strangers.
+// speaker returns the user for whom a request acts, and reads the body, if there is one,
+// into in. It authenticates first: nothing is read from strangers.
 func (a *API) speaker(w http.ResponseWriter, r *http.Request, in interface{ named() (string, wire.Name) }) (access.Caller, error) {
 	c, err := a.caller(r)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// Whatever a field chosen by another user contains, a stream's lines are those of its blocks: no text can start a
-// line (WHATWG HTML, section 9.2.6: CR, LF and CRLF end a line).
+// Whatever a field chosen by another user contains, a stream's lines are those of its
+// blocks: no text can start a line (WHATWG HTML, section 9.2.6: CR, LF and CRLF end a
+// line).
 func TestNothingThatIsSentForgesAFieldOfAStream(t *testing.T) {
 	s := production(t)
 	var ends []string
@@ -74,8 +75,8 @@ func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
-// A name that has a special meaning for a store, a bus or a file system is not a valid channel name, wherever it is
-// given.
+// A name that has a special meaning for a store, a bus or a file system is not a valid
+// channel name, wherever it is given.
 func TestNamesThatMeanSomethingElsewhereAreNone(t *testing.T) {
 	s := serve(t)
 	for _, name := range []string{"$control", "a*", "a>b", "a{b}", "a b", "a\x00b", "a\nb", "..", ".", "@", "@@a", "a/b", `a\b`, "a%b", "a?b",

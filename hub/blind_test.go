@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A session that may not see presence receives none from the moment it follows: neither what was pending when it
-// asked for its first bytes, nor after it followed again.
+// A session that may not see presence receives none from the moment it follows: neither what was
+// pending when it asked for its first bytes, nor after it followed again.
 func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, "one")

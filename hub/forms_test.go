@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A hundred readers of a form receive the very same bytes, live and from a page: the work to make them (compressing,
-// packing) is done once.
+// A hundred readers of a form receive the very same bytes, live and from a page: the
+// work to make them (compressing, packing) is done once.
 func TestMessageIsEncodedOncePerForm(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 1, strings.Repeat("an old message, ", 50))

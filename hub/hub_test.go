@@ -171,8 +171,8 @@ func TestAReaderThatFallsBehindTheRecentBytesIsServedFromTheStore(t *testing.T) 
 	}
 }
 
-// Ten thousand readers resume at once from different cursors: they read each of the four pages that they need once,
-// besides the bounds.
+// Ten thousand readers resume at once from different cursors: they read each of the four
+// pages that they need once, besides the bounds.
 func TestManyResumingReadersCostFewReads(t *testing.T) {
 	h, c, _ := start(t, hub.Config{})
 	const messages, readers, atATime = 1000, 10_000, 100
@@ -235,8 +235,8 @@ func TestEventsReachReadersAtTheHeadButNotTheirSender(t *testing.T) {
 	}
 }
 
-// An event is for the sessions that are present when it is sent: a session that resumes gets the messages after its
-// cursor, and the events from then on.
+// An event is for the sessions that are present when it is sent: a session that resumes
+// gets the messages after its cursor, and the events from then on.
 func TestEarlierEventsAreNotSentToResumingSessions(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	other := open(h, wire.FormWS) // keeps the channel's recent bytes
@@ -449,7 +449,8 @@ func TestARetryOfAnOldMessageHidesNoneFromResumingSessions(t *testing.T) {
 	other.want(11, 10)
 }
 
-// trimmed is a log that keeps trimming: after each read of its bounds one more message is gone.
+// trimmed is a log that keeps trimming: after each read of its bounds one more message
+// is gone.
 type trimmed struct {
 	parley.Log
 	first, until int64

@@ -52,7 +52,8 @@ func TestSessionFollowsItsChannelsInOrder(t *testing.T) {
 	})
 }
 
-// BenchmarkManyChannels measures following ten thousand channels over one connection, one after another.
+// BenchmarkManyChannels measures following ten thousand channels over one connection,
+// one after another.
 func BenchmarkManyChannels(b *testing.B) {
 	h, _, _ := start(b, hub.Config{})
 	const channels = 10_000

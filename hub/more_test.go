@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// In a channel that is fanned out on read, streams receive "more" at once and then once a second; polls receive the
-// messages.
+// In a channel that is fanned out on read, streams receive "more" at once and then once
+// a second; polls receive the messages.
 func TestOnReadStreamsGetMoreOnceASecondAndPollsRead(t *testing.T) {
 	var now atomic.Int64
 	h, _, _ := start(t, hub.Config{Clock: func() time.Time { return time.UnixMilli(now.Load()) },

@@ -32,8 +32,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// markBusy lets Sweep look at a topic, whose mu is held: it has begun to keep bytes, or
-// the log named a head that was not delivered here yet. Quiet ones cost nothing.
+// markBusy adds t, whose mu is held, to the topics that Sweep visits: it has begun to
+// keep bytes, or the log named a head that was not delivered here yet. Quiet ones cost
+// nothing.
 func (h *Hub) markBusy(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,8 +6,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// topics finds topics by their channels: a table with open addressing and linear probing. A node may have as many
-// topics as connections, and a map that holds the names again would cost as much as the topics.
+// topics finds topics by their channels: a table with open addressing and linear
+// probing. A node may have as many topics as connections, and a map that holds the
+// names again would cost as much as the topics.
 type topics struct {
 	slots []*topic // at most seven eighths are taken, so that every search ends
 	len   int

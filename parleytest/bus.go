@@ -18,8 +18,8 @@ type BusHarness struct {
 	Break func() // ends all connections for a moment, so that they are made again
 }
 
-// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows, and that the bus reports when
-// it was not healthy. open is called once for each test.
+// RunBus tests every sentence of the contract of parley.Bus that a healthy bus shows, and that the bus reports
+// when it was not healthy. open is called once for each test.
 func RunBus(t *testing.T, open func(t *testing.T) BusHarness) {
 	for name, test := range map[string]func(*testing.T, []*busNode){
 		"what is published after Join is delivered": testBusJoin,
@@ -231,8 +231,8 @@ func testBusLeave(t *testing.T, nodes []*busNode) {
 		t.Fatal(err)
 	}
 	out.publish(parley.Envelope{Channel: "roo", Head: 1})
-	// A bus may reorder, and a leave takes a moment, on a separate connection too: this counts rounds until several
-	// in a row have bypassed a node that has left.
+	// A bus may reorder, and a leave takes a moment, on a separate connection too: this counts rounds until
+	// several in a row have bypassed a node that has left.
 	const enough, most = 5, 1000
 	head := int64(1)
 	for round, quiet := 0, 0; quiet < enough; round++ {

@@ -85,8 +85,8 @@ func (tr *transcript) last() (id int64, resets int) {
 	return id, resets
 }
 
-// judge demands that what was read after each reset continues it without a gap, and that what was read last is what
-// the log holds.
+// judge demands that what was read after each reset continues it without a gap, and that
+// what was read last is what the log holds.
 func (tr *transcript) judge(t *testing.T, log []parley.Message, resets int) {
 	t.Helper()
 	tr.mu.Lock()
@@ -111,7 +111,8 @@ func (tr *transcript) judge(t *testing.T, log []parley.Message, resets int) {
 	}
 }
 
-// readers read room from 0 on a node, over every transport; readers of many channels also read another channel.
+// readers read room from 0 on a node, over every transport; readers of many channels also
+// read another channel.
 func readers(t *testing.T, m *member) (all []*transcript) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -254,8 +255,8 @@ func entries(t *testing.T, m *member, channel parley.ChannelID) []parley.Message
 	return run.Entries
 }
 
-// A store that lost entries starts a new epoch: every session, on any transport and any node, receives a reset and
-// then what follows.
+// A store that lost entries starts a new epoch: every session, on any transport and any
+// node, receives a reset and then what follows.
 func TestANewEpochReachesEverySession(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{"healthy": {}, "deaf": {Deaf: true}} {
 		for _, survive := range []int64{3, 0} {
@@ -297,8 +298,8 @@ func TestANewEpochReachesEverySession(t *testing.T) {
 	}
 }
 
-// The same while others publish, and readers on all transports are in the middle of receiving: nothing of the old
-// epoch follows the reset, and nothing of the new one precedes it.
+// The same while others publish, and readers on all transports are in the middle of receiving:
+// nothing of the old epoch follows the reset, and nothing of the new one precedes it.
 func TestANewEpochBeginsWhileOthersPublish(t *testing.T) {
 	for name, faults := range map[string]parleytest.BusFaults{
 		"healthy":          {},

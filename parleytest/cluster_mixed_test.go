@@ -51,8 +51,8 @@ func (s *everything) note(e client.Event) {
 	}
 }
 
-// While readers hop under load, users of three nodes type, edit and delete in another room: each stream on each node
-// receives each event once, though the bus repeats half of its envelopes.
+// While readers hop under load, users of three nodes type, edit and delete in another room: each stream
+// on each node receives each event once, though the bus repeats half of its envelopes.
 func TestEverythingAtOnceReachesEachNodeOnce(t *testing.T) {
 	for over, open := range sharedStores {
 		t.Run(over, func(t *testing.T) { everythingAtOnce(t, open) })

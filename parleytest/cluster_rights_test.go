@@ -39,8 +39,8 @@ func (m *member) call(t *testing.T, method, path, body string, status int, or ..
 	return answer
 }
 
-// One second after a user was removed or banned, the user receives nothing: by no transport, on no node, not by
-// resuming, and not even when the bus is down.
+// One second after a user was removed or banned, the user receives nothing: by no transport, on no
+// node, not by resuming, and not even when the bus is down.
 func TestARemovedMemberReceivesNothingOnAnyNode(t *testing.T) {
 	for name, faults := range badBuses {
 		for i, over := range []string{"memory, projected", "redis", "memory", "redis"} {
@@ -175,8 +175,8 @@ func TestDeletedTextIsNotServedAfterItsDeletionWasDelivered(t *testing.T) {
 	}
 }
 
-// readsNothingOf reads a channel from its beginning, and demands that the text of deleted messages does not occur in
-// it.
+// readsNothingOf reads a channel from its beginning, and demands that the text of deleted messages
+// does not occur in it.
 func (m *member) readsNothingOf(t *testing.T, via client.Transport, gone map[int64]bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -239,8 +239,8 @@ func keyIsOneMessage(t *testing.T, open opener) {
 	}
 }
 
-// A node that cannot read whose rights were reduced sends nothing to members until it can, but still sends what is
-// public to everyone.
+// A node that cannot read whose rights were reduced sends nothing to members until it can, but still
+// sends what is public to everyone.
 func TestANodeThatCannotReadRightsGivesMembersNothing(t *testing.T) {
 	for _, removed := range []bool{false, true} {
 		t.Run(fmt.Sprint("removed meanwhile: ", removed), func(t *testing.T) {

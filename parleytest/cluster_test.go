@@ -26,8 +26,8 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// member is a complete node of a cluster: all that parley dev runs, over a store and a bus that it shares with the
-// others.
+// member is a complete node of a cluster: all that parley dev runs, over a store and a bus that
+// it shares with the others.
 type member struct {
 	parts
 	url   string

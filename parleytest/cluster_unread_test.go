@@ -31,8 +31,8 @@ func (c *counted) note(e client.Event) {
 	c.unread[f.Channel], c.total = f.Unread, f.Total
 }
 
-// The unread counts that users receive come to equal a recount of the log, whichever node they are on and whichever
-// node stored the messages, deletions and pointers.
+// The unread counts that users receive come to equal a recount of the log, whichever node they are
+// on and whichever node stored the messages, deletions and pointers.
 func TestUnreadEqualsARecountOnAllNodes(t *testing.T) {
 	for name, faults := range badBuses {
 		for over, open := range sharedStores {

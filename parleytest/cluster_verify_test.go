@@ -26,8 +26,8 @@ func long(t *testing.T, short time.Duration) time.Duration {
 	return d
 }
 
-// Readers that hop between nodes and transports lose and repeat nothing and see everything in order, whatever the bus
-// does.
+// Readers that hop between nodes and transports lose and repeat nothing and see everything in
+// order, whatever the bus does.
 func TestAClusterLosesAndRepeatsNothing(t *testing.T) {
 	for name, faults := range badBuses {
 		for over, open := range sharedStores {

@@ -17,8 +17,8 @@ type BusFaults struct {
 	Deaf   bool          // nothing arrives, though Publish and Join return nil
 }
 
-// FaultyBus is a node's connection to a bus that is worse than the bus itself. Its seed determines what it does to
-// arriving envelopes.
+// FaultyBus is a node's connection to a bus that is worse than the bus itself. Its seed determines
+// what it does to arriving envelopes.
 type FaultyBus struct {
 	parley.Bus
 

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// RunKeys tests every sentence of the contract of parley.Keys. open returns handles of one empty store, one for each
-// of several nodes.
+// RunKeys tests every sentence of the contract of parley.Keys. open returns handles of one empty
+// store, one for each of several nodes.
 func RunKeys(t *testing.T, open func(t *testing.T) []parley.Keys) {
 	for name, test := range map[string]func(*testing.T, []parley.Keys){
 		"keys are kept, listed and removed":            testKeysKept,
@@ -106,7 +106,8 @@ func testKeysContext(t *testing.T, handles []parley.Keys) {
 	}
 }
 
-// OnceHarness holds handles of an empty store, one for each of several nodes, and a way to advance its clock.
+// OnceHarness holds handles of an empty store, one for each of several nodes, and a way to advance its
+// clock.
 type OnceHarness struct {
 	Stores []parley.Once
 	Pass   func(d time.Duration)

@@ -58,8 +58,8 @@ func testSettingsRefused(t *testing.T, h logHarness) {
 	}
 }
 
-// A retention too long for the number range keeps everything, and a channel with strange settings does not stop
-// others from being trimmed.
+// A retention too long for the number range keeps everything, and a channel with strange
+// settings does not stop others from being trimmed.
 func testTrimForever(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	d := directory(log)

@@ -116,8 +116,8 @@ func (hs *history) grow(t *testing.T, log parley.Log, rnd *rand.Rand, n int) {
 	}
 }
 
-// After any history each message is read in its current form, and each change with the message as it was after the
-// change.
+// After any history each message is read in its current form, and each change with the
+// message as it was after the change.
 func testChangeHistory(t *testing.T, h logHarness) {
 	for seed := range uint64(histories(6, h.Slow)) {
 		log := h.Open(t, nil)
@@ -135,7 +135,8 @@ func testChangeHistory(t *testing.T, h logHarness) {
 	}
 }
 
-// A change is read as it was answered even while other changes are under way, and nothing is read before it exists.
+// A change is read as it was answered even while other changes are under way, and nothing is
+// read before it exists.
 func testChangeWhileRead(t *testing.T, h logHarness) {
 	log := h.Open(t, nil)
 	post(t, log, room, "0", "0", strings.Repeat("x", parley.MaxText))

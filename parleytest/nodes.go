@@ -28,8 +28,8 @@ type StoreHarness struct {
 	// with clock if that is not nil. There is at least one, and the same handle may occur several times. The harness
 	// closes them when the test ends, unless the test did.
 	Open func(t *testing.T, clock func() time.Time) []Store
-	// Reopen closes the handles and returns the same number for a store with the same content. nil if the store does
-	// not outlive its process.
+	// Reopen closes the handles and returns the same number for a store with the same content.
+	// nil if the store does not outlive its process.
 	Reopen func(t *testing.T, handles []Store) []Store
 	// Trim applies retention at once. nil if the store always does. In RunIndex and RunRoster nothing is trimmed at
 	// any other time.
@@ -46,8 +46,8 @@ func histories(n int, slow bool) int {
 	return n
 }
 
-// nodes is a store in which each call goes to another handle. What follows from entries is projected before it is
-// asked for.
+// nodes is a store in which each call goes to another handle. What follows from entries is
+// projected before it is asked for.
 type nodes struct {
 	handles []Store
 	turn    atomic.Uint64

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// RunOutbox tests every sentence of the contract of parley.Outbox. open returns handles of one empty store, one for
-// each of several nodes.
+// RunOutbox tests every sentence of the contract of parley.Outbox. open returns handles of one
+// empty store, one for each of several nodes.
 func RunOutbox(t *testing.T, open func(t *testing.T) []parley.Outbox) {
 	handles := open(t)
 	turn := 0

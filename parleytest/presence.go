@@ -11,8 +11,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// PresenceHarness holds handles of an empty presence store, one for each of several nodes, and a way to advance its
-// clock: by waiting, or by moving a given clock.
+// PresenceHarness holds handles of an empty presence store, one for each of several nodes, and a way to
+// advance its clock: by waiting, or by moving a given clock.
 type PresenceHarness struct {
 	Stores []parley.Presence
 	Pass   func(d time.Duration)

@@ -15,9 +15,9 @@ import (
 	"github.com/parley-server/parley/parleytest"
 )
 
-// TestReadersViewEqualsTheLog interleaves publishing, reading, disconnects, hops and trims at random. Each reader
-// must see each message once, in order, with none missing except those that a reset reported, and a reset only where
-// necessary.
+// TestReadersViewEqualsTheLog interleaves publishing, reading, disconnects, hops and
+// trims at random. Each reader must see each message once, in order, with none missing
+// except those that a reset reported, and a reset only where necessary.
 func TestReadersViewEqualsTheLog(t *testing.T) {
 	url := serve(t)
 	runs := 0

@@ -390,8 +390,8 @@ func testLastMessage(t *testing.T, h rosterHarness) {
 	want("four")
 }
 
-// testUnreadModel compares the counts with those of a model that knows only what was done, after histories of
-// everything that may change them.
+// testUnreadModel compares the counts with those of a model that knows only what was
+// done, after histories of everything that may change them.
 func testUnreadModel(t *testing.T, h rosterHarness) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))

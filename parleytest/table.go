@@ -14,8 +14,8 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// RunTable tests every sentence of the contract of parley.Table. open returns handles of one empty store, one for
-// each of several nodes.
+// RunTable tests every sentence of the contract of parley.Table. open returns handles of one empty
+// store, one for each of several nodes.
 func RunTable(t *testing.T, open func(t *testing.T) []parley.Table) {
 	for _, c := range []struct {
 		name string

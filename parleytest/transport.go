@@ -20,13 +20,13 @@ type TransportHarness struct {
 	URL string
 	// Transport is its name; other transports may be used to connect besides it.
 	Transport client.Transport
-	// Dial starts to read a channel over the tested transport: one connection, which never reconnects. The first
-	// event is a welcome.
+	// Dial starts to read a channel over the tested transport: one connection, which
+	// never reconnects. The first event is a welcome.
 	Dial func(ctx context.Context, channel string, from client.Position) (client.Stream, error)
 }
 
-// RunTransport holds a transport to what all of them promise: each message once, in order, with none missing, from
-// any cursor, and a reset where that is impossible.
+// RunTransport holds a transport to what all of them promise: each message once, in
+// order, with none missing, from any cursor, and a reset where that is impossible.
 func RunTransport(t *testing.T, h TransportHarness) {
 	for _, c := range []struct {
 		name string
@@ -115,8 +115,8 @@ func (w *target) batch(t *testing.T, drafts []client.Draft, from int64) {
 	}
 }
 
-// retain makes the channel keep about n messages, waits until the rest is trimmed, and returns the first id that is
-// kept.
+// retain makes the channel keep about n messages, waits until the rest is trimmed, and
+// returns the first id that is kept.
 func (w *target) retain(t *testing.T, n, head int64) (first int64) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.h.URL+"/api/channels/"+w.channel,

@@ -73,8 +73,8 @@ func transportChange(t *testing.T, w *target) {
 	again.want(6, 6)
 }
 
-// Deleted text is not replayed: neither from the recent bytes, which a live reader keeps filled, nor from pages that
-// were read before.
+// Deleted text is not replayed: neither from the recent bytes, which a live reader
+// keeps filled, nor from pages that were read before.
 func transportDelete(t *testing.T, w *target) {
 	live := w.dial(t, -1, "")
 	w.batch(t, []client.Draft{{Text: "1"}, {Text: "s3cret"}, {Text: "3"}}, 1)
@@ -129,8 +129,8 @@ func transportKick(t *testing.T, w *target) {
 	w.refused(t, 2)
 }
 
-// wantEnd demands that a stream ends because the right to it was lost. Earlier messages may still arrive, and so may
-// those sent within the second that the end may take.
+// wantEnd demands that a stream ends because the right to it was lost. Earlier messages
+// may still arrive, and so may those sent within the second that the end may take.
 func (s *stream) wantEnd() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)

@@ -36,8 +36,8 @@ func (w *target) present(t *testing.T) (all map[string][]string, count int) {
 	return all, answer.Count
 }
 
-// transportPresence: a reader is present, once, by the tested transport, and stays present while it continues to
-// read.
+// transportPresence: a reader is present, once, by the tested transport, and stays
+// present while it continues to read.
 func transportPresence(t *testing.T, w *target) {
 	for range 5 { // five tabs are one user
 		w.dial(t, -1, "")
@@ -53,8 +53,8 @@ func transportPresence(t *testing.T, w *target) {
 	}
 }
 
-// transportSilence: a user who reconnects at once has neither left nor joined. The others see another user who joined
-// before and left for good.
+// transportSilence: a user who reconnects at once has neither left nor joined. The
+// others see another user who joined before and left for good.
 func transportSilence(t *testing.T, w *target) {
 	other := newStream(t, "websocket", openAs(w, "uma", client.WebSocket))
 	s := w.dial(t, -1, "")

@@ -53,8 +53,8 @@ func transportResume(t *testing.T, w *target) {
 	}
 }
 
-// transportSeam connects again and again while messages arrive, so that the border between stored and live messages
-// falls everywhere.
+// transportSeam connects again and again while messages arrive, so that the border
+// between stored and live messages falls everywhere.
 func transportSeam(t *testing.T, w *target) {
 	const n = 400
 	var wg sync.WaitGroup
@@ -107,7 +107,8 @@ func transportBatch(t *testing.T, w *target) {
 	s.want(1, 1000)
 }
 
-// transportContent compares each message with a short poll's version of it, and with what was sent.
+// transportContent compares each message with a short poll's version of it, and with
+// what was sent.
 func transportContent(t *testing.T, w *target) {
 	texts := []string{"plain", "two\nlines", "\r\ndata: forged\r\n\r\nid: 99\n\n", "NUL \x00 and \x1b[0m", "\u2028\u2029\ufeff",
 		"👍🏽 日本語 עברית", `"quoted" \ </script>`, strings.Repeat("ü", 8<<10), ": comment", "event: reset"}

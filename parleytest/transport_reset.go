@@ -2,7 +2,8 @@ package parleytest
 
 import "testing"
 
-// transportTrimmed uses one channel for all tests of a trimmed history, since a server may take seconds to trim.
+// transportTrimmed uses one channel for all tests of a trimmed history, since a server
+// may take seconds to trim.
 func transportTrimmed(t *testing.T, w *target) {
 	w.post(t, 1, 60)
 	first := w.retain(t, 5, 60)

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-server/parley/presence"
 )
 
-// What a node stores for a connection with a unique user and channel, besides the names, which the connection stores
-// anyway. docs/ARCHITECTURE.md lists the parts.
+// What a node stores for a connection with a unique user and channel, besides the
+// names, which the connection stores anyway. docs/ARCHITECTURE.md lists the parts.
 func TestAConnectionCostsLittle(t *testing.T) {
 	for _, n := range []int{15_000, 100_000} {
 		users, channels := make([]parley.UserID, n), make([]parley.ChannelID, n)

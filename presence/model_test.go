@@ -25,8 +25,9 @@ type act struct {
 
 const modelGrace, modelTTL = 3 * time.Second, 10 * time.Second
 
-// present reports whether a user is in a place at a time, and since when, by going through everything that was done.
-// A stay lasts while at any time something keeps the user.
+// present reports whether a user is in a place at a time, and since when, by going
+// through everything that was done. A stay lasts while at any time something keeps the
+// user.
 func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.Duration) (
 	here bool, since time.Duration, ts parley.Transports) {
 	var open [3]int
@@ -94,8 +95,8 @@ func (m *model) present(channel parley.ChannelID, user parley.UserID, now time.D
 	return true, since, ts
 }
 
-// Random arrivals, departures, polls and steps of the clock, against a naive recount; and what was sent adds up to
-// who is present.
+// Random arrivals, departures, polls and steps of the clock, against a naive recount;
+// and what was sent adds up to who is present.
 func TestTrackerAgainstAModel(t *testing.T) {
 	for range 60 {
 		seed := rand.Uint64()

@@ -91,7 +91,8 @@ func (t *Tracker) Counts() Counts {
 	return t.news.counts
 }
 
-// tellLocked notes that a user entered or left a channel; count includes the user. now: it should be sent at once.
+// tellLocked notes that a user entered or left a channel; count includes the user. now:
+// it should be sent at once.
 func (t *Tracker) tellLocked(at presenceKey, came bool, count int, now time.Duration) (atOnce bool) {
 	each, batch := t.tiers(at.channel)
 	if batch < each {
@@ -188,8 +189,8 @@ func (n *notices) nextLocked(t *Tracker, now time.Duration) (what News, ok bool)
 	return News{}, false
 }
 
-// take moves names to a message, as many as it may contain. What the others then do not know yet remains, and may
-// still change.
+// take moves names to a message, as many as it may contain. What the others then do not
+// know yet remains, and may still change.
 func (d *difference) take(what *News) {
 	what.Joined, what.Left = []parley.UserID{}, []parley.UserID{}
 	for user, came := range d.names {

@@ -122,8 +122,9 @@ func TestALargeDifferenceIsSentInParts(t *testing.T) {
 	}
 }
 
-// A storm: 20,000 users join one channel in ten seconds. The number of messages is bounded by the tiers, the count is
-// right at the end, and no message names more users than allowed.
+// A storm: 20,000 users join one channel in ten seconds. The number of messages is
+// bounded by the tiers, the count is right at the end, and no message names more users
+// than allowed.
 func TestAStormOfJoins(t *testing.T) {
 	const users, lasts = 20_000, 10 * time.Second
 	tr := presence.New(presence.Config{}, begin)
@@ -166,8 +167,8 @@ func TestAStormOfJoins(t *testing.T) {
 	t.Logf("%d users joined in %v: %d messages, received %d times", users, lasts, told, received)
 }
 
-// Very many small channels whose users leave and return, as when a proxy restarts: in no second more is sent than the
-// budget and one message, and in the end the streams know who is present.
+// Very many small channels whose users leave and return, as when a proxy restarts: in no second more
+// is sent than the budget and one message, and in the end the streams know who is present.
 func TestTheBudgetOfANode(t *testing.T) {
 	const budget, channels, each = 1000, 400, 12
 	seed := rand.Uint64()

@@ -13,9 +13,9 @@ import (
 
 var begin = time.Unix(1_774_684_800, 0)
 
-// A step is one call at a time: "+alice" enters and is announced, "(+alice)" enters unnoticed, "?alice" polls and is
-// announced, "(?alice)" unnoticed, "-alice" closes one connection, "gone: alice bob" are the departures that Next
-// returns.
+// A step is one call at a time: "+alice" enters and is announced, "(+alice)" enters
+// unnoticed, "?alice" polls and is announced, "(?alice)" unnoticed, "-alice" closes one
+// connection, "gone: alice bob" are the departures that Next returns.
 type step struct {
 	at   time.Duration
 	does string

@@ -13,7 +13,8 @@ type member struct {
 	uses
 }
 
-// uses are what keeps a user in a place: connections and held polls, counted by transport, and leases.
+// uses are what keeps a user in a place: connections and held polls, counted by
+// transport, and leases.
 type uses struct {
 	open   [3]uint16 // by WebSocket, SSE, LongPoll; the part above 65,535 is in Tracker.beyond
 	leases uint8     // a bit for each kind
@@ -153,8 +154,8 @@ func (c *crowd) remove(user parley.UserID) {
 	}
 }
 
-// usesLocked returns what keeps a user in a place, nil if the user is not there. It is valid until a user enters or
-// leaves the channel.
+// usesLocked returns what keeps a user in a place, nil if the user is not there. It is
+// valid until a user enters or leaves the channel.
 func (t *Tracker) usesLocked(at presenceKey) *uses {
 	if at.channel == "" {
 		if u := t.users.get(string(at.user)); u != nil {

@@ -2,9 +2,10 @@ package presence
 
 import "hash/maphash"
 
-// table is a hash table of very many small entries, each with a name that it contains. Entries are in chunks and do
-// not move; an index of four bytes per slot leads to them. That costs 5–7 bytes in addition to each entry, where a
-// map costs up to as much as the entry again. It has parts, so that growing never takes long.
+// table is a hash table of very many small entries, each with a name that it contains.
+// Entries are in chunks and do not move; an index of four bytes per slot leads to them.
+// That costs 5–7 bytes in addition to each entry, where a map costs up to as much as
+// the entry again. It has parts, so that growing never takes long.
 type table[E any, P named[E]] struct {
 	seed  maphash.Seed
 	parts [64]part[E]
@@ -24,8 +25,9 @@ type part[E any] struct {
 	free   []uint32 // those of them that are free
 }
 
-// chunkLen is small, because the last chunk of a part is half empty on average, and such that chunks of entries of 24
-// and of 48 bytes fill the allocator's size classes (512 and 1024 bytes).
+// chunkLen is small, because the last chunk of a part is half empty on average, and such
+// that chunks of entries of 24 and of 48 bytes fill the allocator's size classes (512 and
+// 1024 bytes).
 const chunkLen = 21
 
 func newTable[E any, P named[E]]() *table[E, P] { return &table[E, P]{seed: maphash.MakeSeed()} }

@@ -23,8 +23,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Delivering a message to one more connection allocates nothing: not in the hub, not in the session, not in the
-// engine. The fixed cost of a message is excluded by comparing many readers with few.
+// Delivering a message to one more connection allocates nothing: not in the hub, not in
+// the session, not in the engine. The fixed cost of a message is excluded by comparing
+// many readers with few.
 func TestADeliveryAllocatesNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
 	for name, form := range sharedForms {

@@ -33,8 +33,8 @@ func (l *counted) AllowRead(_ access.Caller, units int) *parley.Error {
 	return nil
 }
 
-// Every frame and every byte that is read or inflated is charged, and a client that exceeds the limit is not read
-// from for a time.
+// Every frame and every byte that is read or inflated is charged, and a client that exceeds
+// the limit is not read from for a time.
 func TestEveryFrameAndItsBytesAreCharged(t *testing.T) {
 	text := func(s string) ws.Frame { return ws.NewTextFrame([]byte(s)) }
 	inflated := func(s string) ws.Frame {

@@ -73,8 +73,8 @@ func running(t *testing.T, now *clock.Jumping, cfg Config) (*Transports, *chat.S
 	return ways, c, e
 }
 
-// A process that was stopped while a token expired sends nothing more to the token's socket. A client that could not
-// be heard during the pause stays.
+// A process that was stopped while a token expired sends nothing more to the token's
+// socket. A client that could not be heard during the pause stays.
 func TestAfterAPauseAnExpiredTokenReceivesNothing(t *testing.T) {
 	now := clock.NewJumping()
 	ways, c, e := running(t, now, Config{Credentials: credentials{valid: func(c access.Caller) error {

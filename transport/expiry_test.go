@@ -41,8 +41,8 @@ func openExpiring(t *testing.T, ways *Transports, now *clock.Jumping, form wire.
 		took: func() string { return string(p.session.TakeOwn()) }}
 }
 
-// A stream is warned once that its token expires: 60 s before, or a fifth of the token's life if that is less, even
-// if it opens later than that.
+// A stream is warned once that its token expires: 60 s before, or a fifth of the token's life if
+// that is less, even if it opens later than that.
 func TestATokensEndIsToldOnce(t *testing.T) {
 	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE} {
 		for _, c := range []struct{ life, left, told time.Duration }{

@@ -24,8 +24,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// echo is a wsPeer that sends back what it receives instead of treating it as a frame of the API; the handshake,
-// framing, pings and closing are the real ones.
+// echo is a wsPeer that sends back what it receives instead of treating it as a frame
+// of the API; the handshake, framing, pings and closing are the real ones.
 type echo struct{ *wsPeer }
 
 func (e echo) Receive(b []byte) (func(), bool) { return e.receive(b, e.frame) }
@@ -45,8 +45,9 @@ func (e echo) frame(op wire.Op, payload []byte) error {
 	return nil
 }
 
-// deflated returns a compressed frame even where parley would send the payload uncompressed: if compression was
-// negotiated, kosoku's cases fail for messages without it.
+// deflated returns a compressed frame even where parley would send the payload
+// uncompressed: if compression was negotiated, kosoku's cases fail for messages without
+// it.
 func deflated(op wire.Op, payload []byte) []byte {
 	b := wire.AppendDeflated(nil, payload)
 	if b[0]&0x40 == 0 {
@@ -95,9 +96,10 @@ func TestTheAutobahnCasesPass(t *testing.T) {
 	autobahn(t, 100, "-x", "12.*", "-x", "13.*")
 }
 
-// Each case of compression sends a thousand messages; of every kind of data (12.1–5) and of offer (13.1–7) a small, a
-// medium and a fragmented one are enough here. The offers of 13.3 and 13.5 require the server to use a window of 9
-// bits and are declined, which the suite calls unimplemented.
+// Each case of compression sends a thousand messages; of every kind of data (12.1–5)
+// and of offer (13.1–7) a small, a medium and a fragmented one are enough here. The
+// offers of 13.3 and 13.5 require the server to use a window of 9 bits and are
+// declined, which the suite calls unimplemented.
 func TestTheAutobahnCasesOfCompressionPass(t *testing.T) {
 	var cases []string
 	for kind := 1; kind <= 7; kind++ {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A tick's time may be earlier than the last activity of a client: then the client was active just now, and not 49
-// days ago.
+// A tick's time may be earlier than the last activity of a client: then the client was
+// active just now, and not 49 days ago.
 func TestActivityAfterATickIsNotSilence(t *testing.T) {
 	for _, c := range []struct {
 		now, then uint32

@@ -5,8 +5,9 @@ import (
 	"unsafe"
 )
 
-// A server has many of these, so each byte counts: what is not needed while a connection is quiet belongs in what a
-// peer points to. The limits are size classes of Go's heap.
+// A server has many of these, so each byte counts: what is not needed while a
+// connection is quiet belongs in what a peer points to. The limits are size classes of
+// Go's heap.
 func TestAQuietPeerIsSmall(t *testing.T) {
 	for name, c := range map[string]struct{ is, most uintptr }{
 		"a WebSocket":     {unsafe.Sizeof(wsPeer{}), 240},

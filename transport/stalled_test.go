@@ -19,8 +19,8 @@ import (
 	"github.com/parley-server/parley/internal/clock"
 )
 
-// An HTTP/2 stream whose client opens no window for it ends within the heartbeat timeout. A stream that is read
-// slowly stays, and so does a quiet one.
+// An HTTP/2 stream whose client opens no window for it ends within the heartbeat timeout.
+// A stream that is read slowly stays, and so does a quiet one.
 func TestStalledHTTP2StreamEnds(t *testing.T) {
 	now := clock.NewJumping()
 	ways, c, e := running(t, now, Config{HeartbeatTimeout: 10 * time.Second})

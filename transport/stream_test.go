@@ -17,8 +17,8 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// Each reason for which the server ends a stream has one outcome on each transport, and is counted once: the table in
-// stream.go.
+// Each reason for which the server ends a stream has one outcome on each transport, and is counted
+// once: the table in stream.go.
 func TestEachReasonHasOneOutcomeOnEachTransport(t *testing.T) {
 	var dropped []string
 	store := mem.NewStore(mem.StoreConfig{}).Open()

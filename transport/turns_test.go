@@ -16,8 +16,9 @@ import (
 	"github.com/parley-server/parley/wire"
 )
 
-// A client that sends many frames at once is read in turns with others: each call processes some, and the connection
-// has rung to be called again. No frame is lost or answered twice.
+// A client that sends many frames at once is read in turns with others: each call
+// processes some, and the connection has rung to be called again. No frame is lost or
+// answered twice.
 func TestManyFramesAreReadInTurns(t *testing.T) {
 	f := feed.New(nil, feed.Config{})
 	e, err := engine.New(engine.Config{})

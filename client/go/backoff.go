@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// backoff computes the waits between tries: full jitter over a bound that doubles from first to max. The first wait
-// is therefore at most first.
+// backoff computes the waits between tries: full jitter over a bound that doubles from
+// first to max. The first wait is therefore at most first.
 type backoff struct {
 	first, max time.Duration
 	bound      time.Duration // of the next wait; 0 at the start

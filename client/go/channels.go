@@ -79,8 +79,8 @@ func (m *Mute) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Inbox yields the channels of which the caller is a member, newest first, with their unread counts. It requests one
-// page at a time; the last pair may be an error.
+// Inbox yields the channels of which the caller is a member, newest first, with their
+// unread counts. It requests one page at a time; the last pair may be an error.
 func (c *Client) Inbox(ctx context.Context) iter.Seq2[InboxEntry, error] {
 	return pages[InboxEntry](ctx, c, "/api/channels", "channels", url.Values{})
 }
@@ -134,8 +134,9 @@ func (c *Client) Channel(ctx context.Context, channel string) (Channel, error) {
 	return ch, nil
 }
 
-// CreateChannel sets or changes a channel's settings. A channel exists from its first setting, member or message on,
-// so this is only needed for settings that differ from the defaults.
+// CreateChannel sets or changes a channel's settings. A channel exists from its first
+// setting, member or message on, so this is only needed for settings that differ from the
+// defaults.
 func (c *Client) CreateChannel(ctx context.Context, channel string, s Settings) (Channel, error) {
 	var ch Channel
 	if err := c.ask(ctx, http.MethodPut, channelPath(channel), nil, s, &ch); err != nil {
@@ -144,7 +145,8 @@ func (c *Client) CreateChannel(ctx context.Context, channel string, s Settings) 
 	return ch, nil
 }
 
-// DeleteChannel removes the messages, members and settings of a channel. Its ids continue after the last one used.
+// DeleteChannel removes the messages, members and settings of a channel. Its ids
+// continue after the last one used.
 func (c *Client) DeleteChannel(ctx context.Context, channel string) error {
 	if err := c.ask(ctx, http.MethodDelete, channelPath(channel), nil, nil, nil); err != nil {
 		return fmt.Errorf("delete channel %s: %w", channel, err)

@@ -1,6 +1,7 @@
-// Package client is a Go client of a parley server: publishing that is safe to repeat, reading a channel over any of
-// the four transports, which reconnects and resumes where it left off, and history, members, unread counts, presence
-// and typing. It keeps no history and does not interpret messages.
+// Package client is a Go client of a parley server: publishing that is safe to repeat,
+// reading a channel over any of the four transports, which reconnects and resumes where
+// it left off, and history, members, unread counts, presence and typing. It keeps no
+// history and does not interpret messages.
 package client
 
 import (
@@ -19,10 +20,12 @@ type Config struct {
 	User  string // the user name; in production the token's sub, or empty
 	Name  string // display name of User on a development server; in production it is in the token
 	Token string // a JWT or an API key, sent as Authorization: Bearer
-	// GetToken returns a token for the same user. It is called once at a time, by the call that needs the token: for
-	// the first token if Token is empty, a minute before each expires (at half its life if that is later), and when
-	// the server refuses one. A subscription passes the new token to the server without losing its connection if the
-	// transport can. If three consecutive new tokens are refused, the call fails. Default: only Token is used.
+	// GetToken returns a token for the same user. It is called once at a time, by the
+	// call that needs the token: for the first token if Token is empty, a minute before
+	// each expires (at half its life if that is later), and when the server refuses
+	// one. A subscription passes the new token to the server without losing its
+	// connection if the transport can. If three consecutive new tokens are refused, the
+	// call fails. Default: only Token is used.
 	GetToken     func(ctx context.Context) (string, error)
 	HTTPClient   *http.Client  // default: http.DefaultClient. Its Timeout would cut streams; leave it 0
 	Logger       *slog.Logger  // default: discards. Never sees bodies or tokens
@@ -87,7 +90,8 @@ func (c *Client) Head(ctx context.Context, channel string) (Bounds, error) {
 	return boundsOf(resp.Header)
 }
 
-// discard reads the little that is left, so that the connection can be reused, and closes the body.
+// discard reads the little that is left, so that the connection can be reused, and
+// closes the body.
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, 64<<10)
 	_ = body.Close()

@@ -55,8 +55,9 @@ func newCredentials(cfg *Config) *credentials {
 // renews reports whether a refused token can have a successor.
 func (c *credentials) renews() bool { return c.getToken != nil }
 
-// token returns the token to use: the one in use, or its successor if it was refused or is about to expire. after is
-// the delay that the server requested. Errors: of GetToken, a terminal *Error if that returned none, ctx's.
+// token returns the token to use: the one in use, or its successor if it was refused or
+// is about to expire. after is the delay that the server requested. Errors: of
+// GetToken, a terminal *Error if that returned none, ctx's.
 func (c *credentials) token(ctx context.Context, refused string, after time.Duration) (string, error) {
 	if token, ok := c.usable(refused); ok {
 		return token, nil
@@ -128,8 +129,8 @@ func (c *credentials) renew(ctx context.Context, after time.Duration) (string, e
 	return token, err
 }
 
-// set starts to use a token. The time to renew it follows from exp and iat, which are of one clock; this machine's
-// clock may be wrong.
+// set starts to use a token. The time to renew it follows from exp and iat, which are
+// of one clock; this machine's clock may be wrong.
 func (c *credentials) set(token string) {
 	now := time.Now()
 	life := claimsOf(token).life(now)

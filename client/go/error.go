@@ -12,8 +12,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Error is the server's error: from application/problem+json (RFC 9457), from a WebSocket error frame, or from a
-// close code.
+// Error is the server's error: from application/problem+json (RFC 9457), from a
+// WebSocket error frame, or from a close code.
 type Error struct {
 	Status     int           // HTTP status, or the close code of a WebSocket; 0 for an error frame
 	Code       string        // stable: "forbidden", "rate_limited", …; see api.md
@@ -116,8 +116,8 @@ func gone(err error) (*Error, bool) {
 	return e, ok && e.Reset != nil
 }
 
-// closeError converts the end of a WebSocket to an *Error if the server sent a close code, and keeps the detail of a
-// frame that announced it.
+// closeError converts the end of a WebSocket to an *Error if the server sent a close
+// code, and keeps the detail of a frame that announced it.
 func closeError(err error, last *Error) error {
 	ce, ok := errors.AsType[websocket.CloseError](err)
 	if !ok {

@@ -18,9 +18,10 @@ type block struct {
 	ID   string // the last event ID when the block ended
 }
 
-// eventStream parses text/event-stream as specified by the WHATWG's HTML standard ("Interpreting an event stream"):
-// lines end with CR, LF or CRLF, a block ends with an empty line, a block without data is not an event, and an
-// incomplete block at the end of the stream is dropped.
+// eventStream parses text/event-stream as specified by the WHATWG's HTML standard
+// ("Interpreting an event stream"): lines end with CR, LF or CRLF, a block ends with an
+// empty line, a block without data is not an event, and an incomplete block at the end
+// of the stream is dropped.
 type eventStream struct {
 	r      *bufio.Reader
 	retry  time.Duration // of the last retry field, 0 if there was none

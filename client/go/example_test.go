@@ -136,7 +136,8 @@ func ExampleSubscription_Position() {
 	// third
 }
 
-// GetToken is called for the first token, for another before each expires, and when the server refuses one.
+// GetToken is called for the first token, for another before each expires, and when the
+// server refuses one.
 func ExampleConfig_getToken() {
 	ctx, secure := context.Background(), production() // its address
 	c := client.New(secure, client.Config{GetToken: func(ctx context.Context) (string, error) {

@@ -30,12 +30,12 @@ type Page struct {
 	Epoch    string    // of the store
 }
 
-// Position is where to continue after the newest page: a subscription from there receives everything after it,
-// without a gap.
+// Position is where to continue after the newest page: a subscription from there
+// receives everything after it, without a gap.
 func (p Page) Position() Position { return Position{After: &p.Last, Epoch: p.Epoch} }
 
-// History reads the newest messages of a channel, or those before an entry. Entries that are changes are not in the
-// page and do not count: messages are in their current state.
+// History reads the newest messages of a channel, or those before an entry. Entries that
+// are changes are not in the page and do not count: messages are in their current state.
 func (c *Client) History(ctx context.Context, channel string, q PageQuery) (Page, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultHistory

@@ -9,8 +9,8 @@ import (
 // errSilent ends a stream that was silent for Config.IdleTimeout.
 var errSilent = errors.New("the server has fallen silent")
 
-// idleTimer calls dead if neither life nor stop follows start within d. It runs only while a caller reads: a slow
-// caller is not a silent server.
+// idleTimer calls dead if neither life nor stop follows start within d. It runs only
+// while a caller reads: a slow caller is not a silent server.
 type idleTimer struct {
 	d     time.Duration
 	timer *time.Timer

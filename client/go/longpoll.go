@@ -31,8 +31,9 @@ func (c *Client) openLongPoll(channel string, from Position) *longPollStream {
 	return &longPollStream{c: c, channel: channel, from: from}
 }
 
-// Next first requests the head: the welcome contains it, and a poll without a cursor misses what is published before
-// it arrives. The first poll is not held, so that the welcome arrives at once.
+// Next first requests the head: the welcome contains it, and a poll without a cursor
+// misses what is published before it arrives. The first poll is not held, so that the
+// welcome arrives at once.
 func (s *longPollStream) Next(ctx context.Context) (Event, error) {
 	for len(s.queue) == 0 {
 		if !s.met {

@@ -24,8 +24,8 @@ import (
 	"github.com/parley-server/parley/transport"
 )
 
-// development starts a server like parley dev, which accepts any user name, and returns its address. It runs within
-// the process until all tests have ended.
+// development starts a server like parley dev, which accepts any user name, and returns
+// its address. It runs within the process until all tests have ended.
 func development() string { return started(false) }
 
 // production starts a server like parley serve, which accepts the tokens that tokenFor signs.

@@ -39,13 +39,14 @@ func (c *Client) oneself(ctx context.Context, what, method, channel string) erro
 	return nil
 }
 
-// Members yields the members of a channel, by name. It requests one page at a time; the last pair may be an error.
+// Members yields the members of a channel, by name. It requests one page at a time; the
+// last pair may be an error.
 func (c *Client) Members(ctx context.Context, channel string) iter.Seq2[Member, error] {
 	return pages[Member](ctx, c, channelPath(channel, "members"), "members", url.Values{})
 }
 
-// PutMember makes a user a member, or changes a member's role. An empty role makes a new member a plain member, and
-// keeps the role of an existing one.
+// PutMember makes a user a member, or changes a member's role. An empty role makes a
+// new member a plain member, and keeps the role of an existing one.
 func (c *Client) PutMember(ctx context.Context, channel, user string, role parley.Role) error {
 	in := map[string]parley.Role{}
 	if role != "" {
@@ -73,8 +74,8 @@ func (c *Client) Mute(ctx context.Context, channel string, m Mute) error {
 	return nil
 }
 
-// MarkRead moves the caller's read pointer forward to an entry and returns the remaining number of unread messages.
-// The caller must be a member.
+// MarkRead moves the caller's read pointer forward to an entry and returns the
+// remaining number of unread messages. The caller must be a member.
 func (c *Client) MarkRead(ctx context.Context, channel string, id int64) (unread int64, err error) {
 	var answer struct {
 		Unread int64 `json:"unread"`

@@ -30,8 +30,8 @@ type Reaction struct {
 	Users []string `json:"users"` // at most 20 of them
 }
 
-// Event is one event of a stream. Raw is the received JSON, nil for the few that the client creates (a poll's welcome
-// and reset).
+// Event is one event of a stream. Raw is the received JSON, nil for the few that the
+// client creates (a poll's welcome and reset).
 type Event struct {
 	Type    string          // "message", "message-changed", "welcome", "reset", "user-joined", "event", …
 	ID      int64           // the entry's number for "message" and "message-changed", else 0
@@ -57,8 +57,8 @@ type Person struct {
 	ReadID int64  `json:"id"`   // for "read": the user's last read message
 }
 
-// Moves lists the users who joined and left a channel: at most every two seconds if more than 100 are present; above
-// 5,000 it has only the Count.
+// Moves lists the users who joined and left a channel: at most every two seconds if
+// more than 100 are present; above 5,000 it has only the Count.
 type Moves struct {
 	Joined []string `json:"joined"`
 	Left   []string `json:"left"`
@@ -82,7 +82,8 @@ type Welcome struct {
 	Resumed bool   `json:"resumed"`
 }
 
-// Reset reports that a cursor could not be served: the entries between it and After are not delivered.
+// Reset reports that a cursor could not be served: the entries between it and After are
+// not delivered.
 type Reset struct {
 	Reason string `json:"reason"` // "expired", "ahead" or "epoch"
 	First  int64  `json:"first_id"`
@@ -95,8 +96,9 @@ func (r *Reset) After() int64 {
 	return (&parley.Reset{Reason: r.Reason, First: r.First, Last: r.Last}).After()
 }
 
-// Position says where in a channel to start. Its JSON is what the TypeScript client calls position:
-// {"after":42,"epoch":"k3v9x2ab"}. Save it, and pass it to resume there.
+// Position says where in a channel to start. Its JSON is what the TypeScript client
+// calls position: {"after":42,"epoch":"k3v9x2ab"}. Save it, and pass it to resume
+// there.
 type Position struct {
 	After *int64 `json:"after,omitempty"` // the last id that was seen; 0: from the first that is kept; nil: from now on
 	Epoch string `json:"epoch,omitempty"` // of the store, as in a welcome; empty: any
@@ -105,7 +107,8 @@ type Position struct {
 // At is the position after entry id in any epoch; 0: from the first that is kept.
 func At(id int64) Position { return Position{After: &id} }
 
-// parseEvent parses a frame. name is the SSE event's name, used if the JSON does not contain its type.
+// parseEvent parses a frame. name is the SSE event's name, used if the JSON does not
+// contain its type.
 func parseEvent(raw []byte, name string) (Event, error) {
 	var head struct {
 		Type    string          `json:"type"`

@@ -22,8 +22,8 @@ type Present struct {
 	Transports []Transport      `json:"transports"` // none in the seconds after leaving
 }
 
-// Presence returns the users in a channel. A subscription to it receives changes as events "user-joined", "user-left"
-// and, if many users are present, "presence".
+// Presence returns the users in a channel. A subscription to it receives changes as
+// events "user-joined", "user-left" and, if many users are present, "presence".
 func (c *Client) Presence(ctx context.Context, channel string) (Presence, error) {
 	var p Presence
 	if err := c.ask(ctx, http.MethodGet, channelPath(channel, "presence"), nil, nil, &p); err != nil {
@@ -32,8 +32,8 @@ func (c *Client) Presence(ctx context.Context, channel string) (Presence, error)
 	return p, nil
 }
 
-// Typing notifies the others in a channel that the caller is typing. Call it at most every two seconds while the user
-// types; the server drops further calls.
+// Typing notifies the others in a channel that the caller is typing. Call it at most
+// every two seconds while the user types; the server drops further calls.
 func (c *Client) Typing(ctx context.Context, channel string) error {
 	if err := c.ask(ctx, http.MethodPost, channelPath(channel, "typing"), nil, nil, nil); err != nil {
 		return fmt.Errorf("type in %s: %w", channel, err)

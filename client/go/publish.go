@@ -51,9 +51,10 @@ func (c *Client) body(channel string, d Draft) body {
 	return body{Channel: channel, User: c.cfg.User, Name: c.cfg.Name, Text: d.Text, Data: d.Data, Thread: d.Thread, Key: d.Key}
 }
 
-// Publish stores a message and returns when it is durable. It tries until ctx ends or the server refuses for good (an
-// *Error): with the draft's key, or a generated one, a repeat is stored once and answered with the first message. If
-// ctx ends, the message may have been stored; publish again with the same Key to find out.
+// Publish stores a message and returns when it is durable. It tries until ctx ends or
+// the server refuses for good (an *Error): with the draft's key, or a generated one, a
+// repeat is stored once and answered with the first message. If ctx ends, the message
+// may have been stored; publish again with the same Key to find out.
 func (c *Client) Publish(ctx context.Context, channel string, d Draft) (Ack, error) {
 	b := c.body(channel, d)
 	var a Ack
@@ -66,8 +67,9 @@ func (c *Client) Publish(ctx context.Context, channel string, d Draft) (Ack, err
 	return a, nil
 }
 
-// PublishBatch stores at most 1000 messages in order, each with its own result. The request as a whole is retried
-// like Publish; an item that was refused is not retried, since it would then follow its successors.
+// PublishBatch stores at most 1000 messages in order, each with its own result. The
+// request as a whole is retried like Publish; an item that was refused is not retried,
+// since it would then follow its successors.
 func (c *Client) PublishBatch(ctx context.Context, channel string, drafts []Draft) ([]Published, error) {
 	items := make([]body, len(drafts))
 	for i, d := range drafts {

@@ -19,8 +19,8 @@ type request struct {
 	body        []byte // JSON; nil: none
 }
 
-// send sends a request with the caller's credentials. A status that is not wanted becomes an *Error; otherwise the
-// caller closes the body.
+// send sends a request with the caller's credentials. A status that is not wanted
+// becomes an *Error; otherwise the caller closes the body.
 func (c *Client) send(ctx context.Context, r request, want ...int) (resp *http.Response, err error) {
 	err = c.credentials.authorized(ctx, func(token string) error {
 		resp, err = c.sendOnce(ctx, r, token, want)
@@ -84,9 +84,10 @@ func (c *Client) url(path string, q url.Values) string {
 	return c.base + path + "?" + q.Encode()
 }
 
-// Request makes any other request of docs/api.md, such as GET /api/devices. path may contain a query. in becomes the
-// JSON of the body, unless it is nil; the JSON of the answer, if any, is decoded into out, unless that is nil. It is
-// tried once, for Config.TryTimeout. Errors: an *Error if the server refused, else the network's.
+// Request makes any other request of docs/api.md, such as GET /api/devices. path may
+// contain a query. in becomes the JSON of the body, unless it is nil; the JSON of the
+// answer, if any, is decoded into out, unless that is nil. It is tried once, for
+// Config.TryTimeout. Errors: an *Error if the server refused, else the network's.
 func (c *Client) Request(ctx context.Context, method, path string, in, out any) error {
 	path, query, _ := strings.Cut(path, "?")
 	q, err := url.ParseQuery(query)

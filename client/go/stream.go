@@ -33,8 +33,9 @@ func ParseTransport(s string) (Transport, error) {
 // Stream is one connection of one transport, or one run of polls. It never
 // reconnects.
 type Stream interface {
-	// Next blocks until there is an event. The first is a welcome; a reset precedes what follows from it. Any error
-	// ends the stream, including the end of ctx. Only one call at a time.
+	// Next blocks until there is an event. The first is a welcome; a reset precedes
+	// what follows from it. Any error ends the stream, including the end of ctx. Only
+	// one call at a time.
 	Next(ctx context.Context) (Event, error)
 	// Close releases the connection. It must not be called while Next runs.
 	Close() error
@@ -45,16 +46,16 @@ var errEnded = errors.New("the server ended the stream")
 
 // renewable is a stream whose token can expire while it is open.
 type renewable interface {
-	// renew is called after "token-expiring". errOutdated: the stream must be reopened with the current token. Other
-	// errors do not affect the stream.
+	// renew is called after "token-expiring". errOutdated: the stream must be reopened
+	// with the current token. Other errors do not affect the stream.
 	renew(ctx context.Context) error
 }
 
 // errOutdated ends a stream whose token has a successor.
 var errOutdated = errors.New("the stream has an old token")
 
-// Open starts to read a channel over one transport. ctx bounds only the opening. Errors: an *Error if the server
-// refused, else the network's.
+// Open starts to read a channel over one transport. ctx bounds only the opening.
+// Errors: an *Error if the server refused, else the network's.
 func (c *Client) Open(ctx context.Context, t Transport, channel string, from Position) (Stream, error) {
 	switch t {
 	case Poll:

@@ -16,7 +16,8 @@ var ErrClosed = errors.New("the subscription is closed")
 type Options struct {
 	From      Position
 	Transport Transport // default WebSocket
-	// OnTrouble is called by Next before each wait for a new connection. Default: the client's.
+	// OnTrouble is called by Next before each wait for a new connection. Default: the
+	// client's.
 	OnTrouble func(Trouble)
 }
 
@@ -58,9 +59,9 @@ type Subscription struct {
 	err       error              // why the subscription ended
 }
 
-// Subscribe starts to read a channel. It does no I/O; the first Next connects. Without a position in Options.From the
-// subscription begins there, and misses what is published between Subscribe and Next: to receive that, pass
-// At(head.Last) with the head from Client.Head.
+// Subscribe starts to read a channel. It does no I/O; the first Next connects. Without a position in
+// Options.From the subscription begins there, and misses what is published between Subscribe and
+// Next: to receive that, pass At(head.Last) with the head from Client.Head.
 func (c *Client) Subscribe(channel string, o Options) *Subscription {
 	if o.Transport == "" {
 		o.Transport = WebSocket
@@ -73,9 +74,10 @@ func (c *Client) Subscribe(channel string, o Options) *Subscription {
 		retry:    backoff{first: c.cfg.FirstWait, max: c.cfg.MaxWait}}
 }
 
-// Next blocks until there is an event: entries, each once and in order; "reset" before entries that do not follow the
-// last one; "welcome" at each connection; and all other events of the channel. Errors: a terminal *Error and
-// ErrClosed, which end the subscription; ctx's, after which the next call continues.
+// Next blocks until there is an event: entries, each once and in order; "reset" before
+// entries that do not follow the last one; "welcome" at each connection; and all other
+// events of the channel. Errors: a terminal *Error and ErrClosed, which end the
+// subscription; ctx's, after which the next call continues.
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
 		e, err := s.turn(ctx)
@@ -137,13 +139,15 @@ func (s *Subscription) turn(ctx context.Context) (Event, error) {
 	return Event{}, errAgain
 }
 
-// renewable reports whether err is the expiry of a token that may have a successor, which the next connection uses.
+// renewable reports whether err is the expiry of a token that may have a successor,
+// which the next connection uses.
 func (s *Subscription) renewable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == closeUnauthorized && s.c.credentials.renews()
 }
 
-// renew gives a stream a new token. If there is none, the stream is read until the server ends it.
+// renew gives a stream a new token. If there is none, the stream is read until the
+// server ends it.
 func (s *Subscription) renew(ctx context.Context, stream Stream) error {
 	r, ok := stream.(renewable)
 	if !ok || !s.c.credentials.renews() {
@@ -218,8 +222,9 @@ func (s *Subscription) accept(e Event) bool {
 	return true
 }
 
-// epochAfterLocked returns the epoch of a cursor that a reset contained. It must be adopted with the reset, not
-// before: a cursor of the old epoch with the name of the new one would resume silently.
+// epochAfterLocked returns the epoch of a cursor that a reset contained. It must be
+// adopted with the reset, not before: a cursor of the old epoch with the name of the
+// new one would resume silently.
 func (s *Subscription) epochAfterLocked(r *Reset) string {
 	switch {
 	case r.Epoch != "":
@@ -257,7 +262,8 @@ func (s *Subscription) end(err error) error {
 	return err
 }
 
-// dropLocked interrupts the current turn, which then closes its stream, or closes the stream itself. It unlocks mu.
+// dropLocked interrupts the current turn, which then closes its stream, or closes the
+// stream itself. It unlocks mu.
 func (s *Subscription) dropLocked(interrupt bool) {
 	if s.interrupt != nil {
 		if interrupt {
@@ -274,8 +280,8 @@ func (s *Subscription) dropLocked(interrupt bool) {
 	}
 }
 
-// Position is the subscription's position: after the last entry that Next returned. Pass it as Options.From to resume
-// there, in this process or another one.
+// Position is the subscription's position: after the last entry that Next returned.
+// Pass it as Options.From to resume there, in this process or another one.
 func (s *Subscription) Position() Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -289,8 +295,9 @@ func (s *Subscription) Transport() Transport {
 	return s.transport
 }
 
-// Messages yields the messages that Next returns, and omits all other events. The last pair may be an error, as Next
-// returns it; after the end of ctx the subscription can still be read.
+// Messages yields the messages that Next returns, and omits all other events. The last
+// pair may be an error, as Next returns it; after the end of ctx the subscription can
+// still be read.
 func (s *Subscription) Messages(ctx context.Context) iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
 		for {

@@ -14,8 +14,8 @@ import (
 // maxFrame is the longest frame accepted from the server: a page of history.
 const maxFrame = 256 << 20
 
-// Socket is one WebSocket on one channel, for both directions. Send may be called concurrently, Receive from one
-// goroutine at a time. It never reconnects.
+// Socket is one WebSocket on one channel, for both directions. Send may be called
+// concurrently, Receive from one goroutine at a time. It never reconnects.
 type Socket struct {
 	c     *Client
 	conn  *websocket.Conn
@@ -54,7 +54,8 @@ func (s *Socket) dial(ctx context.Context, address, token string) error {
 	return nil
 }
 
-// Send writes one frame, encoded as JSON. It does not wait for an answer. If ctx ends in mid-frame, the socket ends.
+// Send writes one frame, encoded as JSON. It does not wait for an answer. If ctx ends
+// in mid-frame, the socket ends.
 func (s *Socket) Send(ctx context.Context, frame any) error {
 	b, err := json.Marshal(frame)
 	if err != nil {
@@ -71,17 +72,18 @@ func (s *Socket) SendRaw(ctx context.Context, frame []byte) error {
 	return nil
 }
 
-// SendDraft sends a message and returns its key, which is generated if the draft has none. An event of type "ack" (or
-// "error") with that key follows when it is durable (or refused); many may be in flight at a time, and are stored in
-// the order in which they were sent.
+// SendDraft sends a message and returns its key, which is generated if the draft has
+// none. An event of type "ack" (or "error") with that key follows when it is durable
+// (or refused); many may be in flight at a time, and are stored in the order in which
+// they were sent.
 func (s *Socket) SendDraft(ctx context.Context, d Draft) (key string, err error) {
 	b := s.c.body("", d)
 	b.Type = "message"
 	return b.Key, s.Send(ctx, b)
 }
 
-// Receive blocks until the next frame. Any error ends the socket, including the end of ctx; a close by the server is
-// an *Error with the close code as its Status.
+// Receive blocks until the next frame. Any error ends the socket, including the end of
+// ctx; a close by the server is an *Error with the close code as its Status.
 func (s *Socket) Receive(ctx context.Context) (Event, error) {
 	s.idle.start()
 	defer s.idle.stop()
@@ -101,7 +103,8 @@ func (s *Socket) Receive(ctx context.Context) (Event, error) {
 	return e, err
 }
 
-// Close sends a close frame, and waits for the answer for no longer than the library's few seconds.
+// Close sends a close frame, and waits for the answer for no longer than the library's
+// few seconds.
 func (s *Socket) Close() error {
 	err := s.conn.Close(websocket.StatusNormalClosure, "")
 	if errors.Is(err, context.Canceled) {

@@ -13,12 +13,12 @@ import (
 	"github.com/parley-server/parley/limit"
 )
 
-// refusalsAudited is how many refusals per second are logged, in bursts of up to three times that: refused clients
-// must not be able to fill the disk.
+// refusalsAudited is how many refusals per second are logged, in bursts of up to three
+// times that: refused clients must not be able to fill the disk.
 const refusalsAudited = 50
 
-// trail counts refusals, and logs administrative actions and refusals of credentials or rights. It contains no
-// secret, body or query.
+// trail counts refusals, and logs administrative actions and refusals of credentials or
+// rights. It contains no secret, body or query.
 type trail struct {
 	refusal func(reason string) // counts one refusal
 	log     *slog.Logger        // nil: nothing is logged

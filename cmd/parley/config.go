@@ -141,9 +141,9 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// configPath returns the file named by the arguments or the environment, "" for none. It must be found before they
-// are parsed, since parsing uses it. A value never begins with a dash: the parser refuses that. A request for help
-// needs no file, and config check has its own.
+// configPath returns the file named by the arguments or the environment, "" for none. It must be
+// found before they are parsed, since parsing uses it. A value never begins with a dash: the
+// parser refuses that. A request for help needs no file, and config check has its own.
 func (p *program) configPath() (path string) {
 	if len(p.args) > 0 && p.args[0] == "config" {
 		return ""
@@ -204,8 +204,8 @@ func (c *checkCmd) faults(file *configFile) (lines []string) {
 	return lines
 }
 
-// Run checks the file as serve would. Settings that may also come from flags or the environment are reported as
-// missing, but that is not an error.
+// Run checks the file as serve would. Settings that may also come from flags or the
+// environment are reported as missing, but that is not an error.
 func (c *checkCmd) Run(ctx context.Context, p *program) error {
 	file, err := readConfig(c.File, p.getenv)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-server/parley/httpapi"
 )
 
-// devCmd accepts the settings of serve that scripts may rely on, so that the same flags start either.
+// devCmd accepts the settings of serve that scripts may rely on, so that the same flags
+// start either.
 type devCmd struct {
 	nodeFlags
 	AuthHmacSecretFile string   `placeholder:"FILE" group:"Security" help:"${help_dev_auth_hmac_secret_file}"`

@@ -65,8 +65,8 @@ func (f *nodeFlags) logger(w io.Writer) *slog.Logger {
 	return slog.New(sparelog.New(lines, repeatedEvery))
 }
 
-// repeatedEvery is how often the log repeats that something still fails in the same way: often enough to be noticed,
-// and 9,000 lines a day.
+// repeatedEvery is how often the log repeats that something still fails in the same way: often
+// enough to be noticed, and 9,000 lines a day.
 const repeatedEvery = 10 * time.Second
 
 // check refuses settings that cannot be combined, all of them at once.

@@ -39,9 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(p.run(context.Background()))
 }
 
-// BenchmarkIdle measures the server's memory for each silent connection, a minute after the last one was opened,
-// minus the empty server: what parley bench idle measures, for the kinds of connections that it cannot open. Each has
-// a separate user and channel.
+// BenchmarkIdle measures the server's memory for each silent connection, a minute after
+// the last one was opened, minus the empty server: what parley bench idle measures, for
+// the kinds of connections that it cannot open. Each has a separate user and channel.
 func BenchmarkIdle(b *testing.B) {
 	const connections, settle = 15_000, time.Minute
 	for _, c := range []struct {
@@ -108,8 +108,8 @@ func trusting(roots *x509.CertPool) *tls.Config {
 	return &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}, ClientSessionCache: nil}
 }
 
-// serving starts this test binary as a server and returns its address and a function that returns its resident
-// memory.
+// serving starts this test binary as a server and returns its address and a function
+// that returns its resident memory.
 func serving(b *testing.B, engine string, args ...string) (address string, memory func() int64) {
 	b.Helper()
 	cmd := exec.Command(os.Args[0], args...)

@@ -1,4 +1,5 @@
-// Command parley is the server and its tools. It is the only package that imports every other one.
+// Command parley is the server and its tools. It is the only package that imports every
+// other one.
 package main
 
 import (
@@ -81,7 +82,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes the command line and returns the exit code: 0, 1 for a failure, 2 for a usage error.
+// run executes the command line and returns the exit code: 0, 1 for a failure, 2 for a
+// usage error.
 func (p *program) run(ctx context.Context) (code int) {
 	defer func() {
 		switch r := recover().(type) {
@@ -121,8 +123,8 @@ func (p *program) report(err error, code int) int {
 	return code
 }
 
-// helped is the panic that ends a run which only printed help: after its exit function, which would end the process,
-// kong must not continue.
+// helped is the panic that ends a run which only printed help: after its exit function,
+// which would end the process, kong must not continue.
 type helped int
 
 func (p *program) parser() (parser *kong.Kong, err error) {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// What net/http cannot read as a request never reaches a handler, but is answered like other errors.
+// What net/http cannot read as a request never reaches a handler, but is answered like
+// other errors.
 func TestAMalformedRequestIsAnsweredWithAProblem(t *testing.T) {
 	words := running(t, "--data", t.TempDir())
 	address := strings.TrimPrefix(words[1], "http://")

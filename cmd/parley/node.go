@@ -66,7 +66,8 @@ type node struct {
 	secret  func() (file string, err error) // see httpapi.Config
 }
 
-// run serves until ctx ends, then drains. The error is the reason why it could not start or had to stop.
+// run serves until ctx ends, then drains. The error is the reason why it could not
+// start or had to stop.
 func (n *node) run(ctx context.Context) error {
 	f := n.flags
 	if f.MemoryLimit > 0 {
@@ -284,8 +285,8 @@ func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *serv
 	})
 }
 
-// drain tells every client to reconnect, over a window that grows with their number, finishes what is in progress and
-// stops listening last.
+// drain tells every client to reconnect, over a window that grows with their number,
+// finishes what is in progress and stops listening last.
 func (n *node) drain(s *server) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.flags.DrainTimeout*9/10)
 	defer cancel()
@@ -305,8 +306,8 @@ func (n *node) httpServer(h http.Handler) *http.Server {
 		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 }
 
-// listen opens the addresses. With dev's default address it also opens the same port of ::1, since localhost may mean
-// either.
+// listen opens the addresses. With dev's default address it also opens the same port of
+// ::1, since localhost may mean either.
 func (n *node) listen() (public []net.Listener, admin net.Listener, err error) {
 	explain := func(flag, addr string, err error) error {
 		if errors.Is(err, syscall.EADDRINUSE) {

@@ -49,9 +49,9 @@ func pageOf(path string) string {
 	}
 }
 
-// script serves one script: caches revalidate it each time, and receive it again only when it has changed. Pages of
-// other allowed origins may import it too. A request for another version (?v=, its entity tag) gets 404: the parts of
-// the client fit together only as they were built.
+// script serves one script: caches revalidate it each time, and receive it again only when it has changed.
+// Pages of other allowed origins may import it too. A request for another version (?v=, its entity tag)
+// gets 404: the parts of the client fit together only as they were built.
 func script(name string) http.HandlerFunc {
 	plain, zipped, tag := web.Script(name)
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-server/parley/testenv"
 )
 
-// Over TLS and HTTP/2, streams and held polls stay in their handlers; they keep their users present as elsewhere, and
-// no longer.
+// Over TLS and HTTP/2, streams and held polls stay in their handlers; they keep their
+// users present as elsewhere, and no longer.
 func TestPresenceOverHTTP2(t *testing.T) {
 	cert, key, roots := testenv.Certificate(t)
 	url := running(t, "--data", t.TempDir(), "--tls-cert", cert, "--tls-key", key, "--leave-grace", "50ms", "--presence-ttl", "1s")[1]

@@ -26,8 +26,8 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// run executes the command line within the test until it ends. It uses the environment of the test process, since
-// kong reads that.
+// run executes the command line within the test until it ends. It uses the environment
+// of the test process, since kong reads that.
 func run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -73,8 +73,8 @@ func refused(t *testing.T, words []string, args ...string) {
 
 var readyLine = regexp.MustCompile(`^parley ready http=(\S+) admin=(\S+) node=(\S+)\n`)
 
-// running starts dev on free ports and returns the words of its ready line: the whole line, http, admin, node. When
-// the test ends it is stopped, and must exit with 0.
+// running starts dev on free ports and returns the words of its ready line: the whole
+// line, http, admin, node. When the test ends it is stopped, and must exit with 0.
 func running(t *testing.T, args ...string) []string {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())

@@ -53,7 +53,8 @@ func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 	return lines
 }
 
-// hasKeys reports whether parley keys has created some, or has an unreadable file, which is reported later.
+// hasKeys reports whether parley keys has created some, or has an unreadable file, which is
+// reported later.
 func hasKeys(ctx context.Context, data string) bool {
 	keys, err := embedded.OpenKeys(data).ListKeys(ctx)
 	return err != nil || len(keys) > 0
@@ -158,7 +159,8 @@ func (c *serveCmd) refuseKeys(ctx context.Context, stored parley.Keys, err error
 	return refuse(fmt.Sprintf("the API keys can't be read: %v.", err), hint)
 }
 
-// parseOrigins parses the list of origins whose pages may use the server: scheme, host and port, exactly (RFC 6454).
+// parseOrigins parses the list of origins whose pages may use the server: scheme, host
+// and port, exactly (RFC 6454).
 func parseOrigins(list []string) (func(string) bool, error) {
 	allowed := map[string]bool{}
 	for _, s := range list {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// started logs, in one line, what operators want to know first: which version serves where and from which store, what
-// an acknowledgement promises, and who may connect.
+// started logs, in one line, what operators want to know first: which version serves where and from which
+// store, what an acknowledgement promises, and who may connect.
 func (n *node) started(o *opened, public net.Addr) {
 	f := n.flags
 	store := secretless(f.Store)

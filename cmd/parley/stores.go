@@ -88,8 +88,8 @@ func (f *nodeFlags) checkStores() error {
 	return f.checkBuses()
 }
 
-// clusterSecret is the secret from which all nodes derive common keys: the one in --cluster-secret-file, else the one
-// that signs tokens; nil for a single node.
+// clusterSecret is the secret from which all nodes derive common keys: the one in
+// --cluster-secret-file, else the one that signs tokens; nil for a single node.
 func (f *nodeFlags) clusterSecret(hmac []byte) ([]byte, error) {
 	switch {
 	case f.ClusterSecretFile != "":

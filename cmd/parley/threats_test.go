@@ -94,8 +94,8 @@ func TestNobodyWritesLinesOfALog(t *testing.T) {
 	}
 }
 
-// The public listener serves nothing of the admin listener, which serves only health without a token; the only valid
-// token is the configured one.
+// The public listener serves nothing of the admin listener, which serves only health
+// without a token; the only valid token is the configured one.
 func TestTheAdminListenerIsItsOwn(t *testing.T) {
 	s, _ := hardened(t)
 	if got := ask(t, "GET", s.url+"/admin"); got != 404 { // the page itself, which asks for the token, is not secret

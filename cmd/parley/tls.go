@@ -40,8 +40,9 @@ type certFiles struct {
 	looked time.Time
 }
 
-// get returns the certificate for a handshake. The files are checked at most once a second; while they cannot be
-// used, as between the writing of the two, the previous certificate stays in use.
+// get returns the certificate for a handshake. The files are checked at most once a
+// second; while they cannot be used, as between the writing of the two, the previous
+// certificate stays in use.
 func (c *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,8 +75,8 @@ func (c *certFiles) readLocked() error {
 	return nil
 }
 
-// acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which validates on port 443
-// (TLS-ALPN-01, RFC 8737).
+// acmeFlags are for certificates from an authority that speaks ACME (RFC 8555), which
+// validates on port 443 (TLS-ALPN-01, RFC 8737).
 type acmeFlags struct {
 	AcmeDomains []string `placeholder:"NAME" group:"Security" help:"${help_acme_acme_domains}"`
 	AcmeDir     string   `placeholder:"DIR" group:"Security" help:"Directory for ACME certificates. Default: acme in the data directory."`

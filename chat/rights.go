@@ -155,7 +155,7 @@ func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic
 	return &k.publics[maphash.String(k.seed, string(channel))%uint64(len(k.publics))]
 }
 
-// isPublic reports whether a channel is known to be public.
+// public reports whether a channel is known to be public.
 func (k *known) public(channel parley.ChannelID) bool {
 	p := k.publicSlot(channel).Load()
 	return p != nil && p.channel == channel && k.holds(p.reading)

@@ -159,7 +159,7 @@ func TestAChannelThatTooMuchIsSentTo(t *testing.T) {
 	p.expect(429, "POST", "/api/messages", p.hour("bob", "*"), `{"channel_id":"room:a","text":"x"}`)
 	p.expect(201, "POST", "/api/messages", p.hour("bob", "*"), `{"channel_id":"room:b","text":"x"}`)
 	p.expect(403, "POST", "/api/messages", p.hour("bob", "room:a"), `{"channel_id":"room:c","text":"x"}`)
-	p.expect(201, "POST", "/api/messages", p.hour("carol", "*"), `{"channel_id":"room:c","text":"x"}`) // a user without the right to send uses nothing up
+	p.expect(201, "POST", "/api/messages", p.hour("carol", "*"), `{"channel_id":"room:c","text":"x"}`) // a forbidden message uses nothing up
 }
 
 func TestHandshakesAreLimited(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 const (
 	renewalMargin  = time.Minute      // a token is renewed this long before its end, or at half its life if that is later
 	renewalRetry   = 5 * time.Second  // after a planned renewal failed, the token in use is kept this long
-	tokenCalm      = 10 * time.Second // calls no longer wait after this long without a call of GetToken, or a quarter of the token's life if that is less
+	tokenCalm      = 10 * time.Second // without a call of GetToken for this long, calls no longer wait; at most a quarter of the token's life
 	freeTokenCalls = 2                // consecutive calls that do not wait
 	maxRefusals    = 3                // consecutive new tokens that the server may refuse
 )

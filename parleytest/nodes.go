@@ -24,8 +24,8 @@ type Store interface {
 
 // StoreHarness opens the stores that the suites test.
 type StoreHarness struct {
-	// Open returns handles of one empty store, one for each of several nodes, which accepts appends and stamps them
-	// with clock if that is not nil. There is at least one, and the same handle may occur several times. The harness
+	// Open returns handles of one empty store, one for each of several nodes. It stamps
+	// appends with clock if that is not nil. There is at least one, and the same handle may occur several times. The harness
 	// closes them when the test ends, unless the test did.
 	Open func(t *testing.T, clock func() time.Time) []Store
 	// Reopen closes the handles and returns the same number for a store with the same content.

@@ -201,8 +201,11 @@ func (c *control) readOrders(ctx context.Context, do func(rightsChange)) error {
 // nothing. It does not block.
 func (s *Service) Behind() bool { return s.control.behind() }
 
-// KnownPublic reports whether a channel is known to be public, without reading the store.
-func (s *Service) KnownPublic(channel parley.ChannelID) bool { return s.known.isPublic(channel) }
+// KnownPublic reports whether a channel was found to be public and no change of that is known, without reading the store.
+func (s *Service) KnownPublic(channel parley.ChannelID) bool {
+	_, known := s.known.wasPublic(channel)
+	return known
+}
 
 // CatchUp returns when this node has applied all rights changes that exist now.
 func (s *Service) CatchUp(ctx context.Context) error {
@@ -245,7 +248,7 @@ func (c *control) recheck(do func(rightsChange)) {
 
 // obey applies one rights change.
 func (s *Service) obey(o rightsChange) {
-	s.known.generation.Add(1)
+	s.known.changed(o)
 	if o.User != "" {
 		s.watches.Moved(o.User, false) // by another node; this node knows its own changes
 	} else if o.Channel != "" {

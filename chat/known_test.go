@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ func TestKnownRightsHoldForASecondWithoutUpdates(t *testing.T) {
 		behind := false
 		k := newKnown(func() bool { return behind })
 		read := func() {
-			k.putPublic("room", k.now())
+			k.putPublic("room", k.publicNow("room"))
 			k.put("room", "alice", facts{role: parley.RoleMember, reading: k.now()})
 		}
 		is := func(when string, want bool) {
@@ -36,7 +37,42 @@ func TestKnownRightsHoldForASecondWithoutUpdates(t *testing.T) {
 		is("after the second", false)
 		behind = false
 		is("caught up", true)
-		k.generation.Add(1)
+		k.changed(rightsChange{})
 		is("when rights have changed", false)
 	})
+}
+
+// A channel stays known as public when rights change elsewhere, also on a node that then cannot follow the changes.
+func TestKnownPublicChannelsOutliveOtherChanges(t *testing.T) {
+	k := newKnown(func() bool { return false })
+	other := parley.ChannelID("other")
+	for i := 0; k.publicSlot(other) == k.publicSlot("room"); i++ {
+		other = parley.ChannelID(fmt.Sprint("other", i))
+	}
+	for _, c := range []struct {
+		change rightsChange
+		public bool // the channel is still known as public
+	}{
+		{rightsChange{Channel: other}, true},
+		{rightsChange{Channel: other, User: "alice"}, true},
+		{rightsChange{Channel: "room", User: "alice"}, true},
+		{rightsChange{User: "alice"}, true},
+		{rightsChange{Channel: "room"}, false},
+		{rightsChange{}, false},
+	} {
+		before := k.publicNow("room")
+		k.putPublic("room", before)
+		k.put("room", "alice", facts{role: parley.RoleMember, reading: k.now()})
+		k.changed(c.change)
+		if is := k.public("room"); is != c.public {
+			t.Errorf("after %+v: public %v, want %v", c.change, is, c.public)
+		}
+		if _, known := k.get("room", "alice"); known {
+			t.Errorf("after %+v the access of a user is still known", c.change)
+		}
+		k.putPublic("room", before) // by a reading that began before the change
+		if is := k.public("room"); is != c.public {
+			t.Errorf("after %+v and a reading that began before it: public %v, want %v", c.change, is, c.public)
+		}
+	}
 }

@@ -94,6 +94,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 		return a, nil
 	}
 	if a.kind = parley.KindPublic; !s.known.public(channel) {
+		before := s.known.publicNow(channel)
 		set, err := s.settings(ctx, channel)
 		if err != nil {
 			return a, err
@@ -102,7 +103,7 @@ func (s *Service) facts(ctx context.Context, user parley.UserID, channel parley.
 			a.kind = s.kind(channel)
 		}
 		if a.kind == parley.KindPublic {
-			s.known.putPublic(channel, a.reading)
+			s.known.putPublic(channel, before)
 		}
 	}
 	if user == parley.Guest {
@@ -134,47 +135,76 @@ type known struct {
 	generation atomic.Uint64
 	seed       maphash.Seed
 	slots      [4096]atomic.Pointer[knownAccess]
-	publics    [4096]atomic.Pointer[knownPublic]
+	publics    [4096]publicSlot
 }
 
 func (k *known) now() reading { return reading{k.generation.Load(), time.Since(k.begin)} }
 
-// holds reports whether facts read at r may still be used. A node that cannot follow the changes of rights reads
-// again after controlLate, and until then all streams share what one of them has read.
-func (k *known) holds(r reading) bool {
-	return r.generation == k.generation.Load() && (!k.behind() || time.Since(k.begin)-r.at < controlLate)
+// recent reports whether what was read at r may still be used, if nothing has changed it. A node that cannot follow the
+// changes of rights reads again after controlLate, and until then all streams share what one of them has read.
+func (k *known) recent(r reading) bool { return !k.behind() || time.Since(k.begin)-r.at < controlLate }
+
+// changed forgets what a change of rights may have made untrue. What a channel is does not depend on the rights of one user,
+// nor on another channel: otherwise each change anywhere would keep public channels from a node that cannot follow the changes.
+func (k *known) changed(o rightsChange) {
+	k.generation.Add(1)
+	switch {
+	case o.User != "":
+	case o.Channel != "":
+		k.publicSlot(o.Channel).generation.Add(1)
+	default:
+		for i := range k.publics {
+			k.publics[i].generation.Add(1)
+		}
+	}
 }
 
-// knownPublic is a channel that was public when it was read.
+// publicSlot has at most one of the channels that share it.
+type publicSlot struct {
+	generation atomic.Uint64 // of the channels' kinds
+	known      atomic.Pointer[knownPublic]
+}
+
+// knownPublic is a channel that was public when it was read, in a generation of its slot.
 type knownPublic struct {
 	channel parley.ChannelID
 	reading
 }
 
-func (k *known) publicSlot(channel parley.ChannelID) *atomic.Pointer[knownPublic] {
+func (k *known) publicSlot(channel parley.ChannelID) *publicSlot {
 	return &k.publics[maphash.String(k.seed, string(channel))%uint64(len(k.publics))]
 }
 
-// public reports whether a channel is known to be public.
-func (k *known) public(channel parley.ChannelID) bool {
-	p := k.publicSlot(channel).Load()
-	return p != nil && p.channel == channel && k.holds(p.reading)
+// publicNow is the reading of a channel's kind that begins now.
+func (k *known) publicNow(channel parley.ChannelID) reading {
+	return reading{k.publicSlot(channel).generation.Load(), time.Since(k.begin)}
 }
 
-func (k *known) isPublic(channel parley.ChannelID) bool {
-	p := k.publicSlot(channel).Load()
-	return p != nil && p.channel == channel && p.generation == k.generation.Load()
+func (k *known) putPublic(channel parley.ChannelID, r reading) {
+	k.publicSlot(channel).known.Store(&knownPublic{channel, r})
+}
+
+// wasPublic returns when a channel was found to be public, if no change since then is known.
+func (k *known) wasPublic(channel parley.ChannelID) (r reading, known bool) {
+	slot := k.publicSlot(channel)
+	p := slot.known.Load()
+	if p == nil || p.channel != channel || p.generation != slot.generation.Load() {
+		return reading{}, false
+	}
+	return p.reading, true
+}
+
+// public reports whether a channel is public, as far as is known and can be relied on now.
+func (k *known) public(channel parley.ChannelID) bool {
+	r, known := k.wasPublic(channel)
+	return known && k.recent(r)
 }
 
 // forgetPublic reports whether there was something to forget.
 func (k *known) forgetPublic(channel parley.ChannelID) bool {
 	slot := k.publicSlot(channel)
-	p := slot.Load()
-	return p != nil && p.channel == channel && slot.CompareAndSwap(p, nil)
-}
-
-func (k *known) putPublic(channel parley.ChannelID, r reading) {
-	k.publicSlot(channel).Store(&knownPublic{channel, r})
+	p := slot.known.Load()
+	return p != nil && p.channel == channel && slot.known.CompareAndSwap(p, nil)
 }
 
 type knownAccess struct {
@@ -194,7 +224,7 @@ func (k *known) slot(channel parley.ChannelID, user parley.UserID) *atomic.Point
 
 func (k *known) get(channel parley.ChannelID, user parley.UserID) (facts, bool) {
 	a := k.slot(channel, user).Load()
-	if a == nil || a.channel != channel || a.user != user || !k.holds(a.reading) {
+	if a == nil || a.channel != channel || a.user != user || a.generation != k.generation.Load() || !k.recent(a.reading) {
 		return facts{}, false
 	}
 	return a.facts, true

@@ -67,7 +67,8 @@ func TestWorkersShareTheirBuffers(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for range storm {
-			s.accept(&arriving{recorded{Reader: strings.NewReader("GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade)}}, func() { t.Error("left to net/http") })
+			conn := &arriving{recorded{Reader: strings.NewReader("GET /ws HTTP/1.1\r\nHost: a\r\n" + upgrade)}}
+			s.accept(conn, func() { t.Error("left to net/http") })
 		}
 		for range storm {
 			<-served

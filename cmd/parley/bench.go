@@ -35,7 +35,7 @@ type benchCmd struct {
 	Publishers  int           `placeholder:"N" group:"Load" help:"Connections that publish. Default: the scenario's own number."`
 	Window      int           `default:"60" placeholder:"N" group:"Load" help:"${help_bench_window}"`
 	Behind      int           `default:"1000" placeholder:"K" group:"Load" help:"catchup: messages that each reader is behind."`
-	Dials       int           `placeholder:"N" group:"Load" help:"Connections being opened at a time. Default: 128; all for storm, 4096 for million."`
+	Dials       int           `placeholder:"N" group:"Load" help:"${help_bench_dials}"`
 	Settle      time.Duration `default:"60s" placeholder:"TIME" group:"Load" help:"${help_bench_settle}"`
 	PollEvery   time.Duration `default:"1s" placeholder:"TIME" group:"Load" help:"Time between two short polls."`
 

@@ -34,6 +34,7 @@ var helps = kong.Vars{
 	"help_bench_layout": "" +
 		"own: each reader is a user of its own in a channel of its own; one: all in one channel; rooms: see --rooms. " +
 		"Default: the scenario's own.",
+	"help_bench_dials": "Connections being opened at a time. Default: 128; all for storm, 4096 for million.",
 	"help_bench_pairs": "Number of such turns (storm: storms), of which the median is reported.",
 	"help_bench_peer":  "The server is one of load/peers: centrifuge or socket.io.",
 	"help_bench_rate": "" +

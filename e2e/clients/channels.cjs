@@ -45,7 +45,7 @@ run(async ({ browser, args: [base, anna, bob, zoe] }) => {
     await page.getByRole('button', { name: 'Create channel' }).click()
     await v.wait(t => document.getElementById('title').textContent === t, `Plans ${look}`)
     await v.wait(n => document.querySelector(`[data-channel="${n}"]`), name)
-    assert.ok(!await page.isVisible('#join'))
+    await page.waitForSelector('#join', { state: 'hidden' }) // once the page has read who is a member
     assert.equal((await ask('GET', `/api/channels/${name}`)).kind, 'members')
     // The same name is not taken twice.
     await list()

@@ -99,9 +99,9 @@ run(async ({ browser, args: [base, service, without] }) => {
   await worker.evaluate(() => { // without a desktop the browser takes notifications back after seconds, unless they wait for somebody
     self.shown = []
     const show = ServiceWorkerRegistration.prototype.showNotification
-    ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
+    ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
+      await show.call(this, title, { ...options, requireInteraction: true })
       shown.push(title)
-      return show.call(this, title, { ...options, requireInteraction: true })
     }
   })
   await calm(v)
@@ -114,23 +114,25 @@ run(async ({ browser, args: [base, service, without] }) => {
   const { tag } = push
   assert.deepEqual(push, { title: 'bob in general', body: 'are you there?', badge: push.badge, channel: 'general', id, tag, url: '/#general' })
   const deliver = data => cdp.send('ServiceWorker.deliverPushMessage', { origin: base, registrationId, data })
+  const shows = async data => { // Chromium forgets a notification if it is asked for all while it shows one
+    const count = await worker.evaluate(() => shown.length)
+    await deliver(data)
+    await until('a notification', () => worker.evaluate(count => shown.length > count, count))
+  }
   notes = () => worker.evaluate(async () => (await self.registration.getNotifications()).map(n => [n.title, n.body, n.tag, n.renotify, n.data?.channel]))
-  await deliver(data)
-  await until('a notification', async () => (await notes()).length)
+  await shows(data)
   assert.deepEqual(await notes(), [['bob in general', 'are you there?', tag, false, 'general']])
 
   // A repeat makes no sound, a later one does; one that was overtaken and one of another channel do what they must.
   const later = JSON.stringify({ ...push, id: id + 1, body: '2 new messages' })
-  await deliver(data)
-  await deliver(later)
-  await until('the later one', async () => (await notes())[0]?.[1] === '2 new messages')
+  await shows(data)
+  await shows(later)
   assert.deepEqual(await notes(), [['bob in general', '2 new messages', tag, true, 'general']])
   await deliver(data)
-  await deliver(JSON.stringify({ ...push, channel: 'ops', tag: 'ops', url: '/#ops', title: 'bob in ops' }))
-  await until('two', async () => (await notes()).length === 2)
+  await shows(JSON.stringify({ ...push, channel: 'ops', tag: 'ops', url: '/#ops', title: 'bob in ops' }))
   assert.deepEqual((await notes()).map(n => n[1]).sort(), ['2 new messages', 'are you there?'])
-  await deliver('not JSON')
-  await until('what cannot be read', async () => (await notes()).some(n => n[0] === 'parley' && n[1] === 'New messages'))
+  await shows('not JSON')
+  assert.ok((await notes()).some(n => n[0] === 'parley' && n[1] === 'New messages'))
 
   // A click opens the channel: a page of its own if there is none, else in the page that is there.
   await worker.evaluate(() => {
@@ -159,9 +161,8 @@ run(async ({ browser, args: [base, service, without] }) => {
   await v.page.bringToFront()
   await until('focus', () => worker.evaluate(async () => (await self.clients.matchAll({ type: 'window' })).some(c => c.focused)))
   await deliver(JSON.stringify({ ...push, id: id + 5 }))
-  await deliver(JSON.stringify({ ...push, id: id + 6, channel: 'ops', tag: 'ops', title: 'after it' }))
-  await until('the one after it', async () => (await notes()).some(n => n[0] === 'after it'))
-  assert.ok(!(await notes()).some(n => n[4] === 'general'), JSON.stringify(await notes()))
+  await shows(JSON.stringify({ ...push, id: id + 6, channel: 'ops', tag: 'ops', title: 'after it' }))
+  assert.deepEqual((await notes()).map(n => n[0]).sort(), ['after it', 'parley'])
 
   // The address that a notification opens.
   await v.page.goto(`${base}/?user=alice#general`)

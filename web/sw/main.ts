@@ -11,11 +11,20 @@ const patience = 500
 // The service worker of the chat page shows push notifications and opens what is clicked. It answers no request and keeps nothing.
 self.addEventListener("install", () => void self.skipWaiting())
 self.addEventListener("activate", e => e.waitUntil(self.clients.claim()))
-self.addEventListener("push", e => e.waitUntil(show(read(e.data))))
+self.addEventListener("push", e => e.waitUntil(inTurn(() => show(read(e.data)))))
 self.addEventListener("notificationclick", e => {
   e.notification.close()
   e.waitUntil(open(e.notification.data as Push))
 })
+
+let before: Promise<unknown> = Promise.resolve()
+
+/** Handles one push at a time: two at once would both look for an older notification before either is shown. */
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const done = before.then(work)
+  before = done.catch(() => {}) // the browser is told by done
+  return done
+}
 
 /** A message that cannot be read is shown too: browsers withdraw the permission of pages that show nothing. */
 function read(data: PushMessageData | null): Push {

@@ -101,13 +101,13 @@ func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
 }
 
 // OpenInTurn is Open for abreast workers at a time.
-func (f *Fleet) OpenInTurn(abreast, dials int) (all Opened, err error) {
+func (f *Fleet) OpenInTurn(resume bool, abreast, dials int) (all Opened, err error) {
 	all.Latency = newHistogram()
 	begin := time.Now()
 	for i := 0; i < len(f.workers); i += abreast {
 		to := min(i+abreast, len(f.workers))
 		some := &Fleet{workers: f.workers[i:to], args: f.args[i:to]}
-		o, err := some.Open(false, dials, 0)
+		o, err := some.Open(resume, dials, 0)
 		if err != nil {
 			return all, err
 		}
@@ -146,6 +146,19 @@ func (f *Fleet) Await(heads []int64, timeout time.Duration) (missing int64, ende
 		last = max(last, r.Ended)
 	}
 	return missing, time.Unix(0, last), err
+}
+
+// CatchUp waits until every reader that the last Open connected has what it had missed, and returns when the last one had.
+func (f *Fleet) CatchUp(timeout time.Duration) (latest time.Time, err error) {
+	replies, err := each[CaughtReply](f, "CatchUp", func(int) any { return timeout })
+	var opened, caught, last int64
+	for _, r := range replies {
+		opened, caught, last = opened+r.Opened, caught+r.Caught, max(last, r.Latest)
+	}
+	if err == nil && caught < opened {
+		err = fmt.Errorf("%d of %d clients have not caught up after %v", opened-caught, opened, timeout)
+	}
+	return time.Unix(0, last), err
 }
 
 // Seen is the tally of all workers.

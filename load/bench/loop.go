@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,8 +19,13 @@ import (
 // loop is the one goroutine of a worker: it serves an epoll set and functions posted by others, and
 // calls its owner's turn every few milliseconds. It does not share code with the server's engine,
 // so that a bug there cannot hide itself here.
+//
+// It waits in Go's own poller, and its system calls are not announced to Go's scheduler, which would wake its monitor
+// thread for each of them. None of them blocks.
 type loop struct {
 	epoll, bell int
+	file        *os.File // of epoll
+	raw         syscall.RawConn
 	readers     []*reader // by descriptor
 	buf         [256 << 10]byte
 
@@ -42,7 +50,11 @@ func newLoop() (*loop, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}
-	l := &loop{epoll: epoll, bell: bell}
+	_ = unix.SetNonblock(epoll, true) // so that os.NewFile gives it to Go's poller
+	l := &loop{epoll: epoll, bell: bell, file: os.NewFile(uintptr(epoll), "epoll")}
+	if l.raw, err = l.file.SyscallConn(); err != nil {
+		return nil, fmt.Errorf("wait for an epoll set: %w", err)
+	}
 	return l, l.watch(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN)
 }
 
@@ -62,8 +74,8 @@ func (l *loop) run(turn func() bool) error {
 	events := make([]unix.EpollEvent, 256)
 	next, every := time.Now(), turnEvery
 	for {
-		n, err := unix.EpollWait(l.epoll, events, int(every/time.Millisecond))
-		if err != nil && err != unix.EINTR {
+		n, err := l.wait(events, every)
+		if err != nil {
 			return fmt.Errorf("wait for descriptors: %w", err)
 		}
 		for i := range max(n, 0) {
@@ -83,6 +95,29 @@ func (l *loop) run(turn func() bool) error {
 			next = now.Add(turnEvery)
 		}
 	}
+}
+
+// wait waits for events, for a time.
+func (l *loop) wait(events []unix.EpollEvent, timeout time.Duration) (n int, err error) {
+	if err := l.file.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return 0, err
+	}
+	late := l.raw.Read(func(fd uintptr) bool {
+		got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch n = int(got); errno {
+		case 0:
+			return n > 0
+		case unix.EINTR:
+			n = 0
+		default:
+			n, err = 0, errno
+		}
+		return true
+	})
+	if late != nil && !errors.Is(late, os.ErrDeadlineExceeded) {
+		return 0, late
+	}
+	return n, err
 }
 
 func (l *loop) ready(e *unix.EpollEvent) {
@@ -106,7 +141,11 @@ func (l *loop) ready(e *unix.EpollEvent) {
 
 // read passes on what has arrived. The set is level-triggered, so the rest is reported again.
 func (l *loop) read(r *reader) {
-	n, err := unix.Read(r.fd, l.buf[:])
+	got, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(r.fd), uintptr(unsafe.Pointer(&l.buf)), uintptr(len(l.buf)))
+	n, err := int(got), error(nil)
+	if errno != 0 {
+		n, err = 0, errno
+	}
 	switch {
 	case n > 0:
 		r.swarm.tally.Bytes += int64(n)

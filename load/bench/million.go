@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -117,26 +115,12 @@ const commonSends = 3
 const abreast = 2
 
 // opens connects all readers and reports progress.
-func (r *run) opens(f *Fleet) (o Opened, err error) {
-	ctx, stop := context.WithCancel(r.ctx)
-	var telling sync.WaitGroup
-	telling.Go(func() {
-		for t := time.NewTicker(time.Second); ; {
-			select {
-			case <-ctx.Done():
-				t.Stop()
-				return
-			case <-t.C:
-			}
-			if s, err := f.Count(); err == nil {
-				r.Progress(fmt.Sprintf("%s of %s connections are open", Number(float64(s.Live)), Number(float64(r.Connections))))
-			}
-		}
+func (r *run) opens(f *Fleet) (Opened, error) {
+	stop := r.count([]*Fleet{f}, func(t Tally) {
+		r.Progress(fmt.Sprintf("%s of %s connections are open", Number(float64(t.Live)), Number(float64(r.Connections))))
 	})
-	o, err = f.OpenInTurn(abreast, r.Dials)
-	stop()
-	telling.Wait()
-	return o, err
+	defer stop()
+	return f.OpenInTurn(false, abreast, r.Dials)
 }
 
 // lose ends connections while messages to rooms continue and lets the clients resume.
@@ -153,12 +137,12 @@ func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func()
 		n, e := lose()
 		if e == nil {
 			r.Progress(fmt.Sprintf("%s: %d reconnect", name, n))
-			_, e = f.Open(true, r.Dials, 0)
+			_, e = f.OpenInTurn(true, abreast, r.Dials)
 		}
-		if clients, took = n, time.Since(begin); e == nil {
-			e = r.caughtUp(f, n)
-			took = time.Since(begin)
+		if clients = n; e == nil {
+			_, e = f.CatchUp(patience)
 		}
+		took = time.Since(begin)
 		<-sent
 		return heads, s, errors.Join(e, err)
 	})
@@ -169,21 +153,6 @@ func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func()
 	r.report.add(key+"_resumed", "until all of them had resumed and had what they missed", took.Seconds(), "s")
 	r.report.latency(key, "from sending to delivery in rooms meanwhile", o.latency)
 	return nil
-}
-
-// caughtUp waits until n readers that reconnected have received what was sent before.
-func (r *run) caughtUp(f *Fleet, n int) error {
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		s, err := f.Count()
-		switch {
-		case err != nil:
-			return err
-		case s.Caught >= int64(n):
-			return nil
-		case time.Now().After(end):
-			return fmt.Errorf("%d of %d clients have not caught up after %v", int64(n)-s.Caught, n, patience)
-		}
-	}
 }
 
 // killNode kills the last node and waits until its clients have noticed.

@@ -50,8 +50,11 @@ func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 	s.loop.do(func() {
 		o.begin = time.Now()
 		o.readers = slices.DeleteFunc(slices.Clone(s.readers), func(r *reader) bool { return r.fd >= 0 })
+		if s.args.Common { // so that readers that connect at the same time connect to few servers
+			slices.SortStableFunc(o.readers, func(a, b *reader) int { return a.place() - b.place() })
+		}
 		reply.Began = o.begin.UnixNano()
-		s.tally.Caught, s.tally.Latest = 0, 0
+		s.tally.Caught, s.tally.Latest, s.opened = 0, 0, 0
 		s.opening = o
 		o.turn(s, o.begin)
 	})
@@ -98,6 +101,7 @@ func (o *opening) turn(s *Swarm, now time.Time) {
 func (o *opening) arrived(s *Swarm, r *reader) {
 	o.under--
 	o.reply.Opened++
+	s.opened++
 	now := time.Now()
 	record(o.hist, int64(now.Sub(r.due)))
 	if o.args.Rate == 0 {

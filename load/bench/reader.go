@@ -25,7 +25,8 @@ type reader struct {
 	common     Track // of the common channel
 	commonHead int64
 
-	dials int // connections dialed so far
+	dials int  // connections dialed so far
+	late  bool // Await waits for it
 
 	// per connection
 	target   target
@@ -67,6 +68,13 @@ func (r *reader) begin(due time.Time, resume bool) []byte {
 // next is the server that the reader connects to now. The readers of each channel start on different servers,
 // and the readers of each server then move to different ones.
 func (r *reader) next() target {
+	n := r.place()
+	r.dials++
+	return r.swarm.targets[n]
+}
+
+// place is the index of that server.
+func (r *reader) place() int {
 	a, all := &r.swarm.args, r.swarm.targets
 	n := r.index/a.Channels + r.index%a.Channels
 	if a.Readers > 0 {
@@ -75,8 +83,7 @@ func (r *reader) next() target {
 	if others := len(all) - 1; others > 0 {
 		n += r.dials * (1 + r.index/len(all)%others)
 	}
-	r.dials++
-	return all[n%len(all)]
+	return n % len(all)
 }
 
 // path is what the reader requests, with its cursor if it resumes.
@@ -191,6 +198,9 @@ func (r *reader) object(obj []byte, now int64) error {
 			record(r.swarm.hist, now-intended)
 		}
 		r.catch(now)
+		if r.late {
+			r.swarm.progressed(r, now)
+		}
 	case bytes.HasPrefix(obj, welcomePrefix):
 		cursor, _ := intField(obj, `"cursor":`)
 		head, _ := intField(obj, `"last_id":`)

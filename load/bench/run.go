@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -386,34 +387,49 @@ func (r *run) tally(before, after Seen) {
 	}
 }
 
-// watch reports progress until stop is called.
+// watch reports deliveries until stop is called.
 func (r *run) watch(fleets []*Fleet) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		t := time.NewTicker(time.Second)
+	var before int64
+	return r.count(fleets, func(now Tally) {
+		r.Progress(fmt.Sprintf("%s deliveries, %s/s, lost %d, repeated %d, out of order %d",
+			Number(float64(now.Received)), Number(float64(now.Received-before)), now.Lost, now.Repeated, now.Disordered))
+		before = now.Received
+	})
+}
+
+// count shows what all workers have seen, once a second until stop is called. It asks one worker at a time: many that wake
+// at once would delay what is being measured.
+func (r *run) count(fleets []*Fleet, show func(Tally)) (stop func()) {
+	var each []*Fleet
+	for _, f := range fleets {
+		for i := range f.workers {
+			each = append(each, &Fleet{workers: f.workers[i : i+1]})
+		}
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		t := time.NewTicker(time.Second / time.Duration(max(len(each), 1)))
 		defer t.Stop()
-		var before int64
 		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-			}
-			var now Counts
-			for _, f := range fleets {
+			var sum Tally
+			for _, f := range each {
+				select {
+				case <-ctx.Done():
+					return
+				case <-t.C:
+				}
 				s, err := f.Count()
 				if err != nil {
 					return
 				}
-				now.add(s.Counts)
+				sum.Counts.add(s.Counts)
+				sum.Live += s.Live
 			}
-			r.Progress(fmt.Sprintf("%s deliveries, %s/s, lost %d, repeated %d, out of order %d",
-				Number(float64(now.Received)), Number(float64(now.Received-before)), now.Lost, now.Repeated, now.Disordered))
-			before = now.Received
+			show(sum)
 		}
-	}()
-	return func() { close(done); <-ended }
+	})
+	return func() { cancel(); counting.Wait() }
 }
 
 // costs adds the CPU and memory that the round took.

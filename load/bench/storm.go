@@ -68,15 +68,6 @@ func (r *run) storms(f *Fleet) (opened, all time.Duration, err error) {
 		return 0, 0, err
 	}
 	opened = time.Since(begin)
-	for end := begin.Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		s, err := f.Count()
-		switch {
-		case err != nil:
-			return 0, 0, err
-		case s.Caught == int64(r.Connections):
-			return opened, time.Unix(0, s.Latest).Sub(begin), nil
-		case time.Now().After(end):
-			return 0, 0, fmt.Errorf("%d of %d clients have not caught up after %v", int64(r.Connections)-s.Caught, r.Connections, patience)
-		}
-	}
+	latest, err := f.CatchUp(patience)
+	return opened, latest.Sub(begin), err
 }

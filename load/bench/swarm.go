@@ -65,6 +65,13 @@ type Swarm struct {
 	opening *opening                // none in progress
 	dying   target                  // connections to it may end
 	waiting []*reader               // short polls, in the order of their due times
+	opened  int64                   // readers that the last Open has connected
+
+	heads     []int64       // of the channels, for Await
+	late      int           // readers for which Await waits
+	progress  int64         // when one of them last received something, in nanoseconds since 1970
+	condition func() bool   // for which until waits; nil for none
+	met       chan struct{} // closed when it is met
 }
 
 // newHistogram records nanoseconds from 1 µs to 5 minutes with two digits.
@@ -96,8 +103,6 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 		for i := range s.readers {
 			s.readers[i] = &reader{swarm: s, index: args.indexOf(args.First + i), fd: -1}
 		}
-		// In this order, readers that connect at the same time connect to few servers.
-		slices.SortFunc(s.readers, func(a, b *reader) int { return a.index - b.index })
 	})
 	return nil
 }
@@ -105,6 +110,7 @@ func (s *Swarm) Start(args SwarmArgs, _ *struct{}) (err error) {
 // turn does what is due and reports whether more will be due soon.
 func (s *Swarm) turn() bool {
 	now := time.Now()
+	defer s.check()
 	if s.opening != nil {
 		s.opening.turn(s, now)
 	}
@@ -141,6 +147,7 @@ func (s *Swarm) broken(r *reader, err error) {
 	if r.fd < 0 {
 		return
 	}
+	s.givenUp(r)
 	s.loop.close(r)
 	err = fmt.Errorf("reader %d: %w", r.index, err)
 	if s.opening != nil && !r.welcomed {
@@ -168,6 +175,7 @@ func (s *Swarm) Drop(each int, _ *struct{}) error {
 	s.loop.do(func() {
 		for _, r := range s.readers {
 			if r.index%each == 0 && r.fd >= 0 {
+				s.givenUp(r)
 				s.loop.close(r)
 				s.tally.Live--
 			}

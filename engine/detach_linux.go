@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/parley-server/parley/internal/rawio"
 )
 
 // Detacher is a plain TCP connection that can leave net/http without being hijacked. net/http
@@ -104,11 +106,7 @@ func (c *Detacher) write(p []byte) (all int, err error) {
 		n := 0
 		var failed error
 		waited := c.raw.Write(func(fd uintptr) (done bool) {
-			for {
-				if n, failed = unix.Write(int(fd), p[all:min(len(p), all+1<<30)]); failed != unix.EINTR {
-					break
-				}
-			}
+			n, failed = rawio.Write(int(fd), p[all:min(len(p), all+1<<30)])
 			return failed != unix.EAGAIN || !waits
 		})
 		all += max(n, 0)
@@ -171,14 +169,9 @@ func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 	if c.read == left {
 		return 0, errLeft
 	}
-	for {
-		if n, err = unix.Read(fd, p); err != unix.EINTR {
-			break
-		}
-	}
+	n, err = rawio.Read(fd, p)
 	switch {
-	case n <= 0:
-		n = 0
+	case n == 0:
 	case c.read == nothing && bytes.Index(p[:n], headEnd) == n-len(headEnd):
 		c.read = oneHead
 	default:

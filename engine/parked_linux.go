@@ -11,9 +11,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/parley-server/parley/internal/rawio"
 )
 
 // loops share the parked descriptors. Each has two goroutines: one waits for events
@@ -179,8 +180,8 @@ func (l *loop) events() {
 		n := 0
 		err := l.raw.Read(func(fd uintptr) bool {
 			var err error
-			n, err = unix.EpollWait(int(fd), evs, 0)
-			return n > 0 || err != nil && err != unix.EINTR
+			n, err = rawio.Events(int(fd), evs)
+			return n > 0 || err != nil
 		})
 		if err != nil || n <= 0 {
 			return // the deadline, or the file was closed
@@ -250,7 +251,7 @@ func (l *loop) serveLocked(c *Conn) {
 func (l *loop) readLocked(c *Conn) bool {
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
-	n, err := unix.Read(int(c.fd), buf[:])
+	n, err := rawio.Read(int(c.fd), buf[:])
 	switch {
 	case n > 0:
 		if n < len(buf) && !c.is(hungUp) {
@@ -259,8 +260,6 @@ func (l *loop) readLocked(c *Conn) bool {
 		return l.receiveLocked(c, buf[:n])
 	case err == unix.EAGAIN:
 		c.clear(readable)
-		return true
-	case err == unix.EINTR:
 		return true
 	}
 	l.engine.closeLocked(c)
@@ -328,7 +327,7 @@ func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 			return wrote, true
 		}
 		wrote = true
-		n, err := write(int(c.fd), b)
+		n, err := rawio.Write(int(c.fd), b)
 		switch {
 		case err != nil && err != unix.EAGAIN:
 			l.engine.closeLocked(c)
@@ -339,21 +338,6 @@ func (l *loop) writeLocked(c *Conn) (wrote, ok bool) {
 		}
 	}
 	return wrote, true
-}
-
-// write is write(2) on a nonblocking socket, without telling Go's scheduler of a system
-// call: on loopback the call takes a while, but never waits.
-func write(fd int, b []byte) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
 }
 
 // load calls the peer's Load, and again a second after an error.

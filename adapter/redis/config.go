@@ -15,6 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/rawio"
 )
 
 // Config holds Redis's addresses and options.
@@ -70,6 +71,9 @@ func (c *Config) options() (rueidis.ClientOption, error) {
 		o.TLSConfig.MinVersion = tls.VersionTLS12
 		o.TLSConfig.RootCAs = c.RootCAs
 	}
+	if o.TLSConfig == nil && o.DialCtxFn == nil { // a Unix socket has its own
+		o.DialCtxFn = dialTCP
+	}
 	o.Dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	o.ConnWriteTimeout = silence
 	o.ReadBufferEachConn, o.WriteBufferEachConn = bufferSize, bufferSize
@@ -77,6 +81,14 @@ func (c *Config) options() (rueidis.ClientOption, error) {
 	o.ClientName = "parley"
 	o.ShuffleInit = true
 	return o, nil
+}
+
+func dialTCP(ctx context.Context, address string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+	nc, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err // the library says what was tried
+	}
+	return rawio.Wrap(nc), nil
 }
 
 // ownOptions parses the URL's options that the client library does not know. The library checks the rest.

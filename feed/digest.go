@@ -15,8 +15,11 @@ import (
 // appends, and to which id. No client can name it.
 const headsChannel parley.ChannelID = "$heads"
 
+// Every node receives every digest. So that the cost to a node does not grow with their number, more than checkNodes nodes
+// send theirs less often: 50 once a second.
 const (
 	digestEvery = 200 * time.Millisecond
+	digestLate  = time.Second     // at most so seldom
 	digestQuiet = 5 * time.Second // an empty digest shows that the node is alive, and that the bus delivers
 	digestDeaf  = 2 * digestQuiet // without an own one for so long, the bus does not deliver
 	digestSize  = 8 << 10
@@ -76,7 +79,11 @@ func (f *Feed) announce(ctx context.Context) error {
 	defer digests.Stop()
 	for digests.Wait(ctx) {
 		now := f.cfg.Clock()
-		pieces := f.nextDigest(now.Sub(last) >= digestQuiet)
+		since := now.Sub(last)
+		var pieces [][]byte
+		if since+digestEvery/2 >= min(shared(digestEvery, f.digest.nodes()), digestLate) { // a tick may come early
+			pieces = f.nextDigest(since >= digestQuiet)
+		}
 		for _, piece := range pieces {
 			_ = f.cfg.Bus.Publish(ctx,
 				parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})

@@ -68,7 +68,7 @@ func (f *Feed) Recheck(channels ...parley.ChannelID) {
 }
 
 // How many heads of quiet channels are read at a time, and how often. All nodes read from one store, so more than checkNodes nodes
-// share the budget of checkNodes. After each read a node waits checkRest times as long as the read took, so that checks do not keep
+// share the budget of checkNodes: each reads as many, less often. After each read a node waits checkRest times as long as the read took, so that checks do not keep
 // a busy store or machine busy.
 const (
 	checkEvery   = 100 * time.Millisecond
@@ -79,6 +79,11 @@ const (
 	checkRest    = 9
 	checkLate    = 5 * time.Second // at most so long
 )
+
+// shared is how often one of many nodes does what up to checkNodes nodes do once in every.
+func shared(every time.Duration, nodes int) time.Duration {
+	return every * time.Duration(max(nodes, checkNodes)) / checkNodes
+}
 
 // lost says what the bus may have lost.
 type lost uint8
@@ -125,8 +130,8 @@ func (js *joins) allLocked() (all []parley.ChannelID) {
 	return all
 }
 
-// nextToCheck returns the next channels in turn, and what they may have missed. nodes is the number of nodes.
-func (js *joins) nextToCheck(nodes int, now time.Time) (some []parley.ChannelID, what lost) {
+// nextToCheck returns the next channels in turn, and what they may have missed.
+func (js *joins) nextToCheck(now time.Time) (some []parley.ChannelID, what lost) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if len(js.order) == 0 {
@@ -139,9 +144,6 @@ func (js *joins) nextToCheck(nodes int, now time.Time) (some []parley.ChannelID,
 	n := checkBudget
 	if js.round != lostNothing {
 		n = checkSuspect
-	}
-	if nodes > checkNodes {
-		n = max(1, n*checkNodes/nodes)
 	}
 	n = min(n, len(js.order))
 	some, what = js.order[:n:n], js.round
@@ -157,7 +159,7 @@ func (f *Feed) check(ctx context.Context) error {
 	looks := clock.NewPulse(checkEvery)
 	defer looks.Stop()
 	for looks.Wait(ctx) {
-		channels, what := f.joins.nextToCheck(f.digest.nodes(), f.cfg.Clock())
+		channels, what := f.joins.nextToCheck(f.cfg.Clock())
 		if len(channels) == 0 {
 			continue
 		}
@@ -170,7 +172,7 @@ func (f *Feed) check(ctx context.Context) error {
 		for _, b := range bs {
 			f.checked(b, what)
 		}
-		if rest := min(checkRest*took, checkLate); rest > checkEvery && !pause(ctx, rest) {
+		if rest := max(min(checkRest*took, checkLate), shared(checkEvery, f.digest.nodes())-took); rest > checkEvery && !pause(ctx, rest) {
 			return nil
 		}
 	}

@@ -23,7 +23,7 @@ func TestEveryChannelIsCheckedWhileTheBusKeepsLosing(t *testing.T) {
 	seen := map[parley.ChannelID]bool{}
 	for range channels / checkSuspect {
 		f.suspect(lostHeads)
-		some, what := f.joins.nextToCheck(checkNodes, time.Now())
+		some, what := f.joins.nextToCheck(time.Now())
 		if what == lostNothing {
 			t.Fatal("channels are not checked in a hurry")
 		}
@@ -43,7 +43,7 @@ func TestLossDuringACheckCausesAnotherCheck(t *testing.T) {
 	f.suspect(lostHeads)
 	var rounds []lost
 	next := func() {
-		_, what := f.joins.nextToCheck(checkNodes, time.Now())
+		_, what := f.joins.nextToCheck(time.Now())
 		rounds = append(rounds, what)
 	}
 	next()
@@ -59,22 +59,17 @@ func TestLossDuringACheckCausesAnotherCheck(t *testing.T) {
 }
 
 func TestManyNodesShareTheCheckBudget(t *testing.T) {
-	f := &Feed{joins: joins{byHash: map[uint64]*join{}}, digest: digest{peers: map[string]*peer{}}}
-	f.joins.add(10 * checkSuspect)
-	asked := func() int {
-		some, _ := f.joins.nextToCheck(f.digest.nodes(), time.Now())
-		return len(some)
-	}
+	f := &Feed{digest: digest{peers: map[string]*peer{}}}
 	for n := 1; n <= 5*checkNodes; n++ {
 		if n > 1 {
 			f.digest.from(fmt.Sprint("n", n), "self", 1, 0, 0, time.Now())
 		}
-		if got, most := n*asked(), checkNodes*checkBudget; got > most || got < min(n*checkBudget, most-n) {
-			t.Errorf("%d nodes ask for %d heads at a time, want at most %d and nearly so many", n, got, most)
+		want := checkEvery
+		if n > checkNodes {
+			want = checkEvery / checkNodes * time.Duration(n)
 		}
-	}
-	f.suspect(lostHeads)
-	if got := 5 * checkNodes * asked(); got != checkNodes*checkSuspect {
-		t.Errorf("suspicious, they ask for %d", got)
+		if got := shared(checkEvery, f.digest.nodes()); got != want {
+			t.Errorf("each of %d nodes asks every %v, want %v", n, got, want)
+		}
 	}
 }

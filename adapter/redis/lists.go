@@ -11,24 +11,9 @@ import (
 	"github.com/parley-server/parley"
 )
 
-// A list of channels lies in a slot of its own: KEYS[1] begins its names. list is a sorted set of the channels, open of those
-// that anybody may find, versions a hash: channel -> the version of what was said last. A channel's script gives
-// what it says a version, so that what comes late changes nothing.
-// ARGV: channel, version, in, open.
-var listScript = rueidis.NewLuaScript(`
-local was = tonumber(redis.call('HGET', KEYS[1] .. 'versions', ARGV[1]) or 0)
-if was >= tonumber(ARGV[2]) then
-  return 0
-end
-redis.call('HSET', KEYS[1] .. 'versions', ARGV[1], ARGV[2])
-for list, is in pairs({list = ARGV[3], open = ARGV[4]}) do
-  if is == '1' then
-    redis.call('ZADD', KEYS[1] .. list, 0, ARGV[1])
-  else
-    redis.call('ZREM', KEYS[1] .. list, ARGV[1])
-  end
-end
-return 1`)
+// listScript updates a list, which lies in a slot of its own (lua/list.lua). KEYS[1] begins the names of its keys. ARGV: channel,
+// version, in, open.
+var listScript = rueidis.NewLuaScript(listLua + `return say(KEYS[1], unpack(ARGV))`)
 
 // allChannels is the prefix of the keys of the list of channels.
 func (s *Store) allChannels() string { return s.prefix + "{channels}:" }
@@ -36,12 +21,23 @@ func (s *Store) allChannels() string { return s.prefix + "{channels}:" }
 // channelsOfUser is the prefix of the keys of a user's list of channels. No channel begins with
 // a slash.
 func (s *Store) channelsOfUser(user parley.UserID) string {
-	return s.prefix + "{/" + string(user) + "}:"
+	return s.userLists() + string(user) + "}:"
 }
+
+func (s *Store) userLists() string { return s.prefix + "{/" }
 
 // settle updates the lists for a channel. If a node died before its update, the next one that changes the channel
 // or projects its entries makes it: until then the position trails (positionScript).
 func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
+	if !s.appends.alone { // all lists are on one server
+		open := "0"
+		if findable(channel) {
+			open = "1"
+		}
+		_, _, err := s.run(ctx, call{script: settleScript, channel: channel,
+			args: []string{string(channel), open, s.allChannels(), s.userLists()}})
+		return err
+	}
 	ms, _, err := s.run(ctx, call{script: todoScript, channel: channel})
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ var appendLua string
 //go:embed lua/change.lua
 var changeLua string
 
+//go:embed lua/list.lua
+var listLua string
+
 //go:embed lua/unread.lua
 var unreadLua string
 
@@ -188,6 +191,21 @@ return first > tonumber(ARGV[2]) and 1 or 0`}
 
 	todoScript = &script{body: other + `return redis.call('HGETALL', k .. 'todo')`, reads: true}
 
+	// It updates the lists that are on the same server. ARGV[2…]: the channel, whether anybody may find it, and what begins the names of
+	// the keys of the list of channels, and of the users' lists before the user.
+	settleScript = &script{body: other + listLua + `
+local is = redis.call('HGETALL', k .. 'todo')
+for i = 1, #is, 2 do
+  local version, is_in, members = string.match(is[i + 1], '^(%S+) (%S+) (%S+)$')
+  if is[i] == 'c' then
+    say(ARGV[4], ARGV[2], version, is_in, is_in == '1' and members == '0' and ARGV[3] or '0')
+  else
+    say(ARGV[5] .. sub(is[i], 2) .. '}:', ARGV[2], version, is_in, '0')
+  end
+end
+redis.call('DEL', k .. 'todo')
+return 0`}
+
 	// ARGV[2…]: what was said, and what was to be said.
 	doneScript = &script{body: other + `
 for i = 2, #ARGV, 2 do
@@ -199,5 +217,5 @@ return 0`}
 
 	scripts = []*script{appendScript, changeScript, unreadScript, threadScript, setMemberScript, boundsScript,
 		readScript, getScript, lookupScript, positionScript, latestScript, memberScript, membersScript, settingsScript, setChannelScript,
-		removeScript, trimScript, todoScript, doneScript, restoreScript, restorePlaceScript}
+		removeScript, trimScript, settleScript, todoScript, doneScript, restoreScript, restorePlaceScript}
 )

@@ -1,0 +1,18 @@
+-- A list of channels: key begins its names. list is a sorted set of the channels, open of those that anybody may find, versions a
+-- hash: channel -> the version of what was said last. A channel's script gives what it says a version, so that what comes late
+-- changes nothing.
+local function say(key, channel, version, is_in, is_open)
+  local was = tonumber(redis.call('HGET', key .. 'versions', channel) or 0)
+  if was >= tonumber(version) then
+    return 0
+  end
+  redis.call('HSET', key .. 'versions', channel, version)
+  for list, is in pairs({list = is_in, open = is_open}) do
+    if is == '1' then
+      redis.call('ZADD', key .. list, 0, channel)
+    else
+      redis.call('ZREM', key .. list, channel)
+    end
+  end
+  return 1
+end

@@ -81,7 +81,7 @@ func (f *Feed) announce(ctx context.Context) error {
 		now := f.cfg.Clock()
 		since := now.Sub(last)
 		var pieces [][]byte
-		if since+digestEvery/2 >= min(shared(digestEvery, f.digest.nodes()), digestLate) { // a tick may come early
+		if since >= min(shared(digestEvery, f.digest.nodes()), digestLate)-digestEvery/2 { // a tick may come early
 			pieces = f.nextDigest(since >= digestQuiet)
 		}
 		for _, piece := range pieces {

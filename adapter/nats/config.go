@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-server/parley/internal/backoff"
 	"github.com/parley-server/parley/internal/dsn"
+	"github.com/parley-server/parley/internal/rawio"
 )
 
 // Config holds NATS's addresses and credentials.
@@ -67,9 +68,11 @@ func (c *Config) options() (o nats.Options, prefix string, err error) {
 	if err := credentials(&o, &a); err != nil {
 		return fail(err)
 	}
-	if c.Dial != nil {
-		o.CustomDialer = dialer(c.Dial)
+	dial := c.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
 	}
+	o.CustomDialer = dialer(dial)
 	o.Name = "parley"
 	o.Timeout, o.PingInterval, o.MaxPingsOut, o.FlusherTimeout = dialTimeout, pingInterval, 2, writeTimeout
 	o.MaxReconnect, o.IgnoreAuthErrorAbort = -1, true
@@ -116,7 +119,11 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	return d(ctx, network, address)
+	nc, err := d(ctx, network, address)
+	if err != nil {
+		return nil, err // the library says what was tried
+	}
+	return rawio.Wrap(nc), nil
 }
 
 // where returns the address that a connection tries first, for errors.

@@ -67,9 +67,9 @@ func (f *Feed) Recheck(channels ...parley.ChannelID) {
 	}
 }
 
-// How many heads of quiet channels are read at a time, and how often. All nodes read from one store, so more than checkNodes nodes
-// share the budget of checkNodes: each reads as many, less often. After each read a node waits checkRest times as long as the read took, so that checks do not keep
-// a busy store or machine busy.
+// How many heads of quiet channels are read at a time, and how often. All nodes read from one store, so more than checkNodes
+// nodes share the budget of checkNodes: each reads as many, less often. After each read a node waits checkRest times as long as
+// the read took, so that checks do not keep a busy store or machine busy.
 const (
 	checkEvery   = 100 * time.Millisecond
 	checkRound   = time.Second // the shortest round over all channels, unless something may have been lost

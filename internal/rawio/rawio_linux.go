@@ -7,32 +7,27 @@ import (
 )
 
 // Read is read(2). It returns EAGAIN if nothing can be read, and 0 bytes at the end.
-func Read(fd int, p []byte) (n int, err error) { return call(unix.SYS_READ, fd, p) }
+func Read(fd int, p []byte) (n int, err error) {
+	return call(unix.SYS_READ, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p))
+}
 
 // Write is write(2). It returns EAGAIN if nothing can be written.
-func Write(fd int, p []byte) (n int, err error) { return call(unix.SYS_WRITE, fd, p) }
-
-func call(number uintptr, fd int, p []byte) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
+func Write(fd int, p []byte) (n int, err error) {
+	return call(unix.SYS_WRITE, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p))
 }
 
 // Events is epoll_wait(2) without waiting.
 func Events(epoll int, events []unix.EpollEvent) (int, error) {
+	return call(unix.SYS_EPOLL_PWAIT, epoll, unsafe.Pointer(unsafe.SliceData(events)), len(events))
+}
+
+// call makes a system call that takes n items at p; its other arguments are 0. It repeats an interrupted one.
+func call(number uintptr, fd int, p unsafe.Pointer, n int) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll),
-			uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+		done, _, errno := unix.RawSyscall6(number, uintptr(fd), uintptr(p), uintptr(n), 0, 0, 0)
 		switch errno {
 		case 0:
-			return int(n), nil
+			return int(done), nil
 		case unix.EINTR:
 		default:
 			return 0, errno

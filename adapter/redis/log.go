@@ -149,19 +149,34 @@ func (s *Store) Lookup(ctx context.Context, channel parley.ChannelID, user parle
 	return m, len(parts) == 3, nil
 }
 
-// maxBounds is how many channels one call looks at: nothing else is served meanwhile.
-const maxBounds = 100
+// maxTogetherRead is how many channels one call reads: nothing else is served meanwhile.
+const maxTogetherRead = 100
 
 const boundsSize = 4 * 8 // of each channel
 
-// Bounds implements parley.Log. Of a Cluster a call looks at one channel, since they lie in different slots.
-func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
-	most := maxBounds
+// together is how many channels one call reads. Those of a Cluster lie in different slots.
+func (s *Store) together() int {
 	if s.appends.alone {
-		most = 1
+		return 1
 	}
+	return maxTogetherRead
+}
+
+// Bounds implements parley.Log.
+func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	if len(channels) != 1 || s.appends.alone {
+		return s.readBounds(ctx, channels...)
+	}
+	b, err := s.bounds.of(ctx, channels[0])
+	if err != nil {
+		return nil, fmt.Errorf("bounds of %s: %w", channels[0], err)
+	}
+	return []parley.Bounds{b}, nil
+}
+
+func (s *Store) readBounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
 	var calls []call
-	for some := range slices.Chunk(channels, most) {
+	for some := range slices.Chunk(channels, s.together()) {
 		calls = append(calls, s.boundsOf(some...))
 	}
 	ms, epoch, err := s.run(ctx, calls...)

@@ -147,7 +147,15 @@ func (s *Store) Members(ctx context.Context, channel parley.ChannelID, after par
 
 // Settings implements parley.Directory.
 func (s *Store) Settings(ctx context.Context, channels ...parley.ChannelID) ([]parley.Settings, error) {
-	parts, _, err := s.each(ctx, settingsScript, channels)
+	var parts [][]string
+	var err error
+	if len(channels) == 1 && !s.appends.alone {
+		var of []string
+		of, err = s.sets.of(ctx, channels[0])
+		parts = [][]string{of}
+	} else {
+		parts, err = s.readSettings(ctx, channels...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
@@ -160,10 +168,31 @@ func (s *Store) Settings(ctx context.Context, channels ...parley.ChannelID) ([]p
 	return all, nil
 }
 
-func settingsOf(parts []string) (set parley.Settings, err error) {
-	if len(parts) != 2 {
-		return set, errAnswer
+// readSettings returns the settings and the revision of each channel.
+func (s *Store) readSettings(ctx context.Context, channels ...parley.ChannelID) (parts [][]string, err error) {
+	var calls []call
+	for some := range slices.Chunk(channels, s.together()) {
+		c := call{script: settingsScript, keys: make([]string, 0, 2*len(some))}
+		for _, channel := range some {
+			c.keys = append(c.keys, s.keysOf(channel)...)
+		}
+		calls = append(calls, c)
 	}
+	ms, _, err := s.run(ctx, calls...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range ms {
+		answer, err := ms[i].AsStrSlice()
+		if err != nil || len(answer) != len(calls[i].keys) {
+			return nil, unexpected(err)
+		}
+		parts = slices.AppendSeq(parts, slices.Chunk(answer, 2))
+	}
+	return parts, nil
+}
+
+func settingsOf(parts []string) (set parley.Settings, err error) {
 	if parts[0] != "" {
 		err = json.Unmarshal([]byte(parts[0]), &set)
 	}
@@ -176,7 +205,7 @@ func (s *Store) SetChannel(ctx context.Context, channel parley.ChannelID, change
 	was, is parley.Settings, err error) {
 	for err == nil {
 		var parts [][]string
-		if parts, _, err = s.each(ctx, settingsScript, []parley.ChannelID{channel}); err != nil {
+		if parts, err = s.readSettings(ctx, channel); err != nil {
 			break
 		}
 		if was, err = settingsOf(parts[0]); err != nil {

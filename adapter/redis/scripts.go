@@ -142,9 +142,14 @@ for _, user in ipairs(redis.call('ZRANGEBYLEX', k .. 'names', from, '+', 'LIMIT'
 end
 return answer`, reads: true}
 
-	settingsScript = &script{body: other + `
-local is = redis.call('HMGET', k .. 'meta', 'settings', 'revision')
-return {is[1] or '', is[2] or '0'}`, reads: true}
+	// Of several channels. The answer: of each settings and revision.
+	settingsScript = &script{body: `
+local answer = {}
+for i = 1, #KEYS, 2 do
+  local is = redis.call('HMGET', KEYS[i] .. 'meta', 'settings', 'revision')
+  answer[i], answer[i + 1] = is[1] or '', is[2] or '0'
+end
+return answer`, reads: true}
 
 	// ARGV[2…]: the revision that was changed, settings, whether of the kind members, retention: messages and seconds, or -1.
 	setChannelScript = &script{body: other + `

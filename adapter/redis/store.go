@@ -31,6 +31,8 @@ type Store struct {
 	numbers atomic.Int64 // of batches
 	turns   turns
 	appends appends
+	bounds  gather[parley.Bounds]
+	sets    gather[[]string] // settings and revision
 	epoch   epoch
 	outages outages
 
@@ -55,6 +57,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{client: c, prefix: cfg.Prefix, node: rand.Text()[:16], cfg: cfg, turns: turns{of: map[parley.ChannelID][]chan struct{}{}}}
 	s.appends.alone = c.Mode() == rueidis.ClientModeCluster
+	s.bounds.read, s.sets.read = s.readBounds, s.readSettings
 	s.outages.ending, s.outages.of = make(chan struct{}), map[uint16]time.Time{}
 	s.epoch.verifying = make(chan struct{}, 1)
 	s.epoch.verifying <- struct{}{}

@@ -16,15 +16,18 @@ import (
 const headsChannel parley.ChannelID = "$heads"
 
 // Every node receives every digest. So that the cost to a node does not grow with their number, more than checkNodes nodes
-// send theirs less often: 50 once a second.
+// send theirs less often: 50 once a second, and every 15 s if they are quiet.
 const (
 	digestEvery = 200 * time.Millisecond
-	digestLate  = time.Second     // at most so seldom
-	digestQuiet = 5 * time.Second // an empty digest shows that the node is alive, and that the bus delivers
-	digestDeaf  = 2 * digestQuiet // without an own one for so long, the bus does not deliver
+	digestLate  = time.Second      // at most so seldom
+	digestQuiet = 5 * time.Second  // an empty digest shows that the node is alive, and that the bus delivers
+	quietLate   = 15 * time.Second // at most so seldom
 	digestSize  = 8 << 10
 	peerForgot  = time.Minute // a node that was silent for so long is gone
 )
+
+// quiet is after how long one of many nodes sends an empty digest. Without an own one for twice as long, the bus does not deliver.
+func quiet(nodes int) time.Duration { return min(shared(digestQuiet, nodes), quietLate) }
 
 // digest is what this node announces, and what it has received from each other node.
 type digest struct {
@@ -81,8 +84,9 @@ func (f *Feed) announce(ctx context.Context) error {
 		now := f.cfg.Clock()
 		since := now.Sub(last)
 		var pieces [][]byte
-		if since >= min(shared(digestEvery, f.digest.nodes()), digestLate)-digestEvery/2 { // a tick may come early
-			pieces = f.nextDigest(since >= digestQuiet)
+		nodes := f.digest.nodes()
+		if since >= min(shared(digestEvery, nodes), digestLate)-digestEvery/2 { // a tick may come early
+			pieces = f.nextDigest(since >= quiet(nodes))
 		}
 		for _, piece := range pieces {
 			_ = f.cfg.Bus.Publish(ctx,
@@ -228,7 +232,7 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	deaf = now.Sub(d.own) > digestDeaf
+	deaf = now.Sub(d.own) > 2*quiet(d.nodesLocked())
 	for node, p := range d.peers {
 		switch {
 		case deaf:
@@ -255,6 +259,10 @@ func (js *joins) named(hash uint64) (all []parley.ChannelID) {
 func (d *digest) nodes() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.nodesLocked()
+}
+
+func (d *digest) nodesLocked() int {
 	n := 1
 	for _, p := range d.peers {
 		if !p.unheard {

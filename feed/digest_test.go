@@ -83,6 +83,10 @@ func TestDigestsAreSentAsOftenAsTheNumberOfNodesAllows(t *testing.T) {
 		}
 		close(busy)
 		posting.Wait()
+		bus.during(20 * time.Second)
+		if n := bus.during(time.Minute); n != 4 {
+			t.Errorf("%d digests in a quiet minute of a node of many, want 4", n)
+		}
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -52,7 +52,7 @@ type Hub struct {
 	epoch  atomic.Pointer[string] // the log's, as known to this node; nil until the log has named one
 
 	mu    sync.Mutex
-	busy  map[*topic]int64 // the topics that Sweep visits, with the head that the log had named at the last sweep
+	busy  map[*topic]visit // the topics that Sweep visits
 	mores map[parley.ChannelID]more
 }
 
@@ -84,7 +84,7 @@ func New(source Source, cfg Config) *Hub {
 		cfg.OnRead = func(parley.ChannelID) bool { return false }
 	}
 	h := &Hub{source: source, limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, events: cfg.Events.Complete(),
-		mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]int64{}}
+		mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]visit{}}
 	h.pages = newPages(source, cfg.PageLimit, h.adopt, h.events.PageMissed)
 	return h
 }
@@ -140,6 +140,9 @@ func (h *Hub) takeOut(f *follow) (last bool) {
 	h.grow(-dropped)
 	if last {
 		s.topics.remove(h, t)
+		h.mu.Lock()
+		delete(h.busy, t)
+		h.mu.Unlock()
 	}
 	return last
 }

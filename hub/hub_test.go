@@ -404,6 +404,31 @@ func TestAMissedMessageIsNotSkipped(t *testing.T) {
 	}
 }
 
+// TestAMessageThatWasLostIsFoundWhileOthersAreKept: a head that the log names is looked after at once, although the
+// bytes of an earlier message are dropped only after a minute.
+func TestAMessageThatWasLostIsFoundWhileOthersAreKept(t *testing.T) {
+	var now atomic.Int64
+	h, c, _ := start(t, hub.Config{Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
+	r := follow(t, h, "c", nil)
+	publish(t, h, "c", 1, "x")
+	h.Sweep()
+	r.drain(1<<20, 1<<20)
+	if res := c.Append(t.Context(), "c", parley.Draft{User: "another node", Text: "x"}); res[0].Err != nil {
+		t.Fatal(res[0].Err)
+	}
+	follow(t, h, "c", nil) // names the head
+	for range 2 {
+		now.Add(1)
+		h.Sweep()
+	}
+	if r.drain(1<<20, 1<<20); fmt.Sprint(r.ids) != "[1 2]" {
+		t.Errorf("two seconds after the head was named it has taken %v", r.ids)
+	}
+	if h.Recent() != 0 {
+		t.Errorf("%d bytes are kept before the gap", h.Recent())
+	}
+}
+
 func TestAnEventIsNotMistakenForTheMessageBeforeIt(t *testing.T) {
 	h, _, _ := start(t, hub.Config{})
 	publish(t, h, "c", 2, "x")

@@ -2,8 +2,6 @@ package hub
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sort"
 	"time"
 
@@ -38,12 +36,16 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) markBusy(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, known := h.busy[t]; !known {
-		h.busy[t] = 0
-	}
+	h.busy[t] = visit{seen: h.busy[t].seen}
 }
 
-// Sweep visits every busy topic once; Run calls it every second.
+// visit is when Sweep visits a topic, and what it saw the last time.
+type visit struct {
+	due  time.Time // zero: with the next sweep
+	seen int64     // the head that the log had named
+}
+
+// Sweep visits the busy topics that are due, or all if too many bytes are kept; Run calls it every second.
 func (h *Hub) Sweep() {
 	type aged struct {
 		topic   *topic
@@ -54,8 +56,13 @@ func (h *Hub) Sweep() {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	now := h.clock()
+	var busy []*topic
 	h.mu.Lock()
-	busy := slices.AppendSeq(make([]*topic, 0, len(h.busy)), maps.Keys(h.busy))
+	for t, v := range h.busy {
+		if full || !v.due.After(now) {
+			busy = append(busy, t)
+		}
+	}
 	h.mu.Unlock()
 	for _, t := range busy {
 		if size, touched := h.sweep(t, now, sc); size > 0 && full {
@@ -87,11 +94,14 @@ func (h *Hub) sweep(t *topic, now time.Time, scratch *scratch) (size int, touche
 		grown, size = -t.recent.drop(), 0
 	}
 	h.mu.Lock()
-	late := ahead && h.busy[t] == seen // and so at the last sweep already
-	if (!ahead || late) && t.recent.kept == nil {
+	late := ahead && h.busy[t].seen == seen // and so at the last sweep already
+	switch quiet := !ahead || late; {
+	case quiet && t.recent.kept == nil:
 		delete(h.busy, t)
-	} else {
-		h.busy[t] = seen
+	case quiet:
+		h.busy[t] = visit{touched.Add(rest + 1), seen}
+	default:
+		h.busy[t] = visit{seen: seen}
 	}
 	h.mu.Unlock()
 	t.mu.Unlock()

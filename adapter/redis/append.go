@@ -92,7 +92,12 @@ func (s *Store) appendTogether(some []*batch) {
 		c.keys = append(c.keys, s.keysOf(b.channel)...)
 		n += len(b.args)
 	}
-	c.args = append(make([]string, 0, n), s.node)
+	c.args = append(make([]string, 0, n+2), s.node)
+	if s.appends.alone {
+		c.args = append(c.args, "", "")
+	} else {
+		c.args = append(c.args, s.allChannels(), s.userLists())
+	}
 	for _, b := range some {
 		c.args = append(c.args, b.args...)
 	}
@@ -125,10 +130,11 @@ func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, dr
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 	}
 	keep := s.keeps(channel)
-	head := append(make([]byte, 0, 4*8), s.nextNumber()...)
+	head := append(make([]byte, 0, 4*8+1+len(channel)), s.nextNumber()...)
 	for _, n := range []int64{keep.Messages, keep.Seconds, int64(len(drafts))} {
 		head = appendNumber(head, n)
 	}
+	head = append(append(head, flag(findable(channel))...), channel...)
 	b.args = append(make([]string, 0, 1+4*len(drafts)), rueidis.BinaryString(head))
 	for i := range drafts {
 		d := &drafts[i]

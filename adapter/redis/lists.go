@@ -13,7 +13,7 @@ import (
 
 // listScript updates a list, which lies in a slot of its own (lua/list.lua). KEYS[1] begins the names of its keys. ARGV: channel,
 // version, in, open.
-var listScript = rueidis.NewLuaScript(listLua + `return say(KEYS[1], unpack(ARGV))`)
+var listScript = rueidis.NewLuaScript("local k, sub = KEYS[1], string.sub\n" + listLua + `return say(KEYS[1], unpack(ARGV))`)
 
 // allChannels is the prefix of the keys of the list of channels.
 func (s *Store) allChannels() string { return s.prefix + "{channels}:" }
@@ -30,12 +30,8 @@ func (s *Store) userLists() string { return s.prefix + "{/" }
 // or projects its entries makes it: until then the position trails (positionScript).
 func (s *Store) settle(ctx context.Context, channel parley.ChannelID) error {
 	if !s.appends.alone { // all lists are on one server
-		open := "0"
-		if findable(channel) {
-			open = "1"
-		}
 		_, _, err := s.run(ctx, call{script: settleScript, channel: channel,
-			args: []string{string(channel), open, s.allChannels(), s.userLists()}})
+			args: []string{string(channel), flag(findable(channel)), s.allChannels(), s.userLists()}})
 		return err
 	}
 	ms, _, err := s.run(ctx, call{script: todoScript, channel: channel})

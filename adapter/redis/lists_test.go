@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/parley-server/parley"
@@ -30,6 +32,30 @@ func TestListsNameAChannelRightAfterThePost(t *testing.T) {
 			t.Errorf("the position is %v, %v", at, err)
 		}
 	}
+}
+
+// TestAFirstPostIsOneCall: on one server the lists are told by the script that appends.
+func TestAFirstPostIsOneCall(t *testing.T) {
+	s := openOne(t, config(t))
+	before := scriptCalls(t)
+	if r := s.Append(t.Context(), "new", parley.Draft{User: "alice", Text: "x", Join: true})[0]; r.Err != nil || !r.Derived {
+		t.Fatalf("%+v", r)
+	}
+	if n := scriptCalls(t) - before; n != 1 {
+		t.Errorf("the first message of a channel, by which its author joined, took %d scripts", n)
+	}
+}
+
+// scriptCalls is how many scripts the server has run.
+func scriptCalls(t *testing.T) int {
+	t.Helper()
+	_, stats, _ := strings.Cut(cli(t, "INFO", "commandstats"), "cmdstat_evalsha:calls=")
+	calls, _, _ := strings.Cut(stats, ",")
+	n, err := strconv.Atoi(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestListsAreToldByTheNextWhoProjects: a node that died before it told them leaves a note in the channel.

@@ -53,7 +53,7 @@ var restoreLua string
 var boundsLua string
 
 var (
-	appendScript    = &script{body: channels + batchLua + appendLua}
+	appendScript    = &script{body: channels + listLua + batchLua + appendLua}
 	changeScript    = &script{body: channels + oneLua + "retain(2)\n" + batchLua + changeLua}
 	boundsScript    = &script{body: channels + boundsLua, reads: true}
 	unreadScript    = &script{body: other + unreadLua, reads: true}
@@ -196,19 +196,9 @@ return first > tonumber(ARGV[2]) and 1 or 0`}
 
 	todoScript = &script{body: other + `return redis.call('HGETALL', k .. 'todo')`, reads: true}
 
-	// It updates the lists that are on the same server. ARGV[2…]: the channel, whether anybody may find it, and what begins the names of
-	// the keys of the list of channels, and of the users' lists before the user.
+	// ARGV[2…]: arguments of settle.
 	settleScript = &script{body: other + listLua + `
-local is = redis.call('HGETALL', k .. 'todo')
-for i = 1, #is, 2 do
-  local version, is_in, members = string.match(is[i + 1], '^(%S+) (%S+) (%S+)$')
-  if is[i] == 'c' then
-    say(ARGV[4], ARGV[2], version, is_in, is_in == '1' and members == '0' and ARGV[3] or '0')
-  else
-    say(ARGV[5] .. sub(is[i], 2) .. '}:', ARGV[2], version, is_in, '0')
-  end
-end
-redis.call('DEL', k .. 'todo')
+settle(unpack(ARGV, 2))
 return 0`}
 
 	// ARGV[2…]: what was said, and what was to be said.

@@ -1,6 +1,7 @@
 -- Appends to several channels. KEYS are for each what begins the names of its keys, and its head. ARGV: the time in microseconds or
--- nothing for this server's, the node; then for each channel, packed, the number of its batch, how many messages are kept how long
--- unless the settings say so, and how many drafts, and for each draft its key (user NUL key, or empty), who (empty: a guest;
+-- nothing for this server's, the node, and where the lists are, as for settle, empty if they are on other servers; then for each
+-- channel, packed, the number of its batch, how many messages are kept how long unless the settings say so, how many drafts, 1 if
+-- anybody may find the channel, and its name; and for each draft its key (user NUL key, or empty), who (empty: a guest;
 -- SOH user: one who joins by it; p user), the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
 now = tonumber(ARGV[1])
 if not now then
@@ -85,8 +86,8 @@ local function known_of(from, to)
   return known
 end
 
--- store stores drafts and what follows from them. It returns exceptions.
-local function store(from, to)
+-- store stores drafts of a channel and what follows from them. It returns exceptions.
+local function store(channel, is_open, from, to)
   local exceptions, fields, n, known, was = '', {}, 0, known_of(from, to), last
   for at = from, to, 4 do
     local key, who, e, more, root = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], 0
@@ -142,19 +143,19 @@ local function store(from, to)
   if listed == 0 and last > was then
     list()
   end
-  if noted then
+  if noted and (ARGV[3] == '' or not pcall(settle, channel, is_open, ARGV[3], ARGV[4])) then
     exceptions = exceptions .. exception((to - from + 1) / 4 - 1, 7, 0)
   end
   return exceptions
 end
 
-local heads, answers, sets, at = {}, {}, {}, 3
+local heads, answers, sets, at = {}, {}, {}, 5
 for i = 2, #KEYS, 2 do
   heads[i / 2] = KEYS[i]
 end
 local were = redis.call('MGET', unpack(heads))
 for i = 1, #heads do
-  local number, m, s, drafts = unpacked('>c8ddd', ARGV[at])
+  local number, m, s, drafts, is_open = unpacked('>c8dddc1', ARGV[at])
   open(KEYS[2 * i - 1], were[i], m, s)
   local answer = made(node, number)
   if answer then
@@ -164,7 +165,8 @@ for i = 1, #heads do
       retain(2 + drafts)
     end
     noted = false
-    local exceptions = drafts == 1 and ARGV[at + 4] == '' and store_one(at + 1) or store(at + 1, at + 4 * drafts)
+    local exceptions = drafts == 1 and ARGV[at + 4] == '' and store_one(at + 1)
+      or store(sub(ARGV[at], 34), is_open, at + 1, at + 4 * drafts)
     answer = hot() .. exceptions
     sets[#sets + 1], sets[#sets + 2] = heads[i], headed(node, number, answer)
   end

@@ -47,6 +47,7 @@ func NewBus(cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.ConnWriteTimeout = busSilence
 	return &Bus{options: o, prefix: cfg.Prefix, changed: make(chan struct{}, 1), arrivals: relay.NewArrivals[rueidis.PubSubMessage](),
 		tried: make(chan struct{}), ended: make(chan struct{}), joins: newSubscriptions()}, nil
 }

@@ -81,6 +81,26 @@ func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
 	}
 }
 
+// TestBusWaitsForASlowServer: a server that does not answer for some seconds, but lives, loses nothing.
+func TestBusWaitsForASlowServer(t *testing.T) {
+	server := testenv.NewService("redis")
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	all := buses(t, redis.Config{URL: server.URL(t)})
+	got, lost := make(chan parley.Envelope, 10), make(chan struct{}, 10)
+	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() { lost <- struct{}{} }})
+	parleytest.StartBus(t, all[1], parleytest.Listener{})
+	parleytest.Join(t, all[0], "room")
+	cliOf(t, server.URL(t), "CLIENT", "PAUSE", "5000", "ALL")
+	parleytest.Publish(t, all[1], parley.Envelope{Channel: "room", Head: 7}) // waits
+	if e := parleytest.Soon(t, "an envelope", got); e.Head != 7 || len(lost) > 0 {
+		t.Errorf("delivered %+v, %d times lost", e, len(lost))
+	}
+}
+
 func TestConfigurationIsChecked(t *testing.T) {
 	for _, cfg := range []redis.Config{{}, {URL: "http://127.0.0.1"},
 		{URL: "redis://u:hidden@127.0.0.1:x"}, {URL: "redis://127.0.0.1", Prefix: "{a}"}} {

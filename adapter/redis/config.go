@@ -47,8 +47,12 @@ type Config struct {
 const (
 	dialTimeout = 3 * time.Second
 	keepAlive   = time.Second     // of an idle connection, which is then pinged too
-	silence     = 3 * time.Second // without an answer ends a connection
+	silence     = 3 * time.Second // without an answer ends a connection, and so long without a sign of the host
 	bufferSize  = 64 << 10        // per connection and direction
+
+	// The bus waits longer for a server that is slow: what it sent meanwhile arrives late, but a new connection must be
+	// subscribed to all channels again, has missed it, and adds to the work of the server.
+	busSilence = 10 * time.Second
 )
 
 // options returns the options of a client.
@@ -74,7 +78,7 @@ func (c *Config) options() (rueidis.ClientOption, error) {
 	if o.TLSConfig == nil && o.DialCtxFn == nil { // a Unix socket has its own
 		o.DialCtxFn = dialTCP
 	}
-	o.Dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
+	o.Dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, Control: rawio.DeadAfter(silence)}
 	o.ConnWriteTimeout = silence
 	o.ReadBufferEachConn, o.WriteBufferEachConn = bufferSize, bufferSize
 	o.DisableCache = true

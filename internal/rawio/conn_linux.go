@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,17 @@ type conn struct {
 	*net.TCPConn
 	raw         syscall.RawConn
 	reads, puts half
+}
+
+// DeadAfter returns a net.Dialer's Control: a connection ends when the other host has not confirmed for so long that it received
+// something (TCP_USER_TIMEOUT). A process there that does not read is not meant: its host confirms for it.
+func DeadAfter(d time.Duration) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			// It fails for what is no TCP connection.
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d/time.Millisecond))
+		})
+	}
 }
 
 // half is one direction of a connection.

@@ -111,8 +111,8 @@ func (r *run) million() error {
 // commonSends is how many messages are sent to the channel that all follow.
 const commonSends = 3
 
-// abreast is how many workers connect at a time: with more, a machine with few cores mostly switches between processes.
-const abreast = 2
+// abreast is how many nodes clients connect to at a time: with more, a machine with few cores mostly switches between processes.
+const abreast = 4
 
 // opens connects all readers and reports progress.
 func (r *run) opens(f *Fleet) (Opened, error) {

@@ -183,15 +183,15 @@ func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 // Peek copies bytes that have arrived to p, without consuming them, and returns their number, 0
 // if there are none. It does not wait.
 func (c *Detacher) Peek(p []byte) (n int) {
-	_ = c.raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), p, unix.MSG_PEEK|unix.MSG_DONTWAIT) })
-	return max(n, 0)
+	_ = c.raw.Control(func(fd uintptr) { n, _ = rawio.Peek(int(fd), p) })
+	return n
 }
 
 // await waits until something can be read, or the end.
 func (c *Detacher) await() error {
 	return c.raw.Read(func(fd uintptr) (done bool) {
 		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		_, err := rawio.Peek(int(fd), one[:])
 		return err != unix.EAGAIN
 	})
 }
@@ -235,7 +235,10 @@ type loose struct {
 	fd int
 }
 
-func (l *loose) Close() error { return unix.Close(l.fd) }
+func (l *loose) Close() error {
+	rawio.Close(l.fd)
+	return nil
+}
 
 // lendingReader reads the bytes that TLS decrypts from a Detacher. TLS needs a buffer to read
 // into, and has one only while bytes are available; it keeps an incomplete record itself.

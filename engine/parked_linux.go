@@ -357,7 +357,7 @@ func (e *Engine) closeLocked(c *Conn) {
 		return
 	}
 	c.set(gone)
-	_ = unix.Close(int(c.fd))
+	rawio.Close(int(c.fd))
 	c.fd = -1
 	if !c.is(working) {
 		c.peer.Gone()

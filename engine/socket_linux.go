@@ -40,7 +40,7 @@ func (c *Conn) sentLocked() (acked uint32, pending bool) {
 func sent(fd int) (acked uint32, pending bool) {
 	var info unix.TCPInfo // unix.GetsockoptTCPInfo would allocate one
 	size := uint32(unsafe.Sizeof(info))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO, uintptr(unsafe.Pointer(&info)),
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO, uintptr(unsafe.Pointer(&info)),
 		uintptr(unsafe.Pointer(&size)), 0)
 	return uint32(info.Bytes_acked), errno == 0 && (info.Unacked > 0 || info.Notsent_bytes > 0)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type digest struct {
 	seq   uint64
 	own   time.Time // when this node last received its own digest
 	deaf  bool
+	why   error // why the last publish failed
 	peers map[string]*peer
 }
 
@@ -64,20 +66,12 @@ func (f *Feed) Nudge(topic parley.ChannelID) {
 
 // announce tells the other nodes which channels grew, until ctx ends.
 func (f *Feed) announce(ctx context.Context) error {
-	for {
-		err := f.cfg.Bus.Join(ctx, headsChannel)
-		if err == nil {
-			break
-		}
-		if !pause(ctx, retryEvery) {
-			return nil
-		}
-	}
-	f.suspect(lostHeads) // what grew before the bus was there
-	f.digest.mu.Lock()
-	f.digest.own = f.cfg.Clock()
-	f.digest.mu.Unlock()
+	f.digest.delivers(f.cfg.Clock())
+	var joining sync.WaitGroup
+	defer joining.Wait()
+	joining.Go(func() { f.joinHeads(ctx) })
 	var last time.Time
+	var failed error // of the last publish
 	digests := clock.NewPulse(digestEvery)
 	defer digests.Stop()
 	for digests.Wait(ctx) {
@@ -89,19 +83,53 @@ func (f *Feed) announce(ctx context.Context) error {
 			pieces = f.nextDigest(since >= quiet(nodes))
 		}
 		for _, piece := range pieces {
-			_ = f.cfg.Bus.Publish(ctx,
-				parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
+			failed = f.publishDigest(ctx, piece)
 			last = now
 		}
-		deaf, changed := f.digest.isDeaf(now)
-		if changed {
-			f.cfg.Events.BusDeaf(deaf)
-		}
-		if deaf {
-			f.suspect(lostEvents)
-		}
+		f.judgeBus(now, failed)
 	}
 	return nil
+}
+
+// digestTime bounds a publish of a digest: whether the bus delivers must be judged in any case.
+const digestTime = 3 * time.Second
+
+func (f *Feed) publishDigest(ctx context.Context, piece []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, digestTime)
+	defer cancel()
+	return f.cfg.Bus.Publish(ctx,
+		parley.Envelope{Node: f.cfg.Node, Epoch: f.hub.Epoch(), Channel: headsChannel, Event: &parley.Event{Object: piece}})
+}
+
+// joinHeads joins the topic of digests, however long that takes.
+func (f *Feed) joinHeads(ctx context.Context) {
+	for f.cfg.Bus.Join(ctx, headsChannel) != nil {
+		if !pause(ctx, retryEvery) {
+			return
+		}
+	}
+	f.suspect(lostHeads) // what grew before the bus was there
+}
+
+// judgeBus notes whether the bus delivers, and why it may not.
+func (f *Feed) judgeBus(now time.Time, failed error) {
+	deaf, changed := f.digest.isDeaf(now, failed)
+	if changed {
+		f.cfg.Events.BusDeaf(deaf)
+	}
+	switch {
+	case changed && deaf:
+		why := slog.Any("error", failed)
+		if failed == nil {
+			why = slog.String("error", "none: it accepts messages")
+		}
+		f.cfg.Logger.Warn("the bus delivers nothing; other nodes' messages are found by reading the log", why)
+	case changed:
+		f.cfg.Logger.Info("the bus delivers again")
+	}
+	if deaf {
+		f.suspect(lostEvents)
+	}
 }
 
 // A piece of a digest: a version, the hash of the node's settings, a number, and for each
@@ -227,11 +255,19 @@ func (d *digest) from(node, self string, seq, settings, own uint64, now time.Tim
 	return missed, changed
 }
 
-// isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets nodes
-// that were silent for long. While the bus delivers nothing, no node counts as silent.
-func (d *digest) isDeaf(now time.Time) (deaf, changed bool) {
+// delivers notes that an own digest has arrived, or that none could have yet.
+func (d *digest) delivers(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.own = now
+}
+
+// isDeaf reports whether the bus delivers nothing, and whether that has changed. It forgets nodes
+// that were silent for long. While the bus delivers nothing, no node counts as silent.
+func (d *digest) isDeaf(now time.Time, why error) (deaf, changed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.why = why
 	deaf = now.Sub(d.own) > 2*quiet(d.nodesLocked())
 	for node, p := range d.peers {
 		switch {
@@ -272,9 +308,9 @@ func (d *digest) nodesLocked() int {
 	return n
 }
 
-// Peers reports whether the bus fails to deliver, and the other nodes whose settings differ
-// from this node's.
-func (f *Feed) Peers() (deaf bool, differing []string) {
+// Peers reports whether the bus fails to deliver, why if that is known, and the other nodes whose settings differ from this
+// node's.
+func (f *Feed) Peers() (deaf bool, why error, differing []string) {
 	d := &f.digest
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -283,5 +319,5 @@ func (f *Feed) Peers() (deaf bool, differing []string) {
 			differing = append(differing, node)
 		}
 	}
-	return d.deaf, differing
+	return d.deaf, d.why, differing
 }

@@ -1,10 +1,14 @@
 package feed_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +90,77 @@ func TestDigestsAreSentAsOftenAsTheNumberOfNodesAllows(t *testing.T) {
 		bus.during(20 * time.Second)
 		if n := bus.during(time.Minute); n != 4 {
 			t.Errorf("%d digests in a quiet minute of a node of many, want 4", n)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// refusedBus is a bus whose broker lets nobody in, until it does.
+type refusedBus struct {
+	deafBus
+	in chan struct{}
+	h  atomic.Pointer[parley.BusHandler]
+}
+
+var errRefused = errors.New("wrong password")
+
+func (b *refusedBus) Run(ctx context.Context, h parley.BusHandler) error {
+	b.h.Store(&h)
+	return b.deafBus.Run(ctx, h)
+}
+
+func (b *refusedBus) Publish(_ context.Context, e parley.Envelope) error {
+	select {
+	case <-b.in:
+		(*b.h.Load()).Deliver(e)
+		return nil
+	default:
+		return errRefused
+	}
+}
+
+func (b *refusedBus) Join(ctx context.Context, _ parley.ChannelID) error {
+	select {
+	case <-b.in:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestABusThatWasNeverReachedIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		bus := &refusedBus{in: make(chan struct{})}
+		h := mem.NewStore(mem.StoreConfig{}).Open()
+		f := feed.New(h, feed.Config{Node: "n0", Index: h, Bus: bus, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1) // buffered for its only sender
+		go func() { ended <- f.Run(ctx) }()
+		after := func(d time.Duration) (deaf bool, why error) {
+			time.Sleep(d)
+			synctest.Wait()
+			deaf, why, _ = f.Peers()
+			return deaf, why
+		}
+		if deaf, _ := after(5 * time.Second); deaf {
+			t.Error("five seconds after the start the bus is said to be deaf")
+		}
+		if deaf, why := after(6 * time.Second); !deaf || !errors.Is(why, errRefused) {
+			t.Errorf("a bus that refuses is deaf: %v, %v", deaf, why)
+		}
+		if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "wrong password") {
+			t.Errorf("the log says %q", text)
+		}
+		close(bus.in)
+		if deaf, why := after(6 * time.Second); deaf || why != nil {
+			t.Errorf("a bus that lets the node in is deaf: %v, %v", deaf, why)
+		}
+		if text := log.String(); !strings.Contains(text, "delivers again") {
+			t.Errorf("the log says %q", text)
 		}
 		stop()
 		if err := <-ended; err != nil {

@@ -27,6 +27,6 @@ func (f *Feed) Heard(node string) { f.digest.from(node, f.cfg.Node, 1, 0, 0, f.c
 
 // Deaf checks whether the bus delivers.
 func (f *Feed) Deaf() bool {
-	deaf, _ := f.digest.isDeaf(f.cfg.Clock())
+	deaf, _ := f.digest.isDeaf(f.cfg.Clock(), nil)
 	return deaf
 }

@@ -3,6 +3,7 @@ package parleytest
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,22 @@ func Publish(t *testing.T, b parley.Bus, e parley.Envelope) {
 	if err := b.Publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// SaysWhyNot demands that a publish over a bus that its broker refuses fails, and soon names the reason.
+func SaysWhyNot(t *testing.T, b parley.Bus, reason string) {
+	t.Helper()
+	StartBus(t, b, Listener{})
+	var err error
+	for end := time.Now().Add(testenv.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = b.Publish(t.Context(), parley.Envelope{Channel: "room", Head: 7}); err == nil {
+			t.Fatal("published over a bus that is refused")
+		}
+		if strings.Contains(err.Error(), reason) {
+			return
+		}
+	}
+	t.Errorf("the error does not name the reason %q: %v", reason, err)
 }
 
 // Soon demands that a value arrives soon, and returns it.

@@ -38,6 +38,7 @@ type Bus struct {
 	tried    chan struct{} // closed when it has tried to begin, with or without success
 	ran      atomic.Bool
 	ignored  atomic.Int64
+	trouble  relay.Trouble
 
 	mu     sync.RWMutex
 	joined map[string]struct{}
@@ -109,6 +110,7 @@ func (b *Bus) connect(ctx context.Context) {
 			return
 		}
 		s, err := b.begin(ctx)
+		b.trouble.Set(err)
 		if try == 0 && !began {
 			close(b.tried)
 		}
@@ -151,7 +153,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	cl := b.client
 	b.mu.RUnlock()
 	if cl == nil {
-		return fmt.Errorf("publish to %s: the bus is not connected to Kafka at %s; it keeps trying", e.Channel, b.hosts)
+		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("Kafka", b.hosts))
 	}
 	r := &kgo.Record{Topic: b.feed, Key: []byte(e.Channel),
 		Headers: []kgo.RecordHeader{{Key: header, Value: codec.AppendEnvelope(make([]byte, 0, 512), &e)}}}

@@ -32,6 +32,7 @@ type Bus struct {
 	ended    chan struct{} // closed when Run has returned
 	ran      atomic.Bool
 	ignored  atomic.Int64
+	trouble  relay.Trouble
 
 	mu   sync.Mutex
 	conn *nats.Conn // nil until tried
@@ -53,6 +54,7 @@ func NewBus(cfg Config) (*Bus, error) {
 		arrivals: relay.NewArrivals[*nats.Msg](), calls: relay.NewCalls(), tried: make(chan struct{}), ended: make(chan struct{})}
 	b.options.RetryOnFailedConnect = true
 	b.options.ReconnectedCB = func(*nats.Conn) { b.arrivals.Lose() }
+	b.options.ReconnectErrCB = func(_ *nats.Conn, err error) { b.trouble.Set(err) }
 	b.options.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) { b.arrivals.Lose() } // a slow consumer, a subject that is denied
 	return b, nil
 }
@@ -170,7 +172,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	conn := b.conn
 	b.mu.Unlock()
 	if conn == nil || !conn.IsConnected() {
-		return fmt.Errorf("publish to %s: the bus is not connected to NATS at %s; it keeps trying", e.Channel, where(&b.options))
+		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("NATS", where(&b.options)))
 	}
 	if err := conn.Publish(b.subject(e.Channel), codec.AppendEnvelope(make([]byte, 0, 512), &e)); err != nil {
 		return fmt.Errorf("publish to %s: %w", e.Channel, err)

@@ -107,6 +107,7 @@ func TestBusOverTLSWithToken(t *testing.T) {
 	parleytest.Join(t, b, "room")
 	parleytest.Publish(t, b, parley.Envelope{Channel: "room", Head: 7})
 	parleytest.Soon(t, "an envelope", got)
+	parleytest.SaysWhyNot(t, buses(t, adapter.Config{URL: "nats://wrong@" + host + "?ca=" + ca})[0], "Authorization")
 	for _, url := range []string{"nats://secret@" + host + "?tls=true", "nats://wrong@" + host + "?ca=" + ca, "nats://" + host} {
 		if p, err := adapter.Open(t.Context(), adapter.Config{URL: url}); err == nil {
 			p.Close()

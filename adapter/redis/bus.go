@@ -33,6 +33,7 @@ type Bus struct {
 	ignored  atomic.Int64
 
 	joins   subscriptions
+	trouble relay.Trouble
 	changed chan struct{} // holds a token if a connection is broken, or a server has ended subscriptions
 
 	mu     sync.Mutex
@@ -116,7 +117,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	c := b.client
 	b.mu.Unlock()
 	if c == nil {
-		return fmt.Errorf("publish to %s: the bus is not connected to Redis at %s; it keeps trying", e.Channel, where(&b.options))
+		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("Redis", where(&b.options)))
 	}
 	message := rueidis.BinaryString(codec.AppendEnvelope(make([]byte, 0, 512), &e))
 	publish := c.B().Publish().Channel(b.name(e.Channel, false)).Message(message).Build()

@@ -95,6 +95,7 @@ func (b *Bus) connect(ctx context.Context) {
 	tried := false
 	for failures := 0; ctx.Err() == nil; {
 		client, err := b.dialed(ctx)
+		b.trouble.Set(err)
 		if !tried {
 			tried = true
 			close(b.tried)

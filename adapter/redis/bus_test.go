@@ -81,6 +81,22 @@ func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
 	}
 }
 
+// TestBusSaysWhyItIsRefused: a wrong password is in the error, not only that there is no connection.
+func TestBusSaysWhyItIsRefused(t *testing.T) {
+	server := testenv.NewService("redis")
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	cliOf(t, server.URL(t), "CONFIG", "SET", "requirepass", "secret")
+	b := buses(t, redis.Config{URL: strings.Replace(server.URL(t), "redis://", "redis://:guess@", 1)})[0]
+	parleytest.SaysWhyNot(t, b, "WRONGPASS")
+	if err := b.Publish(t.Context(), parley.Envelope{Channel: "room"}); err == nil || strings.Contains(err.Error(), "guess") {
+		t.Errorf("the error shows the password: %v", err)
+	}
+}
+
 // TestBusWaitsForASlowServer: a server that does not answer for some seconds, but lives, loses nothing.
 func TestBusWaitsForASlowServer(t *testing.T) {
 	server := testenv.NewService("redis")

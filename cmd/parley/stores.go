@@ -211,7 +211,7 @@ func isNowhere(dir string) bool {
 const readyWithin = time.Second
 
 // readiness returns the answer to /readyz.
-func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string)) httpapi.Readiness {
+func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, why error, differing []string)) httpapi.Readiness {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	is := httpapi.AllReady()
@@ -230,9 +230,12 @@ func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differi
 	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
 		is.Presence = httpapi.Part{Detail: s.presenceAt + ": " + err.Error()}
 	}
-	deaf, differing := peers()
+	deaf, why, differing := peers()
 	if deaf {
 		is.Bus = httpapi.Part{Detail: "the bus " + s.busAt + " delivers nothing; other nodes' messages are found by reading the log"}
+		if why != nil {
+			is.Bus.Detail += ": " + why.Error()
+		}
 	}
 	if len(differing) > 0 {
 		is.Settings = httpapi.Part{Detail: "other settings than this node's have " + strings.Join(differing, ", ")}

@@ -308,9 +308,9 @@ func (d *digest) nodesLocked() int {
 	return n
 }
 
-// Peers reports whether the bus fails to deliver, why if that is known, and the other nodes whose settings differ from this
-// node's.
-func (f *Feed) Peers() (deaf bool, why error, differing []string) {
+// Peers reports whether the bus fails to deliver, the other nodes whose settings differ from this node's, and why the bus fails,
+// if that is known.
+func (f *Feed) Peers() (deaf bool, differing []string, why error) {
 	d := &f.digest
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -319,5 +319,5 @@ func (f *Feed) Peers() (deaf bool, why error, differing []string) {
 			differing = append(differing, node)
 		}
 	}
-	return d.deaf, d.why, differing
+	return d.deaf, differing, d.why
 }

@@ -143,7 +143,7 @@ func TestABusThatWasNeverReachedIsReported(t *testing.T) {
 		after := func(d time.Duration) (deaf bool, why error) {
 			time.Sleep(d)
 			synctest.Wait()
-			deaf, why, _ = f.Peers()
+			deaf, _, why = f.Peers()
 			return deaf, why
 		}
 		if deaf, _ := after(5 * time.Second); deaf {

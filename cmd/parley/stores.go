@@ -211,7 +211,7 @@ func isNowhere(dir string) bool {
 const readyWithin = time.Second
 
 // readiness returns the answer to /readyz.
-func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, why error, differing []string)) httpapi.Readiness {
+func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string, why error)) httpapi.Readiness {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	is := httpapi.AllReady()
@@ -230,7 +230,7 @@ func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, why err
 	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
 		is.Presence = httpapi.Part{Detail: s.presenceAt + ": " + err.Error()}
 	}
-	deaf, why, differing := peers()
+	deaf, differing, why := peers()
 	if deaf {
 		is.Bus = httpapi.Part{Detail: "the bus " + s.busAt + " delivers nothing; other nodes' messages are found by reading the log"}
 		if why != nil {

@@ -78,13 +78,10 @@ type Opened struct {
 
 // Open connects every reader that has no connection. A failure to connect is an error.
 func (f *Fleet) Open(resume bool, dials int, rate float64) (Opened, error) {
-	return f.open(OpenArgs{Resume: resume, Dials: dials, Rate: rate})
-}
-
-// open is Open for the readers that args names, with the dials and the rate of all workers together.
-func (f *Fleet) open(args OpenArgs) (Opened, error) {
-	args.Dials, args.Rate = max(1, args.Dials/len(f.workers)), args.Rate/float64(len(f.workers))
-	replies, err := each[OpenReply](f, "Open", func(int) any { return args })
+	n := float64(len(f.workers))
+	replies, err := each[OpenReply](f, "Open", func(int) any {
+		return OpenArgs{Resume: resume, Dials: max(1, dials/len(f.workers)), Rate: rate / n}
+	})
 	if err != nil {
 		return Opened{}, err
 	}
@@ -101,22 +98,6 @@ func (f *Fleet) open(args OpenArgs) (Opened, error) {
 	}
 	o.Took = time.Duration(ended - began)
 	return o, err
-}
-
-// OpenInTurn is Open for the clients of abreast servers at a time.
-func (f *Fleet) OpenInTurn(resume bool, abreast, dials int) (all Opened, err error) {
-	all.Latency = newHistogram()
-	begin := time.Now()
-	for from := 0; from < len(f.args[0].Servers); from += abreast {
-		o, err := f.open(OpenArgs{Resume: resume, Dials: dials, From: from, To: from + abreast})
-		if err != nil {
-			return all, err
-		}
-		all.Opened += o.Opened
-		all.Latency.Merge(o.Latency)
-	}
-	all.Took = time.Since(begin)
-	return all, nil
 }
 
 // Drop closes the connection of every one-th reader at the same time.

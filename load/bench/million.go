@@ -111,16 +111,13 @@ func (r *run) million() error {
 // commonSends is how many messages are sent to the channel that all follow.
 const commonSends = 3
 
-// abreast is how many nodes clients connect to at a time: with more, a machine with few cores mostly switches between processes.
-const abreast = 4
-
 // opens connects all readers and reports progress.
 func (r *run) opens(f *Fleet) (Opened, error) {
 	stop := r.count([]*Fleet{f}, func(t Tally) {
 		r.Progress(fmt.Sprintf("%s of %s connections are open", Number(float64(t.Live)), Number(float64(r.Connections))))
 	})
 	defer stop()
-	return f.OpenInTurn(false, abreast, r.Dials)
+	return f.Open(false, r.Dials, 0)
 }
 
 // lose ends connections while messages to rooms continue and lets the clients resume.
@@ -137,7 +134,7 @@ func (r *run) lose(f *Fleet, plan Plan, send feed, key, name string, lose func()
 		n, e := lose()
 		if e == nil {
 			r.Progress(fmt.Sprintf("%s: %d reconnect", name, n))
-			_, e = f.OpenInTurn(true, abreast, r.Dials)
+			_, e = f.Open(true, r.Dials, 0)
 		}
 		if clients = n; e == nil {
 			_, e = f.CatchUp(patience)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -12,8 +13,6 @@ type OpenArgs struct {
 	Resume bool    // resume from each reader's cursor, else start at the head
 	Dials  int     // dials in progress at a time
 	Rate   float64 // connections per second; 0: as fast as possible
-
-	From, To int // only readers whose next server is one of these, counted from 0; To 0: all readers
 }
 
 // OpenReply is the result of an Open.
@@ -43,11 +42,6 @@ const (
 	openEach   = 20 * time.Millisecond
 )
 
-// has reports whether an Open concerns a reader.
-func (a *OpenArgs) has(r *reader) bool {
-	return r.fd < 0 && (a.To == 0 || r.place() >= a.From && r.place() < a.To)
-}
-
 // Open connects every reader that has no connection, once, and returns when each has been welcomed or
 // has failed.
 func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
@@ -55,15 +49,12 @@ func (s *Swarm) Open(args OpenArgs, reply *OpenReply) error {
 	o := &opening{args: args, reply: reply, hist: newHistogram(), done: make(chan struct{})}
 	s.loop.do(func() {
 		o.begin = time.Now()
-		for _, r := range s.readers {
-			if args.has(r) {
-				o.readers = append(o.readers, r)
-			}
+		o.readers = slices.DeleteFunc(slices.Clone(s.readers), func(r *reader) bool { return r.fd >= 0 })
+		if s.args.Common { // so that the readers of all workers connect to few servers at a time
+			slices.SortStableFunc(o.readers, func(a, b *reader) int { return a.place() - b.place() })
 		}
 		reply.Began = o.begin.UnixNano()
-		if args.From == 0 {
-			s.tally.Caught, s.tally.Latest, s.opened = 0, 0, 0
-		}
+		s.tally.Caught, s.tally.Latest, s.opened = 0, 0, 0
 		s.opening = o
 		o.turn(s, o.begin)
 	})

@@ -36,10 +36,12 @@ type opening struct {
 	done    chan struct{}
 }
 
-// An Open takes at most openWithin, plus openEach per connection.
+// An Open takes at most openWithin, plus openEach per connection of the worker, plus openAmong per reader of all workers that
+// connect at the same time.
 const (
 	openWithin = 3 * time.Minute
 	openEach   = 20 * time.Millisecond
+	openAmong  = time.Millisecond
 )
 
 // Open connects every reader that has no connection, once, and returns when each has been welcomed or
@@ -82,7 +84,7 @@ func (o *opening) turn(s *Swarm, now time.Time) {
 			o.failed(err)
 		}
 	}
-	if now.Sub(o.begin) > openWithin+time.Duration(len(o.readers))*openEach {
+	if now.Sub(o.begin) > openWithin+time.Duration(len(o.readers))*openEach+time.Duration(s.args.Readers)*openAmong {
 		for _, r := range o.readers {
 			if r.fd >= 0 && !r.welcomed {
 				s.loop.close(r)

@@ -53,7 +53,11 @@ func NewBus(cfg Config) (*Bus, error) {
 	b := &Bus{options: o, prefix: prefix + ".chat.", arrived: make(chan *nats.Msg, maxArrived),
 		arrivals: relay.NewArrivals[*nats.Msg](), calls: relay.NewCalls(), tried: make(chan struct{}), ended: make(chan struct{})}
 	b.options.RetryOnFailedConnect = true
-	b.options.ReconnectedCB = func(*nats.Conn) { b.arrivals.Lose() }
+	b.options.ConnectedCB = func(*nats.Conn) { b.trouble.Set(nil) }
+	b.options.ReconnectedCB = func(*nats.Conn) {
+		b.trouble.Set(nil)
+		b.arrivals.Lose()
+	}
 	b.options.ReconnectErrCB = func(_ *nats.Conn, err error) { b.trouble.Set(err) }
 	b.options.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) { b.arrivals.Lose() } // a slow consumer, a subject that is denied
 	return b, nil

@@ -45,13 +45,19 @@ func TestEnvelopesOfLaterVersionsAreIgnored(t *testing.T) {
 	}
 }
 
-func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
+// ownServer returns a server that a test may stop or configure.
+func ownServer(t *testing.T) *testenv.SharedService {
 	server := testenv.NewService("redis")
 	t.Cleanup(func() {
 		if err := server.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+	return server
+}
+
+func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
+	server := ownServer(t)
 	all := buses(t, redis.Config{URL: server.URL(t)})
 	b, other := all[0], all[1]
 	got, lost := make(chan parley.Envelope, 10), make(chan struct{}, 10)
@@ -81,14 +87,9 @@ func TestBusJoinsAgainWhenRedisWasAway(t *testing.T) {
 	}
 }
 
-// TestBusSaysWhyItIsRefused: a wrong password is in the error, not only that there is no connection.
+// TestBusSaysWhyItIsRefused: the error says that the password is wrong, not only that there is no connection.
 func TestBusSaysWhyItIsRefused(t *testing.T) {
-	server := testenv.NewService("redis")
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := ownServer(t)
 	cliOf(t, server.URL(t), "CONFIG", "SET", "requirepass", "secret")
 	b := buses(t, redis.Config{URL: strings.Replace(server.URL(t), "redis://", "redis://:guess@", 1)})[0]
 	parleytest.SaysWhyNot(t, b, "WRONGPASS")
@@ -99,12 +100,7 @@ func TestBusSaysWhyItIsRefused(t *testing.T) {
 
 // TestBusWaitsForASlowServer: a server that does not answer for some seconds, but lives, loses nothing.
 func TestBusWaitsForASlowServer(t *testing.T) {
-	server := testenv.NewService("redis")
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := ownServer(t)
 	all := buses(t, redis.Config{URL: server.URL(t)})
 	got, lost := make(chan parley.Envelope, 10), make(chan struct{}, 10)
 	parleytest.StartBus(t, all[0], parleytest.Listener{OnDeliver: func(e parley.Envelope) { got <- e }, OnLost: func() { lost <- struct{}{} }})

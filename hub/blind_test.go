@@ -21,8 +21,8 @@ func TestABlindSessionIsNeverToldWhoIsThere(t *testing.T) {
 	for _, form := range []wire.Form{wire.FormWS, wire.FormSSE, wire.FormSSEMulti} {
 		s, sighted := open(h, form), open(h, form)
 		for round, after := range []*parley.Cursor{nil, {ID: 0}, nil} {
-			if _, err := s.FollowBlind(t.Context(), "c", after); err != nil {
-				t.Fatal(err)
+			if _, errs := s.FollowAll(t.Context(), hub.Wanted{Channel: "c", After: after, Blind: true}); errs[0] != nil {
+				t.Fatal(errs[0])
 			}
 			if _, err := sighted.Follow(t.Context(), "c", nil); err != nil {
 				t.Fatal(err)

@@ -1,13 +1,18 @@
 package hub_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/adapter/mem"
+	"github.com/parley-server/parley/feed"
 	"github.com/parley-server/parley/hub"
 	"github.com/parley-server/parley/wire"
 )
@@ -50,6 +55,43 @@ func TestSessionFollowsItsChannelsInOrder(t *testing.T) {
 			t.Fatalf("%d channels, %s; want %d, %s", s.Len(), got, len(model), want)
 		}
 	})
+}
+
+// down is a log that cannot tell the bounds of one channel.
+type down struct {
+	parley.Log
+	channel parley.ChannelID
+}
+
+func (d down) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
+	if slices.Contains(channels, d.channel) {
+		return nil, parley.ErrUnavailable
+	}
+	return d.Log.Bounds(ctx, channels...)
+}
+
+// Of channels that are followed together, those that cannot be read are not followed; the others begin where they should.
+func TestFollowAllFollowsWhatItCan(t *testing.T) {
+	store := mem.NewStore(mem.StoreConfig{}).Open()
+	for _, channel := range []parley.ChannelID{"a", "b", "c"} {
+		store.Append(t.Context(), channel, parley.Draft{Text: "one"}, parley.Draft{Text: "two"})
+	}
+	f := feed.New(down{store, "b"}, feed.Config{})
+	s := open(node{f.Hub(), f}, wire.FormSSEMulti)
+	defer s.Close()
+	starts, errs := s.FollowAll(t.Context(), hub.Wanted{Channel: "a", After: &parley.Cursor{ID: 1}}, hub.Wanted{Channel: "b"}, hub.Wanted{Channel: "c"})
+	if errs[0] != nil || !errors.Is(errs[1], parley.ErrUnavailable) || errs[2] != nil {
+		t.Fatalf("errors: %v", errs)
+	}
+	if !starts[0].Resumed || starts[0].Cursor != 1 || starts[2].Resumed || starts[2].Cursor != 2 {
+		t.Errorf("starts: %+v", starts)
+	}
+	if got := s.CursorText(); got != "a:1,c:2" || s.Follows("b") {
+		t.Errorf("it follows %s", got)
+	}
+	if got := string(all(t, s)); !strings.Contains(got, "two") || strings.Contains(got, "one") {
+		t.Errorf("it takes %s", got)
+	}
 }
 
 // BenchmarkManyChannels measures following ten thousand channels over one connection,

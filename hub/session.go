@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/together"
 	"github.com/parley-server/parley/wire"
 )
 
@@ -111,35 +112,56 @@ func (h *Hub) Open(s *Session, form wire.Form, bell Bell) {
 	s.hub, s.form, s.bell = h, form, bell
 }
 
-// Follow adds a channel at a cursor, or at its head if after is nil. It may block, because it
-// reads the channel's bounds from the log. The caller must report a Start.Reset to the client;
-// entries follow through Next. Following a channel again moves its cursor.
+// Wanted is a channel that a session is to follow.
+type Wanted struct {
+	Channel parley.ChannelID
+	After   *parley.Cursor // nil: from the head
+	Blind   bool           // the session must not see the channel's presence, not even events that arrive during the call
+}
+
+// Follow is FollowAll for one channel, whose presence the session may see.
 func (s *Session) Follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
-	return s.follow(ctx, channel, after, false)
+	starts, errs := s.FollowAll(ctx, Wanted{Channel: channel, After: after})
+	return starts[0], errs[0]
 }
 
-// FollowBlind is Follow for a session that must not see the channel's presence, from the
-// beginning: events that arrive during the call are hidden too.
-func (s *Session) FollowBlind(ctx context.Context, channel parley.ChannelID, after *parley.Cursor) (Start, error) {
-	return s.follow(ctx, channel, after, true)
+// FollowAll adds different channels, each at its cursor, and returns for each where it starts, or why it does not. It may
+// block, because it reads the channels' bounds from the log, at the same time. The caller must report a Start.Reset to the
+// client; entries follow through Next. Following a channel again moves its cursor.
+func (s *Session) FollowAll(ctx context.Context, wanted ...Wanted) (starts []Start, errs []error) {
+	starts, errs = make([]Start, len(wanted)), make([]error, len(wanted))
+	follows := make([]*follow, len(wanted))
+	for i, w := range wanted { // first register, then read the bounds: an entry that is stored in between rings
+		follows[i] = s.register(w)
+	}
+	together.Do(len(wanted), func(i int) { starts[i].Bounds, errs[i] = s.hub.join(ctx, wanted[i].Channel) })
+	for i, w := range wanted {
+		if errs[i] != nil {
+			s.Unfollow(w.Channel)
+			continue
+		}
+		s.begins(follows[i], &starts[i], w.After)
+	}
+	return starts, errs
 }
 
-func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *parley.Cursor, blind bool) (Start, error) {
-	s.Unfollow(channel)
+// register adds a follow to its topic.
+func (s *Session) register(w Wanted) *follow {
+	s.Unfollow(w.Channel)
 	f := s.newFollow()
-	f.presenceHidden = blind
-	f.pointer = s.form != wire.FormJSON && s.hub.onRead(channel)
-	// First register, then read the bounds: an entry that is stored in between rings.
-	s.hub.addFollower(channel, f)
+	f.presenceHidden = w.Blind
+	f.pointer = s.form != wire.FormJSON && s.hub.onRead(w.Channel)
+	s.hub.addFollower(w.Channel, f)
 	if f != &s.first {
 		s.many.note(f)
 	}
-	b, err := s.hub.join(ctx, channel)
-	if err != nil {
-		s.Unfollow(channel)
-		return Start{}, err
-	}
-	start := Start{Bounds: b, Cursor: b.Last}
+	return f
+}
+
+// begins lets a follow begin at a cursor, or at the head, within the bounds of start, which it completes.
+func (s *Session) begins(f *follow, start *Start, after *parley.Cursor) {
+	b := start.Bounds
+	start.Cursor = b.Last
 	if after != nil {
 		start.Reset = parley.CheckCursor(*after, b)
 		switch {
@@ -153,7 +175,6 @@ func (s *Session) follow(ctx context.Context, channel parley.ChannelID, after *p
 	start.More = f.pointer && start.Cursor < b.Last
 	s.hub.attach(f, b)
 	s.ring(f)
-	return start, nil
 }
 
 // See sets again for each channel whether the session sees its presence.

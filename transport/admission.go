@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"iter"
 	"net/http"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/access"
 	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/internal/together"
 	"github.com/parley-server/parley/wire"
 )
 
@@ -24,32 +24,39 @@ func (t *Transports) newStream(s *stream, via parley.Transport, c access.Caller,
 	t.chat.Hub().Open(&s.session, form, &s.conn)
 }
 
-// authorize checks that the server can take one more stream, and that the caller may read all
-// channels of the request. hidden are those whose presence the caller may not see.
-func (t *Transports) authorize(r *http.Request, req *Request) (hidden []parley.ChannelID, err error) {
+// authorize checks that the server can take one more stream, and that the caller may read all channels of the request, which
+// it returns.
+func (t *Transports) authorize(r *http.Request, req *Request) ([]hub.Wanted, error) {
 	if t.cfg.Door != nil {
 		if e := t.cfg.Door.Refusal(t.Streams()); e != nil {
 			return nil, e
 		}
 	}
 	t.chat.AskAbout(req.Caller, len(req.Follows))
-	for _, f := range req.Follows {
+	wanted, errs := make([]hub.Wanted, len(req.Follows)), make([]error, len(req.Follows))
+	together.Do(len(wanted), func(i int) {
+		f := req.Follows[i]
 		sees, err := t.chat.Admit(r.Context(), req.Caller, f.Channel)
+		wanted[i], errs[i] = hub.Wanted{Channel: f.Channel, After: f.After, Blind: !sees}, err
+	})
+	return wanted, firstOf(errs)
+}
+
+// firstOf returns the first error that is not nil.
+func firstOf(errs []error) error {
+	for _, err := range errs {
 		if err != nil {
-			return nil, err
-		}
-		if !sees {
-			hidden = append(hidden, f.Channel)
+			return err
 		}
 	}
-	return hidden, nil
+	return nil
 }
 
 // admit lets a stream begin and follow the channels of its request, or refuses it. The others
 // are notified of the caller before the stream follows, so that a channel without other
 // followers keeps nothing.
 func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Start, error) {
-	hidden, err := t.authorize(r, req)
+	wanted, err := t.authorize(r, req)
 	if err != nil {
 		return nil, err
 	}
@@ -61,24 +68,13 @@ func (t *Transports) admit(r *http.Request, s *stream, req *Request) ([]hub.Star
 		channels[i] = f.Channel
 	}
 	s.appear(channels)
-	starts := make([]hub.Start, len(req.Follows))
-	for i, f := range req.Follows {
-		sees := !slices.Contains(hidden, f.Channel)
-		if starts[i], err = followAs(&s.session, sees)(r.Context(), f.Channel, f.After); err != nil {
-			s.ended = failed
-			s.giveBack(slices.Values(channels), len(channels))
-			return nil, err
-		}
+	starts, errs := s.session.FollowAll(r.Context(), wanted...)
+	if err := firstOf(errs); err != nil {
+		s.ended = failed
+		s.giveBack(slices.Values(channels), len(channels))
+		return nil, err
 	}
 	return starts, nil
-}
-
-// followAs returns how a session follows a channel whose presence it may see, or not.
-func followAs(s *hub.Session, sees bool) func(context.Context, parley.ChannelID, *parley.Cursor) (hub.Start, error) {
-	if sees {
-		return s.Follow
-	}
-	return s.FollowBlind
 }
 
 // open admits a WebSocket or event stream and sends its welcome.

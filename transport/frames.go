@@ -26,6 +26,15 @@ func (p *wsPeer) object(payload []byte) {
 	if err == nil && len(f.Key) > parley.MaxKey {
 		err = &parley.Error{Code: parley.CodeTooLarge, Detail: "key has more than 128 bytes", Hint: "send a shorter one"}
 	}
+	if d := p.dealings; d != nil && len(d.asked) > 0 && (err != nil || !d.joins(f, channel)) {
+		d.next = func() { p.serve(f, channel, err) }
+		return
+	}
+	p.serve(f, channel, err)
+}
+
+// serve handles a frame, or answers it with an error.
+func (p *wsPeer) serve(f *wire.Frame, channel parley.ChannelID, err error) {
 	if err == nil {
 		err = p.handle(f, channel)
 	}
@@ -152,8 +161,7 @@ func (p *wsPeer) handle(f *wire.Frame, channel parley.ChannelID) error {
 		p.later(f, channel, func() error { return p.history(ctx, f, caller, channel) })
 		return nil
 	case "subscribe":
-		p.later(f, channel, func() error { return p.subscribe(ctx, f, caller, channel) })
-		return nil
+		return p.ask(f, caller, channel)
 	case "unsubscribe":
 		return p.done(f, channel, p.unsubscribe(channel))
 	}
@@ -370,41 +378,6 @@ func (p *wsPeer) history(ctx context.Context, f *wire.Frame, caller access.Calle
 		}
 	}
 	p.send(wire.History(nil, channel, page.Messages, more, f.Key))
-	return nil
-}
-
-func (p *wsPeer) subscribe(ctx context.Context, f *wire.Frame, caller access.Caller, channel parley.ChannelID) error {
-	if !p.is(many) {
-		return &parley.Error{Code: parley.CodeBadRequest, Detail: "this connection is for one channel", Hint: "connect to /ws to subscribe"}
-	}
-	after, err := f.After.Get()
-	if err != nil {
-		return err
-	}
-	sees, err := p.t.chat.Admit(ctx, caller, channel)
-	if err != nil {
-		return err
-	}
-	var cursor *parley.Cursor
-	if after != nil {
-		cursor = &parley.Cursor{ID: *after, Epoch: f.Epoch}
-	}
-	if !p.session.Follows(channel) {
-		if most := p.t.cfg.MaxSubscriptions; p.session.Len() >= most {
-			return &parley.Error{Code: parley.CodeTooLarge, Reason: "subscriptions",
-				Detail: fmt.Sprintf("this connection follows %d channels already",
-					most), Hint: "unsubscribe from some, or open another connection"}
-		}
-		if err := p.addChannel(channel); err != nil {
-			return err
-		}
-	}
-	start, err := followAs(&p.session, sees)(ctx, channel, cursor)
-	if err != nil {
-		p.removeChannel(channel)
-		return err
-	}
-	p.welcome(start, f.Key)
 	return nil
 }
 

@@ -90,6 +90,8 @@ type dealings struct {
 	closing []byte      // the close frame
 	closed  bool        // it was passed to the engine
 	work    func()      // the blocking part of the last frame
+	asked   []asked     // the last frames, all subscribe: their blocking part
+	next    func()      // serves the frame after those
 	paused  atomic.Bool // it was refused too often, and is not read from for a time
 	events  *pace       // nil for none
 }
@@ -133,6 +135,13 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 	if p.full() {
 		return nil, true // it is called with nil only when it was full before
 	}
+	if d := p.dealings; d != nil && d.next != nil {
+		serve := d.next
+		d.next = nil
+		if serve(); p.stops() {
+			return p.take(), !p.closing()
+		}
+	}
 	if len(b) > 0 {
 		p.quiet = p.t.millis(p.t.engine.Now())
 	}
@@ -162,10 +171,7 @@ func (p *wsPeer) receive(b []byte, frame func(wire.Op, []byte) error) (work func
 	if ce, ok := err.(*wire.CloseError); ok && !p.closing() {
 		p.close(protocol, ce.Code, ce.Reason)
 	}
-	if p.dealings != nil {
-		work, p.dealings.work = p.dealings.work, nil
-	}
-	return work, err == wire.ErrPause && !p.closing()
+	return p.take(), err == wire.ErrPause && !p.closing()
 }
 
 // frame handles one whole frame.
@@ -189,12 +195,22 @@ func (p *wsPeer) frame(op wire.Op, payload []byte) error {
 		if err != nil {
 			return err
 		}
+		if d := p.dealings; d != nil && len(d.asked) > 0 {
+			d.next = func() { p.close(clientClosed, code, "") }
+			break
+		}
 		p.close(clientClosed, code, "")
 	}
-	if p.closing() || p.dealings != nil && p.dealings.work != nil || p.full() {
+	if p.stops() {
 		return wire.ErrPause
 	}
 	return nil
+}
+
+// stops reports whether nothing more is read for now.
+func (p *wsPeer) stops() bool {
+	d := p.dealings
+	return p.closing() || p.full() || d != nil && (d.work != nil || d.next != nil)
 }
 
 var misplaced = map[wire.Op]string{

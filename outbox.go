@@ -16,3 +16,11 @@ type Outbox interface {
 	// UnfinishedNodes lists the nodes that have channels.
 	UnfinishedNodes(ctx context.Context) ([]string, error)
 }
+
+// NotingOutbox is an Outbox whose store can note a channel in the same step in which it appends to it.
+type NotingOutbox interface {
+	Outbox
+	// AppendNoted is Append of the store's Log, with PutUnfinished of the channel in the same step: if anything was stored,
+	// the channel is noted.
+	AppendNoted(ctx context.Context, node string, channel ChannelID, drafts ...Draft) []Result
+}

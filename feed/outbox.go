@@ -13,7 +13,7 @@ import (
 // outbox lists the channels that this node has noted in the store as unfinished, where
 // projections are written after the append. The log is the outbox; the notes say where to read it.
 //
-//	first draft ──PutUnfinished──▶ noted ──appended, projected, nothing in flight──▶ clean ──noteKeeps──▶ RemoveUnfinished
+//	first draft ──PutUnfinished, or with the append──▶ noted ──appended, projected, nothing in flight──▶ clean ──noteKeeps──▶ RemoveUnfinished
 //	                                 ▲                                                  │
 //	                                 └────────────────── next draft ────────────────────┘
 type outbox struct {
@@ -23,6 +23,7 @@ type outbox struct {
 }
 
 type unfinished struct {
+	noted    bool          // the store has the note
 	inFlight int           // queues that append
 	left     step          // what was not begun for entries that were appended
 	until    time.Time     // until then an append of unknown outcome may still be stored
@@ -53,61 +54,75 @@ var errOutbox = &parley.Error{
 	Err:    parley.ErrUnavailable,
 }
 
-// begin notes a channel before an append to it.
-func (f *Feed) begin(channel parley.ChannelID) error {
+// begin notes a channel before an append to it. If the append can note it, in the same step, begin only reports that it must.
+func (f *Feed) begin(channel parley.ChannelID, can bool) (must bool, err error) {
 	if f.cfg.Outbox == nil {
-		return nil
+		return false, nil
 	}
 	o := &f.outbox
 	for {
 		o.mu.Lock()
 		u := o.channels[channel]
+		if u == nil && can {
+			u = &unfinished{}
+			o.channels[channel] = u
+		}
 		switch {
-		case u == nil:
-			removals := o.removals
+		case u != nil && u.removing != nil:
+			removing := u.removing
 			o.mu.Unlock()
-			ctx, cancel := context.WithTimeout(context.Background(), outboxTime)
-			err := f.cfg.Outbox.PutUnfinished(ctx, f.cfg.Node, channel)
-			cancel()
-			if err != nil {
-				return errors.Join(errOutbox, err)
-			}
-			o.mu.Lock()
-			u = o.channels[channel] // not nil: another append has noted it at the same time
-			if u == nil && o.removals == removals {
-				u = &unfinished{}
-				o.channels[channel] = u
-			}
-			if u != nil && u.removing == nil {
-				u.inFlight++
-				u.clean = time.Time{}
-				o.mu.Unlock()
-				return nil
-			}
-			o.mu.Unlock()
-			continue
-		case u.removing == nil:
+			<-removing
+		case u != nil && (u.noted || can):
 			u.inFlight++
 			u.clean = time.Time{}
+			must = !u.noted
 			o.mu.Unlock()
-			return nil
+			return must, nil
+		default:
+			removals := o.removals
+			o.mu.Unlock()
+			if err := f.put(channel); err != nil {
+				return false, err
+			}
+			o.mu.Lock()
+			if o.removals == removals { // else the note may have been removed again
+				if u = o.channels[channel]; u == nil {
+					u = &unfinished{}
+					o.channels[channel] = u
+				}
+				u.noted = true
+			}
+			o.mu.Unlock()
 		}
-		removing := u.removing
-		o.mu.Unlock()
-		<-removing
 	}
 }
 
-// end says that an append is over.
-func (f *Feed) end(channel parley.ChannelID, unknown bool) {
+// put notes a channel in the store.
+func (f *Feed) put(channel parley.ChannelID) error {
+	ctx, cancel := context.WithTimeout(context.Background(), outboxTime)
+	defer cancel()
+	if err := f.cfg.Outbox.PutUnfinished(ctx, f.cfg.Node, channel); err != nil {
+		return errors.Join(errOutbox, err)
+	}
+	return nil
+}
+
+// end says that an append is over, which has noted the channel if it had to and anything was stored.
+func (f *Feed) end(channel parley.ChannelID, results []parley.Result) {
 	if f.cfg.Outbox == nil {
 		return
 	}
 	f.outbox.mu.Lock()
 	defer f.outbox.mu.Unlock()
 	u := f.outbox.channels[channel]
-	if u.inFlight--; unknown {
-		u.until = f.cfg.Clock().Add(unknownKeeps)
+	u.inFlight--
+	for i := range results {
+		switch err := results[i].Err; {
+		case err == nil:
+			u.noted = true
+		case errors.Is(err, parley.ErrUnknown):
+			u.until = f.cfg.Clock().Add(unknownKeeps)
+		}
 	}
 }
 

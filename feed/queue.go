@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -133,7 +132,9 @@ func (f *Feed) run(channel parley.ChannelID, q *appendQueue) {
 
 // append appends a batch.
 func (f *Feed) append(channel parley.ChannelID, drafts []parley.Draft) []parley.Result {
-	if err := f.begin(channel); err != nil {
+	noting, can := f.cfg.Outbox.(parley.NotingOutbox)
+	must, err := f.begin(channel, can)
+	if err != nil {
 		results := make([]parley.Result, len(drafts))
 		for i := range results {
 			results[i].Err = err
@@ -141,10 +142,15 @@ func (f *Feed) append(channel parley.ChannelID, drafts []parley.Draft) []parley.
 		return results
 	}
 	begin := f.cfg.Clock()
-	// The commit is shared with others and is not the caller's to cancel.
-	results := f.log.Append(context.Background(), channel, drafts...)
+	ctx := context.Background() // the commit is shared with others and is not the caller's to cancel
+	var results []parley.Result
+	if must {
+		results = noting.AppendNoted(ctx, f.cfg.Node, channel, drafts...)
+	} else {
+		results = f.log.Append(ctx, channel, drafts...)
+	}
 	f.measured(results, f.cfg.Clock().Sub(begin))
-	f.end(channel, slices.ContainsFunc(results, func(r parley.Result) bool { return errors.Is(r.Err, parley.ErrUnknown) }))
+	f.end(channel, results)
 	return results
 }
 

@@ -44,10 +44,10 @@ func (f *Feed) worksOn(channel parley.ChannelID) bool {
 
 // Note notes a channel in this node's outbox, durably, for work that this node takes without having appended.
 func (f *Feed) Note(channel parley.ChannelID) error {
-	if err := f.begin(channel); err != nil {
+	if _, err := f.begin(channel, false); err != nil {
 		return err
 	}
-	f.end(channel, false)
+	f.end(channel, nil)
 	return nil
 }
 

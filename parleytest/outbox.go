@@ -62,6 +62,29 @@ func RunOutbox(t *testing.T, open func(t *testing.T) []parley.Outbox) {
 	want("b", "", 10, "room:1")
 	do(next().RemoveUnfinished(t.Context(), "b", "room:1"))
 	nodes("a")
+	if noting, ok := next().(parley.NotingOutbox); ok {
+		log := noting.(parley.Log)
+		for _, drafts := range [][]parley.Draft{
+			{{User: "alice", Text: "one"}},
+			{{User: "alice", Key: "k", Text: "two"}, {User: "bob", Text: "three"}},
+			{{User: "alice", Key: "k", Text: "two"}},
+			{{Change: &parley.Change{Of: 1, Kind: parley.ChangeDelete}, User: "alice"}},
+		} {
+			do(next().RemoveUnfinished(t.Context(), "d", "room:3"))
+			for _, r := range noting.AppendNoted(t.Context(), "d", "room:3", drafts...) {
+				do(r.Err)
+			}
+			want("d", "", 10, "room:3")
+		}
+		run, err := log.Read(t.Context(), "room:3", parley.Cursor{}, 10)
+		if err != nil || len(run.Entries) != 4 || run.Entries[1].Text != "two" {
+			t.Errorf("stored are %+v, %v", run.Entries, err)
+		}
+		for _, r := range log.Append(t.Context(), "room:4", parley.Draft{User: "alice", Text: "one"}) {
+			do(r.Err)
+		}
+		want("d", "", 10, "room:3")
+	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if next().PutUnfinished(ended, "c", "room") == nil {

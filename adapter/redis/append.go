@@ -92,11 +92,11 @@ func (s *Store) appendTogether(some []*batch) {
 		c.keys = append(c.keys, s.keysOf(b.channel)...)
 		n += len(b.args)
 	}
-	c.args = append(make([]string, 0, n+2), s.node)
+	c.args = append(make([]string, 0, n+3), s.node)
 	if s.appends.alone {
-		c.args = append(c.args, "", "")
+		c.args = append(c.args, "", "", "")
 	} else {
-		c.args = append(c.args, s.allChannels(), s.userLists())
+		c.args = append(c.args, s.allChannels(), s.userLists(), s.outbox())
 	}
 	for _, b := range some {
 		c.args = append(c.args, b.args...)
@@ -123,18 +123,24 @@ func (s *Store) appendTogether(some []*batch) {
 	}
 }
 
-// appendMessages stores messages in one batch. With an error the results do not count.
-func (s *Store) appendMessages(ctx context.Context, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result) error {
+// appendMessages stores messages in one batch, with a note of the channel for the node notes, if it is not empty. With an error
+// the results do not count.
+func (s *Store) appendMessages(
+	ctx context.Context, notes string, channel parley.ChannelID, drafts []parley.Draft, results []parley.Result,
+) error {
 	b := &batch{channel: channel, done: signals.Get().(chan struct{})}
 	if err := s.turns.take(ctx, channel); err != nil {
 		return fmt.Errorf("%w: %w", parley.ErrUnknown, err)
 	}
 	keep := s.keeps(channel)
-	head := append(make([]byte, 0, 4*8+1+len(channel)), s.nextNumber()...)
+	head := append(make([]byte, 0, 4*8+1+len(channel)+1+len(notes)), s.nextNumber()...)
 	for _, n := range []int64{keep.Messages, keep.Seconds, int64(len(drafts))} {
 		head = appendNumber(head, n)
 	}
 	head = append(append(head, flag(findable(channel))...), channel...)
+	if notes != "" {
+		head = append(append(head, 0), notes...)
+	}
 	b.args = append(make([]string, 0, 1+4*len(drafts)), rueidis.BinaryString(head))
 	for i := range drafts {
 		d := &drafts[i]

@@ -16,6 +16,11 @@ const maxRun = 1 << 20 // bytes at which a run that is read ends
 // Append implements parley.Log. Messages are appended in batches, and each change by itself, since it is computed from the
 // message as the entries before it leave it.
 func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
+	return s.append(ctx, "", channel, drafts)
+}
+
+// append is Append; if notes is not empty, the messages are stored together with that node's note of the channel.
+func (s *Store) append(ctx context.Context, notes string, channel parley.ChannelID, drafts []parley.Draft) []parley.Result {
 	results := make([]parley.Result, len(drafts))
 	if err := s.begin(); err != nil {
 		for i := range results {
@@ -37,7 +42,7 @@ func (s *Store) Append(ctx context.Context, channel parley.ChannelID, drafts ...
 		if some[0].Change != nil {
 			rs[0], err = s.change(ctx, channel, &some[0])
 		} else {
-			err = s.appendMessages(ctx, channel, some, rs)
+			err = s.appendMessages(ctx, notes, channel, some, rs)
 		}
 		if err != nil {
 			for i := range rs {

@@ -3,21 +3,28 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redis/rueidis"
 
 	"github.com/parley-server/parley"
 )
 
-var _ parley.Outbox = (*Store)(nil)
+var _ parley.NotingOutbox = (*Store)(nil)
 
-// All open lists are in one slot: nodes is a set of the nodes that have channels, of:NODE a sorted set of a
-// node's channels.
+// noteLua has note, which notes a channel of a node. All notes are in one slot, in keys whose names key begins: nodes is a set of
+// the nodes that have channels, of:NODE a sorted set of a node's channels.
+const noteLua = `
+local function note(key, node, channel)
+  redis.call('SADD', key .. 'nodes', node)
+  redis.call('ZADD', key .. 'of:' .. node, 0, channel)
+end
+`
+
 var (
-	putUnfinished = rueidis.NewLuaScript(`
-redis.call('SADD', KEYS[1] .. 'nodes', ARGV[1])
+	putUnfinished = rueidis.NewLuaScript(noteLua + `
 for i = 2, #ARGV do
-  redis.call('ZADD', KEYS[1] .. 'of:' .. ARGV[1], 0, ARGV[i])
+  note(KEYS[1], ARGV[1], ARGV[i])
 end
 return 0`)
 	removeUnfinished = rueidis.NewLuaScript(`
@@ -36,6 +43,22 @@ func (s *Store) outbox() string { return s.prefix + "{unfinished}:" }
 // PutUnfinished implements parley.Outbox.
 func (s *Store) PutUnfinished(ctx context.Context, node string, channels ...parley.ChannelID) error {
 	return s.changeUnfinished(ctx, putUnfinished, "note", node, channels)
+}
+
+// AppendNoted implements parley.NotingOutbox. In a Cluster the note, which is in another slot, comes first.
+func (s *Store) AppendNoted(ctx context.Context, node string, channel parley.ChannelID, drafts ...parley.Draft) []parley.Result {
+	changes := slices.ContainsFunc(drafts, func(d parley.Draft) bool { return d.Change != nil })
+	if !s.appends.alone && !changes {
+		return s.append(ctx, node, channel, drafts)
+	}
+	if err := s.PutUnfinished(ctx, node, channel); err != nil {
+		results := make([]parley.Result, len(drafts))
+		for i := range results {
+			results[i].Err = fmt.Errorf("append to %s: %w: %w", channel, parley.ErrUnavailable, err)
+		}
+		return results
+	}
+	return s.append(ctx, "", channel, drafts)
 }
 
 // RemoveUnfinished implements parley.Outbox.

@@ -53,7 +53,7 @@ var restoreLua string
 var boundsLua string
 
 var (
-	appendScript    = &script{body: channels + listLua + batchLua + appendLua}
+	appendScript    = &script{body: channels + listLua + noteLua + batchLua + appendLua}
 	changeScript    = &script{body: channels + oneLua + "retain(2)\n" + batchLua + changeLua}
 	boundsScript    = &script{body: channels + boundsLua, reads: true}
 	unreadScript    = &script{body: other + unreadLua, reads: true}

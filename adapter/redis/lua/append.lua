@@ -1,7 +1,8 @@
 -- Appends to several channels. KEYS are for each what begins the names of its keys, and its head. ARGV: the time in microseconds or
--- nothing for this server's, the node, and where the lists are, as for settle, empty if they are on other servers; then for each
--- channel, packed, the number of its batch, how many messages are kept how long unless the settings say so, how many drafts, 1 if
--- anybody may find the channel, and its name; and for each draft its key (user NUL key, or empty), who (empty: a guest;
+-- nothing for this server's, the node, where the lists are, as for settle, and what begins the names of notes, as for note, all three
+-- empty if they are on other servers; then for each channel, packed, the number of its batch, how many messages are kept how long
+-- unless the settings say so, how many drafts, 1 if anybody may find the channel, its name, and, if it must be noted, NUL and the
+-- name of the node in notes; and for each draft its key (user NUL key, or empty), who (empty: a guest;
 -- SOH user: one who joins by it; p user), the entry after its count, and more: empty, or r for a reply, else -, and the names it names.
 now = tonumber(ARGV[1])
 if not now then
@@ -149,13 +150,17 @@ local function store(channel, is_open, from, to)
   return exceptions
 end
 
-local heads, answers, sets, at = {}, {}, {}, 5
+local heads, answers, sets, at = {}, {}, {}, 6
 for i = 2, #KEYS, 2 do
   heads[i / 2] = KEYS[i]
 end
 local were = redis.call('MGET', unpack(heads))
 for i = 1, #heads do
   local number, m, s, drafts, is_open = unpacked('>c8dddc1', ARGV[at])
+  local name, notes = string.match(ARGV[at], '^([^%z]*)%z?(.*)$', 34)
+  if notes ~= '' then
+    note(ARGV[5], notes, name)
+  end
   open(KEYS[2 * i - 1], were[i], m, s)
   local answer = made(node, number)
   if answer then
@@ -166,7 +171,7 @@ for i = 1, #heads do
     end
     noted = false
     local exceptions = drafts == 1 and ARGV[at + 4] == '' and store_one(at + 1)
-      or store(sub(ARGV[at], 34), is_open, at + 1, at + 4 * drafts)
+      or store(name, is_open, at + 1, at + 4 * drafts)
     answer = hot() .. exceptions
     sets[#sets + 1], sets[#sets + 2] = heads[i], headed(node, number, answer)
   end

@@ -17,6 +17,11 @@ func liar(t *testing.T, ids ...int64) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lie(t, l, ids...)
+}
+
+// lie makes a listener such a server.
+func lie(t *testing.T, l net.Listener, ids ...int64) (url string) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -68,6 +73,17 @@ func TestReadersOfAChannelHaveAdjacentPlaces(t *testing.T) {
 	}
 	if a := (SwarmArgs{Channels: 10}); a.indexOf(17) != 17 {
 		t.Error("without a common channel a place is not the index")
+	}
+}
+
+func TestSwarmConnectsOverIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	var opened OpenReply
+	if err := swarm(t, lie(t, l), 2).Open(OpenArgs{Dials: 2}, &opened); err != nil || opened.Opened != 2 {
+		t.Fatal(err, opened)
 	}
 }
 

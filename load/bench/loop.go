@@ -166,17 +166,26 @@ func (l *loop) flush(r *reader) {
 		r.swarm.broken(r, err)
 		return
 	}
-	interest := uint32(unix.EPOLLIN)
+	interest := r.interest &^ unix.EPOLLOUT
 	if len(r.out) > 0 {
 		interest |= unix.EPOLLOUT
 	}
-	if err := control(l.epoll, unix.EPOLL_CTL_MOD, r.fd, interest); err != nil {
+	if err := l.watch(r, interest); err != nil {
 		r.swarm.broken(r, err)
 	}
 }
 
+// watch changes the events for which the loop watches a reader's socket.
+func (l *loop) watch(r *reader, interest uint32) error {
+	if interest == r.interest {
+		return nil
+	}
+	r.interest = interest
+	return control(l.epoll, unix.EPOLL_CTL_MOD, r.fd, interest)
+}
+
 // ignore stops reading. The end of the connection is still noticed.
-func (l *loop) ignore(r *reader) { _ = control(l.epoll, unix.EPOLL_CTL_MOD, r.fd, 0) }
+func (l *loop) ignore(r *reader) { _ = l.watch(r, 0) }
 
 // dial starts a connection and writes the request as soon as it is established; on loopback that is immediately.
 func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
@@ -226,7 +235,7 @@ func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byt
 		l.readers = append(l.readers, make([]*reader, 1024)...)
 	}
 	l.readers[fd] = r
-	r.fd, r.out = fd, request
+	r.fd, r.interest, r.out = fd, interest, request
 	return nil
 }
 

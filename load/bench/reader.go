@@ -30,7 +30,8 @@ type reader struct {
 
 	// per connection
 	target   target
-	fd       int // -1: none
+	fd       int    // -1: none
+	interest uint32 // the events that the loop watches for
 	due      time.Time
 	resume   bool
 	scanner  scanner

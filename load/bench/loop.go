@@ -23,6 +23,7 @@ import (
 type loop struct {
 	epoll, bell int
 	file        *os.File // of epoll
+	deadline    time.Time
 	raw         syscall.RawConn
 	readers     []*reader // by descriptor
 	buf         [256 << 10]byte
@@ -95,10 +96,15 @@ func (l *loop) run(turn func() bool) error {
 	}
 }
 
-// wait waits for events, for a time.
+// wait waits for events, for at least half of timeout and at most timeout: setting a deadline costs as much as the system
+// call, so several waits share one.
 func (l *loop) wait(events []unix.EpollEvent, timeout time.Duration) (n int, err error) {
-	if err := l.file.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
+	now := time.Now()
+	if left := l.deadline.Sub(now); left < timeout/2 || left > timeout {
+		l.deadline = now.Add(timeout)
+		if err := l.file.SetReadDeadline(l.deadline); err != nil {
+			return 0, err
+		}
 	}
 	late := l.raw.Read(func(fd uintptr) bool {
 		if n, err = pending(int(fd), events); err == unix.EINTR {

@@ -26,7 +26,7 @@ func (d *dialect) request(channel string) string {
 // unwrap finds parley's object in a frame; nil if there is none.
 func (d *dialect) unwrap(r *reader, obj []byte) []byte {
 	if string(obj) == d.ping {
-		r.say([]byte(d.pong))
+		r.say(d.pong)
 		return nil
 	}
 	if i := bytes.Index(obj, []byte(`{"type":"`)); i >= 0 {

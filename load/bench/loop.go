@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,11 +19,11 @@ import (
 // calls its owner's turn every few milliseconds. It does not share code with the server's engine,
 // so that a bug there cannot hide itself here.
 //
-// It waits in Go's own poller, and its system calls are not announced to Go's scheduler, which would wake its monitor
-// thread for each of them. None of them blocks.
+// It waits in Go's own poller, and its system calls are not announced to Go's scheduler (see syscall_linux.go).
 type loop struct {
 	epoll, bell int
 	file        *os.File // of epoll
+	deadline    time.Time
 	raw         syscall.RawConn
 	readers     []*reader // by descriptor
 	buf         [256 << 10]byte
@@ -55,7 +54,7 @@ func newLoop() (*loop, error) {
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		return nil, fmt.Errorf("wait for an epoll set: %w", err)
 	}
-	return l, l.watch(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN)
+	return l, control(epoll, unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN)
 }
 
 // do makes the loop call f and waits until it has.
@@ -64,7 +63,7 @@ func (l *loop) do(f func()) {
 	l.mu.Lock()
 	l.posts = append(l.posts, func() { f(); close(done) })
 	l.mu.Unlock()
-	_, _ = unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	_, _ = write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	<-done
 }
 
@@ -97,22 +96,22 @@ func (l *loop) run(turn func() bool) error {
 	}
 }
 
-// wait waits for events, for a time.
+// wait waits for events, for at least half of timeout and at most timeout: setting a deadline costs as much as the system
+// call, so several waits share one.
 func (l *loop) wait(events []unix.EpollEvent, timeout time.Duration) (n int, err error) {
-	if err := l.file.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
+	now := time.Now()
+	if left := l.deadline.Sub(now); left < timeout/2 || left > timeout {
+		l.deadline = now.Add(timeout)
+		if err := l.file.SetReadDeadline(l.deadline); err != nil {
+			return 0, err
+		}
 	}
 	late := l.raw.Read(func(fd uintptr) bool {
-		got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-		switch n = int(got); errno {
-		case 0:
-			return n > 0
-		case unix.EINTR:
-			n = 0
-		default:
-			n, err = 0, errno
+		if n, err = pending(int(fd), events); err == unix.EINTR {
+			err = nil
+			return true
 		}
-		return true
+		return n > 0 || err != nil
 	})
 	if late != nil && !errors.Is(late, os.ErrDeadlineExceeded) {
 		return 0, late
@@ -124,7 +123,7 @@ func (l *loop) ready(e *unix.EpollEvent) {
 	fd := int(e.Fd)
 	if fd == l.bell {
 		var b [8]byte
-		_, _ = unix.Read(fd, b[:])
+		_, _ = read(fd, b[:])
 		return
 	}
 	r := l.readers[fd]
@@ -141,11 +140,7 @@ func (l *loop) ready(e *unix.EpollEvent) {
 
 // read passes on what has arrived. The set is level-triggered, so the rest is reported again.
 func (l *loop) read(r *reader) {
-	got, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(r.fd), uintptr(unsafe.Pointer(&l.buf)), uintptr(len(l.buf)))
-	n, err := int(got), error(nil)
-	if errno != 0 {
-		n, err = 0, errno
-	}
+	n, err := read(r.fd, l.buf[:])
 	switch {
 	case n > 0:
 		r.swarm.tally.Bytes += int64(n)
@@ -167,81 +162,86 @@ func (l *loop) read(r *reader) {
 // flush writes pending output. If some remains, it watches for the socket to be writable.
 func (l *loop) flush(r *reader) {
 	before := len(r.out)
-	n, err := unix.Write(r.fd, r.out)
+	n, err := write(r.fd, r.out)
 	switch {
 	case n == before:
 		r.out = nil
 	case err == nil, err == unix.EAGAIN, err == unix.EINTR, err == unix.ENOTCONN:
-		r.out = r.out[max(n, 0):]
+		r.out = r.out[n:]
 	default:
 		r.swarm.broken(r, err)
 		return
 	}
-	interest := uint32(unix.EPOLLIN)
+	interest := r.interest &^ unix.EPOLLOUT
 	if len(r.out) > 0 {
 		interest |= unix.EPOLLOUT
 	}
-	if err := l.watch(unix.EPOLL_CTL_MOD, r.fd, interest); err != nil {
+	if err := l.watch(r, interest); err != nil {
 		r.swarm.broken(r, err)
 	}
 }
 
-func (l *loop) watch(op, fd int, events uint32) error {
-	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+// watch changes the events for which the loop watches a reader's socket.
+func (l *loop) watch(r *reader, interest uint32) error {
+	if interest == r.interest {
+		return nil
+	}
+	r.interest = interest
+	return control(l.epoll, unix.EPOLL_CTL_MOD, r.fd, interest)
 }
 
 // ignore stops reading. The end of the connection is still noticed.
-func (l *loop) ignore(r *reader) { _ = l.watch(unix.EPOLL_CTL_MOD, r.fd, 0) }
+func (l *loop) ignore(r *reader) { _ = l.watch(r, 0) }
 
 // dial starts a connection and writes the request as soon as it is established; on loopback that is immediately.
 func (l *loop) dial(r *reader, to netip.AddrPort, from netip.Addr, request []byte) error {
-	family, addr := socketAddress(to)
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	address := newSocketAddress(to)
+	fd, err := newSocket(&address)
 	if err != nil {
 		return fmt.Errorf("make a socket: %w", err)
 	}
 	// Closing resets the connection, so that its port is free again at once.
-	err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	err = setOption(fd, unix.SOL_SOCKET, unix.SO_LINGER, 1, 0) // on, for 0 s
+	_ = setOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	if r.swarm.args.Stalled {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
+		_ = setOption(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
 	}
 	if from.IsValid() {
 		// connect chooses the port, once the destination is known.
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-		_, source := socketAddress(netip.AddrPortFrom(from, 0))
-		err = errors.Join(err, unix.Bind(fd, source))
+		_ = setOption(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		source := newSocketAddress(netip.AddrPortFrom(from, 0))
+		err = errors.Join(err, bind(fd, &source))
 	}
 	if err == nil {
-		if err = unix.Connect(fd, addr); err == unix.EINPROGRESS {
+		if err = connect(fd, &address); err == unix.EINPROGRESS {
 			err = nil
 		}
 	}
 	if err != nil {
-		unix.Close(fd)
+		closeSocket(fd)
 		return fmt.Errorf("connect: %w", err)
 	}
-	switch n, err := unix.Write(fd, request); err {
+	switch n, err := write(fd, request); err {
 	case nil:
 		request = request[n:]
 	case unix.EAGAIN, unix.ENOTCONN: // not established yet
 	default:
-		unix.Close(fd)
+		closeSocket(fd)
 		return fmt.Errorf("connect: %w", err)
 	}
 	interest := uint32(unix.EPOLLIN)
 	if len(request) > 0 {
 		interest |= unix.EPOLLOUT
 	}
-	if err := l.watch(unix.EPOLL_CTL_ADD, fd, interest); err != nil {
-		unix.Close(fd)
+	if err := control(l.epoll, unix.EPOLL_CTL_ADD, fd, interest); err != nil {
+		closeSocket(fd)
 		return fmt.Errorf("watch a socket: %w", err)
 	}
 	for fd >= len(l.readers) {
 		l.readers = append(l.readers, make([]*reader, 1024)...)
 	}
 	l.readers[fd] = r
-	r.fd, r.out = fd, request
+	r.fd, r.interest, r.out = fd, interest, request
 	return nil
 }
 
@@ -250,13 +250,6 @@ func (l *loop) close(r *reader) {
 		return
 	}
 	l.readers[r.fd] = nil
-	unix.Close(r.fd)
+	closeSocket(r.fd)
 	r.fd, r.partial, r.out = -1, nil, nil
-}
-
-func socketAddress(a netip.AddrPort) (family int, s unix.Sockaddr) {
-	if a.Addr().Is4() {
-		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }

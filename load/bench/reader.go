@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,7 +31,8 @@ type reader struct {
 
 	// per connection
 	target   target
-	fd       int // -1: none
+	fd       int    // -1: none
+	interest uint32 // the events that the loop watches for
 	due      time.Time
 	resume   bool
 	scanner  scanner
@@ -90,13 +92,13 @@ func (r *reader) place() int {
 func (r *reader) path(resume bool) string {
 	a, q := &r.swarm.args, url.Values{}
 	if a.Named {
-		q.Set("user", fmt.Sprint("u", r.index))
+		q.Set("user", "u"+strconv.Itoa(r.index))
 	}
 	channel := a.channel(r.index)
 	if d := dialects[a.Peer]; d != nil {
 		return d.request(channel)
 	}
-	path := "/ws/chat/" + channel
+	path := ""
 	switch {
 	case a.Many, a.Common:
 		path, resume = "/ws", false
@@ -104,19 +106,21 @@ func (r *reader) path(resume bool) string {
 		path = "/api/stream/" + channel
 	case a.Transport == "long-poll":
 		path, resume = "/api/messages/poll", true
-		q.Set("timeout", fmt.Sprint(15+r.index%31)) // spreads the polls evenly over time
-		if !r.welcomed {                            // the first one is answered immediately
+		q.Set("timeout", strconv.Itoa(15+r.index%31)) // spreads the polls evenly over time
+		if !r.welcomed {                              // the first one is answered immediately
 			q.Set("timeout", "0")
 		}
 	case a.Transport == "poll":
 		path, resume = "/api/messages", true
+	default:
+		path = "/ws/chat/" + channel
 	}
 	if a.polls() {
 		q.Set("channel_id", channel)
-		q.Set("limit", fmt.Sprint(pollLimit))
+		q.Set("limit", strconv.Itoa(pollLimit))
 	}
 	if resume {
-		q.Set("after", fmt.Sprint(r.track.last.Load()))
+		q.Set("after", strconv.FormatInt(r.track.last.Load(), 10))
 	}
 	if len(q) > 0 {
 		path += "?" + q.Encode()
@@ -153,7 +157,7 @@ func (r *reader) parse(p []byte, now int64) (n int, err error) {
 		r.headed = true
 		n = i + len(headEnd)
 		if d := dialects[r.swarm.args.Peer]; d != nil {
-			r.say([]byte(d.hello))
+			r.say(d.hello)
 		}
 		switch {
 		case r.swarm.args.Many:
@@ -217,7 +221,7 @@ func (r *reader) object(obj []byte, now int64) error {
 			r.arrived(now)
 		}
 	case bytes.HasPrefix(obj, pingPrefix):
-		r.say([]byte(`{"type":"pong"}`))
+		r.say(`{"type":"pong"}`)
 	case bytes.HasPrefix(obj, resetPrefix), bytes.HasPrefix(obj, errorPrefix):
 		return fmt.Errorf("the server said %.200s", obj)
 	}
@@ -234,11 +238,11 @@ func (r *reader) trackOf(obj []byte) *Track {
 
 // follow subscribes to a channel, from the reader's position if it resumes.
 func (r *reader) follow(channel string, at *Track) {
+	after := ""
 	if r.resume {
-		r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"after":%d}`, channel, at.last.Load()))
-	} else {
-		r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q}`, channel))
+		after = `,"after":` + strconv.FormatInt(at.last.Load(), 10)
 	}
+	r.say(`{"type":"subscribe","channel":"` + channel + `"` + after + `}`)
 }
 
 // arrived notes the welcome, or the nearest equivalent.
@@ -279,7 +283,7 @@ func (r *reader) answered() error {
 func (r *reader) ask() { r.out = r.target.request(r.out, r.path(true), "") }
 
 // say sends a text frame.
-func (r *reader) say(text []byte) {
+func (r *reader) say(text string) {
 	r.out = append(appendClientFrame(r.out, 1, len(text)), text...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -48,7 +49,7 @@ func (a *SwarmArgs) polls() bool { return a.Transport == "long-poll" || a.Transp
 // common is the channel that all follow in addition to their own.
 func (a *SwarmArgs) common() string { return channelName(a.Prefix, a.Channels) }
 
-func channelName(prefix string, n int) string { return fmt.Sprintf("%s.%d", prefix, n) }
+func channelName(prefix string, n int) string { return prefix + "." + strconv.Itoa(n) }
 
 // Swarm is the readers of one worker process. All its state belongs to its loop; the methods with
 // args and a reply are called by net/rpc and run on the loop.
@@ -200,7 +201,7 @@ func (s *Swarm) Subscribe(_ struct{}, _ *struct{}) (err error) {
 				err = errors.New("a reader is not connected")
 				return
 			}
-			r.say(fmt.Appendf(nil, `{"type":"subscribe","channel":%q,"after":0}`, s.args.channel(r.index)))
+			r.say(`{"type":"subscribe","channel":"` + s.args.channel(r.index) + `","after":0}`)
 			s.loop.flush(r)
 		}
 	})

@@ -17,6 +17,11 @@ func liar(t *testing.T, ids ...int64) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lie(t, l, ids...)
+}
+
+// lie makes a listener such a server.
+func lie(t *testing.T, l net.Listener, ids ...int64) (url string) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -68,6 +73,17 @@ func TestReadersOfAChannelHaveAdjacentPlaces(t *testing.T) {
 	}
 	if a := (SwarmArgs{Channels: 10}); a.indexOf(17) != 17 {
 		t.Error("without a common channel a place is not the index")
+	}
+}
+
+func TestSwarmConnectsOverIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	var opened OpenReply
+	if err := swarm(t, lie(t, l), 2).Open(OpenArgs{Dials: 2}, &opened); err != nil || opened.Opened != 2 {
+		t.Fatal(err, opened)
 	}
 }
 
@@ -130,4 +146,39 @@ func TestSwarmReportsCutAndRefusedConnections(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	}
+}
+
+func TestStalledReaderStaysStalledAfterItsLastOutput(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	said := make(chan int, 1) // buffered for its only sender
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { c.Close() })
+		buf := make([]byte, 4096)
+		n, _ := c.Read(buf)
+		_, _ = c.Write(append(bareWelcome(buf[:n]), 0x80|byte(wire.OpPing), 0))
+		n, _ = c.Read(buf)
+		said <- n
+	}()
+	s := swarm(t, "http://"+l.Addr().String(), 1)
+	s.loop.do(func() { s.args.Stalled = true })
+	var opened OpenReply
+	if err := s.Open(OpenArgs{Dials: 1}, &opened); err != nil || opened.Opened != 1 {
+		t.Fatal(err, opened)
+	}
+	if n := <-said; n != len(appendClientFrame(nil, 10, 0)) {
+		t.Errorf("the pong has %d bytes", n)
+	}
+	s.loop.do(func() {
+		if r := s.readers[0]; r.interest != 0 {
+			t.Errorf("the loop watches for %#x", r.interest)
+		}
+	})
 }

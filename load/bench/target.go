@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 )
 
 // target is a server's address, parsed.
@@ -54,6 +55,7 @@ const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Vers
 
 // request appends a GET request with additional header lines.
 func (t target) request(b []byte, path, headers string) []byte {
+	b = slices.Grow(b, 64+len(path)+len(t.host)+len(headers))
 	b = append(append(append(b, "GET "...), path...), " HTTP/1.1\r\nHost: "...)
 	b = append(append(b, t.host...), "\r\n"...)
 	return append(append(b, headers...), "\r\n"...)

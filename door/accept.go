@@ -32,7 +32,6 @@ func (d *Door) accept(socket net.Listener) {
 			d.apart(conn, noDescriptors)
 			continue
 		case d.cfg.Limiter == nil:
-			conn = d.leaving(conn)
 		case d.cfg.Limiter.begins(conn):
 			d.proxied.Add(1)
 			go d.serveProxied(conn)
@@ -43,16 +42,43 @@ func (d *Door) accept(socket net.Listener) {
 				d.apart(conn, e)
 				continue
 			}
-			conn = d.leaving(conn)
 		}
-		if fresh, ok := conn.(peeking); ok && d.handshakes != nil {
-			d.handshakes.accept(fresh, func() { d.hand(accepted{conn: conn}) })
+		if fresh, ok := conn.(peeking); ok {
+			if d.handshakes == nil {
+				d.pass(fresh)
+			} else {
+				d.handshakes.accept(fresh, func() { d.pass(fresh) })
+			}
 			continue
+		}
+		if err == nil {
+			conn = d.leaving(conn)
 		}
 		if !d.hand(accepted{conn, err}) {
 			return
 		}
 	}
+}
+
+// pass passes a connection that is no handshake to net/http.
+func (d *Door) pass(fresh peeking) {
+	conn, err := fresh.Ordinary()
+	if err != nil { // for want of descriptors: net/http waits
+		if d.cfg.Limiter != nil {
+			d.cfg.Limiter.gone(fresh)
+		}
+		d.hand(accepted{err: err})
+		return
+	}
+	d.hand(accepted{conn: d.leaving(conn)})
+}
+
+// ordinary returns a connection that may be waited for. If that cannot be made, it is closed.
+func ordinary(conn net.Conn) (net.Conn, error) {
+	if fresh, ok := conn.(peeking); ok {
+		return fresh.Ordinary()
+	}
+	return conn, nil
 }
 
 // apart turns a connection away without delaying the others. Only a limited number is answered
@@ -79,6 +105,11 @@ func (d *Door) leaving(conn net.Conn) net.Conn {
 // serveProxied passes on a proxy's connection once its PROXY header names the client.
 func (d *Door) serveProxied(raw net.Conn) {
 	defer d.proxied.Add(-1) // by then it is served or closed
+	raw, err := ordinary(raw)
+	if err != nil {
+		d.cfg.OnRefused("descriptors")
+		return
+	}
 	conn, err := d.cfg.Limiter.proxied(raw)
 	if err != nil {
 		d.cfg.OnRefused("proxy_header")
@@ -126,6 +157,10 @@ var noDescriptors = &parley.Error{Code: parley.CodeOverloaded, Detail: "the serv
 // turnAway answers any request with an error. It waits briefly for the request, because some
 // clients take an earlier response for a broken connection.
 func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
+	conn, err := ordinary(conn)
+	if err != nil {
+		return
+	}
 	if d.http1 != nil {
 		conn = tls.Server(conn, d.http1)
 	}

@@ -61,6 +61,11 @@ func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 	if cfg.Share == (Descriptors{}) {
 		cfg.Share = Share(true)
 	}
+	if cfg.TLS == nil {
+		for i := range sockets {
+			sockets[i] = engine.Accepting(sockets[i])
+		}
+	}
 	d := &Door{engine: e, sockets: sockets, cfg: cfg, away: make(chan struct{}, cfg.Share.away), accepted: make(chan accepted),
 		closed: make(chan struct{})}
 	d.full = func() bool { return d.open() >= cfg.Share.public }

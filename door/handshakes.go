@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-server/parley/transport"
 	"github.com/parley-server/parley/wire"
@@ -45,10 +44,12 @@ type arrival struct {
 	otherwise func()
 }
 
-// peeking is a connection whose arrived bytes can be seen without waiting.
+// peeking is a connection whose arrived bytes can be seen without waiting: an engine.Fresh. Nothing waits for it: to be waited
+// for, it must become another connection.
 type peeking interface {
 	net.Conn
 	Peek(p []byte) int
+	Ordinary() (net.Conn, error)
 }
 
 // At most mostWorkers handshakes are served at a time. idleWorkers are kept, since their stacks
@@ -202,7 +203,7 @@ func plainRequest(r *http.Request) bool {
 // answer is a response that is written when the handler is done, unless the connection has left
 // by then.
 type answer struct {
-	conn   net.Conn
+	conn   peeking
 	header http.Header
 	status int
 	body   bytes.Buffer
@@ -225,7 +226,11 @@ func (w *answer) Write(p []byte) (int, error) {
 // Hijack implements http.Hijacker.
 func (w *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.gone = true
-	return w.conn, bufio.NewReadWriter(bufio.NewReaderSize(w.conn, 16), bufio.NewWriterSize(w.conn, 16)), nil
+	conn, err := w.conn.Ordinary()
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, 16), bufio.NewWriterSize(conn, 16)), nil
 }
 
 // finish writes a refusal and closes the connection: its client wanted only a stream.
@@ -235,6 +240,5 @@ func (w *answer) finish() {
 	}
 	w.header.Set("Connection", "close")
 	w.header.Del("Content-Length") // it is that of the body
-	_ = w.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	_, _ = w.conn.Write(wire.AppendAnswer(nil, w.status, w.header, w.body.Bytes()))
 }

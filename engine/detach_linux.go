@@ -180,13 +180,6 @@ func (c *Detacher) readOnce(fd int, p []byte) (n int, err error) {
 	return n, err
 }
 
-// Peek copies bytes that have arrived to p, without consuming them, and returns their number, 0
-// if there are none. It does not wait.
-func (c *Detacher) Peek(p []byte) (n int) {
-	_ = c.raw.Control(func(fd uintptr) { n, _ = rawio.Peek(int(fd), p) })
-	return n
-}
-
 // await waits until something can be read, or the end.
 func (c *Detacher) await() error {
 	return c.raw.Read(func(fd uintptr) (done bool) {

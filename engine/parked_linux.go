@@ -374,15 +374,13 @@ func (l *loop) returnLocked(c *Conn) {
 		return
 	}
 	_ = unix.EpollCtl(l.fd, unix.EPOLL_CTL_DEL, int(c.fd), nil)
-	file := os.NewFile(uintptr(c.fd), "")
+	fd := int(c.fd)
 	c.set(gone)
 	c.fd = -1
 	c.peer.Gone()
 	l.engine.pool.do(func() {
 		defer l.engine.forget(c)
-		nc, err := net.FileConn(file)
-		file.Close()
-		if err == nil {
+		if nc, err := ordinary(fd); err == nil {
 			back.Return(nc)
 		}
 	})

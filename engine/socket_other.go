@@ -37,6 +37,9 @@ func (*loops) watch(*Conn, net.Conn) bool              { return false }
 func (*loops) close()                                  {}
 func (e *Engine) closeLocked(*Conn)                    {}
 
+// Accepting returns the listener as it is.
+func Accepting(l net.Listener) net.Listener { return l }
+
 // Detacher is a connection that can leave net/http without being hijacked, which is not
 // possible on this system.
 type Detacher struct {
@@ -50,9 +53,6 @@ func Detaching(nc net.Conn) net.Conn { return nc }
 
 // Idle does nothing.
 func (c *Detacher) Idle() {}
-
-// Detach fails.
-func (c *Detacher) Detach() (net.Conn, bool) { return nil, false }
 
 func lendingReader(nc net.Conn) *reader { return keepingReader(nc) }
 

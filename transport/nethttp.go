@@ -17,10 +17,15 @@ type hijacked struct {
 
 type connKey struct{}
 
-// ConnContext is for a http.Server whose connections may be Detachers.
+// detaching is a connection that can leave net/http without being hijacked.
+type detaching interface {
+	Detach() (net.Conn, bool)
+}
+
+// ConnContext is for a http.Server whose connections may be Detachers, and for requests that are served without it.
 func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 	switch c := nc.(type) {
-	case *engine.Detacher:
+	case detaching:
 		return context.WithValue(ctx, connKey{}, c)
 	case interface{ Raw() net.Conn }: // go-proxyproto's, which may hold bytes of its own
 		return context.WithValue(ctx, connKey{}, stays{})
@@ -52,7 +57,7 @@ func (t *Transports) detach(w http.ResponseWriter, r *http.Request) (hijacked, e
 	if !consumed(r) {
 		return hijacked{}, fmt.Errorf("take the connection of a %s out of net/http: its request is not consumed", r.Method)
 	}
-	if l, ok := r.Context().Value(connKey{}).(*engine.Detacher); ok && t.engine.Parks() {
+	if l, ok := r.Context().Value(connKey{}).(detaching); ok && t.engine.Parks() {
 		if nc, ok := l.Detach(); ok {
 			clear(w.Header()) // net/http composes a response that is never sent
 			return hijacked{Conn: nc}, nil

@@ -21,6 +21,22 @@ func Peek(fd int, p []byte) (n int, err error) {
 	return call(unix.SYS_RECVFROM, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p), unix.MSG_PEEK|unix.MSG_DONTWAIT)
 }
 
+// Accept is accept4(2) of a connection that does not block. It returns EAGAIN if none waits.
+func Accept(listener int, from *unix.RawSockaddrAny) (fd int, err error) {
+	for {
+		size := uint32(unix.SizeofSockaddrAny)
+		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), uintptr(unsafe.Pointer(from)), uintptr(unsafe.Pointer(&size)),
+			unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(fd), nil
+		case unix.EINTR:
+		default:
+			return -1, errno
+		}
+	}
+}
+
 // Close is close(2), of a socket that does not linger.
 func Close(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 

@@ -116,9 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 	t := clock.NewPulse(100 * time.Millisecond)
 	defer t.Stop()
 	for t.Wait(ctx) {
-		now := s.clock()
-		s.tellNews(ctx, now)
-		s.typing.forget(now)
+		s.tellNews(ctx, s.clock())
 	}
 	return nil
 }

@@ -61,6 +61,9 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	if cfg.Presence.Clock == nil {
+		cfg.Presence.Clock = cfg.Clock
+	}
 	if cfg.Namespaces == nil {
 		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are valid
 	}
@@ -113,9 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	others.Go(func() { s.tellMissed(ctx) })
-	t := clock.NewPulse(100 * time.Millisecond)
-	defer t.Stop()
-	for t.Wait(ctx) {
+	for s.presence.AwaitNext(ctx) {
 		s.tellNews(ctx, s.clock())
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/access"
-	"github.com/parley-server/parley/internal/clock"
 	"github.com/parley-server/parley/presence"
 	"github.com/parley-server/parley/wire"
 )
@@ -215,9 +214,7 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 // tellMissed sends this node's streams the presence of channels for which events of other nodes may have
 // been lost, until ctx ends.
 func (s *Service) tellMissed(ctx context.Context) {
-	t := clock.NewPulse(100 * time.Millisecond)
-	defer t.Stop()
-	for t.Wait(ctx) {
+	for s.presence.AwaitMissed(ctx) {
 		for n, ok := s.keeper.NextMissed(ctx); ok; n, ok = s.keeper.NextMissed(ctx) {
 			obj := wire.Difference(nil, n.Channel, n.Joined, n.Left, n.Count)
 			s.presence.ChargeBudget(s.Hub().Event(n.Channel, parley.Event{Name: "presence", Object: obj, Presence: true}))

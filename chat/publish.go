@@ -194,8 +194,9 @@ const typingEvery = 2 * time.Second
 
 // typing remembers which users were reported as typing in the last two seconds.
 type typing struct {
-	mu   sync.Mutex
-	last map[typist]time.Time
+	mu     sync.Mutex
+	last   map[typist]time.Time
+	forgot time.Time // when the older ones were forgotten
 }
 
 type typist struct {
@@ -209,13 +210,15 @@ func (t *typing) due(who typist, now time.Time) bool {
 	if now.Sub(t.last[who]) < typingEvery {
 		return false
 	}
+	if now.Sub(t.forgot) >= typingEvery {
+		t.forgetLocked(now)
+	}
 	t.last[who] = now
 	return true
 }
 
-func (t *typing) forget(now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *typing) forgetLocked(now time.Time) {
+	t.forgot = now
 	for who, at := range t.last {
 		if now.Sub(at) >= typingEvery {
 			delete(t.last, who)

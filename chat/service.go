@@ -61,6 +61,9 @@ func New(store Store, f *feed.Feed, cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	if cfg.Presence.Clock == nil {
+		cfg.Presence.Clock = cfg.Clock
+	}
 	if cfg.Namespaces == nil {
 		cfg.Namespaces, _ = NewNamespaces(nil) // the defaults are valid
 	}
@@ -113,12 +116,8 @@ func (s *Service) Run(ctx context.Context) error {
 	others.Go(func() { s.watches.Run(ctx) })
 	others.Go(func() { _ = s.keeper.Run(ctx) })
 	others.Go(func() { s.tellMissed(ctx) })
-	t := clock.NewPulse(100 * time.Millisecond)
-	defer t.Stop()
-	for t.Wait(ctx) {
-		now := s.clock()
-		s.tellNews(ctx, now)
-		s.typing.forget(now)
+	for s.presence.AwaitNext(ctx) {
+		s.tellNews(ctx, s.clock())
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ type Door struct {
 	away    chan struct{} // holds a token for each connection that is being turned away
 	http1   *tls.Config   // for answering them; nil: no TLS
 
-	full    func() bool  // the descriptors for clients are used up
-	short   atomic.Bool  // of memory
+	full    func() bool // the descriptors for clients are used up
+	memory  memory
 	served  atomic.Int64 // connections in net/http
 	proxied atomic.Int64 // connections whose PROXY header is being read
 

@@ -1,13 +1,12 @@
 package door
 
 import (
-	"context"
 	"fmt"
 	samples "runtime/metrics"
+	"sync"
 	"time"
 
 	"github.com/parley-server/parley"
-	"github.com/parley-server/parley/internal/clock"
 )
 
 // shedAt is the part of the memory limit above which no new streams are accepted.
@@ -22,29 +21,31 @@ func (d *Door) Refusal(streams int) *parley.Error {
 	switch {
 	case d.cfg.MaxStreams > 0 && streams >= d.cfg.MaxStreams:
 		return refuse("connections", fmt.Sprintf("the server has reached its limit of %d connections", d.cfg.MaxStreams))
-	case d.short.Load():
+	case d.cfg.MemoryLimit > 0 && d.memory.isShort(d.cfg.MemoryLimit):
 		return refuse("memory", "the server is short of memory")
 	}
 	return nil
 }
 
-// Run watches the memory until ctx ends.
-func (d *Door) Run(ctx context.Context) error {
-	if d.cfg.MemoryLimit == 0 {
-		return nil
-	}
-	sample := []samples.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	tick := clock.NewPulse(250 * time.Millisecond)
-	defer tick.Stop()
-	for {
+// memory is what the process uses of its memory. It is read when a stream asks to be accepted, not in between.
+type memory struct {
+	mu    sync.Mutex
+	at    time.Time // when it was read last
+	short bool
+}
+
+// readEvery is how old the last reading may be.
+const readEvery = 250 * time.Millisecond
+
+// isShort reports whether the process uses too much of a limit in bytes.
+func (m *memory) isShort(limit int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := time.Now(); now.Sub(m.at) >= readEvery {
+		sample := []samples.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 		samples.Read(sample)
 		used := sample[0].Value.Uint64() - sample[1].Value.Uint64()
-		d.short.Store(float64(used) > shedAt*float64(d.cfg.MemoryLimit))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			tick.Again()
-		}
+		m.at, m.short = now, float64(used) > shedAt*float64(limit)
 	}
+	return m.short
 }

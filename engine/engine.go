@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/parley-server/parley/internal/clock"
 )
 
 // Config of an Engine. The zero value works.
@@ -44,7 +42,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	e := &Engine{portable: cfg.Portable, table: table{grain: cfg.Grain, clock: cfg.Clock, begin: cfg.Clock()}}
+	e := &Engine{portable: cfg.Portable, table: newTable(cfg.Grain, cfg.Clock)}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e, e.loops.open(e)
 }
@@ -54,12 +52,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	e.loops.run(ctx, &running)
-	t := clock.NewPulse(e.table.grain)
-	defer t.Stop()
 	var due []*Conn
 	defer e.serveAgain(0)
 	e.begun(ctx)
-	for t.Wait(ctx) {
+	for e.table.wait(ctx) {
 		e.begun(ctx)
 		now := e.Now()
 		due = e.table.advance(now, due[:0])

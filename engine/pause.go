@@ -9,7 +9,7 @@ import (
 
 // pausedAfter is how late the wheel may advance before the process has noticed that it
 // was stopped for a while (by SIGSTOP, or with its machine) and may not know the current
-// state.
+// state. The time that the wheel rests counts too.
 const pausedAfter = time.Second
 
 // pause holds the connections after the process did not run for a while:

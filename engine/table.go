@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // table holds the connections of an engine, each under a number, and a timing wheel of their
@@ -18,6 +21,7 @@ type table struct {
 	grain time.Duration
 	clock func() time.Time
 	begin time.Time // of slot 0
+	ticks *clock.OnDemand
 
 	mu     sync.Mutex
 	closed bool
@@ -32,7 +36,15 @@ type table struct {
 const (
 	wheelSlots = 1024
 	chunkSize  = 1024
+
+	// restSlots is how long a wheel that has nothing to do rests, in slots. It must turn within pausedAfter, so that an idle
+	// process notices a pause too.
+	restSlots = 3
 )
+
+func newTable(grain time.Duration, now func() time.Time) table {
+	return table{grain: grain, clock: now, begin: now(), ticks: clock.NewOnDemand(grain, restSlots*grain)}
+}
 
 type chunk [chunkSize]*Conn
 
@@ -125,8 +137,11 @@ func (t *table) put(c *Conn, after time.Duration) {
 func (t *table) hasLocked(c *Conn) bool { return *t.at(c.number) == c }
 
 func (t *table) putLocked(c *Conn, after time.Duration) {
-	at := int64((t.clock().Sub(t.begin)+after)/t.grain) + 1
-	slot := int32(max(t.turned+1, min(at, t.turned+wheelSlots-1)) % wheelSlots)
+	at := max(t.turned+1, min(int64((t.clock().Sub(t.begin)+after)/t.grain)+1, t.turned+wheelSlots-1))
+	if at <= t.turned+restSlots {
+		t.ticks.Need()
+	}
+	slot := int32(at % wheelSlots)
 	first := t.slots[slot]
 	c.slot, c.previous, c.next = int16(slot)+1, 0, first
 	if first != 0 {
@@ -149,6 +164,21 @@ func (t *table) takeLocked(c *Conn) {
 		(*t.at(c.next)).previous = c.previous
 	}
 	c.slot = 0
+}
+
+// wait waits until the wheel should advance, and reports whether that was before ctx ended.
+func (t *table) wait(ctx context.Context) bool { return t.ticks.Wait(ctx, t.isDueSoon) }
+
+// isDueSoon reports whether there is a connection in a slot that a wheel at rest would pass.
+func (t *table) isDueSoon() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for slot := t.turned + 1; slot <= t.turned+restSlots; slot++ {
+		if t.slots[slot%wheelSlots] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // advance advances by as many slots as time has passed and appends the connections in them,

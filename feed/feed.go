@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/hub"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Config of a Feed. The zero value is for a node that is alone.
@@ -84,7 +85,7 @@ func New(log parley.Log, cfg Config) *Feed {
 	f := &Feed{log: log, cfg: cfg, seed: maphash.MakeSeed(), epochs: make(chan struct{}, 1),
 		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
 		missed: func(parley.ChannelID) {},
-		joins:  joins{byHash: map[uint64]*join{}, leaves: map[*join]time.Time{}},
+		joins:  joins{byHash: map[uint64]*join{}, leaves: map[*join]time.Time{}, looks: clock.NewOnDemand(leaveLooks, 0)},
 		digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {

@@ -19,6 +19,7 @@ type joins struct {
 	mu     sync.Mutex
 	byHash map[uint64]*join
 	leaves map[*join]time.Time // of some that are joined: when to check whether they are still unfollowed
+	looks  *clock.OnDemand     // wakes leaveUnfollowed
 	order  []parley.ChannelID  // of check, those that must still be checked
 	round  lost                // they are checked soon, because this may have been lost
 	again  lost                // afterwards all are checked again, because this may have been lost since
@@ -136,7 +137,7 @@ func (s source) Join(ctx context.Context, channel parley.ChannelID) error {
 			}
 			j.state = joined
 			if !s.hub.Follows(channel) { // the follower has left in the meantime
-				js.leaves[j] = s.cfg.Clock().Add(leaveAfter)
+				js.leaveLocked(j, s.cfg.Clock())
 			}
 			return nil
 		}
@@ -188,16 +189,27 @@ func (s source) Leave(channel parley.ChannelID) {
 	s.joins.mu.Lock()
 	defer s.joins.mu.Unlock()
 	if j := s.joins.findLocked(channel); j != nil {
-		s.joins.leaves[j] = s.cfg.Clock().Add(leaveAfter)
+		s.joins.leaveLocked(j, s.cfg.Clock())
 	}
+}
+
+// leaveLocked has leaveUnfollowed check a channel after leaveAfter.
+func (js *joins) leaveLocked(j *join, now time.Time) {
+	js.leaves[j] = now.Add(leaveAfter)
+	js.looks.Need()
+}
+
+// hasLeaves reports whether leaveUnfollowed must check a channel.
+func (js *joins) hasLeaves() bool {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return len(js.leaves) > 0
 }
 
 // leaveUnfollowed leaves channels that no session here has followed for leaveAfter, until ctx
 // ends.
 func (f *Feed) leaveUnfollowed(ctx context.Context) error {
-	looks := clock.NewPulse(leaveLooks)
-	defer looks.Stop()
-	for looks.Wait(ctx) {
+	for f.joins.looks.Wait(ctx, f.joins.hasLeaves) {
 		for _, j := range f.joins.unfollowed(f.cfg.Clock(), f.hub.Follows) {
 			until, cancel := context.WithTimeout(ctx, leaveTime)
 			err := f.cfg.Bus.Leave(until, j.channel)
@@ -214,6 +226,10 @@ func (js *joins) unfollowed(now time.Time, followed func(parley.ChannelID) bool)
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	for j, at := range js.leaves {
+		if j.state == idle {
+			delete(js.leaves, j) // its join failed
+			continue
+		}
 		if j.state != joined || now.Before(at) {
 			continue
 		}
@@ -231,7 +247,8 @@ func (js *joins) left(j *join, err error, now time.Time) {
 	defer js.mu.Unlock()
 	close(j.done)
 	if err != nil {
-		j.state, js.leaves[j] = joined, now.Add(leaveAfter)
+		j.state = joined
+		js.leaveLocked(j, now)
 		return
 	}
 	j.state = idle

@@ -1,4 +1,4 @@
 package hub
 
-// Point does immediately what Run does ten times a second.
+// Point does immediately what Run does ten times a second while frames may be pending.
 func (h *Hub) Point() { h.tellMore() }

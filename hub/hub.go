@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Config of a Hub. The zero value works.
@@ -47,6 +48,7 @@ type Hub struct {
 	events parley.Events
 	seed   maphash.Seed
 	shards [64]shard
+	soon   *clock.OnDemand // wakes Run for tellMore
 
 	recent atomic.Int64           // bytes in all tapes
 	epoch  atomic.Pointer[string] // the log's, as known to this node; nil until the log has named one
@@ -84,7 +86,7 @@ func New(source Source, cfg Config) *Hub {
 		cfg.OnRead = func(parley.ChannelID) bool { return false }
 	}
 	h := &Hub{source: source, limit: int64(cfg.RecentLimit), clock: cfg.Clock, onRead: cfg.OnRead, events: cfg.Events.Complete(),
-		mores: map[parley.ChannelID]more{}, seed: maphash.MakeSeed(), busy: map[*topic]visit{}}
+		mores: map[parley.ChannelID]more{}, soon: clock.NewOnDemand(moreEvery/10, 0), seed: maphash.MakeSeed(), busy: map[*topic]visit{}}
 	h.pages = newPages(source, cfg.PageLimit, h.adopt, h.events.PageMissed)
 	return h
 }

@@ -60,7 +60,15 @@ func (h *Hub) tellsMore(channel parley.ChannelID) bool {
 		return false
 	}
 	h.mores[channel] = more{told: now}
+	h.soon.Need()
 	return true
+}
+
+// hasMores reports whether there is something for tellMore to send or to forget.
+func (h *Hub) hasMores() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.mores) > 0
 }
 
 // tellMore sends the pending frames that are due.

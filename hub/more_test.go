@@ -1,9 +1,12 @@
 package hub_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-server/parley"
@@ -75,4 +78,35 @@ func takeAll(t *testing.T, s *hub.Session) (all string) {
 		}
 		all += string(b)
 	}
+}
+
+// A "more" that is pending is sent by Run after a second, also if Run had nothing to do for long.
+func TestPendingMoreIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, _ := start(t, hub.Config{OnRead: func(parley.ChannelID) bool { return true }})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.Run(ctx) })
+		defer running.Wait()
+		defer stop()
+		s := open(h, wire.FormWS)
+		defer s.Close()
+		if _, err := s.Follow(t.Context(), "feed", &parley.Cursor{}); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{`"last_id":2}`, `"last_id":4}`} {
+			time.Sleep(10 * time.Minute)
+			publish(t, h, "feed", 1, "x")
+			takeAll(t, s)
+			publish(t, h, "feed", 1, "x")
+			if got := takeAll(t, s); got != "" {
+				t.Fatalf("%q was sent at once", got)
+			}
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+			if got := takeAll(t, s); !strings.Contains(got, want) {
+				t.Errorf("round %d: %q was sent, want %s", i, got, want)
+			}
+		}
+	})
 }

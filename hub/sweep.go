@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/parley-server/parley/internal/clock"
@@ -13,21 +14,19 @@ const rest = time.Minute
 
 // Run keeps the recent bytes within their limits, and sends due notifications, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
-	tick, soon := clock.NewPulse(time.Second), clock.NewPulse(moreEvery/10)
-	defer tick.Stop()
-	defer soon.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			tick.Again()
-			h.Sweep()
-		case <-soon.C:
-			soon.Again()
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	telling.Go(func() {
+		for h.soon.Wait(ctx, h.hasMores) {
 			h.tellMore()
 		}
+	})
+	tick := clock.NewPulse(time.Second)
+	defer tick.Stop()
+	for tick.Wait(ctx) {
+		h.Sweep()
 	}
+	return nil
 }
 
 // markBusy adds t, whose mu is held, to the topics that Sweep visits: it has begun to

@@ -110,7 +110,7 @@ func (m *member) start(ctx context.Context, t *testing.T, name string, running *
 		Origins: func(string) bool { return false }, Pages: http.NotFoundHandler(), Logger: quiet})
 	srv := &http.Server{Handler: api, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	serve := func(context.Context) error { return d.Serve(srv, api.OpensStream) }
-	for _, run := range []func(context.Context) error{m.run, m.feed.Run, m.chat.Run, e.Run, d.Run, serve} {
+	for _, run := range []func(context.Context) error{m.run, m.feed.Run, m.chat.Run, e.Run, serve} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

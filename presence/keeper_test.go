@@ -51,12 +51,8 @@ func start(t *testing.T, s parley.Presence, name string) *knot {
 	n.die = func() { cfg.Store.(*mortal).dead.Store(true); n.stop() }
 	n.done.Go(func() { _ = n.Run(ctx) })
 	n.done.Go(func() {
-		for tick := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil; {
-			select {
-			case now := <-tick.C:
-				news(n.Tracker, now, 0)
-			case <-ctx.Done():
-			}
+		for n.AwaitNext(ctx) {
+			news(n.Tracker, time.Now(), 0)
 		}
 	})
 	t.Cleanup(n.stop)

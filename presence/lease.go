@@ -73,6 +73,7 @@ func (t *Tracker) leaseLocked(u *uses, at use, display string, now time.Duration
 	l.display, l.seen, l.hidden = display, 0, false
 	l.polls++
 	t.queueLocked(at.via).push(l, now)
+	t.work.next.Need()
 }
 
 // pollsLocked returns the leases of a user's polls in a place.

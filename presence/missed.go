@@ -18,6 +18,7 @@ func (t *Tracker) Missed(channel parley.ChannelID) {
 		t.log.missed = map[parley.ChannelID]struct{}{}
 	}
 	t.log.missed[channel] = struct{}{}
+	t.work.missed.Need()
 }
 
 // takeMissed takes a channel, if one waits and there is budget.
@@ -25,7 +26,7 @@ func (t *Tracker) takeMissed() (channel parley.ChannelID, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for channel = range t.log.missed {
-		if !t.news.affordsLocked(t.latest) {
+		if !t.news.affordsLocked(t.now()) {
 			return "", false
 		}
 		delete(t.log.missed, channel)

@@ -38,18 +38,23 @@ type moved struct {
 	count int // of users in the channel on all nodes, after it
 }
 
-func (l *changes) moveLocked(at presenceKey, came bool, name string) {
+func (t *Tracker) moveLocked(at presenceKey, came bool, name string) {
 	is := move{came: came, name: name}
-	if was, waits := l.moves[at]; waits {
+	if was, waits := t.log.moves[at]; waits {
 		if is, waits = was.followedBy(is); !waits {
-			delete(l.moves, at)
+			delete(t.log.moves, at)
 			return
 		}
 	}
-	if l.moves == nil {
-		l.moves = map[presenceKey]move{}
+	t.putMoveLocked(at, is)
+}
+
+func (t *Tracker) putMoveLocked(at presenceKey, m move) {
+	if t.log.moves == nil {
+		t.log.moves = map[presenceKey]move{}
 	}
-	l.moves[at] = is
+	t.log.moves[at] = m
+	t.work.next.Need()
 }
 
 // followedBy returns what is left of a move and a newer one, if anything is.
@@ -112,10 +117,7 @@ func (t *Tracker) returnMoves(all map[presenceKey]move) {
 				continue
 			}
 		}
-		if t.log.moves == nil {
-			t.log.moves = map[presenceKey]move{}
-		}
-		t.log.moves[at] = m
+		t.putMoveLocked(at, m)
 	}
 }
 
@@ -124,6 +126,7 @@ func (t *Tracker) tellMoves(all []moved) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.log.moved = append(t.log.moved, all...)
+	t.work.next.Need()
 }
 
 // changeOf is the change that is written for a move, so that the store answers whether the user
@@ -144,6 +147,7 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kept = map[presenceKey]bool{}
+	now := t.now()
 	for _, g := range gone {
 		at := presenceKey{g.Channel, g.User}
 		switch m, moves := t.log.moves[at]; {
@@ -153,9 +157,9 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 				delete(t.log.moves, at)
 			}
 		case moves && m.ask == 0: // has left here too, which must still be sent
-		case hold || g.Seen+parley.Timestamp(t.leaving.lasts.Microseconds()) > t.moment(t.latest):
+		case hold || g.Seen+parley.Timestamp(t.leaving.lasts.Microseconds()) > t.moment(now):
 			u := t.addLocked(at, g.Seen)
-			t.leaseLocked(u, use{at, grace}, "", t.latest)
+			t.leaseLocked(u, use{at, grace}, "", now)
 			l := t.leases[use{at, grace}]
 			l.seen, l.hidden = t.since(time.UnixMicro(int64(g.Seen))), true // not visible: their connections are gone
 			if at.channel == "" {
@@ -163,7 +167,7 @@ func (t *Tracker) inherit(gone []parley.Gone, hold bool) (kept map[presenceKey]b
 			}
 			t.log.list = append(t.log.list, t.hereLocked(at))
 		default:
-			t.log.moveLocked(at, false, "")
+			t.moveLocked(at, false, "")
 		}
 	}
 	return kept
@@ -175,7 +179,7 @@ func (t *Tracker) returned(but map[presenceKey]bool) {
 	defer t.mu.Unlock()
 	for at := range t.placesLocked() {
 		if _, moves := t.log.moves[at]; !moves && !but[at] {
-			t.log.moveLocked(at, true, "")
+			t.moveLocked(at, true, "")
 		}
 	}
 }
@@ -338,11 +342,7 @@ func (k *Keeper) settle(ctx context.Context, moves map[presenceKey]move, answers
 const askAfter = 2 * time.Second
 
 // askAgain is when to ask again whether a user has gone.
-func (t *Tracker) askAgain() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.latest + askAfter
-}
+func (t *Tracker) askAgain() time.Duration { return t.now() + askAfter }
 
 // count returns how many users are in a channel on all nodes, or on this one if the store does not
 // respond.

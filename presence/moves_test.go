@@ -74,14 +74,9 @@ func (d *told) start(s parley.Presence, name string, cfg presence.Config) *knot 
 	n.die = func() { cfg.Store.(*mortal).dead.Store(true); n.stop() }
 	n.done.Go(func() { _ = n.Run(ctx) })
 	n.done.Go(func() {
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
-			select {
-			case now := <-tick.C:
-				for _, one := range news(n.Tracker, now, 1) {
-					d.note(n.Current(ctx, one))
-				}
-			case <-ctx.Done():
-				return
+		for n.AwaitNext(ctx) {
+			for _, one := range news(n.Tracker, time.Now(), 1) {
+				d.note(n.Current(ctx, one))
 			}
 		}
 	})

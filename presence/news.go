@@ -111,6 +111,7 @@ func (t *Tracker) tellLocked(at presenceKey, came bool, count int, now time.Dura
 		}
 		n.waiting[at.channel] = d
 		n.queue = append(n.queue, d)
+		t.work.next.Need()
 	}
 	if d.count = count; !came {
 		d.count--
@@ -149,7 +150,7 @@ func (t *Tracker) Next(now time.Time) (what News, ok bool) {
 		}
 		count := t.goneLocked(l.presenceKey, t.moment(seen))
 		if t.log.shared {
-			t.log.moveLocked(l.presenceKey, false, l.display)
+			t.moveLocked(l.presenceKey, false, l.display)
 		} else if l.channel != "" && t.tellLocked(l.presenceKey, false, count, at) {
 			return News{Channel: l.channel, User: l.user, Name: l.display, Count: count - 1}, true
 		}

@@ -20,6 +20,7 @@ type Config struct {
 	// Budget is how many presence messages, counted at the receivers, this node sends in a
 	// second before it defers and merges them; 50,000, which take about half a core.
 	Budget int
+	Clock  func() time.Time // time.Now
 
 	Store parley.Presence // shared with other nodes; nil: there are none, and it is not recorded when users were last seen
 	Node  string          // the name of this run of the node in the store
@@ -44,6 +45,9 @@ func (cfg *Config) defaults() {
 	if cfg.Budget == 0 {
 		cfg.Budget = 50_000
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
 }
 
 // Tracker tracks which users are on this node and in each of its channels. A user is in a place
@@ -53,6 +57,8 @@ type Tracker struct {
 	// fixed after construction
 	tiers func(parley.ChannelID) (each, batch int)
 	begin time.Time // leases count from here, so no jump of the clock affects them
+	clock func() time.Time
+	work  work
 
 	mu      sync.Mutex
 	users   *table[onlineUser, *onlineUser]
@@ -67,15 +73,18 @@ type Tracker struct {
 	news    notices
 	watches watches
 	log     changes
-	latest  time.Duration // when Next was called last
+	latest  time.Duration // when Next was called last: up to now while there are leases or moves
 }
 
 // New creates a tracker at a time.
 func New(cfg Config, now time.Time) *Tracker {
 	cfg.defaults()
+	work := newWork()
 	return &Tracker{
 		tiers:   cfg.Tiers,
 		begin:   now,
+		clock:   cfg.Clock,
+		work:    work,
 		users:   newTable[onlineUser](),
 		solos:   newTable[solo](),
 		crowds:  map[parley.ChannelID]*crowd{},
@@ -85,12 +94,15 @@ func New(cfg Config, now time.Time) *Tracker {
 		polling: leases{lasts: cfg.TTL},
 		hidden:  map[parley.UserID]hiding{},
 		news:    newNews(cfg.Budget),
-		watches: newWatches(),
+		watches: newWatches(work.changed),
 	}
 }
 
 // since converts a time to the form that leases use.
 func (t *Tracker) since(now time.Time) time.Duration { return now.Sub(t.begin) }
+
+// now is the present time in that form.
+func (t *Tracker) now() time.Duration { return t.since(t.clock()) }
 
 // moment is the reverse, in the form that clients read.
 func (t *Tracker) moment(d time.Duration) parley.Timestamp {
@@ -170,7 +182,7 @@ func (t *Tracker) arriveLocked(at presenceKey, now time.Time) (u *uses, came boo
 // joinedLocked reports a user who entered a channel.
 func (t *Tracker) joinedLocked(at presenceKey, name string, now time.Time) (tell bool) {
 	if t.log.shared {
-		t.log.moveLocked(at, true, name)
+		t.moveLocked(at, true, name)
 		return false
 	}
 	return at.channel != "" && t.tellLocked(at, true, t.countLocked(at.channel), t.since(now))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Watcher receives users' arrivals and departures; any comparable value.
@@ -14,6 +15,7 @@ type watches struct {
 	watchers map[Watcher]*watch
 	of       map[parley.UserID]map[*watch]struct{}
 	queue    []*watch // with something to send, in the order of the first change
+	queued   *clock.OnDemand
 }
 
 // watch is the state of one watcher.
@@ -35,8 +37,8 @@ const (
 	online
 )
 
-func newWatches() watches {
-	return watches{watchers: map[Watcher]*watch{}, of: map[parley.UserID]map[*watch]struct{}{}}
+func newWatches(queued *clock.OnDemand) watches {
+	return watches{watchers: map[Watcher]*watch{}, of: map[parley.UserID]map[*watch]struct{}{}, queued: queued}
 }
 
 // Watch makes w watch these users and no others; no users ends it. Changed does not return w
@@ -144,6 +146,7 @@ func (ws *watches) queueLocked(w *watch) {
 	if !w.queued && !w.held && len(w.changed) > 0 {
 		w.queued = true
 		ws.queue = append(ws.queue, w)
+		ws.queued.Need()
 	}
 }
 

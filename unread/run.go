@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
-	"github.com/parley-server/parley/internal/clock"
 )
 
 const (
@@ -15,11 +14,16 @@ const (
 
 // Run computes and sends counts until ctx ends.
 func (in *Inboxes) Run(ctx context.Context) {
-	tick := clock.NewPulse(every)
-	defer tick.Stop()
-	for tick.Wait(ctx) {
+	for in.work.Wait(ctx, in.hasWork) {
 		in.step(ctx)
 	}
+}
+
+// hasWork reports whether there is something for step to do: a channel with readers may be trimmed at any time.
+func (in *Inboxes) hasWork() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.readers)+len(in.turn)+len(in.channels)+len(in.places)+len(in.unlisted)+len(in.pointed) > 0
 }
 
 // step does what is due. It retries the next time what the store cannot answer now.

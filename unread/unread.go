@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
+	"github.com/parley-server/parley/internal/clock"
 )
 
 // Config of Inboxes. All functions are required; they may block, except Tell and Watch.
@@ -44,7 +45,8 @@ type Config struct {
 // counts are sent as often as there is time for.
 type Inboxes struct {
 	cfg  Config
-	some atomic.Bool // there are users; otherwise a message costs nothing here
+	work *clock.OnDemand // wakes Run
+	some atomic.Bool     // there are users; otherwise a message costs nothing here
 
 	mu       sync.Mutex
 	users    map[parley.UserID]*inbox
@@ -82,7 +84,7 @@ type place struct {
 
 // New creates Inboxes without users.
 func New(cfg Config) *Inboxes {
-	return &Inboxes{cfg: cfg, users: map[parley.UserID]*inbox{}, readers: map[parley.ChannelID]*readers{},
+	return &Inboxes{cfg: cfg, work: clock.NewOnDemand(every, 0), users: map[parley.UserID]*inbox{}, readers: map[parley.ChannelID]*readers{},
 		channels: map[parley.ChannelID]struct{}{}, places: map[place]struct{}{}, unlisted: map[parley.UserID]bool{},
 		pointed: map[parley.ChannelID]time.Time{}}
 }
@@ -97,6 +99,7 @@ func (in *Inboxes) AddConn(user parley.UserID) {
 		in.users[user] = u
 		in.unlisted[user] = false
 		in.some.Store(true)
+		in.work.Need()
 	}
 	u.connections++
 }
@@ -140,6 +143,7 @@ func (in *Inboxes) Grown(channel parley.ChannelID) {
 	defer in.mu.Unlock()
 	if in.readers[channel] != nil || len(in.unlisted) > 0 {
 		in.channels[channel] = struct{}{}
+		in.work.Need()
 	}
 }
 
@@ -152,6 +156,7 @@ func (in *Inboxes) Touched(user parley.UserID, channel parley.ChannelID) {
 	defer in.mu.Unlock()
 	if in.users[user] != nil {
 		in.places[place{user, channel}] = struct{}{}
+		in.work.Need()
 	}
 }
 
@@ -164,6 +169,7 @@ func (in *Inboxes) Changed(user parley.UserID) {
 	defer in.mu.Unlock()
 	if in.users[user] != nil {
 		in.unlisted[user] = true
+		in.work.Need()
 	}
 }
 
@@ -178,6 +184,7 @@ func (in *Inboxes) Moved(user parley.UserID, channel parley.ChannelID, joined bo
 		in.addLocked(user, u, channel)
 		u.counts[channel] = count{told: true} // a user who joins has read everything
 		in.places[place{user, channel}] = struct{}{}
+		in.work.Need()
 	default:
 		in.removeLocked(user, u, channel)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/parley-server/parley"
-	"github.com/parley-server/parley/internal/clock"
 	"github.com/parley-server/parley/presence"
 	"github.com/parley-server/parley/wire"
 )
@@ -127,14 +126,9 @@ func (s *Streams) tell(ctx context.Context, stream Stream, users []parley.UserID
 	return nil
 }
 
-// every is how often changes are sent to streams.
-const every = 100 * time.Millisecond
-
 // Run sends changes to streams until ctx ends.
 func (s *Streams) Run(ctx context.Context) {
-	t := clock.NewPulse(every)
-	defer t.Stop()
-	for t.Wait(ctx) {
+	for s.cfg.Tracker.AwaitChanged(ctx) {
 		s.tellAll(ctx)
 	}
 }

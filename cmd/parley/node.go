@@ -261,7 +261,7 @@ func (n *node) build(work context.Context, o *opened, drain func()) (*server, er
 // start runs the parts in a group until work ends or one fails.
 func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *server) {
 	o.store.reopened(s.feed.Recheck)
-	for _, run := range []func(context.Context) error{s.feed.Run, s.chat.Run, s.engine.Run, s.door.Run, gcpace.Run} {
+	for _, run := range []func(context.Context) error{s.feed.Run, s.chat.Run, s.engine.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
 	}
 	if s.push != nil {

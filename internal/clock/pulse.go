@@ -20,17 +20,18 @@ var phase = time.Duration(rand.Int64N(int64(time.Minute)))
 
 // NewPulse returns a pulse whose first tick comes within one period.
 func NewPulse(period time.Duration) *Pulse {
-	t := time.NewTimer(untilNext(period))
+	t := time.NewTimer(untilNext(time.Now(), period))
 	return &Pulse{C: t.C, timer: t, period: period}
 }
 
-func untilNext(period time.Duration) time.Duration {
-	since := (time.Duration(time.Now().UnixNano()) + phase) % period
+// untilNext returns the time from a moment to the first multiple of a period after it.
+func untilNext(from time.Time, period time.Duration) time.Duration {
+	since := (time.Duration(from.UnixNano()) + phase) % period
 	return period - since
 }
 
 // Again schedules the next tick. Ticks missed since the last one are skipped.
-func (p *Pulse) Again() { p.timer.Reset(untilNext(p.period)) }
+func (p *Pulse) Again() { p.timer.Reset(untilNext(time.Now(), p.period)) }
 
 // Wait waits for a tick and reports whether one came before ctx ended.
 func (p *Pulse) Wait(ctx context.Context) bool {

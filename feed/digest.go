@@ -25,6 +25,7 @@ const (
 	quietLate   = 15 * time.Second // at most so seldom
 	digestSize  = 8 << 10
 	peerForgot  = time.Minute // a node that was silent for so long is gone
+	judgeEvery  = time.Second // how often a node judges whether the bus delivers
 )
 
 // quiet is after how long one of many nodes sends an empty digest. Without an own one for twice as long, the bus does not deliver.
@@ -32,6 +33,8 @@ func quiet(nodes int) time.Duration { return min(shared(digestQuiet, nodes), qui
 
 // digest is what this node announces, and what it has received from each other node.
 type digest struct {
+	ticks *clock.OnDemand // wakes announce
+
 	mu    sync.Mutex
 	grown map[parley.ChannelID]int64
 	seq   uint64
@@ -54,6 +57,14 @@ func (d *digest) note(channel parley.ChannelID, head int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.grown[channel] = max(d.grown[channel], head)
+	d.ticks.Need()
+}
+
+// hasGrown reports whether there is something to announce.
+func (d *digest) hasGrown() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.grown) > 0
 }
 
 // Nudge has OnGrown called on the other nodes that watch a topic. Nothing is stored in it, and
@@ -72,15 +83,12 @@ func (f *Feed) announce(ctx context.Context) error {
 	joining.Go(func() { f.joinHeads(ctx) })
 	var last time.Time
 	var failed error // of the last publish
-	digests := clock.NewPulse(digestEvery)
-	defer digests.Stop()
-	for digests.Wait(ctx) {
+	for f.digest.ticks.Wait(ctx, f.digest.hasGrown) {
 		now := f.cfg.Clock()
 		since := now.Sub(last)
 		var pieces [][]byte
-		nodes := f.digest.nodes()
-		if since >= min(shared(digestEvery, nodes), digestLate)-digestEvery/2 { // a tick may come early
-			pieces = f.nextDigest(since >= quiet(nodes))
+		if nodes := f.digest.nodes(); since >= min(shared(digestEvery, nodes), digestLate)-digestEvery/2 { // a tick may come early
+			pieces = f.nextDigest(since >= quiet(nodes)-digestEvery/2)
 		}
 		for _, piece := range pieces {
 			failed = f.publishDigest(ctx, piece)

@@ -86,7 +86,7 @@ func New(log parley.Log, cfg Config) *Feed {
 		grown: func(parley.ChannelID) {}, facts: func(parley.ChannelID, []parley.Fact) {}, told: func(parley.Event, int) {},
 		missed: func(parley.ChannelID) {},
 		joins:  joins{byHash: map[uint64]*join{}, leaves: map[*join]time.Time{}, looks: clock.NewOnDemand(leaveLooks, 0)},
-		digest: digest{grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
+		digest: digest{ticks: clock.NewOnDemand(digestEvery, judgeEvery), grown: map[parley.ChannelID]int64{}, peers: map[string]*peer{}},
 		outbox: outbox{channels: map[parley.ChannelID]*unfinished{}}}
 	for i := range f.shards {
 		f.shards[i].queues = map[parley.ChannelID]*appendQueue{}

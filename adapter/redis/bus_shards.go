@@ -200,19 +200,13 @@ func (at *link) do(ctx context.Context, b *Bus, calls []subscription, sharded bo
 	for len(calls) > 0 {
 		some := calls[:min(maxPipelined, len(calls))]
 		calls = calls[len(some):]
-		commands := make([]rueidis.Completed, len(some))
-		for i, call := range some {
-			name := b.name(call.channel, sharded)
-			switch {
-			case sharded && call.join:
-				commands[i] = at.c.B().Ssubscribe().Channel(name).Build()
-			case sharded:
-				commands[i] = at.c.B().Sunsubscribe().Channel(name).Build()
-			case call.join:
-				commands[i] = at.c.B().Subscribe().Channel(name).Build()
-			default:
-				commands[i] = at.c.B().Unsubscribe().Channel(name).Build()
+		var commands []rueidis.Completed
+		for n := 0; len(some) > 0; some = some[n:] { // those of a kind in a row are one command
+			var names []string
+			for n = 0; n < len(some) && some[n].join == some[0].join; n++ {
+				names = append(names, b.name(some[n].channel, sharded))
 			}
+			commands = append(commands, at.command(some[0].join, sharded, names))
 		}
 		for _, r := range at.c.DoMulti(ctx, commands...) {
 			if err := r.Error(); err != nil {
@@ -221,6 +215,20 @@ func (at *link) do(ctx context.Context, b *Bus, calls []subscription, sharded bo
 		}
 	}
 	return nil
+}
+
+// command subscribes to names, or unsubscribes.
+func (at *link) command(join, sharded bool, names []string) rueidis.Completed {
+	switch b := at.c.B(); {
+	case sharded && join:
+		return b.Ssubscribe().Channel(names...).Build()
+	case sharded:
+		return b.Sunsubscribe().Channel(names...).Build()
+	case join:
+		return b.Subscribe().Channel(names...).Build()
+	default:
+		return b.Unsubscribe().Channel(names...).Build()
+	}
 }
 
 // ownersOf asks a Cluster which server has the slot of each partition.

@@ -13,9 +13,9 @@ import (
 // outbox lists the channels that this node has noted in the store as unfinished, where
 // projections are written after the append. The log is the outbox; the notes say where to read it.
 //
-//	first draft ──PutUnfinished, or with the append──▶ noted ──appended, projected, nothing in flight──▶ clean ──noteKeeps──▶ RemoveUnfinished
-//	                                 ▲                                                  │
-//	                                 └────────────────── next draft ────────────────────┘
+//	first draft ──PutUnfinished, or with the append──▶ noted ──projected, nothing in flight──▶ clean
+//	                 ▲                                                                           │
+//	                 └──────── next draft ──────── RemoveUnfinished ◀──── noteKeeps later ───────┘
 type outbox struct {
 	mu       sync.Mutex
 	channels map[parley.ChannelID]*unfinished

@@ -79,7 +79,8 @@ func TestFollowAllFollowsWhatItCan(t *testing.T) {
 	f := feed.New(down{store, "b"}, feed.Config{})
 	s := open(node{f.Hub(), f}, wire.FormSSEMulti)
 	defer s.Close()
-	starts, errs := s.FollowAll(t.Context(), hub.Wanted{Channel: "a", After: &parley.Cursor{ID: 1}}, hub.Wanted{Channel: "b"}, hub.Wanted{Channel: "c"})
+	starts, errs := s.FollowAll(t.Context(),
+		hub.Wanted{Channel: "a", After: &parley.Cursor{ID: 1}}, hub.Wanted{Channel: "b"}, hub.Wanted{Channel: "c"})
 	if errs[0] != nil || !errors.Is(errs[1], parley.ErrUnavailable) || errs[2] != nil {
 		t.Fatalf("errors: %v", errs)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -61,15 +62,19 @@ func exchange(t *testing.T, p *wsPeer, frames ...ws.Frame) (answers []string) {
 	}
 	own := bytes.NewReader(p.session.TakeOwn())
 	for own.Len() > 0 {
-		f, err := ws.ReadFrame(own)
+		head, err := ws.ReadHeader(own)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Header.OpCode != ws.OpText {
+		payload := make([]byte, head.Length)
+		if _, err := io.ReadFull(own, payload); err != nil {
+			t.Fatal(err)
+		}
+		if head.OpCode != ws.OpText {
 			continue
 		}
 		var is struct{ Type, Channel, Code, Key string }
-		if err := json.Unmarshal(f.Payload, &is); err != nil {
+		if err := json.Unmarshal(payload, &is); err != nil {
 			t.Fatal(err)
 		}
 		answers = append(answers, strings.Join(strings.Fields(is.Type+" "+is.Channel+" "+is.Code+" "+is.Key), " "))

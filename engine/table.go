@@ -11,8 +11,8 @@ import (
 // table holds the connections of an engine, each under a number, and a timing wheel of their
 // deadlines: one list of connections per slot of time. Adding, moving and removing cost the
 // same however many there are. A deadline is met at most two slots late and never early, also
-// by a wheel that stood still for a while; a deadline beyond the wheel's turn waits in one of its last
-// slots.
+// by a wheel that stood still for a while; a deadline beyond the wheel's turn waits in its last
+// slot.
 //
 // A list is linked through the numbers next and previous of its connections, since a quiet
 // connection must cost as little as possible. 0 is not a number.
@@ -34,15 +34,12 @@ type table struct {
 }
 
 const (
-	wheelSlots = 1024
+	wheelSlots = 1 << 14 // with the usual grain 27 minutes: longer than most heartbeats, which else would cost visits in between
 	chunkSize  = 1024
 
 	// restSlots is how long a wheel that has nothing to do rests, in slots. It must turn within pausedAfter, so that an idle
 	// process notices a pause too.
 	restSlots = 3
-
-	// Deadlines beyond the wheel's turn wait in every farSlots-th slot, so that they are looked at together.
-	farSlots = 10
 )
 
 func newTable(grain time.Duration, now func() time.Time) table {
@@ -140,10 +137,7 @@ func (t *table) put(c *Conn, after time.Duration) {
 func (t *table) hasLocked(c *Conn) bool { return *t.at(c.number) == c }
 
 func (t *table) putLocked(c *Conn, after time.Duration) {
-	at := max(t.turned+1, int64((t.clock().Sub(t.begin)+after)/t.grain)+1)
-	if last := t.turned + wheelSlots - 1; at > last {
-		at = last - last%farSlots
-	}
+	at := max(t.turned+1, min(int64((t.clock().Sub(t.begin)+after)/t.grain)+1, t.turned+wheelSlots-1))
 	if at <= t.turned+restSlots {
 		t.ticks.Need()
 	}

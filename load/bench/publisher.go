@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/parley-server/parley/internal/rawio"
 )
 
 // Plan is what publishers do.
@@ -102,7 +104,7 @@ func openPublishers(ctx context.Context, servers []string, n int) (ps []*publish
 		t := targets[i%len(targets)]
 		nc, err := d.DialContext(ctx, "tcp", t.addr.String())
 		if err == nil {
-			p := &publisher{index: i, of: n, conn: nc}
+			p := &publisher{index: i, of: n, conn: rawio.Wrap(nc)}
 			ps = append(ps, p)
 			err = p.upgrade(t)
 		}

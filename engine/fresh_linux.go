@@ -147,7 +147,11 @@ func ordinary(fd int) (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	defer file.Close()
-	return net.FileConn(file)
+	nc, err := net.FileConn(file)
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAlive(false) // net has switched it on; heartbeats find dead clients
+	}
+	return nc, err
 }
 
 // Close implements net.Conn.

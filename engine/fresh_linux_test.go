@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/parley-server/parley/engine"
 )
 
@@ -120,6 +122,17 @@ func TestAFreshConnectionGoesOn(t *testing.T) {
 		if err != nil || string(p[:n]) != "hello" {
 			t.Errorf("%v: read %q, %v", at, p[:n], err)
 		}
+		raw, err := nc.(*net.TCPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = raw.Control(func(fd uintptr) {
+			for option, want := range map[[2]int]int{{unix.SOL_SOCKET, unix.SO_KEEPALIVE}: 0, {unix.IPPROTO_TCP, unix.TCP_NODELAY}: 1} {
+				if got, err := unix.GetsockoptInt(int(fd), option[0], option[1]); err != nil || got != want {
+					t.Errorf("%v: option %v is %d, %v; want %d", at, option, got, err, want)
+				}
+			}
+		})
 		if err := nc.SetReadDeadline(time.Now()); err != nil {
 			t.Error(err)
 		}

@@ -11,11 +11,16 @@ for i = 2, #KEYS, 2 do
   heads[i / 2] = KEYS[i]
 end
 local are = redis.call('MGET', unpack(heads))
+local nothing = pack('>dddd', 1, 0, 0, 0)
 for i = 1, #heads do
-  open(KEYS[2 * i - 1], are[i], unpacked('>dd', ARGV[i + 1]))
-  if seconds > 0 or over() then
-    retain(1000)
+  if are[i] then
+    open(KEYS[2 * i - 1], are[i], unpacked('>dd', ARGV[i + 1]))
+    if seconds > 0 or over() then
+      retain(1000)
+    end
+    answers[i] = pack('>dddd', first, last, time, before)
+  else
+    answers[i] = nothing
   end
-  answers[i] = pack('>dddd', first, last, time, before)
 end
 return table.concat(answers)

@@ -241,7 +241,7 @@ func (p *pollPeer) problem(e *parley.Error) []byte {
 func (p *pollPeer) Unsent(b []byte, n int) { p.has().rest = b[n:] }
 
 // Load implements engine.Peer. A parked poll waits until the store responds; a handler returns
-// the error to its client at once.
+// the error to its client at once, unless it is only that the engine has been closed (finish).
 func (p *pollPeer) Load(ctx context.Context) error {
 	load := p.loadPage
 	switch {
@@ -251,7 +251,7 @@ func (p *pollPeer) Load(ctx context.Context) error {
 		load = func(ctx context.Context) error { return recheckRights(ctx, p) }
 	}
 	err := load(ctx)
-	if err != nil && p.head == nil && !errors.Is(err, parley.ErrEpoch) {
+	if err != nil && ctx.Err() == nil && p.head == nil && !errors.Is(err, parley.ErrEpoch) {
 		end(p, failed, parley.AsError(err))
 		return nil
 	}

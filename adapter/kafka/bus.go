@@ -147,13 +147,13 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, context.Cause(ctx))
+		return fmt.Errorf("publish: %w", context.Cause(ctx))
 	}
 	b.mu.RLock()
 	cl := b.client
 	b.mu.RUnlock()
 	if cl == nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("Kafka", b.hosts))
+		return b.trouble.NotConnected("Kafka", b.hosts)
 	}
 	r := &kgo.Record{Topic: b.feed, Key: []byte(e.Channel),
 		Headers: []kgo.RecordHeader{{Key: header, Value: codec.AppendEnvelope(make([]byte, 0, 512), &e)}}}
@@ -169,7 +169,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 		}
 	})
 	if err := refused.Load(); err != nil { // at once; a later failure loses the envelope
-		return fmt.Errorf("publish to %s: %w", e.Channel, *err)
+		return fmt.Errorf("publish: %w", *err)
 	}
 	return nil
 }

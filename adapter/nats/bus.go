@@ -170,16 +170,16 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, context.Cause(ctx))
+		return fmt.Errorf("publish: %w", context.Cause(ctx))
 	}
 	b.mu.Lock()
 	conn := b.conn
 	b.mu.Unlock()
 	if conn == nil || !conn.IsConnected() {
-		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("NATS", where(&b.options)))
+		return b.trouble.NotConnected("NATS", where(&b.options))
 	}
 	if err := conn.Publish(b.subject(e.Channel), codec.AppendEnvelope(make([]byte, 0, 512), &e)); err != nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, err)
+		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (s *Store) begin(ctx context.Context) (context.Context, context.CancelFunc,
 		return nil, nil, err
 	}
 	if !s.conn.IsConnected() {
-		return nil, nil, fmt.Errorf("not connected to NATS at %s", s.conn.Opts.Servers)
+		return nil, nil, fmt.Errorf("not connected to NATS at %s", where(&s.conn.Opts))
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	return ctx, cancel, nil

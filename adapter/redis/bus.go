@@ -111,13 +111,13 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	select {
 	case <-b.tried:
 	case <-ctx.Done():
-		return fmt.Errorf("publish to %s: %w", e.Channel, context.Cause(ctx))
+		return fmt.Errorf("publish: %w", context.Cause(ctx))
 	}
 	b.mu.Lock()
 	c := b.client
 	b.mu.Unlock()
 	if c == nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, b.trouble.NotConnected("Redis", where(&b.options)))
+		return b.trouble.NotConnected("Redis", where(&b.options))
 	}
 	message := rueidis.BinaryString(codec.AppendEnvelope(make([]byte, 0, 512), &e))
 	publish := c.B().Publish().Channel(b.name(e.Channel, false)).Message(message).Build()
@@ -125,7 +125,7 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 		publish = c.B().Spublish().Channel(b.name(e.Channel, true)).Message(message).Build()
 	}
 	if err := c.Do(ctx, publish).Error(); err != nil {
-		return fmt.Errorf("publish to %s: %w", e.Channel, err)
+		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
 }

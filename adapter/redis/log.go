@@ -170,13 +170,23 @@ func (s *Store) together() int {
 // Bounds implements parley.Log.
 func (s *Store) Bounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
 	if len(channels) != 1 || s.appends.alone {
-		return s.readBounds(ctx, channels...)
+		bs, err := s.readBounds(ctx, channels...)
+		if err != nil {
+			return nil, fmt.Errorf("bounds: %w", err)
+		}
+		return bs, nil
 	}
 	b, err := s.bounds.of(ctx, channels[0])
 	if err != nil {
 		return nil, fmt.Errorf("bounds of %s: %w", channels[0], err)
 	}
 	return []parley.Bounds{b}, nil
+}
+
+// Ready returns the reason why nothing can be stored now, nil if there is none.
+func (s *Store) Ready(ctx context.Context) error {
+	_, err := s.readBounds(ctx, "$control")
+	return err
 }
 
 func (s *Store) readBounds(ctx context.Context, channels ...parley.ChannelID) ([]parley.Bounds, error) {
@@ -186,13 +196,13 @@ func (s *Store) readBounds(ctx context.Context, channels ...parley.ChannelID) ([
 	}
 	ms, epoch, err := s.run(ctx, calls...)
 	if err != nil {
-		return nil, fmt.Errorf("bounds: %w", err)
+		return nil, err
 	}
 	bs := make([]parley.Bounds, 0, len(channels))
 	for i := range ms {
 		packed, err := ms[i].ToString()
 		if want := boundsSize * len(calls[i].keys) / 2; err != nil || len(packed) != want {
-			return nil, fmt.Errorf("bounds of %s: %w", channels[len(bs)], unexpected(err))
+			return nil, fmt.Errorf("%s: %w", channels[len(bs)], unexpected(err))
 		}
 		for ; packed != ""; packed = packed[boundsSize:] {
 			bs = append(bs, parley.Bounds{Channel: channels[len(bs)], Epoch: epoch, First: number(packed), Last: number(packed[8:]),

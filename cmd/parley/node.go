@@ -264,6 +264,11 @@ func (n *node) start(work context.Context, g *errgroup.Group, o *opened, s *serv
 	for _, run := range []func(context.Context) error{s.feed.Run, s.chat.Run, s.engine.Run, gcpace.Run} {
 		g.Go(func() error { return run(work) })
 	}
+	if n.flags.shared() {
+		g.Go(func() error {
+			return logOutages(work, n.log, func(ctx context.Context) httpapi.Readiness { return o.store.readiness(ctx, s.feed.Peers) })
+		})
+	}
 	if s.push != nil {
 		g.Go(func() error { return s.push.Run(work) })
 	}
@@ -340,13 +345,13 @@ func (n *node) ready(public, admin net.Addr, secure bool) {
 	url := scheme + "://" + public.String()
 	fmt.Fprintf(n.stdout, "parley ready http=%s admin=http://%s node=%s\n", url, admin, n.flags.Node)
 	if n.hints != nil && n.flags.LogFormat != "json" { // in JSON format each line must be an object
-		fmt.Fprint(n.hints, strings.NewReplacer("URL", url, "DIR", n.flags.Data).Replace(hintText))
+		fmt.Fprint(n.hints, strings.NewReplacer("URL", url, "STORE", n.flags.storedIn()).Replace(hintText))
 	}
 }
 
 const hintText = `
   chat page   URL/
-  messages    kept in DIR
+  messages    kept in STORE
 
   read it     curl -N URL/api/stream/general
   send        curl -d '{"channel_id":"general","user":"alice","text":"hello"}' URL/api/messages

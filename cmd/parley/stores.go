@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"github.com/parley-server/parley/auth"
 	"github.com/parley-server/parley/chat"
 	"github.com/parley-server/parley/door"
-	"github.com/parley-server/parley/httpapi"
 )
 
 // stores are the stores and the bus of a node.
@@ -58,6 +56,14 @@ func (s *stores) close() (err error) {
 
 // shared reports whether other nodes may use the store too.
 func (f *nodeFlags) shared() bool { return f.Store != "embedded" }
+
+// storedIn names the directory or the database that holds the messages.
+func (f *nodeFlags) storedIn() string {
+	if f.shared() {
+		return secretless(f.Store)
+	}
+	return f.Data
+}
 
 // redisURL reports whether a setting names a Redis.
 func redisURL(s string) bool {
@@ -143,10 +149,7 @@ func (n *node) openRedis(ctx context.Context, s *stores) error {
 	s.Store, s.keys, s.once, s.closers = store, store, store, append(s.closers, store.Close)
 	s.index, s.outbox, s.run, s.promise = store, store, store.Run, store.Promise
 	n.log.Info("the store is a Redis", "url", secretless(f.Store), "promise", store.Promise())
-	s.refusal = func(ctx context.Context) error {
-		_, err := store.Bounds(ctx, "$control")
-		return err
-	}
+	s.refusal = store.Ready
 	return nil
 }
 
@@ -205,40 +208,4 @@ func (n *node) openEmbedded(s *stores) error {
 func isNowhere(dir string) bool {
 	_, err := os.Stat(dir)
 	return errors.Is(err, fs.ErrNotExist)
-}
-
-// readyWithin limits the time of a check of the store by /readyz.
-const readyWithin = time.Second
-
-// readiness returns the answer to /readyz.
-func (s *stores) readiness(ctx context.Context, peers func() (deaf bool, differing []string, why error)) httpapi.Readiness {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	is := httpapi.AllReady()
-	is.Store.Promise = s.promise()
-	if err := s.refusal(ctx); err != nil {
-		is.Ready, is.Store.OK, is.Store.Detail = false, false, err.Error()
-	}
-	if damaged := s.damaged(); len(damaged) > 0 {
-		names := make([]string, len(damaged))
-		for i, file := range damaged {
-			names[i] = filepath.Base(file)
-		}
-		is.Store.Detail = strings.TrimPrefix(
-			is.Store.Detail+"; damaged: "+strings.Join(names, ", ")+", whose unreadable parts are unavailable", "; ")
-	}
-	if _, err := s.presence.Online(ctx, "readyz"); err != nil {
-		is.Presence = httpapi.Part{Detail: s.presenceAt + ": " + err.Error()}
-	}
-	deaf, differing, why := peers()
-	if deaf {
-		is.Bus = httpapi.Part{Detail: "the bus " + s.busAt + " delivers nothing; other nodes' messages are found by reading the log"}
-		if why != nil {
-			is.Bus.Detail += ": " + why.Error()
-		}
-	}
-	if len(differing) > 0 {
-		is.Settings = httpapi.Part{Detail: "other settings than this node's have " + strings.Join(differing, ", ")}
-	}
-	return is
 }

@@ -39,6 +39,8 @@ type Bus struct {
 	ran      atomic.Bool
 	ignored  atomic.Int64
 	trouble  relay.Trouble
+	under    atomic.Int64 // records for all nodes that wait for Kafka
+	dropped  atomic.Bool  // the last of them that ended was not taken
 
 	mu     sync.RWMutex
 	joined map[string]struct{}
@@ -140,7 +142,8 @@ func (b *Bus) setReady(cl *kgo.Client) {
 }
 
 // Publish implements parley.Bus. At the beginning it waits until Run has tried to connect. Records wait up to some
-// seconds for a broker that is unavailable, and beyond a number of waiting records publishing fails.
+// seconds for a broker that is unavailable, and beyond a number of waiting records publishing fails. What nodes announce comes
+// regularly: if the record before has not arrived, the result is why no broker can be reached.
 func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 	select {
 	case <-b.tried:
@@ -163,13 +166,22 @@ func (b *Bus) Publish(ctx context.Context, e parley.Envelope) error {
 		r.Value = b.value(nil, &e)
 	}
 	var refused atomic.Pointer[error]
+	announced := e.Channel == headsChannel
+	late := announced && (b.under.Add(1) > 1 || b.dropped.Load())
 	cl.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) {
 		if err != nil {
 			refused.Store(&err)
 		}
+		if announced {
+			b.dropped.Store(err != nil)
+			b.under.Add(-1)
+		}
 	})
 	if err := refused.Load(); err != nil { // at once; a later failure loses the envelope
 		return fmt.Errorf("publish: %w", *err)
+	}
+	if late && b.trouble.Last() != nil {
+		return b.trouble.NotConnected("Kafka", b.hosts)
 	}
 	return nil
 }
@@ -272,6 +284,11 @@ func (b *Bus) begin(ctx context.Context) (s *session, err error) {
 	s.reader, err = kgo.NewClient(append(b.options[:len(b.options):len(b.options)], kgo.ConsumePartitions(from),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.WithHooks(s))...)
 	return s, err
+}
+
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (s *session) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	s.bus.trouble.Set(err)
 }
 
 // OnBrokerDisconnect implements kgo.HookBrokerDisconnect. The reader continues where it was, but what this node or another

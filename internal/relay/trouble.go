@@ -18,6 +18,13 @@ func (t *Trouble) Set(err error) {
 	t.last = err
 }
 
+// Last returns what was set last.
+func (t *Trouble) Last() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
+}
+
 // NotConnected is the error of what needs the broker, which is at an address.
 func (t *Trouble) NotConnected(broker, address string) error {
 	t.mu.Lock()

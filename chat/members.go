@@ -280,6 +280,10 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	if err := s.Authorize(ctx, c, access.Read, channel); err != nil {
 		return parley.Member{}, err
 	}
+	if _, own := channel.Owner(); own {
+		return parley.Member{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel,
+			Detail: fmt.Sprintf("%s has no members, and so no read pointers", channel), Hint: "keep the last id that was seen, and read on with after"}
+	}
 	ctx, cancel := detached(ctx) // the others receive what is stored
 	defer cancel()
 	was, is, err := s.store.SetMember(ctx, channel, c.User, change)

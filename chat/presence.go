@@ -206,7 +206,7 @@ func (s *Service) tellNews(ctx context.Context, now time.Time) {
 		if name == "" {
 			name = string(n.User)
 		}
-		s.tellPresence(n.Channel, "system", wire.System(nil, n.Channel, n.User, name+" disconnected"), n.User)
+		s.tellPresence(n.Channel, "system", wire.System(nil, n.Channel, n.User, n.Name, name+" disconnected"), n.User)
 		s.tellPresence(n.Channel, "user-left", wire.UserEvent(nil, "user-left", n.Channel, n.User, n.Name), n.User)
 	}
 }

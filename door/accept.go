@@ -1,16 +1,20 @@
 package door
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/pires/go-proxyproto"
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/engine"
+	"github.com/parley-server/parley/transport"
 	"github.com/parley-server/parley/wire"
 )
 
@@ -167,13 +171,29 @@ func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	request := make([]byte, 4096)
-	if _, err := conn.Read(request); err != nil {
+	n, err := conn.Read(request)
+	if err != nil {
 		return
 	}
-	_, _ = conn.Write(wire.AppendProblem(nil, wire.Status(e), e))
+	_, _ = conn.Write(d.refusal(conn.RemoteAddr().String(), request[:n], e))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = conn.Read(request) // closing with unread bytes would discard the response
 	}
+}
+
+// refusal is the answer to a request of which head has arrived. What opens a stream is answered by the handler: an EventSource, which
+// would give up after a status, by an event, and what a page asks with the headers that let the page read it.
+func (d *Door) refusal(from string, head []byte, e *parley.Error) []byte {
+	if d.handler != nil && plainHead(head) {
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+		if err == nil && plainRequest(r) && d.opens(r) {
+			r.RemoteAddr = from
+			w := &answer{header: http.Header{}}
+			d.handler.ServeHTTP(w, r.WithContext(transport.TurnAway(context.Background(), e)))
+			return w.bytes()
+		}
+	}
+	return wire.AppendProblem(nil, wire.Status(e), e)
 }
 
 // hand passes one result to net/http; after Close it closes the connection instead.

@@ -3,6 +3,7 @@ package door
 import (
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/parley-server/parley/engine"
 	"github.com/parley-server/parley/testenv"
+	"github.com/parley-server/parley/transport"
 )
 
 // closedDoor creates a door that does not accept yet, and returns its URL.
@@ -71,6 +73,37 @@ func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 	full.Store(false)
 	if res := get(); res.StatusCode != 200 {
 		t.Errorf("with room: %s", res.Status)
+	}
+}
+
+// What opens a stream is answered by the handler, which knows why it is refused; anything else is not.
+func TestWhoOpensAStreamWithoutRoomIsAnsweredInItsWay(t *testing.T) {
+	d, url := closedDoor(t, func() bool { return true }, Config{})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e := transport.TurnedAway(r.Context()); e == nil || r.RemoteAddr == "" {
+			t.Errorf("%v, from %q", e, r.RemoteAddr)
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: draining\n\n")
+	})}
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := d.Serve(server, opens); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { server.Close(); running.Wait() })
+	for path, want := range map[string]string{"/api/stream/c": "200 event: draining\n\n", "/api/messages": "503 "} {
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+		res, err := client.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if got := fmt.Sprintf("%d %s", res.StatusCode, body); err != nil || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, %v", path, got, err)
+		}
 	}
 }
 

@@ -44,7 +44,9 @@ type Door struct {
 	served  atomic.Int64 // connections in net/http
 	proxied atomic.Int64 // connections whose PROXY header is being read
 
-	handshakes *handshakes // set by Serve; nil: net/http serves them
+	handler    http.Handler             // set by Serve
+	opens      func(*http.Request) bool // set by Serve
+	handshakes *handshakes              // set by Serve; nil: net/http serves them
 	accepted   chan accepted
 	closing    sync.Once
 	closed     chan struct{}
@@ -81,6 +83,7 @@ func New(sockets []net.Listener, e *engine.Engine, cfg Config) *Door {
 // opens a stream, by the table of routes.
 func (d *Door) Serve(server *http.Server, opensStream func(*http.Request) bool) error {
 	server.TLSConfig, server.ConnState, server.ConnContext = d.cfg.TLS, d.count, transport.ConnContext
+	d.handler, d.opens = server.Handler, opensStream
 	if d.cfg.TLS == nil {
 		d.handshakes = newHandshakes(server.Handler, opensStream, d.count, d.cfg.Logger)
 		defer d.handshakes.close()

@@ -238,7 +238,12 @@ func (w *answer) finish() {
 	if w.gone || w.status == 0 {
 		return
 	}
+	_, _ = w.conn.Write(w.bytes())
+}
+
+// bytes is the response, after which the connection is closed.
+func (w *answer) bytes() []byte {
 	w.header.Set("Connection", "close")
 	w.header.Del("Content-Length") // it is that of the body
-	_, _ = w.conn.Write(wire.AppendAnswer(nil, w.status, w.header, w.body.Bytes()))
+	return wire.AppendAnswer(nil, w.status, w.header, w.body.Bytes())
 }

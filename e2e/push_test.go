@@ -398,6 +398,11 @@ func TestWebhooksDeliverEverything(t *testing.T) {
 	last := h.newest["room0"]
 	h.newest["room0"] = last - 1
 	h.mu.Unlock()
+	for _, body := range []string{`{"channel":"room0"}`, `{"channel":"room0","after":-1}`} { // not all of it, by mistake
+		if status, answer := request(t, "POST", node.AdminURL+"/admin/api/webhooks/crm/replay", body); status != 400 {
+			t.Error(body, status, answer)
+		}
+	}
 	again := fmt.Sprintf(`{"channel":"room0","after":%d}`, last-1)
 	if status, answer := request(t, "POST", node.AdminURL+"/admin/api/webhooks/crm/replay", again); status != 204 {
 		t.Fatal(status, answer)

@@ -69,11 +69,14 @@ func (cfg *AdminConfig) pushRoutes(route func(path string, m methods)) {
 	}})
 	route("/admin/api/webhooks/{name}/replay", methods{"POST": func(w http.ResponseWriter, r *http.Request) error {
 		var in struct {
-			Channel string
-			After   int64
+			Channel string `json:"channel"`
+			After   *int64 `json:"after"`
 		}
 		if err := adminBody(w, r, &in); err != nil {
 			return err
+		}
+		if in.After == nil || *in.After < 0 {
+			return bad(`name the entry after which to begin: "after":ID, 0 for the first that is kept`)
 		}
 		channel, err := parley.ParseChannel(in.Channel)
 		if err != nil {
@@ -81,7 +84,7 @@ func (cfg *AdminConfig) pushRoutes(route func(path string, m methods)) {
 		}
 		for _, h := range cfg.Webhooks {
 			if h.Name() == r.PathValue("name") {
-				return noContent(w, h.Replay(r.Context(), channel, in.After))
+				return noContent(w, h.Replay(r.Context(), channel, *in.After))
 			}
 		}
 		return &parley.Error{Code: parley.CodeNotFound, Detail: fmt.Sprintf("there is no webhook %.100q", r.PathValue("name")),

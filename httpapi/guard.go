@@ -13,6 +13,7 @@ import (
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/access"
 	"github.com/parley-server/parley/auth"
+	"github.com/parley-server/parley/transport"
 	"github.com/parley-server/parley/wire"
 )
 
@@ -95,15 +96,22 @@ func (a *API) foreign(next http.Handler) http.Handler {
 	})
 }
 
-// undrained refuses every request while the server drains.
+// undrained refuses every request while the server drains, and one that the door has turned away.
 func (a *API) undrained(k kind, next http.Handler) http.Handler {
+	refuse := func(w http.ResponseWriter, r *http.Request, err *parley.Error) {
+		a.refused(r, err)
+		if k != eventStream || !refuseStream(w, r, err) {
+			wire.WriteProblem(w, err)
+		}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := transport.TurnedAway(r.Context()); err != nil {
+			refuse(w, r, err)
+			return
+		}
 		if err := a.ways.Begin(r.Context()); err != nil {
 			w.Header().Set("Connection", "close")
-			a.refused(r, err)
-			if k != eventStream || !refuseStream(w, r, err) {
-				wire.WriteProblem(w, err)
-			}
+			refuse(w, r, err)
 			return
 		}
 		defer a.ways.End()

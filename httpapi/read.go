@@ -82,12 +82,8 @@ func (p params) query(channels []parley.ChannelID) (func(parley.ChannelID) chat.
 		return nil, err
 	}
 	q := chat.Query{Limit: limit}
-	if s := p.get("since"); s != "" {
-		t, err := parley.ParseTimestamp(s)
-		if err != nil {
-			return nil, &parley.Error{Code: parley.CodeBadCursor, Detail: "since=" + err.Error(), Hint: "send a message's timestamp"}
-		}
-		q.Since = &t
+	if q.Since, err = p.since(); err != nil {
+		return nil, err
 	}
 	if s := p.get("before"); s != "" {
 		if len(channels) != 1 {

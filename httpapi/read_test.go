@@ -33,6 +33,25 @@ func TestNumbersBeyondTheirRangeAreClamped(t *testing.T) {
 	}
 }
 
+// What is no position is refused, also where the request does not use it.
+func TestWhatIsNoPositionIsRefusedEverywhere(t *testing.T) {
+	s := serve(t)
+	s.post("general", "a")
+	for _, path := range []string{"/api/messages?channel_id=general", "/api/messages/poll?timeout=0&channel_id=general",
+		"/api/stream/general?x=1", "/api/stream?channel_id=general", "/ws/chat/general?x=1"} {
+		for _, name := range []string{"since", "before", "after", "last_event_id"} {
+			if a := s.get(path + "&" + name + "=abc"); a.StatusCode != 400 {
+				t.Errorf("%s with %s=abc: %d %s", path, name, a.StatusCode, a.body)
+			}
+		}
+	}
+	for _, name := range []string{"since", "before", "after"} {
+		for _, absent := range []string{"", "null", "undefined"} {
+			s.get("/api/messages/poll?timeout=0&channel_id=general&"+name+"="+absent).is(t, 200, "")
+		}
+	}
+}
+
 func TestUnservableCursorNamesItsChannel(t *testing.T) {
 	s := serve(t)
 	s.post("general", "a", "b")

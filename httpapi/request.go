@@ -56,11 +56,27 @@ func (p params) number(name string, otherwise, least, most float64) (float64, er
 	return min(max(v, least), most), nil
 }
 
-// oneStart refuses more than one of since, after and before.
+// oneStart refuses more than one of since, after and before, and what is none, also where it is not used.
 func (p params) oneStart() error {
 	given := 0
-	for _, name := range []string{"since", "after", "before"} {
-		if p.get(name) != "" {
+	for _, name := range []string{"since", "after", "before", "last_event_id"} {
+		s := p.get(name)
+		if s == "" {
+			continue
+		}
+		var err error
+		switch {
+		case name == "since":
+			_, err = p.since()
+		case strings.Contains(s, ":") && name != "before":
+			_, err = wire.ParseCursor(s)
+		default:
+			_, err = wire.ParseID(name, s)
+		}
+		if err != nil {
+			return err
+		}
+		if name != "last_event_id" {
 			given++
 		}
 	}
@@ -68,6 +84,19 @@ func (p params) oneStart() error {
 		return bad("more than one of since, after and before")
 	}
 	return nil
+}
+
+// since returns the time in since, nil if there is none.
+func (p params) since() (*parley.Timestamp, error) {
+	s := p.get("since")
+	if s == "" {
+		return nil, nil
+	}
+	t, err := parley.ParseTimestamp(s)
+	if err != nil {
+		return nil, &parley.Error{Code: parley.CodeBadCursor, Detail: "since=" + err.Error(), Hint: "send a message's timestamp"}
+	}
+	return &t, nil
 }
 
 func (p params) limit() (int, error) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/engine"
 )
 
@@ -32,6 +33,17 @@ func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 	default:
 		return ctx
 	}
+}
+
+type turnKey struct{}
+
+// TurnAway is for a request that must be refused whatever it asks.
+func TurnAway(ctx context.Context, e *parley.Error) context.Context { return context.WithValue(ctx, turnKey{}, e) }
+
+// TurnedAway returns why a request must be refused, nil if it need not.
+func TurnedAway(ctx context.Context) *parley.Error {
+	e, _ := ctx.Value(turnKey{}).(*parley.Error)
+	return e
 }
 
 // stays marks a connection that cannot be given back to net/http.

@@ -70,7 +70,9 @@ type Webhook struct {
 // place is the delivery state of a channel on its node.
 type place struct {
 	tries int
-	upTo  int64 // the last entry of the refused delivery, which is retried unchanged
+	upTo  int64     // the last entry of the refused delivery, which is retried unchanged
+	after int64     // the position of that delivery
+	due   time.Time // when it is tried again
 }
 
 // failure describes why a channel waits.
@@ -198,6 +200,9 @@ func (w *Webhook) work(ctx context.Context, c *worker.Claim[*place]) time.Durati
 	if c.State == nil {
 		c.State = &place{}
 	}
+	if wait := c.State.due.Sub(w.cfg.Clock()); wait > 0 && c.Position() == c.State.after { // it was woken by what was stored meanwhile
+		return wait
+	}
 	entries, err := w.read(ctx, c)
 	switch {
 	case err != nil:
@@ -307,6 +312,7 @@ func (w *Webhook) failed(c *worker.Claim[*place], err error) time.Duration {
 		wait = max(wait, min(retry.After, lastRetry))
 	}
 	c.State.tries++
+	c.State.after, c.State.due = c.Position(), w.cfg.Clock().Add(wait)
 	w.mu.Lock()
 	f := w.failing[c.Channel]
 	if f == nil {

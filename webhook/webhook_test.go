@@ -182,6 +182,36 @@ func TestRefusingEndpointDelaysOnlyItsChannel(t *testing.T) {
 	})
 }
 
+// A channel that waits after a refusal waits whatever is stored in it meanwhile; a replay begins at once.
+func TestNewEntriesDoNotHastenARetry(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context, store *mem.Store, e *endpoint) {
+		w, h := start(ctx, t, store, e, true)
+		time.Sleep(time.Millisecond)
+		e.set(&parley.RetryError{Err: errors.New("500")})
+		post(t, h, "room:1", "a")
+		if err := w.Take(ctx, "room:1"); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 { // in 4 s
+			time.Sleep(100 * time.Millisecond)
+			post(t, h, "room:1", "b")
+			w.Grown("room:1")
+		}
+		synctest.Wait()
+		if n := len(e.tried); n < 2 || n > 4 {
+			t.Errorf("%d tries in 4 s, want 3: at once, after 1 s and after 2 s more", n)
+		}
+		e.set(nil)
+		if err := w.Replay(ctx, "room:1", 20); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := e.got["room:1"]; len(got) != 21 || got[0] != 21 {
+			t.Errorf("replayed after 20: %v", got)
+		}
+	})
+}
+
 // If a node dies between delivery and the move of the cursor, the next node delivers again, with the same id.
 func TestARepeatHasTheSameID(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context, store *mem.Store, e *endpoint) {

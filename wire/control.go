@@ -115,9 +115,9 @@ func UserEvent(dst []byte, kind string, channel parley.ChannelID, user parley.Us
 }
 
 // System is a line of text from the server about a user.
-func System(dst []byte, channel parley.ChannelID, user parley.UserID, text string) []byte {
+func System(dst []byte, channel parley.ChannelID, user parley.UserID, display, text string) []byte {
 	dst = appendText(begin(dst, "system", ""), "text", text)
-	dst = appendText(dst, "user", string(user))
+	dst = appendDisplay(appendText(dst, "user", string(user)), user, display)
 	return end(appendText(dst, "channel", string(channel)), "")
 }
 

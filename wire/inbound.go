@@ -202,6 +202,9 @@ func (f *Frame) ParseEvent() (json.RawMessage, error) {
 			Hint: "use 1–64 of a-z 0-9 . _ -, and none of the server's own names"}
 	}
 	data, err := f.object()
+	if err == nil && data == nil && len(f.Data) > 0 && f.Data[0] == '{' { // it is sent as it is
+		data = json.RawMessage("{}")
+	}
 	if err == nil && len(data) > parley.MaxData {
 		err = tooLarge("data", len(data), parley.MaxData)
 	}

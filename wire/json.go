@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/parley-server/parley"
@@ -206,7 +207,7 @@ func asError(err error) error {
 	case *json.UnmarshalTypeError:
 		what := "the value"
 		if e.Field != "" {
-			what = e.Field
+			what = strings.ToLower(e.Field[:1]) + e.Field[1:] // as on the wire, also of a field without a tag
 		}
 		return &parley.Error{Code: parley.CodeBadRequest, Detail: what + " can't be a JSON " + e.Value, Hint: "see the shapes in docs/api.md",
 			Err: err}

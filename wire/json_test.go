@@ -2,8 +2,10 @@ package wire_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/wire"
@@ -108,6 +110,28 @@ func TestCursorsInAllCommonFormsAreParsed(t *testing.T) {
 	for _, in := range []string{"", "42", "a:x", "a b:1", "a:1,"} {
 		if ps, err := wire.ParseCursor(in); err == nil {
 			t.Errorf("%q: %v", in, ps)
+		}
+	}
+}
+
+func TestAnEventsDataIsSentAsItIs(t *testing.T) {
+	for in, want := range map[string]string{"": "", "null": "", "{}": "{}", "{ }": "{}", `{"a":{}}`: `{"a":{}}`} {
+		if data, err := (&wire.Frame{Event: "score", Data: []byte(in)}).ParseEvent(); err != nil || string(data) != want {
+			t.Errorf("%q: %s, %v", in, data, err)
+		}
+	}
+}
+
+// A token that becomes valid in a moment is worth another try, which any code may say.
+func TestAnyErrorMaySayWhenToRetry(t *testing.T) {
+	for code, want := range map[parley.Code]string{parley.CodeUnauthorized: "1", parley.CodeForbidden: ""} {
+		h, e := http.Header{}, &parley.Error{Code: code}
+		if want != "" {
+			e.RetryAfter = time.Second
+		}
+		wire.Problem(h, wire.Status(e), e)
+		if got := h.Get("Retry-After"); got != want {
+			t.Errorf("%s: Retry-After %q, want %q", code, got, want)
 		}
 	}
 }

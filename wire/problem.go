@@ -54,7 +54,7 @@ func Problem(h http.Header, status int, e *parley.Error) []byte {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || e.RetryAfter > 0 {
 		h.Set("Retry-After", RetryAfter(e.RetryAfter))
 	}
 	if status == http.StatusUnauthorized {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/parley-server/parley/internal/sparelog"
@@ -77,6 +78,8 @@ func (f *nodeFlags) check() error {
 			all = append(all, refuse(lines...))
 		}
 	}
+	wrong(strings.ContainsFunc(f.Node, func(c rune) bool { return c <= ' ' || c == 0x7f }),
+		fmt.Sprintf("--node %q has a space or a control character.", f.Node), "Use a word, such as the name of the machine: --node n1")
 	wrong((f.TLSCert == "") != (f.TLSKey == ""), "--tls-cert and --tls-key belong together.", "Give both, or neither.")
 	wrong(f.HeartbeatInterval < leastHeartbeat || f.HeartbeatTimeout < leastHeartbeat, "the heartbeat's times must be at least 10ms.",
 		"Try --heartbeat-interval 30s --heartbeat-timeout 90s.")

@@ -39,7 +39,7 @@ type cli struct {
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Man        manCmd        `cmd:"" help:"Print this help as a page for man."`
 
-	ShowVersion kong.VersionFlag `name:"version" help:"Print the version and exit."`
+	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version and exit."`
 
 	BenchWorker benchWorkerCmd `cmd:"" hidden:""`
 	BenchBare   benchBareCmd   `cmd:"" hidden:""`

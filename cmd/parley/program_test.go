@@ -355,6 +355,7 @@ func TestDevAcceptsTheSettingsOfServe(t *testing.T) {
 }
 
 func TestInvalidSettingsAreRefused(t *testing.T) {
+	refused(t, []string{"--node", "control character"}, "dev", "--data", t.TempDir(), "--node", "a\nb")
 	refused(t, []string{"--bus", "--store", "\n  --bus local"}, "dev", "--bus", "redis://127.0.0.1")
 	refused(t, []string{"--bus", "--store"}, "serve", "--bus", "nats://127.0.0.1")
 	refused(t, []string{"--store", "cassandra://HOST"}, "dev", "--store", "mysql://127.0.0.1/parley")

@@ -27,10 +27,7 @@ func ParseChannel(s string) (ChannelID, error) {
 	if len(rest) > 0 && rest[0] == '@' {
 		rest = rest[1:]
 	}
-	if why := badName(rest); why != "" || len(s) > MaxName {
-		if why == "" {
-			why = "is longer than 128 bytes"
-		}
+	if why := badName(rest); why != "" { // rest, so that each user has a channel
 		return "", &Error{Code: CodeBadChannel, Channel: ChannelID(s), Detail: fmt.Sprintf("the channel name %s %s", quote(s), why),
 			Hint: "use 1–128 of A-Z a-z 0-9 . _ - : @, not beginning with @"}
 	}

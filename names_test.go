@@ -31,3 +31,16 @@ func TestBadChannelIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// Each user has a channel, also one with the longest name.
+func TestTheLongestUserHasAChannel(t *testing.T) {
+	user := strings.Repeat("a", parley.MaxName)
+	if c, err := parley.ParseChannel("@" + user); err != nil || string(c) != "@"+user {
+		t.Errorf("%s, %v", c, err)
+	}
+	for _, name := range []string{"@" + user + "a", user + "a"} {
+		if _, err := parley.ParseChannel(name); err == nil {
+			t.Errorf("a channel of %d bytes", len(name))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package parley_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/parley-server/parley"

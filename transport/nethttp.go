@@ -38,7 +38,9 @@ func ConnContext(ctx context.Context, nc net.Conn) context.Context {
 type turnKey struct{}
 
 // TurnAway is for a request that must be refused whatever it asks.
-func TurnAway(ctx context.Context, e *parley.Error) context.Context { return context.WithValue(ctx, turnKey{}, e) }
+func TurnAway(ctx context.Context, e *parley.Error) context.Context {
+	return context.WithValue(ctx, turnKey{}, e)
+}
 
 // TurnedAway returns why a request must be refused, nil if it need not.
 func TurnedAway(ctx context.Context) *parley.Error {

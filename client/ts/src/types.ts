@@ -140,7 +140,7 @@ export type AppEvent<E extends object = EventData> = {
 }[keyof E & string]
 
 /** A line of text from the server, such as "alice disconnected". */
-export interface System { type: "system"; channel: string; text: string; user?: string }
+export interface System { type: "system"; channel: string; text: string; user?: string; name?: string }
 
 /** On a user's own channel: the counts of one of their channels, and the sum of all unread. */
 export interface Unread { type: "unread"; channel: string; unread: number; mentions: number; total: number }

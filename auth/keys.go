@@ -59,6 +59,9 @@ func (k *Keys) Has(c *access.Credentials) bool {
 	return len(c.Key) == sha256.Size && k.of([32]byte([]byte(c.Key))) != nil
 }
 
+// Any reports whether there is a key.
+func (k *Keys) Any() bool { return len(k.all()) > 0 }
+
 // Watch calls removed after a key was removed, within a second, until ctx ends.
 func (k *Keys) Watch(ctx context.Context, removed func()) error {
 	tick := clock.NewPulse(lookEvery / 2)

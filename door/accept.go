@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -183,7 +184,13 @@ func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 
 // refusal is the answer to a request of which head has arrived. What opens a stream is answered by the handler: an EventSource, which
 // would give up after a status, by an event, and what a page asks with the headers that let the page read it.
-func (d *Door) refusal(from string, head []byte, e *parley.Error) []byte {
+func (d *Door) refusal(from string, head []byte, e *parley.Error) (response []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.cfg.Logger.Error("a refusal failed", "panic", p, "stack", string(debug.Stack()))
+			response = wire.AppendProblem(nil, wire.Status(e), e)
+		}
+	}()
 	if d.handler != nil && plainHead(head) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 		if err == nil && plainRequest(r) && d.opens(r) {

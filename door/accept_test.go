@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -78,10 +79,13 @@ func TestWhoFindsNoRoomIsToldToComeBackAndThenServed(t *testing.T) {
 
 // What opens a stream is answered by the handler, which knows why it is refused; anything else is not.
 func TestWhoOpensAStreamWithoutRoomIsAnsweredInItsWay(t *testing.T) {
-	d, url := closedDoor(t, func() bool { return true }, Config{})
+	d, url := closedDoor(t, func() bool { return true }, Config{Logger: slog.New(slog.DiscardHandler)})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if e := transport.TurnedAway(r.Context()); e == nil || r.RemoteAddr == "" {
 			t.Errorf("%v, from %q", e, r.RemoteAddr)
+		}
+		if r.URL.Path == "/api/stream/panics" {
+			panic("of the test")
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "event: draining\n\n")
@@ -93,7 +97,7 @@ func TestWhoOpensAStreamWithoutRoomIsAnsweredInItsWay(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { server.Close(); running.Wait() })
-	for path, want := range map[string]string{"/api/stream/c": "200 event: draining\n\n", "/api/messages": "503 "} {
+	for path, want := range map[string]string{"/api/stream/c": "200 event: draining\n\n", "/api/messages": "503 ", "/api/stream/panics": "503 "} {
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 		res, err := client.Get(url + path)
 		if err != nil {

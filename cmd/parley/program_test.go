@@ -247,6 +247,12 @@ func TestServeSaysWhatItMisses(t *testing.T) {
 	if err := os.WriteFile(short, []byte("1234567890123456789012345678901\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, []string{"or a key in " + empty, "--auth-hmac-secret-file FILE"}, "serve", "--data", t.TempDir(), "--api-keys-file", empty,
+		"--allowed-origins", "https://a.example")
 	refused(t, []string{"fewer than 32 bytes"}, "serve", "--auth-hmac-secret-file", short, "--allowed-origins", "https://a.example")
 	for _, origin := range []string{"null", "*", "chat.example.com", "https://chat.example.com/page", "https://*.example.com"} {
 		refused(t, []string{"is not a valid origin", "https://chat.example.com"}, "serve", "--api-keys-file", short, "--allowed-origins", origin)

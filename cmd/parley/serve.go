@@ -35,10 +35,13 @@ func (serveCmd) Help() string {
 
 // missing returns the lines to add before serve knows who may connect.
 func (c *serveCmd) missing(ctx context.Context) (lines []string) {
-	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && c.APIKeysFile == "" && !c.shared() && !hasKeys(ctx, c.Data) {
+	if c.AuthHmacSecretFile == "" && c.AuthJwks == "" && !c.shared() && !hasKeys(ctx, c.Data) && !c.fileHasKeys(ctx) {
 		lines = append(lines,
 			"  --auth-hmac-secret-file FILE                    # at least 32 random bytes: head -c 48 /dev/urandom | base64 > FILE",
 			"    or --auth-jwks URL, or for back ends alone: parley keys add NAME --data "+c.Data)
+		if c.APIKeysFile != "" {
+			lines = append(lines, "    or a key in "+c.APIKeysFile+", one per line: it has none")
+		}
 	}
 	if len(c.AllowedOrigins) == 0 {
 		lines = append(lines, "  --allowed-origins https://chat.example.com      # the pages that use it")
@@ -51,6 +54,15 @@ func (c *serveCmd) missing(ctx context.Context) (lines []string) {
 		)
 	}
 	return lines
+}
+
+// fileHasKeys reports whether --api-keys-file holds a key, or can't be read, which is reported later.
+func (c *serveCmd) fileHasKeys(ctx context.Context) bool {
+	if c.APIKeysFile == "" {
+		return false
+	}
+	keys, err := auth.OpenKeys(ctx, nil, c.APIKeysFile, nil)
+	return err != nil || keys.Any()
 }
 
 // hasKeys reports whether parley keys has created some, or has an unreadable file, which is

@@ -169,38 +169,49 @@ func (d *Door) turnAway(conn net.Conn, e *parley.Error) {
 	if d.http1 != nil {
 		conn = tls.Server(conn, d.http1)
 	}
-	defer conn.Close()
+	taken := false
+	defer func() {
+		if !taken {
+			conn.Close()
+		}
+	}()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	request := make([]byte, 4096)
 	n, err := conn.Read(request)
 	if err != nil {
 		return
 	}
-	_, _ = conn.Write(d.refusal(conn.RemoteAddr().String(), request[:n], e))
+	var response []byte
+	if response, taken = d.refusal(conn, request[:n], e); taken {
+		return
+	}
+	_, _ = conn.Write(response)
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = conn.Read(request) // closing with unread bytes would discard the response
 	}
 }
 
-// refusal is the answer to a request of which head has arrived. What opens a stream is answered by the handler: an EventSource, which
-// would give up after a status, by an event, and what a page asks with the headers that let the page read it.
-func (d *Door) refusal(from string, head []byte, e *parley.Error) (response []byte) {
+// refusal is the answer to a request of which head has arrived, unless that takes the connection. What opens a stream is answered by
+// the handler: a page reads no status of an EventSource, which would give up, or of a WebSocket.
+func (d *Door) refusal(conn net.Conn, head []byte, e *parley.Error) (response []byte, taken bool) {
+	w := &answer{header: http.Header{}, ordinary: func() (net.Conn, error) { return conn, nil }}
 	defer func() {
 		if p := recover(); p != nil {
 			d.cfg.Logger.Error("a refusal failed", "panic", p, "stack", string(debug.Stack()))
-			response = wire.AppendProblem(nil, wire.Status(e), e)
+			response, taken = wire.AppendProblem(nil, wire.Status(e), e), w.gone
 		}
 	}()
 	if d.handler != nil && plainHead(head) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 		if err == nil && plainRequest(r) && d.opens(r) {
-			r.RemoteAddr = from
-			w := &answer{header: http.Header{}}
-			d.handler.ServeHTTP(w, r.WithContext(transport.TurnAway(context.Background(), e)))
-			return w.bytes()
+			r.RemoteAddr = conn.RemoteAddr().String()
+			if d.handler.ServeHTTP(w, r.WithContext(transport.TurnAway(context.Background(), e))); w.gone {
+				return nil, true
+			}
+			return w.bytes(), false
 		}
 	}
-	return wire.AppendProblem(nil, wire.Status(e), e)
+	return wire.AppendProblem(nil, wire.Status(e), e), false
 }
 
 // hand passes one result to net/http; after Close it closes the connection instead.

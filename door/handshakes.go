@@ -149,7 +149,7 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 		return false
 	}
 	r.RemoteAddr = conn.RemoteAddr().String()
-	w := &answer{conn: conn, header: http.Header{}}
+	w := &answer{ordinary: conn.Ordinary, header: http.Header{}}
 	s.state(conn, http.StateNew)
 	s.arrived.Add(-1)
 	defer func() {
@@ -163,7 +163,9 @@ func (s *handshakes) serve(conn peeking, head []byte, reader *bufio.Reader) (ser
 		served = true // also after a panic
 	}()
 	s.handler.ServeHTTP(w, r.WithContext(transport.ConnContext(context.Background(), conn)))
-	w.finish()
+	if !w.gone && w.status != 0 {
+		_, _ = conn.Write(w.bytes())
+	}
 	return true
 }
 
@@ -203,11 +205,11 @@ func plainRequest(r *http.Request) bool {
 // answer is a response that is written when the handler is done, unless the connection has left
 // by then.
 type answer struct {
-	conn   peeking
-	header http.Header
-	status int
-	body   bytes.Buffer
-	gone   bool
+	ordinary func() (net.Conn, error) // the connection, for what takes it over
+	header   http.Header
+	status   int
+	body     bytes.Buffer
+	gone     bool
 }
 
 func (w *answer) Header() http.Header { return w.header }
@@ -226,22 +228,14 @@ func (w *answer) Write(p []byte) (int, error) {
 // Hijack implements http.Hijacker.
 func (w *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.gone = true
-	conn, err := w.conn.Ordinary()
+	conn, err := w.ordinary()
 	if err != nil {
 		return nil, nil, err
 	}
 	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, 16), bufio.NewWriterSize(conn, 16)), nil
 }
 
-// finish writes a refusal and closes the connection: its client wanted only a stream.
-func (w *answer) finish() {
-	if w.gone || w.status == 0 {
-		return
-	}
-	_, _ = w.conn.Write(w.bytes())
-}
-
-// bytes is the response, after which the connection is closed.
+// bytes is the response, after which the connection is closed: its client wanted only a stream.
 func (w *answer) bytes() []byte {
 	w.header.Set("Connection", "close")
 	w.header.Del("Content-Length") // it is that of the body

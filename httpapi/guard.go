@@ -106,7 +106,9 @@ func (a *API) undrained(k kind, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := transport.TurnedAway(r.Context()); err != nil {
-			refuse(w, r, err)
+			if a.refused(r, err); !a.refuseAs(k, w, r, err) {
+				wire.WriteProblem(w, err)
+			}
 			return
 		}
 		if err := a.ways.Begin(r.Context()); err != nil {

@@ -1,10 +1,13 @@
 package httpapi_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/parley-server/parley"
 	"github.com/parley-server/parley/transport"
@@ -31,7 +34,23 @@ func TestWhoIsTurnedAwayIsAnsweredInItsWay(t *testing.T) {
 			t.Errorf("%s: %d %v %s", path, w.Code, w.Header(), w.Body)
 		}
 	}
-	if n := s.ways.Streams(); n != 0 {
-		t.Errorf("%d streams", n)
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.api.ServeHTTP(w, r.WithContext(transport.TurnAway(r.Context(), e)))
+	}))
+	defer away.Close()
+	c, _, err := websocket.Dial(t.Context(), away.URL+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://localhost:3000"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, frame, err := c.Read(t.Context()); err != nil || !strings.Contains(string(frame), `"rate_limited"`) {
+		t.Errorf("%s, %v", frame, err)
+	}
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != 4429 {
+		t.Error(err)
+	}
+	for late := time.Now().Add(20 * time.Second); s.ways.Streams() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%d streams", s.ways.Streams())
+		}
 	}
 }

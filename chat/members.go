@@ -282,7 +282,8 @@ func (s *Service) setOwn(ctx context.Context, c access.Caller, channel parley.Ch
 	}
 	if _, own := channel.Owner(); own {
 		return parley.Member{}, &parley.Error{Code: parley.CodeForbidden, Channel: channel,
-			Detail: fmt.Sprintf("%s has no members, and so no read pointers", channel), Hint: "keep the last id that was seen, and read on with after"}
+			Detail: fmt.Sprintf("%s has no members, and so no read pointers", channel),
+			Hint:   "keep the last id that was seen, and read on with after"}
 	}
 	ctx, cancel := detached(ctx) // the others receive what is stored
 	defer cancel()

@@ -15,7 +15,8 @@ func TestAUsersOwnChannelHasNoPointer(t *testing.T) {
 	_, _, read := s.MarkRead(t.Context(), dev("alice"), "@alice", 1)
 	for what, err := range map[string]error{"read": read, "mute": s.Mute(t.Context(), dev("alice"), "@alice", parley.MuteAll)} {
 		var e *parley.Error
-		if !errors.As(err, &e) || e.Code != parley.CodeForbidden || strings.Contains(e.Hint, "join") || !strings.Contains(e.Detail, "no members") {
+		if !errors.As(err, &e) || e.Code != parley.CodeForbidden || strings.Contains(e.Hint, "join") ||
+			!strings.Contains(e.Detail, "no members") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

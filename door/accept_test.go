@@ -97,7 +97,8 @@ func TestWhoOpensAStreamWithoutRoomIsAnsweredInItsWay(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { server.Close(); running.Wait() })
-	for path, want := range map[string]string{"/api/stream/c": "200 event: draining\n\n", "/api/messages": "503 ", "/api/stream/panics": "503 "} {
+	for path, want := range map[string]string{"/api/stream/c": "200 event: draining\n\n", "/api/messages": "503 ",
+		"/api/stream/panics": "503 "} {
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 		res, err := client.Get(url + path)
 		if err != nil {

@@ -38,7 +38,8 @@ func TestWhoIsTurnedAwayIsAnsweredInItsWay(t *testing.T) {
 		s.api.ServeHTTP(w, r.WithContext(transport.TurnAway(r.Context(), e)))
 	}))
 	defer away.Close()
-	c, _, err := websocket.Dial(t.Context(), away.URL+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://localhost:3000"}}})
+	page := http.Header{"Origin": {"http://localhost:3000"}}
+	c, _, err := websocket.Dial(t.Context(), away.URL+"/ws", &websocket.DialOptions{HTTPHeader: page})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 		t.Logf("%c: %s", c, lines.Bytes()[before:])
 	}
 	got := strings.Split(strings.TrimSpace(lines.String()), "\n")
-	want := []string{`level=WARN msg="the store can't be used" error="connection refused"`, `level=INFO msg="the store can be used again" after=1h0m25s`}
+	want := []string{`level=WARN msg="the store can't be used" error="connection refused"`,
+		`level=INFO msg="the store can be used again" after=1h0m25s`}
 	if len(got) != len(want) {
 		t.Fatalf("%d lines, want %d:\n%s", len(got), len(want), lines.String())
 	}

@@ -58,13 +58,19 @@ run(async ({ browser, args: [base, anna, bob, zoe] }) => {
 
     // What it is about stands under its title.
     await details()
+    let answer
+    const late = new Promise(resolve => { answer = resolve })
+    await page.route('**/members?limit=*', async route => { await late; await route.continue() })
     await page.fill('#edit-topic', 'What comes next, and when')
     await page.click('#edit-save')
     await said('Saved.')
     await v.wait(() => document.getElementById('topic').textContent === 'What comes next, and when')
 
-    // Somebody is invited, gets a role, is removed and banned; each is what the server says.
+    // What is typed before an answer comes stays. Somebody is invited, gets a role, is removed and banned; each is what the server says.
     await page.fill('#edit-invite', 'bob')
+    answer()
+    await v.wait(() => document.getElementById('edit-topic').defaultValue === 'What comes next, and when')
+    await page.unroute('**/members?limit=*')
     await page.press('#edit-invite', 'Enter')
     await v.wait(() => document.querySelector('#details [data-user=bob]'))
     await other.wait(n => document.querySelector(`[data-channel="${n}"]`), name)

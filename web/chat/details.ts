@@ -44,6 +44,7 @@ export class Details {
     this.#room = room
     this.#members = []
     this.#said.textContent = ""
+    this.#pop.replaceChildren() // with what was typed for another room
     this.#show()
     this.#pop.showPopover()
     this.#pop.focus()
@@ -84,7 +85,9 @@ export class Details {
     }
   }
 
+  /** Shows what is known, and what was typed into fields and not sent yet. */
   #show(): void {
+    const typed = [...this.#pop.querySelectorAll("input")].filter(i => i.value !== i.defaultValue).map(i => [i.id, i.value])
     const { name, settings = {}, me } = this.#room!
     const entry = this.#events.entry(name)
     const two = direct(name), own_ = name.startsWith("@"), may = this.#may
@@ -94,10 +97,14 @@ export class Details {
       h("p", { class: "small" }, two ? "Direct messages" : `#${name} · ${settings.kind === "members" ? "members only" : "public"}`),
       ...may || two && entry ? [this.#settings(settings, two)] : settings.topic ? [h("p", {}, own(settings.topic))] : [],
       ...entry && !own_ ? [this.#mine(entry, two)] : [],
-      ...two || own_ || !me ? [] : [this.#user("invite", "Invite", "User or name", user => this.#do(`${names.of(user)} is a member.`, "PUT", member(user), { role: "member" }))],
+      ...two || own_ || !me ? [] : [this.#user("invite", "Invite", "User or name", (user, done) => this.#do(`${names.of(user)} is a member.`, "PUT", member(user), { role: "member" }, done))],
       ...this.#members.length ? [h("h3", {}, `Members · ${this.#members.length}${this.#more ? "+" : ""}`), h("ul", { class: "users" }, ...this.#members.map(m => this.#member(m, may && !two)))] : [],
-      ...may && !two && !own_ ? [this.#user("unban", "Lift a ban", "User", user => this.#do(`${user} is no longer banned.`, "DELETE", `/bans/${encodeURIComponent(user)}`))] : [],
+      ...may && !two && !own_ ? [this.#user("unban", "Lift a ban", "User", (user, done) => this.#do(`${user} is no longer banned.`, "DELETE", `/bans/${encodeURIComponent(user)}`, undefined, done))] : [],
       this.#said)
+    for (const [id, text] of typed) {
+      const input = document.getElementById(id!) as HTMLInputElement | null
+      if (input) input.value = text!
+    }
     if (focused) document.getElementById(focused)?.focus()
   }
 
@@ -130,12 +137,12 @@ export class Details {
       two ? false : sure("Leave channel", () => void this.#do("You left the channel.", "DELETE", member(this.#room!.me))))
   }
 
-  #user(id: string, words: string, label: string, act: (user: string) => Promise<void>): HTMLElement {
+  #user(id: string, words: string, label: string, act: (user: string, done: () => void) => Promise<void>): HTMLElement {
     const input = h("input", { id: `edit-${id}`, "aria-label": label, placeholder: label, maxlength: 128, autocomplete: "off", autocapitalize: "off", spellcheck: "false" })
     return h("form", {
       class: "fields one", onsubmit: (e: Event) => {
         e.preventDefault()
-        if (input.value.trim()) void act(names.find(input.value.trim()))
+        if (input.value.trim()) void act(names.find(input.value.trim()), () => { input.value = "" })
       },
     }, input, h("button", { class: "push" }, words))
   }

@@ -99,16 +99,13 @@ func (a *API) foreign(next http.Handler) http.Handler {
 // undrained refuses every request while the server drains, and one that the door has turned away.
 func (a *API) undrained(k kind, next http.Handler) http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, err *parley.Error) {
-		a.refused(r, err)
-		if k != eventStream || !refuseStream(w, r, err) {
+		if a.refused(r, err); !a.refuseAs(k, w, r, err) {
 			wire.WriteProblem(w, err)
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := transport.TurnedAway(r.Context()); err != nil {
-			if a.refused(r, err); !a.refuseAs(k, w, r, err) {
-				wire.WriteProblem(w, err)
-			}
+			refuse(w, r, err)
 			return
 		}
 		if err := a.ways.Begin(r.Context()); err != nil {
